@@ -1,0 +1,30 @@
+# Two commands: `make demo` and `make test`. Each is complete on a machine that has only Python and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check slow clean
+
+# A set-up is done when it has been done to its end with these files.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q torch==2.13.0
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/.ready
+	$(BIN)/polymodal demo
+
+check: $(VENV)/.ready
+	$(BIN)/ruff format --check src tests examples benchmarks
+	$(BIN)/ruff check src tests examples benchmarks
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -m "not slow" -n 2
+
+slow: $(VENV)/.ready
+	$(BIN)/python -m pytest -q -m slow -n 2
+
+test: check slow
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,54 @@
+"""polymodal: one trained, measured model out of a table whose rows hold pictures, text and numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "BundleError": "errors",
+    "ConfigError": "errors",
+    "Console": "training.observers",
+    "DataError": "errors",
+    "Experiment": "experiment",
+    "JsonLines": "training.observers",
+    "MissingDependency": "errors",
+    "MultiModalModel": "model",
+    "Observer": "training.observers",
+    "PolymodalError": "errors",
+    "Predictor": "predictor",
+    "TensorBoard": "training.observers",
+    "TrainingError": "errors",
+    "UserError": "errors",
+    "evaluate": "runs",
+    "inspect": "profile",
+    "load": "predictor",
+    "train": "runs",
+}
+
+__all__ = ["__version__", *_HOME]
+__all__.sort()
+
+if TYPE_CHECKING:
+    from .errors import BundleError, ConfigError, DataError, MissingDependency, PolymodalError, TrainingError, UserError
+    from .experiment import Experiment
+    from .model import MultiModalModel
+    from .predictor import Predictor, load
+    from .profile import inspect
+    from .runs import evaluate, train
+    from .training.observers import Console, JsonLines, Observer, TensorBoard
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'polymodal' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,187 @@
+"""The saved model: a folder of JSON and safetensors, never pickle.
+
+``bundle.json`` (format, versions, experiment, tasks, metrics, and the SHA-256 of every other file), ``states.json`` (what the
+modalities learned), ``weights.safetensors`` (all members, their names behind ``0.``, ``1.``, ...), ``README.md`` (the card).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from . import __version__
+from .config import External
+from .errors import BundleError, ConfigError
+from .experiment import Experiment
+from .flow import State
+from .inference import BLOCK
+from .model import MultiModalModel, build
+from .tasks import Task
+
+FORMAT = 1
+_FILES = ("states.json", "weights.safetensors", "README.md")
+
+
+@dataclass
+class Bundle:
+    """A trained model with all that it needs to answer: no training table, no code from elsewhere."""
+
+    experiment: Experiment
+    tasks: Mapping[str, Task]
+    states: Mapping[str, State]
+    members: Sequence[MultiModalModel]
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write into ``folder`` (made if need be): every file whole or not at all, ``bundle.json`` last."""
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            files = {
+                "states.json": _json({"fields": self.states, "tasks": {name: task.state for name, task in self.tasks.items()}}),
+                "weights.safetensors": save_tensors(self._tensors()),
+                "README.md": card(self).encode(),
+            }
+            for name, body in files.items():
+                write_whole(folder / name, body)
+            head = {
+                "format": FORMAT,
+                "polymodal": __version__,
+                "torch": torch.__version__,
+                "experiment": self.experiment.tree(),
+                "members": len(self.members),
+                "block": BLOCK,
+                "metrics": self.metrics,
+                "sha256": {name: hashlib.sha256(body).hexdigest() for name, body in files.items()},
+            }
+            write_whole(folder / "bundle.json", _json(head | {"check": _check(head)}))
+        except OSError as error:
+            raise BundleError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from None
+        return folder
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {
+            f"{at}.{name}": value.detach().cpu().contiguous()
+            for at, member in enumerate(self.members)
+            for name, value in member.state_dict().items()
+        }
+
+    @classmethod
+    def load(cls, folder: str | Path, trust: bool = False) -> Bundle:
+        """From a bundle or a run that holds one. ``trust`` allows components named by ``module:Class``, whose code runs."""
+        folder = find(folder)
+        head = _read_json(folder / "bundle.json")
+        if not isinstance(head, dict) or not isinstance(head.get("format"), int):
+            raise BundleError(f"{folder}/bundle.json: no format; expected a bundle that polymodal wrote")
+        if head["format"] > FORMAT:
+            raise BundleError(
+                f"{folder}: bundle format {head['format']}, written by polymodal {head.get('polymodal')}; this is {__version__}, which "
+                f"reads formats up to {FORMAT}; pip install --upgrade polymodal"
+            )
+        if head.get("check") != _check({key: value for key, value in head.items() if key != "check"}):
+            raise BundleError(f"{folder}/bundle.json: altered since it was written; copy the bundle again, whole")
+        bodies = {}
+        for name in _FILES:
+            try:
+                bodies[name] = (folder / name).read_bytes()
+            except OSError as error:
+                raise BundleError(f"{folder}/{name}: cannot be read ({error.strerror}); copy the bundle again, whole") from None
+            if hashlib.sha256(bodies[name]).hexdigest() != head.get("sha256", {}).get(name):
+                raise BundleError(f"{folder}/{name}: altered since it was written; copy the bundle again, whole")
+        try:
+            experiment = Experiment.of(head["experiment"])
+            _refuse_code(experiment, trust)
+            states = json.loads(bodies["states.json"])
+            tasks = {name: config.task()(config, states["tasks"][name]) for name, config in experiment.tasks.items()}
+            fields = {name: states["fields"][name] for name in experiment.fields}
+            tensors = load_tensors(bodies["weights.safetensors"])
+            members = []
+            if head["members"] < 1:
+                raise ValueError("no member")
+            for at in range(head["members"]):
+                prefix = f"{at}."
+                member = build(experiment.model, fields, tasks)
+                member.load_state_dict({name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)})
+                members.append(member.eval())
+        except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError, ConfigError) as error:
+            raise BundleError(f"{folder}: its parts do not fit together ({str(error)[:300]}); copy the bundle again, whole") from None
+        return cls(experiment, tasks, fields, members, head["metrics"])
+
+
+def find(folder: str | Path) -> Path:
+    """The bundle's own folder: ``folder``, or ``folder/bundle`` of a run."""
+    folder = Path(folder)
+    for candidate in (folder, folder / "bundle"):
+        if (candidate / "bundle.json").is_file():
+            return candidate
+    if not folder.exists():
+        raise BundleError(f"{folder}: no such folder; expected a run or a bundle; train one: polymodal train TABLE --target COL")
+    raise BundleError(f"{folder}: holds no bundle.json; expected a run that ended or a bundle")
+
+
+def _refuse_code(experiment: Experiment, trust: bool) -> None:
+    parts = [*experiment.model.encoders.values(), experiment.model.fusion]
+    named = [part.kind for part in parts if isinstance(part, External)]
+    if named and not trust:
+        raise BundleError(f"the bundle wants code from elsewhere: {', '.join(named)}; load it only if you trust it: trust=True (--trust)")
+
+
+def write_whole(path: Path, body: bytes) -> None:
+    """Write a file so that its name never stands for half of it."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _check(head: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(head, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise BundleError(f"{path}: cannot be read ({error}); copy the bundle again, whole") from None
+
+
+def card(bundle: Bundle) -> str:
+    """The model card: what it answers, from what, how well, and how to use it."""
+    experiment = bundle.experiment
+    lines = ["# A polymodal model", "", "It answers", ""]
+    lines += [f"- `{task.config.column}` ({task.config.kind}): {task.describe()}" for task in bundle.tasks.values()]
+    lines += ["", "from", ""]
+    lines += [f"- `{name}` ({field.kind}, column {', '.join(map(repr, field.sources))}; encoder {experiment.model.encoders[name].kind})"
+              for name, field in experiment.fields.items()]  # fmt: skip
+    count = f", {len(bundle.members)} models averaged" if len(bundle.members) > 1 else ""
+    lines += ["", f"fused by {experiment.model.fusion.kind}{count}. Any field may be missing in any row.", ""]
+    validation = bundle.metrics.get("validation", {})
+    if validation:
+        lines += ["On rows held out of training (they chose when training stopped and how votes are weighed):", ""]
+        lines += [f"- {target}: " + ", ".join(f"{metric} {value:.4f}" for metric, value in values.items() if value is not None)
+                  for target, values in validation["tasks"].items()]  # fmt: skip
+    lines += ["", "```", "polymodal predict THIS_FOLDER TABLE -o predictions.csv", "```", ""]
+    return "\n".join(lines)

@@ -1,0 +1,160 @@
+"""The demo: what fusing is worth, on questions about pictures.
+
+easy-VQA (Zhou 2019, MIT licence) holds pictures of one coloured synthetic shape and questions about them. Whether "is
+there a red circle?" is answered yes depends on the picture and the question together: neither alone can tell, and neither
+can their sum.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import textwrap
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..bundle import write_whole
+from ..errors import UserError, requires
+from ..predictor import Predictor
+from ..runs import train
+from ..training.observers import Console, plain
+
+_NAMES = {
+    "image_only": "picture only",
+    "text_only": "text only",
+    "concat": "concatenation + one Linear (the founding document's)",
+    "default": "polymodal's default (what `polymodal train` picks)",
+}
+
+
+def demo(out: str) -> None:
+    """Train four models, print their test accuracies, leave ``metrics.json`` and ``demo.png``."""
+    folder = Path(out)
+    start = time.monotonic()
+    data = folder / "data"
+    if folder.exists() and any(folder.iterdir()) and not (folder / ".demo").exists():
+        raise UserError(f"{folder}: already there, and no demo; choose another folder (-o RUN)")
+    shutil.rmtree(folder, ignore_errors=True)
+    data.mkdir(parents=True)
+    (folder / ".demo").touch()
+    rows = write_tables(data)
+    click.echo(
+        f"easy-VQA: pictures of synthetic shapes with yes/no questions; {rows['train']:,} rows to train on, {rows['test']:,} to test on.\n"
+        f"tables: {data}/train.csv, {data}/test.csv\n"
+    )
+    test = str(data / "test.csv")
+    console = Console()
+    click.echo("1. polymodal train train.csv --target answer   (with each single field alone, as every run)")
+    default = train(data / "train.csv", target="answer", test=test, out=folder / "default", observers=[console])
+    click.echo("2. the same encoders, concatenation and one Linear: model.fusion.kind=concat model.votes=false")
+    concat = train(
+        data / "train.csv", "model.fusion.kind=concat", "model.votes=false", "training.baselines=false",
+        target="answer", test=test, out=folder / "concat", observers=[Console()],
+    )  # fmt: skip
+    alone = {name: Predictor(bundle) for name, bundle in default.baselines.items()}
+    found = {
+        "image_only": (alone["picture"].evaluate(test), default.metrics["baselines"]["picture"]["seconds"]),
+        "text_only": (alone["question"].evaluate(test), default.metrics["baselines"]["question"]["seconds"]),
+        "concat": (concat.metrics["test"], concat.metrics["seconds"]["fused"]),
+        "default": (default.metrics["test"], default.metrics["seconds"]["fused"]),
+    }
+    models = {
+        name: {"accuracy": measured["tasks"]["answer"]["accuracy"], "seconds": seconds} for name, (measured, seconds) in found.items()
+    }
+    body = json.dumps(plain({"models": models, "rows": rows, "seconds": round(time.monotonic() - start, 1)}), indent=1)
+    write_whole(folder / "metrics.json", (body + "\n").encode())
+    draw(folder, data, default, concat)
+    click.echo("\n" + table(models))
+    click.echo(textwrap.dedent(f"""
+        Text alone guesses from how often each question is answered yes; the picture alone cannot know the question. Concatenation adds
+        what each says, and so learns nothing from the picture. A fusion that multiplies does.
+
+        results:  {folder}/metrics.json, {folder}/demo.png (learning curves, rows with their answers)
+        the model: {folder}/default/bundle
+        all of it took {time.monotonic() - start:.0f} s
+
+        next, on your own table:
+          polymodal inspect TABLE --target COL
+          polymodal train TABLE --target COL
+        """).rstrip())  # fmt: skip
+
+
+def table(models: Mapping[str, Mapping[str, Any]]) -> str:
+    """The four accuracies, and the time each took."""
+    width = max(map(len, _NAMES.values()))
+    lines = [f"{'':{width}}  test accuracy  seconds"]
+    lines += [f"{_NAMES[name]:{width}}  {found['accuracy']:13.4f}  {found['seconds']:7.0f}" for name, found in models.items()]
+    return "\n".join(lines)
+
+
+def write_tables(folder: Path) -> dict[str, int]:
+    """``train.csv`` and ``test.csv`` (picture, question, answer) of the yes/no questions, and the pictures they name."""
+    easy_vqa = requires("easy_vqa", "demo")
+    parts = {
+        "train": (easy_vqa.get_train_questions(), easy_vqa.get_train_image_paths()),
+        "test": (easy_vqa.get_test_questions(), easy_vqa.get_test_image_paths()),
+    }
+    rows = {}
+    for part, ((questions, answers, images), paths) in parts.items():
+        (folder / part).mkdir()
+        for number, path in paths.items():
+            shutil.copyfile(path, folder / part / f"{number}.png")
+        with (folder / f"{part}.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["picture", "question", "answer"])
+            kept = [
+                (f"{part}/{image}.png", question, answer)
+                for question, answer, image in zip(questions, answers, images, strict=True)
+                if answer in ("yes", "no")
+            ]
+            writer.writerows(kept)
+        rows[part] = len(kept)
+    return rows
+
+
+def draw(folder: Path, data: Path, default: Predictor, concat: Predictor) -> None:
+    """Learning curves of the four models, and test rows with the answers of the default one."""
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    pyplot: Any = requires("matplotlib.pyplot", "demo")
+    from PIL import Image
+
+    figure = pyplot.figure(figsize=(13, 5.4), constrained_layout=True)
+    left, right = figure.subfigures(1, 2, width_ratios=[1, 1.45])
+    axis = left.subplots()
+    labels = {"fused": "default", "only picture": "picture only", "only question": "text only"}
+    for run, names in ((folder / "default", labels), (folder / "concat", {"fused": "concatenation"})):
+        curves: dict[str, list[tuple[int, float]]] = {}
+        for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines():
+            event = json.loads(line)
+            if event["event"] == "epoch":
+                curves.setdefault(event["name"], []).append((event["epoch"], event["metrics"]["answer"]["accuracy"]))
+        for name, points in curves.items():
+            axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=names.get(name, name))
+    axis.set_xlabel("epoch")
+    axis.set_ylabel("accuracy on held-out rows")
+    axis.set_ylim(0.45, 1.02)
+    axis.grid(alpha=0.3)
+    axis.legend(loc="center right")
+    axis.set_title("Learning")
+    with (data / "test.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    chosen = [rows[at] for at in range(0, len(rows), len(rows) // 8)][:8]
+    both = [model.predict_proba(chosen, root=[data]) for model in (default, concat)]
+    for at, (axis, row) in enumerate(zip(right.subplots(2, 4).ravel(), chosen, strict=True)):
+        axis.imshow(Image.open(data / row["picture"]))
+        axis.set_axis_off()
+        said = "\n".join(_said(name, scores[at]) for name, scores in zip(("default", "concat"), both, strict=True))
+        axis.set_title(f"{textwrap.fill(row['question'], 22)}\nanswer: {row['answer']}\n{said}", fontsize=8.5)
+    right.suptitle("Test rows, and the probability that each model gives its answer")
+    figure.savefig(folder / "demo.png", dpi=110)
+    pyplot.close(figure)
+
+
+def _said(name: str, scores: Sequence[float]) -> str:
+    return f"{name}: {'yes' if scores[1] >= 0.5 else 'no'} {max(scores):.2f}"

@@ -1,0 +1,214 @@
+"""``polymodal``: the verbs as commands. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from .. import __version__
+
+
+class _Group(click.Group):
+    """Turns the library's errors into one message and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from ..errors import PolymodalError, UserError
+
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            _fail(error, 2)
+        except PolymodalError as error:
+            _fail(error, 1)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(0)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        from ..errors import nearest
+
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            raise click.UsageError(
+                f"no command {args[0]!r}; the commands are {', '.join(self.commands)}{nearest(args[0], self.commands)}"
+            ) from None
+
+
+def _fail(error: Exception, code: int) -> None:
+    click.echo(f"error: {error}", err=True)
+    sys.exit(code)
+
+
+def _pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for value in values:
+        name, sign, modality = value.rpartition("=")
+        if not sign or not name:
+            raise click.BadParameter(f"{value!r}; expected NAME=MODALITY, such as code=text")
+        pairs[name] = modality
+    return pairs
+
+
+def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags of everything that looks at a training table."""
+    options = [
+        click.option("--column", "columns", multiple=True, metavar="NAME=MODALITY", callback=_pairs,
+                     help="Take a column as image, text, tabular, number, category or date (fields.*)."),
+        click.option("--ignore", multiple=True, metavar="COL", help="Leave a column out: it is not a feature (fields)."),
+        click.option("--group", metavar="COL", help="Keep rows with one value of this column on one side of a split (data.split.group)."),
+        click.option("--split", metavar="COL", help="A column that says train, valid or test (data.split.column)."),
+        click.option("--root", multiple=True, metavar="DIR", help="Another folder that file cells may name (data.root)."),
+        click.option("--seed", type=click.IntRange(min=0), help="Same seed, same bits (seed)."),
+        click.option("--time-limit", metavar="TIME", help="Bound on the whole command, such as 5m (training.time_limit)."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+_on_error = click.option(
+    "--on-error", type=click.Choice(["error", "skip", "blank"]), help="What a cell that cannot be read does (data.on_error)."
+)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="polymodal")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """One trained, measured model out of a table whose rows hold pictures, text and numbers."""
+    context.obj = time.monotonic()  # what --time-limit counts from
+
+
+@main.command()
+@click.argument("table")
+@click.argument("overrides", nargs=-1, metavar="[PATH=VALUE]...")
+@click.option("--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks).")
+@_reading
+def inspect(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], ignore: tuple[str, ...],
+            group: str | None, split: str | None,
+            root: tuple[str, ...], seed: int | None, time_limit: str | None) -> None:  # fmt: skip
+    """Look at a table: what each column is, what is missing, broken or suspicious."""
+    from ..profile import inspect as look_at
+
+    profile = look_at(
+        table,
+        *overrides,
+        target=list(targets),
+        columns=columns,
+        ignore=ignore,
+        group=group,
+        split=split,
+        root=root,
+        seed=seed or 0,
+        time_limit=time_limit,
+    )
+    click.echo(profile.text())
+
+
+@main.command()
+@click.argument("table")
+@click.argument("overrides", nargs=-1, metavar="[PATH=VALUE]...")
+@click.option(
+    "--target", "targets", multiple=True, required=True, metavar="COL", help="The column to predict; may be given several times (tasks)."
+)
+@_reading
+@click.option("-o", "--out", default="run.yaml", show_default=True, help="The file to write; - for standard output.")
+@click.option("--overwrite", is_flag=True, help="Replace the file.")
+def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], ignore: tuple[str, ...],
+            group: str | None, split: str | None,
+         root: tuple[str, ...], seed: int | None, time_limit: str | None, out: str, overwrite: bool) -> None:  # fmt: skip
+    """Write the full run.yaml for a table, each choice explained."""
+    from ..profile import init as write_yaml
+
+    text = write_yaml(table, *overrides, target=list(targets), columns=columns, ignore=ignore, group=group, split=split, root=root,
+                      seed=seed,
+                      time_limit=time_limit, out=None if out == "-" else out, overwrite=overwrite)  # fmt: skip
+    click.echo(text if out == "-" else f"wrote {out}; train it: polymodal train {out}")
+
+
+@main.command()
+@click.argument("table")
+@click.argument("overrides", nargs=-1, metavar="[PATH=VALUE]...")
+@click.option("--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks).")
+@_reading
+@_on_error
+@click.option("--valid", metavar="TABLE", help="A table of its own to validate on (data.valid).")
+@click.option("--test", metavar="TABLE", help="A table that is measured once, at the end (data.test).")
+@click.option("-o", "--out", metavar="RUN", help="Folder of the run; default: runs/NAME.")
+@click.option("--overwrite", is_flag=True, help="Replace the run that is there.")
+@click.option("--tensorboard", is_flag=True, help="Curves for TensorBoard, in RUN/tensorboard.")
+@click.option("--quiet", is_flag=True, help="Say only where the results are.")
+def train(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], ignore: tuple[str, ...],
+          group: str | None, split: str | None, root: tuple[str, ...], seed: int | None, time_limit: str | None, on_error: str | None,
+          valid: str | None, test: str | None, out: str | None, overwrite: bool, tensorboard: bool, quiet: bool) -> None:  # fmt: skip
+    """Train on TABLE (or on a run.yaml), measure, and save a bundle."""
+    from .verbs import train as run
+
+    run(table, overrides, targets=targets, columns=columns, ignore=ignore, group=group, split=split, root=root, seed=seed,
+        time_limit=time_limit, on_error=on_error, valid=valid, test=test, out=out, overwrite=overwrite, tensorboard=tensorboard,
+        quiet=quiet, start=click.get_current_context().obj)  # fmt: skip
+
+
+@main.command()
+@click.argument("run", metavar="RUN")
+@click.argument("table")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else.")
+@_on_error
+@click.option("--root", multiple=True, metavar="DIR", help="Another folder that file cells may name.")
+@click.option("--strict", is_flag=True, help="Stop when a column is absent, in place of taking it as missing.")
+@click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class).")
+def evaluate(run: str, table: str, as_json: bool, on_error: str | None, root: tuple[str, ...], strict: bool, trust: bool) -> None:
+    """Measure a trained model on a table that holds the target."""
+    from .verbs import evaluate as verb
+
+    verb(run, table, as_json=as_json, on_error=on_error, root=root, strict=strict, trust=trust)
+
+
+@main.command()
+@click.argument("run", metavar="RUN")
+@click.argument("table", required=False)
+@click.option("--row", metavar="JSON", help="One row as JSON, in place of a table.")
+@click.option("-o", "--out", metavar="OUT", help="The file to write: .csv, .parquet or .jsonl.")
+@_on_error
+@click.option("--root", multiple=True, metavar="DIR", help="Another folder that file cells may name.")
+@click.option("--strict", is_flag=True, help="Stop when a column is absent, in place of taking it as missing.")
+@click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class).")
+@click.option("--overwrite", is_flag=True, help="Replace OUT.")
+def predict(run: str, table: str | None, row: str | None, out: str | None, on_error: str | None, root: tuple[str, ...], strict: bool,
+            trust: bool, overwrite: bool) -> None:  # fmt: skip
+    """Predict the rows of a table, or one row given as JSON."""
+    from .verbs import predict as verb
+
+    if (table is None) == (row is None):
+        raise click.UsageError("give a TABLE, or --row JSON")
+    if table is not None and out is None:
+        raise click.UsageError("missing -o OUT: the file to write (.csv, .parquet or .jsonl)")
+    verb(run, table, row=row, out=out, on_error=on_error, root=root, strict=strict, trust=trust, overwrite=overwrite)
+
+
+@main.command()
+@click.option("-o", "--out", metavar="RUN", default="runs/demo", show_default=True, help="Folder of the demo.")
+def demo(out: str) -> None:
+    """Train on questions about pictures (easy-VQA), and see what fusing is worth."""
+    from .demo import demo as verb
+
+    verb(out)
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON schema of run.yaml, for editors."""
+    import json
+
+    from ..experiment import Experiment
+
+    click.echo(json.dumps(Experiment.model_json_schema(), indent=1, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,238 @@
+"""What the commands do: call the library, and print."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import math
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from ..errors import DataError, UserError
+from ..flow import Prediction
+from ..predictor import Predictor, load
+from ..runs import Interrupted
+from ..runs import train as train_run
+from ..training.observers import Console, Observer, TensorBoard, plain
+
+
+def train(
+    table: str, overrides: Sequence[str], *, targets: Sequence[str], out: str | None, tensorboard: bool, quiet: bool, **settings: Any
+) -> None:
+    """Train, and say where the results are."""
+    folder = Path(out) if out is not None else _free_folder(Path(table).stem)
+    observers: list[Observer] = [] if quiet else [Console()]
+    if tensorboard:
+        observers.append(TensorBoard(folder / "tensorboard"))
+    settings["columns"] = settings["columns"] or None
+    try:
+        with _warnings_as_lines():
+            predictor = train_run(table, *overrides, target=list(targets) or None, out=folder, observers=observers, **settings)
+    except Interrupted as stopped:
+        click.echo(f"interrupted; the best weights so far are in {stopped.predictor.run}/bundle", err=True)
+        sys.exit(130)
+    except KeyboardInterrupt:
+        click.echo("interrupted before there was anything to save", err=True)
+        sys.exit(130)
+    click.echo(summary(predictor))
+    click.echo(f"run: {folder}  (bundle: {folder}/bundle)")
+    click.echo(f"next: polymodal predict {folder} NEW_TABLE -o predictions.csv")
+
+
+def summary(predictor: Predictor) -> str:
+    """A run's results as a table: the whole, and each single field alone, on the rows held out."""
+    metrics, lines = predictor.metrics, []
+    for name, task in predictor.bundle.tasks.items():
+        shown = list(task.metric_names)
+        rows = [("all fields", metrics["validation"]["tasks"][name])]
+        rows += [(f"only {field}", found["tasks"][name]) for field, found in metrics["baselines"].items()]
+        rows += [(f"without {field}", found[name]) for field, found in metrics["validation"].get("hidden", {}).items()]
+        if "test" in metrics:
+            rows.append(("all fields, test rows", metrics["test"]["tasks"][name]))
+        width = max(len(label) for label, _ in rows)
+        lines.append(f"{name} ({task.config.kind}), {metrics['validation']['rows']:,} rows held out of training")
+        lines.append("  " + " " * width + "".join(f"  {metric:>17}" for metric in shown))
+        lines += ["  " + label.ljust(width) + "".join(f"  {_number(found.get(metric)):>17}" for metric in shown) for label, found in rows]
+    if metrics.get("finding"):
+        lines.append(metrics["finding"])
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def evaluate(run: str, table: str, *, as_json: bool, on_error: Any, root: Sequence[str], strict: bool, trust: bool) -> None:
+    """Measure, and print."""
+    with _warnings_as_lines():
+        found = load(run, trust=trust).evaluate(table, on_error=on_error, strict=strict, root=root)
+    for metric, reason in found.pop("undefined", {}).items():
+        click.echo(f"{metric}: undefined here ({reason})", err=True)
+    for target, count in found.pop("without_target", {}).items():
+        if count:
+            click.echo(f"{target}: {count:,} rows without a target are left out", err=True)
+    if as_json:
+        click.echo(json.dumps(plain(found), ensure_ascii=False))
+        return
+    for target, metrics in found["tasks"].items():
+        rows = [("all fields", metrics), *((f"without {field}", by[target]) for field, by in found["hidden"].items())]
+        width = max(len(label) for label, _ in rows)
+        click.echo(f"{target}, {found['rows']:,} rows")
+        click.echo("  " + " " * width + "".join(f"  {metric:>17}" for metric in metrics))
+        for label, values in rows:
+            click.echo("  " + label.ljust(width) + "".join(f"  {_number(value):>17}" for value in values.values()))
+
+
+def predict(
+    run: str,
+    table: str | None,
+    *,
+    row: str | None,
+    out: str | None,
+    on_error: Any,
+    root: Sequence[str],
+    strict: bool,
+    trust: bool,
+    overwrite: bool,
+) -> None:
+    """Predict, and write or print."""
+    predictor = load(run, trust=trust)
+    if out is not None and Path(out).exists() and not overwrite:
+        raise UserError(f"{out}: already there; choose another file, or replace it: --overwrite")
+    if out is not None and Path(out).suffix.lower() not in _WRITERS:
+        raise UserError(f"{out}: an ending that is not known; expected one of {', '.join(_WRITERS)}")
+    with _warnings_as_lines():
+        if row is not None:
+            rows = [_row(row)]
+            parts = predictor.predictions(rows, on_error=on_error, strict=strict, root=[*root, "."])
+            for record in records(predictor, parts):
+                click.echo(json.dumps(plain(record), ensure_ascii=False))
+                if out is not None:
+                    _write(out, predictor, iter([record]))
+            return
+        assert table is not None
+        assert out is not None
+        parts = predictor.predictions(table, on_error=on_error, strict=strict, root=root)
+        count = _write(out, predictor, records(predictor, parts))
+    click.echo(f"wrote {out}: {count:,} rows", err=True)
+
+
+def _row(text: str) -> dict[str, Any]:
+    try:
+        row = json.loads(text)
+    except ValueError as error:
+        raise DataError(f'--row: not valid JSON ({error}); expected an object such as \'{{"title": "..."}}\'') from None
+    if not isinstance(row, dict):
+        raise DataError(f"--row: found {type(row).__name__}; expected an object of column: value")
+    return row
+
+
+def records(predictor: Predictor, parts: Iterator[Prediction]) -> Iterator[dict[str, Any]]:
+    """Predictions as rows: ``row``, for each target its answer and the probabilities of its classes, ``present``, ``faults``."""
+    row, present, faults = _own_columns(predictor)
+    for part in parts:
+        for at, number in enumerate(part.rows):
+            record: dict[str, Any] = {row: int(number)}
+            for name, task in predictor.bundle.tasks.items():
+                value = part.values[name][at]
+                record[task.config.column] = value.item() if isinstance(value, np.generic) else value
+                if isinstance(record[task.config.column], float) and math.isnan(record[task.config.column]):
+                    record[task.config.column] = None
+                for index, label in enumerate(task.classes or []):
+                    score = float(part.scores[name][at, index])
+                    record[f"{task.config.column}:{label}"] = None if math.isnan(score) else score
+            record[present] = ";".join(part.present[at])
+            record[faults] = part.faults[at]
+            yield record
+
+
+def columns_of(predictor: Predictor) -> dict[str, str]:
+    """The columns of ``records`` in order, and the Arrow type of each."""
+    row, present, faults = _own_columns(predictor)
+    columns = {row: "int64"}
+    for task in predictor.bundle.tasks.values():
+        kinds = {type(label).__name__ for label in task.classes or [0.0]}
+        answer = {"float": "double", "int": "int64", "bool": "bool"}.get(kinds.pop(), "string") if len(kinds) == 1 else "string"
+        columns[task.config.column] = f"list {answer}" if task.config.kind == "multilabel" else answer
+        columns |= {f"{task.config.column}:{label}": "double" for label in task.classes or []}
+    return {**columns, present: "string", faults: "string"}
+
+
+def _own_columns(predictor: Predictor) -> list[str]:
+    """``row``, ``present`` and ``faults``; a target of that name keeps it, and ours takes an underscore."""
+    targets = {task.config.column for task in predictor.bundle.tasks.values()}
+    return [f"{name}_" if name in targets else name for name in ("row", "present", "faults")]
+
+
+def _write(out: str, predictor: Predictor, rows: Iterator[dict[str, Any]]) -> int:
+    path = Path(out)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        count = _WRITERS[path.suffix.lower()](temporary, rows, columns_of(predictor))
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror or error}); choose another file") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
+
+
+def _write_csv(path: Path, rows: Iterator[dict[str, Any]], columns: Mapping[str, str]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(columns))
+        writer.writeheader()
+        for record in rows:
+            writer.writerow({key: ";".join(map(str, value)) if isinstance(value, list) else value for key, value in record.items()})
+            count += 1
+    return count
+
+
+def _write_jsonl(path: Path, rows: Iterator[dict[str, Any]], columns: Mapping[str, str]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for record in rows:
+            file.write(json.dumps(plain(record), ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def _write_parquet(path: Path, rows: Iterator[dict[str, Any]], columns: Mapping[str, str]) -> int:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    types = {name: pa.type_for_alias(kind.removeprefix("list ")) for name, kind in columns.items()}
+    schema = pa.schema([(name, pa.list_(of) if columns[name].startswith("list ") else of) for name, of in types.items()])
+    count = 0
+    with parquet.ParquetWriter(path, schema) as writer:
+        while held := list(itertools.islice(rows, 4096)):
+            writer.write_table(pa.Table.from_pylist(held, schema=schema))
+            count += len(held)
+    return count
+
+
+_WRITERS = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}
+
+
+class _warnings_as_lines(warnings.catch_warnings):
+    """The library's warnings as lines on standard error."""
+
+    def __enter__(self) -> Any:
+        entered = super().__enter__()
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {message}", err=True)  # type: ignore[assignment]
+        return entered
+
+
+def _free_folder(name: str) -> Path:
+    folder, at = Path("runs") / name, 2
+    while folder.exists():
+        folder, at = Path("runs") / f"{name}-{at}", at + 1
+    return folder

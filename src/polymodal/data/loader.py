@@ -1,0 +1,144 @@
+"""From row numbers to batches: samples from the store, augmented, padded, each distinct cell once.
+
+A batch is a function of (seed, epoch, position); the thread that prepares the next ones changes no bit.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..flow import Batch, Field, Sample
+from ..modalities import Modality
+from .order import epoch_order
+from .store import Store
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one optimiser step eats: its micro-batches, together ``rows`` rows."""
+
+    parts: Sequence[Batch]
+    rows: np.ndarray
+
+
+def field_of(modality: Modality, samples: Sequence[Sample], index: np.ndarray) -> Field:
+    """A field from distinct samples and, for each row, the sample that it holds (-1 = none)."""
+    present = index >= 0
+    if not samples:
+        samples = [modality.blank()]
+    geometries = [modality.geometry(sample) for sample in samples]
+    geometry = tuple(max(sizes) for sizes in zip(*geometries, strict=True))
+    shared = len(samples) != len(index) or not np.array_equal(index, np.arange(len(index)))
+    return Field(
+        modality.collate(samples, geometry),
+        torch.from_numpy(present),
+        torch.from_numpy(np.where(present, index, 0).astype(np.int64)) if shared else None,
+    )
+
+
+class Loader:
+    """Batches of some rows of a store."""
+
+    def __init__(
+        self,
+        store: Store,
+        rows: np.ndarray,
+        targets: Mapping[str, np.ndarray],
+        weights_N: np.ndarray | None,
+        *,
+        batch_size: int,
+        accumulate: int = 1,
+        seed: int = 0,
+        fields: Sequence[str] | None = None,
+        augment: bool = True,
+        ahead: int = 2,
+    ) -> None:
+        self.store, self.rows, self.targets, self.weights_N = store, rows, targets, weights_N
+        self.batch_size, self.accumulate, self.seed, self.augment, self.ahead = batch_size, accumulate, seed, augment, ahead
+        self.fields = list(fields if fields is not None else store.modalities)
+        self.shared_by = self._costliest_shared()
+
+    def _costliest_shared(self) -> str | None:
+        shared = [name for name in self.fields if self.store.sharing(name) >= 1.5 and self.store.modalities[name].cost() > 1e5]
+        return max(shared, key=lambda name: self.store.modalities[name].cost(), default=None)
+
+    def __len__(self) -> int:
+        """Steps in an epoch."""
+        return -(-len(self.rows) // self.batch_size)
+
+    def epoch(self, epoch: int) -> Generator[Step, None, None]:
+        """The steps of one epoch, in order."""
+        shared = self.store.index[self.shared_by][self.rows] if self.shared_by else None
+        order = epoch_order(self.rows, shared, self.seed, epoch)
+        steps = (self._step(order[at : at + self.batch_size], epoch) for at in range(0, len(order), self.batch_size))
+        return prefetched(steps, self.ahead)
+
+    def _step(self, rows: np.ndarray, epoch: int) -> Step:
+        size = -(-len(rows) // self.accumulate)
+        return Step([self.batch(rows[at : at + size], epoch) for at in range(0, len(rows), size)], rows)
+
+    def batch(self, rows: np.ndarray, epoch: int) -> Batch:
+        """One batch; ``epoch`` picks the augmentation."""
+        fields = {}
+        for at, name in enumerate(self.fields):
+            modality, index = self.store.modalities[name], self.store.index[name][rows]
+            held, inverse = np.unique(index[index >= 0], return_inverse=True)
+            samples = [self.store.sample(name, int(number)) for number in held]
+            if self.augment:
+                digests = self.store.digest[name]
+                samples = [
+                    modality.augment(sample, np.random.default_rng([self.seed, epoch, at, int(digests[number])]))
+                    for sample, number in zip(samples, held, strict=True)
+                ]
+            place = np.full(len(rows), -1, np.int64)
+            place[index >= 0] = inverse
+            fields[name] = field_of(modality, samples, place)
+        return Batch(
+            fields,
+            {name: torch.from_numpy(target[rows]) for name, target in self.targets.items()},
+            None if self.weights_N is None else torch.from_numpy(self.weights_N[rows]),
+            (rows + 1).tolist(),
+        )
+
+
+def prefetched(steps: Iterable[Step], ahead: int) -> Generator[Step, None, None]:
+    """The same steps, the next ``ahead`` of them prepared in a thread; 0 = none is."""
+    if ahead <= 0:
+        yield from steps
+        return
+    ready: queue.Queue[Step | BaseException | None] = queue.Queue(ahead)
+    stop = threading.Event()
+
+    def offer(item: Step | BaseException | None) -> None:
+        while not stop.is_set():
+            try:
+                return ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for step in steps:
+                offer(step)
+                if stop.is_set():
+                    return
+            offer(None)
+        except BaseException as error:  # handed to the consumer, which raises it
+            offer(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()

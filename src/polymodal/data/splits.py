@@ -1,0 +1,179 @@
+"""Which rows train, which validate, which test: a function of the seed and the rows' own values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import Field as Setting
+from pydantic import model_validator
+
+from ..config import Config
+from ..errors import DataError
+
+TRAIN, VALID, TEST, OUT = 0, 1, 2, 3
+FEW_ROWS = 3_000
+"""Under this many rows the default is folds whose models are averaged: every row trains, and every row validates."""
+_WORDS = {"train": TRAIN, "training": TRAIN, "valid": VALID, "val": VALID, "validation": VALID, "dev": VALID, "test": TEST,
+          "训练": TRAIN, "验证": VALID, "测试": TEST}  # fmt: skip
+
+
+class SplitConfig(Config):
+    """How rows are split."""
+
+    kind: Literal["auto", "random", "group", "time", "column", "folds"] = "auto"
+    """auto = folds under 3,000 rows, else random; group = random by ``group``; time = the latest rows validate and test;
+    column = a column says train, valid or test; folds = as many models as folds, averaged."""
+    valid: float = Setting(0.15, gt=0, lt=0.9)
+    """Share of rows held out to stop training and to weigh votes (random, group, time)."""
+    test: float = Setting(0.0, ge=0, lt=0.9)
+    """Share of rows held out to the end and only then measured."""
+    folds: int = Setting(5, ge=2, le=20)
+    """How many folds, and so models. Cost grows with it."""
+    group: str | None = None
+    """Rows with the same value in this column stay on one side."""
+    column: str | None = None
+    """The column to split by (kinds time and column)."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> SplitConfig:
+        if self.kind in ("time", "column") and self.column is None:
+            raise ValueError(f"kind: {self.kind} needs 'column'")
+        if self.kind == "group" and self.group is None:
+            raise ValueError("kind: group needs 'group'")
+        if self.valid + self.test >= 0.95:
+            raise ValueError("valid + test leave too few rows to train on")
+        return self
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that the split reads."""
+        return [name for name in (self.group, self.column) if name is not None]
+
+
+@dataclass(frozen=True)
+class Split:
+    """``part_N`` uint8: TRAIN, VALID, TEST or OUT; ``fold_N`` int8: the fold that a row validates in, -1 = none.
+
+    Under folds, every row that is not TEST or OUT is TRAIN, and has a fold.
+    """
+
+    part_N: np.ndarray
+    fold_N: np.ndarray
+    folds: int
+
+    def member(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
+        """The rows (0-based) that the member of one fold trains on, and those that it is validated on."""
+        if not self.folds:
+            return np.flatnonzero(self.part_N == TRAIN), np.flatnonzero(self.part_N == VALID)
+        inside = self.part_N == TRAIN
+        return np.flatnonzero(inside & (self.fold_N != fold)), np.flatnonzero(inside & (self.fold_N == fold))
+
+    @property
+    def members(self) -> int:
+        """How many models the split asks for."""
+        return self.folds or 1
+
+    @property
+    def fitting(self) -> np.ndarray:
+        """The rows that states are fitted on."""
+        return np.flatnonzero(self.part_N == TRAIN)
+
+
+def split(
+    config: SplitConfig,
+    usable_N: np.ndarray,
+    strata_N: np.ndarray,
+    seed: int,
+    group_N: np.ndarray | None = None,
+    column_N: list[object] | None = None,
+) -> Split:
+    """Split the rows where ``usable_N``. ``strata_N`` (class or rank of the first target) is spread evenly over the parts;
+    ``group_N`` are group numbers; ``column_N`` the cells of ``config.column``."""
+    rows = len(usable_N)
+    part_N = np.full(rows, OUT, np.uint8)
+    fold_N = np.full(rows, -1, np.int8)
+    usable = np.flatnonzero(usable_N)
+    if config.kind == "column":
+        part_N[usable] = _by_column(config, usable, column_N or [])
+        return Split(part_N, fold_N, 0)
+    if config.kind == "time":
+        order = _by_time(config, usable, column_N or [])
+        latest = len(order) - round(config.test * len(order))
+        border = latest - max(1, round(config.valid * len(order)))
+        part_N[order[:border]], part_N[order[border:latest]], part_N[order[latest:]] = TRAIN, VALID, TEST
+        return Split(part_N, fold_N, 0)
+    rng = np.random.default_rng([seed, 7])
+    folds = config.folds if config.kind == "folds" or (config.kind == "auto" and len(usable) < FEW_ROWS) else 0
+    order, unit = _even_order(usable, strata_N, group_N, rng)
+    units = int(unit.max()) + 1 if len(unit) else 0
+    needed = max(folds, 2) + bool(config.test)
+    if units < needed:
+        what = "groups" if group_N is not None else "rows with a target"
+        raise DataError(f"{units} {what} to split; expected at least {needed}; bring more rows")
+    at_unit = np.arange(units)
+    test_unit = _every(at_unit, config.test, rng.random())
+    rest = np.cumsum(~test_unit) - 1
+    if folds:
+        part_N[order] = np.where(test_unit[unit], TEST, TRAIN)
+        fold_N[order] = np.where(test_unit[unit], -1, rest[unit] % folds)
+        return Split(part_N, fold_N, folds)
+    share = config.valid / (1 - config.test)
+    valid_unit = _every(rest, share, rng.random()) & ~test_unit
+    if not valid_unit.any():
+        valid_unit[np.flatnonzero(~test_unit)[0]] = True
+    part_N[order] = np.where(test_unit[unit], TEST, np.where(valid_unit[unit], VALID, TRAIN))
+    return Split(part_N, fold_N, 0)
+
+
+def _even_order(
+    usable: np.ndarray, strata_N: np.ndarray, group_N: np.ndarray | None, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows in an order in which every k-th is an even draw, and the number of each row's unit (itself, or its group)."""
+    if group_N is None:
+        order = usable[np.lexsort((rng.random(len(usable)), strata_N[usable]))]
+        return order, np.arange(len(order))
+    groups, first, inverse = np.unique(group_N[usable], return_index=True, return_inverse=True)
+    ranked = np.lexsort((rng.random(len(groups)), strata_N[usable][first]))
+    place = np.empty(len(groups), np.int64)
+    place[ranked] = np.arange(len(groups))
+    return usable, place[inverse]
+
+
+def _every(at: np.ndarray, share: float, offset: float) -> np.ndarray:
+    """True at an even ``share`` of positions."""
+    return np.floor((at + 1) * share + offset) > np.floor(at * share + offset)
+
+
+def _by_column(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> np.ndarray:
+    parts = np.empty(len(usable), np.uint8)
+    for at, row in enumerate(usable):
+        word = str(cells[row]).strip().casefold()
+        if word not in _WORDS:
+            raise DataError(
+                f"row {row + 1}, column {config.column!r}: found {cells[row]!r}; expected train, valid or test; "
+                f"split by it otherwise with data.split.kind=group data.split.group={config.column}"
+            )
+        parts[at] = _WORDS[word]
+    for part, name in ((TRAIN, "train"), (VALID, "valid")):
+        if not (parts == part).any():
+            raise DataError(f"column {config.column!r}: no row says {name}; expected some")
+    return parts
+
+
+def _by_time(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> np.ndarray:
+    from ..modalities.tabular import date, number
+
+    times = np.empty(len(usable))
+    for at, row in enumerate(usable):
+        cell = cells[row]
+        moment = date(cell)
+        if moment is None:
+            moment = number(cell)
+        if moment is None:
+            raise DataError(f"row {row + 1}, column {config.column!r}: found {str(cell)[:40]!r}; expected a date or a number")
+        times[at] = moment
+    if len(usable) < 3:
+        raise DataError(f"{len(usable)} rows to split by time; expected at least 3")
+    return usable[np.argsort(times, kind="stable")]

@@ -1,0 +1,33 @@
+"""The menu of encoders: one file an encoder. Adding one = its file, and its line here."""
+
+from ..config import kinds_of, menu
+from .bag import Bag, BagConfig
+from .convnet import Convnet, ConvnetConfig
+from .encoder import Encoder, EncoderConfig
+from .tabular import Tabular, TabularConfig, TabularTransformer, TabularTransformerConfig
+from .text_transformer import TextTransformer, TextTransformerConfig
+from .vit import ViT, ViTConfig
+
+CONFIGS = (ConvnetConfig, ViTConfig, BagConfig, TextTransformerConfig, TabularConfig, TabularTransformerConfig)
+KINDS = kinds_of(CONFIGS)
+AnyEncoder = menu(*CONFIGS)
+
+__all__ = [
+    "CONFIGS",
+    "KINDS",
+    "AnyEncoder",
+    "Bag",
+    "BagConfig",
+    "Convnet",
+    "ConvnetConfig",
+    "Encoder",
+    "EncoderConfig",
+    "Tabular",
+    "TabularConfig",
+    "TabularTransformer",
+    "TabularTransformerConfig",
+    "TextTransformer",
+    "TextTransformerConfig",
+    "ViT",
+    "ViTConfig",
+]

@@ -1,0 +1,153 @@
+"""Columns of numbers and categories: each becomes a token, then a perceptron over all, or a transformer among them.
+
+Numbers enter by piecewise linear encoding over quantiles (Gorishniy et al. 2022, arXiv:2203.05556); the transformer over
+columns is FT-Transformer's (Gorishniy et al. 2021, arXiv:2106.11959). A missing value has a learned token of its column.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field as Setting
+from torch import Tensor, nn
+
+from ..flow import Features, Field, Form, State
+from ..layers.mlp import mlp
+from ..layers.transformer import Transformer
+from .encoder import Encoder, EncoderConfig
+
+_CALENDAR = [-1.0, -0.5, 0.0, 0.5, 1.0]
+
+
+class TabularConfig(EncoderConfig):
+    """A perceptron over embedded columns."""
+
+    form: ClassVar[Form] = "columns"
+    kind: Literal["tabular"] = "tabular"
+    bins: int = Setting(16, ge=1)
+    """Quantile bins that a number is encoded over."""
+    embedding: int = Setting(16, ge=1)
+    """Width of one column's token."""
+    hidden: int = Setting(128, ge=1)
+    """Width of the perceptron."""
+    depth: int = Setting(1, ge=1)
+    """Its hidden layers."""
+    dropout: float = Setting(0.2, ge=0, lt=1)
+    """Share dropped in training."""
+
+    def needs(self) -> dict[str, Any]:
+        """The bins."""
+        return {"bins": self.bins}
+
+    def build(self, width: int, state: State) -> Encoder:
+        """For ``state`` of a tabular field."""
+        return Tabular(self, width, state)
+
+
+class TabularTransformerConfig(EncoderConfig):
+    """A transformer among columns."""
+
+    form: ClassVar[Form] = "columns"
+    kind: Literal["tabular_transformer"] = "tabular_transformer"
+    bins: int = Setting(16, ge=1)
+    """Quantile bins that a number is encoded over."""
+    depth: int = Setting(2, ge=1)
+    """Blocks."""
+    heads: int = Setting(4, ge=1)
+    """Attention heads; must divide ``hidden``."""
+    hidden: int = Setting(64, ge=1)
+    """Width of a column's token."""
+    dropout: float = Setting(0.1, ge=0, lt=1)
+    """Share dropped in training."""
+
+    def needs(self) -> dict[str, Any]:
+        """The bins."""
+        return {"bins": self.bins}
+
+    def build(self, width: int, state: State) -> Encoder:
+        """For ``state`` of a tabular field."""
+        return TabularTransformer(self, width, state)
+
+
+class Columns(nn.Module):
+    """``numbers`` (U, K) with NaN = missing and ``categories`` (U, M) -> a token for each, (U, K + M, width)."""
+
+    low: Tensor
+    span: Tensor
+    offsets: Tensor
+
+    def __init__(self, state: State, width: int) -> None:
+        super().__init__()
+        edges: list[list[float]] = []
+        sizes: list[int] = []
+        for column in state["columns"]:
+            if column["type"] == "category":
+                sizes.append(len(column["values"]) + 2)
+                continue
+            edges.append(column["edges"] if len(column["edges"]) > 1 else [column["edges"][0] - 1, column["edges"][0] + 1])
+            if column["type"] == "date":
+                edges += [_CALENDAR] * 5
+        bins = max((len(edge) - 1 for edge in edges), default=1)
+        # A bin that a column lacks starts at its last edge and is infinitely wide: it always encodes 0.
+        low = torch.tensor([edge[:-1] + [edge[-1]] * (bins - len(edge) + 1) for edge in edges]).reshape(len(edges), bins)
+        high = torch.tensor([edge[1:] + [float("inf")] * (bins - len(edge) + 1) for edge in edges]).reshape(len(edges), bins)
+        self.register_buffer("low", low, persistent=False)
+        self.register_buffer("span", (high - low).clamp(min=1e-6), persistent=False)
+        self.register_buffer("offsets", torch.tensor([0, *sizes]).cumsum(0)[:-1], persistent=False)
+        self.count = len(edges) + len(sizes)
+        scale = width**-0.5
+        self.bins_KTD = nn.Parameter(torch.randn(len(edges), bins, width) * scale)
+        self.linear_KD = nn.Parameter(torch.randn(len(edges), width) * scale)
+        self.bias_KD = nn.Parameter(torch.zeros(len(edges), width))
+        self.missing_KD = nn.Parameter(torch.randn(len(edges), width) * scale)
+        self.embed = nn.Embedding(max(sum(sizes), 1), width)
+        with torch.no_grad():
+            self.embed.weight.mul_(scale)
+
+    def forward(self, field: Field) -> Tensor:
+        """-> (U, K + M, width)."""
+        numbers = field.values["numbers"]
+        known = ~numbers.isnan()
+        values = torch.where(known, numbers, torch.zeros_like(numbers))
+        encoded = ((values.unsqueeze(-1) - self.low) / self.span).clamp(0, 1)
+        tokens = torch.einsum("ukt,ktd->ukd", encoded, self.bins_KTD) + values.unsqueeze(-1) * self.linear_KD + self.bias_KD
+        tokens = torch.where(known.unsqueeze(-1), tokens, self.missing_KD)
+        categories = self.embed(field.values["categories"].long() + self.offsets)
+        return torch.cat([tokens, categories], 1)
+
+
+class Tabular(Encoder):
+    """All columns -> one token."""
+
+    def __init__(self, config: TabularConfig, width: int, state: State) -> None:
+        super().__init__()
+        self.width = width
+        self.columns = Columns(state, config.embedding)
+        flat = self.columns.count * config.embedding
+        self.norm = nn.LayerNorm(flat)
+        self.mlp = mlp(flat, config.hidden, config.hidden, config.depth - 1, config.dropout)
+        self.drop = nn.Sequential(nn.GELU(), nn.Dropout(config.dropout))
+        self.project = nn.Linear(config.hidden, width)
+
+    def forward(self, field: Field) -> Features:
+        """-> (U, 1, width)."""
+        return Features.vector(self.project(self.drop(self.mlp(self.norm(self.columns(field).flatten(1))))))
+
+
+class TabularTransformer(Encoder):
+    """All columns -> a token for each."""
+
+    def __init__(self, config: TabularTransformerConfig, width: int, state: State) -> None:
+        super().__init__()
+        self.width = width
+        self.columns = Columns(state, config.hidden)
+        self.name_LD = nn.Parameter(torch.randn(self.columns.count, config.hidden) * config.hidden**-0.5)
+        self.transformer = Transformer(config.hidden, config.depth, config.heads, config.dropout)
+        self.project = nn.Linear(config.hidden, width)
+
+    def forward(self, field: Field) -> Features:
+        """-> (U, columns, width)."""
+        tokens = self.columns(field) + self.name_LD
+        mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+        return Features(self.project(self.transformer(Features(tokens, mask)).tokens_BLD), mask)

@@ -1,0 +1,65 @@
+"""A transformer over subword tokens (Vaswani et al. 2017, arXiv:1706.03762), trained from scratch."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field as Setting
+from torch import nn
+
+from ..flow import Features, Field, Form, State
+from ..layers.positions import sines
+from ..layers.transformer import Transformer
+from .encoder import Encoder, EncoderConfig
+
+
+class TextTransformerConfig(EncoderConfig):
+    """A transformer over subword tokens."""
+
+    form: ClassVar[Form] = "tokens"
+    kind: Literal["text_transformer"] = "text_transformer"
+    vocabulary: int = Setting(8_000, ge=257)
+    """Subwords to learn from the training rows, at most; 256 of them are bytes."""
+    max_tokens: int = Setting(256, ge=1)
+    """Tokens read of one text. Cost grows faster than it."""
+    depth: int = Setting(2, ge=1)
+    """Blocks."""
+    heads: int = Setting(4, ge=1)
+    """Attention heads; must divide ``hidden``."""
+    hidden: int = Setting(128, ge=1)
+    """Width inside, an even number."""
+    dropout: float = Setting(0.1, ge=0, lt=1)
+    """Share dropped in training."""
+
+    def needs(self) -> dict[str, Any]:
+        """The vocabulary's size and the longest text."""
+        return {"vocabulary": self.vocabulary, "max_tokens": self.max_tokens}
+
+    def build(self, width: int, state: State) -> Encoder:
+        """For ``state`` of a text field."""
+        return TextTransformer(self, width, state)
+
+
+class TextTransformer(Encoder):
+    """``ids`` (U, L), 0 = padding -> one token for each subword."""
+
+    positions_LD: torch.Tensor
+
+    def __init__(self, config: TextTransformerConfig, width: int, state: State) -> None:
+        super().__init__()
+        self.width = width
+        self.embed = nn.Embedding(state["vocabulary"] + 1, config.hidden, padding_idx=0)
+        with torch.no_grad():
+            self.embed.weight.mul_(0.5)
+        self.register_buffer("positions_LD", 0.5 * sines(config.max_tokens, config.hidden), persistent=False)
+        self.drop = nn.Dropout(config.dropout)
+        self.transformer = Transformer(config.hidden, config.depth, config.heads, config.dropout)
+        self.project = nn.Linear(config.hidden, width)
+
+    def forward(self, field: Field) -> Features:
+        """-> (U, L, width)."""
+        ids = field.values["ids"]
+        tokens = self.drop(self.embed(ids) + self.positions_LD[: ids.shape[1]])
+        features = self.transformer(Features(tokens, ids > 0))
+        return Features(self.project(features.tokens_BLD), features.mask_BL)

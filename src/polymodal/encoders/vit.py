@@ -1,0 +1,63 @@
+"""A vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929) with fixed 2-D positions (Beyer et al. 2022,
+arXiv:2205.01580). Departs from it: no class token; the patches are the tokens, and the fusion pools them."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field as Setting
+from torch import nn
+
+from ..errors import ConfigError
+from ..flow import Features, Field, Form, State
+from ..layers.patches import Normalise, Patches
+from ..layers.positions import sines_2d
+from ..layers.transformer import Transformer
+from .encoder import Encoder, EncoderConfig
+
+
+class ViTConfig(EncoderConfig):
+    """A vision transformer."""
+
+    form: ClassVar[Form] = "pixels"
+    kind: Literal["vit"] = "vit"
+    patch: int = Setting(8, ge=1)
+    """Side of a patch in pixels; the picture's size must be a multiple. Cost grows as it shrinks."""
+    depth: int = Setting(4, ge=1)
+    """Blocks."""
+    heads: int = Setting(4, ge=1)
+    """Attention heads; must divide ``hidden``."""
+    hidden: int = Setting(128, ge=1)
+    """Width inside, a multiple of 4."""
+    dropout: float = Setting(0.1, ge=0, lt=1)
+    """Share dropped in training."""
+
+    def build(self, width: int, state: State) -> Encoder:
+        """For ``state`` of an image field."""
+        if state["size"] % self.patch:
+            raise ConfigError(f"vit: pictures of {state['size']} pixels; expected a multiple of patch = {self.patch}")
+        return ViT(self, width, state)
+
+
+class ViT(Encoder):
+    """uint8 pixels (U, C, S, S) -> one token for each patch."""
+
+    positions_LD: torch.Tensor
+
+    def __init__(self, config: ViTConfig, width: int, state: State) -> None:
+        super().__init__()
+        self.width = width
+        side = state["size"] // config.patch
+        self.normalise = Normalise(state["mean"], state["std"])
+        self.patches = Patches(state["channels"], config.patch, config.hidden)
+        self.register_buffer("positions_LD", sines_2d(side, side, config.hidden), persistent=False)
+        self.transformer = Transformer(config.hidden, config.depth, config.heads, config.dropout)
+        self.project = nn.Linear(config.hidden, width)
+
+    def forward(self, field: Field) -> Features:
+        """-> (U, L, width), L the patches in row order."""
+        tokens = self.patches(self.normalise(field.values["pixels"])) + self.positions_LD
+        mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+        features = self.transformer(Features(tokens, mask))
+        return Features(self.project(features.tokens_BLD), mask)

@@ -1,0 +1,1 @@
+"""Measuring: metrics of answers, and of answers without each field."""

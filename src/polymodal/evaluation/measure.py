@@ -1,0 +1,49 @@
+"""From answers and targets to metrics. A row whose target is empty is left out, and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..tasks import Task
+from ..tasks.metrics import Metrics
+
+
+def score(task: Task, members: Sequence[np.ndarray]) -> np.ndarray:
+    """Probabilities (N, C), or the answer in its unit (N, 1): the mean over members of what each one's logits say."""
+    scores = [task.scores(torch.from_numpy(logits)).numpy() for logits in members]
+    return scores[0] if len(scores) == 1 else np.mean(np.stack(scores), axis=0, dtype=scores[0].dtype)
+
+
+def measure(
+    tasks: Mapping[str, Task], scores: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]
+) -> tuple[dict[str, Metrics], dict[str, str]]:
+    """Metrics by task, and for each that is None (``task.metric``) the reason."""
+    metrics: dict[str, Metrics] = {}
+    reasons: dict[str, str] = {}
+    for name, task in tasks.items():
+        known = ~np.isnan(targets[name]).any(1) & ~np.isnan(scores[name]).any(1)
+        if known.any():
+            metrics[name], why = task.measure(targets[name][known], scores[name][known])
+        else:
+            metrics[name], why = dict.fromkeys(task.metric_names), dict.fromkeys(task.metric_names, "no row has this target")
+        reasons |= {f"{name}.{metric}": reason for metric, reason in why.items()}
+    return metrics, reasons
+
+
+def hidden_sets(fields: Sequence[str]) -> list[frozenset[str]]:
+    """Nothing hidden, then each field alone hidden (where another is left to answer from)."""
+    return [frozenset(), *(frozenset([name]) for name in fields if len(fields) > 1)]
+
+
+def table_of(metrics: Mapping[str, Mapping[str, Metrics]], tasks: Mapping[str, Task]) -> list[list[str]]:
+    """Rows of text, one for each name and task: its metrics in the order of the task."""
+    rows: list[list[str]] = []
+    for name, by_task in metrics.items():
+        for task_name, task in tasks.items():
+            values: list[Any] = [by_task[task_name].get(metric) for metric in task.metric_names]
+            rows.append([name, task_name, *("-" if value is None else f"{value:.4f}" for value in values)])
+    return rows

@@ -1,0 +1,140 @@
+"""The whole run as one typed configuration: data, fields, tasks, model, training, seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field as Setting
+from pydantic import model_validator
+
+from .config import Config, External, override, quote, read_tree, validate
+from .data.splits import SplitConfig
+from .encoders import BagConfig, ConvnetConfig, EncoderConfig, TabularConfig, TextTransformerConfig
+from .errors import ConfigError, nearest
+from .modalities import AnyField, FieldConfig, OnError
+from .model import ModelConfig
+from .tasks import AnyTask
+from .training.config import TrainingConfig
+
+SOME_ROWS = 10_000
+"""Under this many rows a bag of n-grams is regularised more, and learns faster."""
+MANY_ROWS = 100_000
+"""From this many rows on, the default for text is a transformer: there is enough to learn one from."""
+
+
+class DataConfig(Config):
+    """Where the rows are, and what to do with those that cannot be read."""
+
+    table: str | None = None
+    """The training table; a relative path is relative to the file that says it."""
+    valid: str | None = None
+    """A table of its own to validate on, in place of a split."""
+    test: str | None = None
+    """A table that is measured once, at the end."""
+    root: list[str] = []
+    """More folders that file cells may name, beside the table's own."""
+    encoding: str | None = None
+    """Encoding of a CSV; null = UTF-8 (or UTF-16 by its mark). Chinese Windows writes gb18030."""
+    split: SplitConfig = SplitConfig()
+    """Which rows train, validate and test."""
+    on_error: OnError = "blank"
+    """What an unreadable cell does: error = stop, skip = leave the row out, blank = go on without that field."""
+    max_faults: float = Setting(0.05, ge=0, le=1)
+    """Training stops when a larger share of a column's cells cannot be read."""
+    weight: str | None = None
+    """A column of numbers, 0 or more: how much each row counts in the loss."""
+    cache_gb: float = Setting(8.0, ge=0)
+    """Disk space for samples read once, during the run; beyond it cells are read anew each time. Changes no result."""
+
+
+class Experiment(Config):
+    """The whole run."""
+
+    data: DataConfig = DataConfig()
+    fields: dict[str, AnyField] = {}
+    """What the model sees: a field for each picture and text column, and one for all numbers and categories."""
+    tasks: dict[str, AnyTask] = {}
+    """What the model answers: a task for each target column."""
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    seed: int = Setting(0, ge=0, lt=2**63)
+    """The same seed, machine, versions and threads give the same bits."""
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Experiment:
+        unknown = sorted(set(self.model.encoders) - set(self.fields))
+        if unknown:
+            hint = nearest(unknown[0], self.fields)
+            raise ValueError(f"model.encoders.{quote(unknown[0])}: no such field{hint or '; the fields are ' + ', '.join(self.fields)}")
+        for name, field in self.fields.items():
+            encoder = self.model.encoders.get(name)
+            if isinstance(encoder, EncoderConfig):
+                try:
+                    field.modality().check_form(encoder.form)
+                except ConfigError as error:
+                    raise ValueError(f"model.encoders.{quote(name)}: {error}") from None
+        if "" in self.fields or "" in self.tasks:
+            raise ValueError("fields and tasks: a name may not be empty")
+        targets = {task.column: name for name, task in self.tasks.items()}
+        for name, field in self.fields.items():
+            seen = set(field.sources) & set(targets)
+            if seen:
+                raise ValueError(f"fields.{quote(name)}: reads the target {sorted(seen)[0]!r}; leave that column out of the fields")
+        return self
+
+    @classmethod
+    def read(cls, path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
+        """From YAML or JSON, with ``path=value`` overrides laid over it; relative paths are relative to the file."""
+        path = Path(path)
+        tree, _ = override(read_tree(path), overrides)
+        return cls.of(tree, place=str(path), folder=path.parent)
+
+    @classmethod
+    def of(cls, tree: Mapping[str, Any], place: str = "", folder: Path | None = None) -> Experiment:
+        """From plain data; every fault of it in one ``ConfigError``."""
+        experiment: Experiment = validate(cls, dict(tree), place)
+        if folder is None:
+            return experiment
+        data = experiment.data
+        placed = {name: str(folder / value) for name in ("table", "valid", "test") if (value := getattr(data, name)) is not None}
+        placed_roots = [str(folder / root) for root in data.root]
+        return experiment.model_copy(update={"data": data.model_copy(update={**placed, "root": placed_roots})})
+
+    def columns(self) -> list[str]:
+        """The columns that fields read, in order."""
+        return list(dict.fromkeys(column for field in self.fields.values() for column in field.sources))
+
+    def on_error(self, field: str) -> OnError:
+        """The policy for a field's unreadable cells."""
+        return self.fields[field].on_error or self.data.on_error
+
+
+def usual_encoder(field: FieldConfig, rows: int) -> tuple[EncoderConfig | External, str]:
+    """The default encoder of a field, and why."""
+    kind = field.modality().kind
+    if kind == "image":
+        return ConvnetConfig(), "a convnet: learns from few pictures, on two cores"
+    if kind == "text":
+        if rows < SOME_ROWS:
+            return BagConfig(lr_scale=5.0, dropout=0.3), f"a bag of n-grams, learning fast and much dropped out: {rows:,} rows are few"
+        if rows < MANY_ROWS:
+            return BagConfig(), f"a bag of n-grams: {rows:,} rows are too few to learn a language from ({MANY_ROWS:,} are enough)"
+        return TextTransformerConfig(), f"a transformer: {rows:,} rows are enough to learn one from"
+    return TabularConfig(), "a perceptron over embedded columns"
+
+
+def with_encoders(experiment: Experiment, rows: int) -> tuple[Experiment, dict[str, str]]:
+    """The experiment with an encoder for every field, and why each was chosen."""
+    encoders, reasons = {}, {}
+    for name, field in experiment.fields.items():
+        if name in experiment.model.encoders:
+            encoders[name] = experiment.model.encoders[name]
+        else:
+            encoders[name], reasons[f"model.encoders.{quote(name)}"] = usual_encoder(field, rows)
+    model = experiment.model.model_copy(update={"encoders": encoders})
+    return experiment.model_copy(update={"model": model}), reasons
+
+
+__all__ = ["DataConfig", "Experiment", "usual_encoder", "with_encoders"]

@@ -1,0 +1,58 @@
+"""A small transformer over the tokens of all fields, read out by a learned query (as in Jaegle et al. 2021,
+arXiv:2103.03206, with self-attention among the fields' tokens)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from pydantic import Field as Setting
+from torch import nn
+
+from ..errors import ConfigError
+from ..flow import Features
+from ..layers.transformer import Transformer
+from .fusion import Fusion, FusionConfig, linear
+
+
+class AttentionConfig(FusionConfig):
+    """A transformer over all tokens, with a learned query."""
+
+    kind: Literal["attention"] = "attention"
+    depth: int = Setting(2, ge=1)
+    """Blocks. Cost grows with it, and with the square of the count of tokens."""
+    heads: int = Setting(4, ge=1)
+    """Attention heads; must divide ``model.width``."""
+    dropout: float = Setting(0.1, ge=0, lt=1)
+    """Share dropped in training."""
+
+    def build(self, widths: Mapping[str, int | None], width: int) -> Fusion:
+        """Any number of fields of any widths."""
+        if width % self.heads:
+            raise ConfigError(f"model.fusion.heads: {self.heads} does not divide model.width = {width}")
+        return Attention(self, widths, width)
+
+
+class Attention(Fusion):
+    """-> (B, 1, width); a row with no field at all is what the query says by itself."""
+
+    def __init__(self, config: AttentionConfig, widths: Mapping[str, int | None], width: int) -> None:
+        super().__init__()
+        self.project = nn.ModuleList(linear(field_width, width) for field_width in widths.values())
+        self.name_FD = nn.Parameter(torch.randn(len(widths), width) * width**-0.5)
+        self.query_D = nn.Parameter(torch.randn(width) * width**-0.5)
+        self.transformer = Transformer(width, config.depth, config.heads, config.dropout)
+        self.width_out = width
+
+    def forward(self, features: Mapping[str, Features]) -> Features:
+        """The query's answer after it and the tokens have seen each other."""
+        first = next(iter(features.values()))
+        rows = first.tokens_BLD.shape[0]
+        tokens = [self.query_D.expand(rows, 1, -1)]
+        masks = [torch.ones(rows, 1, dtype=torch.bool, device=first.mask_BL.device)]
+        for field, project, name_D in zip(features.values(), self.project, self.name_FD, strict=True):
+            tokens.append(project(field.tokens_BLD) + name_D)
+            masks.append(field.mask_BL)
+        seen = self.transformer(Features(torch.cat(tokens, 1), torch.cat(masks, 1)))
+        return Features(seen.tokens_BLD[:, :1], seen.mask_BL[:, :1])

@@ -1,0 +1,202 @@
+"""From samples to answers: the only prediction loop.
+
+Floating point depends on shapes, so answers are computed in blocks of fixed geometry: ``BLOCK`` cells of one padded shape
+to an encoder, ``BLOCK`` rows of one combination of shapes to the fusion, short blocks filled with blanks. A row's answer
+is then the same to the last bit whatever rows stand beside it. A cell that several rows hold is encoded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .data.loader import field_of
+from .data.store import Store
+from .flow import Features, Field, Output, Sample
+from .modalities import Modality
+from .model import MultiModalModel
+
+BLOCK = 32
+"""Cells, or rows, in a block. Part of what a bundle promises: another size agrees within rounding only."""
+WINDOW = 512
+"""Rows whose samples and features are held at a time."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Some rows on their way: the distinct samples of each field, and which of them each row holds (-1 = none).
+
+    ``rows`` are 0-based positions in the table.
+    """
+
+    rows: np.ndarray
+    samples: Mapping[str, Sequence[Sample]]
+    index: Mapping[str, np.ndarray]
+
+    def without(self, hidden: frozenset[str]) -> dict[str, np.ndarray]:
+        """``index``, as if the rows lacked the fields of ``hidden``."""
+        return {name: np.full_like(index, -1) if name in hidden else index for name, index in self.index.items()}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one model says of some rows: ``logits`` and ``votes`` by task (N, C); h (N, D) when asked."""
+
+    logits: Mapping[str, np.ndarray]
+    votes: Mapping[str, Mapping[str, np.ndarray]]
+    fused_ND: np.ndarray | None
+
+
+def windows(store: Store, rows: np.ndarray, fields: Sequence[str] | None = None) -> Iterator[Window]:
+    """The rows of a store, those that share a costly cell side by side."""
+    fields = list(fields if fields is not None else store.modalities)
+    costly = max(fields, key=lambda name: store.modalities[name].cost())
+    rows = rows[np.argsort(store.index[costly][rows], kind="stable")]
+    for start in range(0, len(rows), WINDOW):
+        part = rows[start : start + WINDOW]
+        samples, index = {}, {}
+        for name in fields:
+            held, place = np.unique(store.index[name][part], return_inverse=True)
+            known = held >= 0
+            samples[name] = [store.sample(name, int(number)) for number in held[known]]
+            index[name] = np.where(known[place], place - int((~known).sum()), -1)
+        yield Window(part, samples, index)
+
+
+class _Encoded:
+    """A field's features: by distinct sample, which group of one geometry holds it, and where."""
+
+    def __init__(self, model: MultiModalModel, name: str, modality: Modality, samples: Sequence[Sample], device: torch.device) -> None:
+        samples = [*samples, modality.blank()]  # the last one stands for every row that lacks the field
+        by_geometry: dict[tuple[int, ...], list[int]] = {}
+        for at, sample in enumerate(samples):
+            by_geometry.setdefault(modality.geometry(sample), []).append(at)
+        self.group_U = np.zeros(len(samples), np.int64)
+        self.place_U = np.zeros(len(samples), np.int64)
+        self.features: list[Features] = []
+        for group, members in enumerate(by_geometry.values()):
+            self.group_U[members], self.place_U[members] = group, np.arange(len(members))
+            done = [
+                model.encode(name, _block(modality, [samples[at] for at in members[start : start + BLOCK]], members[0], samples).to(device))
+                for start in range(0, len(members), BLOCK)
+            ]
+            self.features.append(Features(torch.cat([part.tokens_BLD for part in done]), torch.cat([part.mask_BL for part in done])))
+
+    def rows(self, group: int, at_B: np.ndarray, present_B: np.ndarray, device: torch.device) -> tuple[Features, Field]:
+        """The features of the group that these rows hold, and the field that says which and whether."""
+        index_B = torch.from_numpy(self.place_U[at_B]).to(device)
+        return self.features[group], Field({}, torch.from_numpy(present_B).to(device), index_B)
+
+
+def _block(modality: Modality, samples: list[Sample], filler: int, every: Sequence[Sample]) -> Field:
+    """Exactly ``BLOCK`` cells: the short block is filled with a sample of the same geometry, whose answer is dropped."""
+    filled = samples + [every[filler]] * (BLOCK - len(samples))
+    return field_of(modality, filled, np.arange(BLOCK))
+
+
+@torch.inference_mode()
+def answer(
+    model: MultiModalModel,
+    modalities: Mapping[str, Modality],
+    window: Window,
+    hidden: Sequence[frozenset[str]] = (frozenset(),),
+    device: torch.device | None = None,
+    represent: bool = False,
+) -> list[Answer]:
+    """What the model says of a window's rows: one ``Answer`` for each set of hidden fields. Cells are encoded once."""
+    device = device or torch.device("cpu")
+    was_training = model.training
+    model.eval()
+    encoded = {name: _Encoded(model, name, modalities[name], window.samples[name], device) for name in model.names}
+    answers = [_answer(model, encoded, window.without(fields), len(window.rows), device, represent) for fields in hidden]
+    model.train(was_training)
+    return answers
+
+
+def _answer(
+    model: MultiModalModel,
+    encoded: Mapping[str, _Encoded],
+    index: Mapping[str, np.ndarray],
+    rows: int,
+    device: torch.device,
+    represent: bool,
+) -> Answer:
+    groups_NF = np.stack([field.group_U[index[name]] for name, field in encoded.items()], 1)
+    parts: list[tuple[np.ndarray, Output]] = []
+    keys, key_N = np.unique(groups_NF, axis=0, return_inverse=True)
+    key_N = key_N.reshape(-1)
+    for at_key, key in enumerate(keys):
+        members = np.flatnonzero(key_N == at_key)
+        for start in range(0, len(members), BLOCK):
+            block = members[start : start + BLOCK]
+            filled = np.concatenate([block, np.full(BLOCK - len(block), block[0])])
+            features, present = {}, {}
+            for (name, field), group in zip(encoded.items(), key, strict=True):
+                held, rows_field = field.rows(int(group), index[name][filled], index[name][filled] >= 0, device)
+                features[name] = model.admit(name, held, rows_field)
+                present[name] = rows_field.present_B
+            output = model.answer(features, present)
+            assert isinstance(output, Output)
+            parts.append((block, output))
+
+    def gather(pick: object) -> np.ndarray:
+        first = pick(parts[0][1])  # type: ignore[operator]
+        out = np.empty((rows, first.shape[1]), np.float32)
+        for block, output in parts:
+            out[block] = pick(output)[: len(block)].float().cpu().numpy()  # type: ignore[operator]
+        return out
+
+    def of(task: str, voter: str | None = None) -> np.ndarray:
+        def pick(output: Output) -> Tensor:
+            return output.logits[task] if voter is None else output.votes[task][voter]
+
+        return gather(pick)
+
+    first = parts[0][1]
+    return Answer(
+        {task: of(task) for task in first.logits},
+        {task: {voter: of(task, voter) for voter in votes} for task, votes in first.votes.items()},
+        gather(lambda output: output.fused_BD) if represent else None,
+    )
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Answers of many windows, in the order of ``rows`` (0-based positions in the table, ascending)."""
+
+    rows: np.ndarray
+    answers: Sequence[Answer]
+
+
+def collect(
+    model: MultiModalModel,
+    modalities: Mapping[str, Modality],
+    parts: Iterable[Window],
+    hidden: Sequence[frozenset[str]] = (frozenset(),),
+    device: torch.device | None = None,
+) -> Collected:
+    """The answers to all windows, back in the order of the rows; one for each set of hidden fields."""
+    rows, every = [], []
+    for window in parts:
+        rows.append(window.rows)
+        every.append(answer(model, modalities, window, hidden, device))
+    order = np.argsort(np.concatenate(rows), kind="stable")
+
+    def joined(pieces: list[np.ndarray]) -> np.ndarray:
+        return np.concatenate(pieces)[order]
+
+    answers = []
+    for at in range(len(hidden)):
+        mine = [window[at] for window in every]
+        answers.append(
+            Answer(
+                {task: joined([one.logits[task] for one in mine]) for task in mine[0].logits},
+                {t: {v: joined([one.votes[t][v] for one in mine]) for v in votes} for t, votes in mine[0].votes.items()},
+                None,
+            )
+        )
+    return Collected(np.concatenate(rows)[order], answers)

@@ -1,0 +1,1 @@
+"""Looking at a table before training: what each column is, what is wrong with it, what gives the answer away."""

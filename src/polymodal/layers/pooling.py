@@ -1,0 +1,35 @@
+"""From tokens to one vector a row. Attention over nothing is zeros, never NaN.
+
+Shapes: ``B`` rows, ``L`` tokens, ``D`` width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..flow import Features
+
+
+def mean_pool(features: Features) -> Tensor:
+    """The mean of the real tokens, (B, D); zeros for a row that has none."""
+    weights_BL1 = features.mask_BL.unsqueeze(-1).to(features.tokens_BLD.dtype)
+    # torch.where, not a product: a masked token may hold anything, even NaN.
+    tokens_BLD = torch.where(weights_BL1 > 0, features.tokens_BLD, torch.zeros_like(features.tokens_BLD))
+    return tokens_BLD.sum(1) / weights_BL1.sum(1).clamp(min=1.0)
+
+
+class AttentionPool(nn.Module):
+    """A learned query's weighted mean of the real tokens, (B, D); zeros for a row that has none."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(width, 1)
+
+    def forward(self, features: Features) -> Tensor:
+        """(B, L, D) and a mask -> (B, D)."""
+        scores_BL = self.score(features.tokens_BLD).squeeze(-1)
+        scores_BL = scores_BL.masked_fill(~features.mask_BL, torch.finfo(scores_BL.dtype).min)
+        weights_BL = scores_BL.softmax(-1) * features.mask_BL
+        tokens_BLD = torch.where(features.mask_BL.unsqueeze(-1), features.tokens_BLD, torch.zeros_like(features.tokens_BLD))
+        return (weights_BL.unsqueeze(-1) * tokens_BLD).sum(1)

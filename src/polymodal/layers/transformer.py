@@ -1,0 +1,75 @@
+"""A pre-norm transformer over masked tokens (Vaswani et al. 2017, arXiv:1706.03762; Xiong et al. 2020, arXiv:2002.04745).
+
+A query that may look at nothing gets zeros, so a masked token never reaches a real one and an empty row never makes NaN.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..errors import ConfigError
+from ..flow import Features
+
+
+class Attention(nn.Module):
+    """Multi-head attention from ``query_BQD`` to the real tokens of ``features``."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, query_BQD: Tensor, features: Features) -> Tensor:
+        """-> (B, Q, D)."""
+        B, Q, D = query_BQD.shape
+        L = features.tokens_BLD.shape[1]
+        some_B111 = features.mask_BL.any(1).view(B, 1, 1, 1)
+        mask_B11L = features.mask_BL.view(B, 1, 1, L) | ~some_B111
+        query = self.query(query_BQD).view(B, Q, self.heads, D // self.heads).transpose(1, 2)
+        key, value = self.key_value(features.tokens_BLD).view(B, L, 2, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
+        seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask_B11L)
+        seen = seen * some_B111.to(seen.dtype)
+        return self.out(seen.transpose(1, 2).reshape(B, Q, D))
+
+
+class Block(nn.Module):
+    """Attention and a perceptron, each on a normalised input and added to it."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.norm_1 = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.norm_2 = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(4 * width, width))
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, features: Features) -> Features:
+        """(B, L, D) -> (B, L, D), the same mask."""
+        tokens = features.tokens_BLD
+        normed = self.norm_1(tokens)
+        tokens = tokens + self.drop(self.attention(normed, Features(normed, features.mask_BL)))
+        tokens = tokens + self.drop(self.mlp(self.norm_2(tokens)))
+        return Features(tokens, features.mask_BL)
+
+
+class Transformer(nn.Module):
+    """``depth`` blocks and a last norm; ``width`` must be divisible by ``heads``. Masked tokens come in as zeros."""
+
+    def __init__(self, width: int, depth: int, heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        if width % heads:
+            raise ConfigError(f"heads: {heads} does not divide the width inside, hidden = {width}")
+        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, features: Features) -> Features:
+        """(B, L, D) -> (B, L, D), the same mask."""
+        tokens = torch.where(features.mask_BL.unsqueeze(-1), features.tokens_BLD, torch.zeros_like(features.tokens_BLD))
+        features = Features(tokens, features.mask_BL)
+        for block in self.blocks:
+            features = block(features)
+        return Features(self.norm(features.tokens_BLD), features.mask_BL)

@@ -1,0 +1,96 @@
+"""Which bytes a cell may name: a file under one of the roots, bytes, or a base64 data URI. Never a URL."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import Fault
+
+MAX_BYTES = 256 * 2**20
+"""A cell's file or bytes may be this large."""
+
+
+class Roots:
+    """The folders that file cells may name: the table's own first, then those that were added."""
+
+    def __init__(self, folders: Iterable[str | Path] = ()) -> None:
+        self.folders = [os.path.realpath(folder) for folder in folders]
+
+    def bytes_of(self, cell: object) -> bytes:
+        """The bytes that a cell holds or names; ``Fault`` says what is wrong with it, never where the roots are."""
+        if isinstance(cell, (bytes, bytearray, memoryview)):
+            if len(cell) > MAX_BYTES:
+                raise Fault(f"{len(cell):,} bytes; expected at most {MAX_BYTES:,}")
+            return bytes(cell)
+        if isinstance(cell, os.PathLike):
+            cell = os.fspath(cell)
+        if not isinstance(cell, str):
+            raise Fault(f"found {type(cell).__name__}; expected a path, bytes or a data URI")
+        if cell.startswith("data:"):
+            return _data_uri(cell)
+        return self._file(cell.strip())
+
+    def _file(self, path: str) -> bytes:
+        if "\0" in path:
+            raise Fault("a path that holds a NUL; expected a file under the table's folder")
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
+            raise Fault("a URL; expected a file under the table's folder (URLs are never fetched)")
+        if not self.folders:
+            raise Fault("a path, but this table has no folder; pass root=... (--root) to say where its files are")
+        missing = True
+        for folder in self.folders:
+            try:
+                resolved = os.path.realpath(os.path.join(folder, path))
+                if not _within(resolved, folder):
+                    if os.path.exists(resolved):
+                        missing = False
+                    continue
+                descriptor = os.open(resolved, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except (OSError, ValueError) as error:
+                raise Fault(f"a file that cannot be opened ({getattr(error, 'strerror', None) or error})") from None
+            try:
+                return self._read(descriptor, folder)
+            finally:
+                os.close(descriptor)
+        if not missing:
+            raise Fault("a path outside every root; expected a file under the table's folder (--root adds folders)")
+        raise Fault("no such file")
+
+    @staticmethod
+    def _read(descriptor: int, folder: str) -> bytes:
+        facts = os.fstat(descriptor)
+        if stat.S_ISDIR(facts.st_mode):
+            raise Fault("a folder; expected a file")
+        if not stat.S_ISREG(facts.st_mode):
+            raise Fault("not a regular file (a device, a pipe or a socket)")
+        if facts.st_size > MAX_BYTES:
+            raise Fault(f"a file of {facts.st_size:,} bytes; expected at most {MAX_BYTES:,}")
+        link = f"/proc/self/fd/{descriptor}"
+        if os.path.exists(link) and not _within(os.path.realpath(link), folder):  # swapped between check and open
+            raise Fault("a path outside every root; expected a file under the table's folder (--root adds folders)")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES + 1)
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _data_uri(cell: str) -> bytes:
+    head, comma, body = cell.partition(",")
+    if not comma or not head.endswith(";base64"):
+        raise Fault("a data URI that is not base64; expected data:TYPE;base64,...")
+    if len(body) > MAX_BYTES * 4 // 3 + 4:
+        raise Fault(f"a data URI of {len(body):,} characters; expected at most {MAX_BYTES:,} bytes")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise Fault("a data URI whose base64 is broken") from None

@@ -1,0 +1,199 @@
+"""What all modalities answer: one kind of cell, from a row of a table to tensors.
+
+Its place on the line: row -> ``read`` -> sample -> ``collate`` -> batch. ``fit`` stands beside the line, on training rows
+only, and returns plain facts; everything else is a pure function of a cell's content and those facts.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import model_validator
+from torch import Tensor
+
+from ..config import Config
+from ..errors import ConfigError, Fault
+from ..flow import Cell, Form, Geometry, Sample, State
+from .files import Roots
+
+OnError = Literal["error", "skip", "blank"]
+MISSING_WORDS = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?", "无", "空", "缺失"})
+"""What stands for an empty cell among numbers, dates and categories. In a text column these are words."""
+
+
+class FieldConfig(Config):
+    """What every field says, whatever its kind."""
+
+    on_error: OnError | None = None
+    """What an unreadable cell of this field does: error, skip (the row) or blank (the field); null = data.on_error."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns that the field reads, in order."""
+        raise NotImplementedError
+
+    def modality(self) -> type[Modality]:
+        """The class that reads this field's cells."""
+        raise NotImplementedError
+
+
+class OneColumn(FieldConfig):
+    """A field that reads a single column."""
+
+    column: str
+    """The column of the table that holds the cells."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_of_a_list(cls, data: Any) -> Any:
+        """A field that was of a kind with ``columns`` may hold a list of one."""
+        if (
+            isinstance(data, Mapping)
+            and "column" not in data
+            and isinstance(data.get("columns"), (list, tuple))
+            and len(data["columns"]) == 1
+        ):
+            return {**{key: value for key, value in data.items() if key != "columns"}, "column": data["columns"][0]}
+        return data
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The one column."""
+        return (self.column,)
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """How sure a modality is (0 to 1) that some cells are its kind, the settings that suit them, and why."""
+
+    confidence: float
+    options: Mapping[str, Any] = field(default_factory=dict)
+    why: str = ""
+
+
+class PartFault(Fault):
+    """Some columns of a cell over several cannot be read; ``rest`` is the sample without them."""
+
+    def __init__(self, columns: Mapping[str, str], rest: Sample | None) -> None:
+        super().__init__("; ".join(f"{column}: {message}" for column, message in columns.items()))
+        self.columns = dict(columns)
+        self.rest = rest
+
+
+class Modality(ABC):
+    """All that one kind of cell knows. Built from its config and its fitted state; holds nothing else."""
+
+    kind: ClassVar[str]
+    forms: ClassVar[tuple[Form, ...]]
+    """What it can make for an encoder; the first is the usual one."""
+
+    def __init__(self, config: Any, state: State, roots: Roots) -> None:
+        self.config = config
+        self.state = state
+        self.roots = roots
+
+    # -- before training -----------------------------------------------------------------------------------------
+
+    @classmethod
+    @abstractmethod
+    def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
+        """How well ``cells`` (none of them missing, of one column) suit this modality."""
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, config: Any, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
+        """Learn from training cells the facts that ``needs`` does not give; ``ConfigError`` for a form it cannot make."""
+
+    @classmethod
+    def check_form(cls, form: Form) -> None:
+        """Raise ``ConfigError`` when an encoder asks for a form that this modality cannot make."""
+        if form not in cls.forms:
+            raise ConfigError(f"an encoder of {form!r} cannot read a field of kind {cls.kind!r}; it makes {', '.join(cls.forms)}")
+
+    # -- one cell --------------------------------------------------------------------------------------------------
+
+    def is_missing(self, cell: Cell) -> bool:
+        """Whether the cell is empty: missing, and no fault."""
+        return is_empty(cell)
+
+    @abstractmethod
+    def read(self, cell: Cell) -> Sample:
+        """One example's arrays; ``Fault`` when the cell cannot be read. Pure in content and state, so cacheable."""
+
+    def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """A variation of a training sample; the default is none."""
+        return sample
+
+    @abstractmethod
+    def blank(self) -> Sample:
+        """A smallest valid sample, for the rows and block places that hold nothing."""
+
+    def geometry(self, sample: Sample) -> Geometry:
+        """The padded shape of a sample, a function of it alone; () where every sample has the same shape."""
+        return ()
+
+    def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
+        """A worse version of a sample, at severity 1 to 5."""
+        return sample
+
+    # -- many cells --------------------------------------------------------------------------------------------------
+
+    def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
+        """Samples as tensors whose first axis is theirs, padded to ``geometry`` where shapes differ."""
+        return {name: torch.from_numpy(np.stack([sample[name] for sample in samples])) for name in samples[0]}
+
+    def cost(self) -> float:
+        """About how many multiply-adds encoding one cell takes: what is worth sharing between rows."""
+        return 1.0
+
+    def show(self, cell: Cell) -> str:
+        """The cell as a person would read it in one line."""
+        text = " ".join(str(cell).split())
+        return text if len(text) <= 80 else text[:77] + "..."
+
+    def describe(self) -> str:
+        """What the fitted facts say, in one line."""
+        return ""
+
+
+def is_empty(cell: Cell) -> bool:
+    """None, NaN, NaT or blank text (or all of a tuple's parts so)."""
+    if cell is None:
+        return True
+    if isinstance(cell, str):
+        return not cell or cell.isspace()
+    if isinstance(cell, float):
+        return math.isnan(cell)
+    if isinstance(cell, tuple):
+        return all(is_empty(part) for part in cell)
+    if isinstance(cell, (bytes, bytearray)):
+        return not cell
+    return isinstance(cell, (np.floating, np.datetime64)) and bool(cell != cell)
+
+
+def is_missing_word(cell: Cell) -> bool:
+    """Whether a cell of a column of numbers, dates or categories stands for nothing."""
+    return is_empty(cell) or (isinstance(cell, str) and cell.strip().casefold() in MISSING_WORDS)
+
+
+def bucket(length: int, smallest: int, largest: int) -> int:
+    """The padded length for ``length``: the next power of two between the bounds."""
+    size = smallest
+    while size < min(length, largest):
+        size *= 2
+    return min(size, largest)
+
+
+def padded(samples: Sequence[Sample], name: str, length: int) -> np.ndarray:
+    """One array (U, length) of a ragged value, cut or filled with zeros on the right."""
+    rows = np.zeros((len(samples), length), dtype=samples[0][name].dtype)
+    for row, sample in zip(rows, samples, strict=True):
+        part = sample[name][:length]
+        row[: len(part)] = part
+    return rows

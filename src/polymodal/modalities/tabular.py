@@ -1,0 +1,259 @@
+"""Numbers, categories, booleans and dates: any count of columns as one field.
+
+A column's type is decided once, by ``fit``: from its training cells, or from the config. Missing values are facts of their
+own, never filled in here; a category not seen in training is "other". A cell of the wrong type (a word among numbers) is
+a fault of that column only: the row keeps the rest of the field.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field as Setting
+from pydantic import model_validator
+
+from ..errors import ConfigError
+from ..flow import Cell, Form, Sample, State
+from .files import Roots
+from .modality import FieldConfig, Modality, PartFault, Recognition, is_missing_word
+
+ColumnType = Literal["number", "category", "date"]
+_FIT_CELLS = 50_000
+_MAX_CATEGORIES = 1_000
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+_DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?\s*(?:Z|[+-]\d{2}:?\d{2})?")
+_DATE_PARTS = 6
+_HUGE = 1e100
+
+
+class TabularConfig(FieldConfig):
+    """Columns of numbers, categories, booleans and dates."""
+
+    kind: Literal["tabular"] = "tabular"
+    columns: list[str] = Setting(min_length=1)
+    """The columns of this field, in order."""
+    types: dict[str, ColumnType] = {}
+    """The type of a column where the one found is not right: number, category or date."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list_of_one(cls, data: Any) -> Any:
+        """A field that was of a kind with one ``column`` keeps it."""
+        if isinstance(data, Mapping) and "columns" not in data and isinstance(data.get("column"), str):
+            return {**{key: value for key, value in data.items() if key != "column"}, "columns": [data["column"]]}
+        return data
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns, in order."""
+        return tuple(self.columns)
+
+    def modality(self) -> type[Modality]:
+        """``Tabular``."""
+        return Tabular
+
+
+class Tabular(Modality):
+    """Reads rows of numbers, categories and dates."""
+
+    kind = "tabular"
+    forms = ("columns",)
+
+    @classmethod
+    def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
+        """Sure of numbers and dates; of text, where few values come back often."""
+        kind, share = type_of(cells)
+        if kind in ("number", "date"):
+            return Recognition(0.95 if share > 0.98 else 0.8, {"type": kind}, f"{share:.0%} of the cells are {kind}s")
+        hashable = [str(cell) for cell in cells]
+        distinct = len(set(hashable)) / max(len(hashable), 1)
+        if any(isinstance(cell, (bytes, list, dict, tuple)) for cell in cells):
+            return Recognition(0.0)
+        confidence = 0.7 if distinct <= 0.2 else 0.55 if distinct <= 0.5 else 0.4
+        return Recognition(confidence, {"type": kind}, f"{len(set(hashable))} different values in {len(hashable)} cells")
+
+    @classmethod
+    def fit(cls, config: TabularConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
+        """State: ``columns``, each with its type and, for numbers and dates, centre, spread and quantiles; for categories
+        the vocabulary (from two rows up)."""
+        cls.check_form(form)
+        unknown = sorted(set(config.types) - set(config.columns))
+        if unknown:
+            raise ConfigError(f"types: {unknown[0]!r} is not among the field's columns")
+        rows = [cell if isinstance(cell, tuple) else (cell,) for cell in islice(cells, _FIT_CELLS)]
+        bins = int(needs.get("bins", 16))
+        return {
+            "form": form,
+            "columns": [
+                _fit_column(name, [row[at] for row in rows], config.types.get(name), bins) for at, name in enumerate(config.columns)
+            ],
+        }
+
+    def is_missing(self, cell: Cell) -> bool:
+        """Whether every column is empty."""
+        parts = cell if isinstance(cell, tuple) else (cell,)
+        return all(is_missing_word(part) for part in parts)
+
+    def read(self, cell: Cell) -> Sample:
+        """``numbers`` float32 (K,), standardised, NaN = missing; ``categories`` int32 (M,), 0 = missing, 1 = other."""
+        parts = cell if isinstance(cell, tuple) else (cell,)
+        numbers: list[float] = []
+        categories: list[int] = []
+        faults: dict[str, str] = {}
+        for column, part in zip(self.state["columns"], parts, strict=True):
+            if column["type"] == "category":
+                categories.append(0 if is_missing_word(part) else self._codes(column).get(category(part), 1))
+                continue
+            values = [math.nan] * (_DATE_PARTS if column["type"] == "date" else 1)
+            if not is_missing_word(part):
+                value = number(part) if column["type"] == "number" else date(part)
+                if value is None:
+                    expected = "a finite number" if column["type"] == "number" else "a date such as 2024-05-31"
+                    faults[column["name"]] = f"found {_short(part)}; expected {expected}"
+                else:
+                    centred = max(-10.0, min(10.0, (value - column["mean"]) / column["std"]))
+                    values = [centred] if column["type"] == "number" else [centred, *_calendar(value)]
+            numbers += values
+        sample = {"numbers": np.array(numbers, np.float32), "categories": np.array(categories, np.int32)}
+        if faults:
+            nothing = bool(np.isnan(sample["numbers"]).all() and not sample["categories"].any())
+            raise PartFault(faults, None if nothing else sample)
+        return sample
+
+    def _codes(self, column: dict[str, Any]) -> dict[str, int]:
+        codes = self.__dict__.setdefault("_tables", {})
+        name = column["name"]
+        if name not in codes:
+            codes[name] = {value: code for code, value in enumerate(column["values"], start=2)}
+        return codes[name]  # type: ignore[no-any-return]
+
+    def blank(self) -> Sample:
+        """Every column missing."""
+        kinds = [column["type"] for column in self.state["columns"]]
+        width = kinds.count("number") + _DATE_PARTS * kinds.count("date")
+        return {"numbers": np.full(width, np.nan, np.float32), "categories": np.zeros(kinds.count("category"), np.int32)}
+
+    def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
+        """Drop 10 to 50 % of the values."""
+        numbers, categories = sample["numbers"].copy(), sample["categories"].copy()
+        numbers[rng.random(len(numbers)) < 0.1 * severity] = np.nan
+        categories[rng.random(len(categories)) < 0.1 * severity] = 0
+        return {"numbers": numbers, "categories": categories}
+
+    def show(self, cell: Cell) -> str:
+        """``name = value``, column by column."""
+        parts = cell if isinstance(cell, tuple) else (cell,)
+        shown = (f"{name} = {part}" for name, part in zip(self.config.columns, parts, strict=True))
+        return super().show(", ".join(shown))
+
+    def describe(self) -> str:
+        """How many columns of each type."""
+        counts = Counter(column["type"] for column in self.state["columns"])
+        plural = {"number": "numbers", "category": "categories", "date": "dates"}
+        return ", ".join(f"{count} {kind if count == 1 else plural[kind]}" for kind, count in sorted(counts.items()))
+
+
+def _fit_column(name: str, cells: list[Cell], given: ColumnType | None, bins: int) -> dict[str, Any]:
+    cells = [cell for cell in cells if not is_missing_word(cell)]
+    kind = given or type_of(cells)[0]
+    if kind == "category":
+        counts = Counter(category(cell) for cell in cells)
+        values = sorted((value for value, count in counts.items() if count >= 2), key=lambda value: (-counts[value], value))
+        return {"name": name, "type": kind, "values": sorted(values[:_MAX_CATEGORIES])}
+    read = number if kind == "number" else date
+    values_N = np.array([value for cell in cells if (value := read(cell)) is not None], np.float64)
+    if not len(values_N):
+        values_N = np.zeros(1)
+    values_N = values_N.clip(-_HUGE, _HUGE)  # the spread of larger ones is no number
+    mean, std = float(values_N.mean()), float(values_N.std())
+    std = std if std > 1e-12 * max(1.0, abs(mean)) else 1.0
+    edges = np.unique(np.quantile((values_N - mean) / std, np.linspace(0, 1, bins + 1)))
+    return {"name": name, "type": kind, "mean": mean, "std": std, "low": float(values_N.min()), "high": float(values_N.max()),
+            "edges": [float(f"{edge:.9g}") for edge in np.clip(edges, -10, 10)]}  # fmt: skip
+
+
+def type_of(cells: Sequence[Cell]) -> tuple[ColumnType, float]:
+    """The type of a column's cells, and the share of them that are of it. Numbers and dates need nine cells in ten."""
+    cells = [cell for cell in cells if not is_missing_word(cell)]
+    if cells:
+        numbers = sum(number(cell) is not None for cell in cells) / len(cells)
+        if numbers >= 0.9:
+            return "number", numbers
+        dates = sum(date(cell) is not None for cell in cells) / len(cells)
+        if dates >= 0.9:
+            return "date", dates
+    return "category", 1.0
+
+
+def number(cell: Cell) -> float | None:
+    """A finite number, or None. Text may hold thousands separators, a percent sign or full-width digits."""
+    if isinstance(cell, (bool, np.bool_, bytes, bytearray)):
+        return None
+    if isinstance(cell, str):
+        text = cell.strip()
+        if not text.isascii():
+            text = unicodedata.normalize("NFKC", text)
+        text = text.replace("\u2212", "-")
+        scale = 1.0
+        if text.endswith("%"):
+            text, scale = text[:-1].rstrip(), 0.01
+        if _THOUSANDS.fullmatch(text):
+            text = text.replace(",", "")
+        elif not _NUMBER.fullmatch(text):
+            return None
+        value = float(text) * scale
+        return value if math.isfinite(value) else None
+    try:
+        value = float(cell)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def date(cell: Cell) -> float | None:
+    """Days since 1970-01-01 (time zones are ignored), or None."""
+    if isinstance(cell, str):
+        match = _DATE.fullmatch(unicodedata.normalize("NFKC", cell.strip()))
+        if not match:
+            return None
+        parts = [int(part or 0) for part in match.groups()]
+        try:
+            cell = datetime.datetime(*parts)  # type: ignore[arg-type]
+        except ValueError:
+            return None
+    if isinstance(cell, np.datetime64):
+        cell = cell.astype("datetime64[us]").item()
+    if isinstance(cell, datetime.datetime):
+        return (cell.replace(tzinfo=None) - datetime.datetime(1970, 1, 1)).total_seconds() / 86_400
+    if isinstance(cell, datetime.date):
+        return float((cell - datetime.date(1970, 1, 1)).days)
+    return None
+
+
+def _calendar(days: float) -> list[float]:
+    """Where in the year, the week and the day a date stands, as points on circles (the day's is its sine only)."""
+    year, week, day = 2 * math.pi * days / 365.2425, 2 * math.pi * days / 7, 2 * math.pi * (days % 1)
+    return [math.sin(year), math.cos(year), math.sin(week), math.cos(week), math.sin(day)]
+
+
+def category(cell: Cell) -> str:
+    """The name of a category: 1, 1.0 and "1" are one."""
+    if isinstance(cell, (bool, np.bool_)):
+        return "True" if cell else "False"
+    if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
+        cell = int(cell)
+    return unicodedata.normalize("NFKC", str(cell)).strip()[:200]
+
+
+def _short(cell: Cell) -> str:
+    text = repr(cell)
+    return text if len(text) <= 40 else text[:37] + "..."

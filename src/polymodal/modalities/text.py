@@ -1,0 +1,243 @@
+"""Text in any language: Unicode-normalised, then hashed n-grams or tokens of a subword vocabulary.
+
+``ngrams``: words, word pairs and runs of 3 and 4 letters inside words, hashed into buckets; where a script writes no
+spaces (Chinese, Japanese kanji and kana), single characters, pairs and triples. Weights are TF-IDF of length 1
+(Salton and Buckley 1988), so that what every row says weighs little. The features of fastText (Joulin et al. 2016,
+arXiv:1607.01759), counted rather than averaged.
+
+``tokens``: byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) trained on the training rows.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import Any, Literal
+from zlib import crc32
+
+import numpy as np
+import torch
+from pydantic import Field as Setting
+from pydantic import model_validator
+from torch import Tensor
+
+from ..errors import Fault
+from ..flow import Cell, Form, Geometry, Sample, State
+from .files import Roots
+from .modality import FieldConfig, Modality, Recognition, bucket, is_empty, padded
+
+_FIT_CELLS = 50_000
+_IDF_STEP = 1 / 16  # IDF is kept as bytes of this step: 0 to 16
+_UNSPACED = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_PIECE = re.compile(rf"([{_UNSPACED}]+)|([^\W_{_UNSPACED}]+)|(\S)")
+_PRETOKENS = r"\s?[\p{Han}\p{Hiragana}\p{Katakana}]{1,8}|\s?\p{L}+|\s?\p{N}{1,3}|\s?[^\s\p{L}\p{N}]+|\s+"
+_WORDS = re.compile(rf"[{_UNSPACED}]+|[^\W{_UNSPACED}]+|[^\w\s]")
+
+
+class TextConfig(FieldConfig):
+    """A column of text, or several joined."""
+
+    kind: Literal["text"] = "text"
+    column: str | None = None
+    """The column that holds the text."""
+    columns: list[str] | None = None
+    """Several columns read as one text, in order, in place of ``column``."""
+    max_chars: int = Setting(20_000, ge=1)
+    """Characters read of one cell; the rest is cut off."""
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> TextConfig:
+        if (self.column is None) == (not self.columns):
+            raise ValueError("give either 'column' or 'columns'")
+        return self
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """One column, or several."""
+        return (self.column,) if self.column is not None else tuple(self.columns or ())
+
+    def modality(self) -> type[Modality]:
+        """``Text``."""
+        return Text
+
+
+class Text(Modality):
+    """Reads text."""
+
+    kind = "text"
+    forms = ("ngrams", "tokens")
+
+    @classmethod
+    def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
+        """Text is what reads as several words, or as a different word in nearly every row."""
+        words = [cell for cell in cells if isinstance(cell, str)]
+        if len(words) < 0.9 * max(len(cells), 1):
+            return Recognition(0.0)
+        pieces = float(np.mean([sum(_reading_units(word) for word in _WORDS.findall(text[:500])) for text in words]))
+        letters = float(np.mean([any(char.isalpha() for char in text[:500]) for text in words]))
+        distinct = len(set(words)) / len(words)
+        if letters < 0.5:
+            return Recognition(0.1, {}, "few cells hold letters")
+        phrases = pieces >= 4 and len(set(words)) > 20  # "is there a red circle?" may come back, and is no category
+        confidence = 0.85 if phrases else 0.75 if pieces >= 1.5 and distinct > 0.5 else 0.5
+        if not phrases and (distinct <= 0.2 or (distinct <= 0.5 and pieces < 3)):
+            confidence = 0.3
+        return Recognition(confidence, {}, f"{pieces:.1f} words a cell, {distinct:.0%} of the cells differ")
+
+    @classmethod
+    def fit(cls, config: TextConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
+        """State: for ``ngrams`` the buckets and their IDF; for ``tokens`` the tokenizer and its vocabulary size."""
+        cls.check_form(form)
+        texts = (normalise(cell, config.max_chars) for cell in islice(cells, _FIT_CELLS) if not _unreadable(cell))
+        if form == "ngrams":
+            buckets = int(needs["buckets"])
+            seen = np.zeros(buckets, np.int64)
+            count = 0
+            for text in texts:
+                seen[np.unique(_hashes(text, buckets))] += 1
+                count += 1
+            idf = np.log((1 + count) / (1 + seen)) + 1  # as in scikit-learn's smooth_idf
+            steps = np.clip(np.round(idf / _IDF_STEP), 1, 255).astype(np.uint8)
+            return {"form": form, "buckets": buckets, "max_ngrams": int(needs["max_ngrams"]),
+                    "idf": base64.b64encode(steps.tobytes()).decode()}  # fmt: skip
+        tokenizer = _train_tokenizer(texts, int(needs["vocabulary"]))
+        return {"form": form, "tokenizer": json.loads(tokenizer.to_str()), "vocabulary": tokenizer.get_vocab_size(),
+                "max_tokens": int(needs["max_tokens"])}  # fmt: skip
+
+    def read(self, cell: Cell) -> Sample:
+        """``ids`` int32 (n,), from 1 up; for ``ngrams`` also ``weights`` float32 (n,) of Euclidean length 1."""
+        if _unreadable(cell):
+            raise Fault(f"found {type(cell).__name__}; expected text")
+        text = normalise(cell, self.config.max_chars)
+        if self.state["form"] == "tokens":
+            ids = np.array(self._tokenizer.encode(text).ids[: self.state["max_tokens"]], np.int32)
+            return {"ids": ids + 1 if len(ids) else np.ones(1, np.int32)}
+        hashes, counts = np.unique(_hashes(text, self.state["buckets"]), return_counts=True)
+        if not len(hashes):
+            return self.blank()
+        weights = (1 + np.log(counts)) * self._idf[hashes]
+        if len(hashes) > self.state["max_ngrams"]:
+            keep = np.sort(np.argsort(-weights, kind="stable")[: self.state["max_ngrams"]])
+            hashes, weights = hashes[keep], weights[keep]
+        weights = weights / math.sqrt(float((weights**2).sum()))
+        return {"ids": (hashes + 1).astype(np.int32), "weights": weights.astype(np.float32)}
+
+    @cached_property
+    def _idf(self) -> np.ndarray:
+        return np.frombuffer(base64.b64decode(self.state["idf"]), np.uint8).astype(np.float64) * _IDF_STEP
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from tokenizers import Tokenizer
+
+        return Tokenizer.from_str(json.dumps(self.state["tokenizer"]))
+
+    def blank(self) -> Sample:
+        """No n-gram at all, or one unknown token."""
+        if self.state["form"] == "tokens":
+            return {"ids": np.ones(1, np.int32)}
+        return {"ids": np.zeros(1, np.int32), "weights": np.zeros(1, np.float32)}
+
+    def geometry(self, sample: Sample) -> Geometry:
+        """The length, up to the next power of two."""
+        largest = self.state["max_tokens"] if self.state["form"] == "tokens" else self.state["max_ngrams"]
+        return (bucket(len(sample["ids"]), 16 if self.state["form"] == "tokens" else 64, largest),)
+
+    def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
+        """``ids`` int64 (U, L), 0 = padding; ``weights`` float32 (U, L)."""
+        (length,) = geometry
+        values = {"ids": torch.from_numpy(padded(samples, "ids", length)).long()}
+        if "weights" in samples[0]:
+            values["weights"] = torch.from_numpy(padded(samples, "weights", length))
+        return values
+
+    def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Nothing: dropout inside the encoder does for text what shifts do for pictures."""
+        return sample
+
+    def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
+        """Drop 10 to 50 % of what the text says."""
+        keep = rng.random(len(sample["ids"])) >= 0.1 * severity
+        keep[:1] |= not keep.any()
+        return {name: value[keep] for name, value in sample.items()}
+
+    def cost(self) -> float:
+        """Small beside a picture."""
+        return 1e4 if self.state["form"] == "ngrams" else 1e6
+
+    def describe(self) -> str:
+        """Its vocabulary."""
+        if self.state["form"] == "tokens":
+            return f"{self.state['vocabulary']:,} subwords, at most {self.state['max_tokens']}"
+        return f"n-grams hashed into {self.state['buckets']:,} buckets"
+
+
+def normalise(cell: Cell, max_chars: int = 20_000) -> str:
+    """A cell (or the joined parts of one) as text: NFKC, no control characters, at most ``max_chars`` of them."""
+    if isinstance(cell, tuple):
+        cell = "\n".join(str(part)[:max_chars] for part in cell if not is_empty(part))
+    text = unicodedata.normalize("NFKC", str(cell)[:max_chars])
+    if not text.isascii():
+        text = text.encode("utf-8", "ignore").decode("utf-8")  # lone surrogates go
+    return text.replace("\0", " ")
+
+
+def _unreadable(cell: Cell) -> bool:
+    parts = cell if isinstance(cell, tuple) else (cell,)
+    return any(isinstance(part, (bytes, bytearray, list, dict)) for part in parts)
+
+
+def _reading_units(word: str) -> float:
+    """About how many words a run of letters is: two Chinese characters make one."""
+    return max(1.0, len(word) / 2) if re.match(rf"[{_UNSPACED}]", word) else 1.0
+
+
+def _grams(text: str) -> Iterator[str]:
+    before = ""
+    for unspaced, word, sign in _PIECE.findall(text.casefold()):
+        if unspaced:
+            for length in (1, 2, 3):
+                for start in range(len(unspaced) - length + 1):
+                    yield unspaced[start : start + length]
+            before = unspaced[-1]
+            continue
+        piece = word or sign
+        yield piece
+        if before:
+            yield before + " " + piece
+        before = piece
+        if word:
+            framed = f"<{word[:64]}>"
+            for length in (3, 4):
+                for start in range(len(framed) - length + 1):
+                    yield "#" + framed[start : start + length]
+
+
+def _hashes(text: str, buckets: int) -> np.ndarray:
+    return np.fromiter((crc32(gram.encode()) % buckets for gram in _grams(text)), np.int64)
+
+
+def _train_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_PRETOKENS), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary, show_progress=False, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        min_frequency=2, max_token_length=24,
+    )  # fmt: skip
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer

@@ -1,0 +1,197 @@
+"""The model: encoders (f), a fusion (g), heads. h = g(f(x), f(t), ...), and an answer from h.
+
+One class, two ways to build it: ``MultiModalModel(image_model, text_model)`` by hand from any modules, and
+``build(config, ...)`` from a config. Shapes: ``B`` rows, ``L`` tokens, ``D`` width, ``C`` outputs, ``V`` voters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from pydantic import Field as Setting
+from torch import Tensor, nn
+
+from .config import Config, External
+from .encoders import AnyEncoder, Encoder, EncoderConfig
+from .errors import ConfigError
+from .flow import FUSED, Features, Field, Output, State
+from .fusions import AnyFusion, Fusion, FusionConfig, LowRankConfig, menu_of
+from .fusions.fusion import linear
+from .layers.pooling import mean_pool
+from .tasks import Task
+from .tasks.voting import pool
+
+
+class ModelConfig(Config):
+    """Encoders, fusion and heads."""
+
+    width: int = Setting(128, ge=4)
+    """Width of every field's tokens, and of the fused representation."""
+    encoders: dict[str, AnyEncoder] = {}
+    """The encoder of each field."""
+    fusion: AnyFusion = LowRankConfig()
+    """How the fields become one representation."""
+    dropout: float = Setting(0.1, ge=0, lt=1)
+    """Share of the representation dropped in training, before the heads."""
+    missing: Literal["nothing", "token"] = "nothing"
+    """What a field that a row lacks contributes: nothing, or a learned token."""
+    votes: bool = True
+    """Heads of each single field beside the fused one, weighed on held-out rows: a field that only adds noise loses its say."""
+
+
+class MultiModalModel(nn.Module):
+    """Any number of encoders, a fusion and linear heads.
+
+    By hand, ``MultiModalModel(image_model, text_model)`` takes any modules that return (B, D) or (B, L, D), finds their
+    widths at the first call, and answers ``model(images, texts)`` with a tensor (B, outputs) of logits. With ``heads``
+    (task name -> outputs) it answers with an ``Output`` instead. Optimisers may be made before the first call.
+
+    :param encoders: one module for each input, in the order of the call; or by keyword, ``image_model=..., text_model=...``
+    :param fusion: a name on the menu (``"concat"``, ``"lowrank"``, ``"attention"``), its config, or a ``Fusion``
+    :param outputs: width of the answer when there are no named heads
+    :param names: names of the inputs, where they are not given by keyword
+    """
+
+    vote_heads: nn.ModuleList
+    vote_weights_TV: Tensor
+
+    def __init__(
+        self,
+        *encoders: nn.Module,
+        fusion: str | FusionConfig | Fusion = "concat",
+        outputs: int = 1,
+        heads: Mapping[str, int] | None = None,
+        names: Sequence[str] | None = None,
+        width: int = 128,
+        dropout: float = 0.0,
+        missing: Literal["nothing", "token"] = "nothing",
+        votes: bool = False,
+        **named: nn.Module,
+    ) -> None:
+        super().__init__()
+        modules = [*encoders, *named.values()]
+        if not modules:
+            raise ConfigError("MultiModalModel: no encoder; expected at least one module, such as MultiModalModel(image_model, text_model)")
+        for module in modules:
+            if not isinstance(module, nn.Module):
+                raise ConfigError(f"MultiModalModel: found {type(module).__name__}; expected nn.Module encoders")
+        self.names = list(names) if names is not None else [f"input_{at}" for at in range(len(encoders))]
+        self.names += list(named)
+        if len(self.names) != len(modules):
+            raise ConfigError(f"MultiModalModel: {len(modules)} encoders, {len(self.names)} names; expected as many")
+        self.encoders = nn.ModuleList(modules)
+        widths = {name: module.width if isinstance(module, Encoder) else None for name, module in zip(self.names, modules, strict=True)}
+        self.fusion = _fusion(fusion, widths, width)
+        self.tasks = list(heads) if heads is not None else []
+        self.heads = nn.ModuleList(linear(self.fusion.width_out, C) for C in (heads or {"": outputs}).values())
+        self.drop = nn.Dropout(dropout)
+        self.missing_FD = nn.Parameter(torch.zeros(len(modules), width)) if missing == "token" else None
+        self.has_votes = votes and heads is not None
+        if self.has_votes:
+            self.vote_heads = nn.ModuleList(
+                nn.ModuleList(linear(field_width, C) for field_width in widths.values()) for C in (heads or {}).values()
+            )
+            self.register_buffer("vote_weights_TV", torch.eye(1, len(modules) + 1).repeat(len(self.tasks), 1))
+
+    def forward(self, *inputs: Tensor | Field, **named: Tensor | Field) -> Tensor | Output:
+        """Inputs in the order of the encoders, or by name: tensors whose first axis is B, or ``Field``s."""
+        features = {name: self.admit(name, self.encode(name, field), field) for name, field in self._fields(inputs, named).items()}
+        return self.answer(features)
+
+    def represent(self, *inputs: Tensor | Field, **named: Tensor | Field) -> Tensor:
+        """The shared representation h, (B, width of the fusion)."""
+        features = {name: self.admit(name, self.encode(name, field), field) for name, field in self._fields(inputs, named).items()}
+        return mean_pool(self.fusion(features))
+
+    def encode(self, name: str, field: Field) -> Features:
+        """The features of a field's distinct cells, (U, L, D)."""
+        encoder = self.encoders[self.names.index(name)]
+        if isinstance(encoder, Encoder):
+            return encoder(field)
+        tokens = encoder(field.values["input"])
+        if not isinstance(tokens, Tensor) or tokens.dim() not in (2, 3):
+            found = tuple(tokens.shape) if isinstance(tokens, Tensor) else type(tokens).__name__
+            raise ConfigError(f"encoder {name!r}: returned {found}; expected a tensor (B, D) or (B, L, D); flatten it")
+        tokens = tokens.unsqueeze(1) if tokens.dim() == 2 else tokens
+        return Features(tokens, torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device))
+
+    def admit(self, name: str, features: Features, field: Field) -> Features:
+        """From distinct cells to rows (B, L, D): the one place that decides what a missing field contributes."""
+        features = features.spread(field)
+        if self.missing_FD is None:
+            return features
+        first_L = torch.arange(features.mask_BL.shape[1], device=features.mask_BL.device) == 0
+        instead_BL = ~field.present_B.unsqueeze(1) & first_L
+        token_D = self.missing_FD[self.names.index(name)]
+        return Features(torch.where(instead_BL.unsqueeze(-1), token_D, features.tokens_BLD), features.mask_BL | instead_BL)
+
+    def answer(self, features: Mapping[str, Features], present: Mapping[str, Tensor] | None = None) -> Tensor | Output:
+        """From the features of all fields to the answer; ``present`` (B,) by field where it is not what the masks say."""
+        fused_BD = mean_pool(self.fusion(features))
+        logits = [head(self.drop(fused_BD)) for head in self.heads]
+        if not self.tasks:
+            return logits[0]
+        present = present or {name: field.mask_BL.any(1) for name, field in features.items()}
+        if not self.has_votes:
+            return Output(dict(zip(self.tasks, logits, strict=True)), fused_BD, present)
+        votes: dict[str, dict[str, Tensor]] = {}
+        pooled = {name: mean_pool(field) for name, field in features.items()}
+        for task, fused_vote, heads in zip(self.tasks, logits, self.vote_heads, strict=True):
+            said = {name: head(self.drop(vector)) for (name, vector), head in zip(pooled.items(), heads.children(), strict=True)}
+            votes[task] = {FUSED: fused_vote, **said}
+        answers = {task: pool(votes[task], present, weights) for task, weights in zip(self.tasks, self.vote_weights_TV, strict=True)}
+        return Output(answers, fused_BD, present, votes)
+
+    def _fields(self, inputs: Sequence[Tensor | Field], named: Mapping[str, Tensor | Field]) -> dict[str, Field]:
+        given = {**dict(zip(self.names, inputs, strict=False)), **named}
+        if len(inputs) > len(self.names) or set(given) != set(self.names):
+            raise ConfigError(f"model: called with {len(inputs)} inputs and {sorted(named)}; expected {', '.join(self.names)}")
+        fields = {}
+        for name in self.names:
+            value = given[name]
+            if isinstance(value, Tensor):
+                value = Field({"input": value}, torch.ones(value.shape[0], dtype=torch.bool, device=value.device))
+            fields[name] = value
+        return fields
+
+
+def build(config: ModelConfig, states: Mapping[str, State], tasks: Mapping[str, Task]) -> MultiModalModel:
+    """The model of a config, for fields fitted to ``states`` (in their order) and for ``tasks``."""
+    encoders = []
+    for name, state in states.items():
+        encoder = config.encoders[name]
+        if isinstance(encoder, External):
+            encoders.append(encoder.load()(encoder.settings, width=config.width, state=state))
+        else:
+            encoders.append(encoder.build(config.width, state))
+    return MultiModalModel(
+        *encoders,
+        names=list(states),
+        fusion=config.fusion,
+        heads={name: task.outputs for name, task in tasks.items()},
+        width=config.width,
+        dropout=config.dropout,
+        missing=config.missing,
+        votes=config.votes and len(states) > 1,
+    )
+
+
+def form_of(encoder: EncoderConfig | External) -> tuple[str, dict[str, object]]:
+    """What an encoder eats and needs; an external one says so by class attributes ``form`` and ``needs``."""
+    if isinstance(encoder, External):
+        made = encoder.load()
+        return str(made.form), dict(made.needs)
+    return encoder.form, encoder.needs()
+
+
+def _fusion(fusion: object, widths: Mapping[str, int | None], width: int) -> Fusion:
+    if isinstance(fusion, Fusion):
+        return fusion
+    if isinstance(fusion, str):
+        fusion = menu_of(fusion)
+    if isinstance(fusion, External):
+        return fusion.load()(fusion.settings, widths=widths, width=width)  # type: ignore[no-any-return]
+    assert isinstance(fusion, FusionConfig)
+    return fusion.build(widths, width)

@@ -1,0 +1,250 @@
+"""Rows to predictions over a bundle: what the command, Python and every other way of asking use alike."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .bundle import Bundle
+from .data.source import Source, cells_of, open_source
+from .errors import ConfigError, DataError, Fault, nearest
+from .evaluation.measure import hidden_sets, measure, score
+from .flow import Cell, Prediction, Sample
+from .inference import WINDOW, Window, answer
+from .modalities import Modality, OnError, PartFault
+from .preparation import FaultBook, read_targets, roots_of
+
+
+class Predictor:
+    """A trained model. ``predict``, ``predict_proba``, ``embed`` and ``evaluate`` take a path, a dataframe, an Arrow table,
+    rows as dicts, or columns as a dict of lists.
+
+    Any field may be missing in any row. A column that is absent altogether is missing in every row, with one warning;
+    ``strict`` makes it an error. ``on_error`` says what a cell that cannot be read does: error, skip or blank; None = as each
+    field was configured, which is blank unless something else was said.
+    """
+
+    def __init__(self, bundle: Bundle, *, root: Sequence[str | Path] = (), run: Path | None = None) -> None:
+        self.bundle = bundle
+        self.root = [str(folder) for folder in root]
+        self.run = run
+        """The folder of the run that trained it, where there is one."""
+        self.baselines: dict[str, Bundle] = {}
+        """After training: the model of each single field alone, by field."""
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """What training measured: the content of ``metrics.json``."""
+        return self.bundle.metrics
+
+    @property
+    def classes(self) -> Any:
+        """The classes in the order of ``predict_proba``, a dict of them for several targets, None for a number."""
+        return self._single({name: None if task.classes is None else np.array(task.classes) for name, task in self.bundle.tasks.items()})
+
+    def predict(self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = ()) -> Any:
+        """The answers (N,), a dict of them for several targets: class names, lists of labels, or numbers."""
+        return self._single(self._joined(self._predictions(table, on_error, strict, root), "values"))
+
+    def predict_proba(self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = ()) -> Any:
+        """Probabilities (N, C) in the order of ``classes``, a dict of them for several targets."""
+        for name, task in self.bundle.tasks.items():
+            if task.classes is None and len(self.bundle.tasks) == 1:
+                raise ConfigError(f"target {name!r} is a number; it has no probabilities; use predict")
+        scores = self._joined(self._predictions(table, on_error, strict, root), "scores")
+        return self._single({name: value for name, value in scores.items() if self.bundle.tasks[name].classes is not None})
+
+    def embed(self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = ()) -> np.ndarray:
+        """The shared representation h of each row, (N, D) float32; the members' side by side where there are several."""
+        source, parts = self._open(table, on_error, strict, root, embed=True)
+        found = [part.embedding for part in parts if part.embedding is not None]
+        return np.concatenate(found) if found else np.zeros((source.rows, 0), np.float32)
+
+    def evaluate(
+        self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = ()
+    ) -> dict[str, Any]:
+        """``{"rows": N, "tasks": {target: {metric: value}}, "hidden": {field: {target: {metric: value}}}}``; None = undefined on
+        these rows, with the reason under ``"undefined"``."""
+        source = open_source(table, encoding=self.bundle.experiment.data.encoding)
+        source.check([task.config.column for task in self.bundle.tasks.values()])
+        if source.rows == 0:
+            raise DataError(f"{source.name}: no rows; expected rows to measure on")
+        targets = read_targets(
+            source, self.bundle.tasks, FaultBook(None, source.name, lambda column: on_error or self.bundle.experiment.data.on_error)
+        )
+        hidden = hidden_sets(self._fields_of(source, strict))
+        scores: list[dict[str, list[np.ndarray]]] = [{name: [] for name in self.bundle.tasks} for _ in hidden]
+        skipped: list[int] = []
+        for window, faults in self._windows(source, on_error, root):
+            members = [answer(member, self._modalities(source, root), window, hidden) for member in self.bundle.members]
+            for at, into in enumerate(scores):
+                for name, task in self.bundle.tasks.items():
+                    into[name].append(score(task, [member[at].logits[name] for member in members]))
+            skipped += [row for row, _ in faults if row >= 0]
+        joined = [{name: np.concatenate(parts) for name, parts in into.items()} for into in scores]
+        for by_task in joined:
+            for values in by_task.values():
+                values[skipped] = np.nan
+        metrics, undefined = measure(self.bundle.tasks, joined[0], targets)
+        result: dict[str, Any] = {"rows": source.rows, "tasks": metrics, "hidden": {}}
+        for fields, by_task in zip(hidden[1:], joined[1:], strict=True):
+            result["hidden"][next(iter(fields))] = measure(self.bundle.tasks, by_task, targets)[0]
+        if undefined:
+            result["undefined"] = undefined
+        unlabelled = {name: int(np.isnan(target).any(1).sum()) for name, target in targets.items()}
+        if any(unlabelled.values()):
+            result["without_target"] = unlabelled
+        return result
+
+    def save(self, path: str | Path) -> Path:
+        """Write the bundle into a folder."""
+        return self.bundle.save(path)
+
+    def predictions(
+        self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = (), embed: bool = False
+    ) -> Iterator[Prediction]:
+        """Every row's prediction, in order, some hundred rows at a time: memory does not grow with the table."""
+        return self._open(table, on_error, strict, root, embed)[1]
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _single(self, by_task: Mapping[str, Any]) -> Any:
+        return next(iter(by_task.values())) if len(self.bundle.tasks) == 1 else dict(by_task)
+
+    def _predictions(self, table: Any, on_error: OnError | None, strict: bool, root: Sequence[str | Path]) -> list[Prediction]:
+        return list(self._open(table, on_error, strict, root)[1])
+
+    def _joined(self, parts: list[Prediction], what: str) -> dict[str, np.ndarray]:
+        joined = {}
+        for name, task in self.bundle.tasks.items():
+            none = score(task, [np.zeros((0, task.outputs), np.float32)])  # no rows: the shape and the type of an answer
+            found = [getattr(part, what)[name] for part in parts]
+            joined[name] = np.concatenate(found) if found else none if what == "scores" else task.values(none)
+        return joined
+
+    def _open(
+        self, table: Any, on_error: OnError | None, strict: bool, root: Sequence[str | Path], embed: bool = False
+    ) -> tuple[Source, Iterator[Prediction]]:
+        source = open_source(table, encoding=self.bundle.experiment.data.encoding)
+        self._fields_of(source, strict)
+        return source, self._answer(source, on_error, root, embed)
+
+    def _modalities(self, source: Source, root: Sequence[str | Path]) -> dict[str, Modality]:
+        roots = roots_of(source, [*self.root, *map(str, root)])
+        return {name: config.modality()(config, self.bundle.states[name], roots) for name, config in self.bundle.experiment.fields.items()}
+
+    def _fields_of(self, source: Source, strict: bool) -> list[str]:
+        """The fields that the table can give; absent columns are told once, none left is an error."""
+        experiment = self.bundle.experiment
+        absent = [column for column in experiment.columns() if column not in source.columns]
+        unused = [column for column in source.columns if column not in experiment.columns()]
+        hints = [f"{column!r}{nearest(column, unused)}" for column in absent]
+        there = [name for name, field in experiment.fields.items() if any(column in source.columns for column in field.sources)]
+        if absent and (strict or not there):
+            raise DataError(
+                f"{source.name}: no column {', '.join(hints)}; expected {', '.join(map(repr, experiment.columns()))}; rename the columns"
+            )
+        if absent:
+            warnings.warn(f"{source.name}: no column {', '.join(hints)}; missing in every row", UserWarning, stacklevel=4)
+        return there
+
+    def _answer(self, source: Source, on_error: OnError | None, root: Sequence[str | Path], embed: bool) -> Iterator[Prediction]:
+        modalities = self._modalities(source, root)
+        for window, faults in self._windows(source, on_error, root):
+            answers = [answer(member, modalities, window, represent=embed)[0] for member in self.bundle.members]
+            start = int(window.rows[0])
+            skipped = np.array([row - start for row, _ in faults if row >= 0], np.int64)
+            scores, values = {}, {}
+            for name, task in self.bundle.tasks.items():
+                scores[name] = score(task, [one.logits[name] for one in answers])
+                values[name] = task.values(scores[name])
+                if len(skipped):
+                    scores[name][skipped] = np.nan
+                    values[name] = values[name].astype(object)
+                    values[name][skipped] = None
+            texts = [""] * len(window.rows)
+            for row, text in faults:
+                at = (row if row >= 0 else -row - 1) - start
+                texts[at] = f"{texts[at]}; {text}" if texts[at] else text
+            present = [[name for name in modalities if window.index[name][at] >= 0] for at in range(len(window.rows))]
+            embedding = np.concatenate([one.fused_ND for one in answers], 1) if embed else None  # type: ignore[arg-type]
+            yield Prediction(window.rows + 1, values, scores, present, texts, embedding)
+
+    def _windows(
+        self, source: Source, on_error: OnError | None, root: Sequence[str | Path]
+    ) -> Iterator[tuple[Window, list[tuple[int, str]]]]:
+        """The table's rows as windows, each with its faults: (row, text), the row as -row - 1 where it is not skipped."""
+        experiment = self.bundle.experiment
+        policies = {name: on_error or experiment.on_error(name) for name in experiment.fields}
+        modalities = self._modalities(source, root)
+        columns = [column for column in self.bundle.experiment.columns() if column in source.columns]
+        start = 0
+        for part in source.slices(columns):
+            count = len(part[columns[0]])
+            for column in self.bundle.experiment.columns():
+                part.setdefault(column, [None] * count)
+            for low in range(0, count, WINDOW):
+                piece = {name: cells[low : low + WINDOW] for name, cells in part.items()}
+                yield _window(piece, start + low, modalities, policies, source.name)
+            start += count
+
+
+def _window(
+    part: Mapping[str, list[Cell]], start: int, modalities: Mapping[str, Modality], policies: Mapping[str, OnError], table: str
+) -> tuple[Window, list[tuple[int, str]]]:
+    samples: dict[str, list[Sample]] = {}
+    index: dict[str, np.ndarray] = {}
+    faults: list[tuple[int, str]] = []
+    rows = len(next(iter(part.values())))
+    skipped = np.zeros(rows, bool)
+    for name, modality in modalities.items():
+        sources = modality.config.sources
+        kept: list[Sample] = []
+        place = np.full(rows, -1, np.int64)
+        known: dict[Any, tuple[int, Fault | None]] = {}
+        for at, cell in enumerate(cells_of(dict(part), sources)):
+            if modality.is_missing(cell):
+                continue
+            key = cell if isinstance(cell, (str, bytes)) else None
+            if key is None or key not in known:
+                sample, fault = _read(modality, cell)
+                if sample is not None:
+                    kept.append(sample)
+                found = (len(kept) - 1 if sample is not None else -1, fault)
+                if key is not None:
+                    known[key] = found
+            else:
+                found = known[key]
+            place[at], fault = found
+            if fault is not None:
+                column = sources[0] if len(sources) == 1 else name
+                if policies[name] == "error":
+                    raise DataError(
+                        f"{table} row {start + at + 1}, column {column!r}: {fault}; use on_error=blank (--on-error blank) to answer "
+                        f"without it"
+                    )
+                faults.append((start + at if policies[name] == "skip" else -(start + at) - 1, f"{column}: {fault}"))
+                skipped[at] |= policies[name] == "skip"
+        samples[name], index[name] = kept, place
+    if skipped.any():
+        index = {name: np.where(skipped, -1, place) for name, place in index.items()}
+    return Window(np.arange(start, start + rows), samples, index), faults
+
+
+def _read(modality: Modality, cell: Cell) -> tuple[Sample | None, Fault | None]:
+    try:
+        return modality.read(cell), None
+    except PartFault as fault:
+        return fault.rest, fault
+    except Fault as fault:
+        return None, fault
+
+
+def load(path: str | os.PathLike[str], *, trust: bool = False, root: Sequence[str | Path] = ()) -> Predictor:
+    """A ``Predictor`` over a run or a bundle. ``root`` adds folders that file cells may name."""
+    return Predictor(Bundle.load(Path(path), trust), root=root)

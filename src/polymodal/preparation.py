@@ -1,0 +1,294 @@
+"""Before training: rows split, facts fitted on the training rows, samples read, faults written down."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from .data.source import Source
+from .data.splits import OUT, TRAIN, Split, split
+from .data.store import FAULTY, MISSING, Store
+from .errors import DataError, Fault
+from .experiment import Experiment
+from .flow import Cell
+from .modalities import Modality, Roots, is_empty, is_missing_word
+from .modalities.tabular import number
+from .model import form_of
+from .tasks import Task
+
+
+class FaultBook:
+    """``faults.csv``: row, column, fault. Counts what it writes; under ``on_error: error`` the first one stops the run."""
+
+    def __init__(self, path: Path | None, table: str, policy: Callable[[str], str]) -> None:
+        self._file = path.open("w", encoding="utf-8", newline="") if path else None
+        self._writer = csv.writer(self._file) if self._file else None
+        if self._writer:
+            self._writer.writerow(["row", "column", "fault"])
+        self.table, self.policy = table, policy
+        self.counts: Counter[str] = Counter()
+        self.first: dict[str, tuple[int, str]] = {}
+
+    def record(self, row: int, column: str, fault: str) -> None:
+        """One unreadable cell; ``row`` 1 is the first data row."""
+        if self.policy(column) == "error":
+            raise DataError(f"{self.table} row {row}, column {column!r}: {fault}; set data.on_error: blank to go on without it")
+        self.counts[column] += 1
+        self.first.setdefault(column, (row, fault))
+        if self._writer:
+            self._writer.writerow([row, column, fault])
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file:
+            self._file.close()
+
+
+@dataclass
+class Table:
+    """A source with what was read of it: samples in a store, targets (N, T) by task, weights (N,)."""
+
+    source: Source
+    store: Store
+    targets: Mapping[str, np.ndarray]
+    weights_N: np.ndarray | None
+    usable_N: np.ndarray
+
+
+@dataclass
+class Prepared:
+    """Everything that training needs: the training table and its split, the validation table where it is another one."""
+
+    experiment: Experiment
+    tasks: Mapping[str, Task]
+    modalities: Mapping[str, Modality]
+    train: Table
+    valid: Table
+    split: Split
+    unlabelled: Mapping[str, int]
+
+    def close(self) -> None:
+        """Give the disk space of the samples back."""
+        for table in {id(self.train): self.train, id(self.valid): self.valid}.values():
+            table.store.close()
+
+    def member(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows (0-based) that a member trains on in ``train``, and those it is validated on in ``valid``."""
+        if self.valid is self.train:
+            return self.split.member(fold)
+        return np.flatnonzero(self.split.part_N == TRAIN), np.flatnonzero(self.valid.usable_N)
+
+
+def roots_of(source: Source, extra: Sequence[str]) -> Roots:
+    """The folders that a table's file cells may name."""
+    folders = [source.folder] if source.folder is not None else []
+    return Roots([*folders, *extra])
+
+
+def prepare(experiment: Experiment, source: Source, valid_source: Source | None, folder: Path) -> Prepared:
+    """Split, fit, read. ``DataError`` for a table that cannot be trained on."""
+    source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values()), *experiment.data.split.columns])
+    if source.rows == 0:
+        raise DataError(f"{source.name}: no rows; expected a table with rows")
+    weights_N = read_weights(source, experiment.data.weight)
+    known_N = known_targets(source, experiment)
+    part = split_rows(experiment, source, known_N, valid_source is not None)
+    fitting_N = np.zeros(source.rows, bool)
+    fitting_N[part.fitting] = True
+    tasks = {
+        name: config.task()(
+            config,
+            config.task().fit(config, _fitting_targets(source, config.column, fitting_N), f"{source.name}, column {config.column!r}"),
+        )
+        for name, config in experiment.tasks.items()
+    }
+    roots = roots_of(source, experiment.data.root)
+    modalities = fit_modalities(experiment, source, roots, fitting_N)
+    train = read_table(experiment, source, modalities, tasks, weights_N, part.part_N != OUT, folder / "faults.csv", folder)
+    part.part_N[~train.usable_N] = OUT
+    valid = train
+    if valid_source is not None:
+        try:
+            valid = _read_valid(experiment, valid_source, modalities, tasks, folder)
+        except BaseException:
+            train.store.close()
+            raise
+    unlabelled = {name: int(np.isnan(target).any(1).sum()) for name, target in train.targets.items()}
+    prepared = Prepared(experiment, tasks, modalities, train, valid, part, unlabelled)
+    for fold in range(part.members):
+        for rows, table, what in zip(prepared.member(fold), (train, valid), ("train", "validate"), strict=True):
+            if not len(rows):
+                prepared.close()
+                raise DataError(f"{table.source.name}: no row is left to {what} on; expected rows with a target that can be read")
+    return prepared
+
+
+def _read_valid(
+    experiment: Experiment, source: Source, modalities: Mapping[str, Modality], tasks: Mapping[str, Task], folder: Path
+) -> Table:
+    source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values())])
+    if source.rows == 0:
+        raise DataError(f"{source.name}: no rows; expected a table with rows to validate on")
+    roots = roots_of(source, experiment.data.root)
+    placed = {name: type(modality)(modality.config, modality.state, roots) for name, modality in modalities.items()}
+    weights_N = read_weights(source, experiment.data.weight)
+    every_N = np.ones(source.rows, bool)
+    return read_table(experiment, source, placed, tasks, weights_N, every_N, folder / "faults.valid.csv", folder)
+
+
+def fit_modalities(experiment: Experiment, source: Source, roots: Roots, fitting_N: np.ndarray) -> dict[str, Modality]:
+    """Each field's modality, its facts learned from the rows where ``fitting_N``."""
+    modalities = {}
+    for name, config in experiment.fields.items():
+        kind = config.modality()
+        form, needs = form_of(experiment.model.encoders[name])
+        state = kind.fit(config, _fitting_cells(source, config.sources, fitting_N), form, needs, roots)  # type: ignore[arg-type]
+        modalities[name] = kind(config, state, roots)
+    return modalities
+
+
+def read_table(
+    experiment: Experiment,
+    source: Source,
+    modalities: Mapping[str, Modality],
+    tasks: Mapping[str, Task],
+    weights_N: np.ndarray | None,
+    keep_N: np.ndarray,
+    faults: Path,
+    folder: Path,
+) -> Table:
+    """Samples and targets of a table; rows left out by policy are not usable."""
+    policies = {column: experiment.on_error(name) for name, field in experiment.fields.items() for column in field.sources}
+    policies |= {" + ".join(field.sources): experiment.on_error(name) for name, field in experiment.fields.items()}
+    book = FaultBook(faults, source.name, lambda column: policies.get(column, experiment.data.on_error))
+    store = Store(folder / f"{faults.stem}.cells", modalities, int(experiment.data.cache_gb * 2**30))
+    try:
+        targets = read_targets(source, tasks, book)
+        store.fill(source, book.record, keep_N)
+        usable_N = keep_N & np.logical_or.reduce([~np.isnan(target).any(1) for target in targets.values()])
+        for name in modalities:
+            index = store.index[name]
+            if experiment.on_error(name) == "skip":
+                usable_N &= ~store.faulty[name]
+            held = int((index[keep_N] != MISSING).sum())
+            for column in (*experiment.fields[name].sources, " + ".join(experiment.fields[name].sources)):
+                _bound_faults(book, column, held, experiment.data.max_faults)
+            index[index == FAULTY] = MISSING
+    except BaseException:
+        store.close()
+        raise
+    finally:
+        book.close()
+    if weights_N is not None:
+        usable_N &= weights_N > 0
+    return Table(source, store, targets, weights_N, usable_N)
+
+
+def _bound_faults(book: FaultBook, column: str, held: int, limit: float) -> None:
+    count = book.counts.pop(column, 0)
+    if count > limit * max(held, 1):
+        row, fault = book.first[column]
+        raise DataError(
+            f"{book.table}, column {column!r}: {count:,} of {held:,} cells cannot be read (first in row {row}: {fault}); expected at "
+            f"most {limit:.0%}; mend them, leave the column out (--ignore), or raise data.max_faults"
+        )
+
+
+def read_targets(source: Source, tasks: Mapping[str, Task], book: FaultBook) -> dict[str, np.ndarray]:
+    """Targets by task, float32 (N, T), NaN where empty or unreadable."""
+    targets = {}
+    for name, task in tasks.items():
+        target = np.full((source.rows, task.target_width), np.nan, np.float32)
+        if task.config.column in source.columns:
+            for at, cell in enumerate(source.cells([task.config.column])):
+                if empty_target(cell):
+                    continue
+                try:
+                    target[at] = task.encode(cell)
+                except Fault as fault:
+                    book.record(at + 1, task.config.column, str(fault))
+        targets[name] = target
+    return targets
+
+
+def empty_target(cell: Cell) -> bool:
+    """Whether a row has no target. An empty list is one: no label."""
+    return is_empty(cell) or (isinstance(cell, str) and cell.strip().casefold() in ("nan", "null"))
+
+
+def read_weights(source: Source, column: str | None) -> np.ndarray | None:
+    """The weight of each row, float32 (N,), 0 or more."""
+    if column is None:
+        return None
+    source.check([column])
+    weights_N = np.zeros(source.rows, np.float32)
+    for at, cell in enumerate(source.cells([column])):
+        try:
+            weights_N[at] = float("nan") if is_missing_word(cell) else float(cell)
+        except (TypeError, ValueError):
+            weights_N[at] = math.nan
+        if not 0 <= weights_N[at] < math.inf:
+            raise DataError(f"{source.name} row {at + 1}, column {column!r}: found {cell!r}; expected a weight of 0 or more; mend the cell")
+    if not weights_N.any():
+        raise DataError(f"{source.name}, column {column!r}: every weight is 0; expected some rows to count")
+    return weights_N
+
+
+def known_targets(source: Source, experiment: Experiment) -> np.ndarray:
+    """Which rows (N,) have a target."""
+    known_N = np.zeros(source.rows, bool)
+    for config in experiment.tasks.values():
+        for at, cell in enumerate(source.cells([config.column])):
+            known_N[at] |= not empty_target(cell)
+    if not known_N.any():
+        columns = ", ".join(repr(config.column) for config in experiment.tasks.values())
+        raise DataError(f"{source.name}: no row has a target in {columns}; expected some; choose another target")
+    return known_N
+
+
+def split_rows(experiment: Experiment, source: Source, known_N: np.ndarray, valid_elsewhere: bool) -> Split:
+    """Which rows train, validate and test; rows without any target are out."""
+    if valid_elsewhere:
+        return Split(np.where(known_N, TRAIN, OUT).astype(np.uint8), np.full(source.rows, -1, np.int8), 0)
+    config = experiment.data.split
+    strata_N = _codes(source, next(iter(experiment.tasks.values())).column)
+    group_N = _codes(source, config.group, ranked=False) if config.group else None
+    cells = list(source.cells([config.column])) if config.column else None
+    try:
+        return split(config, known_N, strata_N, experiment.seed, group_N, cells)
+    except DataError as error:
+        raise DataError(f"{source.name}{' ' if str(error).startswith('row ') else ': '}{error}") from None
+
+
+def _codes(source: Source, column: str, ranked: bool = True) -> np.ndarray:
+    """A number for each row's value; ``ranked``: where all are numbers, in their order, near ones alike."""
+    digest_N = np.zeros(source.rows, np.uint64)
+    value_N = np.full(source.rows, np.nan)
+    for at, cell in enumerate(source.cells([column])):
+        digest_N[at] = int.from_bytes(blake2b(str(cell).encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+        value = None if isinstance(cell, (bytes, list, dict)) or is_empty(cell) else number(cell)
+        value_N[at] = np.nan if value is None else value
+    code_N = np.unique(digest_N, return_inverse=True)[1]
+    known_N = ~np.isnan(value_N)
+    if not ranked or not known_N.any() or known_N.mean() < 0.5:
+        return code_N
+    values, rank_N = np.unique(value_N[known_N], return_inverse=True)
+    # Numbers of many values are cut into as many ranks as give each ten rows.
+    out_N = np.full(source.rows, -1, np.int64)
+    out_N[known_N] = rank_N // max(1, len(values) * 10 // max(source.rows, 1))
+    return out_N
+
+
+def _fitting_targets(source: Source, column: str, fitting_N: np.ndarray) -> Iterator[Cell]:
+    return (cell for cell, fits in zip(source.cells([column]), fitting_N, strict=True) if fits and not empty_target(cell))
+
+
+def _fitting_cells(source: Source, columns: Sequence[str], fitting_N: np.ndarray) -> Iterator[Cell]:
+    return (cell for cell, fits in zip(source.cells(columns), fitting_N, strict=True) if fits and not is_empty(cell))

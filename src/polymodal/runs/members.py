@@ -1,0 +1,293 @@
+"""The members of a run: one model for each fold (or one), and of each single field as many; trained, weighed, measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save as save_tensors
+
+from ..bundle import Bundle, write_whole
+from ..data.loader import Loader
+from ..data.order import epoch_order
+from ..evaluation.measure import measure, score
+from ..experiment import Experiment
+from ..flow import FUSED
+from ..inference import Answer, Collected, collect, windows
+from ..model import MultiModalModel, build
+from ..preparation import Prepared
+from ..tasks.metrics import Metrics
+from ..tasks.voting import fit_weights, pool
+from ..training.config import usual_batch_size, usual_epochs
+from ..training.devices import pick_device, pick_precision
+from ..training.observers import Observer
+from ..training.optimization import standardise
+from ..training.plan import RESERVE, Clock, Plan, make_plan
+from ..training.trainer import Fitted, Trainer
+
+_SEEN_FIRST = 256
+"""Rows that last layers are standardised on."""
+_WEIGHED_ON = 5_000
+"""Held-out rows that vote weights are fitted on, at most."""
+_PROBE_SECONDS = 4.0
+
+
+@dataclass
+class Member:
+    """One trained model: the fold that it did not see, and what training left."""
+
+    fold: int
+    model: MultiModalModel
+    fitted: Fitted
+
+
+class Members:
+    """Trains, weighs and measures the members of one run."""
+
+    def __init__(
+        self, experiment: Experiment, prepared: Prepared, clock: Clock, observer: Observer, interrupted: Callable[[], bool]
+    ) -> None:
+        self.experiment, self.prepared, self.clock, self.observer, self.interrupted = experiment, prepared, clock, observer, interrupted
+        self.config = experiment.training
+        self.device = pick_device(self.config.device)
+        self.precision = pick_precision(self.config.precision, self.device)
+        self.fields = list(prepared.modalities)
+        self.init = Bundle.load(self.config.init) if self.config.init is not None else None
+
+    # -- planning --------------------------------------------------------------------------------------------------
+
+    def plan(self) -> Plan:
+        """All members, all epochs, all baselines; under a time limit, what of them fits, by a short trial of each."""
+        members = self.prepared.split.members
+        rows, _ = self.prepared.member(0)
+        loader = self._loader(rows, self.fields)
+        distinct = len(rows)
+        if loader.shared_by is not None:
+            distinct = len(np.unique(self.prepared.train.store.index[loader.shared_by][rows]))
+        epochs = self.config.epochs or usual_epochs(distinct)
+        baselines = self.config.baselines and len(self.fields) > 1
+        if self.clock.limit is None:
+            plan = Plan(members, members if baselines else 0, epochs, {})
+        else:
+            names = [FUSED, *(self.fields if baselines else [])]
+            seconds = {name: self._seconds_of_an_epoch(name) for name in names}
+            plan = make_plan(members, epochs, baselines, seconds, self._budget())
+        self.observer.observe("plan", plan.facts())
+        models = f"{plan.members} models of {len(rows):,} rows" if plan.members > 1 else f"one model of {len(rows):,} rows"
+        alone = f"; each field alone on {plan.baseline_members} of them" if 0 < plan.baseline_members < plan.members else ""
+        self.observer.observe("note", {"text": f"plan: {models}, up to {plan.epochs} epochs{alone}"})
+        return plan
+
+    def _budget(self) -> float:
+        return self.clock.left - RESERVE * (self.clock.limit or 0.0)
+
+    def _seconds_of_an_epoch(self, name: str) -> float:
+        """Of an epoch with its validation, on the first fold: some steps are taken and forgotten."""
+        names = self.fields if name == FUSED else [name]
+        trainer = self._trainer("trial", 0, names, 1, Observer(), float("inf"))
+        steps = trainer.loader.epoch(0)
+        trainer.train_step(next(steps), 0)  # the first one allocates
+        allowed = min(_PROBE_SECONDS, 0.02 * (self.clock.limit or 0.0))
+        begin, done = time.monotonic(), 0
+        for step in steps:
+            trainer.train_step(step, 0)
+            done += 1
+            if time.monotonic() - begin > allowed:
+                break
+        steps.close()
+        step_seconds = (time.monotonic() - begin) / done if done else 0.05
+        _, held_out = self.prepared.member(0)
+        part = held_out[: max(1, min(len(held_out), 256))]
+        begin = time.monotonic()
+        self._collect(trainer.model, part, names)
+        return 1.1 * (step_seconds * len(trainer.loader) + (time.monotonic() - begin) * len(held_out) / len(part))
+
+    # -- training --------------------------------------------------------------------------------------------------
+
+    def train(self, plan: Plan, checkpoints: Path | None) -> list[Member]:
+        """The members of the whole. One at least, unless nothing was learned before Ctrl-C."""
+        after = plan.baseline_members * sum(plan.cost(name) for name in self.fields) if plan.baseline_members else 0.0
+        members: list[Member] = []
+        for fold in range(plan.members):
+            if members and (self.interrupted() or self._budget() < 0):
+                break
+            rest = after + (plan.members - fold - 1) * plan.cost(FUSED)
+            label = "fused" if plan.members == 1 else f"fused, fold {fold + 1}"
+            member = self._train(label, fold, self.fields, plan, rest)
+            members.append(member)
+            if checkpoints is not None:
+                tensors = {name: value.contiguous() for name, value in member.model.state_dict().items()}
+                write_whole(checkpoints / f"fold_{fold}.safetensors", save_tensors(tensors))
+        return members
+
+    def train_alone(self, plan: Plan, name: str) -> list[Member]:
+        """The members of one single field, on the same rows."""
+        members: list[Member] = []
+        later = self.fields[self.fields.index(name) + 1 :]
+        for fold in range(plan.baseline_members):
+            if members and (self.interrupted() or self._budget() < 0):
+                break
+            rest = plan.baseline_members * sum(plan.cost(other) for other in later) + (plan.baseline_members - fold - 1) * plan.cost(name)
+            label = f"only {name}" if plan.baseline_members == 1 else f"only {name}, fold {fold + 1}"
+            members.append(self._train(label, fold, [name], plan, rest))
+        return members
+
+    def _train(self, label: str, fold: int, names: Sequence[str], plan: Plan, rest: float) -> Member:
+        cost = plan.cost(FUSED if len(names) > 1 else names[0])
+        deadline = float("inf")
+        if self.clock.limit is not None:
+            deadline = time.monotonic() + max(0.0, self._budget()) * cost / max(cost + rest, 1e-9)
+        trainer = self._trainer(label, fold, names, plan.epochs, self.observer, deadline)
+        fitted = trainer.fit()
+        self.observer.observe("member", {"name": label, "epoch": fitted.epoch, "monitor": fitted.monitor, "stopped": fitted.stopped})
+        return Member(fold, trainer.model.to("cpu").eval(), fitted)
+
+    def _trainer(self, label: str, fold: int, names: Sequence[str], epochs: int, observer: Observer, deadline: float) -> Trainer:
+        rows, held_out = self.prepared.member(fold)
+        voice = 0 if len(names) > 1 else 1 + self.fields.index(names[0])
+        seed = int(np.random.SeedSequence([self.experiment.seed, 17, fold, voice]).generate_state(1, np.uint64)[0] >> 1)
+        torch.manual_seed(seed)
+        states = {name: self.prepared.modalities[name].state for name in names}
+        model = build(self.experiment.model, states, self.prepared.tasks)
+        if self.init is None:
+            order = epoch_order(rows, None, seed, 0)[:_SEEN_FIRST]
+            standardise(model, self._loader(rows, names, augment=False).batch(order, 0))
+        else:
+            self._start_from(self.init, model, fold, observer)
+        model.to(self.device)
+        loader = self._loader(rows, names, seed=seed)
+        return Trainer(
+            label, model, self.prepared.tasks, loader, lambda: self._validate(model, held_out, names), self.config, epochs=epochs,
+            seed=seed, device=self.device, precision=self.precision, observer=observer, deadline=deadline, interrupted=self.interrupted,
+        )  # fmt: skip
+
+    def _loader(self, rows: np.ndarray, names: Sequence[str], seed: int = 0, augment: bool | None = None) -> Loader:
+        table = self.prepared.train
+        return Loader(
+            table.store, rows, table.targets, table.weights_N, fields=names, seed=seed, accumulate=self.config.accumulate,
+            batch_size=self.config.batch_size or usual_batch_size(len(rows)), ahead=self.config.workers,
+            augment=self.config.augment if augment is None else augment,
+        )  # fmt: skip
+
+    def _start_from(self, init: Bundle, model: MultiModalModel, fold: int, observer: Observer) -> None:
+        """Weights of an earlier run: of encoders by field, of votes by field and task, of the fusion and heads by name and shape."""
+        donor = init.members[fold % len(init.members)]
+        renamed = _by_name(donor)
+        given, own = {renamed[key]: value for key, value in donor.state_dict().items()}, _by_name(model)
+        state = model.state_dict()
+        taken = {key: given[own[key]] for key in state if own[key] in given and given[own[key]].shape == state[key].shape}
+        model.load_state_dict({**state, **taken})
+        observer.observe("note", {"text": f"init: {len(taken)} of {len(state)} tensors taken from {self.config.init}"})
+
+    # -- measuring -------------------------------------------------------------------------------------------------
+
+    def _collect(
+        self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str], hidden: Sequence[frozenset[str]] = (frozenset(),)
+    ) -> Collected:
+        store = self.prepared.valid.store
+        return collect(model, store.modalities, windows(store, rows, names), hidden, self.device)
+
+    def _validate(self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str]) -> Mapping[str, Metrics]:
+        """Metrics of the answer on rows that training does not see, votes weighed as they are after training."""
+        found = self._collect(model, rows, names)
+        if model.has_votes:
+            self._set_weights(model, self._weights([found]))
+        scores = {name: score(task, [_pooled(model, at, found, name, self._present(found, names))])
+                  for at, (name, task) in enumerate(self.prepared.tasks.items())}  # fmt: skip
+        return measure(self.prepared.tasks, scores, self._targets(found.rows))[0]
+
+    def weigh(self, members: Sequence[Member]) -> None:
+        """Fit one set of vote weights for all members, on every held-out row, each answered by the member that did not see it."""
+        if not members[0].model.has_votes:
+            return
+        found = []
+        for member in members:
+            rows = self.prepared.member(member.fold)[1]
+            member.model.to(self.device)
+            found.append(self._collect(member.model, rows[:: max(1, -(-len(rows) * len(members) // _WEIGHED_ON))], self.fields))
+            member.model.to("cpu")
+        weights = self._weights(found)
+        for member in members:
+            self._set_weights(member.model, weights)
+        voters = ["fused", *self.fields]
+        for task, said in weights.items():
+            named = dict(zip(voters, said, strict=True))
+            self.observer.observe("votes", {"task": task, "weights": named})
+            text = ", ".join(f"{voter} {weight:.2f}" for voter, weight in named.items())
+            self.observer.observe("note", {"text": f"target {task!r}: votes weigh {text}"})
+
+    def _weights(self, found: Sequence[Collected]) -> dict[str, list[float]]:
+        every = max(1, -(-sum(len(one.rows) for one in found) // _WEIGHED_ON))
+        weights = {}
+        for name, task in self.prepared.tasks.items():
+            voters = list(found[0].answers[0].votes[name])
+            votes = [np.concatenate([one.answers[0].votes[name][voter][::every] for one in found]) for voter in voters]
+            target = np.concatenate([self.prepared.valid.targets[name][one.rows[::every]] for one in found])
+            index = self.prepared.valid.store.index
+            present = [np.concatenate([index[field][one.rows[::every]] >= 0 for one in found]) for field in voters if field != FUSED]
+            weights[name] = fit_weights(task, votes, target, present)
+        return weights
+
+    def _set_weights(self, model: MultiModalModel, weights: Mapping[str, Sequence[float]]) -> None:
+        rows = torch.tensor([weights[name] for name in model.tasks], dtype=model.vote_weights_TV.dtype)
+        model.vote_weights_TV.copy_(rows)
+
+    def _present(self, found: Collected, names: Sequence[str]) -> dict[str, torch.Tensor]:
+        index = self.prepared.valid.store.index
+        return {name: torch.from_numpy(index[name][found.rows] >= 0) for name in names}
+
+    def _targets(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: target[rows] for name, target in self.prepared.valid.targets.items()}
+
+    def measure(self, members: Sequence[Member], hidden: Sequence[frozenset[str]], fields: Sequence[str]) -> dict[str, Any]:
+        """Metrics over all held-out rows, each answered by the member that did not see it: whole, and without fields."""
+        tasks = self.prepared.tasks
+        parts: list[list[Answer]] = []
+        rows: list[np.ndarray] = []
+        for member in members:
+            member.model.to(self.device)
+            found = self._collect(member.model, self.prepared.member(member.fold)[1], fields, hidden)
+            member.model.to("cpu")
+            parts.append(list(found.answers))
+            rows.append(found.rows)
+        targets = self._targets(np.concatenate(rows))
+        measured = []
+        for at in range(len(hidden)):
+            scores = {name: np.concatenate([score(task, [part[at].logits[name]]) for part in parts]) for name, task in tasks.items()}
+            measured.append(measure(tasks, scores, targets))
+        result: dict[str, Any] = {"rows": sum(map(len, rows)), "tasks": measured[0][0]}
+        if len(hidden) > 1:
+            result["hidden"] = {next(iter(names)): metrics for names, (metrics, _) in zip(hidden[1:], measured[1:], strict=True)}
+        for metric, reason in measured[0][1].items():
+            self.observer.observe("undefined", {"metric": metric, "reason": reason})
+        return result
+
+
+def _pooled(model: MultiModalModel, at: int, found: Collected, task: str, present: Mapping[str, torch.Tensor]) -> np.ndarray:
+    """The answer from the votes at hand, under the model's present weights."""
+    if not model.has_votes:
+        return found.answers[0].logits[task]
+    votes = {voter: torch.from_numpy(logits) for voter, logits in found.answers[0].votes[task].items()}
+    return pool(votes, present, model.vote_weights_TV[at].cpu()).numpy()
+
+
+def _by_name(model: MultiModalModel) -> dict[str, str]:
+    """Each key of the state under a name that says its field and task, not their positions."""
+    renamed = {}
+    for key in model.state_dict():
+        parts = key.split(".")
+        if parts[0] == "encoders":
+            parts[1] = f"[{model.names[int(parts[1])]}]"
+        elif parts[0] == "heads":
+            parts[1] = f"[{model.tasks[int(parts[1])]}]"
+        elif parts[0] == "vote_heads":
+            parts[1], parts[2] = f"[{model.tasks[int(parts[1])]}]", f"[{model.names[int(parts[2])]}]"
+        elif parts[0] in ("fusion", "vote_weights_TV", "missing_FD"):
+            parts.append(f"{model.names}")
+        renamed[key] = ".".join(parts)
+    return renamed

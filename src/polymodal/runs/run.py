@@ -1,0 +1,239 @@
+"""One training run, from an experiment to a bundle.
+
+prepare -> plan -> members -> votes -> measure -> baselines -> bundle -> test.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import signal
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .. import __version__
+from ..bundle import Bundle, write_whole
+from ..config import explain, quote
+from ..data.source import Source
+from ..data.splits import TEST
+from ..evaluation.measure import hidden_sets, measure, score
+from ..experiment import Experiment
+from ..inference import collect, windows
+from ..predictor import Predictor
+from ..preparation import Prepared, prepare
+from ..training.observers import JsonLines, Observer, Observers, plain
+from ..training.plan import Clock, Plan
+from .members import Member, Members
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; what it had by then is saved. ``predictor`` holds it."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        super().__init__("interrupted")
+        self.predictor = predictor
+
+
+class Run:
+    """One training run."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        source: Source,
+        valid_source: Source | None,
+        test_source: Source | None,
+        folder: Path,
+        clock: Clock,
+        observers: Sequence[Observer],
+        reasons: Mapping[str, str],
+        keep: bool,
+    ) -> None:
+        self.experiment, self.source, self.valid_source, self.test_source = experiment, source, valid_source, test_source
+        self.folder, self.clock, self.reasons, self.keep = folder, clock, reasons, keep
+        self.observer = Observers([JsonLines(folder / "log.jsonl"), *observers])
+        self.stopping = _Stop()
+
+    def go(self) -> Predictor:
+        """Every stage in turn; ``Interrupted`` once what there was by then is saved."""
+        try:
+            with self.stopping, torch.random.fork_rng(devices=[]):
+                self._start()
+                prepared = prepare(self.experiment, self.source, self.valid_source, self.folder)
+                try:
+                    predictor = self._train(prepared)
+                finally:
+                    prepared.close()
+        finally:
+            self.observer.close()
+        if self.stopping.asked:
+            raise Interrupted(predictor)
+        return predictor
+
+    def _train(self, prepared: Prepared) -> Predictor:
+        team = Members(self.experiment, prepared, self.clock, self.observer, lambda: self.stopping.asked)
+        self._told(prepared, team)
+        plan = team.plan()
+        members = team.train(plan, self.folder / "checkpoints" if self.keep else None)
+        team.weigh(members)
+        metrics: dict[str, Any] = {
+            "rows": {"table": self.source.rows, "training": len(prepared.member(0)[0]), "without_target": dict(prepared.unlabelled)},
+            "validation": team.measure(members, hidden_sets(team.fields), team.fields),
+            "baselines": {},
+            "plan": plan.facts(),
+            "seconds": {"fused": round(self.clock.spent, 1)},
+            "members": [{"epoch": m.fitted.epoch, "epochs": plan.epochs, "stopped": m.fitted.stopped} for m in members],
+            "seed": self.experiment.seed,
+        }
+        bundle = self._bundle(prepared, members, team.fields, metrics)
+        predictor = Predictor(bundle, root=self.experiment.data.root, run=self.folder if self.keep else None)
+        self._save(bundle, metrics)  # what follows adds to the measurements, never to the model
+        if plan.baseline_members:
+            metrics["baselines"], predictor.baselines = self._baselines(prepared, team, plan, members)
+        metrics["finding"] = finding(prepared, metrics["validation"], metrics["baselines"])
+        test = None if self.stopping.asked else self._test(predictor, prepared)
+        if test is not None:
+            metrics["test"] = test
+        metrics["seconds"]["total"] = round(self.clock.spent, 1)
+        self._save(bundle, metrics)
+        self.observer.observe("end", {name: metrics[name] for name in ("seconds", "validation", "finding")})
+        return predictor
+
+    def _save(self, bundle: Bundle, metrics: Mapping[str, Any]) -> None:
+        bundle.metrics = plain(metrics)
+        if self.keep:
+            write_whole(self.folder / "metrics.json", (json.dumps(bundle.metrics, ensure_ascii=False, indent=1) + "\n").encode())
+            bundle.save(self.folder / "bundle")
+
+    def _start(self) -> None:
+        write_whole(self.folder / "run.yaml", explain(self._placed(), self.reasons).encode())
+        self.observer.observe("start", {
+            "polymodal": __version__, "torch": torch.__version__, "python": platform.python_version(), "threads": torch.get_num_threads(),
+            "table": self.source.name, "rows": self.source.rows, "seed": self.experiment.seed, "time_limit": self.clock.limit,
+        })  # fmt: skip
+        for name, field in self.experiment.fields.items():
+            encoder = self.experiment.model.encoders[name].kind
+            why = self.reasons.get(f"fields.{quote(name)}", "")
+            self._note(f"field {name!r}: {field.kind}, encoder {encoder}{f' ({why})' if why else ''}")
+        for path, reason in self.reasons.items():
+            if path.startswith(("data.split", "override")):
+                self._note(f"{path}: {reason}" if path.startswith("data") else reason)
+
+    def _placed(self) -> Experiment:
+        """The experiment with every path absolute: the run's own file is read from another folder."""
+        data = self.experiment.data
+        paths = {name: str(Path(value).resolve()) for name in ("table", "valid", "test") if (value := getattr(data, name)) is not None}
+        roots = [str(Path(root).resolve()) for root in data.root]
+        return self.experiment.model_copy(update={"data": data.model_copy(update={**paths, "root": roots})})
+
+    def _note(self, text: str) -> None:
+        self.observer.observe("note", {"text": text})
+
+    def _told(self, prepared: Prepared, team: Members) -> None:
+        self.observer.observe("device", {"device": team.device.type, "precision": str(team.precision).removeprefix("torch.")})
+        for name, modality in prepared.modalities.items():
+            self._note(f"field {name!r}: {modality.describe()}")
+        for name, task in prepared.tasks.items():
+            count = prepared.unlabelled[name]
+            self._note(f"target {name!r}: {task.config.kind}, {task.describe()}{f'; {count:,} rows without' if count else ''}")
+
+    def _baselines(
+        self, prepared: Prepared, team: Members, plan: Plan, whole: Sequence[Member]
+    ) -> tuple[dict[str, Any], dict[str, Bundle]]:
+        """Each single field alone, trained and measured on the same rows as the whole."""
+        measured: dict[str, Any] = {}
+        bundles: dict[str, Bundle] = {}
+        for name in team.fields:
+            if self.stopping.asked or self.clock.left < 1.0:
+                self._note(f"baseline {name!r}: left out, {'interrupted' if self.stopping.asked else 'no time'}")
+                continue
+            begin = time.monotonic()
+            members = team.train_alone(plan, name)
+            found = team.measure(members, [frozenset()], [name])
+            measured[name] = {**found, "folds": len(members), "seconds": round(time.monotonic() - begin, 1)}
+            if len(members) < len(whole):  # compared with the whole on the same rows, always
+                measured[name]["fused"] = team.measure(whole[: len(members)], [frozenset()], team.fields)["tasks"]
+            bundles[name] = self._bundle(prepared, members, [name], measured[name])
+        return measured, bundles
+
+    def _bundle(self, prepared: Prepared, members: Sequence[Member], fields: Sequence[str], metrics: Mapping[str, Any]) -> Bundle:
+        experiment = self.experiment
+        if len(fields) < len(prepared.modalities):
+            model = experiment.model.model_copy(update={"encoders": {name: experiment.model.encoders[name] for name in fields}})
+            experiment = experiment.model_copy(update={"fields": {name: experiment.fields[name] for name in fields}, "model": model})
+        states = {name: prepared.modalities[name].state for name in fields}
+        return Bundle(experiment, prepared.tasks, states, [member.model for member in members], plain(metrics))
+
+    def _test(self, predictor: Predictor, prepared: Prepared) -> dict[str, Any] | None:
+        if self.test_source is not None:
+            return predictor.evaluate(self.test_source)
+        rows = np.flatnonzero(prepared.split.part_N == TEST)
+        if not len(rows):
+            return None
+        found = [collect(member, prepared.modalities, windows(prepared.train.store, rows)) for member in predictor.bundle.members]
+        scores = {name: score(task, [one.answers[0].logits[name] for one in found]) for name, task in prepared.tasks.items()}
+        tasks, _ = measure(prepared.tasks, scores, {name: target[rows] for name, target in prepared.train.targets.items()})
+        return {"rows": len(rows), "tasks": tasks}
+
+
+class _Stop:
+    """Ctrl-C asks training to end after the step at hand; a second one ends it at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> _Stop:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def _ask(self, *_: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+
+def finding(prepared: Prepared, validation: Mapping[str, Any], baselines: Mapping[str, Any]) -> str:
+    """Whether fusing helped, in a sentence, for the first target."""
+    if not baselines:
+        return ""
+    name, task = next(iter(prepared.tasks.items()))
+    metric = "accuracy" if "accuracy" in task.metric_names else task.metric
+    sign = -1 if metric in ("mae", "rmse", "log_loss", "ece") else 1
+    alone = {field: found["tasks"][name][metric] for field, found in baselines.items() if found["tasks"][name][metric] is not None}
+    if not alone:
+        return ""
+    best = max(alone, key=lambda field: sign * alone[field])
+    found = baselines[best]
+    fused = found.get("fused", validation["tasks"])[name][metric]
+    if fused is None:
+        return ""
+    gain, error, verdict = sign * (fused - alone[best]), "", "better than"
+    if metric == "accuracy":
+        noise = float(np.sqrt(_variance(fused, found["rows"]) + _variance(alone[best], found["rows"])))
+        error = f" (standard error {noise:.4f})"
+        verdict = verdict if gain >= 2 * noise else "within noise of"
+        gain += 2 * noise
+    if gain < 0:
+        verdict = "worse than"
+    return (
+        f"{name}: all fields {metric} {fused:.4f}, {verdict} the best single field, {best!r} {alone[best]:.4f}{error}, on the same "
+        f"{found['rows']:,} held-out rows"
+    )
+
+
+def _variance(share: float, rows: int) -> float:
+    """The variance of a share measured on some rows, never 0 (Agresti and Coull 1998)."""
+    smooth = (share * rows + 2) / (rows + 4)
+    return smooth * (1 - smooth) / (rows + 4)

@@ -1,0 +1,104 @@
+"""Two classes: one logit, and the founding document's loss, binary cross-entropy with logits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..errors import DataError
+from ..flow import Cell, State
+from . import classes as naming
+from .metrics import Metrics, classification
+from .task import Task, TaskConfig
+
+ClassMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "average_precision", "log_loss", "ece"]
+
+
+class BinaryConfig(TaskConfig):
+    """Two classes."""
+
+    kind: Literal["binary"] = "binary"
+    metric: ClassMetric | None = None
+    """The metric that picks when training stops; null = log_loss."""
+    positive: str | int | bool | None = None
+    """The positive class; null = the later of the two in order (yes, 1, True)."""
+    class_weight: Literal["balanced"] | dict[str, float] | None = None
+    """How much each class counts in the loss: null = by its rows, balanced = all alike, or a weight by class."""
+
+    def task(self) -> type[Task]:
+        """``Binary``."""
+        return Binary
+
+
+class Binary(Task):
+    """One logit of the positive class; ``scores`` are (N, 2), the positive class last."""
+
+    metric_names = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "average_precision", "log_loss", "ece")
+    default_metric = "log_loss"
+    outputs = 1
+    target_width = 1
+
+    @property
+    def classes(self) -> list[Any]:
+        """Negative, positive."""
+        return naming.typed(self.state["classes"])
+
+    @classmethod
+    def fit(cls, config: BinaryConfig, cells: Iterable[Cell], place: str) -> State:
+        """State: ``classes`` (negative, positive), ``counts``, ``class_weights``."""
+        counts = naming.counted(cells, place)
+        names = naming.ordered(counts)
+        naming.two_at_least(names, place)
+        if len(names) > 2:
+            raise DataError(f"{place}: {len(names)} classes; expected two for kind: binary; use kind: multiclass")
+        if config.positive is not None:
+            at = naming.position(names, config.positive, f"{place}, positive")
+            names = [names[1 - at], names[at]]
+        return {
+            "classes": names,
+            "counts": [counts[name] for name in names],
+            "class_weights": naming.weights_of(config.class_weight, counts, names, f"{place}, class_weight"),
+        }
+
+    def encode(self, cell: Cell) -> np.ndarray:
+        """0 or 1; -1 for a class not seen in training."""
+        name = naming.name_of(cell)
+        return np.array([self.state["classes"].index(name) if name in self.state["classes"] else -1], np.float32)
+
+    def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
+        """Binary cross-entropy with logits."""
+        truth_B = target_BT[:, 0].nan_to_num(0.0).clamp(min=0)
+        losses_B = functional.binary_cross_entropy_with_logits(logits_BC[:, 0], truth_B, reduction="none")
+        if self.state["class_weights"]:
+            weights = torch.tensor(self.state["class_weights"], device=losses_B.device)
+            losses_B = losses_B * weights[truth_B.long()]
+        return losses_B
+
+    def scores(self, logits_NC: Tensor) -> Tensor:
+        """(N, 2)."""
+        positive_N = torch.sigmoid(logits_NC[:, 0])
+        return torch.stack([1 - positive_N, positive_N], 1)
+
+    def values(self, scores_NC: np.ndarray) -> np.ndarray:
+        """Class names."""
+        return naming.array_of(self.classes, scores_NC.argmax(1))
+
+    def measure(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
+        """Of one label."""
+        return classification(target_NT[:, 0], scores_NC)
+
+    def describe(self) -> str:
+        """The classes and their shares."""
+        return _shares(self.state)
+
+
+def _shares(state: State) -> str:
+    total = max(sum(state["counts"]), 1)
+    pairs = sorted(zip(state["classes"], state["counts"], strict=True), key=lambda pair: -pair[1])
+    shown = ", ".join(f"{name} {count / total:.0%}" for name, count in pairs[:6])
+    return f"{len(pairs)} classes: {shown}{', ...' if len(pairs) > 6 else ''}"

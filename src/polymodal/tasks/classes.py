@@ -1,0 +1,99 @@
+"""The names of classes: text, or the whole numbers and truth values that a table holds as text or as such."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, Fault, nearest
+from ..flow import Cell
+
+
+def name_of(cell: Cell) -> str:
+    """The name under which a class is counted: 1, 1.0 and "1" are one class, True and "true" are another."""
+    if isinstance(cell, (bool, np.bool_)):
+        return "True" if cell else "False"
+    if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
+        return str(int(cell))
+    if isinstance(cell, (bytes, bytearray, list, tuple, dict)):
+        raise Fault(f"found {type(cell).__name__}; expected the name of a class")
+    text = unicodedata.normalize("NFC", str(cell)).strip()
+    if text in ("true", "TRUE", "false", "FALSE"):
+        return text.capitalize()
+    head, dot, tail = text.partition(".")
+    if dot and tail.strip("0") == "" and re.fullmatch(r"-?[0-9]+", head):
+        return head
+    return text
+
+
+def counted(cells: Iterable[Cell], place: str, limit: int = 10_000) -> Counter[str]:
+    """How often each class occurs."""
+    counts: Counter[str] = Counter()
+    for cell in cells:
+        try:
+            counts[name_of(cell)] += 1
+        except Fault as fault:
+            raise DataError(f"{place}: {fault}; set tasks.*.kind") from None
+        if len(counts) > limit:
+            raise DataError(f"{place}: over {limit:,} different values; expected classes; a number wants kind: regression")
+    return counts
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Numbers by value, everything else by letters."""
+    names = list(names)
+    try:
+        return sorted(names, key=lambda name: (int(name), name))
+    except ValueError:
+        return sorted(names)
+
+
+def typed(names: list[str]) -> list[Any]:
+    """The classes as a table reader would give them back: ints, bools, or text."""
+    if all(re.fullmatch(r"0|-?[1-9][0-9]{0,17}", name) for name in names):
+        return [int(name) for name in names]
+    if set(names) <= {"True", "False"}:
+        return [name == "True" for name in names]
+    return names
+
+
+def array_of(classes: list[Any], index_N: np.ndarray) -> np.ndarray:
+    """Class names by index, as an array of their own type."""
+    if all(isinstance(name, bool) for name in classes) or all(isinstance(name, int) for name in classes):
+        return np.array(classes)[index_N]
+    out = np.empty(len(index_N), object)
+    out[:] = [classes[at] for at in index_N]
+    return out
+
+
+def two_at_least(names: list[str], place: str) -> None:
+    """``DataError`` unless there are two classes to tell apart."""
+    if len(names) < 2:
+        found = f"only one class, {names[0]!r}" if names else "no value at all"
+        raise DataError(f"{place}: {found}; expected two classes or more; choose another target")
+
+
+def position(names: list[str], wanted: Any, place: str) -> int:
+    """Where a class stands among ``names``; ``DataError`` with the nearest one otherwise."""
+    name = name_of(wanted)
+    if name not in names:
+        raise DataError(f"{place}: {wanted!r} is no class of the target; the classes are {', '.join(names[:20])}{nearest(name, names)}")
+    return names.index(name)
+
+
+def weights_of(setting: Any, counts: dict[str, int], names: list[str], place: str) -> list[float] | None:
+    """Class weights of mean 1 over the rows: None, ``"balanced"`` (n / (classes * count)), or a mapping."""
+    if setting is None:
+        return None
+    total = sum(counts[name] for name in names)
+    if setting == "balanced":
+        return [total / (len(names) * counts[name]) for name in names]
+    weights = [1.0] * len(names)
+    for name, weight in setting.items():
+        weights[position(names, name, place)] = float(weight)
+    return weights

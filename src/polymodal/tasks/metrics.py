@@ -1,0 +1,136 @@
+"""The field's metrics, in numpy. A metric that is undefined on some rows is None; the reason is the second value.
+
+Shapes: ``N`` rows with a target, ``C`` classes. Targets of classes are indices; -1 is a class not seen in training,
+which counts as answered wrongly and is left out of what needs a probability.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+Metrics = dict[str, float | None]
+
+
+def accuracy(truth_N: np.ndarray, answer_N: np.ndarray) -> float:
+    """Share of rows answered rightly."""
+    return float((truth_N == answer_N).mean())
+
+
+def balanced_accuracy(truth_N: np.ndarray, answer_N: np.ndarray) -> float:
+    """Mean over the classes that occur of the share of their rows answered rightly."""
+    return float(np.mean([(answer_N[truth_N == label] == label).mean() for label in np.unique(truth_N)]))
+
+
+def macro_f1(truth_N: np.ndarray, answer_N: np.ndarray) -> float:
+    """Mean of the classes' F1, over the classes that occur in truth or answer."""
+    scores = []
+    for label in np.union1d(truth_N, answer_N):
+        hits = int(((truth_N == label) & (answer_N == label)).sum())
+        scores.append(2 * hits / (int((truth_N == label).sum()) + int((answer_N == label).sum())))
+    return float(np.mean(scores))
+
+
+def roc_auc(truth_N: np.ndarray, score_N: np.ndarray) -> float | None:
+    """Area under the ROC curve, ties at half; None unless both classes occur."""
+    positives = int(truth_N.sum())
+    negatives = len(truth_N) - positives
+    if not positives or not negatives:
+        return None
+    _, group_N, count = np.unique(score_N, return_inverse=True, return_counts=True)
+    rank_N = (np.cumsum(count) - (count - 1) / 2)[group_N]
+    return float((rank_N[truth_N > 0].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def average_precision(truth_N: np.ndarray, score_N: np.ndarray) -> float | None:
+    """Sum of precision times the step in recall, over distinct thresholds; None without a positive row."""
+    if not truth_N.sum():
+        return None
+    order = np.argsort(-score_N, kind="stable")
+    hits = np.cumsum(truth_N[order])
+    last = np.append(np.diff(score_N[order]) != 0, True)
+    precision = hits[last] / (np.flatnonzero(last) + 1)
+    recall = hits[last] / hits[-1]
+    return float((precision * np.diff(recall, prepend=0.0)).sum())
+
+
+def log_loss(truth_N: np.ndarray, scores_NC: np.ndarray) -> float:
+    """Mean negative log of the probability given to the truth, clipped at 1e-7."""
+    picked = scores_NC[np.arange(len(truth_N)), truth_N.astype(np.int64)].astype(np.float64)
+    return float(-np.log(np.clip(picked, 1e-7, 1.0)).mean())
+
+
+def ece(right_N: np.ndarray, confidence_N: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error over equal-width bins (Guo et al. 2017, arXiv:1706.04599)."""
+    bin_N = np.clip((confidence_N * bins).astype(int), 0, bins - 1)
+    total = 0.0
+    for at in np.unique(bin_N):
+        inside = bin_N == at
+        total += inside.mean() * abs(right_N[inside].mean() - confidence_N[inside].mean())
+    return float(total)
+
+
+def classification(truth_N: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
+    """Every metric of one label among C classes, and why some are None. Areas are means over the classes that occur."""
+    values: Metrics = {}
+    reasons: dict[str, str] = {}
+    truth_N = truth_N.astype(np.int64)
+    answer_N = scores_NC.argmax(1)
+    values["accuracy"] = accuracy(truth_N, answer_N)
+    values["balanced_accuracy"] = balanced_accuracy(truth_N, answer_N)
+    values["macro_f1"] = macro_f1(truth_N, answer_N)
+    seen = truth_N >= 0
+    truth_N, scores_NC, answer_N = truth_N[seen], scores_NC[seen], answer_N[seen]
+    labels = [1] if scores_NC.shape[1] == 2 else range(scores_NC.shape[1])
+    for name, metric in (("roc_auc", roc_auc), ("average_precision", average_precision)):
+        each = [metric((truth_N == label).astype(float), scores_NC[:, label]) for label in labels]
+        known = [value for value in each if value is not None]
+        values[name] = float(np.mean(known)) if known and len(np.unique(truth_N)) > 1 else None
+        if values[name] is None:
+            reasons[name] = "needs rows of two classes or more"
+    if len(truth_N):
+        values["log_loss"] = log_loss(truth_N, scores_NC)
+        values["ece"] = ece(answer_N == truth_N, scores_NC.max(1))
+    else:
+        values["log_loss"] = values["ece"] = None
+        reasons["log_loss"] = reasons["ece"] = "no row of a class that was seen in training"
+    return values, reasons
+
+
+def multilabel(truth_NC: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
+    """``accuracy`` is of whole rows; the others are means over the labels that occur, or over all row-label pairs
+    (``log_loss``, ``ece``)."""
+    answer_NC = (scores_NC >= 0.5).astype(float)
+    reasons: dict[str, str] = {}
+    values: Metrics = {"accuracy": float((truth_NC == answer_NC).all(1).mean())}
+    pairs = [(truth_NC[:, at], answer_NC[:, at]) for at in range(truth_NC.shape[1])]
+    values["balanced_accuracy"] = float(np.mean([balanced_accuracy(truth, answer) for truth, answer in pairs]))
+    f1 = [_f1(truth, answer) for truth, answer in pairs]
+    values["macro_f1"] = float(np.mean(f1))
+    for name, metric in (("roc_auc", roc_auc), ("average_precision", average_precision)):
+        each = [metric(truth_NC[:, at], scores_NC[:, at]) for at in range(truth_NC.shape[1])]
+        known = [value for value in each if value is not None]
+        values[name] = float(np.mean(known)) if known else None
+        if not known:
+            reasons[name] = "needs a label that some rows have and some have not"
+    flat_truth, flat_score = truth_NC.ravel().astype(int), scores_NC.ravel()
+    values["log_loss"] = log_loss(flat_truth, np.stack([1 - flat_score, flat_score], 1))
+    confidence = np.maximum(flat_score, 1 - flat_score)
+    values["ece"] = ece((flat_score >= 0.5) == flat_truth, confidence)
+    return values, reasons
+
+
+def _f1(truth_N: np.ndarray, answer_N: np.ndarray) -> float:
+    both = float((truth_N * answer_N).sum())
+    total = float(truth_N.sum() + answer_N.sum())
+    return 2 * both / total if total else 1.0
+
+
+def regression(truth_N: np.ndarray, answer_N: np.ndarray) -> tuple[Metrics, dict[str, str]]:
+    """``mae`` and ``rmse`` in the target's unit, and ``r2``."""
+    error_N = answer_N - truth_N
+    values: Metrics = {"mae": float(np.abs(error_N).mean()), "rmse": float(np.sqrt((error_N**2).mean())), "r2": None}
+    spread = float(((truth_N - truth_N.mean()) ** 2).sum())
+    if spread <= 0:
+        return values, {"r2": "needs targets that differ"}
+    values["r2"] = 1 - float((error_N**2).sum()) / spread
+    return values, {}

@@ -1,0 +1,99 @@
+"""One of several classes: softmax cross-entropy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field as Setting
+from torch import Tensor
+from torch.nn import functional
+
+from ..flow import Cell, State
+from . import classes as naming
+from .binary import ClassMetric, _shares
+from .metrics import Metrics, classification
+from .task import Task, TaskConfig
+
+
+class MulticlassConfig(TaskConfig):
+    """One of several classes."""
+
+    kind: Literal["multiclass"] = "multiclass"
+    metric: ClassMetric | None = None
+    """The metric that picks when training stops; null = log_loss."""
+    class_weight: Literal["balanced"] | dict[str, float] | None = None
+    """How much each class counts in the loss: null = by its rows, balanced = all alike, or a weight by class."""
+    label_smoothing: float = Setting(0.05, ge=0, lt=1)
+    """Share of the target spread over all classes in training (Szegedy et al. 2016, arXiv:1512.00567)."""
+
+    def task(self) -> type[Task]:
+        """``Multiclass``."""
+        return Multiclass
+
+
+class Multiclass(Task):
+    """A logit for each class; ``scores`` are (N, C)."""
+
+    metric_names = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "average_precision", "log_loss", "ece")
+    default_metric = "log_loss"
+    target_width = 1
+
+    @property
+    def outputs(self) -> int:
+        """C, the classes."""
+        return len(self.state["classes"])
+
+    @property
+    def classes(self) -> list[Any]:
+        """In order of number or of letters."""
+        return naming.typed(self.state["classes"])
+
+    @classmethod
+    def fit(cls, config: MulticlassConfig, cells: Iterable[Cell], place: str) -> State:
+        """State: ``classes``, ``counts``, ``class_weights``."""
+        counts = naming.counted(cells, place)
+        names = naming.ordered(counts)
+        naming.two_at_least(names, place)
+        return {
+            "classes": names,
+            "counts": [counts[name] for name in names],
+            "class_weights": naming.weights_of(config.class_weight, counts, names, f"{place}, class_weight"),
+        }
+
+    def encode(self, cell: Cell) -> np.ndarray:
+        """The class's index; -1 for one not seen in training."""
+        return np.array([self._index.get(naming.name_of(cell), -1)], np.float32)
+
+    @property
+    def _index(self) -> dict[str, int]:
+        table = self.__dict__.get("_table")
+        if table is None:
+            table = self.__dict__["_table"] = {name: at for at, name in enumerate(self.state["classes"])}
+        return table
+
+    def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
+        """Cross-entropy against the smoothed target."""
+        truth_B = target_BT[:, 0].nan_to_num(0.0).clamp(min=0).long()
+        losses_B = functional.cross_entropy(logits_BC, truth_B, reduction="none", label_smoothing=self.config.label_smoothing)
+        if self.state["class_weights"]:
+            losses_B = losses_B * torch.tensor(self.state["class_weights"], device=losses_B.device)[truth_B]
+        return losses_B
+
+    def scores(self, logits_NC: Tensor) -> Tensor:
+        """Softmax."""
+        return logits_NC.softmax(-1)
+
+    def values(self, scores_NC: np.ndarray) -> np.ndarray:
+        """Class names."""
+        return naming.array_of(self.classes, scores_NC.argmax(1))
+
+    def measure(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
+        """Of one label."""
+        return classification(target_NT[:, 0], scores_NC)
+
+    def describe(self) -> str:
+        """The classes and their shares."""
+        return _shares(self.state)

@@ -1,0 +1,114 @@
+"""A number: squared error on the standardised (and, if asked, logarithmic) target; answers in the target's own unit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import DataError, Fault
+from ..flow import Cell, State
+from .metrics import Metrics, regression
+from .task import Task, TaskConfig
+
+_HUGE = 1e100
+
+
+class RegressionConfig(TaskConfig):
+    """A number."""
+
+    kind: Literal["regression"] = "regression"
+    metric: Literal["mae", "rmse", "r2"] | None = None
+    """The metric that picks when training stops; null = rmse."""
+    transform: Literal["log"] | None = None
+    """log = learn log(1 + target): for prices and counts, which may not be negative."""
+    unit: str | None = None
+    """The target's unit, for people to read."""
+
+    def task(self) -> type[Task]:
+        """``Regression``."""
+        return Regression
+
+
+class Regression(Task):
+    """One output, in standard deviations from the training mean; ``scores`` are (N, 1) in the target's unit."""
+
+    metric_names = ("mae", "rmse", "r2")
+    default_metric = "rmse"
+    outputs = 1
+    target_width = 1
+
+    @classmethod
+    def fit(cls, config: RegressionConfig, cells: Iterable[Cell], place: str) -> State:
+        """State: ``mean`` and ``std`` of the (transformed) target, ``low`` and ``high`` of it as it is, ``spread`` its
+        standard deviation as it is."""
+        found = []
+        for cell in cells:
+            try:
+                found.append(_number(cell))
+            except Fault as fault:
+                raise DataError(f"{place}: {fault}; mend the cell, or use kind: multiclass") from None
+        if not found:
+            raise DataError(f"{place}: no value at all; choose another target")
+        values_N = np.array(found, np.float64)
+        if abs(values_N).max() > _HUGE:
+            raise DataError(f"{place}: found {values_N[abs(values_N).argmax()]:g}; expected numbers up to {_HUGE:g}; mend the cell")
+        if config.transform == "log" and values_N.min() < 0:
+            raise DataError(f"{place}: {values_N.min():g} is negative; transform: log expects 0 or more; leave it out")
+        inner_N = np.log1p(values_N) if config.transform == "log" else values_N
+        std = float(inner_N.std())
+        if std <= 1e-12 * max(1.0, float(abs(inner_N.mean()))):
+            raise DataError(f"{place}: every value is {values_N[0]:g}; expected numbers that differ; choose another target")
+        return {"mean": float(inner_N.mean()), "std": std, "low": float(values_N.min()), "high": float(values_N.max()),
+                "spread": float(values_N.std())}  # fmt: skip
+
+    def encode(self, cell: Cell) -> np.ndarray:
+        """The standardised target."""
+        value = _number(cell)
+        if self.config.transform == "log":
+            if value < 0:
+                raise Fault(f"found {value:g}; expected 0 or more under transform: log")
+            value = math.log1p(value)
+        return np.array([(value - self.state["mean"]) / self.state["std"]], np.float32)
+
+    def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
+        """Squared error in standard deviations."""
+        return (logits_BC[:, 0] - target_BT[:, 0].nan_to_num(0.0)) ** 2
+
+    def scores(self, logits_NC: Tensor) -> Tensor:
+        """Back in the target's unit."""
+        inner = logits_NC[:, :1].double() * self.state["std"] + self.state["mean"]
+        return torch.expm1(inner.clamp(max=700)) if self.config.transform == "log" else inner
+
+    def values(self, scores_NC: np.ndarray) -> np.ndarray:
+        """Numbers."""
+        return scores_NC[:, 0]
+
+    def measure(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
+        """In the target's unit."""
+        truth = self.scores(torch.from_numpy(np.asarray(target_NT, np.float64))).numpy()[:, 0]
+        return regression(truth, scores_NC[:, 0].astype(np.float64))
+
+    def monitor(self, metrics: Metrics) -> float:
+        """Errors in units of the target's spread."""
+        value = super().monitor(metrics)
+        return value / self.state["spread"] if self.monitored(metrics) in ("mae", "rmse") else value
+
+    def describe(self) -> str:
+        """Its range."""
+        unit = f" {self.config.unit}" if self.config.unit else ""
+        return f"a number from {self.state['low']:g} to {self.state['high']:g}{unit}"
+
+
+def _number(cell: Cell) -> float:
+    try:
+        value = float(cell.replace(",", "") if isinstance(cell, str) else cell)
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise Fault(f"found {str(cell)[:40]!r}; expected a finite number")
+    return value

@@ -1,0 +1,107 @@
+"""What all tasks share: a target, the head's outputs, a loss, metrics and decoding; they change together.
+
+Its place on the line: fused -> head -> ``logits`` -> ``losses`` (training), ``scores`` -> ``values`` (predicting). Shapes:
+``B`` rows of a batch, ``N`` rows, ``T`` numbers that encode one target, ``C`` outputs of the head.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field as Setting
+from torch import Tensor
+
+from ..config import Config
+from ..flow import Cell, State
+from .metrics import Metrics
+
+
+class TaskConfig(Config):
+    """What every task's config says."""
+
+    column: str
+    """The column of the target."""
+    weight: float = Setting(1.0, ge=0)
+    """How much this task's loss counts beside the others'."""
+
+    def task(self) -> type[Task]:
+        """The class that this config is of."""
+        raise NotImplementedError
+
+
+class Task(ABC):
+    """Built from its config and its fitted state; holds nothing else."""
+
+    rowwise: ClassVar[bool] = True
+    """Whether a row's loss depends on that row alone."""
+    metric_names: ClassVar[tuple[str, ...]]
+    default_metric: ClassVar[str]
+
+    def __init__(self, config: Any, state: State) -> None:
+        self.config = config
+        self.state = state
+
+    @property
+    def metric(self) -> str:
+        """The metric that picks when training stops."""
+        return self.config.metric or self.default_metric
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """C, the width of the head."""
+
+    @property
+    @abstractmethod
+    def target_width(self) -> int:
+        """T, the numbers that encode one target."""
+
+    @property
+    def classes(self) -> list[Any] | None:
+        """The classes in the order of ``scores``, or None for a number."""
+        return None
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, config: Any, cells: Iterable[Cell], place: str) -> State:
+        """Learn the classes, or the target's scale, from training cells that are not missing; ``DataError`` when they
+        cannot be learned from."""
+
+    @abstractmethod
+    def encode(self, cell: Cell) -> np.ndarray:
+        """The target as float32 (T,), NaN where empty; ``Fault`` when it cannot be one."""
+
+    @abstractmethod
+    def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
+        """The loss of each row (B,); a row whose target is NaN may hold anything finite."""
+
+    @abstractmethod
+    def scores(self, logits_NC: Tensor) -> Tensor:
+        """Probabilities (N, C'), or the answer in the target's unit (N, 1)."""
+
+    @abstractmethod
+    def values(self, scores_NC: np.ndarray) -> np.ndarray:
+        """The answers, (N,): class names, lists of them, or numbers."""
+
+    @abstractmethod
+    def measure(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
+        """Metrics over rows that have a target, and why some of them are None."""
+
+    def monitor(self, metrics: Metrics) -> float:
+        """What training makes small: the chosen metric, turned and scaled so that tasks can be averaged (0 = perfect)."""
+        name = self.monitored(metrics)
+        value = metrics.get(name)
+        if value is None:
+            return 1.0
+        return value if name in ("log_loss", "ece", "mae", "rmse") else 1.0 - value
+
+    def monitored(self, metrics: Metrics) -> str:
+        """The chosen metric, or the default one where the chosen one is undefined."""
+        return self.metric if metrics.get(self.metric) is not None else self.default_metric
+
+    def describe(self) -> str:
+        """What was learned of the target, in one line."""
+        return ""

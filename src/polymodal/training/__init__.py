@@ -1,0 +1,1 @@
+"""Training: the trainer, optimisation, observers, devices, and the plan that fits them into a time."""

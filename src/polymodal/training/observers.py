@@ -1,0 +1,153 @@
+"""Who watches training: a log of JSON lines, a console, TensorBoard. An observer never changes anything."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..errors import requires
+
+
+class Observer:
+    """Told of every event by name, with its facts; this one does nothing."""
+
+    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
+        """``step`` and ``epoch`` events come from the trainer, the others from the run: their facts are plain data."""
+
+    def close(self) -> None:
+        """The run has ended."""
+
+
+class Observers(Observer):
+    """Several observers as one."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self.observers = list(observers)
+
+    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
+        """Tell each."""
+        for observer in self.observers:
+            observer.observe(event, facts)
+
+    def close(self) -> None:
+        """Tell each."""
+        for observer in self.observers:
+            observer.close()
+
+
+class JsonLines(Observer):
+    """One JSON object an event, but for single steps; NaN and infinities are null."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", encoding="utf-8")
+
+    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
+        """Write and flush."""
+        if event != "step":
+            self._file.write(json.dumps(plain({"event": event, "time": round(time.time(), 3), **facts}), ensure_ascii=False) + "\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class Console(Observer):
+    """A bar on a terminal, plain lines elsewhere: loss, validation result, rows a second, share of time spent waiting."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stderr
+        self.live = self.stream.isatty()
+        self._progress: Any = None
+        self._task: Any = None
+
+    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
+        """Show it."""
+        if event == "step" and self.live:
+            self._bar(facts)
+        elif event == "epoch":
+            self.say(
+                f"  {facts['name']}  epoch {facts['epoch']}/{facts['epochs']}  loss {facts['loss']:.4f}  "
+                + "  ".join(f"{name} {value:.4f}" for name, value in facts["shown"].items() if value is not None)
+                + f"  {facts['rows_per_second']:.0f} rows/s  waiting {facts['waiting']:.0%}"
+                + ("  *" if facts["best"] else "")
+            )
+        elif event in ("note", "stage", "warning"):
+            self.say({"note": "", "stage": "", "warning": "warning: "}[event] + str(facts["text"]))
+
+    def _bar(self, facts: Mapping[str, Any]) -> None:
+        if self._progress is None:
+            from rich.console import Console as RichConsole
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._progress = Progress(
+                TextColumn("{task.description}"), BarColumn(), TextColumn("loss {task.fields[loss]:.4f}"),
+                TextColumn("{task.fields[speed]:.0f} rows/s"), TextColumn("waiting {task.fields[waiting]:.0%}"), TimeRemainingColumn(),
+                console=RichConsole(file=self.stream), transient=True,
+            )  # fmt: skip
+            self._progress.start()
+            self._task = self._progress.add_task("", loss=math.nan, speed=0.0, waiting=0.0)
+        self._progress.update(
+            self._task, description=f"{facts['name']} {facts['epoch']}/{facts['epochs']}", completed=facts["step"], total=facts["steps"],
+            loss=facts["loss"], speed=facts["rows_per_second"], waiting=facts["waiting"],
+        )  # fmt: skip
+
+    def say(self, text: str) -> None:
+        """One line, above the bar if there is one."""
+        if self._progress is not None:
+            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(text, file=self.stream, flush=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+class TensorBoard(Observer):
+    """Curves for TensorBoard, in a folder (``pip install 'polymodal[tensorboard]'``)."""
+
+    def __init__(self, folder: str | Path) -> None:
+        requires("tensorboard", "tensorboard")
+        self.folder = str(folder)
+        self._made: Any = None
+
+    @property
+    def _writer(self) -> Any:
+        """Made when there is something to write: the run's folder is the run's to make."""
+        if self._made is None:
+            self._made = requires("torch.utils.tensorboard", "tensorboard").SummaryWriter(self.folder)
+        return self._made
+
+    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
+        """Loss and validation results by epoch, a curve for each model."""
+        if event == "epoch":
+            for name, value in {"loss": facts["loss"], **facts["shown"]}.items():
+                if value is not None:
+                    self._writer.add_scalar(f"{facts['name']}/{name}", value, facts["epoch"])
+
+    def close(self) -> None:
+        """Flush."""
+        if self._made is not None:
+            self._made.close()
+
+
+def plain(value: Any) -> Any:
+    """JSON data that any reader takes: no NaN, no infinities, no numpy."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(below) for key, below in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(below) for below in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, (str, int, bool)) or value is None:
+        return value
+    item = getattr(value, "item", None)
+    return plain(item()) if item is not None else str(value)

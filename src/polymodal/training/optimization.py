@@ -1,0 +1,62 @@
+"""Where training starts, its optimiser and its schedule: AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101), linear
+warm-up, cosine to zero (Loshchilov and Hutter 2017, arXiv:1608.03983)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from ..encoders import Encoder
+from ..flow import Batch
+from ..layers.pooling import mean_pool
+from ..model import MultiModalModel
+from .config import TrainingConfig
+
+
+def optimiser(model: nn.Module, config: TrainingConfig, device: torch.device) -> torch.optim.AdamW:
+    """AdamW over the parameters that learn: no decay on vectors (biases, norms, tokens), each encoder at its own scale."""
+    scale_of = {
+        parameter: module.lr_scale for module in model.modules() if isinstance(module, Encoder) for parameter in module.parameters()
+    }
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            key = (scale_of.get(parameter, 1.0), config.weight_decay if parameter.dim() > 1 else 0.0)
+            groups.setdefault(key, []).append(parameter)
+    return torch.optim.AdamW(
+        [{"params": members, "lr": config.lr * scale, "weight_decay": decay} for (scale, decay), members in groups.items()],
+        betas=(0.9, 0.99), fused=device.type in ("cpu", "cuda"),
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def standardise(model: MultiModalModel, batch: Batch) -> None:
+    """Scale and shift each encoder's last layer so that what it says of a first batch has mean 0 and spread 1 in every
+    direction (as LSUV, Mishkin and Matas 2016, arXiv:1511.06422).
+
+    Without it a convnet's features start as a large constant and a small signal, and products of fields, whose
+    gradients are as small as the smaller signal, do not learn.
+    """
+    was_training = model.training
+    model.eval()
+    for name, encoder in zip(model.names, model.encoders, strict=True):
+        field = batch.fields[name]
+        if not isinstance(encoder, Encoder) or len(field.present_B) < 8:
+            continue
+        pooled_UD = mean_pool(model.encode(name, field)).float()
+        spread_D, mean_D = pooled_UD.std(0).clamp(min=1e-3), pooled_UD.mean(0)
+        if len(pooled_UD) < 8 or not torch.isfinite(spread_D).all():
+            continue
+        encoder.project.weight.div_(spread_D.unsqueeze(1))
+        encoder.project.bias.sub_(mean_D).div_(spread_D)
+    model.train(was_training)
+
+
+def share_of_peak(step: int, steps: int, warmup: float) -> float:
+    """The learning rate at a step, as a share of its peak."""
+    rise = max(1, round(warmup * steps))
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rise) / max(1, steps - rise))))

@@ -1,0 +1,70 @@
+"""How much training fits into the time: members, epochs, baselines. Its choices are facts, written down with the run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+RESERVE = 0.06
+"""Share of a time limit that is kept for measuring and saving."""
+
+
+class Clock:
+    """The time limit of a command, from its start."""
+
+    def __init__(self, limit: float | None, start: float | None = None) -> None:
+        self.limit = limit
+        self.start = time.monotonic() if start is None else start
+
+    @property
+    def left(self) -> float:
+        """Seconds left, infinite without a limit."""
+        return float("inf") if self.limit is None else self.limit - (time.monotonic() - self.start)
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.start
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``members`` models of the whole, ``baseline_members`` of each single field, ``epochs`` each."""
+
+    members: int
+    baseline_members: int
+    epochs: int
+    share: Mapping[str, float]
+    """Estimated seconds of one epoch of one member, by what it sees ("" = all fields)."""
+
+    def facts(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+    def cost(self, name: str) -> float:
+        """Estimated seconds of one member."""
+        return self.share.get(name, 1.0) * self.epochs
+
+
+def make_plan(members: int, epochs: int, baselines: bool, seconds: Mapping[str, float], budget: float) -> Plan:
+    """The largest plan that fits ``budget`` seconds. ``seconds``: of one epoch, by single field and, under "", of all.
+
+    What gives way first: baselines on every fold, then folds, then epochs.
+    """
+    alone = sum(value for name, value in seconds.items() if name) if baselines else 0.0
+
+    def cost(m: int, b: int, e: int) -> float:
+        return e * (m * seconds[""] + b * alone)
+
+    few = min(3, members)
+    choices = [(members, members), (members, 1), (few, 1)]
+    for m, b in choices:
+        if cost(m, b if baselines else 0, epochs) <= budget:
+            return Plan(m, b if baselines else 0, epochs, dict(seconds))
+    for m, b in [(few, 1), (1, 1)]:
+        fitting = int(budget / max(cost(m, b if baselines else 0, 1), 1e-9))
+        if fitting >= min(epochs, max(5, epochs // 2)) or m == 1:
+            return Plan(m, b if baselines else 0, max(1, min(epochs, fitting)), dict(seconds))
+    return Plan(1, 1 if baselines else 0, 1, dict(seconds))

@@ -1,0 +1,179 @@
+"""The saved model: the same bits elsewhere, refused when it is altered, newer, or wants code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import polymodal as pm
+from conftest import FAST, shop
+from polymodal.bundle import _check
+
+FILES = ("bundle.json", "states.json", "weights.safetensors", "README.md")
+
+
+@pytest.fixture
+def copy(shop_run: Path, tmp_path: Path) -> Path:
+    shutil.copytree(shop_run / "bundle", tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+PREDICT = """
+import sys, numpy as np, polymodal as pm
+model = pm.load(sys.argv[1])
+np.savez(sys.argv[3], scores=model.predict_proba(sys.argv[2]), embedding=model.embed(sys.argv[2]))
+"""
+
+
+def test_copied_elsewhere_and_loaded_in_a_new_process_it_predicts_the_same_bits(
+    copy: Path, shop_run: Path, shop_folder: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", PREDICT, str(copy), str(shop_folder / "other.csv"), str(tmp_path / "out.npz")]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    found = np.load(tmp_path / "out.npz")
+    model = pm.load(shop_run)
+    np.testing.assert_array_equal(found["scores"], model.predict_proba(shop_folder / "other.csv"))
+    np.testing.assert_array_equal(found["embedding"], model.embed(shop_folder / "other.csv"))
+
+
+def test_what_train_returns_predicts_what_is_saved_and_needs_no_table(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    table = shop(folder, 60)
+    model = pm.train(table, *FAST, "training.epochs=1", target="label", out=tmp_path / "run")
+    expected = model.predict_proba(table)
+    saved = model.save(tmp_path / "elsewhere" / "bundle")
+    table.rename(folder / "moved.csv")
+    for place in (tmp_path / "run", saved):
+        np.testing.assert_array_equal(pm.load(place).predict_proba(folder / "moved.csv"), expected)
+    again = pm.load(saved).save(tmp_path / "twice")
+    for name in FILES:
+        assert (again / name).read_bytes() == (saved / name).read_bytes(), name
+
+
+def test_a_bundle_holds_plain_files_only(copy: Path) -> None:
+    assert sorted(path.name for path in copy.iterdir()) == sorted(FILES)
+    head = json.loads((copy / "bundle.json").read_text())
+    assert head["format"] == 1
+    assert head["metrics"]["validation"]["rows"] == 120
+    card = (copy / "README.md").read_text()
+    for word in ("label", "photo", "标题", "multiclass"):
+        assert word in card
+
+
+def refused(folder: Path, **settings: Any) -> str:
+    with pytest.raises(pm.BundleError) as caught:
+        pm.load(folder, **settings)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("how", ["flip", "cut", "gone", "empty", "longer"])
+def test_an_altered_file_is_refused_by_name(copy: Path, name: str, how: str) -> None:
+    path = copy / name
+    body = bytearray(path.read_bytes())
+    if how == "flip":
+        body[len(body) // 2] ^= 1
+    path.write_bytes({"cut": bytes(body[:-10]), "empty": b"", "longer": bytes(body) + b" 0"}.get(how, bytes(body)))
+    if how == "gone":
+        path.unlink()
+    said = refused(copy)
+    assert name in said
+    assert str(copy) in said
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("members", 1), ("block", 64), ("experiment", {}), ("metrics", {}), ("sha256", {}), ("torch", "0")]
+)
+def test_an_altered_setting_is_refused(copy: Path, key: str, value: object) -> None:
+    head = json.loads((copy / "bundle.json").read_text())
+    (copy / "bundle.json").write_text(json.dumps({**head, key: value}))
+    assert "altered" in refused(copy)
+
+
+def resealed(folder: Path, **changes: Any) -> None:
+    """What somebody does who knows the format."""
+    head = json.loads((folder / "bundle.json").read_text())
+    head |= changes
+    head.pop("check")
+    head["sha256"] = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES[1:]}
+    (folder / "bundle.json").write_text(json.dumps(head | {"check": _check(head)}))
+
+
+def test_a_newer_format_says_so_before_anything_else(copy: Path) -> None:
+    head = json.loads((copy / "bundle.json").read_text())
+    (copy / "bundle.json").write_text(json.dumps({"format": 2, "polymodal": "9.0", "anything": head}))
+    said = refused(copy)
+    assert "bundle format 2, written by polymodal 9.0" in said
+    assert "upgrade" in said
+
+
+class Evil:
+    def __reduce__(self) -> Any:
+        return (exec, ("import pathlib; pathlib.Path('hit').touch()",))
+
+
+def test_pickles_are_never_opened(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(copy.parent)
+    for body in (pickle.dumps(Evil()), b"PK\x03\x04"):
+        (copy / "weights.safetensors").write_bytes(body)
+        resealed(copy)
+        assert "do not fit together" in refused(copy)
+    torch.save({"0.x": torch.zeros(1)}, copy / "weights.safetensors")
+    resealed(copy)
+    refused(copy)
+    (copy / "states.json").write_bytes(pickle.dumps(Evil()))
+    resealed(copy)
+    refused(copy)
+    assert not Path("hit").exists()
+
+
+def test_parts_that_do_not_fit_together_are_refused(copy: Path) -> None:
+    body = (copy / "states.json").read_text()
+    broken: list[Any] = [{}, {"fields": {}, "tasks": {}}, [], 3, None]
+    for states in broken:
+        (copy / "states.json").write_text(json.dumps(states))
+        resealed(copy)
+        assert "do not fit together" in refused(copy)
+    (copy / "states.json").write_text(body)
+    resealed(copy)
+    wrong: list[dict[str, Any]] = [{"members": 5}, {"experiment": {"no": 1}}, {"experiment": 3}, {"members": "2"}]
+    for changes in wrong:
+        original = (copy / "bundle.json").read_bytes()
+        resealed(copy, **changes)
+        refused(copy)
+        (copy / "bundle.json").write_bytes(original)
+    pm.load(copy)
+
+
+def test_code_that_a_bundle_names_runs_only_when_it_is_trusted(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "evil_code.py").write_text("import pathlib\npathlib.Path(__file__).with_name('hit').touch()\nclass X: pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    experiment = json.loads((copy / "bundle.json").read_text())["experiment"]
+    experiment["model"]["fusion"] = {"kind": "evil_code:X", "settings": {}}
+    resealed(copy, experiment=experiment)
+    assert "the bundle wants code from elsewhere: evil_code:X" in refused(copy)
+    assert not (tmp_path / "hit").exists()
+    assert "evil_code" not in sys.modules
+    refused(copy, trust=True)  # it runs, and makes no fusion
+    assert (tmp_path / "hit").exists()
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff", b'{"format": "1"}', b'{"format": 1}', b"[" * 100_000])
+def test_what_is_no_bundle_is_refused(tmp_path: Path, body: bytes) -> None:
+    (tmp_path / "bundle.json").write_bytes(body)
+    assert "bundle.json" in refused(tmp_path)
+
+
+def test_a_folder_without_a_bundle(tmp_path: Path) -> None:
+    assert "no such folder" in refused(tmp_path / "none")
+    assert "holds no bundle.json" in refused(tmp_path)

@@ -1,0 +1,85 @@
+"""The examples run as they stand, with warnings as errors; what the READMEs tell people to type is understood."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+READMES = ("README.md", "README.zh.md")
+
+
+def run(name: str, folder: Path) -> str:
+    """What an example prints, run from an empty folder."""
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name)],
+        env=env, cwd=folder, capture_output=True, encoding="utf-8", timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not list(folder.iterdir())
+    return done.stdout
+
+
+def test_the_founding_program_runs_and_multiplying_learns_what_adding_cannot(tmp_path: Path) -> None:
+    found = dict(re.findall(r"^(\w+) .* test accuracy ([\d.]+)", run("founding_program.py", tmp_path), flags=re.MULTILINE))
+    assert float(found["concat"]) < 0.65
+    assert float(found["lowrank"]) > 0.95
+
+
+@pytest.mark.slow
+def test_the_chinese_table_is_learned(tmp_path: Path) -> None:
+    text = run("chinese_table.py", tmp_path)
+    accuracy = re.search(r"^准确率 ([\d.]+) 行数 60$", text, flags=re.MULTILINE)
+    assert accuracy is not None
+    assert float(accuracy[1]) > 0.9
+    assert "没有 图片" in text
+    assert "['苹果', '葡萄', '香蕉']" in text
+    assert "第 1 行缺陷: 图片: " in text
+
+
+def fenced(name: str, language: str = "") -> list[str]:
+    """The fenced blocks of a document of one language."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n((?:(?!```).*\n)*)```$", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_configuration_in_the_readme_is_valid(name: str) -> None:
+    from polymodal import Experiment
+    from polymodal.config import parse_yaml
+
+    (text,) = fenced(name, "yaml")
+    experiment = Experiment.of(parse_yaml(text, name))
+    assert set(experiment.model.encoders) == set(experiment.fields)
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_commands_in_the_readme_are_commands(name: str) -> None:
+    from polymodal.cli.main import main
+    from polymodal.config import split_override
+
+    lines = [line for block in fenced(name) for line in block.splitlines() if line.startswith("polymodal ")]
+    assert len(lines) >= 10
+    for line in lines:
+        _, verb, *words = shlex.split(line, comments=True)
+        command = main.commands[verb]
+        context = command.make_context(verb, words)
+        for text in context.params.get("overrides", ()):
+            split_override(text)
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_menus_in_the_readme_are_complete(name: str) -> None:
+    from polymodal import encoders, fusions, modalities, tasks
+
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    told = set(re.findall(r"`(\w+)`", "\n".join(line for line in lines if line.startswith("|"))))
+    assert told >= {kind for family in (modalities, encoders, fusions, tasks) for kind in family.KINDS}

@@ -1,0 +1,76 @@
+"""A whole run: what it leaves, and what its bundle answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+import polymodal as pm
+
+
+def test_a_run_leaves_what_the_contract_names(shop_run: Path) -> None:
+    for name in ("run.yaml", "log.jsonl", "faults.csv", "metrics.json", "bundle/bundle.json", "bundle/weights.safetensors", "checkpoints"):
+        assert (shop_run / name).exists(), name
+    metrics = json.loads((shop_run / "metrics.json").read_text())
+    assert metrics["validation"]["rows"] == 120
+    assert set(metrics["validation"]["hidden"]) == {"photo", "标题", "columns"}
+
+
+def test_the_loaded_model_predicts_the_same_bits_and_the_right_classes(shop_folder: Path, shop_run: Path) -> None:
+    model = pm.load(shop_run)
+    first = model.predict_proba(shop_folder / "other.csv")
+    assert first.shape == (70, 3)
+    assert list(model.classes) == ["blue", "green", "red"]
+    np.testing.assert_array_equal(first, pm.load(shop_run / "bundle").predict_proba(shop_folder / "other.csv"))
+    assert model.evaluate(shop_folder / "other.csv")["tasks"]["label"]["accuracy"] > 0.6
+
+
+def test_the_run_trains_again_from_its_own_yaml_and_gives_the_same_bits(shop_run: Path) -> None:
+    again = pm.train(shop_run / "run.yaml")
+    first = pm.load(shop_run).bundle
+    for one, two in zip(first.members, again.bundle.members, strict=True):
+        for (name, value), other in zip(one.state_dict().items(), two.state_dict().values(), strict=True):
+            assert value.equal(other), name
+
+
+def test_the_finding_is_never_surer_than_the_rows_allow() -> None:
+    from types import SimpleNamespace
+    from typing import Any, cast
+
+    from polymodal.runs.run import finding
+    from polymodal.tasks import Multiclass
+
+    task = SimpleNamespace(metric_names=Multiclass.metric_names, metric="accuracy")
+    prepared = cast(Any, SimpleNamespace(tasks={"y": task}))
+
+    def said(fused: float, alone: float, rows: int) -> str:
+        baselines = {"a": {"tasks": {"y": {"accuracy": alone}}, "rows": rows}, "b": {"tasks": {"y": {"accuracy": 0.1}}, "rows": rows}}
+        return finding(prepared, {"tasks": {"y": {"accuracy": fused}}}, baselines)
+
+    assert "within noise of the best single field, 'a'" in said(1.0, 0.9875, 160)
+    assert "better than" in said(0.95, 0.80, 1000)
+    assert "worse than" in said(0.60, 0.80, 1000)
+
+
+def test_ctrl_c_saves_the_best_weights_and_exits_130(shop_folder: Path, tmp_path: Path) -> None:
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "polymodal.cli.main", "train", str(shop_folder / "shop.csv"), "training.epochs=100000", "training.patience=100000",
+               "data.split.kind=random", "model.width=16", "model.encoders.photo.channels=[8, 16]", "fields.photo.size=16",
+               "--target", "label", "-o", str(out)]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    log = out / "log.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (log.exists() and '"epoch"' in log.read_text()):
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert len(pm.load(out).predict(shop_folder / "other.csv")) == 70

@@ -1,0 +1,159 @@
+"""Splits: even, the same for the same seed, groups never on both sides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from polymodal.config import validate
+from polymodal.data.order import TOGETHER, epoch_order
+from polymodal.data.splits import OUT, TEST, TRAIN, VALID, Split, SplitConfig, split
+from polymodal.errors import ConfigError, DataError
+
+
+def splitted(
+    rows: int = 200, seed: int = 0, strata: Any = None, groups: Any = None, cells: Any = None, usable: Any = None, **settings: Any
+) -> Split:
+    strata = np.zeros(rows, np.int64) if strata is None else np.asarray(strata)
+    usable = np.ones(rows, bool) if usable is None else usable
+    return split(SplitConfig(**settings), usable, strata, seed, None if groups is None else np.asarray(groups), cells)
+
+
+def test_random_parts_have_their_shares_in_every_stratum() -> None:
+    strata = np.repeat([0, 1, 2], [100, 80, 20])
+    found = splitted(strata=strata, kind="random", valid=0.2, test=0.1)
+    for label, count in enumerate((100, 80, 20)):
+        parts = found.part_N[strata == label]
+        assert abs((parts == VALID).sum() - 0.2 * count) <= 2
+        assert abs((parts == TEST).sum() - 0.1 * count) <= 2
+    assert (found.part_N != OUT).all()
+    assert not found.folds
+    train, valid = found.member(0)
+    assert not set(train) & set(valid)
+    np.testing.assert_array_equal(found.fitting, train)
+
+
+def test_folds_are_even_in_every_stratum_and_every_row_is_validated_once() -> None:
+    strata = np.repeat([0, 1, 2], [103, 80, 7])
+    found = splitted(190, strata=strata, kind="folds", folds=5)
+    counts = np.array([np.bincount(found.fold_N[strata == label], minlength=5) for label in range(3)])
+    assert (np.ptp(counts, axis=1) <= 1).all()
+    seen = np.concatenate([found.member(fold)[1] for fold in range(5)])
+    np.testing.assert_array_equal(np.sort(seen), np.arange(190))
+    for fold in range(5):
+        train, valid = found.member(fold)
+        np.testing.assert_array_equal(np.sort(np.concatenate([train, valid])), np.arange(190))
+
+
+@pytest.mark.parametrize("settings", [{"kind": "random"}, {"kind": "folds", "folds": 3}, {"kind": "random", "test": 0.2}])
+def test_the_same_seed_is_the_same_split_and_another_is_another(settings: Any) -> None:
+    one, two, other = splitted(**settings), splitted(**settings), splitted(seed=1, **settings)
+    np.testing.assert_array_equal(one.part_N, two.part_N)
+    np.testing.assert_array_equal(one.fold_N, two.fold_N)
+    assert not (np.array_equal(one.part_N, other.part_N) and np.array_equal(one.fold_N, other.fold_N))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"kind": "group", "group": "g", "valid": 0.3, "test": 0.2}, {"kind": "folds", "folds": 4, "group": "g", "test": 0.1}]
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_of_one_group_are_never_on_both_sides(settings: Any, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, 25, 200)
+    found = splitted(seed=seed, strata=rng.integers(0, 3, 200), groups=group, **settings)
+    for label in np.unique(group):
+        inside = group == label
+        assert len(np.unique(found.part_N[inside])) == 1
+        assert len(np.unique(found.fold_N[inside])) == 1
+    assert {TRAIN, TEST} <= set(found.part_N)
+
+
+def test_auto_takes_folds_for_few_rows_and_holds_out_for_many() -> None:
+    assert splitted(200).folds == 5
+    assert splitted(200).members == 5
+    many = splitted(3000)
+    assert many.folds == 0
+    assert (many.part_N == VALID).mean() == pytest.approx(0.15, abs=0.01)
+    assert not (many.part_N == TEST).any(), "no test rows unless asked"
+
+
+def test_time_holds_out_the_latest_rows() -> None:
+    days = [f"2024-{month:02d}-{day:02d}" for month in (3, 1, 2) for day in range(1, 11)]
+    found = splitted(30, cells=days, kind="time", column="day", valid=0.2, test=0.1)
+    when = {part: [days[at] for at in np.flatnonzero(found.part_N == part)] for part in (TRAIN, VALID, TEST)}
+    assert max(when[TRAIN]) < min(when[VALID])
+    assert max(when[VALID]) < min(when[TEST])
+    assert [len(when[part]) for part in (TRAIN, VALID, TEST)] == [21, 6, 3]
+    numbers = splitted(10, cells=[str(at) for at in range(10)], kind="time", column="n", valid=0.3)
+    assert np.flatnonzero(numbers.part_N == VALID).tolist() == [7, 8, 9]
+    with pytest.raises(DataError, match="row 2, column 'when': found 'soon'; expected a date or a number"):
+        split(SplitConfig(kind="time", column="when"), np.ones(3, bool), np.zeros(3), 0, None, ["2024-01-01", "soon", "3"])
+
+
+def test_a_column_says_which_part_in_several_words() -> None:
+    words = ["train", "Training", " TRAIN ", "valid", "val", "dev", "test", "训练", "验证", "测试"]
+    found = split(SplitConfig(kind="column", column="part"), np.ones(10, bool), np.zeros(10), 0, None, list(words))
+    assert found.part_N.tolist() == [TRAIN] * 3 + [VALID] * 3 + [TEST, TRAIN, VALID, TEST]
+    with pytest.raises(DataError, match="row 2, column 'part': found 'tarin'; expected train, valid or test"):
+        split(SplitConfig(kind="column", column="part"), np.ones(2, bool), np.zeros(2), 0, None, ["valid", "tarin"])
+    with pytest.raises(DataError, match="no row says valid"):
+        split(SplitConfig(kind="column", column="part"), np.ones(2, bool), np.zeros(2), 0, None, ["train", "test"])
+
+
+def test_rows_that_are_not_usable_are_out() -> None:
+    usable = np.arange(200) % 4 != 0
+    every: list[dict[str, Any]] = [{"kind": "random"}, {"kind": "folds"}, {"kind": "group", "group": "g"}]
+    for settings in every:
+        found = splitted(usable=usable, groups=np.arange(200) // 2 if "group" in settings else None, **settings)
+        np.testing.assert_array_equal(found.part_N == OUT, ~usable)
+        assert (found.fold_N[~usable] == -1).all()
+
+
+def test_too_few_rows_or_groups_say_so() -> None:
+    with pytest.raises(DataError, match="3 rows with a target to split; expected at least 5"):
+        splitted(3, kind="folds")
+    with pytest.raises(DataError, match="1 groups to split"):
+        splitted(50, groups=np.zeros(50), kind="group", group="g")
+    assert set(splitted(2, kind="random").part_N) == {TRAIN, VALID}
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        ({"kind": "time"}, "kind: time needs 'column'"),
+        ({"kind": "group"}, "kind: group needs 'group'"),
+        ({"valid": 0.6, "test": 0.4}, "leave too few rows to train on"),
+        ({"folds": 1}, "folds: found 1"),
+        ({"kind": "fold"}, "kind: found 'fold'"),
+    ],
+)
+def test_a_split_that_makes_no_sense_is_refused(tree: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        validate(SplitConfig, tree)
+    assert said in str(caught.value)
+
+
+# -- the order of rows ---------------------------------------------------------------------------------------------------
+
+
+def test_the_order_is_a_permutation_of_seed_and_epoch() -> None:
+    rows = np.arange(5, 105)
+    one = epoch_order(rows, None, 3, 1)
+    np.testing.assert_array_equal(np.sort(one), rows)
+    np.testing.assert_array_equal(one, epoch_order(rows, None, 3, 1))
+    assert not np.array_equal(one, epoch_order(rows, None, 3, 2))
+    assert not np.array_equal(one, epoch_order(rows, None, 4, 1))
+
+
+def test_rows_that_share_a_cell_travel_together_and_others_do_not() -> None:
+    shared = np.repeat(np.arange(30), 10)
+    shared[:20] = -1  # these rows have no picture
+    order = epoch_order(np.arange(300), shared, 0, 1)
+    np.testing.assert_array_equal(np.sort(order), np.arange(300))
+    held = shared[order]
+    runs = np.split(held, np.flatnonzero(np.diff(held)) + 1)
+    assert sum(len(run) == TOGETHER for run in runs if run[0] >= 0) >= 20
+    assert max(len(run) for run in runs if run[0] >= 0) <= 10
+    assert len([run for run in runs if run[0] == -1]) > 5, "rows without a picture are spread over the epoch"

@@ -1,0 +1,313 @@
+"""Targets: the names of classes, weights, labels, transforms; and how votes become one answer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from polymodal.errors import DataError, Fault
+from polymodal.flow import FUSED
+from polymodal.tasks import (
+    Binary,
+    BinaryConfig,
+    Multiclass,
+    MulticlassConfig,
+    Multilabel,
+    MultilabelConfig,
+    Regression,
+    RegressionConfig,
+    Task,
+    labels_of,
+)
+from polymodal.tasks.classes import name_of
+from polymodal.tasks.voting import fit_weights, pool
+
+PLACE = "t.csv, column 'y'"
+
+
+def binary(cells: list[Any], **settings: Any) -> Binary:
+    config = BinaryConfig(column="y", **settings)
+    return Binary(config, Binary.fit(config, cells, PLACE))
+
+
+def multiclass(cells: list[Any], **settings: Any) -> Multiclass:
+    config = MulticlassConfig(column="y", **settings)
+    return Multiclass(config, Multiclass.fit(config, cells, PLACE))
+
+
+def multilabel(cells: list[Any], **settings: Any) -> Multilabel:
+    config = MultilabelConfig(column="y", **settings)
+    return Multilabel(config, Multilabel.fit(config, cells, PLACE))
+
+
+def regression(cells: list[Any], **settings: Any) -> Regression:
+    config = RegressionConfig(column="y", **settings)
+    return Regression(config, Regression.fit(config, cells, PLACE))
+
+
+# -- classes -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cells", "classes"),
+    [
+        ([2, 10, 1], [1, 2, 10]),
+        (["2", "10", "1.0", "1"], [1, 2, 10]),
+        ([1.0, 2.0, "2"], [1, 2]),
+        ([np.int64(3), np.float32(4)], [3, 4]),
+        (["-1", "0", "1"], [-1, 0, 1]),
+        ([True, False, "true", "FALSE"], [False, True]),
+        (["yes", "no"], ["no", "yes"]),
+        (["红", "绿", " 红 "], ["红", "绿"]),
+        (["caf\u00e9", "cafe\u0301", "x"], ["caf\u00e9", "x"]),
+        (["①", "②"], ["①", "②"]),
+        (["²", "--5", "-"], ["-", "--5", "²"]),
+        (["007", "7"], ["007", "7"]),
+        (["1.5", "2"], ["1.5", "2"]),
+        (["9" * 5000, "1"], ["1", "9" * 5000]),
+        (["nan", "NaN"], ["NaN", "nan"]),
+    ],
+)
+def test_the_names_of_classes(cells: list[Any], classes: list[Any]) -> None:
+    task = multiclass(cells)
+    assert task.classes == classes
+    assert [type(name) for name in task.classes] == [type(name) for name in classes]
+    answers = task.values(np.eye(len(classes)))
+    assert list(answers) == classes
+    for at, name in enumerate(classes):
+        assert task.encode(name).tolist() == [at]
+
+
+def test_an_unseen_class_is_encoded_as_such_and_what_is_no_class_is_a_fault() -> None:
+    assert multiclass(["a", "b"]).encode("c").tolist() == [-1]
+    assert binary(["a", "b"]).encode("c").tolist() == [-1]
+    for cell in (b"a", ["a"], {"a": 1}, ("a",)):
+        with pytest.raises(Fault, match="expected the name of a class"):
+            name_of(cell)
+    with pytest.raises(DataError, match=r"t.csv, column 'y': found list"):
+        multiclass(["a", ["b"]])
+
+
+@pytest.mark.parametrize("cells", [["a", "a"], ["1", "1.0"], []])
+@pytest.mark.parametrize("make", [binary, multiclass])
+def test_one_class_is_refused(make: Any, cells: list[Any]) -> None:
+    with pytest.raises(DataError, match=r"t.csv, column 'y': (only one class|no value at all).*choose another target"):
+        make(cells)
+
+
+def test_three_classes_are_not_binary() -> None:
+    with pytest.raises(DataError, match="3 classes; expected two for kind: binary; use kind: multiclass"):
+        binary(["a", "b", "c"])
+
+
+@pytest.mark.parametrize(
+    ("cells", "positive", "order"),
+    [
+        (["no", "yes"], None, ["no", "yes"]),
+        (["no", "yes"], "no", ["yes", "no"]),
+        ([0, 1], None, [0, 1]),
+        ([0, 1], 0, [1, 0]),
+        (["0", "1"], "0", [1, 0]),
+        ([True, False], False, [True, False]),
+        ([2, 10], None, [2, 10]),
+    ],
+)
+def test_the_positive_class_is_last(cells: list[Any], positive: Any, order: list[Any]) -> None:
+    task = binary(cells, positive=positive)
+    assert task.classes == order
+    scores = task.scores(torch.tensor([[3.0], [-3.0]])).numpy()
+    assert list(task.values(scores)) == [order[1], order[0]]
+    assert task.encode(order[1]).tolist() == [1.0]
+
+
+def test_a_positive_class_that_is_not_there_names_the_nearest() -> None:
+    with pytest.raises(DataError, match="'yess' is no class of the target; the classes are no, yes; did you mean 'yes'"):
+        binary(["no", "yes"], positive="yess")
+
+
+def test_class_weights() -> None:
+    cells = ["a"] * 6 + ["b"] * 2
+    assert multiclass(cells).state["class_weights"] is None
+    balanced = multiclass(cells, class_weight="balanced", label_smoothing=0.0)
+    assert balanced.state["class_weights"] == [8 / 12, 2.0]
+    assert sum(w * n for w, n in zip(balanced.state["class_weights"], (6, 2), strict=True)) == pytest.approx(8), "of mean 1 over the rows"
+    assert multiclass(cells, class_weight={"b": 3}).state["class_weights"] == [1.0, 3.0]
+    with pytest.raises(DataError, match="class_weight: 'c' is no class"):
+        multiclass(cells, class_weight={"c": 3})
+    logits, target = torch.zeros(2, 2), torch.tensor([[0.0], [1.0]])
+    np.testing.assert_allclose(balanced.losses(logits, target), np.array([8 / 12, 2.0]) * math.log(2), rtol=1e-6)
+    two = binary(cells, class_weight={"b": 3})
+    np.testing.assert_allclose(two.losses(torch.zeros(2, 1), target), np.array([1.0, 3.0]) * math.log(2), rtol=1e-6)
+
+
+def test_losses_are_the_textbook_s() -> None:
+    logits, target = torch.tensor([[2.0], [-1.0]]), torch.tensor([[1.0], [1.0]])
+    np.testing.assert_allclose(binary(["a", "b"]).losses(logits, target), np.log1p(np.exp([-2.0, 1.0])), rtol=1e-6)
+    logits = torch.tensor([[1.0, 2.0, 0.5]])
+    expected = -torch.log_softmax(logits, 1)
+    plain = multiclass(["a", "b", "c"], label_smoothing=0.0).losses(logits, torch.tensor([[1.0]]))
+    np.testing.assert_allclose(plain, expected[:, 1], rtol=1e-6)
+    smooth = multiclass(["a", "b", "c"], label_smoothing=0.3).losses(logits, torch.tensor([[1.0]]))
+    np.testing.assert_allclose(smooth, 0.7 * expected[:, 1] + 0.3 * expected.mean(1), rtol=1e-6)
+
+
+# -- labels --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "labels"),
+    [
+        ("a;b", {"a", "b"}), (" a ; b;", {"a", "b"}), ("a", {"a"}), (";", set()), ("[]", set()), ([], set()), ("['a', 'b']", {"a", "b"}),
+        ('["a, b", "it\'s"]', {"a, b", "it's"}), ("[a, b]", {"a", "b"}), (["a", "b", None], {"a", "b"}), (("a",), {"a"}),
+        (np.array(["a", "b"]), {"a", "b"}), ([1, 2.0], {"1", "2"}), ("1;2.0", {"1", "2"}), (3, {"3"}), ("红;绿", {"红", "绿"}),
+        ("[" * 500 + "]", None),
+    ],
+)  # fmt: skip
+def test_labels_of_a_cell(cell: Any, labels: set[str] | None) -> None:
+    assert labels is None or labels_of(cell) == labels
+    labels_of(cell)
+
+
+def test_labels_are_learned_and_encoded() -> None:
+    task = multilabel(["b;a", ["a"], ";", "c"])
+    assert task.classes == ["a", "b", "c"]
+    assert task.state["counts"] == [2, 1, 1]
+    assert task.encode("c;a").tolist() == [1, 0, 1]
+    assert task.encode("new;a").tolist() == [1, 0, 0]
+    assert task.encode([]).tolist() == [0, 0, 0]
+    assert list(task.values(np.array([[0.9, 0.5, 0.1], [0.1, 0.2, 0.3]]))) == [["a", "b"], []]
+    assert multilabel(["b|a"], separator="|").classes == ["a", "b"]
+    with pytest.raises(DataError, match="no label at all"):
+        multilabel([";", []])
+    with pytest.raises(DataError, match=r"t.csv, column 'y': found dict"):
+        multilabel([{"a": 1}])
+
+
+# -- numbers -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_number_goes_in_standardised_and_comes_out_in_its_unit() -> None:
+    task = regression(["10", 20.0, "1,030"])
+    values = np.array([10, 20, 1030])
+    assert task.state["mean"] == pytest.approx(values.mean())
+    encoded = np.stack([task.encode(value) for value in values])
+    np.testing.assert_allclose(encoded[:, 0], (values - values.mean()) / values.std(), rtol=1e-5)
+    np.testing.assert_allclose(task.scores(torch.from_numpy(encoded)).numpy()[:, 0], values, rtol=1e-4)
+
+
+def test_the_log_transform_is_undone_and_refuses_negative_numbers() -> None:
+    task = regression([0, 9, 99], transform="log")
+    assert task.state["mean"] == pytest.approx(np.log([1, 10, 100]).mean())
+    encoded = torch.from_numpy(np.stack([task.encode(value) for value in (0, 9, 99)]))
+    np.testing.assert_allclose(task.scores(encoded).numpy()[:, 0], [0, 9, 99], rtol=1e-4, atol=1e-5)
+    assert torch.isfinite(task.scores(torch.tensor([[1e6]]))).all()
+    with pytest.raises(DataError, match="-1 is negative"):
+        regression([-1, 2], transform="log")
+    with pytest.raises(Fault, match="expected 0 or more"):
+        task.encode(-0.5)
+    found, _ = task.measure(encoded.numpy(), np.array([[0.0], [9.0], [98.0]]))
+    assert found["mae"] == pytest.approx(1 / 3, abs=1e-3), "in the target's own unit"
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([5, 5, 5.0], "every value is 5"),
+        ([], "no value at all"),
+        ([1, "abc"], "found 'abc'; expected a finite number"),
+        ([1, float("inf")], "found 'inf'"),
+        ([1, "1e308", "-1e308"], "expected numbers up to"),
+    ],
+)
+def test_a_target_that_cannot_be_learned_from(cells: list[Any], said: str) -> None:
+    with pytest.raises(DataError) as caught:
+        regression(cells)
+    assert said in str(caught.value)
+    assert PLACE in str(caught.value)
+
+
+# -- all tasks -----------------------------------------------------------------------------------------------------------
+
+TASKS: list[Task] = [binary(["a", "b"]), multiclass(["a", "b", "c"]), multilabel(["a;b", "c"]), regression([1, 2, 4])]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.config.kind)
+def test_a_row_without_a_target_gives_a_finite_loss_and_no_gradient_of_its_own(task: Task) -> None:
+    logits = torch.randn(4, task.outputs, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    target = torch.zeros(4, task.target_width)
+    target[1:3] = float("nan")
+    losses = task.losses(logits, target)
+    assert losses.shape == (4,)
+    assert torch.isfinite(losses).all()
+    (losses * torch.tensor([1.0, 0, 0, 1.0])).sum().backward()
+    assert logits.grad is not None
+    assert (logits.grad[1:3] == 0).all()
+    assert torch.isfinite(logits.grad).all()
+    assert (logits.grad[0] != 0).any()
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.config.kind)
+@pytest.mark.parametrize("metric", ["own", None])
+def test_the_monitor_falls_as_the_metric_gets_better(task: Task, metric: str | None) -> None:
+    names = task.metric_names if metric else [task.default_metric]
+    for name in names:
+        chosen = type(task)(task.config.model_copy(update={"metric": name}), task.state)
+        worse, better = (0.9, 0.1) if name in ("log_loss", "ece", "mae", "rmse") else (0.1, 0.9)
+        assert chosen.monitor({name: better}) < chosen.monitor({name: worse})
+    area = type(task)(task.config.model_copy(update={"metric": task.metric_names[-1]}), task.state)
+    default = task.default_metric
+    assert area.monitor({default: 0.1}) < area.monitor({default: 0.2}), "where the chosen metric is undefined the default one counts"
+    assert np.isfinite(task.monitor({})), "a metric that is undefined on a fold still leaves a number to compare"
+
+
+# -- votes ---------------------------------------------------------------------------------------------------------------
+
+
+def votes_of(*values: list[float]) -> dict[str, torch.Tensor]:
+    return {name: torch.tensor(value).unsqueeze(1) for name, value in zip((FUSED, "a", "b"), values, strict=True)}
+
+
+def test_the_weight_of_an_absent_voter_goes_to_the_others() -> None:
+    votes = votes_of([1.0, 1.0, 1.0, 1.0], [3.0, 3.0, 9e9, 9e9], [5.0, 9e9, 5.0, 9e9])
+    present = {"a": torch.tensor([True, True, False, False]), "b": torch.tensor([True, False, True, False])}
+    answer = pool(votes, present, torch.tensor([0.5, 0.25, 0.25]))[:, 0]
+    np.testing.assert_allclose(answer, [0.5 + 0.75 + 1.25, (0.5 + 0.75) / 0.75, (0.5 + 1.25) / 0.75, 1.0], rtol=1e-6)
+
+
+def test_where_no_voter_with_a_weight_is_there_the_fused_one_answers() -> None:
+    votes = votes_of([1.0, 2.0], [3.0, 3.0], [5.0, 5.0])
+    present = {"a": torch.tensor([False, False]), "b": torch.tensor([True, False])}
+    answer = pool(votes, present, torch.tensor([0.0, 2.0, 0.0]))[:, 0]
+    np.testing.assert_allclose(answer, [2.0, 4.0], rtol=1e-6)
+
+
+def test_fitted_weights_prefer_the_voter_that_knows() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 300)
+    knows = 2.0 * np.eye(3)[truth] + rng.normal(0, 0.5, (300, 3))
+    noise = rng.normal(0, 2, (300, 3))
+    task = multiclass(["a", "b", "c"])
+    everyone = [np.ones(300, bool)] * 3
+    weights = fit_weights(task, [noise, knows, rng.normal(0, 2, (300, 3))], truth[:, None].astype(np.float32), everyone)
+    assert weights[1] > 10 * (weights[0] + weights[2])
+    two = binary(["a", "b"])
+    label = (truth > 0).astype(np.float32)[:, None]
+    weights = fit_weights(two, [rng.normal(0, 1, (300, 1)), 4 * label - 2 + rng.normal(0, 2, (300, 1))], label, everyone[:2])
+    assert weights[1] > 5 * weights[0]
+    number = regression([0.0, 1.0, 2.0])
+    target = rng.normal(size=(300, 1))
+    weights = fit_weights(number, [rng.normal(size=(300, 1)), target + rng.normal(0, 0.1, (300, 1))], target, everyone[:2])
+    assert weights[1] > 0.9
+    assert sum(weights) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_few_rows_and_rows_without_a_target_leave_the_fused_vote_alone() -> None:
+    rng = np.random.default_rng(0)
+    votes = [rng.normal(size=(300, 3)), rng.normal(size=(300, 3))]
+    target = np.full((300, 1), np.nan)
+    target[:39] = 0
+    assert fit_weights(multiclass(["a", "b", "c"]), votes, target, [np.ones(300, bool)] * 2) == [1.0, 0.0]
