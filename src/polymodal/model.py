@@ -38,7 +38,8 @@ class ModelConfig(Config):
     missing: Literal["nothing", "token"] = "nothing"
     """What a field that a row lacks contributes: nothing, or a learned token."""
     votes: bool = True
-    """Heads of each single field beside the fused one, weighed on held-out rows: a field that only adds noise loses its say."""
+    """Heads of each single field beside the fused one, weighed on held-out rows: a field that only adds noise loses its say, and
+    probabilities are calibrated."""
 
 
 class MultiModalModel(nn.Module):
@@ -90,10 +91,9 @@ class MultiModalModel(nn.Module):
         self.missing_FD = nn.Parameter(torch.zeros(len(modules), width)) if missing == "token" else None
         self.has_votes = votes and heads is not None
         if self.has_votes:
-            self.vote_heads = nn.ModuleList(
-                nn.ModuleList(linear(field_width, C) for field_width in widths.values()) for C in (heads or {}).values()
-            )
-            self.register_buffer("vote_weights_TV", torch.eye(1, len(modules) + 1).repeat(len(self.tasks), 1))
+            self.voters = self.names if len(modules) > 1 else []  # of one field, the fused vote is the field's
+            self.vote_heads = nn.ModuleList(nn.ModuleList(linear(widths[name], C) for name in self.voters) for C in (heads or {}).values())
+            self.register_buffer("vote_weights_TV", torch.eye(1, len(self.voters) + 1).repeat(len(self.tasks), 1))
 
     def forward(self, *inputs: Tensor | Field, **named: Tensor | Field) -> Tensor | Output:
         """Inputs in the order of the encoders, or by name: tensors whose first axis is B, or ``Field``s."""
@@ -139,7 +139,7 @@ class MultiModalModel(nn.Module):
         votes: dict[str, dict[str, Tensor]] = {}
         pooled = {name: mean_pool(field) for name, field in features.items()}
         for task, fused_vote, heads in zip(self.tasks, logits, self.vote_heads, strict=True):
-            said = {name: head(self.drop(vector)) for (name, vector), head in zip(pooled.items(), heads.children(), strict=True)}
+            said = {name: head(self.drop(pooled[name])) for name, head in zip(self.voters, heads.children(), strict=True)}
             votes[task] = {FUSED: fused_vote, **said}
         answers = {task: pool(votes[task], present, weights) for task, weights in zip(self.tasks, self.vote_weights_TV, strict=True)}
         return Output(answers, fused_BD, present, votes)
@@ -174,7 +174,7 @@ def build(config: ModelConfig, states: Mapping[str, State], tasks: Mapping[str, 
         width=config.width,
         dropout=config.dropout,
         missing=config.missing,
-        votes=config.votes and len(states) > 1,
+        votes=config.votes,
     )
 
 

@@ -48,11 +48,10 @@ class Bag(Encoder):
         self.embed = nn.EmbeddingBag(config.buckets + 1, width, mode="sum", padding_idx=0)
         with torch.no_grad():
             self.embed.weight.mul_(0.1)
-        self.norm = nn.LayerNorm(width)
         self.drop = nn.Dropout(config.dropout)
         self.project = nn.Linear(width, width)
 
     def forward(self, field: Field) -> Features:
         """-> (U, 1, width)."""
         bag = self.embed(field.values["ids"], per_sample_weights=field.values["weights"])
-        return Features.vector(self.project(self.drop(self.norm(bag))))
+        return Features.vector(self.project(self.drop(bag)))

@@ -135,6 +135,7 @@ class Members:
             rest = plan.baseline_members * sum(plan.cost(other) for other in later) + (plan.baseline_members - fold - 1) * plan.cost(name)
             label = f"only {name}" if plan.baseline_members == 1 else f"only {name}, fold {fold + 1}"
             members.append(self._train(label, fold, [name], plan, rest))
+        self.weigh(members, [name])
         return members
 
     def _train(self, label: str, fold: int, names: Sequence[str], plan: Plan, rest: float) -> Member:
@@ -201,7 +202,7 @@ class Members:
                   for at, (name, task) in enumerate(self.prepared.tasks.items())}  # fmt: skip
         return measure(self.prepared.tasks, scores, self._targets(found.rows))[0]
 
-    def weigh(self, members: Sequence[Member]) -> None:
+    def weigh(self, members: Sequence[Member], names: Sequence[str] | None = None) -> None:
         """Fit one set of vote weights for all members, on every held-out row, each answered by the member that did not see it."""
         if not members[0].model.has_votes:
             return
@@ -209,17 +210,19 @@ class Members:
         for member in members:
             rows = self.prepared.member(member.fold)[1]
             member.model.to(self.device)
-            found.append(self._collect(member.model, rows[:: max(1, -(-len(rows) * len(members) // _WEIGHED_ON))], self.fields))
+            some = rows[:: max(1, -(-len(rows) * len(members) // _WEIGHED_ON))]
+            found.append(self._collect(member.model, some, names or self.fields))
             member.model.to("cpu")
         weights = self._weights(found)
         for member in members:
             self._set_weights(member.model, weights)
-        voters = ["fused", *self.fields]
+        voters = ["fused", *members[0].model.voters]
         for task, said in weights.items():
             named = dict(zip(voters, said, strict=True))
-            self.observer.observe("votes", {"task": task, "weights": named})
-            text = ", ".join(f"{voter} {weight:.2f}" for voter, weight in named.items())
-            self.observer.observe("note", {"text": f"target {task!r}: votes weigh {text}"})
+            self.observer.observe("votes", {"task": task, "fields": list(names or self.fields), "weights": named})
+            if len(named) > 1:
+                text = ", ".join(f"{voter} {weight:.2f}" for voter, weight in named.items())
+                self.observer.observe("note", {"text": f"target {task!r}: votes weigh {text}"})
 
     def _weights(self, found: Sequence[Collected]) -> dict[str, list[float]]:
         every = max(1, -(-sum(len(one.rows) for one in found) // _WEIGHED_ON))
