@@ -260,3 +260,15 @@ def test_a_table_beside_its_yaml_is_named_relative_to_it(shop_folder: Path, tmp_
     for name in ("t.csv", "run.yaml"):
         (tmp_path / name).rename(tmp_path / "moved" / name)
     assert pm.Experiment.read(tmp_path / "moved" / "run.yaml").data.table == str(tmp_path / "moved" / "t.csv")
+
+
+def test_a_profile_stands_in_columns_whatever_the_script() -> None:
+    from rich.cells import cell_len
+
+    table = {"名称和描述": [f"词 {at} 语" for at in range(40)], "n": [at * 1.5 for at in range(40)], "标签": ["是", "否"] * 20}
+    lines = pm.inspect(table, target="标签").text().splitlines()
+    head = next(line for line in lines if "role" in line)
+    for name in table:
+        line = next(line for line in lines if line.startswith(f"  {name} "))
+        role = "target" if name == "标签" else "feature"
+        assert cell_len(line[: line.index(role)]) == head.index("role"), line

@@ -23,6 +23,7 @@ def test_the_loaded_model_predicts_the_same_bits_and_the_right_classes(shop_fold
     first = model.predict_proba(shop_folder / "other.csv")
     assert first.shape == (70, 3)
     assert list(model.classes) == ["blue", "green", "red"]
+    assert {type(name) for name in model.classes} == {str}
     np.testing.assert_array_equal(first, pm.load(shop_run / "bundle").predict_proba(shop_folder / "other.csv"))
     assert model.evaluate(shop_folder / "other.csv")["tasks"]["label"]["accuracy"] > 0.6
 
@@ -74,3 +75,15 @@ def test_ctrl_c_saves_the_best_weights_and_exits_130(shop_folder: Path, tmp_path
     assert process.returncode == 130, said
     assert "Traceback" not in said
     assert len(pm.load(out).predict(shop_folder / "other.csv")) == 70
+
+
+def test_a_model_of_one_field_is_calibrated_like_the_whole() -> None:
+    """Words that tell the class four times in five: a model that is surer than that is wrong about itself."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 400)
+    told = np.where(rng.random(400) < 0.8, labels, 1 - labels)
+    rows = {"text": [f"{('red', 'blue')[word]} thing {at % 7}" for at, word in enumerate(told)], "y": ["ab"[label] for label in labels]}
+    model = pm.train(rows, "training.epochs=6", "data.split.folds=2", "model.width=16", target="y")
+    assert model.bundle.members[0].voters == []
+    assert model.metrics["validation"]["tasks"]["y"]["ece"] < 0.1
+    assert model.metrics["validation"]["tasks"]["y"]["log_loss"] < 0.56  # of the truth itself: 0.50

@@ -45,7 +45,7 @@ class Predictor:
     @property
     def classes(self) -> Any:
         """The classes in the order of ``predict_proba``, a dict of them for several targets, None for a number."""
-        return self._single({name: None if task.classes is None else np.array(task.classes) for name, task in self.bundle.tasks.items()})
+        return self._single({name: None if task.classes is None else _array(task.classes) for name, task in self.bundle.tasks.items()})
 
     def predict(self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = ()) -> Any:
         """The answers (N,), a dict of them for several targets: class names, lists of labels, or numbers."""
@@ -192,6 +192,11 @@ class Predictor:
                 piece = {name: cells[low : low + WINDOW] for name, cells in part.items()}
                 yield _window(piece, start + low, modalities, policies, source.name)
             start += count
+
+
+def _array(classes: list[Any]) -> np.ndarray:
+    """Names as they are (str, not numpy's), numbers and truth values as numbers and truth values."""
+    return np.array(classes, dtype=object if any(isinstance(name, str) for name in classes) else None)
 
 
 def _window(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.cells import cell_len, set_cell_size
 
 from .bundle import write_whole
 from .config import explain
@@ -41,13 +42,14 @@ class Profile:
 
     def text(self) -> str:
         """The profile, for people."""
-        width = max([len(column.name) for column in self.columns] + [6])
+        width = max([cell_len(column.name) for column in self.columns] + [6])
         lines = [f"{self.table}: {self.rows:,} rows, {len(self.columns)} columns", ""]
         lines.append(f"  {'column':{width}}  {'role':8}  {'modality':9}  {'missing':>7}  {'distinct':>9}  why")
         for column in self.columns:
             kind = column.options.get("type", column.modality) or "-"
             distinct = f"{'>' if column.capped else ''}{min(column.distinct, 10_000):,}"
-            lines.append(f"  {column.name:{width}}  {column.role:8}  {kind:9}  {column.missing:7.1%}  {distinct:>9}  {column.why}")
+            name = set_cell_size(column.name, width)
+            lines.append(f"  {name}  {column.role:8}  {kind:9}  {column.missing:7.1%}  {distinct:>9}  {column.why}")
         for name, said in self.targets.items():
             lines += ["", f"target {name!r}: {said}"]
         if self.unreadable:

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 import numpy as np
+from rich.cells import cell_len, set_cell_size
 
 from ..errors import DataError, UserError
 from ..flow import Prediction
@@ -56,10 +57,12 @@ def summary(predictor: Predictor) -> str:
         rows += [(f"without {field}", found[name]) for field, found in metrics["validation"].get("hidden", {}).items()]
         if "test" in metrics:
             rows.append(("all fields, test rows", metrics["test"]["tasks"][name]))
-        width = max(len(label) for label, _ in rows)
+        width = max(cell_len(label) for label, _ in rows)
         lines.append(f"{name} ({task.config.kind}), {metrics['validation']['rows']:,} rows held out of training")
         lines.append("  " + " " * width + "".join(f"  {metric:>17}" for metric in shown))
-        lines += ["  " + label.ljust(width) + "".join(f"  {_number(found.get(metric)):>17}" for metric in shown) for label, found in rows]
+        lines += [
+            "  " + set_cell_size(label, width) + "".join(f"  {_number(found.get(metric)):>17}" for metric in shown) for label, found in rows
+        ]
     if metrics.get("finding"):
         lines.append(metrics["finding"])
     return "\n".join(lines)
@@ -83,11 +86,11 @@ def evaluate(run: str, table: str, *, as_json: bool, on_error: Any, root: Sequen
         return
     for target, metrics in found["tasks"].items():
         rows = [("all fields", metrics), *((f"without {field}", by[target]) for field, by in found["hidden"].items())]
-        width = max(len(label) for label, _ in rows)
+        width = max(cell_len(label) for label, _ in rows)
         click.echo(f"{target}, {found['rows']:,} rows")
         click.echo("  " + " " * width + "".join(f"  {metric:>17}" for metric in metrics))
         for label, values in rows:
-            click.echo("  " + label.ljust(width) + "".join(f"  {_number(value):>17}" for value in values.values()))
+            click.echo("  " + set_cell_size(label, width) + "".join(f"  {_number(value):>17}" for value in values.values()))
 
 
 def predict(
