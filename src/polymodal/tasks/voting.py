@@ -19,6 +19,8 @@ from .regression import Regression
 from .task import Task
 
 _PRIOR_ROWS = 5.0
+_FEWEST = 16
+"""Held-out rows under which the fused vote stands alone."""
 
 
 def pool(votes: Mapping[str, Tensor], present: Mapping[str, Tensor], weights_V: Tensor) -> Tensor:
@@ -43,7 +45,7 @@ def fit_weights(task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, 
     """
     known = ~np.isnan(target_NT).any(1) & (target_NT > -1 if not isinstance(task, Regression) else np.isfinite(target_NT)).all(1)
     everyone = np.logical_and.reduce([known, *present])
-    if everyone.sum() < 40:
+    if everyone.sum() < _FEWEST:
         return [1.0] + [0.0] * (len(votes) - 1)
     logits_VNC = torch.stack([torch.from_numpy(np.asarray(vote, np.float64)[everyone]) for vote in votes])
     target = torch.from_numpy(np.asarray(target_NT, np.float64)[everyone])
