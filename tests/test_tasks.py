@@ -309,5 +309,5 @@ def test_few_rows_and_rows_without_a_target_leave_the_fused_vote_alone() -> None
     rng = np.random.default_rng(0)
     votes = [rng.normal(size=(300, 3)), rng.normal(size=(300, 3))]
     target = np.full((300, 1), np.nan)
-    target[:39] = 0
+    target[:15] = 0
     assert fit_weights(multiclass(["a", "b", "c"]), votes, target, [np.ones(300, bool)] * 2) == [1.0, 0.0]

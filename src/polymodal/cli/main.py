@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -210,5 +213,25 @@ def schema() -> None:
     click.echo(json.dumps(Experiment.model_json_schema(), indent=1, ensure_ascii=False))
 
 
+def entry() -> NoReturn:
+    """The command as a process: run, flush, and end.
+
+    It ends without tearing the interpreter down: threads of native libraries that are still on their way then abort the process
+    now and then, and turn an exit code into a signal.
+    """
+    code: object = 0
+    try:
+        main()
+    except SystemExit as stopped:
+        code = stopped.code
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
 if __name__ == "__main__":
-    main()
+    entry()
