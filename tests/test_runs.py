@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 import polymodal as pm
+import polymodal.runs.members
+from conftest import FAST
 
 
 def test_a_run_leaves_what_the_contract_names(shop_run: Path) -> None:
@@ -87,3 +91,19 @@ def test_a_model_of_one_field_is_calibrated_like_the_whole() -> None:
     assert model.bundle.members[0].voters == []
     assert model.metrics["validation"]["tasks"]["y"]["ece"] < 0.1
     assert model.metrics["validation"]["tasks"]["y"]["log_loss"] < 0.56  # of the truth itself: 0.50
+
+
+def test_a_field_that_there_was_no_time_to_try_alone_is_named(shop_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from polymodal.training.plan import Clock
+
+    real = pm.runs.members.Members.train_alone
+
+    def slow(self: Any, plan: Any, name: str) -> Any:
+        monkeypatch.setattr(Clock, "left", 0.5)  # after the first one the time is over
+        return real(self, plan, name)
+
+    monkeypatch.setattr(pm.runs.members.Members, "train_alone", slow)
+    settings = [setting for setting in FAST if "baselines" not in setting]
+    model = pm.train(shop_folder / "shop.csv", *settings, target="label")
+    assert list(model.metrics["baselines"]) == ["photo"]
+    assert "'标题', 'columns' alone was not tried" in model.metrics["finding"]

@@ -28,7 +28,7 @@ from ..inference import collect, windows
 from ..predictor import Predictor
 from ..preparation import Prepared, prepare
 from ..training.observers import JsonLines, Observer, Observers, plain
-from ..training.plan import Clock, Plan
+from ..training.plan import RESERVE, Clock, Plan
 from .members import Member, Members
 
 
@@ -97,6 +97,9 @@ class Run:
         if plan.baseline_members:
             metrics["baselines"], predictor.baselines = self._baselines(prepared, team, plan, members)
         metrics["finding"] = finding(prepared, metrics["validation"], metrics["baselines"])
+        untried = [name for name in team.fields if name not in metrics["baselines"]]
+        if metrics["finding"] and untried:
+            metrics["finding"] += f"; {', '.join(map(repr, untried))} alone was not tried, for want of time"
         test = None if self.stopping.asked else self._test(predictor, prepared)
         if test is not None:
             metrics["test"] = test
@@ -150,7 +153,7 @@ class Run:
         measured: dict[str, Any] = {}
         bundles: dict[str, Bundle] = {}
         for name in team.fields:
-            if self.stopping.asked or self.clock.left < 1.0:
+            if self.stopping.asked or self.clock.left < 1.0 + RESERVE * (self.clock.limit or 0.0):
                 self._note(f"baseline {name!r}: left out, {'interrupted' if self.stopping.asked else 'no time'}")
                 continue
             begin = time.monotonic()
