@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +21,7 @@ from torch import Tensor
 
 from . import __version__
 from .config import External
+from .disk import write_whole
 from .errors import BundleError, ConfigError
 from .experiment import Experiment
 from .flow import State
@@ -136,21 +135,6 @@ def _refuse_code(experiment: Experiment, trust: bool) -> None:
     named = [part.kind for part in parts if isinstance(part, External)]
     if named and not trust:
         raise BundleError(f"the bundle wants code from elsewhere: {', '.join(named)}; load it only if you trust it: trust=True (--trust)")
-
-
-def write_whole(path: Path, body: bytes) -> None:
-    """Write a file so that its name never stands for half of it."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _json(value: Any) -> bytes:

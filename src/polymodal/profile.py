@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
-from .bundle import write_whole
 from .config import explain
 from .data.source import Source, open_source
+from .disk import write_whole
 from .errors import DataError, UserError
 from .experiment import Experiment
 from .inspection.columns import Column, Facts, look

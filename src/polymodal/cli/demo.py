@@ -19,7 +19,7 @@ from typing import Any
 
 import click
 
-from ..bundle import write_whole
+from ..disk import write_whole
 from ..errors import UserError, requires
 from ..predictor import Predictor
 from ..runs import train

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from safetensors.torch import save as save_tensors
 
-from ..bundle import Bundle, write_whole
+from ..bundle import Bundle
 from ..data.loader import Loader
 from ..data.order import epoch_order
+from ..disk import write_whole
 from ..evaluation.measure import measure, score
 from ..experiment import Experiment
 from ..flow import FUSED

@@ -18,10 +18,11 @@ import numpy as np
 import torch
 
 from .. import __version__
-from ..bundle import Bundle, write_whole
+from ..bundle import Bundle
 from ..config import explain, quote
 from ..data.source import Source
 from ..data.splits import TEST
+from ..disk import write_whole
 from ..evaluation.measure import hidden_sets, measure, score
 from ..experiment import Experiment
 from ..inference import collect, windows

@@ -1,0 +1,113 @@
+"""Files that are whole or not there, whatever ends the process, and folders that one process writes at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+from .errors import UserError
+
+
+def write_whole(path: Path, body: bytes, previous: Path | None = None) -> None:
+    """Write a file so that its name never stands for half of it, and so that it is still there after a power cut.
+
+    A temporary file beside it is written and synced, takes the name in one step, and the folder is synced. With ``previous`` the file
+    that was there keeps that name; at no moment is there neither. ``OSError`` leaves everything as it was.
+    """
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        if previous is not None and path.exists():
+            _keep(path, previous)
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _keep(path: Path, previous: Path) -> None:
+    """Give the file a second name. Where a file cannot have two (FAT, some network disks) it moves, and ``path`` is free."""
+    linked = path.with_name(f".{previous.name}.link")
+    linked.unlink(missing_ok=True)
+    try:
+        os.link(path, linked)
+        os.replace(linked, previous)
+    except OSError:
+        linked.unlink(missing_ok=True)
+        os.replace(path, previous)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside a folder last; quietly nothing where folders cannot be synced."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Take away what a process that was killed left half written in a folder."""
+    for path in folder.glob(".*"):
+        if path.is_file() and path.name != Lock.NAME:
+            path.unlink(missing_ok=True)
+
+
+class Lock:
+    """One process at a time in a folder. The system frees the lock of a process that died, however it did."""
+
+    NAME = ".lock"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._file: int | None = None
+
+    def __enter__(self) -> Lock:
+        """``UserError`` when another process holds it, or the folder cannot be written."""
+        import fcntl
+
+        path = self.folder / self.NAME
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise UserError(
+                f"{self.folder}: cannot be written ({error.strerror or error}); choose a folder that can be (-o RUN), or mount it writable"
+            ) from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _holder(self._file)
+            os.close(self._file)
+            self._file = None
+            raise UserError(f"{self.folder}: another process{holder} is training here; wait for it or stop it") from None
+        except OSError:  # a file system without locks: better trained unlocked than not at all
+            pass
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, 0)  # the file stays: unlinked, two processes could hold two of them
+            os.close(self._file)
+            self._file = None
+
+
+def _holder(descriptor: int) -> str:
+    try:
+        said = json.loads(os.pread(descriptor, 1_000, 0))
+        return f" ({int(said['pid'])} on {str(said['host'])[:100]})"
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
