@@ -24,6 +24,7 @@ _HOME = {
     "evaluate": "runs",
     "inspect": "profile",
     "load": "predictor",
+    "resume": "runs",
     "train": "runs",
 }
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from .model import MultiModalModel
     from .predictor import Predictor, load
     from .profile import inspect
-    from .runs import evaluate, train
+    from .runs import evaluate, resume, train
     from .training.observers import Console, JsonLines, Observer, TensorBoard
 
 

@@ -15,9 +15,9 @@ import numpy as np
 from .data.source import Source
 from .data.splits import OUT, TRAIN, Split, split
 from .data.store import FAULTY, MISSING, Store
-from .errors import DataError, Fault
+from .errors import DataError, Fault, UserError
 from .experiment import Experiment
-from .flow import Cell
+from .flow import Cell, State
 from .modalities import Modality, Roots, is_empty, is_missing_word
 from .modalities.tabular import number
 from .model import form_of
@@ -74,6 +74,26 @@ class Prepared:
     split: Split
     unlabelled: Mapping[str, int]
 
+    def content(self) -> dict[str, str]:
+        """Digests of all that training sees of the data, by what it is: other data, another digest."""
+        found = {"split": _digest(self.split.part_N, self.split.fold_N)}
+        for what, table in (("", self.train), ("validation table, ", self.valid)):
+            if what and self.valid is self.train:
+                break
+            found |= {f"{what}field {name!r}": digest for name, digest in table.store.content.items()}
+            found |= {f"{what}target {name!r}": _digest(target) for name, target in table.targets.items()}
+            if table.weights_N is not None:
+                found[f"{what}weights"] = _digest(table.weights_N)
+            found[f"{what}rows"] = f"{table.source.rows:,}"
+        return found
+
+    def states(self) -> dict[str, dict[str, State]]:
+        """What was learned from the training rows before training, as plain data."""
+        return {
+            "fields": {name: modality.state for name, modality in self.modalities.items()},
+            "tasks": {name: task.state for name, task in self.tasks.items()},
+        }
+
     def close(self) -> None:
         """Give the disk space of the samples back."""
         for table in {id(self.train): self.train, id(self.valid): self.valid}.values():
@@ -92,8 +112,21 @@ def roots_of(source: Source, extra: Sequence[str]) -> Roots:
     return Roots([*folders, *extra])
 
 
-def prepare(experiment: Experiment, source: Source, valid_source: Source | None, folder: Path) -> Prepared:
-    """Split, fit, read. ``DataError`` for a table that cannot be trained on."""
+def _digest(*arrays: np.ndarray) -> str:
+    digest = blake2b(digest_size=16)
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def prepare(
+    experiment: Experiment,
+    source: Source,
+    valid_source: Source | None,
+    folder: Path,
+    states: Mapping[str, Mapping[str, State]] | None = None,
+) -> Prepared:
+    """Split, fit (or take the ``states`` that were fitted before), read. ``DataError`` for a table that cannot be trained on."""
     source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values()), *experiment.data.split.columns])
     if source.rows == 0:
         raise DataError(f"{source.name}: no rows; expected a table with rows")
@@ -102,15 +135,19 @@ def prepare(experiment: Experiment, source: Source, valid_source: Source | None,
     part = split_rows(experiment, source, known_N, valid_source is not None)
     fitting_N = np.zeros(source.rows, bool)
     fitting_N[part.fitting] = True
-    tasks = {
-        name: config.task()(
-            config,
-            config.task().fit(config, _fitting_targets(source, config.column, fitting_N), f"{source.name}, column {config.column!r}"),
-        )
-        for name, config in experiment.tasks.items()
-    }
     roots = roots_of(source, experiment.data.root)
-    modalities = fit_modalities(experiment, source, roots, fitting_N)
+    if states is None:
+        tasks = {
+            name: config.task()(
+                config,
+                config.task().fit(config, _fitting_targets(source, config.column, fitting_N), f"{source.name}, column {config.column!r}"),
+            )
+            for name, config in experiment.tasks.items()
+        }
+        modalities = fit_modalities(experiment, source, roots, fitting_N)
+    else:
+        tasks = {name: config.task()(config, states["tasks"][name]) for name, config in experiment.tasks.items()}
+        modalities = {name: config.modality()(config, states["fields"][name], roots) for name, config in experiment.fields.items()}
     train = read_table(experiment, source, modalities, tasks, weights_N, part.part_N != OUT, folder / "faults.csv", folder)
     part.part_N[~train.usable_N] = OUT
     valid = train
@@ -168,7 +205,7 @@ def read_table(
     policies = {column: experiment.on_error(name) for name, field in experiment.fields.items() for column in field.sources}
     policies |= {" + ".join(field.sources): experiment.on_error(name) for name, field in experiment.fields.items()}
     book = FaultBook(faults, source.name, lambda column: policies.get(column, experiment.data.on_error))
-    store = Store(folder / f"{faults.stem}.cells", modalities, int(experiment.data.cache_gb * 2**30))
+    store = Store(folder / f".{faults.stem}.cells", modalities, int(experiment.data.cache_gb * 2**30))
     try:
         targets = read_targets(source, tasks, book)
         store.fill(source, book.record, keep_N)
@@ -181,6 +218,12 @@ def read_table(
             for column in (*experiment.fields[name].sources, " + ".join(experiment.fields[name].sources)):
                 _bound_faults(book, column, held, experiment.data.max_faults)
             index[index == FAULTY] = MISSING
+    except OSError as error:
+        store.close()
+        raise UserError(
+            f"{folder}: what is read of {source.name} cannot be kept there ({error.strerror or error}); free some space, choose another "
+            f"folder (-o RUN), or keep less: data.cache_gb=0"
+        ) from None
     except BaseException:
         store.close()
         raise

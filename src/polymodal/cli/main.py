@@ -30,6 +30,9 @@ class _Group(click.Group):
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(0)
+        except KeyboardInterrupt:
+            click.echo("interrupted at once", err=True)
+            sys.exit(130)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         from ..errors import nearest
@@ -135,7 +138,7 @@ def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], colum
 
 
 @main.command()
-@click.argument("table")
+@click.argument("table", required=False)
 @click.argument("overrides", nargs=-1, metavar="[PATH=VALUE]...")
 @click.option("--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks).")
 @_reading
@@ -144,17 +147,40 @@ def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], colum
 @click.option("--test", metavar="TABLE", help="A table that is measured once, at the end (data.test).")
 @click.option("-o", "--out", metavar="RUN", help="Folder of the run; default: runs/NAME.")
 @click.option("--overwrite", is_flag=True, help="Replace the run that is there.")
+@click.option("--resume", metavar="RUN", help="Go on with a run that was interrupted or killed, from its last checkpoint.")
+@click.option("--force", is_flag=True, help="Resume although data, settings or code are not what they were.")
 @click.option("--tensorboard", is_flag=True, help="Curves for TensorBoard, in RUN/tensorboard.")
 @click.option("--quiet", is_flag=True, help="Say only where the results are.")
-def train(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], ignore: tuple[str, ...],
+def train(table: str | None, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], ignore: tuple[str, ...],
           group: str | None, split: str | None, root: tuple[str, ...], seed: int | None, time_limit: str | None, on_error: str | None,
-          valid: str | None, test: str | None, out: str | None, overwrite: bool, tensorboard: bool, quiet: bool) -> None:  # fmt: skip
-    """Train on TABLE (or on a run.yaml), measure, and save a bundle."""
+          valid: str | None, test: str | None, out: str | None, overwrite: bool, resume: str | None, force: bool, tensorboard: bool,
+          quiet: bool) -> None:  # fmt: skip
+    """Train on TABLE (or on a run.yaml), measure, and save a bundle; or go on with a run."""
+    if resume is not None:
+        table, overrides = _resumed(click.get_current_context(), table, overrides)
+    elif force:
+        raise click.UsageError("--force without --resume RUN: nothing to force")
+    elif table is None:
+        raise click.UsageError("missing TABLE: the table to train on, or a run.yaml; or go on with a run: --resume RUN")
     from .verbs import train as run
 
     run(table, overrides, targets=targets, columns=columns, ignore=ignore, group=group, split=split, root=root, seed=seed,
-        time_limit=time_limit, on_error=on_error, valid=valid, test=test, out=out, overwrite=overwrite, tensorboard=tensorboard,
-        quiet=quiet, start=click.get_current_context().obj)  # fmt: skip
+        time_limit=time_limit, on_error=on_error, valid=valid, test=test, out=out, overwrite=overwrite, resume=resume,
+        force=force, tensorboard=tensorboard, quiet=quiet, start=click.get_current_context().obj)  # fmt: skip
+
+
+_WITH_RESUME = ("table", "overrides", "valid", "test", "resume", "force", "tensorboard", "quiet")
+
+
+def _resumed(context: click.Context, table: str | None, overrides: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """What goes with ``--resume``: settings as overrides; the first of them stands where a table would."""
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        if name not in _WITH_RESUME and context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+            raise click.UsageError(f"{parameter.opts[-1]} beside --resume: the run has its settings; change one by path=value and --force")
+    if table is not None and "=" in table and not os.path.exists(table):
+        return None, (table, *overrides)
+    return table, overrides
 
 
 @main.command()

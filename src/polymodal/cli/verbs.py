@@ -20,28 +20,43 @@ from ..errors import DataError, UserError
 from ..flow import Prediction
 from ..predictor import Predictor, load
 from ..runs import Interrupted
+from ..runs import resume as resume_run
 from ..runs import train as train_run
 from ..training.observers import Console, Observer, TensorBoard, plain
 
 
 def train(
-    table: str, overrides: Sequence[str], *, targets: Sequence[str], out: str | None, tensorboard: bool, quiet: bool, **settings: Any
+    table: str | None,
+    overrides: Sequence[str],
+    *,
+    targets: Sequence[str],
+    out: str | None,
+    resume: str | None,
+    force: bool,
+    tensorboard: bool,
+    quiet: bool,
+    start: float,
+    **settings: Any,
 ) -> None:
-    """Train, and say where the results are."""
-    folder = Path(out) if out is not None else _free_folder(Path(table).stem)
+    """Train, or go on with a run, and say where the results are."""
+    folder = Path(resume) if resume is not None else Path(out) if out is not None else _free_folder(Path(str(table)).stem)
     observers: list[Observer] = [] if quiet else [Console()]
     if tensorboard:
         observers.append(TensorBoard(folder / "tensorboard"))
     settings["columns"] = settings["columns"] or None
     try:
         with _warnings_as_lines():
-            predictor = train_run(table, *overrides, target=list(targets) or None, out=folder, observers=observers, **settings)
+            if resume is not None:
+                tables = {"table": table, "valid": settings["valid"], "test": settings["test"]}
+                predictor = resume_run(folder, *overrides, **tables, force=force, observers=observers, start=start)
+            else:
+                predictor = train_run(
+                    table, *overrides, target=list(targets) or None, out=folder, observers=observers, start=start, **settings
+                )
     except Interrupted as stopped:
-        click.echo(f"interrupted; the best weights so far are in {stopped.predictor.run}/bundle", err=True)
-        sys.exit(130)
-    except KeyboardInterrupt:
-        click.echo("interrupted before there was anything to save", err=True)
-        sys.exit(130)
+        best = f"; the best weights so far are in {folder}/bundle" if stopped.predictor is not None else " before training began"
+        click.echo(f"interrupted{best}; go on: polymodal train --resume {folder}", err=True)
+        sys.exit(128 + stopped.signal)
     click.echo(summary(predictor))
     click.echo(f"run: {folder}  (bundle: {folder}/bundle)")
     click.echo(f"next: polymodal predict {folder} NEW_TABLE -o predictions.csv")

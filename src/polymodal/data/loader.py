@@ -13,10 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..errors import TrainingError
 from ..flow import Batch, Field, Sample
 from ..modalities import Modality
 from .order import epoch_order
 from .store import Store
+
+_PATIENCE = 5.0
+"""Seconds between two looks at whether a silent thread is alive."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Step:
 
     parts: Sequence[Batch]
     rows: np.ndarray
+    accumulate: int = 1
+    """The parts that were asked for: there are fewer where there are fewer rows."""
 
 
 def field_of(modality: Modality, samples: Sequence[Sample], index: np.ndarray) -> Field:
@@ -72,16 +78,19 @@ class Loader:
         """Steps in an epoch."""
         return -(-len(self.rows) // self.batch_size)
 
-    def epoch(self, epoch: int) -> Generator[Step, None, None]:
-        """The steps of one epoch, in order."""
+    def epoch(self, epoch: int, start: int = 0) -> Generator[Step, None, None]:
+        """The steps of one epoch, in order, but for the first ``start``."""
         shared = self.store.index[self.shared_by][self.rows] if self.shared_by else None
         order = epoch_order(self.rows, shared, self.seed, epoch)
-        steps = (self._step(order[at : at + self.batch_size], epoch) for at in range(0, len(order), self.batch_size))
+        first = start * self.batch_size
+        steps = (self.step(order[at : at + self.batch_size], epoch) for at in range(first, len(order), self.batch_size))
         return prefetched(steps, self.ahead)
 
-    def _step(self, rows: np.ndarray, epoch: int) -> Step:
-        size = -(-len(rows) // self.accumulate)
-        return Step([self.batch(rows[at : at + size], epoch) for at in range(0, len(rows), size)], rows)
+    def step(self, rows: np.ndarray, epoch: int) -> Step:
+        """One batch, in as many parts as ``accumulate`` says at the moment."""
+        parts = self.accumulate
+        size = -(-len(rows) // parts)
+        return Step([self.batch(rows[at : at + size], epoch) for at in range(0, len(rows), size)], rows, parts)
 
     def batch(self, rows: np.ndarray, epoch: int) -> Batch:
         """One batch; ``epoch`` picks the augmentation."""
@@ -108,7 +117,7 @@ class Loader:
 
 
 def prefetched(steps: Iterable[Step], ahead: int) -> Generator[Step, None, None]:
-    """The same steps, the next ``ahead`` of them prepared in a thread; 0 = none is."""
+    """The same steps, the next ``ahead`` of them prepared in a thread; 0 = none is. ``TrainingError`` if the thread dies."""
     if ahead <= 0:
         yield from steps
         return
@@ -135,10 +144,22 @@ def prefetched(steps: Iterable[Step], ahead: int) -> Generator[Step, None, None]
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
-        while (item := ready.get()) is not None:
+        while (item := _next(ready, thread)) is not None:
             if isinstance(item, BaseException):
                 raise item
             yield item
     finally:
         stop.set()
-        thread.join()
+        thread.join(_PATIENCE)
+
+
+def _next(ready: queue.Queue[Step | BaseException | None], thread: threading.Thread) -> Step | BaseException | None:
+    """What comes next, however long it takes, as long as somebody is preparing it."""
+    while True:
+        try:
+            return ready.get(timeout=_PATIENCE)
+        except queue.Empty:
+            if not thread.is_alive() and ready.empty():
+                raise TrainingError(
+                    "the thread that prepares batches has died; train with training.workers=0, and see what it says"
+                ) from None

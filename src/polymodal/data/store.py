@@ -33,6 +33,8 @@ class Store:
         self.modalities = dict(modalities)
         self.index: dict[str, np.ndarray] = {}
         self.digest: dict[str, np.ndarray] = {}
+        self.content: dict[str, str] = {}
+        """By field: a digest of all its samples and of the rows that hold them. Other data, another digest."""
         self.faulty: dict[str, np.ndarray] = {}
         """By field (N,): whether anything of a row's cell could not be read, even where the rest of it could."""
         self._offsets: dict[str, np.ndarray] = {}
@@ -72,6 +74,7 @@ class Store:
         self, source: Source, columns: list[str], fields: Mapping[str, tuple[str, ...]], first: Mapping[str, np.ndarray]
     ) -> dict[str, dict[int, Fault]]:
         faults: dict[str, dict[int, Fault]] = {name: {} for name in fields}
+        content = {name: blake2b(self.index[name].tobytes(), digest_size=16) for name in fields}
         upto = dict.fromkeys(fields, 0)
         for start, part in _numbered(source, columns):
             end = start + len(part[columns[0]])
@@ -80,14 +83,15 @@ class Store:
                 while upto[name] < len(first[name]) and first[name][upto[name]] < end:
                     cells = list(cells_of(part, sources)) if cells is None else cells
                     number = upto[name]
-                    fault = self._keep(name, number, cells[first[name][number] - start])
+                    fault = self._keep(name, number, cells[first[name][number] - start], content[name])
                     if fault is not None:
                         faults[name][number] = fault
                     upto[name] += 1
         self._file.flush()
+        self.content = {name: digest.hexdigest() for name, digest in content.items()}
         return faults
 
-    def _keep(self, name: str, number: int, cell: Cell) -> Fault | None:
+    def _keep(self, name: str, number: int, cell: Cell, content: blake2b) -> Fault | None:
         modality = self.modalities[name]
         fault: Fault | None = None
         sample: Sample | None
@@ -96,13 +100,14 @@ class Store:
         except PartFault as part:
             fault, sample = part, part.rest
         except Fault as whole:
-            return whole
+            fault, sample = whole, None
         if sample is None:
+            content.update(b"fault")
             return fault
+        body = bytes([_SAMPLE]) + pack(sample)
+        content.update(body)
         if self._end > self._max_bytes and isinstance(cell, (str, bytes)):
             body = bytes([_TEXT]) + cell.encode("utf-8", "surrogatepass") if isinstance(cell, str) else bytes([_BYTES]) + cell
-        else:
-            body = bytes([_SAMPLE]) + pack(sample)
         self._offsets[name][number] = self._end
         self._file.write(struct.pack("<q", len(body)))
         self._file.write(body)

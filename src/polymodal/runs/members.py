@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save as save_tensors
 
 from ..bundle import Bundle
 from ..data.loader import Loader
 from ..data.order import epoch_order
-from ..disk import write_whole
+from ..errors import TrainingError
 from ..evaluation.measure import measure, score
 from ..experiment import Experiment
 from ..flow import FUSED
@@ -24,12 +23,14 @@ from ..model import MultiModalModel, build
 from ..preparation import Prepared
 from ..tasks.metrics import Metrics
 from ..tasks.voting import fit_weights, pool
+from ..training.checkpoint import Checkpoints, Keeper
 from ..training.config import usual_batch_size, usual_epochs
 from ..training.devices import pick_device, pick_precision
 from ..training.observers import Observer
 from ..training.optimization import standardise
 from ..training.plan import RESERVE, Clock, Plan, make_plan
-from ..training.trainer import Fitted, Trainer
+from ..training.trainer import INTERRUPTED, Fitted, Replay, Trainer
+from .ledger import Ledger
 
 _SEEN_FIRST = 256
 """Rows that last layers are standardised on."""
@@ -51,14 +52,26 @@ class Members:
     """Trains, weighs and measures the members of one run."""
 
     def __init__(
-        self, experiment: Experiment, prepared: Prepared, clock: Clock, observer: Observer, interrupted: Callable[[], bool]
+        self,
+        experiment: Experiment,
+        prepared: Prepared,
+        clock: Clock,
+        observer: Observer,
+        interrupted: Callable[[], bool],
+        checkpoints: Checkpoints,
+        ledger: Ledger,
     ) -> None:
         self.experiment, self.prepared, self.clock, self.observer, self.interrupted = experiment, prepared, clock, observer, interrupted
+        self.checkpoints, self.ledger = checkpoints, ledger
         self.config = experiment.training
         self.device = pick_device(self.config.device)
         self.precision = pick_precision(self.config.precision, self.device)
         self.fields = list(prepared.modalities)
-        self.init = Bundle.load(self.config.init) if self.config.init is not None else None
+
+    @cached_property
+    def init(self) -> Bundle | None:
+        """The earlier run whose weights training starts from; not needed any more once training has begun."""
+        return Bundle.load(self.config.init) if self.config.init is not None else None
 
     # -- planning --------------------------------------------------------------------------------------------------
 
@@ -72,12 +85,16 @@ class Members:
             distinct = len(np.unique(self.prepared.train.store.index[loader.shared_by][rows]))
         epochs = self.config.epochs or usual_epochs(distinct)
         baselines = self.config.baselines and len(self.fields) > 1
-        if self.clock.limit is None:
+        decided = self.ledger.decisions.get("plan")
+        if decided is not None:
+            plan = Plan(**decided)
+        elif self.clock.limit is None:
             plan = Plan(members, members if baselines else 0, epochs, {})
         else:
             names = [FUSED, *(self.fields if baselines else [])]
             seconds = {name: self._seconds_of_an_epoch(name) for name in names}
             plan = make_plan(members, epochs, baselines, seconds, self._budget())
+        self.ledger.decide("plan", plan.facts())
         self.observer.observe("plan", plan.facts())
         models = f"{plan.members} models of {len(rows):,} rows" if plan.members > 1 else f"one model of {len(rows):,} rows"
         alone = f"; each field alone on {plan.baseline_members} of them" if 0 < plan.baseline_members < plan.members else ""
@@ -110,28 +127,31 @@ class Members:
 
     # -- training --------------------------------------------------------------------------------------------------
 
-    def train(self, plan: Plan, checkpoints: Path | None) -> list[Member]:
+    def train(self, plan: Plan) -> list[Member]:
         """The members of the whole. One at least, unless nothing was learned before Ctrl-C."""
         after = plan.baseline_members * sum(plan.cost(name) for name in self.fields) if plan.baseline_members else 0.0
         members: list[Member] = []
         for fold in range(plan.members):
-            if members and (self.interrupted() or self._budget() < 0):
+            if members and (self.interrupted() or self._out_of_time("folds", fold)):
                 break
             rest = after + (plan.members - fold - 1) * plan.cost(FUSED)
             label = "fused" if plan.members == 1 else f"fused, fold {fold + 1}"
-            member = self._train(label, fold, self.fields, plan, rest)
-            members.append(member)
-            if checkpoints is not None:
-                tensors = {name: value.contiguous() for name, value in member.model.state_dict().items()}
-                write_whole(checkpoints / f"fold_{fold}.safetensors", save_tensors(tensors))
+            members.append(self._train(label, fold, self.fields, plan, rest))
         return members
+
+    def _out_of_time(self, what: str, fold: int) -> bool:
+        """Whether the time is over before a fold; once it is, that is written down."""
+        decided = self.ledger.decisions.get(what)
+        if decided is None and self._budget() < 0:
+            decided = self.ledger.decide(what, fold)
+        return decided is not None and fold >= decided
 
     def train_alone(self, plan: Plan, name: str) -> list[Member]:
         """The members of one single field, on the same rows."""
         members: list[Member] = []
         later = self.fields[self.fields.index(name) + 1 :]
         for fold in range(plan.baseline_members):
-            if members and (self.interrupted() or self._budget() < 0):
+            if members and (self.interrupted() or self._out_of_time(f"folds of {name}", fold)):
                 break
             rest = plan.baseline_members * sum(plan.cost(other) for other in later) + (plan.baseline_members - fold - 1) * plan.cost(name)
             label = f"only {name}" if plan.baseline_members == 1 else f"only {name}, fold {fold + 1}"
@@ -140,32 +160,86 @@ class Members:
         return members
 
     def _train(self, label: str, fold: int, names: Sequence[str], plan: Plan, rest: float) -> Member:
+        unit = f"fold_{fold}" if len(names) == len(self.fields) else f"only_{self.fields.index(names[0])}_fold_{fold}"
+        done = self.checkpoints.read(unit)
+        if done is not None:
+            return self._trained(fold, names, *done)
         cost = plan.cost(FUSED if len(names) > 1 else names[0])
         deadline = float("inf")
         if self.clock.limit is not None:
             deadline = time.monotonic() + max(0.0, self._budget()) * cost / max(cost + rest, 1e-9)
-        trainer = self._trainer(label, fold, names, plan.epochs, self.observer, deadline)
+        keeper = Keeper(self.checkpoints, unit, label, self.config.checkpoint_steps, self.config.checkpoint_minutes, self.observer)
+        going_on = self.checkpoints.going_on(unit)
+        trainer = self._trainer(label, fold, names, plan.epochs, self.observer, deadline, keeper, self._replay(unit), going_on is None)
+        if going_on is not None:
+            trainer.restore(*going_on)
+            at = trainer.progress
+            self.observer.observe("note", {"text": f"{label}: goes on in epoch {at.epoch}, after step {at.step:,}"})
         fitted = trainer.fit()
         self.observer.observe("member", {"name": label, "epoch": fitted.epoch, "monitor": fitted.monitor, "stopped": fitted.stopped})
-        return Member(fold, trainer.model.to("cpu").eval(), fitted)
+        member = Member(fold, trainer.model.to("cpu").eval(), fitted)
+        if fitted.stopped != INTERRUPTED:
+            self._keep(unit, label, member)
+        return member
 
-    def _trainer(self, label: str, fold: int, names: Sequence[str], epochs: int, observer: Observer, deadline: float) -> Trainer:
+    def _keep(self, unit: str, label: str, member: Member) -> None:
+        try:
+            self.checkpoints.write(unit, member.model.state_dict(), {"fitted": member.fitted.facts()})
+        except OSError as error:
+            text = f"{label}: checkpoint not written ({error.strerror or error}); resumed, it would be trained again; free some space"
+            self.observer.observe("warning", {"text": text})
+
+    def _trained(self, fold: int, names: Sequence[str], tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> Member:
+        """A member that was trained before this process began."""
+        model = self._model(names)
+        try:
+            model.load_state_dict(dict(tensors))
+        except RuntimeError as error:
+            raise TrainingError(f"fold {fold + 1}: the checkpoint is of another model ({str(error)[:300]}); train anew") from None
+        return Member(fold, model.eval(), Fitted(**facts["fitted"]))
+
+    def _replay(self, unit: str) -> Replay:
+        """What was decided in a unit's training before, and the way to write down what is decided now."""
+
+        def decided(replay: Replay) -> None:
+            self.ledger.decide(unit, {"stop": replay.stop, "parts": [list(pair) for pair in replay.parts.items()]})
+
+        before = self.ledger.decisions.get(unit, {"stop": None, "parts": []})
+        return Replay(before["stop"], dict(before["parts"]), decided)
+
+    def _model(self, names: Sequence[str]) -> MultiModalModel:
+        states = {name: self.prepared.modalities[name].state for name in names}
+        return build(self.experiment.model, states, self.prepared.tasks)
+
+    def _trainer(
+        self,
+        label: str,
+        fold: int,
+        names: Sequence[str],
+        epochs: int,
+        observer: Observer,
+        deadline: float,
+        keeper: Keeper | None = None,
+        replay: Replay | None = None,
+        fresh: bool = True,
+    ) -> Trainer:
+        """A trainer before its first step; not ``fresh``: its weights are to be restored."""
         rows, held_out = self.prepared.member(fold)
         voice = 0 if len(names) > 1 else 1 + self.fields.index(names[0])
         seed = int(np.random.SeedSequence([self.experiment.seed, 17, fold, voice]).generate_state(1, np.uint64)[0] >> 1)
         torch.manual_seed(seed)
-        states = {name: self.prepared.modalities[name].state for name in names}
-        model = build(self.experiment.model, states, self.prepared.tasks)
-        if self.init is None:
+        model = self._model(names)
+        if fresh and self.init is not None:
+            self._start_from(self.init, model, fold, observer)
+        elif fresh:
             order = epoch_order(rows, None, seed, 0)[:_SEEN_FIRST]
             standardise(model, self._loader(rows, names, augment=False).batch(order, 0))
-        else:
-            self._start_from(self.init, model, fold, observer)
         model.to(self.device)
         loader = self._loader(rows, names, seed=seed)
         return Trainer(
             label, model, self.prepared.tasks, loader, lambda: self._validate(model, held_out, names), self.config, epochs=epochs,
             seed=seed, device=self.device, precision=self.precision, observer=observer, deadline=deadline, interrupted=self.interrupted,
+            keeper=keeper, replay=replay,
         )  # fmt: skip
 
     def _loader(self, rows: np.ndarray, names: Sequence[str], seed: int = 0, augment: bool | None = None) -> Loader:

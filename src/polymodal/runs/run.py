@@ -5,12 +5,12 @@ prepare -> plan -> members -> votes -> measure -> baselines -> bundle -> test.
 
 from __future__ import annotations
 
+import errno
 import json
 import platform
-import signal
-import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +23,29 @@ from ..config import explain, quote
 from ..data.source import Source
 from ..data.splits import TEST
 from ..disk import write_whole
+from ..errors import BundleError, UserError
 from ..evaluation.measure import hidden_sets, measure, score
 from ..experiment import Experiment
 from ..inference import collect, windows
 from ..predictor import Predictor
 from ..preparation import Prepared, prepare
+from ..training.checkpoint import Checkpoints
 from ..training.observers import JsonLines, Observer, Observers, plain
 from ..training.plan import RESERVE, Clock, Plan
+from .ledger import Ledger, code_of
 from .members import Member, Members
+from .stop import Stop, StoppedAtOnce
+
+_NOT_WRITTEN = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
 class Interrupted(Exception):
-    """Training was asked to stop; what it had by then is saved. ``predictor`` holds it."""
+    """Training was asked to stop by a signal, and can be resumed. ``predictor`` holds the best weights by then, None where training
+    had not begun; ``signal`` is 2 (Ctrl-C) or 15 (SIGTERM)."""
 
-    def __init__(self, predictor: Predictor) -> None:
+    def __init__(self, predictor: Predictor | None, signal: int, run: Path | None) -> None:
         super().__init__("interrupted")
-        self.predictor = predictor
+        self.predictor, self.signal, self.run = predictor, signal, run
 
 
 class Run:
@@ -55,33 +62,75 @@ class Run:
         observers: Sequence[Observer],
         reasons: Mapping[str, str],
         keep: bool,
+        ledger: Ledger | None = None,
+        force: bool = False,
     ) -> None:
         self.experiment, self.source, self.valid_source, self.test_source = experiment, source, valid_source, test_source
         self.folder, self.clock, self.reasons, self.keep = folder, clock, reasons, keep
+        self.before, self.force = ledger, force
         self.observer = Observers([JsonLines(folder / "log.jsonl"), *observers])
-        self.stopping = _Stop()
+        self.stopping = Stop()
 
     def go(self) -> Predictor:
         """Every stage in turn; ``Interrupted`` once what there was by then is saved."""
+        predictor: Predictor | None = None
         try:
-            with self.stopping, torch.random.fork_rng(devices=[]):
+            with self.stopping, torch.random.fork_rng(devices=[]), _threads(self.before):
                 self._start()
-                prepared = prepare(self.experiment, self.source, self.valid_source, self.folder)
+                prepared = prepare(
+                    self.experiment, self.source, self.valid_source, self.folder, self.before.states if self.before is not None else None
+                )
                 try:
-                    predictor = self._train(prepared)
+                    predictor = self._train(prepared, self._ledger(prepared))
                 finally:
                     prepared.close()
+        except StoppedAtOnce:
+            pass
+        except OSError as error:
+            if error.errno not in _NOT_WRITTEN:
+                raise
+            raise UserError(f"{self.folder}: cannot be written ({error.strerror or error}); {self._way_out()}") from None
         finally:
             self.observer.close()
         if self.stopping.asked:
-            raise Interrupted(predictor)
+            raise Interrupted(predictor, self.stopping.signal, self.folder if self.keep else None)
+        assert predictor is not None
         return predictor
 
-    def _train(self, prepared: Prepared) -> Predictor:
-        team = Members(self.experiment, prepared, self.clock, self.observer, lambda: self.stopping.asked)
+    def _way_out(self) -> str:
+        if not self.keep or not any((self.folder / "checkpoints").glob("*.safetensors")):
+            return "free some space, or choose another folder (-o RUN)"
+        return f"its checkpoints are whole; free some space, then go on: polymodal train --resume {self.folder}"
+
+    def _ledger(self, prepared: Prepared) -> Ledger:
+        """The memory of this run: a new one, or the one that it was resumed with, once nothing differs or that is accepted."""
+        content = prepared.content()
+        ledger = self.before
+        if ledger is None:
+            path = self.folder / "checkpoints" / "ledger.json" if self.keep else None
+            ledger = Ledger(path, threads=torch.get_num_threads(), states=prepared.states())
+        else:
+            found = ledger.differences(self.experiment, content)
+            if found and not self.force:
+                raise UserError(differing(self.folder, found))
+            for line in found:
+                self.observer.observe("warning", {"text": f"resumed all the same (--force): {line}"})
+            if found:
+                ledger.decisions.pop("plan", None)  # it was made for other settings or rows
+        ledger.experiment, ledger.content, ledger.code = self._placed().tree(), content, code_of(self.experiment)
+        ledger.clock = self.clock
+        ledger.save()
+        return ledger
+
+    def _train(self, prepared: Prepared, ledger: Ledger) -> Predictor:
+        checkpoints = Checkpoints(self.folder / "checkpoints" if self.keep else None)
+        team = Members(self.experiment, prepared, self.clock, self.observer, lambda: self.stopping.asked, checkpoints, ledger)
         self._told(prepared, team)
         plan = team.plan()
-        members = team.train(plan, self.folder / "checkpoints" if self.keep else None)
+        self.stopping.gently = True
+        members = team.train(plan)
+        for note in checkpoints.notes:
+            self._note(note)
         team.weigh(members)
         metrics: dict[str, Any] = {
             "rows": {"table": self.source.rows, "training": len(prepared.member(0)[0]), "without_target": dict(prepared.unlabelled)},
@@ -96,7 +145,7 @@ class Run:
         predictor = Predictor(bundle, root=self.experiment.data.root, run=self.folder if self.keep else None)
         self._save(bundle, metrics)  # what follows adds to the measurements, never to the model
         if plan.baseline_members:
-            metrics["baselines"], predictor.baselines = self._baselines(prepared, team, plan, members)
+            metrics["baselines"], predictor.baselines = self._baselines(prepared, team, plan, members, ledger)
         metrics["finding"] = finding(prepared, metrics["validation"], metrics["baselines"])
         untried = [name for name in team.fields if name not in metrics["baselines"]]
         if metrics["finding"] and untried:
@@ -106,6 +155,10 @@ class Run:
             metrics["test"] = test
         metrics["seconds"]["total"] = round(self.clock.spent, 1)
         self._save(bundle, metrics)
+        if not self.stopping.asked:
+            ledger.ended = True
+            ledger.save()
+            checkpoints.clear()
         self.observer.observe("end", {name: metrics[name] for name in ("seconds", "validation", "finding")})
         return predictor
 
@@ -113,11 +166,15 @@ class Run:
         bundle.metrics = plain(metrics)
         if self.keep:
             write_whole(self.folder / "metrics.json", (json.dumps(bundle.metrics, ensure_ascii=False, indent=1) + "\n").encode())
-            bundle.save(self.folder / "bundle")
+            try:
+                bundle.save(self.folder / "bundle")
+            except BundleError as error:
+                raise UserError(f"{str(error).partition(';')[0]}; {self._way_out()}") from None
 
     def _start(self) -> None:
-        write_whole(self.folder / "run.yaml", explain(self._placed(), self.reasons).encode())
-        self.observer.observe("start", {
+        if self.before is None or self.before.experiment != self._placed().tree():
+            write_whole(self.folder / "run.yaml", explain(self._placed(), self.reasons).encode())
+        self.observer.observe("start" if self.before is None else "resume", {
             "polymodal": __version__, "torch": torch.__version__, "python": platform.python_version(), "threads": torch.get_num_threads(),
             "table": self.source.name, "rows": self.source.rows, "seed": self.experiment.seed, "time_limit": self.clock.limit,
         })  # fmt: skip
@@ -148,14 +205,19 @@ class Run:
             self._note(f"target {name!r}: {task.config.kind}, {task.describe()}{f'; {count:,} rows without' if count else ''}")
 
     def _baselines(
-        self, prepared: Prepared, team: Members, plan: Plan, whole: Sequence[Member]
+        self, prepared: Prepared, team: Members, plan: Plan, whole: Sequence[Member], ledger: Ledger
     ) -> tuple[dict[str, Any], dict[str, Bundle]]:
         """Each single field alone, trained and measured on the same rows as the whole."""
         measured: dict[str, Any] = {}
         bundles: dict[str, Bundle] = {}
         for name in team.fields:
-            if self.stopping.asked or self.clock.left < 1.0 + RESERVE * (self.clock.limit or 0.0):
-                self._note(f"baseline {name!r}: left out, {'interrupted' if self.stopping.asked else 'no time'}")
+            if self.stopping.asked:
+                self._note(f"baseline {name!r}: left out, interrupted")
+                continue
+            no_time = self.clock.left < 1.0 + RESERVE * (self.clock.limit or 0.0)
+            if name in ledger.decisions.get("left out", []) or no_time:
+                ledger.decide("left out", list(dict.fromkeys([*ledger.decisions.get("left out", []), name])))
+                self._note(f"baseline {name!r}: left out, no time")
                 continue
             begin = time.monotonic()
             members = team.train_alone(plan, name)
@@ -186,26 +248,23 @@ class Run:
         return {"rows": len(rows), "tasks": tasks}
 
 
-class _Stop:
-    """Ctrl-C asks training to end after the step at hand; a second one ends it at once."""
+@contextmanager
+def _threads(ledger: Ledger | None) -> Iterator[None]:
+    """As many threads as the run began with: other counts add up in another order."""
+    before = torch.get_num_threads()
+    if ledger is not None and ledger.threads and ledger.threads != before:
+        torch.set_num_threads(ledger.threads)
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
 
-    def __init__(self) -> None:
-        self.asked = False
-        self._before: Any = None
 
-    def __enter__(self) -> _Stop:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def _ask(self, *_: object) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+def differing(folder: Path, found: Sequence[str]) -> str:
+    """What to say of a run that is not what it was when it began."""
+    lines = "".join(f"\n  {line}" for line in found)
+    return f"{folder}: not as it was when training began:{lines}\nexpected no difference; mend it, or resume all the same: --force"
 
 
 def finding(prepared: Prepared, validation: Mapping[str, Any], baselines: Mapping[str, Any]) -> str:

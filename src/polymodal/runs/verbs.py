@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..config import override, quote, read_tree
 from ..data.source import Source, open_source
+from ..disk import Lock, sweep
 from ..errors import ConfigError, DataError, UserError
 from ..experiment import Experiment, with_encoders
 from ..inspection.infer import encoding_in, infer
@@ -19,7 +21,8 @@ from ..modalities import OnError
 from ..predictor import Predictor, load
 from ..training.observers import Observer
 from ..training.plan import Clock
-from .run import Run
+from .ledger import Ledger
+from .run import Run, differing
 
 
 def train(
@@ -82,6 +85,60 @@ def train(
     with _folder(out, overwrite, experiment) as folder:
         run = Run(experiment, source, sources[0], sources[1], folder, clock, observers, reasons, keep=out is not None)
         return run.go()
+
+
+def resume(
+    run: str | Path,
+    *overrides: str,
+    table: Any = None,
+    valid: Any = None,
+    test: Any = None,
+    force: bool = False,
+    observers: Sequence[Observer] = (),
+    start: float | None = None,
+) -> Predictor:
+    """Go on with a run that was interrupted, killed or cut off, from its last checkpoint; it ends with the bits that it would have had.
+
+    A run whose training had not begun begins; one that has ended is given back as it is.
+
+    :param run: the run's folder
+    :param overrides: ``path=value`` settings; those that change a result need ``force``
+    :param table: the training table, where it came from memory or has moved; ``valid`` and ``test`` likewise
+    :param force: go on although data, settings or code are not what they were
+    :raises UserError: something differs, another process is training there, or there is no run
+    :raises Interrupted: as ``train`` does
+    """
+    folder = Path(run)
+    if not (folder / "run.yaml").is_file():
+        mend = f"train one: polymodal train TABLE --target COL -o {folder}"
+        raise UserError(f"{folder}: holds no run.yaml; expected the folder of a run; {mend}")
+    with Lock(folder):
+        for place in (folder, folder / "checkpoints", folder / "bundle"):
+            sweep(place)
+        ledger = Ledger.read(folder / "checkpoints" / "ledger.json")
+        if ledger is not None and ledger.ended:
+            return load(folder)
+        tree, _ = override(read_tree(folder / "run.yaml"), overrides)
+        experiment = Experiment.of(tree, place=str(folder / "run.yaml"), folder=folder)
+        said = experiment.data
+        given = {name: value for name, value in (("table", table), ("valid", valid), ("test", test)) if value is not None}
+        moved = {name: str(Path(value).resolve()) for name, value in given.items() if isinstance(value, (str, Path))}
+        experiment = experiment.model_copy(update={"data": said.model_copy(update=moved)})
+        if said.table is None and table is None:
+            mend = f"polymodal train TABLE --resume {folder} (table=...)"
+            raise UserError(f"{folder}: its table came from memory; expected the table again: {mend}")
+        if ledger is not None and not force:
+            found = ledger.differences(experiment)
+            if found:
+                raise UserError(differing(folder, found))
+        sources = [
+            None if name not in given and path is None else open_source(given.get(name, path), encoding=said.encoding)
+            for name, path in (("table", said.table), ("valid", said.valid), ("test", said.test))
+        ]
+        assert sources[0] is not None
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        clock = Clock(experiment.training.time_limit, (time.monotonic() if start is None else start) - (ledger.spent if ledger else 0.0))
+        return Run(experiment, sources[0], sources[1], sources[2], folder, clock, observers, {}, True, ledger, force).go()
 
 
 def evaluate(
@@ -190,22 +247,39 @@ def _folder(out: str | Path | None, overwrite: bool, experiment: Experiment) -> 
             yield Path(name)
         return
     folder = Path(out)
+    with ExitStack() as held:
+        locked = _empty(folder, overwrite, experiment, held)
+        try:
+            (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder (-o RUN)") from None
+        if not locked:
+            held.enter_context(Lock(folder))
+        try:
+            yield folder
+        except UserError:
+            if not (folder / "checkpoints" / "ledger.json").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _empty(folder: Path, overwrite: bool, experiment: Experiment, held: ExitStack) -> bool:
+    """Take away the run that is there, if that was asked for and nobody is training in it; whether its lock is ``held`` now."""
     if folder.exists():
         if not overwrite:
-            raise UserError(f"{folder}: already there; choose another folder (-o RUN), or replace it: --overwrite")
+            again = f", or go on with it: --resume {folder}" if (folder / "checkpoints" / "ledger.json").exists() else ""
+            raise UserError(f"{folder}: already there; choose another folder (-o RUN), or replace it: --overwrite{again}")
         if not folder.is_dir() or (any(folder.iterdir()) and not (folder / "log.jsonl").is_file()):
             raise UserError(f"{folder}: not a run, so it is not replaced; choose another folder (-o RUN)")
         for name in _PATHS:
             path = getattr(experiment.data, name)
             if path is not None and Path(path).resolve().is_relative_to(folder.resolve()):
                 raise UserError(f"{folder}: holds {path}, so it is not replaced; choose another folder (-o RUN)")
-        shutil.rmtree(folder)
-    try:
-        (folder / "checkpoints").mkdir(parents=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder (-o RUN)") from None
-    try:
-        yield folder
-    except UserError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        held.enter_context(Lock(folder))
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != Lock.NAME:
+                path.unlink()
+        return True
+    return False

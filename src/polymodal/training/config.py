@@ -59,6 +59,13 @@ class TrainingConfig(Config):
     """Arithmetic of training; auto = bfloat16 where a GPU computes in it natively, else float32."""
     workers: int = Setting(2, ge=0)
     """Steps prepared ahead in a thread; 0 = none. Changes no result."""
+    checkpoint_minutes: float | None = Setting(1.0, gt=0)
+    """Minutes after which a model in training is kept on disk, to be resumed from; null = never by time. Where writing takes longer than
+    2 % of that, it is done less often. Changes no result."""
+    checkpoint_steps: int | None = Setting(None, ge=1)
+    """Steps after which it is kept as well; null = by time only. Changes no result."""
+    bad_steps: int = Setting(10, ge=0)
+    """Steps of one model whose loss or gradient is not finite that are undone and passed over; one more stops training."""
     init: str | None = None
     """A trained run or bundle whose weights training starts from, wherever names and shapes agree."""
 

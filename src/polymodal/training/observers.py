@@ -6,6 +6,7 @@ import json
 import math
 import sys
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -44,13 +45,28 @@ class JsonLines(Observer):
     """One JSON object an event, but for single steps; NaN and infinities are null."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("a", encoding="utf-8")
+        self._path = path
+        self._file = path.open("a+b", buffering=0)
+        self._told = False
+        body = path.read_bytes()[-(2**20) :]
+        torn = len(body) - 1 - body.rfind(b"\n")  # a process that was killed may have left half a line
+        if torn:
+            self._file.truncate(path.stat().st_size - torn)
 
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        """Write and flush."""
-        if event != "step":
-            self._file.write(json.dumps(plain({"event": event, "time": round(time.time(), 3), **facts}), ensure_ascii=False) + "\n")
-            self._file.flush()
+        """Write a line; a disk that is full is told once, and training goes on."""
+        if event == "step":
+            return
+        line = json.dumps(plain({"event": event, "time": round(time.time(), 3), **facts}), ensure_ascii=False) + "\n"
+        end = self._file.seek(0, 2)
+        try:
+            body = line.encode("utf-8", "replace")
+            if self._file.write(body) < len(body):
+                self._file.truncate(end)
+        except OSError as error:
+            if not self._told:
+                warnings.warn(f"{self._path}: cannot be written ({error.strerror or error}); events go unlogged", UserWarning, stacklevel=2)
+            self._told = True
 
     def close(self) -> None:
         """Close the file."""

@@ -1,13 +1,13 @@
 """The trainer: model, tasks and batches in; the weights of the best epoch out.
 
-``fit`` -> ``run_epoch`` -> ``train_step`` -> ``losses``.
+``fit`` -> ``run_epoch`` -> ``train_step`` -> ``gradient``. Between any two steps ``snapshot`` holds all that ``restore`` needs.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,17 @@ from torch import Tensor
 
 from ..data.loader import Loader, Step
 from ..errors import TrainingError
-from ..flow import FUSED, Batch, Output
 from ..model import MultiModalModel
 from ..tasks import Task
 from ..tasks.metrics import Metrics
+from .checkpoint import Facts, Keeper, generators, set_generators
 from .config import TrainingConfig, usual_auxiliary
-from .devices import autocast
+from .devices import autocast, is_out_of_memory
+from .objective import Objective, hide_some
 from .observers import Observer
 from .optimization import optimiser, share_of_peak
 
+INTERRUPTED = "interrupted"
 _PERFECT = 0.003  # of what ``Task.monitor`` makes small: log loss, share of wrong answers, error in spreads
 
 _HAIR = 0.005  # gains smaller than this share are kept, but do not keep training going
@@ -39,7 +41,52 @@ class Fitted:
     monitor: float = float("inf")
     metrics: Mapping[str, Metrics] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
-    stopped: str = "all epochs done"
+    stopped: str = ""
+
+    def facts(self) -> Facts:
+        """Everything but the weights, as plain data."""
+        return {"epoch": self.epoch, "monitor": self.monitor, "metrics": self.metrics, "history": self.history, "stopped": self.stopped}
+
+
+@dataclass
+class Progress:
+    """Where training stands, between two steps: what a checkpoint says beside its tensors."""
+
+    epoch: int = 1
+    at: int = 0
+    """Steps done of this epoch."""
+    step: int = 0
+    """Steps done in all."""
+    loss: float = 0.0
+    """Sum over this epoch's rows."""
+    rows: int = 0
+    seconds: float = 0.0
+    """Spent on this epoch, as is ``waited`` for batches."""
+    waited: float = 0.0
+    parts: int = 1
+    """Parts that a batch is computed in."""
+    mark: float = float("inf")
+    """The last result that was better by more than a hair."""
+    marked: int = 0
+    """Its epoch."""
+    bad: list[int] = field(default_factory=list)
+    """Steps that were undone: their loss or gradient was not finite."""
+
+
+class _NotFinite(Exception):
+    """A step whose loss or gradient is not finite; the model is as it was before it."""
+
+
+@dataclass
+class Replay:
+    """What the clock and the memory decided in this model's training, to be decided alike when it is resumed."""
+
+    stop: int | None = None
+    """The step after which the time was over."""
+    parts: dict[int, int] = field(default_factory=dict)
+    """From which steps on a batch was computed in more parts, for want of memory."""
+    decided: Callable[[Replay], None] = lambda _: None
+    """Told of each new decision, before it takes effect."""
 
 
 class Trainer:
@@ -61,25 +108,27 @@ class Trainer:
         observer: Observer,
         deadline: float = float("inf"),
         interrupted: Callable[[], bool] = lambda: False,
+        keeper: Keeper | None = None,
+        replay: Replay | None = None,
     ) -> None:
         self.name, self.model, self.tasks, self.loader, self.validate = name, model, tasks, loader, validate
         self.config, self.epochs, self.seed = config, epochs, seed
         self.device, self.precision, self.observer = device, precision, observer
-        self.deadline, self.interrupted = deadline, interrupted
+        self.deadline, self.interrupted, self.keeper, self.replay = deadline, interrupted, keeper, replay or Replay()
         self.optimiser = optimiser(model, config, device)
         self.peaks = [group["lr"] for group in self.optimiser.param_groups]
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)
-        self.auxiliary = config.auxiliary if config.auxiliary is not None else usual_auxiliary(len(loader.rows))
+        auxiliary = config.auxiliary if config.auxiliary is not None else usual_auxiliary(len(loader.rows))
+        self.objective = Objective(tasks, model.names, auxiliary)
         self.steps = epochs * len(loader)
-        self.step = 0
+        self.progress = Progress(parts=loader.accumulate)
+        self.fitted = Fitted()
 
     def fit(self) -> Fitted:
-        """Train to the end, to the deadline, or until validation stops getting better."""
-        fitted = Fitted()
-        mark, marked = float("inf"), 0  # the last result that was better by more than a hair, and its epoch
-        patience = self.config.patience or max(3, -(-self.epochs // 4))
-        for epoch in range(1, self.epochs + 1):
-            facts = self.run_epoch(epoch)
+        """Train to the end, to the deadline, or until validation stops getting better; from where ``restore`` left it."""
+        fitted, progress = self.fitted, self.progress
+        while not fitted.stopped:
+            facts = self.run_epoch(progress.epoch)
             if facts["complete"] or not fitted.weights:
                 metrics = self.validate()
                 monitor = float(np.mean([task.monitor(metrics[name]) for name, task in self.tasks.items()]))
@@ -89,23 +138,80 @@ class Trainer:
                         key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
                         for key, value in self.model.state_dict().items()
                     }
-                    fitted.epoch, fitted.monitor, fitted.metrics = epoch, monitor, metrics
-                if monitor < mark * (1 - _HAIR):
-                    mark, marked = monitor, epoch
+                    fitted.epoch, fitted.monitor, fitted.metrics = progress.epoch, monitor, metrics
+                if monitor < progress.mark * (1 - _HAIR):
+                    progress.mark, progress.marked = monitor, progress.epoch
                 facts |= {"monitor": monitor, "best": better, "shown": self._shown(metrics), "metrics": metrics}
                 fitted.history.append(facts)
                 self.observer.observe("epoch", facts)
-            if self.interrupted() or time.monotonic() > self.deadline:
-                fitted.stopped = "interrupted" if self.interrupted() else "the time limit"
-                break
-            if fitted.monitor < _PERFECT:
-                fitted.stopped = "nothing is left to learn"
-                break
-            if epoch - marked >= patience:
-                fitted.stopped = f"no epoch better by {_HAIR:.1%} in {patience}"
-                break
+            fitted.stopped = self._why_stop(facts["complete"])
+            progress.epoch, progress.at = progress.epoch + 1, 0
+            progress.loss, progress.rows, progress.seconds, progress.waited = 0.0, 0, 0.0, 0.0
+            if not fitted.stopped and self.interrupted():  # while it validated
+                if self.keeper is not None:
+                    self.keeper.step(progress.step, self.snapshot, now=True)
+                fitted.stopped = INTERRUPTED
         self.model.load_state_dict(fitted.weights)
         return fitted
+
+    def _why_stop(self, complete: bool) -> str:
+        """Why training ends after the epoch at hand; "" = it goes on."""
+        progress, patience = self.progress, self.config.patience or max(3, -(-self.epochs // 4))
+        if not complete:
+            return "the time limit" if self._was_time_over() else INTERRUPTED
+        if self.fitted.monitor < _PERFECT:
+            return "nothing is left to learn"
+        if progress.epoch - progress.marked >= patience:
+            return f"no epoch better by {_HAIR:.1%} in {patience}"
+        if progress.epoch >= self.epochs:
+            return "all epochs done"
+        return "the time limit" if self._time_is_over() else ""
+
+    def _was_time_over(self) -> bool:
+        return self.replay.stop is not None and self.progress.step >= self.replay.stop
+
+    def _time_is_over(self) -> bool:
+        """Decided once, and written down: a resumed training stops after the same step."""
+        if self.replay.stop is None and time.monotonic() > self.deadline:
+            self.replay.stop = self.progress.step
+            self.replay.decided(self.replay)
+        return self._was_time_over()
+
+    # -- checkpoints -----------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> tuple[dict[str, Tensor], Facts]:
+        """All that ``restore`` needs to go on after the last step, to the bit."""
+        tensors = {f"model.{key}": value for key, value in self.model.state_dict().items()}
+        tensors |= {f"best.{key}": value for key, value in self.fitted.weights.items()}
+        for at, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{at}.{key}": value for key, value in state.items()}
+        facts = {"progress": asdict(self.progress), "fitted": self.fitted.facts(), "scaler": self.scaler.state_dict(),
+                 "left": self.deadline - time.monotonic()}  # fmt: skip
+        return tensors | generators(self.device), facts
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Facts) -> None:
+        """Go on from a snapshot of a trainer that was made alike; ``TrainingError`` when it does not fit."""
+
+        def below(prefix: str) -> dict[str, Tensor]:
+            return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+        try:
+            self.model.load_state_dict(below("model."))
+            states: dict[int, dict[str, Tensor]] = {}
+            parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+            for key, value in below("optimiser.").items():
+                at, _, name = key.partition(".")
+                states.setdefault(int(at), {})[name] = _laid_out_as(parameters[int(at)], value)
+            self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": states})
+            self.scaler.load_state_dict(facts["scaler"])
+            self.progress = Progress(**facts["progress"])
+            self.fitted = Fitted(below("best."), **facts["fitted"])
+            set_generators(tensors, self.device)
+            self.deadline = time.monotonic() + facts["left"]
+        except (IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise TrainingError(f"{self.name}: the checkpoint is of another model ({str(error)[:300]}); train anew") from None
+
+    # -- an epoch --------------------------------------------------------------------------------------------------
 
     def _shown(self, metrics: Mapping[str, Metrics]) -> dict[str, float | None]:
         shown: dict[str, float | None] = {}
@@ -116,100 +222,133 @@ class Trainer:
         return shown
 
     def run_epoch(self, epoch: int) -> dict[str, Any]:
-        """One pass over the rows; ``complete`` is False when the clock or the user cut it short."""
+        """One pass over the rows, or the rest of one; ``complete`` is False when the clock or the user cut it short."""
         self.model.train()
-        start, waited, total, rows, complete = time.perf_counter(), 0.0, 0.0, 0, True
-        steps = self.loader.epoch(epoch)
-        at = 0
-        while True:
+        progress, before = self.progress, self.progress.seconds
+        start = time.perf_counter()
+        self.loader.accumulate = progress.parts
+        steps = self.loader.epoch(epoch, progress.at)
+        while not self._was_time_over():  # as it may have been before a resume
             begin = time.perf_counter()
             step = next(steps, None)
-            waited += time.perf_counter() - begin
+            progress.waited += time.perf_counter() - begin
             if step is None:
                 break
             loss = self.train_step(step, epoch)
-            at, rows, total = at + 1, rows + len(step.rows), total + loss * len(step.rows)
-            spent = time.perf_counter() - start
-            self.observer.observe("step", {"name": self.name, "epoch": epoch, "epochs": self.epochs, "step": at, "steps": len(self.loader),
-                                           "loss": loss, "rows_per_second": rows / spent, "waiting": waited / spent})  # fmt: skip
-            if time.monotonic() > self.deadline or self.interrupted():
-                complete = at == len(self.loader)
-                steps.close()
+            progress.at += 1
+            progress.step += 1
+            if loss is not None:
+                progress.rows, progress.loss = progress.rows + len(step.rows), progress.loss + loss * len(step.rows)
+            progress.seconds = before + time.perf_counter() - start
+            self.observer.observe("step", {"name": self.name, "epoch": epoch, "epochs": self.epochs, "step": progress.at,
+                                           "steps": len(self.loader), "loss": float("nan") if loss is None else loss,
+                                           "rows_per_second": progress.rows / progress.seconds,
+                                           "waiting": progress.waited / progress.seconds})  # fmt: skip
+            stopping = self.interrupted()
+            if self.keeper is not None:
+                self.keeper.step(progress.step, self.snapshot, now=stopping)
+            if stopping or self._time_is_over():
                 break
-        spent = time.perf_counter() - start
-        return {"name": self.name, "epoch": epoch, "epochs": self.epochs, "loss": total / max(rows, 1), "seconds": round(spent, 3),
-                "rows_per_second": rows / spent, "waiting": waited / spent, "complete": complete}  # fmt: skip
+        steps.close()
+        complete = progress.at >= len(self.loader)
+        return {"name": self.name, "epoch": epoch, "epochs": self.epochs, "loss": progress.loss / max(progress.rows, 1),
+                "seconds": round(progress.seconds, 3), "rows_per_second": progress.rows / max(progress.seconds, 1e-9),
+                "waiting": progress.waited / max(progress.seconds, 1e-9), "complete": complete}  # fmt: skip
 
-    def train_step(self, step: Step, epoch: int) -> float:
-        """One update from one batch, however many parts it is computed in."""
-        share = share_of_peak(self.step, self.steps, self.config.warmup)
+    def train_step(self, step: Step, epoch: int) -> float | None:
+        """One update from one batch, however many parts it is computed in; None where it was undone."""
+        progress = self.progress
+        share = share_of_peak(progress.step, self.steps, self.config.warmup)
         for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
             group["lr"] = peak * share
-        rng = np.random.default_rng([self.seed, 13, epoch, self.step])
-        parts = [hide_some(part, self.config.modality_dropout, rng) for part in step.parts]
-        counts = self._weights(parts)
+        progress.parts = max(progress.parts, self.replay.parts.get(progress.step, 1))
+        before = generators(self.device)
+        while True:
+            if step.accumulate != progress.parts:  # prepared ahead, before there was too little memory
+                self.loader.accumulate = progress.parts
+                step = self.loader.step(step.rows, epoch)
+            try:
+                total = self.gradient(step, epoch)
+                break
+            except _NotFinite as error:
+                self._undo(str(error))
+                return None
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._take_smaller_parts(step)
+            set_generators(before, self.device)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.optimiser.zero_grad(set_to_none=True)
+        return total
+
+    def gradient(self, step: Step, epoch: int) -> float:
+        """The loss of a batch; its gradient, clipped, is left in the parameters."""
+        rng = np.random.default_rng([self.seed, 13, epoch, self.progress.step])
+        parts = hide_some(step.parts, self.config.modality_dropout, rng)
+        counts = self.objective.counts(parts)
         total = 0.0
         for part in parts:
             part = part.to(self.device)
             with autocast(self.device, self.precision):
                 output = self.model(*[part.fields[name] for name in self.model.names])
-                loss = self.losses(output, part, counts)
+                loss = self.objective.loss(output, part, counts)
             total += float(loss.detach())
             if not np.isfinite(total):
-                raise TrainingError(
-                    f"{self.name}, epoch {epoch}, step {self.step + 1}: the loss is {total}; rows {min(part.rows)} to {max(part.rows)}; "
-                    f"lower training.lr, or look at those rows"
-                )
+                raise _NotFinite(f"the loss is {total}, in rows {_listed(self.objective.culprits(output, part))}")
             self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimiser)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
+        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip))
+        if not np.isfinite(norm) and not self.scaler.is_enabled():  # a scaler looks after this itself
+            raise _NotFinite(f"the gradient is {norm}, in rows {_listed([row for part in parts for row in part.rows])}")
+        return total
+
+    # -- when a step cannot be taken ---------------------------------------------------------------------------------
+
+    def _undo(self, what: str) -> None:
+        """Nothing of the step at hand stays. Two in a row: the weights may be at fault, and those of the best epoch come back."""
+        progress = self.progress
         self.optimiser.zero_grad(set_to_none=True)
-        self.step += 1
-        return total
+        place = f"{self.name}, epoch {progress.epoch}, step {progress.step + 1:,}"
+        again = bool(progress.bad) and progress.bad[-1] == progress.step - 1
+        progress.bad.append(progress.step)
+        if len(progress.bad) > self.config.bad_steps:
+            raise TrainingError(
+                f"{place}: {what}; {len(progress.bad)} such steps, expected at most {self.config.bad_steps} (training.bad_steps); "
+                f"lower training.lr, or look at those rows"
+            )
+        told = "undone and passed over"
+        if again and self.fitted.weights:
+            self.model.load_state_dict(self.fitted.weights)
+            self.optimiser.state.clear()
+            told = f"back to the weights of epoch {self.fitted.epoch}"
+        self.observer.observe("warning", {"text": f"{place}: {what}; {told}"})
 
-    def _weights(self, parts: Sequence[Batch]) -> dict[tuple[str, str], float]:
-        """What the weighted losses of a whole batch are divided by, for each task and voter."""
-        totals: dict[tuple[str, str], float] = {}
-        for part in parts:
-            for name in self.tasks:
-                known_B = _known(part, name)
-                voters = {FUSED: known_B, **{field: known_B * part.fields[field].present_B for field in self.model.names}}
-                for voter, weights_B in voters.items():
-                    totals[name, voter] = totals.get((name, voter), 0.0) + float(weights_B.sum())
-        return totals
-
-    def losses(self, output: Output, part: Batch, counts: Mapping[tuple[str, str], float]) -> Tensor:
-        """The fused loss of every task, and, at a smaller weight, the losses of single-field votes."""
-        total = torch.zeros((), device=self.device)
-        for name, task in self.tasks.items():
-            target, known_B = part.targets[name], _known(part, name)
-            votes = output.votes.get(name) or {FUSED: output.logits[name]}
-            for voter, logits in votes.items():
-                if counts[name, voter] <= 0:
-                    continue
-                weights_B = known_B if voter == FUSED else known_B * part.fields[voter].present_B
-                mean = (task.losses(logits.float(), target) * weights_B).sum() / counts[name, voter]
-                share = 1.0 if voter == FUSED else self.auxiliary
-                total = total + task.config.weight * share * mean
-        return total
+    def _take_smaller_parts(self, step: Step) -> None:
+        """Half the rows at a time from here on; the effective batch stays what it was."""
+        progress = self.progress
+        self.optimiser.zero_grad(set_to_none=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        place = f"{self.name}, epoch {progress.epoch}, step {progress.step + 1:,}"
+        if progress.parts >= len(step.rows):
+            raise TrainingError(
+                f"{place}: out of memory with a single row at a time; expected room for one; make the model or its cells smaller "
+                f"(model.width, fields.NAME.size)"
+            )
+        progress.parts = min(2 * progress.parts, len(step.rows))
+        self.replay.parts[progress.step] = progress.parts
+        self.replay.decided(self.replay)
+        rows = -(-len(step.rows) // progress.parts)
+        text = f"{place}: out of memory; from here on a batch is computed {rows} rows at a time (training.accumulate={progress.parts})"
+        self.observer.observe("warning", {"text": text})
 
 
-def _known(part: Batch, task: str) -> Tensor:
-    """The weight of each row (B,) in a task's loss: 0 where it has no target."""
-    known_B = (~part.targets[task].isnan().any(1)).float()
-    return known_B if part.weights_B is None else known_B * part.weights_B
+def _listed(rows: Sequence[int]) -> str:
+    return ", ".join(map(str, rows[:10])) + (f" and {len(rows) - 10:,} more" if len(rows) > 10 else "")
 
 
-def hide_some(batch: Batch, share: float, rng: np.random.Generator) -> Batch:
-    """Modality dropout (Neverova et al. 2015, arXiv:1501.00102): hide each field of each row with probability ``share``; a
-    row that would lose all it has keeps all."""
-    if not share or len(batch.fields) < 2:
-        return batch
-    names = list(batch.fields)
-    present_FB = torch.stack([batch.fields[name].present_B for name in names])
-    hidden_FB = torch.from_numpy(rng.random(tuple(present_FB.shape)) < share)
-    nothing_B = ~(present_FB & ~hidden_FB).any(0)
-    hidden_FB = hidden_FB & ~nothing_B
-    return replace(batch, fields={name: batch.fields[name].hide(hidden_B) for name, hidden_B in zip(names, hidden_FB, strict=True)})
+def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
+    """The value in the parameter's own memory order (channels last, for a convolution): fused AdamW pairs the two as they lie in memory."""
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value) if value.shape == parameter.shape else value

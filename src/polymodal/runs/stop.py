@@ -1,0 +1,47 @@
+"""Ctrl-C and SIGTERM: the first saves at the next step, the second ends at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StoppedAtOnce(BaseException):
+    """A signal came while there was nothing to save yet."""
+
+
+class Stop:
+    """Inside it, a signal sets ``asked`` (if ``gently``, else it raises ``StoppedAtOnce``); a second one raises ``KeyboardInterrupt``, or
+    ``SystemExit`` with 143 for SIGTERM."""
+
+    def __init__(self) -> None:
+        self.gently = False
+        """Whether there is something to save, so that the first signal waits for it."""
+        self.signal = 0
+        self._before: dict[int, Any] = {}
+
+    @property
+    def asked(self) -> bool:
+        """Whether a signal has come."""
+        return self.signal != 0
+
+    def __enter__(self) -> Stop:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._ask) for number in _SIGNALS}
+        return self
+
+    def _ask(self, number: int, _: object) -> None:
+        if self.asked:
+            if number == signal.SIGTERM:
+                raise SystemExit(128 + number)
+            raise KeyboardInterrupt
+        self.signal = number
+        if not self.gently:
+            raise StoppedAtOnce
+
+    def __exit__(self, *_: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)

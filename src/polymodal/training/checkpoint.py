@@ -1,0 +1,171 @@
+"""Checkpoints: all that training needs to go on, to the bit, as if it had never stopped.
+
+A checkpoint is one safetensors file: the tensors (weights, best weights, optimiser, random generators), and in its header the facts
+(where training stands, as JSON) and the SHA-256 of the whole file. A run's folder ``checkpoints`` holds
+
+- ``last.safetensors``: the model in training, after some step; ``previous.safetensors``: the one before it
+- ``<unit>.safetensors``: a model whose training has ended; ``fold_0``, or ``only_1_fold_0`` for the second field alone
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from ..disk import write_whole
+from ..errors import PolymodalError
+from .observers import Observer
+
+Facts = dict[str, Any]
+LAST, PREVIOUS = "last", "previous"
+_UNSEALED = "0" * 64
+_FIRST_BYTES = 8  # the length of a safetensors header
+_SHARE = 0.02
+"""Writing checkpoints takes at most this share of the time."""
+
+
+class BrokenCheckpoint(PolymodalError):
+    """A checkpoint is not the file that was written."""
+
+
+def seal(tensors: Mapping[str, Tensor], facts: Facts) -> bytes:
+    """The bytes of a checkpoint."""
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    metadata = {"facts": json.dumps(facts, ensure_ascii=True, separators=(",", ":")), "sha256": _UNSEALED}
+    body = save_tensors(plain, metadata)
+    at = _seal_at(body)
+    return body[:at] + hashlib.sha256(body).hexdigest().encode() + body[at + len(_UNSEALED) :]
+
+
+def unseal(body: bytes) -> tuple[dict[str, Tensor], Facts]:
+    """Tensors (in memory of their own) and facts; ``BrokenCheckpoint`` unless every bit is what was written."""
+    try:
+        length = int.from_bytes(body[:_FIRST_BYTES], "little")
+        metadata = json.loads(body[_FIRST_BYTES : _FIRST_BYTES + length])["__metadata__"]
+        said = metadata["sha256"].encode()
+        at = _seal_at(body, said)
+        found = hashlib.sha256(body[:at])
+        found.update(_UNSEALED.encode())
+        found.update(memoryview(body)[at + len(_UNSEALED) :])
+        if len(said) != len(_UNSEALED) or found.hexdigest().encode() != said:
+            raise BrokenCheckpoint("altered since it was written")
+        return {name: value.clone() for name, value in load_tensors(body).items()}, json.loads(metadata["facts"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, SafetensorError) as error:
+        raise BrokenCheckpoint(f"not a checkpoint ({str(error)[:100]})") from None
+
+
+def _seal_at(body: bytes, said: bytes = _UNSEALED.encode()) -> int:
+    """Where in the header the file's own digest stands."""
+    length = int.from_bytes(body[:_FIRST_BYTES], "little")
+    return body.index(b'"sha256":"' + said, 0, _FIRST_BYTES + length) + len(b'"sha256":"')
+
+
+class Checkpoints:
+    """The checkpoints of one run in their folder; None keeps none, and finds none."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self.notes: list[str] = []
+        """What was wrong with checkpoints that were passed over."""
+
+    def write(self, name: str, tensors: Mapping[str, Tensor], facts: Facts) -> None:
+        """Whole or not at all (``OSError``). ``last`` keeps the one before it as ``previous``."""
+        if self.folder is not None:
+            write_whole(self._path(name), seal(tensors, facts), self._path(PREVIOUS) if name == LAST else None)
+
+    def read(self, name: str) -> tuple[dict[str, Tensor], Facts] | None:
+        """A checkpoint, or None where there is none that is whole."""
+        if self.folder is None:
+            return None
+        try:
+            return unseal(self._path(name).read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, BrokenCheckpoint) as error:
+            self.notes.append(f"{self._path(name)}: passed over, {getattr(error, 'strerror', None) or error}")
+            return None
+
+    def going_on(self, unit: str) -> tuple[dict[str, Tensor], Facts] | None:
+        """The latest whole checkpoint of a unit that was in training: ``last``, or the one before it."""
+        for name in (LAST, PREVIOUS):
+            found = self.read(name)
+            if found is not None and found[1].get("unit") == unit:
+                return found
+        return None
+
+    def clear(self) -> None:
+        """The run has ended: nothing is in training."""
+        for name in (LAST, PREVIOUS):
+            if self.folder is not None:
+                self._path(name).unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        assert self.folder is not None
+        return self.folder / f"{name}.safetensors"
+
+
+class Keeper:
+    """Decides when a model in training is kept: every so many steps or minutes, and at once when asked."""
+
+    def __init__(
+        self, checkpoints: Checkpoints, unit: str, label: str, steps: int | None, minutes: float | None, observer: Observer
+    ) -> None:
+        self.checkpoints, self.unit, self.label, self.observer = checkpoints, unit, label, observer
+        self.every_steps, self.every_seconds = steps, None if minutes is None else 60 * minutes
+        self._kept = time.monotonic()
+        self._cost = 0.0
+        self._whole = "there is none yet"
+
+    def step(self, step: int, snapshot: Callable[[], tuple[dict[str, Tensor], Facts]], now: bool = False) -> None:
+        """After a step: keep ``snapshot()`` if it is time, or ``now``. A disk that is full is told, and training goes on."""
+        if self.checkpoints.folder is None or not (now or self._due(step)):
+            return
+        begin = time.monotonic()
+        tensors, facts = snapshot()
+        try:
+            self.checkpoints.write(LAST, tensors, {**facts, "unit": self.unit})
+        except OSError as error:
+            text = (
+                f"checkpoint not written ({error.strerror or error}); the last whole one: {self._whole}; free some space; training goes on"
+            )
+            self.observer.observe("warning", {"text": text})
+        else:
+            self._whole = f"{self.label}, step {step:,}"
+            self.observer.observe("checkpoint", {"name": self.label, "step": step, "seconds": round(time.monotonic() - begin, 3)})
+        self._kept = time.monotonic()
+        self._cost = self._kept - begin
+
+    def _due(self, step: int) -> bool:
+        if self.every_steps is not None and step % self.every_steps == 0:
+            return True
+        since = time.monotonic() - self._kept
+        return self.every_seconds is not None and since >= max(self.every_seconds, self._cost / _SHARE)
+
+
+def generators(device: torch.device) -> dict[str, Tensor]:
+    """The state of the random generators that training draws from."""
+    states = {"rng.cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["rng.cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["rng.mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def set_generators(states: Mapping[str, Tensor], device: torch.device) -> None:
+    """Put the random generators back."""
+    torch.set_rng_state(states["rng.cpu"])
+    if device.type == "cuda" and "rng.cuda" in states:
+        torch.cuda.set_rng_state(states["rng.cuda"], device)
+    elif device.type == "mps" and "rng.mps" in states:
+        torch.mps.set_rng_state(states["rng.mps"])
