@@ -13,7 +13,7 @@ import torch
 import polymodal as pm
 from conftest import FAST, shop, write_csv
 from polymodal.data.loader import Loader
-from polymodal.data.source import open_source
+from polymodal.data.sources import open_source
 from polymodal.data.store import FAULTY, MISSING, Store
 from polymodal.modalities import Image, ImageConfig, Roots, Tabular, TabularConfig
 

@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 import polymodal as pm
 from conftest import COLORS, FAST, picture, sentence, write_csv
 from polymodal.cli.main import main
-from polymodal.data.source import open_source
+from polymodal.data.sources import open_source
 from polymodal.inspection.columns import SAMPLE, look
 from polymodal.inspection.suspects import gives_away, path_leaks
 

@@ -16,7 +16,8 @@ import pytest
 from pyarrow import feather, parquet
 
 import polymodal as pm
-from polymodal.data.source import SLICE, Source, open_source
+from polymodal.data.sources import Source, open_source
+from polymodal.data.sources.source import SLICE
 from polymodal.errors import DataError
 
 ROWS = [

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .bundle import Bundle
-from .data.source import Source, cells_of, open_source
+from .data.sources import Source, cells_of, open_source
 from .errors import ConfigError, DataError, Fault, nearest
 from .evaluation.measure import hidden_sets, measure, score
 from .flow import Cell, Prediction, Sample

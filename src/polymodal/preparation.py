@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .data.source import Source
+from .data.sources import Source
 from .data.splits import OUT, TRAIN, Split, split
 from .data.store import FAULTY, MISSING, Store
 from .errors import DataError, Fault, UserError

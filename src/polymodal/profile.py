@@ -12,7 +12,7 @@ import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 from .config import explain
-from .data.source import Source, open_source
+from .data.sources import Source, open_source
 from .disk import write_whole
 from .errors import DataError, UserError
 from .experiment import Experiment

@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import Fault
 from ..flow import Cell, Sample
 from ..modalities import Modality, PartFault
-from .source import Source, cells_of
+from .sources import Source, cells_of
 
 _SAMPLE, _TEXT, _BYTES = 0, 1, 2
 MISSING, FAULTY = -1, -2

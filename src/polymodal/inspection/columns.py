@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.source import Source
+from ..data.sources import Source
 from ..errors import ConfigError, DataError, nearest
 from ..flow import Cell
 from ..modalities import KINDS, MODALITIES, Roots, is_empty, is_missing_word

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..config import override, quote
-from ..data.source import Source
+from ..data.sources import Source
 from ..data.splits import FEW_ROWS
 from ..errors import DataError
 from ..experiment import Experiment, usual_encoder, with_encoders

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..data.source import Source
+from ..data.sources import Source
 from ..errors import Fault
 from ..flow import Cell
 from ..modalities import Image, ImageConfig, Roots, is_missing_word

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ..errors import Fault
 
-MAX_BYTES = 256 * 2**20
-"""A cell's file or bytes may be this large."""
+MAX_BYTES = 2 * 2**30
+"""A cell's file or bytes may be this large, whatever a modality allows."""
 
 
 class Roots:
@@ -22,21 +22,22 @@ class Roots:
     def __init__(self, folders: Iterable[str | Path] = ()) -> None:
         self.folders = [os.path.realpath(folder) for folder in folders]
 
-    def bytes_of(self, cell: object) -> bytes:
-        """The bytes that a cell holds or names; ``Fault`` says what is wrong with it, never where the roots are."""
+    def bytes_of(self, cell: object, at_most: int | None = None) -> bytes:
+        """The bytes that a cell holds or names, ``at_most`` so many; ``Fault`` says what is wrong with it, never where the roots are."""
+        at_most = min(at_most or MAX_BYTES, MAX_BYTES)
         if isinstance(cell, (bytes, bytearray, memoryview)):
-            if len(cell) > MAX_BYTES:
-                raise Fault(f"{len(cell):,} bytes; expected at most {MAX_BYTES:,}")
+            if len(cell) > at_most:
+                raise Fault(f"{len(cell):,} bytes; expected at most {at_most:,}")
             return bytes(cell)
         if isinstance(cell, os.PathLike):
             cell = os.fspath(cell)
         if not isinstance(cell, str):
             raise Fault(f"found {type(cell).__name__}; expected a path, bytes or a data URI")
         if cell.startswith("data:"):
-            return _data_uri(cell)
-        return self._file(cell.strip())
+            return _data_uri(cell, at_most)
+        return self._file(cell.strip(), at_most)
 
-    def _file(self, path: str) -> bytes:
+    def _file(self, path: str, at_most: int) -> bytes:
         if "\0" in path:
             raise Fault("a path that holds a NUL; expected a file under the table's folder")
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
@@ -57,7 +58,7 @@ class Roots:
             except (OSError, ValueError) as error:
                 raise Fault(f"a file that cannot be opened ({getattr(error, 'strerror', None) or error})") from None
             try:
-                return self._read(descriptor, folder)
+                return self._read(descriptor, folder, at_most)
             finally:
                 os.close(descriptor)
         if not missing:
@@ -65,31 +66,34 @@ class Roots:
         raise Fault("no such file")
 
     @staticmethod
-    def _read(descriptor: int, folder: str) -> bytes:
+    def _read(descriptor: int, folder: str, at_most: int) -> bytes:
         facts = os.fstat(descriptor)
         if stat.S_ISDIR(facts.st_mode):
             raise Fault("a folder; expected a file")
         if not stat.S_ISREG(facts.st_mode):
             raise Fault("not a regular file (a device, a pipe or a socket)")
-        if facts.st_size > MAX_BYTES:
-            raise Fault(f"a file of {facts.st_size:,} bytes; expected at most {MAX_BYTES:,}")
+        if facts.st_size > at_most:
+            raise Fault(f"a file of {facts.st_size:,} bytes; expected at most {at_most:,}")
         link = f"/proc/self/fd/{descriptor}"
         if os.path.exists(link) and not _within(os.path.realpath(link), folder):  # swapped between check and open
             raise Fault("a path outside every root; expected a file under the table's folder (--root adds folders)")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(MAX_BYTES + 1)
+            body = file.read((facts.st_size or at_most) + 1)  # some file systems tell no sizes
+        if len(body) > at_most:
+            raise Fault(f"a file of more than {at_most:,} bytes; expected at most that")
+        return body
 
 
 def _within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def _data_uri(cell: str) -> bytes:
+def _data_uri(cell: str, at_most: int) -> bytes:
     head, comma, body = cell.partition(",")
     if not comma or not head.endswith(";base64"):
         raise Fault("a data URI that is not base64; expected data:TYPE;base64,...")
-    if len(body) > MAX_BYTES * 4 // 3 + 4:
-        raise Fault(f"a data URI of {len(body):,} characters; expected at most {MAX_BYTES:,} bytes")
+    if len(body) > at_most * 4 // 3 + 4:
+        raise Fault(f"a data URI of {len(body):,} characters; expected at most {at_most:,} bytes")
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):

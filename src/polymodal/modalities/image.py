@@ -26,6 +26,7 @@ from .modality import Modality, OneColumn, Recognition
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # a camera's MPO is opened as JPEG
 ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"GIF8")
+_STRIP = 64  # rows of a deep picture that are scaled at a time
 _PROBE = 256  # cells read to learn the size and the mean colour
 
 Pillow.MAX_IMAGE_PIXELS = None  # the cap below is ours, an error and not a warning
@@ -40,7 +41,9 @@ class ImageConfig(OneColumn):
     channels: Literal[1, 3] = 3
     """3 = colour, 1 = grey."""
     max_pixels: int = Setting(64_000_000, ge=1)
-    """A picture with more pixels than this is a fault, found before it is decoded."""
+    """A picture with more pixels than this is a fault, found before it is decoded. Decoding takes up to 8 bytes a pixel."""
+    max_mb: float = Setting(64.0, gt=0, le=2_048)
+    """A file or cell larger than this (in MiB) is a fault, found before it is read."""
     flip: bool | None = None
     """Mirror training pictures left to right at random; null = only above 32 pixels (digits and letters are small)."""
     shift: float = Setting(0.1, ge=0, lt=1)
@@ -77,7 +80,7 @@ class Image(Modality):
         pictures = []
         for cell in islice(cells, _PROBE):
             try:
-                pictures.append(_open(roots.bytes_of(cell), config, at_least=256))
+                pictures.append(_open(roots, cell, config, at_least=256))
             except Fault:
                 continue
         if size is None:
@@ -96,7 +99,7 @@ class Image(Modality):
     def read(self, cell: Cell) -> Sample:
         """``pixels``: uint8 (C, size, size)."""
         size = self.state["size"]
-        picture = _open(self.roots.bytes_of(cell), self.config, at_least=size)
+        picture = _open(self.roots, cell, self.config, at_least=size)
         return {"pixels": _pixels(picture, self.state["channels"], size)}
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
@@ -158,8 +161,9 @@ def _looks_like_a_picture(cell: Cell) -> bool:
     return cell.startswith("data:image/") or (len(cell) < 4096 and cell.strip().casefold().endswith(ENDINGS))
 
 
-def _open(data: bytes, config: ImageConfig, at_least: int) -> Pillow.Image:
-    """A decoded picture, upright, with ``Fault`` for what cannot be one. Bounds are checked before pixels are made."""
+def _open(roots: Roots, cell: Cell, config: ImageConfig, at_least: int) -> Pillow.Image:
+    """A decoded picture, upright, with ``Fault`` for what cannot be one. Bounds are checked before bytes are read and pixels made."""
+    data = roots.bytes_of(cell, int(config.max_mb * 2**20))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -170,7 +174,8 @@ def _open(data: bytes, config: ImageConfig, at_least: int) -> Pillow.Image:
             if picture.format == "JPEG":
                 picture.draft(None, (2 * at_least, 2 * at_least))
             picture.load()
-            return ImageOps.exif_transpose(picture)
+            ImageOps.exif_transpose(picture, in_place=True)
+            return picture
     except Fault:
         raise
     except Pillow.UnidentifiedImageError:
@@ -183,12 +188,14 @@ def _open(data: bytes, config: ImageConfig, at_least: int) -> Pillow.Image:
 
 
 def _pixels(picture: Pillow.Image, channels: int, size: int) -> np.ndarray:
+    """uint8 (C, size, size): resized before colours are widened, so that a large picture takes no more memory than it must."""
     try:
         picture = _eight_bits(picture)
-        if channels == 1:
-            picture = picture.convert("L")
         if picture.size != (size, size):
             picture = picture.resize((size, size), Pillow.Resampling.BILINEAR, reducing_gap=3.0)
+        if picture.mode == "RGBA":
+            picture = Pillow.alpha_composite(Pillow.new("RGBA", picture.size, (255, 255, 255, 255)), picture)
+        picture = picture.convert("L" if channels == 1 else "RGB")
     except MemoryError:
         raise Fault("a picture that needs more memory than there is") from None
     except (ValueError, OSError):
@@ -198,18 +205,26 @@ def _pixels(picture: Pillow.Image, channels: int, size: int) -> np.ndarray:
 
 
 def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
-    """Any mode as RGB of 8 bits: deep grey scaled by its range, transparency laid over white."""
+    """Any mode as L, RGB or RGBA of 8 bits: deep grey scaled by its range; what is transparent stays so."""
     if picture.mode.startswith(("I", "F")):
-        values = np.asarray(picture).astype(np.float64)
-        if picture.mode == "F" or values.max(initial=0) > 65_535 or values.min(initial=0) < 0:
-            finite = values[np.isfinite(values)]
-            low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-            values = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) / max(high - low, 1e-12) * 255
-        else:
-            values = values / 257
-        return Pillow.fromarray(np.round(values).astype(np.uint8)).convert("RGB")
+        return Pillow.fromarray(_scaled(np.asarray(picture)))
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        over = picture.convert("RGBA")
-        ground = Pillow.new("RGBA", over.size, (255, 255, 255, 255))
-        return Pillow.alpha_composite(ground, over).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+        return picture if picture.mode == "RGBA" else picture.convert("RGBA")
+    if picture.mode in ("L", "RGB"):
+        return picture
+    return picture.convert("L" if picture.mode == "1" else "RGB")
+
+
+def _scaled(values_HW: np.ndarray) -> np.ndarray:
+    """Deep grey as uint8 (H, W): 16 bits by their whole range, anything else by the range of its finite values."""
+    strips = [values_HW[start : start + _STRIP] for start in range(0, len(values_HW), _STRIP)]
+    low, high = 0.0, 65_535.0
+    if values_HW.dtype.kind == "f" or values_HW.max(initial=0) > high or values_HW.min(initial=0) < low:
+        bounds = [(finite.min(), finite.max()) for strip in strips if (finite := strip[np.isfinite(strip)]).size]
+        low, high = (float(min(b[0] for b in bounds)), float(max(b[1] for b in bounds))) if bounds else (0.0, 1.0)
+    scale = 255 / max(high - low, 1e-12)
+    out_HW = np.empty(values_HW.shape, np.uint8)
+    for at, strip in enumerate(strips):
+        values = np.nan_to_num(strip.astype(np.float64), nan=low, posinf=high, neginf=low)
+        out_HW[at * _STRIP : (at + 1) * _STRIP] = np.round((values - low) * scale)
+    return out_HW

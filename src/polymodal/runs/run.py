@@ -20,7 +20,7 @@ import torch
 from .. import __version__
 from ..bundle import Bundle
 from ..config import explain, quote
-from ..data.source import Source
+from ..data.sources import Source
 from ..data.splits import TEST
 from ..disk import write_whole
 from ..errors import BundleError, UserError

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import override, quote, read_tree
-from ..data.source import Source, open_source
+from ..data.sources import Source, open_source
 from ..disk import Lock, sweep
 from ..errors import ConfigError, DataError, UserError
 from ..experiment import Experiment, with_encoders

@@ -103,6 +103,10 @@ class Checkpoints:
                 return found
         return None
 
+    def has(self, name: str) -> bool:
+        """Whether there is a checkpoint of that name, whole or not."""
+        return self.folder is not None and self._path(name).exists()
+
     def clear(self) -> None:
         """The run has ended: nothing is in training."""
         for name in (LAST, PREVIOUS):
@@ -124,10 +128,10 @@ class Keeper:
         self.every_steps, self.every_seconds = steps, None if minutes is None else 60 * minutes
         self._kept = time.monotonic()
         self._cost = 0.0
-        self._whole = "there is none yet"
+        self._told = False
 
     def step(self, step: int, snapshot: Callable[[], tuple[dict[str, Tensor], Facts]], now: bool = False) -> None:
-        """After a step: keep ``snapshot()`` if it is time, or ``now``. A disk that is full is told, and training goes on."""
+        """After a step: keep ``snapshot()`` if it is time, or ``now``. A disk that is full is told once, and training goes on."""
         if self.checkpoints.folder is None or not (now or self._due(step)):
             return
         begin = time.monotonic()
@@ -135,12 +139,14 @@ class Keeper:
         try:
             self.checkpoints.write(LAST, tensors, {**facts, "unit": self.unit})
         except OSError as error:
-            text = (
-                f"checkpoint not written ({error.strerror or error}); the last whole one: {self._whole}; free some space; training goes on"
-            )
-            self.observer.observe("warning", {"text": text})
+            if not self._told:
+                there = "the one before it is whole" if self.checkpoints.has(LAST) else "there is none before it"
+                place, why = f"{self.label}, step {step:,}", error.strerror or error
+                text = f"{place}: checkpoint not written ({why}); {there}; training goes on; free some space"
+                self.observer.observe("warning", {"text": text})
+            self._told = True
         else:
-            self._whole = f"{self.label}, step {step:,}"
+            self._told = False
             self.observer.observe("checkpoint", {"name": self.label, "step": step, "seconds": round(time.monotonic() - begin, 3)})
         self._kept = time.monotonic()
         self._cost = self._kept - begin

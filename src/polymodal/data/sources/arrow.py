@@ -1,0 +1,96 @@
+"""Arrow tables in memory, Parquet and Feather."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ...errors import DataError
+from .source import SLICE, Slice, Source, short, unique
+
+
+class ArrowSource(Source):
+    """An Arrow table in memory."""
+
+    def __init__(self, name: str, table: pa.Table) -> None:
+        self.name = name
+        keep = [column for column in table.column_names if not column.startswith("__index_level_")]
+        self.table = table.select(keep) if len(set(table.column_names)) == len(table.column_names) else table
+        self.columns = unique([str(column) for column in keep], name)
+        self.rows = self.table.num_rows
+
+    def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
+        """Views of the table."""
+        wanted = self.table.select(list(columns))
+        for batch in wanted.to_batches(max_chunksize=SLICE):
+            yield _to_python(batch)
+
+
+class ParquetSource(Source):
+    """Parquet, a row group's piece at a time."""
+
+    def __init__(self, path: Path) -> None:
+        from pyarrow import parquet
+
+        self.path = path
+        try:
+            with parquet.ParquetFile(path) as file:
+                self.columns = unique([str(name) for name in file.schema_arrow.names], str(path))
+                self.columns = [name for name in self.columns if not name.startswith("__index_level_")]
+                self.rows = file.metadata.num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{path}: not a Parquet file that can be read ({short(error)})") from None
+
+    def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
+        """Read only the columns asked for."""
+        from pyarrow import parquet
+
+        at = 0
+        try:
+            with parquet.ParquetFile(self.path, pre_buffer=False) as file:
+                for batch in file.iter_batches(batch_size=SLICE, columns=list(columns), use_threads=False):
+                    part = _to_python(batch)
+                    at += batch.num_rows
+                    yield part
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{self.path}: broken after row {at:,} ({short(error)}); expected a Parquet file; write it again") from None
+
+
+class FeatherSource(Source):
+    """Feather (Arrow IPC), memory-mapped."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._open() as file:
+            self.columns = unique([str(name) for name in file.schema.names], str(path))
+            self.rows = sum(self._batch(file, at).num_rows for at in range(file.num_record_batches))
+
+    def _open(self) -> Any:
+        try:
+            return pa.ipc.open_file(pa.memory_map(str(self.path)))
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{self.path}: not a Feather file that can be read ({short(error)})") from None
+
+    def _batch(self, file: Any, at: int) -> pa.RecordBatch:
+        """One record batch, every offset in it checked: Arrow believes a file's, and would read past its end."""
+        try:
+            batch = file.get_batch(at)
+            batch.validate(full=True)
+            return batch
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{self.path}: batch {at + 1} is broken ({short(error)}); expected a Feather file; write it again") from None
+
+    def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
+        """A record batch at a time."""
+        with self._open() as file:
+            for at in range(file.num_record_batches):
+                batch = self._batch(file, at).select(list(columns))
+                for start in range(0, batch.num_rows, SLICE):
+                    yield _to_python(batch.slice(start, SLICE))
+
+
+def _to_python(batch: pa.RecordBatch) -> Slice:
+    return {name: column.to_pylist() for name, column in zip(batch.schema.names, batch.columns, strict=True)}

@@ -1,0 +1,63 @@
+"""What every table answers: its name, its columns, and its rows as a stream of columns."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ...errors import DataError, nearest
+from ...flow import Cell
+
+SLICE = 1024
+"""Rows read at a time."""
+LARGEST_ROW = 2**26
+"""Bytes of a CSV's row, or characters of a JSON line, at most."""
+
+Slice = dict[str, list[Cell]]
+
+
+class Source(ABC):
+    """A table: its name, its columns, how many rows, the folder that its file cells are relative to."""
+
+    name: str
+    folder: Path | None = None
+    columns: list[str]
+    rows: int
+
+    @abstractmethod
+    def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
+        """The rows in order, some at a time: cells by column."""
+
+    def check(self, columns: Iterable[str]) -> None:
+        """``DataError`` naming the nearest column when one is not there."""
+        for column in columns:
+            if column not in self.columns:
+                raise DataError(
+                    f"{self.name}: no column {column!r}; the columns are {', '.join(map(repr, self.columns[:30]))}"
+                    f"{nearest(column, self.columns)}"
+                )
+
+    def cells(self, columns: Sequence[str]) -> Iterator[Cell]:
+        """The cells of a field, row by row: values of one column, or tuples of several."""
+        for part in self.slices(list(dict.fromkeys(columns))):
+            yield from cells_of(part, columns)
+
+
+def cells_of(part: Slice, columns: Sequence[str]) -> Iterable[Cell]:
+    """The cells of a field in one slice."""
+    return part[columns[0]] if len(columns) == 1 else zip(*(part[column] for column in columns), strict=True)
+
+
+def unique(names: list[str], place: str) -> list[str]:
+    """The names, or ``DataError`` when two are the same."""
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            raise DataError(f"{place}: two columns are called {name!r}; expected every name once; rename one")
+    return names
+
+
+def short(error: Exception) -> str:
+    """A library's message in one line."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else text[:197] + "..."
