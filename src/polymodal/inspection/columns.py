@@ -21,6 +21,7 @@ from ..tasks.classes import name_of
 SAMPLE = 1_000
 """Rows whose cells are kept for a closer look."""
 _BYTES_SAMPLE = 64
+_CHARS_SAMPLE = 20_000
 _DISTINCT = 10_000
 TABULAR_TYPES = ("number", "category", "date")
 _CODE = re.compile(r"(?=.*\d)[\w.:#/-]+")
@@ -71,7 +72,8 @@ def look(source: Source, seed: int = 0) -> Facts:
         for name, cells in part.items():
             for at in inside:
                 keep = not isinstance(cells[at], (bytes, bytearray)) or len(sample[name]) < _BYTES_SAMPLE
-                sample[name].append(cells[at] if keep else None)
+                cell = cells[at] if keep else None
+                sample[name].append(cell[:_CHARS_SAMPLE] if isinstance(cell, str) else cell)
             for cell in cells:
                 if is_empty(cell):
                     missing[name] += 1

@@ -26,6 +26,8 @@ from .modality import Modality, OneColumn, Recognition
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # a camera's MPO is opened as JPEG
 ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"GIF8")
+_MOST_PACKED = 1_032  # bytes that one byte of a deflate stream can stand for, at most (RFC 1951); a pixel takes a bit at least
+_SCAN, _MAX_SCANS = b"\xff\xda", 200
 _STRIP = 64  # rows of a deep picture that are scaled at a time
 _PROBE = 256  # cells read to learn the size and the mean colour
 
@@ -171,6 +173,11 @@ def _open(roots: Roots, cell: Cell, config: ImageConfig, at_least: int) -> Pillo
             width, height = picture.size
             if width * height > config.max_pixels:
                 raise Fault(f"a picture of {width:,} x {height:,} pixels; expected at most {config.max_pixels:,}")
+            if picture.format == "PNG" and width * height > 8 * _MOST_PACKED * len(data):
+                raise Fault(f"a PNG of {len(data):,} bytes that says it is {width:,} x {height:,} pixels; they cannot all be in it")
+            scans = data.count(_SCAN) if picture.format in ("JPEG", "MPO") else 0
+            if scans > _MAX_SCANS:
+                raise Fault(f"a JPEG of {scans:,} scans; expected at most {_MAX_SCANS} (each is decoded over the whole picture)")
             if picture.format == "JPEG":
                 picture.draft(None, (2 * at_least, 2 * at_least))
             picture.load()

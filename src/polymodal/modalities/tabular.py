@@ -33,6 +33,8 @@ _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?\s*(?:Z|[+-]\d{2}:?\d{2})?")
 _DATE_PARTS = 6
 _HUGE = 1e100
+_LONGEST = 400
+"""Characters of a number or a date, at most: float64 ends at 309 digits."""
 
 
 class TabularConfig(FieldConfig):
@@ -200,6 +202,8 @@ def number(cell: Cell) -> float | None:
         return None
     if isinstance(cell, str):
         text = cell.strip()
+        if len(text) > _LONGEST:
+            return None
         if not text.isascii():
             text = unicodedata.normalize("NFKC", text)
         text = text.replace("\u2212", "-")
@@ -222,7 +226,7 @@ def number(cell: Cell) -> float | None:
 def date(cell: Cell) -> float | None:
     """Days since 1970-01-01 (time zones are ignored), or None."""
     if isinstance(cell, str):
-        match = _DATE.fullmatch(unicodedata.normalize("NFKC", cell.strip()))
+        match = _DATE.fullmatch(unicodedata.normalize("NFKC", cell.strip()[:_LONGEST]))
         if not match:
             return None
         parts = [int(part or 0) for part in match.groups()]
@@ -251,9 +255,9 @@ def category(cell: Cell) -> str:
         return "True" if cell else "False"
     if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
         cell = int(cell)
-    return unicodedata.normalize("NFKC", str(cell)).strip()[:200]
+    return unicodedata.normalize("NFKC", str(cell)[:2_000]).strip()[:200]
 
 
 def _short(cell: Cell) -> str:
-    text = repr(cell)
+    text = repr(cell[:50] if isinstance(cell, (str, bytes)) else cell)
     return text if len(text) <= 40 else text[:37] + "..."

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from ...errors import DataError
-from .source import SLICE, Slice, Source, short, unique
+from .source import SLICE, SLICE_BYTES, Slice, Source, short, unique
 
 
 class ArrowSource(Source):
@@ -25,7 +25,7 @@ class ArrowSource(Source):
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
         """Views of the table."""
         wanted = self.table.select(list(columns))
-        for batch in wanted.to_batches(max_chunksize=SLICE):
+        for batch in wanted.to_batches(max_chunksize=_rows(wanted.nbytes, wanted.num_rows)):
             yield _to_python(batch)
 
 
@@ -51,7 +51,9 @@ class ParquetSource(Source):
         at = 0
         try:
             with parquet.ParquetFile(self.path, pre_buffer=False) as file:
-                for batch in file.iter_batches(batch_size=SLICE, columns=list(columns), use_threads=False):
+                groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+                size = min((_rows(group.total_byte_size, group.num_rows) for group in groups), default=SLICE)
+                for batch in file.iter_batches(batch_size=size, columns=list(columns), use_threads=False):
                     part = _to_python(batch)
                     at += batch.num_rows
                     yield part
@@ -88,8 +90,14 @@ class FeatherSource(Source):
         with self._open() as file:
             for at in range(file.num_record_batches):
                 batch = self._batch(file, at).select(list(columns))
-                for start in range(0, batch.num_rows, SLICE):
-                    yield _to_python(batch.slice(start, SLICE))
+                size = _rows(batch.nbytes, batch.num_rows)
+                for start in range(0, batch.num_rows, size):
+                    yield _to_python(batch.slice(start, size))
+
+
+def _rows(size: int, rows: int) -> int:
+    """How many rows make a slice of no more than ``SLICE_BYTES``, on average."""
+    return max(1, min(SLICE, SLICE_BYTES * rows // max(size, 1)))
 
 
 def _to_python(batch: pa.RecordBatch) -> Slice:

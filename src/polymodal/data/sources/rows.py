@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import pyarrow as pa
 
 from ...errors import DataError
 from ...flow import Row
-from .source import LARGEST_ROW, SLICE, Slice, Source, short
+from .source import LARGEST_ROW, SLICE, SLICE_BYTES, Slice, Source, short
 
 
 class RowsSource(Source):
@@ -40,12 +39,13 @@ class JsonLinesSource(Source):
         self.path = path
         columns: dict[str, None] = {}
         self.rows = 0
-        for row in self._objects():
+        for row, _ in self._objects():
             columns.update(dict.fromkeys(row))
             self.rows += 1
         self.columns = list(columns)
 
-    def _objects(self) -> Iterator[dict[str, Any]]:
+    def _objects(self) -> Iterator[tuple[dict[str, Any], int]]:
+        """Each row, and the length of its line."""
         with pa.input_stream(str(self.path), compression="detect") as stream:
             at = 0
             for line in self._lines(stream):
@@ -62,12 +62,19 @@ class JsonLinesSource(Source):
                     raise DataError(f"{self.path} row {at}: not valid JSON ({error})") from None
                 if not isinstance(row, dict):
                     raise DataError(f"{self.path} row {at}: found {type(row).__name__}; expected an object, {{...}}")
-                yield row
+                yield row, len(line)
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
         """A key that a row lacks is missing there."""
-        objects = self._objects()
-        while part := list(itertools.islice(objects, SLICE)):
+        part: list[dict[str, Any]] = []
+        size = 0
+        for row, length in self._objects():
+            part.append(row)
+            size += length
+            if len(part) == SLICE or size > SLICE_BYTES:
+                yield {name: [row.get(name) for row in part] for name in columns}
+                part, size = [], 0
+        if part:
             yield {name: [row.get(name) for row in part] for name in columns}
 
     def _lines(self, stream: Any) -> Iterator[str]:

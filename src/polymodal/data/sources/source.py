@@ -11,6 +11,8 @@ from ...flow import Cell
 
 SLICE = 1024
 """Rows read at a time."""
+SLICE_BYTES = 2**26
+"""Bytes of a slice, about: of large rows fewer are read at a time."""
 LARGEST_ROW = 2**26
 """Bytes of a CSV's row, or characters of a JSON line, at most."""
 

@@ -1,0 +1,258 @@
+"""Hostile cells among good ones: each is a line in faults.csv, none costs much, and none moves another row's answer."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polymodal as pm
+from conftest import shop
+from corpus import Case, encoded, numbers, paths, pictures, png, solid, texts
+from polymodal.errors import Fault
+from polymodal.modalities import Image, ImageConfig, Modality, Roots, Tabular, TabularConfig, Text, TextConfig
+
+SETTINGS = ("training.epochs=2", "data.split.folds=2", "training.baselines=false", "model.width=16", "model.encoders.photo.kind=convnet",
+            "model.encoders.photo.channels=[8, 16]", "fields.photo.size=16", "data.max_faults=1")  # fmt: skip
+TYPES = ("fields.columns.types.price=number",)
+BOUND_MB = 700
+"""What one hostile cell may add to a process's memory (docs/trust.md)."""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("hostile") / "root"
+
+
+def readers(root: Path) -> dict[str, Modality]:
+    text, column = TextConfig(column="x"), TabularConfig(columns=["x"], types={"x": "number"})
+    return {
+        "photo": Image(ImageConfig(column="x"), {"size": 16, "channels": 3, "mean": [0.0] * 3, "std": [1.0] * 3, "form": "pixels"}, Roots([root])),
+        "ngrams": Text(text, Text.fit(text, ["a word"], "ngrams", {"buckets": 4096, "max_ngrams": 512}, Roots()), Roots()),
+        "tokens": Text(text, Text.fit(text, ["a word"], "tokens", {"vocabulary": 300, "max_tokens": 64}, Roots()), Roots()),
+        "number": Tabular(column, Tabular.fit(column, [1.0, 2.0], "columns", {}, Roots()), Roots()),
+    }  # fmt: skip
+
+
+def corpora(root: Path) -> Iterator[tuple[str, Case]]:
+    for case in (*pictures(), *paths(root)):
+        yield "photo", case
+    for case in texts():
+        yield "ngrams", case
+        yield "tokens", case
+    for case in numbers():
+        yield "number", case
+
+
+def test_every_hostile_cell_is_read_or_told_quickly(root: Path) -> None:
+    made = readers(root)
+    wrong = []
+    for name, case in corpora(root):
+        modality, said, begin = made[name], "", time.process_time()
+        if modality.is_missing(case.cell):
+            continue
+        try:
+            sample = modality.read(case.cell)
+            for value in sample.values():
+                if value.dtype.kind == "f" and not np.isfinite(value).all():
+                    said = "a sample that is not finite"
+            modality.collate([sample], modality.geometry(sample))
+        except Fault as fault:
+            said = str(fault)
+        seconds = time.process_time() - begin
+        if (case.fault is not None and (case.fault not in said or (said and not case.fault))) or len(said) > 300 or str(root) in said:
+            wrong.append(f"{name}, {case.name}: {said!r}; expected {case.fault!r}")
+        if seconds > 10:  # a bound against hanging, many times what it takes
+            wrong.append(f"{name}, {case.name}: {seconds:.0f} s")
+    assert not wrong, "\n".join(wrong)
+
+
+def hostile_table(folder: Path) -> tuple[Path, Path, dict[int, list[str]]]:
+    """``good.jsonl``, and ``all.jsonl`` in which hostile rows stand among its rows; by row, the columns that must be told."""
+    source = shop(folder, 60)
+    with source.open(encoding="utf-8", newline="") as file:
+        good = list(csv.DictReader(file))
+    bad: list[tuple[dict[str, Any], list[str] | None]] = []
+    for name, cases in (("photo", [*pictures(), *paths(folder)]), ("标题", list(texts())), ("price", list(numbers()))):
+        for case in cases:
+            if name == "标题" and isinstance(case.cell, str) and len(case.cell) > 3_000_000:
+                case = case._replace(cell=case.cell[:3_000_000])
+            told = None if case.fault is None else [name] if case.fault else []
+            bad.append(({**good[len(bad) % 60], name: case.cell}, told))
+    rng = np.random.default_rng(0)
+    rows: list[tuple[dict[str, Any], list[str] | None]] = [*((row, []) for row in good), *bad]
+    rows = [rows[at] for at in rng.permutation(len(rows))]
+
+    def cell(value: Any) -> Any:
+        if not isinstance(value, bytes):
+            return value
+        if len(value) < 10_000:
+            return "data:image/png;base64," + base64.b64encode(value).decode()
+        path = folder / f"{hashlib.sha256(value).hexdigest()}.png"
+        path.write_bytes(value)
+        return path.name
+
+    def write(path: Path, chosen: list[dict[str, Any]]) -> Path:
+        with path.open("w", encoding="ascii") as file:
+            for row in chosen:
+                file.write(json.dumps({key: cell(value) for key, value in row.items()}) + "\n")
+        return path
+
+    must = {at: told for at, (_, told) in enumerate(rows, 1) if told is not None}
+    return write(folder / "good.jsonl", good), write(folder / "all.jsonl", [row for row, _ in rows]), must
+
+
+@pytest.mark.slow
+def test_training_ends_within_its_memory_and_lists_every_bad_row(tmp_path: Path) -> None:
+    good, everything, must = hostile_table(tmp_path / "data")
+
+    def peak(table: Path, out: Path) -> float:
+        code = "import resource, subprocess, sys; p = subprocess.run(sys.argv[1:]); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(p.returncode)"
+        command = [
+            "train",
+            str(table),
+            *SETTINGS,
+            *TYPES,
+            "--target",
+            "label",
+            "-o",
+            str(out),
+            "--quiet",
+            "--column",
+            "标题=text",
+            "--column",
+            "photo=image",
+        ]
+        done = subprocess.run(
+            [sys.executable, "-c", code, sys.executable, "-m", "polymodal.cli.main", *command], capture_output=True, text=True, timeout=600
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+        return int(done.stdout.split()[-1]) / 1024
+
+    alone = peak(good, tmp_path / "alone")
+    together = peak(everything, tmp_path / "run")
+    assert together - alone < BOUND_MB, f"{alone:.0f} MiB without hostile rows, {together:.0f} with them"
+    with (tmp_path / "run" / "faults.csv").open(encoding="utf-8", newline="") as file:
+        told = {(int(row["row"]), row["column"]) for row in csv.DictReader(file)}
+    for row, columns in must.items():
+        assert {column for at, column in told if at == row} == set(columns), f"row {row}"
+
+    model = pm.load(tmp_path / "run")
+    rows = [json.loads(line) for line in everything.read_text().splitlines()]
+    kept = [json.loads(line) for line in good.read_text().splitlines()]
+    place = {json.dumps(row, sort_keys=True): at for at, row in enumerate(rows)}
+    for policy in ("blank", "skip"):
+        beside = model.predict_proba(everything, on_error=policy)  # type: ignore[arg-type]
+        expected = model.predict_proba(good, on_error=policy)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(beside[[place[json.dumps(row, sort_keys=True)] for row in kept]], expected)
+        assert np.isfinite(beside).all() == (policy == "blank")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("color", ["rgba", "grey 16", "rgb", "tiff float"])
+def test_the_largest_picture_that_is_read_stays_within_its_memory(tmp_path: Path, color: str) -> None:
+    side = 7_990
+    if color == "tiff float":
+        body = encoded(solid(side, 0.5, "F"), "TIFF", compression="tiff_lzw")
+    else:
+        body = png(side, side, side, *{"rgba": (8, 6), "grey 16": (16, 0), "rgb": (8, 2)}[color])
+    (tmp_path / "large.png").write_bytes(body)
+    code = f"""
+import resource
+from polymodal.modalities import Image, ImageConfig, Roots
+image = Image(ImageConfig(column="x"), {{"size": 32, "channels": 3, "mean": [0], "std": [1], "form": "pixels"}}, Roots([{str(tmp_path)!r}]))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+image.read("large.png")
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert int(found.stdout) < BOUND_MB
+
+
+# -- tables --------------------------------------------------------------------------------------------------------------
+
+
+def bounded(code: str, megabytes: int = 1_500) -> subprocess.CompletedProcess[str]:
+    """Python in a process that may not take more memory than this."""
+
+    def bound() -> None:
+        resource.setrlimit(resource.RLIMIT_DATA, (megabytes * 2**20, megabytes * 2**20))
+
+    return subprocess.run([sys.executable, "-c", code], preexec_fn=bound, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize("name", ["field.csv", "header.csv", "quoted.csv", "line.jsonl", "field.csv.gz"])
+def test_a_field_of_a_gigabyte_is_a_message_within_bounded_memory(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    start = {"field": b"a,b\n1,", "header": b"a,", "quoted": b'a,b\n1,"', "line": b'{"a": "'}[name.partition(".")[0]]
+    if name.endswith(".gz"):
+        import gzip
+
+        with gzip.open(path, "wb", 1) as file:
+            file.write(start)
+            for _ in range(1024):
+                file.write(b"x" * 2**20)
+    else:
+        with path.open("wb") as plain:
+            plain.write(start)
+            plain.truncate(2**30)  # zeros that take no room on the disk
+    done = bounded(f"""
+import polymodal as pm
+try:
+    pm.inspect({str(path)!r})
+except pm.DataError as error:
+    print(str(error)[:300])""")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (
+        "larger than 64 MiB" in done.stdout
+        or "first line" in done.stdout
+        or "67 million characters" in done.stdout
+        or "64 million" in done.stdout
+    ), done.stdout
+
+
+def test_a_table_with_a_mark_windows_line_ends_and_empty_lines_is_the_plain_table(tmp_path: Path) -> None:
+    plain = "text,x,label\n" + "".join(f"word {at % 7} here,{at},{'ab'[at % 2]}\n" for at in range(60))
+    bodies = {"plain": plain.encode(), "mark": b"\xef\xbb\xbf" + plain.encode(), "windows": plain.replace("\n", "\r\n").encode(),
+              "both": b"\xef\xbb\xbf" + plain.replace("\n", "\r\n").encode(), "utf-16": plain.encode("utf-16")}  # fmt: skip
+    found = {}
+    for name, body in bodies.items():
+        (tmp_path / f"{name}.csv").write_bytes(body)
+        model = pm.train(tmp_path / f"{name}.csv", "training.epochs=1", "data.split.folds=2", "training.baselines=false", target="label")
+        found[name] = model.predict_proba(tmp_path / "plain.csv")
+    for name, scores in found.items():
+        np.testing.assert_array_equal(scores, found["plain"], err_msg=name)
+
+
+def test_constant_missing_and_id_columns_train_even_when_they_are_asked_for(tmp_path: Path) -> None:
+    rows = [
+        {
+            "id": at,
+            "constant": 5,
+            "nothing": None,
+            "mixed": [at % 11, str(at % 7), None, at / 3, f"{at * 100:,}"][at % 5],
+            "label": "ab"[at % 2],
+        }
+        for at in range(60)
+    ]
+    profile = pm.inspect(rows, target="label")
+    said = {column.name: (column.role, column.why) for column in profile.columns}
+    assert said["constant"] == ("ignored", "every cell is the same")
+    assert said["nothing"] == ("ignored", "every cell is empty")
+    assert said["id"][0] == "ignored"
+    assert said["mixed"][0] == "feature"
+    asked = {"id": "number", "constant": "number", "nothing": "number"}
+    model = pm.train(rows, "training.epochs=1", "data.split.folds=2", target="label", columns=asked)
+    assert np.isfinite(model.predict_proba(rows)).all()
+    assert np.isfinite(model.predict_proba([{"id": 10**30, "constant": -1e300, "nothing": 3, "mixed": "7"}])).all()
