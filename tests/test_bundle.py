@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
+import resource
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -177,3 +180,130 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path, body: bytes) -> None:
 def test_a_folder_without_a_bundle(tmp_path: Path) -> None:
     assert "no such folder" in refused(tmp_path / "none")
     assert "holds no bundle.json" in refused(tmp_path)
+
+
+# -- sealed by an enemy ----------------------------------------------------------------------------------------------------
+
+
+def header(text: bytes, body: bytes = b"") -> bytes:
+    return struct.pack("<Q", len(text)) + text + body
+
+
+HEADERS = {
+    "a length past the end": struct.pack("<Q", 2**63) + b"{}",
+    "a length of the whole address space": struct.pack("<Q", 2**64 - 1) + b"{}",
+    "a header of 200 MB": header(b" " * 200_000_000),
+    "no json": header(b"\x80\x04K\x01."),
+    "json that is nested without end": header(b"[" * 100_000),
+    "offsets past the end": header(b'{"0.x":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}'),
+    "offsets that go backwards": header(b'{"0.x":{"dtype":"F32","shape":[4],"data_offsets":[16,0]}}', bytes(16)),
+    "negative shapes": header(b'{"0.x":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}}', bytes(16)),
+    "a shape of all numbers": header(b'{"0.x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,16]}}', bytes(16)),
+    "another type": header(b'{"0.x":{"dtype":"OBJ","shape":[4],"data_offsets":[0,16]}}', bytes(16)),
+    "two of a name": header(b'{"0.x":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"0.x":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}', bytes(16)),
+    "overlaps": header(b'{"0.x":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"0.y":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}', bytes(16)),
+    "nothing": b"",
+    "a zip": b"PK\x03\x04" + bytes(100),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_absurd_headers_of_weights_are_refused(copy: Path, name: str) -> None:
+    (copy / "weights.safetensors").write_bytes(HEADERS[name])
+    resealed(copy)
+    assert "do not fit together" in refused(copy)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("fields.photo.size", 10**9),
+        ("fields.photo.size", -1),
+        ("fields.photo.size", "32"),
+        ("fields.photo.size", True),
+        ("fields.photo.channels", 4),
+        ("fields.photo.mean", []),
+        ("fields.photo.mean", [[1], [2], [3]]),
+        ("fields.photo.std", [1e300, 1, 1]),
+        ("fields.标题.buckets", 10**12),
+        ("fields.标题.idf", "@"),
+        ("fields.标题.idf", 3),
+        ("fields.标题.form", "pixels"),
+        ("fields.标题.form", ["__import__('os')"]),
+        ("fields.标题.max_ngrams", 10**15),
+        ("fields.columns.columns", {}),
+        ("fields.columns.columns", [{"name": "price", "type": "os.system"}, {"name": "region", "type": "number"}]),
+        ("fields.photo", None),
+        ("tasks.label", {}),
+        ("tasks.label.classes", 3),
+        ("tasks.label.classes", ["a"] * 10_000_000),
+    ],
+)
+def test_facts_that_no_training_makes_are_refused(copy: Path, path: str, value: Any) -> None:
+    states = json.loads((copy / "states.json").read_text(encoding="utf-8"))
+    at = states
+    *parts, last = path.split(".")
+    for part in parts:
+        at = at[part]
+    at[last] = value
+    (copy / "states.json").write_text(json.dumps(states), encoding="utf-8")
+    resealed(copy)
+    assert "do not fit together" in refused(copy)
+
+
+@pytest.mark.parametrize(("path", "value"), [("width", 60_000), ("encoders.photo.channels", [60_000] * 3), ("encoders.columns.depth", 256)])
+def test_a_model_larger_than_its_weights_is_refused_before_it_takes_memory(copy: Path, path: str, value: Any) -> None:
+    experiment = json.loads((copy / "bundle.json").read_text(encoding="utf-8"))["experiment"]
+    at = experiment["model"]
+    *parts, last = path.split(".")
+    for part in parts:
+        at = at[part]
+    at[last] = value
+    resealed(copy, experiment=experiment)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "do not fit together" in refused(copy)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) < 200_000
+
+
+def test_a_pipe_in_a_bundle_is_no_file_and_never_waited_for(copy: Path) -> None:
+    (copy / "weights.safetensors").unlink()
+    os.mkfifo(copy / "weights.safetensors")
+    assert "not a regular file" in refused(copy)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!!python/object/apply:os.system ['touch hit']",
+        "!!python/object/new:subprocess.Popen [[touch, hit]]",
+        "!!python/name:os.system",
+        "data: !!python/module:os",
+        "x: !evil {a: 1}",
+    ],
+)
+def test_tags_of_yaml_make_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.yaml").write_text(text)
+    with pytest.raises(pm.ConfigError):
+        pm.Experiment.read(tmp_path / "run.yaml")
+    with pytest.raises(pm.ConfigError):
+        pm.train(tmp_path / "run.yaml")
+    with pytest.raises(pm.ConfigError):
+        pm.Experiment.read(tmp_path / "run.yaml", [f"seed={text}"])
+    assert not (tmp_path / "hit").exists()
+
+
+def test_yaml_that_unfolds_without_end_is_refused(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"] + [f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 10)}]" for at in range(1, 12)]
+    (tmp_path / "bomb.yaml").write_text("\n".join(lines))
+    (tmp_path / "circle.yaml").write_text("data: &a {fields: *a}")
+    (tmp_path / "large.yaml").write_text("x: " + "y" * 17_000_000)
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for name, said in (
+        ("bomb", "more than 100,000 values"),
+        ("circle", "recursive"),
+        ("large", "16 MiB"),
+        ("pipe", "regular file"),
+    ):
+        with pytest.raises(pm.ConfigError, match=said):
+            pm.Experiment.read(tmp_path / f"{name}.yaml")

@@ -7,6 +7,7 @@ import io
 import os
 import socket
 import struct
+import threading
 import zlib
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,68 @@ def test_links_inside_the_root_and_sockets(place: Path, monkeypatch: pytest.Monk
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("socket.png")
         fault(reader(place), "socket.png")
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_a_link_that_is_swapped_in_between_check_and_open_leads_nowhere(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    (place / "inner").mkdir()
+    (place / "inner" / "a.png").write_bytes((place / "good.png").read_bytes())
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "a.png").write_bytes(encoded(Pillow.new("RGB", (9, 9), (1, 2, 3)), "PNG"))
+    real = os.path.realpath
+    armed = False
+
+    def checked(path: Any, **options: Any) -> Any:
+        found = real(path, **options)
+        if armed and what == "file":
+            (place / "inner" / "a.png").unlink()
+            (place / "inner" / "a.png").symlink_to(secret / "a.png")
+        elif armed:
+            (place / "inner").rename(place / "gone")
+            (place / "inner").symlink_to(secret)
+        return found
+
+    image = reader(place)
+    image.read("inner/a.png")
+    monkeypatch.setattr(os.path, "realpath", checked)
+    armed = True
+    fault(image, "inner/a.png")
+
+
+def test_a_link_that_is_swapped_all_the_time_never_leads_out(place: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "a.png").write_bytes(encoded(Pillow.new("RGB", (9, 9), (1, 2, 3)), "PNG"))
+    (place / "real").mkdir()
+    (place / "real" / "a.png").write_bytes((place / "good.png").read_bytes())
+    stop = threading.Event()
+
+    def swap() -> None:
+        at = 0
+        while not stop.is_set():
+            link = place / f".{at % 2}"
+            link.symlink_to(place / "real" if at % 2 else secret)
+            os.replace(link, place / "swapped")
+            at += 1
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    image, read = reader(place), 0
+    try:
+        for _ in range(2_000):
+            try:
+                pixels = image.read("swapped/a.png")["pixels"]
+            except Fault:
+                continue
+            assert corners(pixels) == list(QUARTERS.values())
+            read += 1
+    finally:
+        stop.set()
+        thread.join()
+    assert read, "sometimes it led inside"
 
 
 def test_no_descriptor_is_left_open_by_faults(place: Path) -> None:

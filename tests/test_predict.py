@@ -215,6 +215,27 @@ def test_predictions_are_written_one_row_for_each(
     assert "--overwrite" in again.output
 
 
+def test_nothing_that_is_written_as_csv_is_a_formula(tmp_path: Path) -> None:
+    labels = ["=cmd|' /C calc'!A0", "+1+1", "-2", "@SUM(A1)", "\tx", "＝1", "plain"]
+    rows = [{"=x": labels[at % 7][1:] + " word", "y": at % 7, "@t": labels[at % 7], "-n": 0.5 * at} for at in range(140)]
+    rows[3]["-n"] = "=1+1"
+    out = tmp_path / "run"
+    model = pm.train(rows, "training.epochs=8", "data.split.folds=2", "training.baselines=false", target="@t", out=out)
+    assert model.evaluate(rows)["tasks"]["@t"]["accuracy"] > 0.9
+    table = write_csv(tmp_path / "in.csv", ["=x", "y", "-n"], [[row["=x"], row["y"], row["-n"]] for row in rows[:7]])
+    for ending in ("csv", "jsonl"):
+        assert run("predict", out, table, "-o", tmp_path / f"out.{ending}").exit_code == 0
+    text = (tmp_path / "out.csv").read_text(encoding="utf-8")
+    cells = [cell for line in csv.reader(text.splitlines()) for cell in line]
+    assert not [cell for cell in cells if cell[:1] in tuple("=+@\t\r＝") or (cell[:1] == "-" and cell != "-2")]
+    answers = [record["@t"] for record in read_back(tmp_path / "out.jsonl")]
+    assert [record["'@t"] for record in read_back(tmp_path / "out.csv")] == [
+        label if label in ("-2", "plain", "x") else f"'{label}" for label in answers
+    ]
+    faults = (out / "faults.csv").read_text(encoding="utf-8")
+    assert "4,'-n,found '=1+1'; expected a finite number" in faults
+
+
 def test_predictions_of_no_rows_have_their_columns(tmp_path: Path, shop_run: Path) -> None:
     table = write_csv(tmp_path / "in.csv", COLUMNS, [])
     for ending in ("csv", "parquet", "jsonl"):

@@ -26,6 +26,7 @@ from .errors import BundleError, ConfigError
 from .experiment import Experiment
 from .flow import State
 from .inference import BLOCK
+from .modalities import Roots
 from .model import MultiModalModel, build
 from .tasks import Task
 
@@ -94,6 +95,8 @@ class Bundle:
         bodies = {}
         for name in _FILES:
             try:
+                if (folder / name).exists() and not (folder / name).is_file():
+                    raise BundleError(f"{folder}/{name}: not a regular file; copy the bundle again, whole")
                 bodies[name] = (folder / name).read_bytes()
             except OSError as error:
                 raise BundleError(f"{folder}/{name}: cannot be read ({error.strerror}); copy the bundle again, whole") from None
@@ -105,18 +108,38 @@ class Bundle:
             states = json.loads(bodies["states.json"])
             tasks = {name: config.task()(config, states["tasks"][name]) for name, config in experiment.tasks.items()}
             fields = {name: states["fields"][name] for name in experiment.fields}
+            for name, config in experiment.fields.items():
+                config.modality()(config, fields[name], Roots()).check()
             tensors = load_tensors(bodies["weights.safetensors"])
             members = []
-            if head["members"] < 1:
-                raise ValueError("no member")
+            if not 1 <= head["members"] <= len(tensors):
+                raise ValueError(f"{head['members']} members")
             for at in range(head["members"]):
                 prefix = f"{at}."
+                weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+                _fit_together(experiment, fields, tasks, weights)
                 member = build(experiment.model, fields, tasks)
-                member.load_state_dict({name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)})
+                member.load_state_dict(weights)
                 members.append(member.eval())
-        except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError, ConfigError) as error:
+        except (
+            ArithmeticError, AssertionError, AttributeError, ConfigError, LookupError, MemoryError, RecursionError, RuntimeError,
+            SafetensorError, TypeError, ValueError,
+        ) as error:  # fmt: skip
             raise BundleError(f"{folder}: its parts do not fit together ({str(error)[:300]}); copy the bundle again, whole") from None
         return cls(experiment, tasks, fields, members, head["metrics"])
+
+
+def _fit_together(experiment: Experiment, states: Mapping[str, State], tasks: Mapping[str, Task], weights: Mapping[str, Tensor]) -> None:
+    """``ValueError`` unless the weights are those of the model that is described, before it takes any memory."""
+    if any(isinstance(part, External) for part in (*experiment.model.encoders.values(), experiment.model.fusion)):
+        return
+    with torch.device("meta"):
+        expected = {name: value.shape for name, value in build(experiment.model, states, tasks).state_dict().items()}
+    for name in sorted(expected.keys() | weights.keys()):
+        if name not in weights or name not in expected or weights[name].shape != expected[name]:
+            said, found = (tuple(shapes[name]) if name in shapes else "nothing" for shapes in
+                           (expected, {key: value.shape for key, value in weights.items()}))  # fmt: skip
+            raise ValueError(f"{name}: found {found}; expected {said}")
 
 
 def find(folder: str | Path) -> Path:

@@ -134,6 +134,8 @@ def _settings_at(model: Any, path: Iterable[Any]) -> list[str]:
     return list(model.model_fields)
 
 
+_MAX_NODES, _MAX_FILE = 100_000, 16 * 2**20
+
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
@@ -163,16 +165,32 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|True|T
 def parse_yaml(text: str, place: str) -> Any:
     """YAML text as plain data; errors name ``place`` and the line."""
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+        _bound(data)
+        return data
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{place}{line}: not valid YAML ({getattr(error, 'problem', None) or error})") from None
 
 
+def _bound(data: Any) -> None:
+    """``ValueError`` for more nodes than any setting needs, aliases written out: a few lines of YAML can stand for billions."""
+    left, waiting = _MAX_NODES, [data]
+    while waiting:
+        node = waiting.pop()
+        below: Iterable[Any] = node.values() if isinstance(node, Mapping) else node if isinstance(node, (list, tuple, set)) else ()
+        left -= 1 + len(node) if below else 1
+        if left < 0:
+            raise ValueError(f"more than {_MAX_NODES:,} values, aliases written out")
+        waiting.extend(below)
+
+
 def read_tree(path: Path) -> dict[str, Any]:
     """The tree of settings in a YAML or JSON file."""
     try:
+        if path.exists() and (not path.is_file() or path.stat().st_size > _MAX_FILE):
+            raise ConfigError(f"{path}: not a file of settings; expected a regular file of at most {_MAX_FILE >> 20} MiB")
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; expected a run.yaml; write one: polymodal init TABLE --target COL") from None

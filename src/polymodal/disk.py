@@ -1,13 +1,15 @@
-"""Files that are whole or not there, whatever ends the process, and folders that one process writes at a time."""
+"""Files that are whole or not there, whatever ends the process; folders that one process writes at a time; cells of a CSV."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import re
 import socket
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from .errors import UserError
 
@@ -61,6 +63,17 @@ def sweep(folder: Path) -> None:
     for path in folder.glob(".*"):
         if path.is_file() and path.name != Lock.NAME:
             path.unlink(missing_ok=True)
+
+
+_FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+
+
+def no_formula(cell: Any) -> Any:
+    """A cell for a CSV: text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, *CSV Injection*)."""
+    if isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
+        return "'" + cell
+    return cell
 
 
 class Lock:

@@ -27,7 +27,7 @@ from .tasks.voting import pool
 class ModelConfig(Config):
     """Encoders, fusion and heads."""
 
-    width: int = Setting(128, ge=4)
+    width: int = Setting(128, ge=4, le=2**16)
     """Width of every field's tokens, and of the fused representation."""
     encoders: dict[str, AnyEncoder] = {}
     """The encoder of each field."""

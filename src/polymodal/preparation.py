@@ -15,6 +15,7 @@ import numpy as np
 from .data.sources import Source
 from .data.splits import OUT, TRAIN, Split, split
 from .data.store import FAULTY, MISSING, Store
+from .disk import no_formula
 from .errors import DataError, Fault, UserError
 from .experiment import Experiment
 from .flow import Cell, State
@@ -28,7 +29,7 @@ class FaultBook:
     """``faults.csv``: row, column, fault. Counts what it writes; under ``on_error: error`` the first one stops the run."""
 
     def __init__(self, path: Path | None, table: str, policy: Callable[[str], str]) -> None:
-        self._file = path.open("w", encoding="utf-8", newline="") if path else None
+        self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="") if path else None
         self._writer = csv.writer(self._file) if self._file else None
         if self._writer:
             self._writer.writerow(["row", "column", "fault"])
@@ -43,7 +44,7 @@ class FaultBook:
         self.counts[column] += 1
         self.first.setdefault(column, (row, fault))
         if self._writer:
-            self._writer.writerow([row, column, fault])
+            self._writer.writerow([row, no_formula(column), no_formula(fault)])
 
     def close(self) -> None:
         """Close the file."""

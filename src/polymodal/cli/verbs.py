@@ -16,6 +16,7 @@ import click
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
+from ..disk import no_formula
 from ..errors import DataError, UserError
 from ..flow import Prediction
 from ..predictor import Predictor, load
@@ -204,18 +205,19 @@ def _write(out: str, predictor: Predictor, rows: Iterator[dict[str, Any]]) -> in
 
 def _write_csv(path: Path, rows: Iterator[dict[str, Any]], columns: Mapping[str, str]) -> int:
     count = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(columns))
-        writer.writeheader()
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(map(no_formula, columns))
         for record in rows:
-            writer.writerow({key: ";".join(map(str, value)) if isinstance(value, list) else value for key, value in record.items()})
+            cells = (record[name] for name in columns)
+            writer.writerow(no_formula(";".join(map(str, cell)) if isinstance(cell, list) else cell) for cell in cells)
             count += 1
     return count
 
 
 def _write_jsonl(path: Path, rows: Iterator[dict[str, Any]], columns: Mapping[str, str]) -> int:
     count = 0
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for record in rows:
             file.write(json.dumps(plain(record), ensure_ascii=False) + "\n")
             count += 1

@@ -20,9 +20,9 @@ class BagConfig(EncoderConfig):
 
     form: ClassVar[Form] = "ngrams"
     kind: Literal["bag"] = "bag"
-    buckets: int = Setting(32_768, ge=1)
+    buckets: int = Setting(32_768, ge=1, le=2**24)
     """N-grams are hashed into this many embeddings; memory grows with it, speed does not change."""
-    max_ngrams: int = Setting(2_048, ge=1)
+    max_ngrams: int = Setting(2_048, ge=1, le=2**20)
     """N-grams kept of one text, those of the largest weight."""
     dropout: float = Setting(0.1, ge=0, lt=1)
     """Share dropped in training."""

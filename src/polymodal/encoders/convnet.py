@@ -26,9 +26,9 @@ class ConvnetConfig(EncoderConfig):
 
     form: ClassVar[Form] = "pixels"
     kind: Literal["convnet"] = "convnet"
-    channels: list[Annotated[int, Setting(ge=1)]] = Setting([32, 64, 128, 128], min_length=1)
+    channels: list[Annotated[int, Setting(ge=1, le=2**16)]] = Setting([32, 64, 128, 128], min_length=1, max_length=32)
     """Channels of each stage; every stage after the first halves the grid. Cost grows with their squares."""
-    blocks: int = Setting(1, ge=1)
+    blocks: int = Setting(1, ge=1, le=256)
     """Residual blocks in each stage. Cost grows with it."""
     tokens: Literal["pooled", "grid"] = "pooled"
     """pooled = one token, from the mean and the maximum over the last grid; grid = a token for each of its cells."""

@@ -25,13 +25,13 @@ class TabularConfig(EncoderConfig):
 
     form: ClassVar[Form] = "columns"
     kind: Literal["tabular"] = "tabular"
-    bins: int = Setting(16, ge=1)
+    bins: int = Setting(16, ge=1, le=4_096)
     """Quantile bins that a number is encoded over."""
-    embedding: int = Setting(16, ge=1)
+    embedding: int = Setting(16, ge=1, le=2**16)
     """Width of one column's token."""
-    hidden: int = Setting(128, ge=1)
+    hidden: int = Setting(128, ge=1, le=2**16)
     """Width of the perceptron."""
-    depth: int = Setting(1, ge=1)
+    depth: int = Setting(1, ge=1, le=256)
     """Its hidden layers."""
     dropout: float = Setting(0.2, ge=0, lt=1)
     """Share dropped in training."""
@@ -50,13 +50,13 @@ class TabularTransformerConfig(EncoderConfig):
 
     form: ClassVar[Form] = "columns"
     kind: Literal["tabular_transformer"] = "tabular_transformer"
-    bins: int = Setting(16, ge=1)
+    bins: int = Setting(16, ge=1, le=4_096)
     """Quantile bins that a number is encoded over."""
-    depth: int = Setting(2, ge=1)
+    depth: int = Setting(2, ge=1, le=256)
     """Blocks."""
-    heads: int = Setting(4, ge=1)
+    heads: int = Setting(4, ge=1, le=1_024)
     """Attention heads; must divide ``hidden``."""
-    hidden: int = Setting(64, ge=1)
+    hidden: int = Setting(64, ge=1, le=2**16)
     """Width of a column's token."""
     dropout: float = Setting(0.1, ge=0, lt=1)
     """Share dropped in training."""

@@ -19,15 +19,15 @@ class TextTransformerConfig(EncoderConfig):
 
     form: ClassVar[Form] = "tokens"
     kind: Literal["text_transformer"] = "text_transformer"
-    vocabulary: int = Setting(8_000, ge=257)
+    vocabulary: int = Setting(8_000, ge=257, le=2**22)
     """Subwords to learn from the training rows, at most; 256 of them are bytes."""
-    max_tokens: int = Setting(256, ge=1)
+    max_tokens: int = Setting(256, ge=1, le=2**15)
     """Tokens read of one text. Cost grows faster than it."""
-    depth: int = Setting(2, ge=1)
+    depth: int = Setting(2, ge=1, le=256)
     """Blocks."""
-    heads: int = Setting(4, ge=1)
+    heads: int = Setting(4, ge=1, le=1_024)
     """Attention heads; must divide ``hidden``."""
-    hidden: int = Setting(128, ge=1)
+    hidden: int = Setting(128, ge=1, le=2**16)
     """Width inside, an even number."""
     dropout: float = Setting(0.1, ge=0, lt=1)
     """Share dropped in training."""

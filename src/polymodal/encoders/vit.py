@@ -22,13 +22,13 @@ class ViTConfig(EncoderConfig):
 
     form: ClassVar[Form] = "pixels"
     kind: Literal["vit"] = "vit"
-    patch: int = Setting(8, ge=1)
+    patch: int = Setting(8, ge=1, le=4_096)
     """Side of a patch in pixels; the picture's size must be a multiple. Cost grows as it shrinks."""
-    depth: int = Setting(4, ge=1)
+    depth: int = Setting(4, ge=1, le=256)
     """Blocks."""
-    heads: int = Setting(4, ge=1)
+    heads: int = Setting(4, ge=1, le=1_024)
     """Attention heads; must divide ``hidden``."""
-    hidden: int = Setting(128, ge=1)
+    hidden: int = Setting(128, ge=1, le=2**16)
     """Width inside, a multiple of 4."""
     dropout: float = Setting(0.1, ge=0, lt=1)
     """Share dropped in training."""

@@ -20,9 +20,9 @@ class AttentionConfig(FusionConfig):
     """A transformer over all tokens, with a learned query."""
 
     kind: Literal["attention"] = "attention"
-    depth: int = Setting(2, ge=1)
+    depth: int = Setting(2, ge=1, le=256)
     """Blocks. Cost grows with it, and with the square of the count of tokens."""
-    heads: int = Setting(4, ge=1)
+    heads: int = Setting(4, ge=1, le=1_024)
     """Attention heads; must divide ``model.width``."""
     dropout: float = Setting(0.1, ge=0, lt=1)
     """Share dropped in training."""

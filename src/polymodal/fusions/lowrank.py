@@ -24,7 +24,7 @@ class LowRankConfig(FusionConfig):
     """Products of the fields' projections."""
 
     kind: Literal["lowrank"] = "lowrank"
-    rank: int = Setting(4, ge=1)
+    rank: int = Setting(4, ge=1, le=256)
     """Outer products summed. Cost grows with it."""
     parts: bool = True
     """Keep each field's own vector beside the product."""

@@ -98,6 +98,15 @@ class Image(Modality):
             state["mean"], state["std"] = list(needs["mean"]), list(needs["std"])
         return state
 
+    def check(self) -> None:
+        """Sizes and channels that a config may ask for, and as many finite means and spreads."""
+        size, channels, mean, std = (self.state[name] for name in ("size", "channels", "mean", "std"))
+        numbers = [*mean, *std]
+        if type(size) is not int or not 4 <= size <= 4_096 or channels not in (1, 3) or len(mean) != channels or len(std) != channels:
+            raise ValueError(f"a picture of {channels} x {size} x {size}, {len(numbers)} facts")
+        if not all(type(value) in (int, float) and abs(value) < 1e6 for value in numbers):
+            raise ValueError("means and spreads that are no numbers")
+
     def read(self, cell: Cell) -> Sample:
         """``pixels``: uint8 (C, size, size)."""
         size = self.state["size"]

@@ -116,6 +116,10 @@ class Modality(ABC):
         if form not in cls.forms:
             raise ConfigError(f"an encoder of {form!r} cannot read a field of kind {cls.kind!r}; it makes {', '.join(cls.forms)}")
 
+    @abstractmethod
+    def check(self) -> None:
+        """``ValueError`` for a state that ``fit`` cannot have made: a bundle may come from anyone."""
+
     # -- one cell --------------------------------------------------------------------------------------------------
 
     def is_missing(self, cell: Cell) -> bool:

@@ -100,6 +100,21 @@ class Tabular(Modality):
             ],
         }
 
+    def check(self) -> None:
+        """The config's columns, each of a type with the facts that it needs."""
+        columns = self.state["columns"]
+        if [column["name"] for column in columns] != list(self.config.columns):
+            raise ValueError("facts of other columns")
+        for column in columns:
+            if column["type"] == "category":
+                right = all(isinstance(value, str) for value in column["values"])
+            else:
+                facts = [*(column[name] for name in ("mean", "std", "low", "high")), *column["edges"]]
+                right = column["type"] in ("number", "date") and all(type(fact) in (int, float) and math.isfinite(fact) for fact in facts)
+                right = right and column["std"] > 0
+            if not right:
+                raise ValueError(f"column {column['name']!r}: facts that are none of a {column['type']}")
+
     def is_missing(self, cell: Cell) -> bool:
         """Whether every column is empty."""
         parts = cell if isinstance(cell, tuple) else (cell,)

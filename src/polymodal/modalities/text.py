@@ -110,6 +110,18 @@ class Text(Modality):
         return {"form": form, "tokenizer": json.loads(tokenizer.to_str()), "vocabulary": tokenizer.get_vocab_size(),
                 "max_tokens": int(needs["max_tokens"])}  # fmt: skip
 
+    def check(self) -> None:
+        """A weight for each bucket, or a tokenizer of the vocabulary that it says."""
+        state = self.state
+        self.check_form(state["form"])
+        length = state["max_ngrams" if state["form"] == "ngrams" else "max_tokens"]
+        if type(length) is not int or not 1 <= length <= 2**20:
+            raise ValueError(f"texts of {length} parts")
+        if state["form"] == "ngrams" and (type(state["buckets"]) is not int or len(self._idf) != state["buckets"] or not len(self._idf)):
+            raise ValueError(f"{len(self._idf)} weights of {state['buckets']} buckets")
+        if state["form"] == "tokens" and self._tokenizer.get_vocab_size() != state["vocabulary"]:
+            raise ValueError(f"a tokenizer of {self._tokenizer.get_vocab_size()} subwords, not {state['vocabulary']}")
+
     def read(self, cell: Cell) -> Sample:
         """``ids`` int32 (n,), from 1 up; for ``ngrams`` also ``weights`` float32 (n,) of Euclidean length 1."""
         if _unreadable(cell):
@@ -136,7 +148,10 @@ class Text(Modality):
     def _tokenizer(self) -> Any:
         from tokenizers import Tokenizer
 
-        return Tokenizer.from_str(json.dumps(self.state["tokenizer"]))
+        try:
+            return Tokenizer.from_str(json.dumps(self.state["tokenizer"]))
+        except Exception as error:  # the library raises plain Exception
+            raise ValueError(f"a tokenizer that cannot be read ({str(error)[:100]})") from None
 
     def blank(self) -> Sample:
         """No n-gram at all, or one unknown token."""
