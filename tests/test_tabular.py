@@ -14,7 +14,7 @@ import pytest
 from polymodal.config import validate
 from polymodal.errors import ConfigError
 from polymodal.modalities import PartFault, Roots, Tabular, TabularConfig
-from polymodal.modalities.tabular import category, date, number, type_of
+from polymodal.modalities.cells import category, date, number, type_of
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from .errors import ConfigError, DataError, Fault, nearest
 from .evaluation.measure import hidden_sets, measure, score
 from .flow import Cell, Prediction, Sample
 from .inference import WINDOW, Window, answer
-from .modalities import Modality, OnError, PartFault
+from .modalities import Modality, OnError, PartFault, is_empty
 from .preparation import FaultBook, read_targets, roots_of
 
 
@@ -25,8 +26,9 @@ class Predictor:
     rows as dicts, or columns as a dict of lists.
 
     Any field may be missing in any row. A column that is absent altogether is missing in every row, with one warning;
-    ``strict`` makes it an error. ``on_error`` says what a cell that cannot be read does: error, skip or blank; None = as each
-    field was configured, which is blank unless something else was said.
+    ``strict`` makes it an error. Numbers in another range than training saw, new categories, and columns of which much cannot be
+    read are told in one warning each, once the table is at its end. ``on_error`` says what a cell that cannot be read does: error,
+    skip or blank; None = as each field was configured, which is blank unless something else was said.
     """
 
     def __init__(self, bundle: Bundle, *, root: Sequence[str | Path] = (), run: Path | None = None) -> None:
@@ -183,6 +185,7 @@ class Predictor:
         policies = {name: on_error or experiment.on_error(name) for name in experiment.fields}
         modalities = self._modalities(source, root)
         columns = [column for column in self.bundle.experiment.columns() if column in source.columns]
+        lookout = _Lookout(modalities)
         start = 0
         for part in source.slices(columns):
             count = len(part[columns[0]])
@@ -190,8 +193,44 @@ class Predictor:
                 part.setdefault(column, [None] * count)
             for low in range(0, count, WINDOW):
                 piece = {name: cells[low : low + WINDOW] for name, cells in part.items()}
-                yield _window(piece, start + low, modalities, policies, source.name)
+                yield _window(piece, start + low, modalities, policies, source.name, lookout)
             start += count
+        for line in lookout.lines(experiment.data.max_faults):
+            warnings.warn(f"{source.name}, {line}", UserWarning, stacklevel=2)
+
+
+class _Lookout:
+    """What of a whole table is not as training saw it: drift, field by field, and cells that cannot be read, column by column."""
+
+    def __init__(self, modalities: Mapping[str, Modality]) -> None:
+        self.drifts = {name: modality.drift() for name, modality in modalities.items()}
+        self.held: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.first: dict[str, tuple[int, str]] = {}
+
+    def see(self, name: str, sources: Sequence[str], cells: Sequence[Cell], samples: Sequence[Sample], place: np.ndarray) -> None:
+        """The rows of one field in one window."""
+        drift = self.drifts[name]
+        if drift is not None and len(samples):
+            drift.see(cells, samples, place)
+        for at, column in enumerate(sources):
+            self.held[column] += sum(not is_empty(cell[at] if isinstance(cell, tuple) else cell) for cell in cells)
+
+    def fault(self, row: int, sources: Sequence[str], fault: Fault) -> None:
+        """A cell that cannot be read; ``row`` 1 is the first data row."""
+        told = fault.columns if isinstance(fault, PartFault) else dict.fromkeys(sources[:1], str(fault))
+        for column, text in told.items():
+            self.faults[column] += 1
+            self.first.setdefault(column, (row, text))
+
+    def lines(self, share: float) -> list[str]:
+        """What should make a person look twice. ``share``: of a column's cells that may be unreadable without a word."""
+        lines = []
+        for column, count in self.faults.items():
+            row, text = self.first[column]
+            if count > share * self.held[column]:
+                lines.append(f"column {column!r}: {count:,} of {self.held[column]:,} cells cannot be read (first in row {row}: {text})")
+        return [*lines, *(line for drift in self.drifts.values() if drift is not None for line in drift.lines())]
 
 
 def _array(classes: list[Any]) -> np.ndarray:
@@ -200,7 +239,12 @@ def _array(classes: list[Any]) -> np.ndarray:
 
 
 def _window(
-    part: Mapping[str, list[Cell]], start: int, modalities: Mapping[str, Modality], policies: Mapping[str, OnError], table: str
+    part: Mapping[str, list[Cell]],
+    start: int,
+    modalities: Mapping[str, Modality],
+    policies: Mapping[str, OnError],
+    table: str,
+    lookout: _Lookout,
 ) -> tuple[Window, list[tuple[int, str]]]:
     samples: dict[str, list[Sample]] = {}
     index: dict[str, np.ndarray] = {}
@@ -212,7 +256,8 @@ def _window(
         kept: list[Sample] = []
         place = np.full(rows, -1, np.int64)
         known: dict[Any, tuple[int, Fault | None]] = {}
-        for at, cell in enumerate(cells_of(dict(part), sources)):
+        cells = list(cells_of(dict(part), sources))
+        for at, cell in enumerate(cells):
             if modality.is_missing(cell):
                 continue
             key = cell if isinstance(cell, (str, bytes)) else None
@@ -235,6 +280,8 @@ def _window(
                     )
                 faults.append((start + at if policies[name] == "skip" else -(start + at) - 1, f"{column}: {fault}"))
                 skipped[at] |= policies[name] == "skip"
+                lookout.fault(start + at + 1, sources, fault)
+        lookout.see(name, sources, cells, kept, place)
         samples[name], index[name] = kept, place
     if skipped.any():
         index = {name: np.where(skipped, -1, place) for name, place in index.items()}

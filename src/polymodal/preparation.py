@@ -20,7 +20,7 @@ from .errors import DataError, Fault, UserError
 from .experiment import Experiment
 from .flow import Cell, State
 from .modalities import Modality, Roots, is_empty, is_missing_word
-from .modalities.tabular import number
+from .modalities.cells import number
 from .model import form_of
 from .tasks import Task
 

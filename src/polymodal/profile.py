@@ -20,7 +20,7 @@ from .inspection.columns import Column, Facts, look
 from .inspection.infer import encoding_in, infer
 from .inspection.suspects import LOOKED_AT, column_leak, path_leaks, picture_twins, text_twins, thumbnails
 from .modalities import Roots, is_empty
-from .modalities.tabular import number
+from .modalities.cells import number
 from .preparation import known_targets, roots_of, split_rows
 
 

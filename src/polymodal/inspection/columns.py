@@ -14,7 +14,7 @@ from ..data.sources import Source
 from ..errors import ConfigError, DataError, nearest
 from ..flow import Cell
 from ..modalities import KINDS, MODALITIES, Roots, is_empty, is_missing_word
-from ..modalities.tabular import number, type_of
+from ..modalities.cells import number, type_of
 from ..tasks import labels_of
 from ..tasks.classes import name_of
 

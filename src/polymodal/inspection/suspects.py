@@ -13,7 +13,7 @@ from ..data.sources import Source
 from ..errors import Fault
 from ..flow import Cell
 from ..modalities import Image, ImageConfig, Roots, is_missing_word
-from ..modalities.tabular import number
+from ..modalities.cells import number
 
 LOOKED_AT = 5_000
 """Pictures and texts that are compared, at most; their rows are drawn evenly."""

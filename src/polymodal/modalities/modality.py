@@ -86,6 +86,18 @@ class PartFault(Fault):
         self.rest = rest
 
 
+class Drift(ABC):
+    """Counts, as rows go by, how they differ from what training saw."""
+
+    @abstractmethod
+    def see(self, cells: Sequence[Cell], samples: Sequence[Sample], place: np.ndarray) -> None:
+        """Some rows: their cells, the distinct samples, and which of them each row holds (-1 = none)."""
+
+    @abstractmethod
+    def lines(self) -> list[str]:
+        """What should make a person look twice, a line each."""
+
+
 class Modality(ABC):
     """All that one kind of cell knows. Built from its config and its fitted state; holds nothing else."""
 
@@ -145,6 +157,10 @@ class Modality(ABC):
     def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
         """A worse version of a sample, at severity 1 to 5."""
         return sample
+
+    def drift(self) -> Drift | None:
+        """Watches whether cells to predict are like those of training; None where there is nothing to compare."""
+        return None
 
     # -- many cells --------------------------------------------------------------------------------------------------
 

@@ -7,10 +7,7 @@ a fault of that column only: the row keeps the rest of the field.
 
 from __future__ import annotations
 
-import datetime
 import math
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -22,19 +19,13 @@ from pydantic import model_validator
 
 from ..errors import ConfigError
 from ..flow import Cell, Form, Sample, State
+from .cells import ColumnType, category, date, number, type_of
+from .drift import DATE_PARTS, HUGE, ColumnDrift
 from .files import Roots
 from .modality import FieldConfig, Modality, PartFault, Recognition, is_missing_word
 
-ColumnType = Literal["number", "category", "date"]
 _FIT_CELLS = 50_000
 _MAX_CATEGORIES = 1_000
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
-_DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?\s*(?:Z|[+-]\d{2}:?\d{2})?")
-_DATE_PARTS = 6
-_HUGE = 1e100
-_LONGEST = 400
-"""Characters of a number or a date, at most: float64 ends at 309 digits."""
 
 
 class TabularConfig(FieldConfig):
@@ -130,7 +121,7 @@ class Tabular(Modality):
             if column["type"] == "category":
                 categories.append(0 if is_missing_word(part) else self._codes(column).get(category(part), 1))
                 continue
-            values = [math.nan] * (_DATE_PARTS if column["type"] == "date" else 1)
+            values = [math.nan] * (DATE_PARTS if column["type"] == "date" else 1)
             if not is_missing_word(part):
                 value = number(part) if column["type"] == "number" else date(part)
                 if value is None:
@@ -156,8 +147,12 @@ class Tabular(Modality):
     def blank(self) -> Sample:
         """Every column missing."""
         kinds = [column["type"] for column in self.state["columns"]]
-        width = kinds.count("number") + _DATE_PARTS * kinds.count("date")
+        width = kinds.count("number") + DATE_PARTS * kinds.count("date")
         return {"numbers": np.full(width, np.nan, np.float32), "categories": np.zeros(kinds.count("category"), np.int32)}
+
+    def drift(self) -> ColumnDrift:
+        """Watches for numbers of another range, and for categories that are new."""
+        return ColumnDrift(self.state["columns"])
 
     def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
         """Drop 10 to 50 % of the values."""
@@ -190,7 +185,7 @@ def _fit_column(name: str, cells: list[Cell], given: ColumnType | None, bins: in
     values_N = np.array([value for cell in cells if (value := read(cell)) is not None], np.float64)
     if not len(values_N):
         values_N = np.zeros(1)
-    values_N = values_N.clip(-_HUGE, _HUGE)  # the spread of larger ones is no number
+    values_N = values_N.clip(-HUGE, HUGE)  # the spread of larger ones is no number
     mean, std = float(values_N.mean()), float(values_N.std())
     std = std if std > 1e-12 * max(1.0, abs(mean)) else 1.0
     edges = np.unique(np.quantile((values_N - mean) / std, np.linspace(0, 1, bins + 1)))
@@ -198,79 +193,10 @@ def _fit_column(name: str, cells: list[Cell], given: ColumnType | None, bins: in
             "edges": [float(f"{edge:.9g}") for edge in np.clip(edges, -10, 10)]}  # fmt: skip
 
 
-def type_of(cells: Sequence[Cell]) -> tuple[ColumnType, float]:
-    """The type of a column's cells, and the share of them that are of it. Numbers and dates need nine cells in ten."""
-    cells = [cell for cell in cells if not is_missing_word(cell)]
-    if cells:
-        numbers = sum(number(cell) is not None for cell in cells) / len(cells)
-        if numbers >= 0.9:
-            return "number", numbers
-        dates = sum(date(cell) is not None for cell in cells) / len(cells)
-        if dates >= 0.9:
-            return "date", dates
-    return "category", 1.0
-
-
-def number(cell: Cell) -> float | None:
-    """A finite number, or None. Text may hold thousands separators, a percent sign or full-width digits."""
-    if isinstance(cell, (bool, np.bool_, bytes, bytearray)):
-        return None
-    if isinstance(cell, str):
-        text = cell.strip()
-        if len(text) > _LONGEST:
-            return None
-        if not text.isascii():
-            text = unicodedata.normalize("NFKC", text)
-        text = text.replace("\u2212", "-")
-        scale = 1.0
-        if text.endswith("%"):
-            text, scale = text[:-1].rstrip(), 0.01
-        if _THOUSANDS.fullmatch(text):
-            text = text.replace(",", "")
-        elif not _NUMBER.fullmatch(text):
-            return None
-        value = float(text) * scale
-        return value if math.isfinite(value) else None
-    try:
-        value = float(cell)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return value if math.isfinite(value) else None
-
-
-def date(cell: Cell) -> float | None:
-    """Days since 1970-01-01 (time zones are ignored), or None."""
-    if isinstance(cell, str):
-        match = _DATE.fullmatch(unicodedata.normalize("NFKC", cell.strip()[:_LONGEST]))
-        if not match:
-            return None
-        parts = [int(part or 0) for part in match.groups()]
-        try:
-            cell = datetime.datetime(*parts)  # type: ignore[arg-type]
-        except ValueError:
-            return None
-    if isinstance(cell, np.datetime64):
-        cell = cell.astype("datetime64[us]").item()
-    if isinstance(cell, datetime.datetime):
-        return (cell.replace(tzinfo=None) - datetime.datetime(1970, 1, 1)).total_seconds() / 86_400
-    if isinstance(cell, datetime.date):
-        return float((cell - datetime.date(1970, 1, 1)).days)
-    return None
-
-
 def _calendar(days: float) -> list[float]:
     """Where in the year, the week and the day a date stands, as points on circles (the day's is its sine only)."""
     year, week, day = 2 * math.pi * days / 365.2425, 2 * math.pi * days / 7, 2 * math.pi * (days % 1)
     return [math.sin(year), math.cos(year), math.sin(week), math.cos(week), math.sin(day)]
-
-
-def category(cell: Cell) -> str:
-    """The name of a category: 1, 1.0 and "1" are one."""
-    if isinstance(cell, (bool, np.bool_)):
-        return "True" if cell else "False"
-    if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
-        cell = int(cell)
-    return unicodedata.normalize("NFKC", str(cell)[:2_000]).strip()[:200]
 
 
 def _short(cell: Cell) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from ...errors import DataError
 from .source import LARGEST_ROW, SLICE, Slice, Source, short, unique
+
+# No Python callback finds the row: Arrow's threads would hold it, and abort a process that ends while they read on.
+_RAGGED = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
 
 
 class _RowTooLarge(DataError):
@@ -77,13 +80,8 @@ class CsvSource(Source):
         from pyarrow import csv as arrow_csv
 
         wanted = list(dict.fromkeys(columns))
-        broken: list[Any] = []
-
-        def on_broken(row: Any) -> str:
-            broken.append(row)
-            return "error"
-
         string = pa.large_string()
+        reader = None
         try:
             reader = arrow_csv.open_csv(
                 str(self.path),
@@ -91,8 +89,7 @@ class CsvSource(Source):
                     column_names=self.columns, skip_rows_after_names=1, encoding=self.encoding, block_size=self._block, use_threads=False
                 ),
                 parse_options=arrow_csv.ParseOptions(
-                    delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=on_broken,
-                    ignore_empty_lines=len(self.columns) > 1,
+                    delimiter=self.delimiter, newlines_in_values=True, ignore_empty_lines=len(self.columns) > 1,
                 ),
                 convert_options=arrow_csv.ConvertOptions(
                     include_columns=wanted, column_types=dict.fromkeys(self.columns, string), strings_can_be_null=False
@@ -103,11 +100,11 @@ class CsvSource(Source):
                     part = batch.slice(start, SLICE)
                     yield {name: part.column(name).to_pylist() for name in wanted}
         except pa.ArrowInvalid as error:
-            if broken:
-                at = f" row {broken[0].number - 1}" if broken[0].number else ""
+            ragged = _RAGGED.search(str(error))
+            if ragged:
+                at = f" row {int(ragged[1]) - 1}" if ragged[1] else ""
                 raise DataError(
-                    f"{self.path}{at}: {broken[0].actual_columns} cells; expected {broken[0].expected_columns}; quote cells that "
-                    f"hold {self.delimiter!r} or a line break"
+                    f"{self.path}{at}: {ragged[3]} cells; expected {ragged[2]}; quote cells that hold {self.delimiter!r} or a line break"
                 ) from None
             if "UTF8" in str(error) or "decode" in str(error).lower() or "encod" in str(error).lower():
                 raise self._bad_encoding() from None
@@ -118,6 +115,9 @@ class CsvSource(Source):
             raise DataError(f"{self.path}: not a table that can be read ({short(error)})") from None
         except UnicodeError:
             raise self._bad_encoding() from None
+        finally:
+            if reader is not None:
+                reader.close()
 
 
 def _delimiter(line: str) -> str:
