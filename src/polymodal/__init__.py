@@ -21,6 +21,7 @@ _HOME = {
     "TensorBoard": "training.observers",
     "TrainingError": "errors",
     "UserError": "errors",
+    "check": "runs",
     "evaluate": "runs",
     "inspect": "profile",
     "load": "predictor",
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from .model import MultiModalModel
     from .predictor import Predictor, load
     from .profile import inspect
-    from .runs import evaluate, resume, train
+    from .runs import check, evaluate, resume, train
     from .training.observers import Console, JsonLines, Observer, TensorBoard
 
 

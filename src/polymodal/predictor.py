@@ -76,9 +76,8 @@ class Predictor:
         source.check([task.config.column for task in self.bundle.tasks.values()])
         if source.rows == 0:
             raise DataError(f"{source.name}: no rows; expected rows to measure on")
-        targets = read_targets(
-            source, self.bundle.tasks, FaultBook(None, source.name, lambda column: on_error or self.bundle.experiment.data.on_error)
-        )
+        book = FaultBook(None, source.name, lambda _: on_error or self.bundle.experiment.data.on_error)
+        targets = read_targets(source, self.bundle.tasks, book.record)
         hidden = hidden_sets(self._fields_of(source, strict))
         scores: list[dict[str, list[np.ndarray]]] = [{name: [] for name in self.bundle.tasks} for _ in hidden]
         skipped: list[int] = []

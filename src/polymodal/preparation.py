@@ -138,13 +138,7 @@ def prepare(
     fitting_N[part.fitting] = True
     roots = roots_of(source, experiment.data.root)
     if states is None:
-        tasks = {
-            name: config.task()(
-                config,
-                config.task().fit(config, _fitting_targets(source, config.column, fitting_N), f"{source.name}, column {config.column!r}"),
-            )
-            for name, config in experiment.tasks.items()
-        }
+        tasks = fit_tasks(experiment, source, fitting_N)
         modalities = fit_modalities(experiment, source, roots, fitting_N)
     else:
         tasks = {name: config.task()(config, states["tasks"][name]) for name, config in experiment.tasks.items()}
@@ -181,6 +175,15 @@ def _read_valid(
     return read_table(experiment, source, placed, tasks, weights_N, every_N, folder / "faults.valid.csv", folder)
 
 
+def fit_tasks(experiment: Experiment, source: Source, fitting_N: np.ndarray) -> dict[str, Task]:
+    """Each target's task, its facts learned from the rows where ``fitting_N``."""
+    tasks = {}
+    for name, config in experiment.tasks.items():
+        place = f"{source.name}, column {config.column!r}"
+        tasks[name] = config.task()(config, config.task().fit(config, _fitting_targets(source, config.column, fitting_N), place))
+    return tasks
+
+
 def fit_modalities(experiment: Experiment, source: Source, roots: Roots, fitting_N: np.ndarray) -> dict[str, Modality]:
     """Each field's modality, its facts learned from the rows where ``fitting_N``."""
     modalities = {}
@@ -208,7 +211,7 @@ def read_table(
     book = FaultBook(faults, source.name, lambda column: policies.get(column, experiment.data.on_error))
     store = Store(folder / f".{faults.stem}.cells", modalities, int(experiment.data.cache_gb * 2**30))
     try:
-        targets = read_targets(source, tasks, book)
+        targets = read_targets(source, tasks, book.record)
         store.fill(source, book.record, keep_N)
         usable_N = keep_N & np.logical_or.reduce([~np.isnan(target).any(1) for target in targets.values()])
         for name in modalities:
@@ -245,7 +248,7 @@ def _bound_faults(book: FaultBook, column: str, held: int, limit: float) -> None
         )
 
 
-def read_targets(source: Source, tasks: Mapping[str, Task], book: FaultBook) -> dict[str, np.ndarray]:
+def read_targets(source: Source, tasks: Mapping[str, Task], on_fault: Callable[[int, str, str], None]) -> dict[str, np.ndarray]:
     """Targets by task, float32 (N, T), NaN where empty or unreadable."""
     targets = {}
     for name, task in tasks.items():
@@ -257,7 +260,7 @@ def read_targets(source: Source, tasks: Mapping[str, Task], book: FaultBook) -> 
                 try:
                     target[at] = task.encode(cell)
                 except Fault as fault:
-                    book.record(at + 1, task.config.column, str(fault))
+                    on_fault(at + 1, task.config.column, str(fault))
         targets[name] = target
     return targets
 

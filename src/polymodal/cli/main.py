@@ -138,6 +138,24 @@ def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], colum
 
 
 @main.command()
+@click.argument("table", metavar="TABLE|run.yaml|RUN")
+@click.argument("overrides", nargs=-1, metavar="[PATH=VALUE]...")
+@click.option("--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks).")
+@_reading
+@_on_error
+@click.option("--valid", metavar="TABLE", help="A table of its own to validate on (data.valid).")
+@click.option("--test", metavar="TABLE", help="A table that is measured once, at the end (data.test).")
+@click.option("-o", "--out", metavar="RUN", help="Folder that the run would be written to.")
+def check(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], **settings: Any) -> None:
+    """Look before training, some seconds: what would fail, by row; estimated time, memory and disk; which precision and why."""
+    from ..runs import check as look
+
+    found = look(table, *overrides, target=list(targets) or None, columns=columns or None, **settings)
+    click.echo(found.text())
+    sys.exit(0 if found.ok else 2)
+
+
+@main.command()
 @click.argument("table", required=False)
 @click.argument("overrides", nargs=-1, metavar="[PATH=VALUE]...")
 @click.option("--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks).")

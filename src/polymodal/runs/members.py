@@ -30,6 +30,7 @@ from ..training.observers import Observer
 from ..training.optimization import standardise
 from ..training.plan import RESERVE, Clock, Plan, make_plan
 from ..training.trainer import INTERRUPTED, Fitted, Replay, Trainer
+from .init import start_from
 from .ledger import Ledger
 
 _SEEN_FIRST = 256
@@ -46,6 +47,20 @@ class Member:
     fold: int
     model: MultiModalModel
     fitted: Fitted
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What some steps of one model took: seconds of a step of ``batch_size`` rows, and of a row to validate; bytes of its weights."""
+
+    batch_size: int
+    step: float
+    row: float
+    size: int
+
+    def epoch(self, rows: int, held_out: int) -> float:
+        """Seconds of an epoch over ``rows``, with its validation on ``held_out`` others."""
+        return 1.1 * (self.step * -(-rows // self.batch_size) + self.row * held_out)
 
 
 class Members:
@@ -105,17 +120,22 @@ class Members:
         return self.clock.left - RESERVE * (self.clock.limit or 0.0)
 
     def _seconds_of_an_epoch(self, name: str) -> float:
-        """Of an epoch with its validation, on the first fold: some steps are taken and forgotten."""
+        """Of an epoch with its validation, on the first fold."""
+        trial = self.try_out(name, min(_PROBE_SECONDS, 0.02 * (self.clock.limit or 0.0)))
+        rows, held_out = self.prepared.member(0)
+        return trial.epoch(len(rows), len(held_out))
+
+    def try_out(self, name: str, seconds: float) -> Trial:
+        """Some steps of a model ("" = of all fields), for about so long, and some rows answered; then it is forgotten."""
         names = self.fields if name == FUSED else [name]
         trainer = self._trainer("trial", 0, names, 1, Observer(), float("inf"))
         steps = trainer.loader.epoch(0)
         trainer.train_step(next(steps), 0)  # the first one allocates
-        allowed = min(_PROBE_SECONDS, 0.02 * (self.clock.limit or 0.0))
         begin, done = time.monotonic(), 0
         for step in steps:
             trainer.train_step(step, 0)
             done += 1
-            if time.monotonic() - begin > allowed:
+            if time.monotonic() - begin > seconds:
                 break
         steps.close()
         step_seconds = (time.monotonic() - begin) / done if done else 0.05
@@ -123,7 +143,8 @@ class Members:
         part = held_out[: max(1, min(len(held_out), 256))]
         begin = time.monotonic()
         self._collect(trainer.model, part, names)
-        return 1.1 * (step_seconds * len(trainer.loader) + (time.monotonic() - begin) * len(held_out) / len(part))
+        size = sum(value.numel() * value.element_size() for value in trainer.model.state_dict().values())
+        return Trial(trainer.loader.batch_size, step_seconds, (time.monotonic() - begin) / len(part), size)
 
     # -- training --------------------------------------------------------------------------------------------------
 
@@ -230,7 +251,9 @@ class Members:
         torch.manual_seed(seed)
         model = self._model(names)
         if fresh and self.init is not None:
-            self._start_from(self.init, model, fold, observer)
+            taken = start_from(self.init.members[fold % len(self.init.members)], model)
+            text = f"init: {taken} of {len(model.state_dict())} tensors taken from {self.config.init}"
+            observer.observe("note", {"text": text})
         elif fresh:
             order = epoch_order(rows, None, seed, 0)[:_SEEN_FIRST]
             standardise(model, self._loader(rows, names, augment=False).batch(order, 0))
@@ -249,16 +272,6 @@ class Members:
             batch_size=self.config.batch_size or usual_batch_size(len(rows)), ahead=self.config.workers,
             augment=self.config.augment if augment is None else augment,
         )  # fmt: skip
-
-    def _start_from(self, init: Bundle, model: MultiModalModel, fold: int, observer: Observer) -> None:
-        """Weights of an earlier run: of encoders by field, of votes by field and task, of the fusion and heads by name and shape."""
-        donor = init.members[fold % len(init.members)]
-        renamed = _by_name(donor)
-        given, own = {renamed[key]: value for key, value in donor.state_dict().items()}, _by_name(model)
-        state = model.state_dict()
-        taken = {key: given[own[key]] for key in state if own[key] in given and given[own[key]].shape == state[key].shape}
-        model.load_state_dict({**state, **taken})
-        observer.observe("note", {"text": f"init: {len(taken)} of {len(state)} tensors taken from {self.config.init}"})
 
     # -- measuring -------------------------------------------------------------------------------------------------
 
@@ -352,20 +365,3 @@ def _pooled(model: MultiModalModel, at: int, found: Collected, task: str, presen
         return found.answers[0].logits[task]
     votes = {voter: torch.from_numpy(logits) for voter, logits in found.answers[0].votes[task].items()}
     return pool(votes, present, model.vote_weights_TV[at].cpu()).numpy()
-
-
-def _by_name(model: MultiModalModel) -> dict[str, str]:
-    """Each key of the state under a name that says its field and task, not their positions."""
-    renamed = {}
-    for key in model.state_dict():
-        parts = key.split(".")
-        if parts[0] == "encoders":
-            parts[1] = f"[{model.names[int(parts[1])]}]"
-        elif parts[0] == "heads":
-            parts[1] = f"[{model.tasks[int(parts[1])]}]"
-        elif parts[0] == "vote_heads":
-            parts[1], parts[2] = f"[{model.tasks[int(parts[1])]}]", f"[{model.names[int(parts[2])]}]"
-        elif parts[0] in ("fusion", "vote_weights_TV", "missing_FD"):
-            parts.append(f"{model.names}")
-        renamed[key] = ".".join(parts)
-    return renamed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import time
@@ -11,17 +10,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..config import override, quote, read_tree
-from ..data.sources import Source, open_source
+from ..data.sources import open_source
 from ..disk import Lock, sweep
-from ..errors import ConfigError, DataError, UserError
-from ..experiment import Experiment, with_encoders
-from ..inspection.infer import encoding_in, infer
+from ..errors import UserError
+from ..experiment import Experiment
 from ..modalities import OnError
 from ..predictor import Predictor, load
 from ..training.observers import Observer
 from ..training.plan import Clock
-from .ledger import Ledger
+from .asked import PATHS, resolve
+from .resuming import experiment_of, ledger_of
 from .run import Run, differing
 
 
@@ -66,24 +64,15 @@ def train(
     :raises Interrupted: Ctrl-C; what was trained by then is saved
     """
     clock = Clock(None, start)
-    targets = [] if target is None else [target] if isinstance(target, str) else list(target)
-    flags = _flags(root=root, on_error=on_error, seed=seed, time_limit=time_limit, valid=valid, test=test)
-    asked: dict[str, Any] = {"columns": columns, "ignore": ignore, "group": group, "split": split}
-    if isinstance(table, Experiment):
-        source, experiment, reasons = _from_tree(table.tree(), Path(), "Experiment", targets, (*flags, *overrides), asked)
-    elif isinstance(table, (str, Path)) and Path(table).suffix.lower() in (".yaml", ".yml"):
-        path = Path(table)
-        source, experiment, reasons = _from_tree(read_tree(path), path.parent, str(path), targets, (*flags, *overrides), asked)
-    else:
-        source, experiment, reasons = _from_table(table, targets, (*flags, *overrides), asked)
-    clock.limit = experiment.training.time_limit
-    encoding = experiment.data.encoding
-    sources = [
-        None if given is None and said is None else open_source(said if given is None else given, encoding=encoding)
-        for given, said in ((valid, experiment.data.valid), (test, experiment.data.test))
-    ]
-    with _folder(out, overwrite, experiment) as folder:
-        run = Run(experiment, source, sources[0], sources[1], folder, clock, observers, reasons, keep=out is not None)
+    asked = resolve(
+        table, overrides, target=target, columns=columns, ignore=ignore, group=group, split=split, valid=valid, test=test, root=root,
+        on_error=on_error, seed=seed, time_limit=time_limit,
+    )  # fmt: skip
+    clock.limit = asked.experiment.training.time_limit
+    with _folder(out, overwrite, asked.experiment) as folder:
+        run = Run(
+            asked.experiment, asked.source, asked.valid, asked.test, folder, clock, observers, asked.reasons, keep=out is not None
+        )  # fmt: skip
         return run.go()
 
 
@@ -109,17 +98,14 @@ def resume(
     :raises Interrupted: as ``train`` does
     """
     folder = Path(run)
-    if not (folder / "run.yaml").is_file():
-        mend = f"train one: polymodal train TABLE --target COL -o {folder}"
-        raise UserError(f"{folder}: holds no run.yaml; expected the folder of a run; {mend}")
+    experiment_of(folder, ())  # before the folder is touched
     with Lock(folder):
         for place in (folder, folder / "checkpoints", folder / "bundle"):
             sweep(place)
-        ledger = Ledger.read(folder / "checkpoints" / "ledger.json")
+        ledger = ledger_of(folder)
         if ledger is not None and ledger.ended:
             return load(folder)
-        tree, _ = override(read_tree(folder / "run.yaml"), overrides)
-        experiment = Experiment.of(tree, place=str(folder / "run.yaml"), folder=folder)
+        experiment = experiment_of(folder, overrides)
         said = experiment.data
         given = {name: value for name, value in (("table", table), ("valid", valid), ("test", test)) if value is not None}
         moved = {name: str(Path(value).resolve()) for name, value in given.items() if isinstance(value, (str, Path))}
@@ -155,90 +141,6 @@ def evaluate(
     return predictor.evaluate(table, on_error=on_error, strict=strict, root=root)
 
 
-def _flags(*, root: Sequence[str | Path], valid: Any, test: Any, **settings: Any) -> list[str]:
-    """What was said by name, as overrides; paths are relative to where the caller stands, and so become absolute."""
-    places = {"on_error": "data.on_error", "seed": "seed", "time_limit": "training.time_limit"}
-    said = {places[name]: value for name, value in settings.items() if value is not None}
-    if root:
-        said["data.root"] = [str(Path(folder).resolve()) for folder in root]
-    for name, table in (("valid", valid), ("test", test)):
-        if isinstance(table, (str, Path)):
-            said[f"data.{name}"] = str(Path(table).resolve())
-    return [f"{path}={json.dumps(value, ensure_ascii=False)}" for path, value in said.items()]
-
-
-def _from_table(
-    table: Any, targets: Sequence[str], overrides: Sequence[str], asked: Mapping[str, Any], tree: Mapping[str, Any] | None = None
-) -> tuple[Source, Experiment, dict[str, str]]:
-    """Everything that ``tree`` and ``overrides`` do not say is inferred from the table."""
-    if not targets:
-        raise ConfigError("no target; expected the column to predict: --target COL (target=...)")
-    tree = dict(tree or {})
-    data = dict(tree.get("data") or {})
-    encoding = encoding_in(overrides) or data.get("encoding")
-    source = open_source(table, encoding=encoding)
-    if isinstance(table, (str, Path)):
-        data["table"] = str(table)
-    experiment, reasons, _ = infer(
-        source, targets, overrides, given=asked["columns"], ignore=asked["ignore"], group=asked["group"], split=asked["split"],
-        tree={**tree, "data": data},
-    )  # fmt: skip
-    if not experiment.fields:
-        raise DataError(f"{source.name}: no column to learn from; expected one beside the target that is not constant, ignored or an id")
-    return source, experiment, reasons
-
-
-def _from_tree(
-    tree: Mapping[str, Any], folder: Path, place: str, targets: Sequence[str], overrides: Sequence[str], asked: Mapping[str, Any]
-) -> tuple[Source, Experiment, dict[str, str]]:
-    """The experiment of a file. One that names fields is complete; of one that does not, the rest is inferred."""
-    direct = [f"data.split.group={json.dumps(asked['group'])}"] if asked["group"] else []
-    if asked["split"]:
-        direct += ["data.split.kind=column", f"data.split.column={json.dumps(asked['split'])}"]
-    laid, notes = override(tree, (*direct, *overrides))
-    laid = _placed(laid, folder)
-    table = dict(laid.get("data") or {}).get("table")
-    if not isinstance(table, str):
-        raise ConfigError(f"{place}: data.table: missing; expected the table to train on")
-    if not laid.get("fields"):
-        tasks = {name: dict(settings or {}) for name, settings in dict(laid.get("tasks") or {}).items()}
-        said = [
-            f"tasks.{quote(name)}.{key}={json.dumps(value, ensure_ascii=False)}"
-            for name, settings in tasks.items()
-            for key, value in settings.items()
-            if key != "kind"
-        ]
-        return _from_table(table, list(targets) or list(tasks), (*said, *(text for text in overrides if not _is_a_path(text))), asked, laid)
-    for flag, value in (("--target", targets), ("--column", asked["columns"]), ("--ignore", asked["ignore"])):
-        if value:
-            raise ConfigError(f"{place}: {flag} beside a file that names its fields; say it in the file, under fields and tasks")
-    experiment = Experiment.of(laid, place=place)
-    if not experiment.tasks:
-        raise ConfigError(f"{place}: tasks: missing; expected a task for each target column")
-    source = open_source(table, encoding=experiment.data.encoding)
-    experiment, reasons = with_encoders(experiment, source.rows)
-    return source, experiment, reasons | {f"override {at}": note for at, note in enumerate(notes)}
-
-
-_PATHS = ("table", "valid", "test")
-
-
-def _is_a_path(text: str) -> bool:
-    return text.startswith(tuple(f"data.{name}=" for name in (*_PATHS, "root")))
-
-
-def _placed(tree: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The tree of a file in ``folder``, its relative paths made so that they lead there from here."""
-    data = tree.get("data")
-    if not isinstance(data, Mapping):
-        return dict(tree)
-    placed = {name: str(folder / data[name]) for name in _PATHS if isinstance(data.get(name), str)}
-    root = data.get("root")
-    if isinstance(root, list):
-        placed["root"] = [str(folder / str(part)) for part in root]  # type: ignore[assignment]
-    return {**tree, "data": {**data, **placed}}
-
-
 @contextmanager
 def _folder(out: str | Path | None, overwrite: bool, experiment: Experiment) -> Iterator[Path]:
     """The run's folder, made; a temporary one where nothing is to be kept. A user's mistake leaves none behind."""
@@ -271,7 +173,7 @@ def _empty(folder: Path, overwrite: bool, experiment: Experiment, held: ExitStac
             raise UserError(f"{folder}: already there; choose another folder (-o RUN), or replace it: --overwrite{again}")
         if not folder.is_dir() or (any(folder.iterdir()) and not (folder / "log.jsonl").is_file()):
             raise UserError(f"{folder}: not a run, so it is not replaced; choose another folder (-o RUN)")
-        for name in _PATHS:
+        for name in PATHS:
             path = getattr(experiment.data, name)
             if path is not None and Path(path).resolve().is_relative_to(folder.resolve()):
                 raise UserError(f"{folder}: holds {path}, so it is not replaced; choose another folder (-o RUN)")

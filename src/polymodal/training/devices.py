@@ -31,6 +31,16 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
+def why_precision(name: str, device: torch.device) -> str:
+    """In half a sentence."""
+    if name != "auto":
+        return "asked for (training.precision)"
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return f"this GPU computes {'in bfloat16 natively' if native else 'no bfloat16 natively'}"
+    return "on a CPU bfloat16 is often emulated, and then slow" if device.type == "cpu" else "as on every device but CUDA"
+
+
 def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
     """The context in which a forward pass is computed."""
     return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype=dtype)

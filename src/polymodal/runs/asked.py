@@ -1,0 +1,145 @@
+"""From what was asked for (a table or a file, flags, overrides) to an experiment and its tables, opened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config import override, quote, read_tree
+from ..data.sources import Source, open_source
+from ..errors import ConfigError, DataError
+from ..experiment import Experiment, with_encoders
+from ..inspection.infer import encoding_in, infer
+from ..modalities import OnError
+
+PATHS = ("table", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An experiment that is complete, why it is so, and its tables."""
+
+    experiment: Experiment
+    reasons: Mapping[str, str]
+    source: Source
+    valid: Source | None
+    test: Source | None
+
+
+def resolve(
+    table: Any,
+    overrides: Sequence[str],
+    *,
+    target: str | Sequence[str] | None,
+    columns: Mapping[str, str] | None,
+    ignore: Sequence[str],
+    group: str | None,
+    split: str | None,
+    valid: Any,
+    test: Any,
+    root: Sequence[str | Path],
+    on_error: OnError | None,
+    seed: int | None,
+    time_limit: str | float | None,
+) -> Asked:
+    """What ``train`` takes, as it will be run; ``UserError`` for what cannot be."""
+    targets = [] if target is None else [target] if isinstance(target, str) else list(target)
+    flags = _flags(root=root, on_error=on_error, seed=seed, time_limit=time_limit, valid=valid, test=test)
+    asked: dict[str, Any] = {"columns": columns, "ignore": ignore, "group": group, "split": split}
+    if isinstance(table, Experiment):
+        source, experiment, reasons = _from_tree(table.tree(), Path(), "Experiment", targets, (*flags, *overrides), asked)
+    elif isinstance(table, (str, Path)) and Path(table).suffix.lower() in (".yaml", ".yml"):
+        path = Path(table)
+        source, experiment, reasons = _from_tree(read_tree(path), path.parent, str(path), targets, (*flags, *overrides), asked)
+    else:
+        source, experiment, reasons = _from_table(table, targets, (*flags, *overrides), asked)
+    encoding = experiment.data.encoding
+    opened = [
+        None if given is None and said is None else open_source(said if given is None else given, encoding=encoding)
+        for given, said in ((valid, experiment.data.valid), (test, experiment.data.test))
+    ]
+    return Asked(experiment, reasons, source, *opened)
+
+
+def _flags(*, root: Sequence[str | Path], valid: Any, test: Any, **settings: Any) -> list[str]:
+    """What was said by name, as overrides; paths are relative to where the caller stands, and so become absolute."""
+    places = {"on_error": "data.on_error", "seed": "seed", "time_limit": "training.time_limit"}
+    said = {places[name]: value for name, value in settings.items() if value is not None}
+    if root:
+        said["data.root"] = [str(Path(folder).resolve()) for folder in root]
+    for name, table in (("valid", valid), ("test", test)):
+        if isinstance(table, (str, Path)):
+            said[f"data.{name}"] = str(Path(table).resolve())
+    return [f"{path}={json.dumps(value, ensure_ascii=False)}" for path, value in said.items()]
+
+
+def _from_table(
+    table: Any, targets: Sequence[str], overrides: Sequence[str], asked: Mapping[str, Any], tree: Mapping[str, Any] | None = None
+) -> tuple[Source, Experiment, dict[str, str]]:
+    """Everything that ``tree`` and ``overrides`` do not say is inferred from the table."""
+    if not targets:
+        raise ConfigError("no target; expected the column to predict: --target COL (target=...)")
+    tree = dict(tree or {})
+    data = dict(tree.get("data") or {})
+    encoding = encoding_in(overrides) or data.get("encoding")
+    source = open_source(table, encoding=encoding)
+    if isinstance(table, (str, Path)):
+        data["table"] = str(table)
+    experiment, reasons, _ = infer(
+        source, targets, overrides, given=asked["columns"], ignore=asked["ignore"], group=asked["group"], split=asked["split"],
+        tree={**tree, "data": data},
+    )  # fmt: skip
+    if not experiment.fields:
+        raise DataError(f"{source.name}: no column to learn from; expected one beside the target that is not constant, ignored or an id")
+    return source, experiment, reasons
+
+
+def _from_tree(
+    tree: Mapping[str, Any], folder: Path, place: str, targets: Sequence[str], overrides: Sequence[str], asked: Mapping[str, Any]
+) -> tuple[Source, Experiment, dict[str, str]]:
+    """The experiment of a file. One that names fields is complete; of one that does not, the rest is inferred."""
+    direct = [f"data.split.group={json.dumps(asked['group'])}"] if asked["group"] else []
+    if asked["split"]:
+        direct += ["data.split.kind=column", f"data.split.column={json.dumps(asked['split'])}"]
+    laid, notes = override(tree, (*direct, *overrides))
+    laid = _placed(laid, folder)
+    table = dict(laid.get("data") or {}).get("table")
+    if not isinstance(table, str):
+        raise ConfigError(f"{place}: data.table: missing; expected the table to train on")
+    if not laid.get("fields"):
+        tasks = {name: dict(settings or {}) for name, settings in dict(laid.get("tasks") or {}).items()}
+        said = [
+            f"tasks.{quote(name)}.{key}={json.dumps(value, ensure_ascii=False)}"
+            for name, settings in tasks.items()
+            for key, value in settings.items()
+            if key != "kind"
+        ]
+        return _from_table(table, list(targets) or list(tasks), (*said, *(text for text in overrides if not _is_a_path(text))), asked, laid)
+    for flag, value in (("--target", targets), ("--column", asked["columns"]), ("--ignore", asked["ignore"])):
+        if value:
+            raise ConfigError(f"{place}: {flag} beside a file that names its fields; say it in the file, under fields and tasks")
+    experiment = Experiment.of(laid, place=place)
+    if not experiment.tasks:
+        raise ConfigError(f"{place}: tasks: missing; expected a task for each target column")
+    source = open_source(table, encoding=experiment.data.encoding)
+    experiment, reasons = with_encoders(experiment, source.rows)
+    return source, experiment, reasons | {f"override {at}": note for at, note in enumerate(notes)}
+
+
+def _is_a_path(text: str) -> bool:
+    return text.startswith(tuple(f"data.{name}=" for name in (*PATHS, "root")))
+
+
+def _placed(tree: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The tree of a file in ``folder``, its relative paths made so that they lead there from here."""
+    data = tree.get("data")
+    if not isinstance(data, Mapping):
+        return dict(tree)
+    placed = {name: str(folder / data[name]) for name in PATHS if isinstance(data.get(name), str)}
+    root = data.get("root")
+    if isinstance(root, list):
+        placed["root"] = [str(folder / str(part)) for part in root]  # type: ignore[assignment]
+    return {**tree, "data": {**data, **placed}}
