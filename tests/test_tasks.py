@@ -311,3 +311,10 @@ def test_few_rows_and_rows_without_a_target_leave_the_fused_vote_alone() -> None
     target = np.full((300, 1), np.nan)
     target[:15] = 0
     assert fit_weights(multiclass(["a", "b", "c"]), votes, target, [np.ones(300, bool)] * 2) == [1.0, 0.0]
+
+
+def test_a_number_that_float32_cannot_hold_is_a_fault() -> None:
+    config = RegressionConfig(column="y")
+    task = config.task()(config, config.task().fit(config, [1.0, 2.0, 3.0], "here"))
+    with pytest.raises(Fault, match=r"found 1e\+300, .* spreads from the mean"):
+        task.encode(1e300)

@@ -92,6 +92,7 @@ class Bundle:
             )
         if head.get("check") != _check({key: value for key, value in head.items() if key != "check"}):
             raise BundleError(f"{folder}/bundle.json: altered since it was written; copy the bundle again, whole")
+        sums = head["sha256"] if isinstance(head.get("sha256"), dict) else {}
         bodies = {}
         for name in _FILES:
             try:
@@ -100,7 +101,7 @@ class Bundle:
                 bodies[name] = (folder / name).read_bytes()
             except OSError as error:
                 raise BundleError(f"{folder}/{name}: cannot be read ({error.strerror}); copy the bundle again, whole") from None
-            if hashlib.sha256(bodies[name]).hexdigest() != head.get("sha256", {}).get(name):
+            if hashlib.sha256(bodies[name]).hexdigest() != sums.get(name):
                 raise BundleError(f"{folder}/{name}: altered since it was written; copy the bundle again, whole")
         try:
             experiment = Experiment.of(head["experiment"])
@@ -108,12 +109,15 @@ class Bundle:
             states = json.loads(bodies["states.json"])
             tasks = {name: config.task()(config, states["tasks"][name]) for name, config in experiment.tasks.items()}
             fields = {name: states["fields"][name] for name in experiment.fields}
-            for name, config in experiment.fields.items():
-                config.modality()(config, fields[name], Roots()).check()
+            for part in (
+                *tasks.values(),
+                *(config.modality()(config, fields[name], Roots()) for name, config in experiment.fields.items()),
+            ):
+                part.check()
             tensors = load_tensors(bodies["weights.safetensors"])
             members = []
-            if not 1 <= head["members"] <= len(tensors):
-                raise ValueError(f"{head['members']} members")
+            if not tasks or not fields or not isinstance(head["metrics"], dict) or not 1 <= head["members"] <= len(tensors):
+                raise ValueError(f"{len(tasks)} tasks, {len(fields)} fields, {head['members']} members")
             for at in range(head["members"]):
                 prefix = f"{at}."
                 weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

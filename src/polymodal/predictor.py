@@ -74,8 +74,7 @@ class Predictor:
         these rows, with the reason under ``"undefined"``."""
         source = open_source(table, encoding=self.bundle.experiment.data.encoding)
         source.check([task.config.column for task in self.bundle.tasks.values()])
-        if source.rows == 0:
-            raise DataError(f"{source.name}: no rows; expected rows to measure on")
+        source.check_rows(" to measure on")
         book = FaultBook(None, source.name, lambda _: on_error or self.bundle.experiment.data.on_error)
         targets = read_targets(source, self.bundle.tasks, book.record)
         hidden = hidden_sets(self._fields_of(source, strict))

@@ -129,8 +129,7 @@ def prepare(
 ) -> Prepared:
     """Split, fit (or take the ``states`` that were fitted before), read. ``DataError`` for a table that cannot be trained on."""
     source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values()), *experiment.data.split.columns])
-    if source.rows == 0:
-        raise DataError(f"{source.name}: no rows; expected a table with rows")
+    source.check_rows()
     weights_N = read_weights(source, experiment.data.weight)
     known_N = known_targets(source, experiment)
     part = split_rows(experiment, source, known_N, valid_source is not None)
@@ -166,8 +165,7 @@ def _read_valid(
     experiment: Experiment, source: Source, modalities: Mapping[str, Modality], tasks: Mapping[str, Task], folder: Path
 ) -> Table:
     source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values())])
-    if source.rows == 0:
-        raise DataError(f"{source.name}: no rows; expected a table with rows to validate on")
+    source.check_rows(" to validate on")
     roots = roots_of(source, experiment.data.root)
     placed = {name: type(modality)(modality.config, modality.state, roots) for name, modality in modalities.items()}
     weights_N = read_weights(source, experiment.data.weight)

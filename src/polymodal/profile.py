@@ -14,7 +14,7 @@ from rich.cells import cell_len, set_cell_size
 from .config import explain
 from .data.sources import Source, open_source
 from .disk import write_whole
-from .errors import DataError, UserError
+from .errors import UserError
 from .experiment import Experiment
 from .inspection.columns import Column, Facts, look
 from .inspection.infer import encoding_in, infer
@@ -80,8 +80,7 @@ def inspect(
     Takes what ``train`` takes. Up to 5,000 rows' pictures and texts are read; memory does not grow with the rows.
     """
     source = open_source(table, encoding=encoding_in(overrides))
-    if source.rows == 0:
-        raise DataError(f"{source.name}: no rows; expected a table with rows")
+    source.check_rows()
     targets = [target] if isinstance(target, str) else list(target)
     facts = look(source, seed)
     base = {"data": {"root": [str(folder) for folder in root]}}

@@ -8,7 +8,6 @@ from typing import Any
 from ..config import override, quote
 from ..data.sources import Source
 from ..data.splits import FEW_ROWS
-from ..errors import DataError
 from ..experiment import Experiment, usual_encoder, with_encoders
 from ..modalities import Roots
 from ..model import ModelConfig
@@ -32,8 +31,7 @@ def infer(
 
     ``tree`` holds settings that are laid under what is inferred (paths of tables, roots); ``overrides`` are laid over it.
     """
-    if source.rows == 0:
-        raise DataError(f"{source.name}: no rows; expected a table with rows")
+    source.check_rows()
     source.check(targets)
     base = dict(tree or {})
     early, _ = override(base, overrides)

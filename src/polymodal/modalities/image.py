@@ -100,6 +100,7 @@ class Image(Modality):
 
     def check(self) -> None:
         """Sizes and channels that a config may ask for, and as many finite means and spreads."""
+        self.check_form(self.state["form"])
         size, channels, mean, std = (self.state[name] for name in ("size", "channels", "mean", "std"))
         numbers = [*mean, *std]
         if type(size) is not int or not 4 <= size <= 4_096 or channels not in (1, 3) or len(mean) != channels or len(std) != channels:

@@ -93,6 +93,7 @@ class Tabular(Modality):
 
     def check(self) -> None:
         """The config's columns, each of a type with the facts that it needs."""
+        self.check_form(self.state["form"])
         columns = self.state["columns"]
         if [column["name"] for column in columns] != list(self.config.columns):
             raise ValueError("facts of other columns")

@@ -93,8 +93,7 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
     precision = str(pick_precision(config.precision, device)).removeprefix("torch.")
     try:
         source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values()), *experiment.data.split.columns])
-        if source.rows == 0:
-            raise DataError(f"{source.name}: no rows; expected a table with rows")
+        source.check_rows()
         known_N = known_targets(source, experiment)
         part = split_rows(experiment, source, known_N, asked.valid is not None)
         fitting_N = np.zeros(source.rows, bool)
@@ -113,8 +112,7 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
         if other is not None:
             try:
                 other.check([*experiment.columns(), *(task.column for task in experiment.tasks.values())])
-                if other.rows == 0:
-                    raise DataError(f"{other.name}: no rows; expected rows for {what}")
+                other.check_rows(f" for {what}")
             except DataError as error:
                 found.stops.append(str(error))
     if out is not None:

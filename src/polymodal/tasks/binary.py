@@ -65,6 +65,12 @@ class Binary(Task):
             "class_weights": naming.weights_of(config.class_weight, counts, names, f"{place}, class_weight"),
         }
 
+    def check(self) -> None:
+        """Names, counts and weights, as many of each."""
+        naming.check(self.state, 2)
+        if len(self.state["classes"]) != 2:
+            raise ValueError(f"{len(self.state['classes'])} classes of a binary task")
+
     def encode(self, cell: Cell) -> np.ndarray:
         """0 or 1; -1 for a class not seen in training."""
         name = naming.name_of(cell)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, Fault, nearest
-from ..flow import Cell
+from ..flow import Cell, State
 
 
 def name_of(cell: Cell) -> str:
@@ -97,3 +97,18 @@ def weights_of(setting: Any, counts: dict[str, int], names: list[str], place: st
     for name, weight in setting.items():
         weights[position(names, name, place)] = float(weight)
     return weights
+
+
+def check(state: State, least: int) -> None:
+    """``ValueError`` unless a state holds ``least`` different names, as many counts, and a weight for each class or none."""
+    names, counts, weights = state["classes"], state["counts"], state.get("class_weights")
+    if (
+        not isinstance(names, list)
+        or not all(isinstance(name, str) for name in names)
+        or not least <= len(set(names)) == len(names) == len(counts)
+    ):
+        raise ValueError("classes that are no names, or not as many as their counts")
+    if not all(type(count) is int and count >= 0 for count in counts):
+        raise ValueError("counts that are none")
+    if weights is not None and (len(weights) != len(names) or not all(type(weight) in (int, float) and weight >= 0 for weight in weights)):
+        raise ValueError("class weights that are none")

@@ -63,6 +63,10 @@ class Multiclass(Task):
             "class_weights": naming.weights_of(config.class_weight, counts, names, f"{place}, class_weight"),
         }
 
+    def check(self) -> None:
+        """Names, counts and weights, as many of each."""
+        naming.check(self.state, 2)
+
     def encode(self, cell: Cell) -> np.ndarray:
         """The class's index; -1 for one not seen in training."""
         return np.array([self._index.get(naming.name_of(cell), -1)], np.float32)

@@ -77,6 +77,10 @@ class Multilabel(Task):
             raise DataError(f"{place}: no label at all; expected cells such as 'a{config.separator}b'; choose another target")
         return {"classes": names, "counts": [counts[name] for name in names], "rows": rows}
 
+    def check(self) -> None:
+        """Names, counts and weights, as many of each."""
+        naming.check(self.state, 1)
+
     def encode(self, cell: Cell) -> np.ndarray:
         """0 or 1 for each label; one not seen in training is left out."""
         labels = labels_of(cell, self.config.separator)

@@ -16,6 +16,7 @@ from .metrics import Metrics, regression
 from .task import Task, TaskConfig
 
 _HUGE = 1e100
+_FAR = 1e30
 
 
 class RegressionConfig(TaskConfig):
@@ -66,6 +67,12 @@ class Regression(Task):
         return {"mean": float(inner_N.mean()), "std": std, "low": float(values_N.min()), "high": float(values_N.max()),
                 "spread": float(values_N.std())}  # fmt: skip
 
+    def check(self) -> None:
+        """Finite facts, and a spread."""
+        facts = [self.state[name] for name in ("mean", "std", "low", "high", "spread")]
+        if not all(type(fact) in (int, float) and math.isfinite(fact) for fact in facts) or self.state["std"] <= 0:
+            raise ValueError(f"{facts} of a number")
+
     def encode(self, cell: Cell) -> np.ndarray:
         """The standardised target."""
         value = _number(cell)
@@ -73,7 +80,10 @@ class Regression(Task):
             if value < 0:
                 raise Fault(f"found {value:g}; expected 0 or more under transform: log")
             value = math.log1p(value)
-        return np.array([(value - self.state["mean"]) / self.state["std"]], np.float32)
+        centred = (value - self.state["mean"]) / self.state["std"]
+        if abs(centred) > _FAR:
+            raise Fault(f"found {value:g}, {abs(centred):.0e} spreads from the mean; expected a number that float32 can hold")
+        return np.array([centred], np.float32)
 
     def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
         """Squared error in standard deviations."""

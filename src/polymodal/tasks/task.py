@@ -71,6 +71,10 @@ class Task(ABC):
         cannot be learned from."""
 
     @abstractmethod
+    def check(self) -> None:
+        """``ValueError`` for a state that ``fit`` cannot have made: a bundle may come from anyone."""
+
+    @abstractmethod
     def encode(self, cell: Cell) -> np.ndarray:
         """The target as float32 (T,), NaN where empty; ``Fault`` when it cannot be one."""
 

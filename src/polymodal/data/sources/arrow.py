@@ -12,6 +12,9 @@ from ...errors import DataError
 from .source import SLICE, SLICE_BYTES, Slice, Source, short, unique
 
 
+_BROKEN = (pa.ArrowException, OSError, UnicodeDecodeError)
+
+
 class ArrowSource(Source):
     """An Arrow table in memory."""
 
@@ -41,7 +44,7 @@ class ParquetSource(Source):
                 self.columns = unique([str(name) for name in file.schema_arrow.names], str(path))
                 self.columns = [name for name in self.columns if not name.startswith("__index_level_")]
                 self.rows = file.metadata.num_rows
-        except (pa.ArrowException, OSError) as error:
+        except _BROKEN as error:
             raise DataError(f"{path}: not a Parquet file that can be read ({short(error)})") from None
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
@@ -57,7 +60,7 @@ class ParquetSource(Source):
                     part = _to_python(batch)
                     at += batch.num_rows
                     yield part
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        except _BROKEN as error:
             raise DataError(f"{self.path}: broken after row {at:,} ({short(error)}); expected a Parquet file; write it again") from None
 
 
@@ -73,7 +76,7 @@ class FeatherSource(Source):
     def _open(self) -> Any:
         try:
             return pa.ipc.open_file(pa.memory_map(str(self.path)))
-        except (pa.ArrowException, OSError) as error:
+        except _BROKEN as error:
             raise DataError(f"{self.path}: not a Feather file that can be read ({short(error)})") from None
 
     def _batch(self, file: Any, at: int) -> pa.RecordBatch:
@@ -82,7 +85,7 @@ class FeatherSource(Source):
             batch = file.get_batch(at)
             batch.validate(full=True)
             return batch
-        except (pa.ArrowException, OSError) as error:
+        except _BROKEN as error:
             raise DataError(f"{self.path}: batch {at + 1} is broken ({short(error)}); expected a Feather file; write it again") from None
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:

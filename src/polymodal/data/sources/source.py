@@ -40,6 +40,11 @@ class Source(ABC):
                     f"{nearest(column, self.columns)}"
                 )
 
+    def check_rows(self, purpose: str = "") -> None:
+        """``DataError`` for a table without rows, or without columns."""
+        if self.rows == 0 or not self.columns:
+            raise DataError(f"{self.name}: no {'rows' if self.rows == 0 else 'columns'}; expected a table with rows{purpose}")
+
     def cells(self, columns: Sequence[str]) -> Iterator[Cell]:
         """The cells of a field, row by row: values of one column, or tuples of several."""
         for part in self.slices(list(dict.fromkeys(columns))):
