@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import Fault
+from ..errors import Fault, TrainingError
 from ..flow import Cell, Sample
 from ..modalities import Modality, PartFault
 from .sources import Source, cells_of
@@ -140,7 +140,13 @@ class Store:
         modality = self.modalities[field]
         if body[0] == _SAMPLE:
             return unpack(body, modality.blank(), start=1)
-        return modality.read(body[1:].decode("utf-8", "surrogatepass") if body[0] == _TEXT else body[1:])
+        try:
+            return modality.read(body[1:].decode("utf-8", "surrogatepass") if body[0] == _TEXT else body[1:])
+        except Fault as fault:
+            raise TrainingError(
+                f"field {field!r}: a cell that could be read can no more be read ({fault}); expected files that stay during training; put it "
+                f"back and resume"
+            ) from None
 
     def sharing(self, field: str) -> float:
         """How many rows hold the same cell, on average."""

@@ -11,7 +11,6 @@ import pyarrow as pa
 from ...errors import DataError
 from .source import SLICE, SLICE_BYTES, Slice, Source, short, unique
 
-
 _BROKEN = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
