@@ -345,3 +345,15 @@ def test_mistakes_with_resume(unbroken: Path, arguments: list[str], said: str) -
     found = CliRunner().invoke(main, ["train", *(part.replace("RUN", str(unbroken)) for part in arguments)])
     assert found.exit_code == 2
     assert said in found.output
+
+
+def test_a_run_killed_in_its_first_moments_is_no_stranger_s_folder(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / Lock.NAME).touch()
+    with pytest.raises(pm.UserError, match=r"holds no run\.yaml; .*--overwrite"):
+        resume(tmp_path / "run")
+    pm.train(table, *SETTINGS, "training.epochs=1", "training.baselines=false", target="label", out=tmp_path / "run", overwrite=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").touch()
+    with pytest.raises(pm.UserError, match="not a run"):
+        pm.train(table, *SETTINGS, target="label", out=tmp_path / "other", overwrite=True)

@@ -82,6 +82,22 @@ _on_error = click.option(
 )
 
 
+def _training(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags of what trains, or looks at what would be trained."""
+    options = [
+        click.option(
+            "--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks)."
+        ),
+        _reading,
+        _on_error,
+        click.option("--valid", metavar="TABLE", help="A table of its own to validate on (data.valid)."),
+        click.option("--test", metavar="TABLE", help="A table that is measured once, at the end (data.test)."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="polymodal")
 @click.pass_context
@@ -140,11 +156,7 @@ def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], colum
 @main.command()
 @click.argument("table", metavar="TABLE|run.yaml|RUN")
 @click.argument("overrides", nargs=-1, metavar="[PATH=VALUE]...")
-@click.option("--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks).")
-@_reading
-@_on_error
-@click.option("--valid", metavar="TABLE", help="A table of its own to validate on (data.valid).")
-@click.option("--test", metavar="TABLE", help="A table that is measured once, at the end (data.test).")
+@_training
 @click.option("-o", "--out", metavar="RUN", help="Folder that the run would be written to.")
 def check(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], **settings: Any) -> None:
     """Look before training, some seconds: what would fail, by row; estimated time, memory and disk; which precision and why."""
@@ -158,11 +170,7 @@ def check(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], colu
 @main.command()
 @click.argument("table", required=False)
 @click.argument("overrides", nargs=-1, metavar="[PATH=VALUE]...")
-@click.option("--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks).")
-@_reading
-@_on_error
-@click.option("--valid", metavar="TABLE", help="A table of its own to validate on (data.valid).")
-@click.option("--test", metavar="TABLE", help="A table that is measured once, at the end (data.test).")
+@_training
 @click.option("-o", "--out", metavar="RUN", help="Folder of the run; default: runs/NAME.")
 @click.option("--overwrite", is_flag=True, help="Replace the run that is there.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was interrupted or killed, from its last checkpoint.")

@@ -144,8 +144,8 @@ class Store:
             return modality.read(body[1:].decode("utf-8", "surrogatepass") if body[0] == _TEXT else body[1:])
         except Fault as fault:
             raise TrainingError(
-                f"field {field!r}: a cell that could be read can no more be read ({fault}); expected files that stay during training; put it "
-                f"back and resume"
+                f"field {field!r}: a cell that could be read can no more be read ({fault}); expected files that stay while it trains; "
+                f"put it back and resume"
             ) from None
 
     def sharing(self, field: str) -> float:

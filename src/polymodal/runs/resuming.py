@@ -29,7 +29,7 @@ class State:
 def experiment_of(folder: Path, overrides: Sequence[str]) -> Experiment:
     """The run's experiment, paths absolute, with overrides laid over it; ``UserError`` where there is none."""
     if not (folder / "run.yaml").is_file():
-        mend = f"train one: polymodal train TABLE --target COL -o {folder}"
+        mend = f"train one: polymodal train TABLE --target COL -o {folder}{' --overwrite' if folder.exists() else ''}"
         raise UserError(f"{folder}: holds no run.yaml; expected the folder of a run; {mend}")
     tree, _ = override(read_tree(folder / "run.yaml"), overrides)
     return Experiment.of(tree, place=str(folder / "run.yaml"), folder=folder)

@@ -171,7 +171,8 @@ def _empty(folder: Path, overwrite: bool, experiment: Experiment, held: ExitStac
         if not overwrite:
             again = f", or go on with it: --resume {folder}" if (folder / "checkpoints" / "ledger.json").exists() else ""
             raise UserError(f"{folder}: already there; choose another folder (-o RUN), or replace it: --overwrite{again}")
-        if not folder.is_dir() or (any(folder.iterdir()) and not (folder / "log.jsonl").is_file()):
+        begun = {Lock.NAME, "checkpoints"}  # all there is of a run that was killed in its first moments
+        if not folder.is_dir() or not ((folder / "log.jsonl").is_file() or {path.name for path in folder.iterdir()} <= begun):
             raise UserError(f"{folder}: not a run, so it is not replaced; choose another folder (-o RUN)")
         for name in PATHS:
             path = getattr(experiment.data, name)
