@@ -84,7 +84,7 @@ _on_error = click.option(
 
 def _training(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flags of what trains, or looks at what would be trained."""
-    options = [
+    options: list[Callable[..., Any]] = [
         click.option(
             "--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks)."
         ),
