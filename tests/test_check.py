@@ -149,3 +149,71 @@ def test_a_run_is_looked_at_as_resume_would(table: Path, tmp_path: Path) -> None
     assert "bundle: whole, 2 models" in ended.output
     with pytest.raises(pm.UserError, match=r"holds no run\.yaml"):
         pm.check(tmp_path)
+
+
+def test_clusters_of_bad_cells_are_counted_over_the_whole_table(tmp_path: Path) -> None:
+    rows = [[f"word {at} here", "bad" if at >= 3_900 else at, "ab"[at % 2]] for at in range(4_000)]
+    table = write_csv(tmp_path / "tail.csv", ["text", "x", "label"], rows)
+    found = pm.check(table, target="label", columns={"x": "number"})
+    assert found.ok, found.stops
+    assert found.counts == {"x": 100}
+
+
+@pytest.mark.parametrize("what", ["init", "weight", "weights", "valid weight", "valid label", "valid photos", "out", "file"])
+def test_what_check_does_not_stop_train_does_not_stop(table: Path, tmp_path: Path, what: str) -> None:
+    valid = shop(tmp_path / "valid", 40, seed=2)
+    options: dict[str, Any] = {"out": tmp_path / "run"}
+    overrides: list[str] = []
+    if what == "init":
+        overrides = ["training.init=nowhere"]
+    elif what.startswith("weight"):
+        lines = table.read_text(encoding="utf-8").splitlines()
+        table = table.with_name("weighed.csv")
+        extra = [("-1" if at == 3 else "1") if what == "weight" else "0" for at in range(len(lines) - 1)]
+        table.write_text(
+            "\n".join([lines[0] + ",w", *(f"{line},{w}" for line, w in zip(lines[1:], extra, strict=True))]) + "\n", encoding="utf-8"
+        )
+        overrides = ["data.weight=w"]
+    elif what.startswith("valid"):
+        options["valid"] = valid
+        if what == "valid weight":
+            overrides = ["data.weight=price"]
+            valid.write_text(valid.read_text(encoding="utf-8").replace("price", "cost"), encoding="utf-8")
+        elif what == "valid label":
+            valid = changed(valid, {at: {4: ""} for at in range(1, 41)})
+            options["valid"] = valid
+        else:
+            options["valid"] = changed(valid, {at: {0: "none.png"} for at in range(1, 31)})
+    elif what == "out":
+        (tmp_path / "run").mkdir()
+    else:
+        (tmp_path / "run").touch()
+        options["out"] = tmp_path / "run" / "below"
+    with pytest.raises(pm.UserError) as refused:
+        pm.train(table, *FAST, *overrides, target="label", **options)
+    said = ""
+    try:
+        found = pm.check(table, *FAST, *overrides, target="label", **options)
+    except pm.UserError as error:
+        said = str(error)
+    assert said == str(refused.value) if said else not found.ok
+    assert said or "too few rows" not in found.text()
+
+
+def test_flags_beside_a_run_are_refused(shop_run: Path) -> None:
+    for words in (["--seed", "7"], ["--target", "label"], ["--valid", "gone.csv"]):
+        found = run(shop_run, *words)
+        assert found.exit_code == 2
+        assert "beside a run" in found.output
+
+
+def test_no_room_for_a_trial_is_said(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from polymodal.data.store import Store
+
+    def full(self: Store, *_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Store, "fill", full)
+    found = pm.check(table, *FAST, target="label")
+    assert found.ok
+    assert "no model was tried" in found.text()

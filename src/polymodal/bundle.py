@@ -78,6 +78,11 @@ class Bundle:
             for name, value in member.state_dict().items()
         }
 
+    @staticmethod
+    def digest(folder: str | Path) -> str:
+        """Of a bundle's whole content (its sums stand in ``bundle.json``)."""
+        return hashlib.sha256((find(folder) / "bundle.json").read_bytes()).hexdigest()[:32]
+
     @classmethod
     def load(cls, folder: str | Path, trust: bool = False) -> Bundle:
         """From a bundle or a run that holds one. ``trust`` allows components named by ``module:Class``, whose code runs."""

@@ -101,7 +101,10 @@ class Experiment(Config):
         data = experiment.data
         placed = {name: str(folder / value) for name in ("table", "valid", "test") if (value := getattr(data, name)) is not None}
         placed_roots = [str(folder / root) for root in data.root]
-        return experiment.model_copy(update={"data": data.model_copy(update={**placed, "root": placed_roots})})
+        training = experiment.training
+        if training.init is not None:
+            training = training.model_copy(update={"init": str(folder / training.init)})
+        return experiment.model_copy(update={"data": data.model_copy(update={**placed, "root": placed_roots}), "training": training})
 
     def columns(self) -> list[str]:
         """The columns that fields read, in order."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import signal
 import sys
 import time
 import traceback
@@ -30,6 +32,11 @@ class _Group(click.Group):
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(0)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EIO, errno.ENAMETOOLONG):
+                raise
+            where = error.filename or "the output"
+            _fail(UserError(f"{where}: cannot be written or opened ({error.strerror}); choose another place"), 2)
         except KeyboardInterrupt:
             click.echo("interrupted at once", err=True)
             sys.exit(130)
@@ -46,7 +53,8 @@ class _Group(click.Group):
 
 
 def _fail(error: Exception, code: int) -> None:
-    click.echo(f"error: {error}", err=True)
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(f"error: {error}", err=True)
     sys.exit(code)
 
 
@@ -272,6 +280,7 @@ def entry() -> NoReturn:
     now and then, and turn an exit code into a signal.
     """
     code: object = 0
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # temporary folders are taken away on the way out
     try:
         main()
     except SystemExit as stopped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import json
@@ -247,8 +248,13 @@ class _warnings_as_lines(warnings.catch_warnings):
     def __enter__(self) -> Any:
         entered = super().__enter__()
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {message}", err=True)  # type: ignore[assignment]
+        warnings.showwarning = self._say  # type: ignore[assignment]
         return entered
+
+    @staticmethod
+    def _say(message: object, *_: object, **__: object) -> None:
+        with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+            click.echo(f"warning: {message}", err=True)
 
 
 def _free_folder(name: str) -> Path:

@@ -7,6 +7,7 @@ limit the cell itself is kept in place of its arrays and read anew each time; no
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from collections.abc import Callable, Iterable, Mapping
@@ -44,8 +45,9 @@ class Store:
         self._end = 0
 
     def close(self) -> None:
-        """Give the disk space back."""
-        self._file.close()
+        """Give the disk space back; of a disk that is full, too."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def fill(self, source: Source, on_fault: OnFault, keep_N: np.ndarray | None = None) -> None:
         """Read every distinct cell of every field of ``source`` (only rows where ``keep_N``)."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..bundle import find
 from ..config import override, quote, read_tree
 from ..data.sources import Source, open_source
 from ..errors import ConfigError, DataError
@@ -53,9 +54,15 @@ def resolve(
         source, experiment, reasons = _from_tree(table.tree(), Path(), "Experiment", targets, (*flags, *overrides), asked)
     elif isinstance(table, (str, Path)) and Path(table).suffix.lower() in (".yaml", ".yml"):
         path = Path(table)
-        source, experiment, reasons = _from_tree(read_tree(path), path.parent, str(path), targets, (*flags, *overrides), asked)
+        tree = read_tree(path)
+        training = tree.get("training")
+        if isinstance(training, Mapping) and isinstance(training.get("init"), str):
+            tree["training"] = {**training, "init": str(path.parent / training["init"])}
+        source, experiment, reasons = _from_tree(tree, path.parent, str(path), targets, (*flags, *overrides), asked)
     else:
         source, experiment, reasons = _from_table(table, targets, (*flags, *overrides), asked)
+    if experiment.training.init is not None:
+        find(experiment.training.init)
     encoding = experiment.data.encoding
     opened = [
         None if given is None and said is None else open_source(said if given is None else given, encoding=encoding)

@@ -32,6 +32,8 @@ class Check:
     notes: list[str] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
     """What the run would take, a line each: rows, models, time, memory, disk, device."""
+    resumes: Path | None = None
+    """The run's folder, where it is a run that is looked at."""
     seconds: float | None = None
     """Estimated, of the whole run, if no model stops early."""
     memory_mb: float | None = None
@@ -63,12 +65,11 @@ class Check:
 
 @dataclass
 class Reading:
-    """What reading took, by field: seconds and bytes of a distinct cell, and how many distinct cells a row holds; ``held`` by column."""
+    """What reading took, by field: seconds and bytes of a distinct cell, and how many distinct cells a row holds."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     size: dict[str, float] = field(default_factory=dict)
     distinct: dict[str, float] = field(default_factory=dict)
-    held: dict[str, int] = field(default_factory=dict)
 
 
 def estimate(

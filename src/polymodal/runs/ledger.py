@@ -10,7 +10,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import torch
 
 from .. import __version__
 from ..config import External, quote
+from ..data.sources import Source
 from ..disk import write_whole
 from ..errors import UserError
 from ..experiment import Experiment
@@ -31,7 +32,31 @@ from ..training.plan import Clock
 FREE = ("data.table", "data.valid", "data.test", "data.root", "data.cache_gb", "training.workers", "training.time_limit",
         "training.checkpoint_minutes", "training.checkpoint_steps")  # fmt: skip
 """Settings that a resumed run may change: files are compared by what was read of them, and the others change no result."""
+MADE_OF = ("fields", "tasks", "model", "data.split", "seed")
+"""Settings that decide what the model is made of and which rows it sees: one trained under others is another model, and measured on rows
+that it was trained on. Such a difference cannot be forced."""
+ASIDE = ".replaced"
+"""Where a run that is being replaced stays until the new one trains: a table that cannot be trained on must not cost it."""
 _FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A line that says what is not as it was, and whether that makes it another run altogether."""
+
+    line: str
+    another: bool = False
+
+
+def differing(folder: Path, found: Sequence[Difference], force: bool) -> None:
+    """``UserError`` for a run that is not what it was when it began, unless all of that may be forced, and is."""
+    if not found or (force and not any(one.another for one in found)):
+        return
+    lines = "".join(f"\n  {one.line}" for one in found)
+    mend = "mend it, or resume all the same: --force"
+    if any(one.another for one in found):
+        mend = "mend it, or train anew in another folder (-o RUN): trained models and rows held out from them would not go together"
+    raise UserError(f"{folder}: not as it was when training began:{lines}\nexpected no difference; {mend}")
 
 
 @dataclass
@@ -48,10 +73,18 @@ class Ledger:
     """Versions, by what they are of."""
     threads: int = 0
     decisions: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, str] = field(default_factory=dict)
+    """Digests of the tables (table, valid, test) as they are written."""
+    memory: list[str] = field(default_factory=list)
+    """Which tables (table, valid, test) were not files."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why each setting is what it is, by path: the comments of ``run.yaml``."""
     spent: float = 0.0
     """Seconds of all processes that worked on the run."""
     ended: bool = False
     clock: Clock | None = None
+    limit_changed: bool = False
+    """Whether it is resumed under another time limit."""
 
     @classmethod
     def read(cls, path: Path) -> Ledger | None:
@@ -79,26 +112,35 @@ class Ledger:
             return
         if self.clock is not None:
             self.spent = self.clock.spent
-        names = ("experiment", "content", "states", "code", "threads", "decisions", "spent", "ended")
+        names = ("experiment", "content", "states", "code", "threads", "decisions", "tables", "memory", "reasons", "spent", "ended")
         tree = {"format": _FORMAT, **{name: getattr(self, name) for name in names}}
         write_whole(self.path, json.dumps(tree | {"check": _check(tree)}, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
-    def differences(self, experiment: Experiment, content: dict[str, str] | None = None) -> list[str]:
-        """What is not as it was when the run began, a line each: settings, code, and the data once it is read."""
+    def differences(self, experiment: Experiment, content: dict[str, str] | None = None) -> list[Difference]:
+        """What is not as it was when the run began: settings, code, and the data once it is read."""
         found = [
-            f"{path}: was {_short(before)}, is {_short(now)}"
+            Difference(f"{path}: was {_short(before)}, is {_short(now)}", path.startswith(MADE_OF))
             for path, before, now in _changes(self.experiment, experiment.tree())
             if path not in FREE
         ]
         code = code_of(experiment)
         names = sorted(self.code.keys() | code)
-        found += [f"{name}: was {self.code.get(name)}, is {code.get(name)}" for name in names if self.code.get(name) != code.get(name)]
+        changed = [name for name in names if self.code.get(name) != code.get(name)]
+        found += [Difference(f"{name}: was {self.code.get(name)}, is {code.get(name)}") for name in changed]
         data = self.content if content is None else content
         for what in sorted(self.content.keys() | data):
             before, now = self.content.get(what), data.get(what)
             if before != now:
-                found.append(f"{what}: were {before}, are {now}" if what.endswith("rows") else f"{what}: other data than before")
+                line = f"{what}: were {before}, are {now}" if what.endswith("rows") else f"{what}: other data than before"
+                found.append(Difference(line, what.endswith("rows") or what == "split"))
         return found
+
+
+def digest_of(experiment: Experiment, source: Source) -> str:
+    """Of all that a run reads of a table, as it is written."""
+    data = experiment.data
+    named = [*experiment.columns(), *(task.column for task in experiment.tasks.values()), *data.split.columns, data.weight]
+    return source.digest([column for column in dict.fromkeys(named) if column is not None and column in source.columns])
 
 
 def code_of(experiment: Experiment) -> dict[str, str]:

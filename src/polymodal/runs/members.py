@@ -29,7 +29,7 @@ from ..training.devices import pick_device, pick_precision
 from ..training.observers import Observer
 from ..training.optimization import standardise
 from ..training.plan import RESERVE, Clock, Plan, make_plan
-from ..training.trainer import INTERRUPTED, Fitted, Replay, Trainer
+from ..training.trainer import INTERRUPTED, Fitted, NotFinite, Replay, Trainer
 from .init import start_from
 from .ledger import Ledger
 
@@ -153,26 +153,41 @@ class Members:
         after = plan.baseline_members * sum(plan.cost(name) for name in self.fields) if plan.baseline_members else 0.0
         members: list[Member] = []
         for fold in range(plan.members):
-            if members and (self.interrupted() or self._out_of_time("folds", fold)):
+            if members and self._ends_before("folds", fold, self.fields):
                 break
             rest = after + (plan.members - fold - 1) * plan.cost(FUSED)
             label = "fused" if plan.members == 1 else f"fused, fold {fold + 1}"
             members.append(self._train(label, fold, self.fields, plan, rest))
         return members
 
-    def _out_of_time(self, what: str, fold: int) -> bool:
-        """Whether the time is over before a fold; once it is, that is written down."""
+    def _ends_before(self, what: str, fold: int, names: Sequence[str]) -> bool:
+        """Whether no model of this fold is to be trained any more; that the time was over is written down, as is that it was not."""
+        unit = self._unit(fold, names)
+        if self.interrupted() and not self.checkpoints.has(unit):
+            return True
         decided = self.ledger.decisions.get(what)
-        if decided is None and self._budget() < 0:
+        if decided is None and unit not in self.began and self._budget() < 0:
             decided = self.ledger.decide(what, fold)
         return decided is not None and fold >= decided
+
+    @property
+    def began(self) -> list[str]:
+        """The models whose training began, in this process or before it."""
+        return list(self.ledger.decisions.get("began", []))
+
+    def has_begun(self, name: str) -> bool:
+        """Whether a single field alone had its time."""
+        return self._unit(0, [name]) in self.began
+
+    def _unit(self, fold: int, names: Sequence[str]) -> str:
+        return f"fold_{fold}" if len(names) == len(self.fields) else f"only_{self.fields.index(names[0])}_fold_{fold}"
 
     def train_alone(self, plan: Plan, name: str) -> list[Member]:
         """The members of one single field, on the same rows."""
         members: list[Member] = []
         later = self.fields[self.fields.index(name) + 1 :]
         for fold in range(plan.baseline_members):
-            if members and (self.interrupted() or self._out_of_time(f"folds of {name}", fold)):
+            if members and self._ends_before(f"folds of {name}", fold, [name]):
                 break
             rest = plan.baseline_members * sum(plan.cost(other) for other in later) + (plan.baseline_members - fold - 1) * plan.cost(name)
             label = f"only {name}" if plan.baseline_members == 1 else f"only {name}, fold {fold + 1}"
@@ -181,19 +196,22 @@ class Members:
         return members
 
     def _train(self, label: str, fold: int, names: Sequence[str], plan: Plan, rest: float) -> Member:
-        unit = f"fold_{fold}" if len(names) == len(self.fields) else f"only_{self.fields.index(names[0])}_fold_{fold}"
+        unit = self._unit(fold, names)
         done = self.checkpoints.read(unit)
         if done is not None:
             return self._trained(fold, names, *done)
+        if unit not in self.began:
+            self.ledger.decide("began", [*self.began, unit])
         cost = plan.cost(FUSED if len(names) > 1 else names[0])
         deadline = float("inf")
         if self.clock.limit is not None:
             deadline = time.monotonic() + max(0.0, self._budget()) * cost / max(cost + rest, 1e-9)
-        keeper = Keeper(self.checkpoints, unit, label, self.config.checkpoint_steps, self.config.checkpoint_minutes, self.observer)
+        steps, minutes = self.config.checkpoint_steps, self.config.checkpoint_minutes
+        keeper = Keeper(self.checkpoints, unit, label, steps, minutes, self.observer, lambda: self.clock.spent)
         going_on = self.checkpoints.going_on(unit)
         trainer = self._trainer(label, fold, names, plan.epochs, self.observer, deadline, keeper, self._replay(unit), going_on is None)
         if going_on is not None:
-            trainer.restore(*going_on)
+            trainer.restore(*going_on, keep_deadline=not self.ledger.limit_changed)
             at = trainer.progress
             self.observer.observe("note", {"text": f"{label}: goes on in epoch {at.epoch}, after step {at.step:,}"})
         fitted = trainer.fit()
@@ -246,12 +264,13 @@ class Members:
     ) -> Trainer:
         """A trainer before its first step; not ``fresh``: its weights are to be restored."""
         rows, held_out = self.prepared.member(fold)
+        donor = self.init if fresh else None  # loaded before the generator is seeded: making its models draws from it
         voice = 0 if len(names) > 1 else 1 + self.fields.index(names[0])
         seed = int(np.random.SeedSequence([self.experiment.seed, 17, fold, voice]).generate_state(1, np.uint64)[0] >> 1)
         torch.manual_seed(seed)
         model = self._model(names)
-        if fresh and self.init is not None:
-            taken = start_from(self.init.members[fold % len(self.init.members)], model)
+        if donor is not None:
+            taken = start_from(donor.members[fold % len(donor.members)], model)
             text = f"init: {taken} of {len(model.state_dict())} tensors taken from {self.config.init}"
             observer.observe("note", {"text": text})
         elif fresh:
@@ -284,6 +303,8 @@ class Members:
     def _validate(self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str]) -> Mapping[str, Metrics]:
         """Metrics of the answer on rows that training does not see, votes weighed as they are after training."""
         found = self._collect(model, rows, names)
+        if not all(np.isfinite(logits).all() for logits in found.answers[0].logits.values()):
+            raise NotFinite("its answers to held-out rows are not finite")
         if model.has_votes:
             self._set_weights(model, self._weights([found]))
         scores = {name: score(task, [_pooled(model, at, found, name, self._present(found, names))])

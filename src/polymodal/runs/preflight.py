@@ -1,13 +1,8 @@
-"""``check``: what would fail, by row, and what a run would take, found in some seconds and with nothing left behind.
-
-Of the table every target is read, and the cells of some rows; a model of each kind is tried for some steps.
-"""
+"""``check``: what would fail, by row, and what a run would take, found in some seconds and with nothing left behind."""
 
 from __future__ import annotations
 
 import tempfile
-import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,30 +10,28 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..data.sources import Source, cells_of, open_source
-from ..data.store import pack
-from ..errors import DataError, Fault
+from ..data.sources import Source, open_source
+from ..errors import DataError, UserError
 from ..experiment import Experiment
 from ..flow import FUSED, Cell
-from ..modalities import Modality, OnError, PartFault
-from ..preparation import fit_modalities, fit_tasks, known_targets, prepare, read_targets, roots_of, split_rows
+from ..modalities import Modality, OnError
+from ..preparation import fit_modalities, fit_tasks, known_targets, prepare, read_targets, read_weights, roots_of, split_rows
+from ..tasks import Task
 from ..training.checkpoint import Checkpoints
 from ..training.config import usual_batch_size
 from ..training.devices import pick_device, pick_precision, why_precision
 from ..training.observers import Observer
 from ..training.plan import Clock
 from .asked import Asked, resolve
-from .estimate import Check, Reading, estimate
-from .ledger import Ledger
+from .estimate import Check, estimate
+from .ledger import Ledger, digest_of
 from .members import Members, Trial
+from .reading import Faults, read_cells
 from .resuming import look_at
 
 ROWS, _BLOCK = 1_024, 64
-"""Rows whose cells are read, at most, in blocks: rows that share a picture often stand together."""
-_SECONDS = 4.0
-"""For reading the cells of one field."""
+"""Rows that are drawn, at most, in blocks: rows that share a picture often stand together."""
 _TRIED, _TRIAL_SECONDS = 384, 1.0
-_LISTED = 200
 
 
 def check(
@@ -59,11 +52,17 @@ def check(
 ) -> Check:
     """Look before training: takes what ``train`` takes, or the folder of a run, which is looked at as ``resume`` would.
 
-    Every target is read, and the cells of up to 1,024 rows; some steps of each model are tried. Nothing is written but a temporary folder.
+    Every target is read; of each field every cell where that takes some seconds, else those of up to 1,024 rows drawn from the whole table;
+    some steps of each model are tried. Nothing is written but a temporary folder.
 
     :raises UserError: what was given is no experiment at all (a column that is not there, a setting that is unknown)
     """
     if isinstance(table, (str, Path)) and Path(table).is_dir():
+        given = {"target": target, "columns": columns, "ignore": ignore, "group": group, "split": split, "valid": valid, "test": test,
+                 "root": root, "on_error": on_error, "seed": seed, "time_limit": time_limit, "out": out}  # fmt: skip
+        for name, value in given.items():
+            if value is not None and value != () and value != {}:
+                raise UserError(f"{table}: {name} beside a run, which has its settings; check a change by path=value")
         return _of_run(Path(table), overrides)
     asked = resolve(
         table, overrides, target=target, columns=columns, ignore=ignore, group=group, split=split, valid=valid, test=test, root=root,
@@ -75,13 +74,19 @@ def check(
 
 
 def _of_run(folder: Path, overrides: Sequence[str]) -> Check:
-    found = Check(str(folder))
+    found = Check(str(folder), resumes=folder)
     state = look_at(folder, overrides)
     found.stops, found.notes = state.stops, state.notes
     if state.experiment is not None and not state.ended and state.experiment.data.table is not None and found.ok:
         data = state.experiment.data
         sources = [None if path is None else open_source(path, encoding=data.encoding) for path in (data.table, data.valid, data.test)]
         assert sources[0] is not None
+        for name, source in zip(("table", "valid", "test"), sources, strict=True):
+            before = state.ledger.tables.get(name) if state.ledger is not None else None
+            if source is not None and before is not None and before != digest_of(state.experiment, source):
+                found.stops.append(f"{source.name}: changed since training began (resume says what differs); put it back")
+        if not found.ok:
+            return found
         _check(Asked(state.experiment, {}, sources[0], sources[1], sources[2]), found, folder)
     return found
 
@@ -91,35 +96,39 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
     config = experiment.training
     device = pick_device(config.device)
     precision = str(pick_precision(config.precision, device)).removeprefix("torch.")
+    faults = Faults(experiment, found)
     try:
         source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values()), *experiment.data.split.columns])
         source.check_rows()
+        read_weights(source, experiment.data.weight)
         known_N = known_targets(source, experiment)
         part = split_rows(experiment, source, known_N, asked.valid is not None)
         fitting_N = np.zeros(source.rows, bool)
         fitting_N[part.fitting] = True
         tasks = fit_tasks(experiment, source, fitting_N)
+        sample = _sample(source, known_N, experiment)
+        drawn = open_source([dict(row) for row in sample.values()], name=source.name)
+        modalities = fit_modalities(experiment, drawn, roots_of(source, experiment.data.root), fitting_N[list(sample)])
     except DataError as error:
         found.stops.append(str(error))
         return
-    faults = _Faults(experiment, found)
     read_targets(source, tasks, lambda row, column, text: faults.add(row, column, text, experiment.data.on_error))
-    held = {task.column: int(known_N.sum()) for task in experiment.tasks.values()}
-    sample = _sample(source, known_N, experiment)
-    reading = _read(experiment, source, sample, fitting_N, faults)
-    faults.conclude(source.name, held | reading.held, source.rows, len(sample))
-    for other, what in ((asked.valid, "validation"), (asked.test, "test")):
+    reading = read_cells(source, modalities, sample, known_N, faults)
+    for other, what in ((asked.valid, "valid"), (asked.test, "test")):
         if other is not None:
             try:
-                other.check([*experiment.columns(), *(task.column for task in experiment.tasks.values())])
-                other.check_rows(f" for {what}")
+                _check_other(experiment, other, what, modalities, tasks, found)
             except DataError as error:
                 found.stops.append(str(error))
     if out is not None:
         _writable(out, found)
     if not found.ok:
         return
-    trials = _try_out(experiment, source, sample)
+    try:
+        trials = _try_out(experiment, source, sample)
+    except UserError as error:  # no room for a trial
+        found.notes.append(f"no model was tried: {error}")
+        return
     if trials is None:
         found.notes.append("too few rows were looked at to try a model: no estimate of time and memory")
         return
@@ -128,35 +137,20 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
     found.facts["precision"] = f"{precision}: {why_precision(config.precision, device)}"
 
 
-class _Faults:
-    """Cells that cannot be read, and what comes of each."""
-
-    def __init__(self, experiment: Experiment, found: Check) -> None:
-        self.experiment, self.found = experiment, found
-        self.counts: Counter[str] = Counter()
-        self.stopped: set[str] = set()
-
-    def add(self, row: int, column: str, text: str, policy: str) -> None:
-        self.counts[column] += 1
-        if len(self.found.faults) < _LISTED:
-            comes = {"error": "stops the run", "skip": "the row is left out", "blank": "the row goes on without it"}[policy]
-            self.found.faults.append((row, column, f"{text} ({comes})"))
-        if policy == "error" and column not in self.stopped:
-            self.stopped.add(column)
-            self.found.stops.append(f"row {row}, column {column!r}: {text}; set data.on_error: blank to go on without it")
-
-    def conclude(self, table: str, held: Mapping[str, int], rows: int, looked_at: int) -> None:
-        limit = self.experiment.data.max_faults
-        targets = {task.column for task in self.experiment.tasks.values()}
-        self.found.counts = dict(self.counts)
-        for column, count in self.counts.items():
-            if column in targets or column in self.stopped or count <= limit * max(held.get(column, 0), 1):
-                continue
-            of = f"{held[column]:,} cells" + (f" of {looked_at:,} rows looked at" if looked_at < rows else "")
-            self.found.stops.append(
-                f"{table}, column {column!r}: {count:,} of {of} cannot be read; expected at most {limit:.0%}; mend them, leave the column "
-                f"out (--ignore), or raise data.max_faults"
-            )
+def _check_other(
+    experiment: Experiment, other: Source, what: str, modalities: Mapping[str, Modality], tasks: Mapping[str, Task], found: Check
+) -> None:
+    """A table to validate on must be readable as the training table must; of one to test on no fault ends the run."""
+    other.check([*experiment.columns(), *(task.column for task in experiment.tasks.values())])
+    other.check_rows(" to validate on" if what == "valid" else " to measure on")
+    if what == "valid":
+        read_weights(other, experiment.data.weight)
+    known_N = known_targets(other, experiment)
+    faults = Faults(experiment, found, other.name, binding=what == "valid")
+    read_targets(other, tasks, lambda row, column, text: faults.add(row, column, text, experiment.data.on_error))
+    roots = roots_of(other, experiment.data.root)
+    placed = {name: type(modality)(modality.config, modality.state, roots) for name, modality in modalities.items()}
+    read_cells(other, placed, _sample(other, known_N, experiment), known_N, faults)
 
 
 def _sample(source: Source, known_N: np.ndarray, experiment: Experiment) -> dict[int, dict[str, Cell]]:
@@ -178,56 +172,17 @@ def _sample(source: Source, known_N: np.ndarray, experiment: Experiment) -> dict
     return rows
 
 
-def _read(
-    experiment: Experiment, source: Source, sample: Mapping[int, Mapping[str, Cell]], fitting_N: np.ndarray, faults: _Faults
-) -> Reading:
-    reading = Reading()
-    table = open_source([dict(row) for row in sample.values()], name=source.name)
-    fits_N = fitting_N[list(sample)]
-    modalities = fit_modalities(experiment, table, roots_of(source, experiment.data.root), fits_N)
-    for name, modality in modalities.items():
-        _read_field(name, modality, sample, experiment.on_error(name), reading, faults)
-    return reading
-
-
-def _read_field(
-    name: str, modality: Modality, sample: Mapping[int, Mapping[str, Cell]], policy: str, reading: Reading, faults: _Faults
-) -> None:
-    sources = modality.config.sources
-    known: dict[Any, Fault | None] = {}
-    size, rows, held, begin = 0, 0, 0, time.monotonic()
-    for at, row in sample.items():
-        if time.monotonic() - begin > _SECONDS:
-            break
-        rows += 1
-        (cell,) = cells_of({column: [row[column]] for column in sources}, sources)
-        if modality.is_missing(cell):
-            continue
-        held += 1
-        key = cell if isinstance(cell, (str, bytes)) and modality.cost() > 1 else at
-        if key not in known:
-            known[key] = None
-            try:
-                size += len(pack(modality.read(cell)))
-            except Fault as fault:
-                known[key] = fault
-        told = known[key]
-        if told is not None:
-            parts = told.columns if isinstance(told, PartFault) else {sources[0] if len(sources) == 1 else " + ".join(sources): str(told)}
-            for column, text in parts.items():
-                faults.add(at + 1, column, text, policy)
-    count = max(len(known), 1)
-    reading.seconds[name] = (time.monotonic() - begin) / count
-    reading.size[name], reading.distinct[name] = size / count, len(known) / max(rows, 1)
-    reading.held |= dict.fromkeys([*sources, " + ".join(sources)], held)
-
-
 def _writable(out: Path, found: Check) -> None:
+    if out != found.resumes and out.exists():
+        found.stops.append(f"{out}: already there; choose another folder (-o RUN), or replace it: --overwrite")
+        return
     at = out.resolve()
     while not at.exists():
         at = at.parent
     try:
-        with tempfile.TemporaryFile(dir=at if at.is_dir() else at.parent):
+        if not at.is_dir():
+            raise NotADirectoryError(20, f"{at} is a file")
+        with tempfile.TemporaryFile(dir=at):
             pass
     except OSError as error:
         found.stops.append(f"{out}: cannot be made or written ({error.strerror or error}); choose a folder that can be (-o RUN)")

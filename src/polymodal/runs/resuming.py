@@ -20,6 +20,7 @@ class State:
     """What stands in a run's folder."""
 
     experiment: Experiment | None = None
+    ledger: Ledger | None = None
     ended: bool = False
     stops: list[str] = field(default_factory=list)
     """Why it could not go on."""
@@ -61,7 +62,7 @@ def look_at(folder: Path, overrides: Sequence[str]) -> State:
     if ledger is None:
         state.notes.append(f"training had not begun; it would begin: polymodal train --resume {folder}")
         return state
-    state.ended = ledger.ended
+    state.ledger, state.ended = ledger, ledger.ended
     if ledger.ended:
         state.notes.append("training has ended: there is nothing to go on with")
         return state
@@ -78,6 +79,7 @@ def look_at(folder: Path, overrides: Sequence[str]) -> State:
     state.notes.append(f"it would go on: polymodal train --resume {folder}")
     if state.experiment.data.table is None:
         state.notes.append("its table came from memory: give it again (polymodal train TABLE --resume RUN)")
-    for line in ledger.differences(state.experiment):
-        state.stops.append(f"not as it was when training began: {line}; mend it, or resume all the same: --force")
+    for one in ledger.differences(state.experiment):
+        mend = "mend it, or train anew" if one.another else "mend it, or resume all the same: --force"
+        state.stops.append(f"not as it was when training began: {one.line}; {mend}")
     return state

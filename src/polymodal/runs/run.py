@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import platform
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ from ..preparation import Prepared, prepare
 from ..training.checkpoint import Checkpoints
 from ..training.observers import JsonLines, Observer, Observers, plain
 from ..training.plan import RESERVE, Clock, Plan
-from .ledger import Ledger, code_of
+from .ledger import ASIDE, Ledger, code_of, differing, digest_of
 from .members import Member, Members
 from .stop import Stop, StoppedAtOnce
 
@@ -98,28 +99,38 @@ class Run:
         return predictor
 
     def _way_out(self) -> str:
-        if not self.keep or not any((self.folder / "checkpoints").glob("*.safetensors")):
+        if not self.keep or not (self.folder / "checkpoints" / "ledger.json").exists():
             return "free some space, or choose another folder (-o RUN)"
-        return f"its checkpoints are whole; free some space, then go on: polymodal train --resume {self.folder}"
+        return f"what it has kept is whole; free some space, then go on: polymodal train --resume {self.folder}"
 
     def _ledger(self, prepared: Prepared) -> Ledger:
         """The memory of this run: a new one, or the one that it was resumed with, once nothing differs or that is accepted."""
         content = prepared.content()
+        sources = {"table": self.source, "valid": self.valid_source, "test": self.test_source}
+        tables = {name: digest_of(self.experiment, source) for name, source in sources.items() if source is not None}
+        if "test" in tables:
+            content["test table"] = tables["test"]
+        if self.experiment.training.init is not None:
+            content["training.init"] = Bundle.digest(self.experiment.training.init)
         ledger = self.before
         if ledger is None:
             path = self.folder / "checkpoints" / "ledger.json" if self.keep else None
-            ledger = Ledger(path, threads=torch.get_num_threads(), states=prepared.states())
+            memory = [name for name, source in sources.items() if source is not None and source.folder is None]
+            ledger = Ledger(path, threads=torch.get_num_threads(), states=prepared.states(), memory=memory, reasons=dict(self.reasons))
         else:
             found = ledger.differences(self.experiment, content)
-            if found and not self.force:
-                raise UserError(differing(self.folder, found))
-            for line in found:
-                self.observer.observe("warning", {"text": f"resumed all the same (--force): {line}"})
+            differing(self.folder, found, self.force)
+            for one in found:
+                self.observer.observe("warning", {"text": f"resumed all the same (--force): {one.line}"})
             if found:
                 ledger.decisions.pop("plan", None)  # it was made for other settings or rows
+            ledger.limit_changed = ledger.experiment["training"]["time_limit"] != self.experiment.training.time_limit
+            if ledger.experiment != self._placed().tree():
+                write_whole(self.folder / "run.yaml", explain(self._placed(), ledger.reasons).encode())
         ledger.experiment, ledger.content, ledger.code = self._placed().tree(), content, code_of(self.experiment)
-        ledger.clock = self.clock
+        ledger.tables, ledger.clock = tables, self.clock
         ledger.save()
+        shutil.rmtree(self.folder / ASIDE, ignore_errors=True)  # from here on there is another run to go on with
         return ledger
 
     def _train(self, prepared: Prepared, ledger: Ledger) -> Predictor:
@@ -172,7 +183,7 @@ class Run:
                 raise UserError(f"{str(error).partition(';')[0]}; {self._way_out()}") from None
 
     def _start(self) -> None:
-        if self.before is None or self.before.experiment != self._placed().tree():
+        if self.before is None:
             write_whole(self.folder / "run.yaml", explain(self._placed(), self.reasons).encode())
         self.observer.observe("start" if self.before is None else "resume", {
             "polymodal": __version__, "torch": torch.__version__, "python": platform.python_version(), "threads": torch.get_num_threads(),
@@ -191,7 +202,10 @@ class Run:
         data = self.experiment.data
         paths = {name: str(Path(value).resolve()) for name in ("table", "valid", "test") if (value := getattr(data, name)) is not None}
         roots = [str(Path(root).resolve()) for root in data.root]
-        return self.experiment.model_copy(update={"data": data.model_copy(update={**paths, "root": roots})})
+        training, init = self.experiment.training, self.experiment.training.init
+        if init is not None:
+            training = training.model_copy(update={"init": str(Path(init).resolve())})
+        return self.experiment.model_copy(update={"data": data.model_copy(update={**paths, "root": roots}), "training": training})
 
     def _note(self, text: str) -> None:
         self.observer.observe("note", {"text": text})
@@ -214,7 +228,7 @@ class Run:
             if self.stopping.asked:
                 self._note(f"baseline {name!r}: left out, interrupted")
                 continue
-            no_time = self.clock.left < 1.0 + RESERVE * (self.clock.limit or 0.0)
+            no_time = self.clock.left < 1.0 + RESERVE * (self.clock.limit or 0.0) and not team.has_begun(name)
             if name in ledger.decisions.get("left out", []) or no_time:
                 ledger.decide("left out", list(dict.fromkeys([*ledger.decisions.get("left out", []), name])))
                 self._note(f"baseline {name!r}: left out, no time")
@@ -238,7 +252,11 @@ class Run:
 
     def _test(self, predictor: Predictor, prepared: Prepared) -> dict[str, Any] | None:
         if self.test_source is not None:
-            return predictor.evaluate(self.test_source)
+            try:
+                return predictor.evaluate(self.test_source)
+            except UserError as error:  # the model is trained and saved: that must not hang on another table
+                self.observer.observe("warning", {"text": f"the test table was not measured: {error}"})
+                return None
         rows = np.flatnonzero(prepared.split.part_N == TEST)
         if not len(rows):
             return None
@@ -259,12 +277,6 @@ def _threads(ledger: Ledger | None) -> Iterator[None]:
     finally:
         if torch.get_num_threads() != before:
             torch.set_num_threads(before)
-
-
-def differing(folder: Path, found: Sequence[str]) -> str:
-    """What to say of a run that is not what it was when it began."""
-    lines = "".join(f"\n  {line}" for line in found)
-    return f"{folder}: not as it was when training began:{lines}\nexpected no difference; mend it, or resume all the same: --force"
 
 
 def finding(prepared: Prepared, validation: Mapping[str, Any], baselines: Mapping[str, Any]) -> str:

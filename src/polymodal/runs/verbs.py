@@ -16,11 +16,13 @@ from ..errors import UserError
 from ..experiment import Experiment
 from ..modalities import OnError
 from ..predictor import Predictor, load
+from ..training.checkpoint import Checkpoints
 from ..training.observers import Observer
 from ..training.plan import Clock
 from .asked import PATHS, resolve
+from .ledger import ASIDE, differing
 from .resuming import experiment_of, ledger_of
-from .run import Run, differing
+from .run import Run
 
 
 def train(
@@ -103,27 +105,37 @@ def resume(
         for place in (folder, folder / "checkpoints", folder / "bundle"):
             sweep(place)
         ledger = ledger_of(folder)
-        if ledger is not None and ledger.ended:
-            return load(folder)
+        checkpoints = Checkpoints(folder / "checkpoints")
         experiment = experiment_of(folder, overrides)
         said = experiment.data
+        if ledger is not None and ledger.ended:
+            changed = [one.line for one in ledger.differences(experiment)] if overrides else []
+            if changed or any(given is not None for given in (table, valid, test)):
+                what = "; ".join(changed) or "another table"
+                raise UserError(f"{folder}: training has ended, so nothing can be changed ({what}); train anew in another folder (-o RUN)")
+            checkpoints.clear()
+            return load(folder)
+        if ledger is None and (folder / "bundle" / "bundle.json").exists():
+            mend = "use the bundle, or train anew in another folder (-o RUN)"
+            raise UserError(f"{folder}: a bundle, and no checkpoints to go on with (checkpoints/ledger.json is gone); {mend}")
         given = {name: value for name, value in (("table", table), ("valid", valid), ("test", test)) if value is not None}
         moved = {name: str(Path(value).resolve()) for name, value in given.items() if isinstance(value, (str, Path))}
         experiment = experiment.model_copy(update={"data": said.model_copy(update=moved)})
-        if said.table is None and table is None:
-            mend = f"polymodal train TABLE --resume {folder} (table=...)"
-            raise UserError(f"{folder}: its table came from memory; expected the table again: {mend}")
-        if ledger is not None and not force:
-            found = ledger.differences(experiment)
-            if found:
-                raise UserError(differing(folder, found))
+        memory = ledger.memory if ledger is not None else ["table"] if said.table is None else []
+        for name in memory:
+            if name not in given:
+                mend = f"polymodal train TABLE --resume {folder} ({name}=...)"
+                raise UserError(f"{folder}: its {name} came from memory; expected it again: {mend}")
+        if ledger is not None:
+            differing(folder, ledger.differences(experiment), force)
         sources = [
             None if name not in given and path is None else open_source(given.get(name, path), encoding=said.encoding)
             for name, path in (("table", said.table), ("valid", said.valid), ("test", said.test))
         ]
         assert sources[0] is not None
         (folder / "checkpoints").mkdir(exist_ok=True)
-        clock = Clock(experiment.training.time_limit, (time.monotonic() if start is None else start) - (ledger.spent if ledger else 0.0))
+        spent = max(ledger.spent if ledger is not None else 0.0, checkpoints.spent())
+        clock = Clock(experiment.training.time_limit, (time.monotonic() if start is None else start) - spent)
         return Run(experiment, sources[0], sources[1], sources[2], folder, clock, observers, {}, True, ledger, force).go()
 
 
@@ -150,8 +162,8 @@ def _folder(out: str | Path | None, overwrite: bool, experiment: Experiment) -> 
         return
     folder = Path(out)
     with ExitStack() as held:
-        locked = _empty(folder, overwrite, experiment, held)
         try:
+            locked = _empty(folder, overwrite, experiment, held)
             (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder (-o RUN)") from None
@@ -161,7 +173,7 @@ def _folder(out: str | Path | None, overwrite: bool, experiment: Experiment) -> 
             yield folder
         except UserError:
             if not (folder / "checkpoints" / "ledger.json").exists():
-                shutil.rmtree(folder, ignore_errors=True)
+                _take_back(folder)
             raise
 
 
@@ -171,18 +183,47 @@ def _empty(folder: Path, overwrite: bool, experiment: Experiment, held: ExitStac
         if not overwrite:
             again = f", or go on with it: --resume {folder}" if (folder / "checkpoints" / "ledger.json").exists() else ""
             raise UserError(f"{folder}: already there; choose another folder (-o RUN), or replace it: --overwrite{again}")
-        begun = {Lock.NAME, "checkpoints"}  # all there is of a run that was killed in its first moments
+        begun = {Lock.NAME, ASIDE, "checkpoints"}  # all there is of a run that was killed in its first moments
         if not folder.is_dir() or not ((folder / "log.jsonl").is_file() or {path.name for path in folder.iterdir()} <= begun):
             raise UserError(f"{folder}: not a run, so it is not replaced; choose another folder (-o RUN)")
-        for name in PATHS:
-            path = getattr(experiment.data, name)
+        needed = [getattr(experiment.data, name) for name in PATHS] + [experiment.training.init]
+        for path in needed:
             if path is not None and Path(path).resolve().is_relative_to(folder.resolve()):
                 raise UserError(f"{folder}: holds {path}, so it is not replaced; choose another folder (-o RUN)")
         held.enter_context(Lock(folder))
-        for path in folder.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            elif path.name != Lock.NAME:
-                path.unlink()
+        _set_aside(folder)
         return True
     return False
+
+
+def _set_aside(folder: Path) -> None:
+    """Make room for another run; the one that is there stays below ``ASIDE``."""
+    aside = folder / ASIDE
+    if aside.exists() and not (folder / "checkpoints" / "ledger.json").exists():
+        _clear(folder)  # a run that replaced another was killed before it trained: what was there first is kept
+        return
+    shutil.rmtree(aside, ignore_errors=True)
+    kept = [path for path in folder.iterdir() if path.name != Lock.NAME]
+    aside.mkdir()
+    for path in kept:
+        path.rename(aside / path.name)
+
+
+def _take_back(folder: Path) -> None:
+    """The folder as it was before: the run that was to be replaced, or nothing."""
+    aside = folder / ASIDE
+    if not aside.exists() or not any(aside.iterdir()):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    _clear(folder)
+    for path in aside.iterdir():
+        path.rename(folder / path.name)
+    aside.rmdir()
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink() and path.name != ASIDE:
+            shutil.rmtree(path)
+        elif path.name not in (Lock.NAME, ASIDE):
+            path.unlink()

@@ -107,6 +107,12 @@ class Checkpoints:
         """Whether there is a checkpoint of that name, whole or not."""
         return self.folder is not None and self._path(name).exists()
 
+    def spent(self) -> float:
+        """Seconds that the run had taken when something was last kept of a model in training, 0 where nothing is."""
+        found = [checkpoint[1].get("spent", 0.0) for name in (LAST, PREVIOUS) if (checkpoint := self.read(name)) is not None]
+        self.notes.clear()  # who goes on with them will say so
+        return max(found, default=0.0)
+
     def clear(self) -> None:
         """The run has ended: nothing is in training."""
         for name in (LAST, PREVIOUS):
@@ -122,9 +128,16 @@ class Keeper:
     """Decides when a model in training is kept: every so many steps or minutes, and at once when asked."""
 
     def __init__(
-        self, checkpoints: Checkpoints, unit: str, label: str, steps: int | None, minutes: float | None, observer: Observer
+        self,
+        checkpoints: Checkpoints,
+        unit: str,
+        label: str,
+        steps: int | None,
+        minutes: float | None,
+        observer: Observer,
+        spent: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self.checkpoints, self.unit, self.label, self.observer = checkpoints, unit, label, observer
+        self.checkpoints, self.unit, self.label, self.observer, self.spent = checkpoints, unit, label, observer, spent
         self.every_steps, self.every_seconds = steps, None if minutes is None else 60 * minutes
         self._kept = time.monotonic()
         self._cost = 0.0
@@ -137,7 +150,7 @@ class Keeper:
         begin = time.monotonic()
         tensors, facts = snapshot()
         try:
-            self.checkpoints.write(LAST, tensors, {**facts, "unit": self.unit})
+            self.checkpoints.write(LAST, tensors, {**facts, "unit": self.unit, "spent": self.spent()})
         except OSError as error:
             if not self._told:
                 there = "the one before it is whole" if self.checkpoints.has(LAST) else "there is none before it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
@@ -81,9 +82,18 @@ class Console(Observer):
         self.live = self.stream.isatty()
         self._progress: Any = None
         self._task: Any = None
+        self._gone = False
 
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        """Show it."""
+        """Show it; once nobody reads any more (``| head``), nothing."""
+        if self._gone:
+            return
+        try:
+            self._show(event, facts)
+        except (OSError, ValueError):  # ValueError: the stream is closed
+            self._gone = True
+
+    def _show(self, event: str, facts: Mapping[str, Any]) -> None:
         if event == "step" and self.live:
             self._bar(facts)
         elif event == "epoch":
@@ -123,7 +133,8 @@ class Console(Observer):
     def close(self) -> None:
         """Take the bar away."""
         if self._progress is not None:
-            self._progress.stop()
+            with contextlib.suppress(OSError, ValueError):
+                self._progress.stop()
             self._progress = None
 
 

@@ -73,8 +73,8 @@ class Progress:
     """Steps that were undone: their loss or gradient was not finite."""
 
 
-class _NotFinite(Exception):
-    """A step whose loss or gradient is not finite; the model is as it was before it."""
+class NotFinite(Exception):
+    """A loss, a gradient or an answer is not finite. Of a step: the model is as it was before it."""
 
 
 @dataclass
@@ -130,7 +130,11 @@ class Trainer:
         while not fitted.stopped:
             facts = self.run_epoch(progress.epoch)
             if facts["complete"] or not fitted.weights:
-                metrics = self.validate()
+                try:
+                    metrics = self.validate()
+                except NotFinite as error:
+                    self._give_up(str(error))
+                    break
                 monitor = float(np.mean([task.monitor(metrics[name]) for name, task in self.tasks.items()]))
                 better = monitor < fitted.monitor
                 if better or not fitted.weights:
@@ -153,6 +157,14 @@ class Trainer:
                 fitted.stopped = INTERRUPTED
         self.model.load_state_dict(fitted.weights)
         return fitted
+
+    def _give_up(self, what: str) -> None:
+        """The weights are spoiled: training ends with those of the best epoch, or with an error where there is none."""
+        place = f"{self.name}, epoch {self.progress.epoch}"
+        if not self.fitted.weights:
+            raise TrainingError(f"{place}: {what}; expected a model that learns; lower training.lr")
+        self.fitted.stopped = f"{what} in epoch {self.progress.epoch}"
+        self.observer.observe("warning", {"text": f"{place}: {what}; back to the weights of epoch {self.fitted.epoch}; lower training.lr"})
 
     def _why_stop(self, complete: bool) -> str:
         """Why training ends after the epoch at hand; "" = it goes on."""
@@ -189,8 +201,9 @@ class Trainer:
                  "left": self.deadline - time.monotonic()}  # fmt: skip
         return tensors | generators(self.device), facts
 
-    def restore(self, tensors: Mapping[str, Tensor], facts: Facts) -> None:
-        """Go on from a snapshot of a trainer that was made alike; ``TrainingError`` when it does not fit."""
+    def restore(self, tensors: Mapping[str, Tensor], facts: Facts, keep_deadline: bool = True) -> None:
+        """Go on from a snapshot of a trainer that was made alike, with the time that it had left unless there is another limit now;
+        ``TrainingError`` when it does not fit."""
 
         def below(prefix: str) -> dict[str, Tensor]:
             return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
@@ -207,7 +220,8 @@ class Trainer:
             self.progress = Progress(**facts["progress"])
             self.fitted = Fitted(below("best."), **facts["fitted"])
             set_generators(tensors, self.device)
-            self.deadline = time.monotonic() + facts["left"]
+            if keep_deadline:
+                self.deadline = time.monotonic() + facts["left"]
         except (IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise TrainingError(f"{self.name}: the checkpoint is of another model ({str(error)[:300]}); train anew") from None
 
@@ -270,7 +284,7 @@ class Trainer:
             try:
                 total = self.gradient(step, epoch)
                 break
-            except _NotFinite as error:
+            except NotFinite as error:
                 self._undo(str(error))
                 return None
             except (MemoryError, RuntimeError) as error:
@@ -296,12 +310,12 @@ class Trainer:
                 loss = self.objective.loss(output, part, counts)
             total += float(loss.detach())
             if not np.isfinite(total):
-                raise _NotFinite(f"the loss is {total}, in rows {_listed(self.objective.culprits(output, part))}")
+                raise NotFinite(f"the loss is {total}, in rows {_listed(self.objective.culprits(output, part))}")
             self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimiser)
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip))
         if not np.isfinite(norm) and not self.scaler.is_enabled():  # a scaler looks after this itself
-            raise _NotFinite(f"the gradient is {norm}, in rows {_listed([row for part in parts for row in part.rows])}")
+            raise NotFinite(f"the gradient is {norm}, in rows {_listed([row for part in parts for row in part.rows])}")
         return total
 
     # -- when a step cannot be taken ---------------------------------------------------------------------------------
