@@ -31,11 +31,11 @@ import atheris
 with atheris.instrument_imports(include=["polymodal", "PIL", "yaml"]):
     import polymodal as pm
     from polymodal.bundle import _check
+    from polymodal.cells import category, date, number
     from polymodal.config import parse_yaml
     from polymodal.data.sources import open_source
     from polymodal.errors import Fault, UserError
     from polymodal.modalities import Image, ImageConfig, Roots, Tabular, TabularConfig, Text, TextConfig
-    from polymodal.modalities.cells import category, date, number
     from polymodal.tasks.classes import name_of
     from polymodal.training.checkpoint import BrokenCheckpoint, unseal
 

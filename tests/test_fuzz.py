@@ -23,11 +23,11 @@ from pyarrow import feather, parquet
 import polymodal as pm
 from corpus import encoded, noisy
 from polymodal.bundle import _check
+from polymodal.cells import category, date, number
 from polymodal.config import parse_yaml
 from polymodal.data.sources import open_source
 from polymodal.errors import Fault, UserError
 from polymodal.modalities import Image, ImageConfig, Modality, PartFault, Roots, Tabular, TabularConfig, Text, TextConfig
-from polymodal.modalities.cells import category, date, number
 from polymodal.runs.ledger import Ledger
 from polymodal.tasks import BinaryConfig, MulticlassConfig, MultilabelConfig, RegressionConfig
 from polymodal.training.checkpoint import BrokenCheckpoint, unseal

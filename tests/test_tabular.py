@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from polymodal.cells import category, date, number, type_of
 from polymodal.config import validate
 from polymodal.errors import ConfigError
 from polymodal.modalities import PartFault, Roots, Tabular, TabularConfig
-from polymodal.modalities.cells import category, date, number, type_of
 
 
 @pytest.mark.parametrize(

@@ -130,12 +130,14 @@ class Bundle:
                 member = build(experiment.model, fields, tasks)
                 member.load_state_dict(weights)
                 members.append(member.eval())
+            made = cls(experiment, tasks, fields, members, head["metrics"])
+            card(made)  # its measurements are of the shape that training leaves
         except (
             ArithmeticError, AssertionError, AttributeError, ConfigError, LookupError, MemoryError, RecursionError, RuntimeError,
             SafetensorError, TypeError, ValueError,
         ) as error:  # fmt: skip
             raise BundleError(f"{folder}: its parts do not fit together ({str(error)[:300]}); copy the bundle again, whole") from None
-        return cls(experiment, tasks, fields, members, head["metrics"])
+        return made
 
 
 def _fit_together(experiment: Experiment, states: Mapping[str, State], tasks: Mapping[str, Task], weights: Mapping[str, Tensor]) -> None:
@@ -174,7 +176,7 @@ def _json(value: Any) -> bytes:
 
 
 def _check(head: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(head, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(head, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _read_json(path: Path) -> Any:

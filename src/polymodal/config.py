@@ -50,7 +50,7 @@ class External(Config):
         module, _, name = self.kind.partition(":")
         try:
             return getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError) as error:
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
             raise ConfigError(f"kind {self.kind!r}: cannot be imported ({error}); expected module:Class") from error
 
 
@@ -168,7 +168,7 @@ def parse_yaml(text: str, place: str) -> Any:
         data = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
         _bound(data)
         return data
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{place}{line}: not valid YAML ({getattr(error, 'problem', None) or error})") from None
@@ -219,7 +219,10 @@ def split_override(text: str) -> tuple[list[str], Any]:
         match = _PART.match(text, at)
         if not match:
             break
-        path.append(json.loads(match.group(0)) if match.group(1) is not None else match.group(2))
+        try:
+            path.append(json.loads(match.group(0)) if match.group(1) is not None else match.group(2))
+        except ValueError:
+            break  # a quoted name that is none
         at = match.end()
         if text[at : at + 1] == ".":
             at += 1

@@ -46,7 +46,7 @@ class DataConfig(Config):
     """Training stops when a larger share of a column's cells cannot be read."""
     weight: str | None = None
     """A column of numbers, 0 or more: how much each row counts in the loss."""
-    cache_gb: float = Setting(8.0, ge=0)
+    cache_gb: float = Setting(8.0, ge=0, le=1e6)
     """Disk space for samples read once, during the run; beyond it cells are read anew each time. Changes no result."""
 
 

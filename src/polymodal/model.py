@@ -182,7 +182,10 @@ def form_of(encoder: EncoderConfig | External) -> tuple[str, dict[str, object]]:
     """What an encoder eats and needs; an external one says so by class attributes ``form`` and ``needs``."""
     if isinstance(encoder, External):
         made = encoder.load()
-        return str(made.form), dict(made.needs)
+        try:
+            return str(made.form), dict(made.needs)
+        except AttributeError as error:
+            raise ConfigError(f"kind {encoder.kind!r}: {error}; expected an encoder's class, which says its form and needs") from None
     return encoder.form, encoder.needs()
 
 

@@ -212,7 +212,7 @@ class _Lookout:
         if drift is not None and len(samples):
             drift.see(cells, samples, place)
         for at, column in enumerate(sources):
-            self.held[column] += sum(not is_empty(cell[at] if isinstance(cell, tuple) else cell) for cell in cells)
+            self.held[column] += sum(not is_empty(cell[at] if len(sources) > 1 else cell) for cell in cells)
 
     def fault(self, row: int, sources: Sequence[str], fault: Fault) -> None:
         """A cell that cannot be read; ``row`` 1 is the first data row."""

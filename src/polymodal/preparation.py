@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .cells import number
 from .data.sources import Source
 from .data.splits import OUT, TRAIN, Split, split
 from .data.store import FAULTY, MISSING, Store
@@ -20,7 +21,6 @@ from .errors import DataError, Fault, UserError
 from .experiment import Experiment
 from .flow import Cell, State
 from .modalities import Modality, Roots, is_empty, is_missing_word
-from .modalities.cells import number
 from .model import form_of
 from .tasks import Task
 

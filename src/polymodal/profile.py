@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
+from .cells import number
 from .config import explain
 from .data.sources import Source, open_source
 from .disk import write_whole
@@ -20,7 +21,6 @@ from .inspection.columns import Column, Facts, look
 from .inspection.infer import encoding_in, infer
 from .inspection.suspects import LOOKED_AT, column_leak, path_leaks, picture_twins, text_twins, thumbnails
 from .modalities import Roots, is_empty
-from .modalities.cells import number
 from .preparation import known_targets, roots_of, split_rows
 
 

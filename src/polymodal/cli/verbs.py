@@ -147,7 +147,7 @@ def predict(
 def _row(text: str) -> dict[str, Any]:
     try:
         row = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f'--row: not valid JSON ({error}); expected an object such as \'{{"title": "..."}}\'') from None
     if not isinstance(row, dict):
         raise DataError(f"--row: found {type(row).__name__}; expected an object of column: value")
@@ -156,7 +156,7 @@ def _row(text: str) -> dict[str, Any]:
 
 def records(predictor: Predictor, parts: Iterator[Prediction]) -> Iterator[dict[str, Any]]:
     """Predictions as rows: ``row``, for each target its answer and the probabilities of its classes, ``present``, ``faults``."""
-    row, present, faults = _own_columns(predictor)
+    row, (present, faults), scores = _names(predictor)
     for part in parts:
         for at, number in enumerate(part.rows):
             record: dict[str, Any] = {row: int(number)}
@@ -165,9 +165,9 @@ def records(predictor: Predictor, parts: Iterator[Prediction]) -> Iterator[dict[
                 record[task.config.column] = value.item() if isinstance(value, np.generic) else value
                 if isinstance(record[task.config.column], float) and math.isnan(record[task.config.column]):
                     record[task.config.column] = None
-                for index, label in enumerate(task.classes or []):
+                for index, column in enumerate(scores[name]):
                     score = float(part.scores[name][at, index])
-                    record[f"{task.config.column}:{label}"] = None if math.isnan(score) else score
+                    record[column] = None if math.isnan(score) else score
             record[present] = ";".join(part.present[at])
             record[faults] = part.faults[at]
             yield record
@@ -175,20 +175,31 @@ def records(predictor: Predictor, parts: Iterator[Prediction]) -> Iterator[dict[
 
 def columns_of(predictor: Predictor) -> dict[str, str]:
     """The columns of ``records`` in order, and the Arrow type of each."""
-    row, present, faults = _own_columns(predictor)
+    row, (present, faults), scores = _names(predictor)
     columns = {row: "int64"}
-    for task in predictor.bundle.tasks.values():
+    for name, task in predictor.bundle.tasks.items():
         kinds = {type(label).__name__ for label in task.classes or [0.0]}
         answer = {"float": "double", "int": "int64", "bool": "bool"}.get(kinds.pop(), "string") if len(kinds) == 1 else "string"
         columns[task.config.column] = f"list {answer}" if task.config.kind == "multilabel" else answer
-        columns |= {f"{task.config.column}:{label}": "double" for label in task.classes or []}
+        columns |= dict.fromkeys(scores[name], "double")
     return {**columns, present: "string", faults: "string"}
 
 
-def _own_columns(predictor: Predictor) -> list[str]:
-    """``row``, ``present`` and ``faults``; a target of that name keeps it, and ours takes an underscore."""
-    targets = {task.config.column for task in predictor.bundle.tasks.values()}
-    return [f"{name}_" if name in targets else name for name in ("row", "present", "faults")]
+def _names(predictor: Predictor) -> tuple[str, tuple[str, str], dict[str, list[str]]]:
+    """``row``; ``present`` and ``faults``; by task the columns of its classes. A target keeps its name, ours give way: ``row_``."""
+    taken = {task.config.column for task in predictor.bundle.tasks.values()}
+
+    def free(name: str) -> str:
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        return name
+
+    row = free("row")
+    scores = {
+        name: [free(f"{task.config.column}:{label}") for label in task.classes or []] for name, task in predictor.bundle.tasks.items()
+    }
+    return row, (free("present"), free("faults")), scores
 
 
 def _write(out: str, predictor: Predictor, rows: Iterator[dict[str, Any]]) -> int:

@@ -163,7 +163,7 @@ def _by_column(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> 
 
 
 def _by_time(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> np.ndarray:
-    from ..modalities.cells import date, number
+    from ..cells import date, number
 
     times = np.empty(len(usable))
     for at, row in enumerate(usable):

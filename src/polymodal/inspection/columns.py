@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ..cells import number, type_of
 from ..data.sources import Source
 from ..errors import ConfigError, DataError, nearest
 from ..flow import Cell
 from ..modalities import KINDS, MODALITIES, Roots, is_empty, is_missing_word
-from ..modalities.cells import number, type_of
 from ..tasks import labels_of
 from ..tasks.classes import name_of
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from ..cells import number
 from ..data.sources import Source
 from ..errors import Fault
 from ..flow import Cell
 from ..modalities import Image, ImageConfig, Roots, is_missing_word
-from ..modalities.cells import number
 
 LOOKED_AT = 5_000
 """Pictures and texts that are compared, at most; their rows are drawn evenly."""

@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..cells import category, number
 from ..flow import Cell, Sample, State
-from .cells import category, number
 from .modality import Drift
 
 DATE_PARTS = 6
 """Numbers that stand for a date."""
 _CLIPPED = 10.0
 """Spreads from the centre at which samples are cut off."""
-HUGE = 1e100
+HUGE = 1e150
 """Larger numbers count as this one: their spread is no number."""
 _SHARE, _FEW = 0.2, 5
+_SCALE = 8.0
+"""Times that the size and the spread of numbers must both be larger, or smaller, for another unit to be likely within the old range."""
 _NAMES = 1_000
 
 
@@ -35,19 +37,37 @@ class _Numbers:
     low: float = float("inf")
     high: float = float("-inf")
     sum: float = 0.0
+    sizes: float = 0.0
+    squares: float = 0.0
 
     def line(self) -> str | None:
+        if not self.seen:
+            return None
         few = self.outside < max(_FEW, _SHARE * self.seen)
-        if few and self.far < max(1, 0.01 * self.seen):
+        if few and self.far < (1 if self.seen < _FEW else max(3, 0.01 * self.seen)) and not self._is_scaled():
             return None
         mean, before = self.sum / self.seen, self.state["mean"]
         times = mean / before if before else 0.0
         ratio = f", {times:,.3g} times that of training" if times > 2 or 0 < times < 0.5 else ""
+        if self.outside == 0:
+            return (
+                f"column {self.state['name']!r}: numbers of another size than training saw: here {self.low:,.6g} to {self.high:,.6g}, mean "
+                f"{mean:,.4g}, there {self.state['low']:,.6g} to {self.state['high']:,.6g}, mean {before:,.4g}; is it another unit?"
+            )
         return (
             f"column {self.state['name']!r}: {self.outside:,} of {self.seen:,} numbers are outside what training saw "
             f"({self.state['low']:,.6g} to {self.state['high']:,.6g}); here {self.low:,.6g} to {self.high:,.6g}, mean {mean:,.4g}{ratio}; "
             f"is it another unit?"
         )
+
+    def _is_scaled(self) -> bool:
+        """Whether size and spread both changed by about the same large factor."""
+        mean, size = self.sum / self.seen, self.sizes / self.seen
+        spread = max(self.squares / self.seen - mean**2, 0.0) ** 0.5
+        if self.seen < _FEW or not size or not spread or not self.state["scale"]:
+            return False
+        sizes, spreads = size / self.state["scale"], spread / self.state["std"]
+        return (min(sizes, spreads) > _SCALE or max(sizes, spreads) < 1 / _SCALE) and 1 / 4 < sizes / spreads < 4
 
 
 @dataclass
@@ -75,6 +95,7 @@ class ColumnDrift(Drift):
     def __init__(self, columns: Sequence[State]) -> None:
         self._numbers: list[tuple[int, _Numbers]] = []
         self._categories: list[_Categories] = []
+        self._several = len(columns) > 1
         place = 0
         for at, column in enumerate(columns):
             if column["type"] == "category":
@@ -99,7 +120,7 @@ class ColumnDrift(Drift):
             categories.seen += int((codes > 0).sum())
             for row in rows[codes == 1]:
                 categories.new += 1
-                name = category(_part(cells[row], categories.at))[:40]
+                name = category(self._part(cells[row], categories.at))[:40]
                 if len(categories.names) < _NAMES or name in categories.names:
                     categories.names[name] += 1
 
@@ -108,25 +129,25 @@ class ColumnDrift(Drift):
         known = ~np.isnan(centred_R)
         values = centred_R[known] * state["std"] + state["mean"]
         for at in np.flatnonzero(np.abs(centred_R[known]) >= _CLIPPED):
-            said = number(_part(cells[rows[known][at]], numbers.at))
+            said = number(self._part(cells[rows[known][at]], numbers.at))
             values[at] = values[at] if said is None else said
         values = values.clip(-HUGE, HUGE)
         if not len(values):
             return
         low, high = state["low"], state["high"]
         span = high - low
-        hair = 1e-5 * max(span, state["std"] if span else abs(low), 1e-30)  # samples are float32
+        hair = 1e-5 * max(span, abs(low) + abs(high))  # samples are float32
         numbers.seen += len(values)
         numbers.outside += int(((values < low - hair) | (values > high + hair)).sum())
         numbers.far += int(((values < low - span / 2 - hair) | (values > high + span / 2 + hair)).sum())
         numbers.low, numbers.high = min(numbers.low, float(values.min())), max(numbers.high, float(values.max()))
-        numbers.sum += float(values.sum())
+        numbers.sum, numbers.sizes = numbers.sum + float(values.sum()), numbers.sizes + float(abs(values).sum())
+        numbers.squares += float((values**2).sum())
 
     def lines(self) -> list[str]:
         """A line for each column that is not as it was."""
         found = [*(numbers.line() for _, numbers in self._numbers), *(categories.line() for categories in self._categories)]
         return [line for line in found if line is not None]
 
-
-def _part(cell: Cell, at: int) -> Cell:
-    return cell[at] if isinstance(cell, tuple) else cell
+    def _part(self, cell: Cell, at: int) -> Cell:
+        return cell[at] if self._several else cell

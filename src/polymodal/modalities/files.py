@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import Fault
+from ..errors import ConfigError, Fault
 
 MAX_BYTES = 2 * 2**30
 """A cell's file or bytes may be this large, whatever a modality allows."""
@@ -20,7 +20,10 @@ class Roots:
     """The folders that file cells may name: the table's own first, then those that were added."""
 
     def __init__(self, folders: Iterable[str | Path] = ()) -> None:
-        self.folders = [os.path.realpath(folder) for folder in folders]
+        try:
+            self.folders = [os.path.realpath(folder) for folder in folders]
+        except ValueError as error:
+            raise ConfigError(f"data.root: {error}; expected folders") from None
 
     def bytes_of(self, cell: object, at_most: int | None = None) -> bytes:
         """The bytes that a cell holds or names, ``at_most`` so many; ``Fault`` says what is wrong with it, never where the roots are."""
@@ -44,14 +47,13 @@ class Roots:
             raise Fault("a URL; expected a file under the table's folder (URLs are never fetched)")
         if not self.folders:
             raise Fault("a path, but this table has no folder; pass root=... (--root) to say where its files are")
-        missing = True
+        missing = False
         for folder in self.folders:
             try:
                 resolved = os.path.realpath(os.path.join(folder, path))
                 if not _within(resolved, folder):
-                    if os.path.exists(resolved):
-                        missing = False
                     continue
+                missing = True
                 descriptor = _open_below(folder, resolved)
             except (FileNotFoundError, NotADirectoryError):
                 continue

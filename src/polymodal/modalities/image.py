@@ -28,6 +28,7 @@ ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"GIF8")
 _MOST_PACKED = 1_032  # bytes that one byte of a deflate stream can stand for, at most (RFC 1951); a pixel takes a bit at least
 _SCAN, _MAX_SCANS = b"\xff\xda", 200
+_MAX_SEGMENTS, _MAX_HEADER = 1_000, 16 * 2**20
 _STRIP = 64  # rows of a deep picture that are scaled at a time
 _PROBE = 256  # cells read to learn the size and the mean colour
 
@@ -179,18 +180,17 @@ def _open(roots: Roots, cell: Cell, config: ImageConfig, at_least: int) -> Pillo
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            _bound_segments(data)
             picture = Pillow.open(io.BytesIO(data), formats=FORMATS)
             width, height = picture.size
-            if width * height > config.max_pixels:
-                raise Fault(f"a picture of {width:,} x {height:,} pixels; expected at most {config.max_pixels:,}")
-            if picture.format == "PNG" and width * height > 8 * _MOST_PACKED * len(data):
-                raise Fault(f"a PNG of {len(data):,} bytes that says it is {width:,} x {height:,} pixels; they cannot all be in it")
-            scans = data.count(_SCAN) if picture.format in ("JPEG", "MPO") else 0
-            if scans > _MAX_SCANS:
-                raise Fault(f"a JPEG of {scans:,} scans; expected at most {_MAX_SCANS} (each is decoded over the whole picture)")
+            most = config.max_pixels // 2 if picture.format == "WEBP" else config.max_pixels  # its decoder keeps two canvases
+            if width * height > most:
+                raise Fault(f"a picture of {width:,} x {height:,} pixels; expected at most {most:,}")
+            _bound(picture, data, most)
             if picture.format == "JPEG":
                 picture.draft(None, (2 * at_least, 2 * at_least))
             picture.load()
+            _mend(picture, data)
             ImageOps.exif_transpose(picture, in_place=True)
             return picture
     except Fault:
@@ -202,6 +202,39 @@ def _open(roots: Roots, cell: Cell, config: ImageConfig, at_least: int) -> Pillo
     except Exception as error:  # decoders raise whatever they like on hostile bytes
         kind = "truncated" if "truncated" in str(error) else "broken"
         raise Fault(f"a {kind} picture; expected JPEG, PNG, WebP, BMP, TIFF or GIF") from None
+
+
+def _bound(picture: Pillow.Image, data: bytes, most: int) -> None:
+    """``Fault`` for what would cost more to decode than its pixels say."""
+    width, height = picture.size
+    if picture.format == "PNG" and width * height > 8 * _MOST_PACKED * len(data):
+        raise Fault(f"a PNG of {len(data):,} bytes that says it is {width:,} x {height:,} pixels; they cannot all be in it")
+    scans = data.count(_SCAN) if picture.format in ("JPEG", "MPO") else 0
+    if scans > _MAX_SCANS:
+        raise Fault(f"a JPEG of {scans:,} scans; expected at most {_MAX_SCANS} (each is decoded over the whole picture)")
+    if picture.format == "TIFF":
+        tile = int(picture.tag_v2.get(322, 1)) * int(picture.tag_v2.get(323, 1))  # type: ignore[attr-defined]
+        if tile > max(most // 4, 1):
+            raise Fault(f"a TIFF of tiles of {tile:,} pixels; expected at most {most // 4:,}")
+
+
+def _bound_segments(data: bytes) -> None:
+    """``Fault`` for a JPEG whose header has more pieces, or more bytes, than any camera writes: they are put together one by one."""
+    if data[:2] != b"\xff\xd8":
+        return
+    at, count = 2, 0
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _SCAN[1]:
+        at += 1 if data[at + 1] == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        count += 1
+        if count > _MAX_SEGMENTS or at > _MAX_HEADER:
+            raise Fault(f"a JPEG of more than {_MAX_SEGMENTS:,} pieces or {_MAX_HEADER >> 20} MiB before its first pixel; expected fewer")
+
+
+def _mend(picture: Pillow.Image, data: bytes) -> None:
+    """What Pillow leaves as the file says it: a transparent grey of few bits, while the pixels are of eight."""
+    clear = picture.info.get("transparency")
+    if picture.format == "PNG" and picture.mode == "L" and isinstance(clear, int) and data[24:25] in (b"\2", b"\4"):
+        picture.info["transparency"] = clear * (255 // (2 ** data[24] - 1))
 
 
 def _pixels(picture: Pillow.Image, channels: int, size: int) -> np.ndarray:
@@ -224,12 +257,25 @@ def _pixels(picture: Pillow.Image, channels: int, size: int) -> np.ndarray:
 def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
     """Any mode as L, RGB or RGBA of 8 bits: deep grey scaled by its range; what is transparent stays so."""
     if picture.mode.startswith(("I", "F")):
-        return Pillow.fromarray(_scaled(np.asarray(picture)))
+        return _shallow(picture)
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
         return picture if picture.mode == "RGBA" else picture.convert("RGBA")
     if picture.mode in ("L", "RGB"):
         return picture
     return picture.convert("L" if picture.mode == "1" else "RGB")
+
+
+def _shallow(picture: Pillow.Image) -> Pillow.Image:
+    """Deep grey as L, or as RGBA where one grey is transparent; a TIFF whose white is zero turned over."""
+    values_HW = np.asarray(picture)
+    grey_HW = _scaled(values_HW)
+    if picture.format == "TIFF" and picture.tag_v2.get(262) == 0:  # type: ignore[attr-defined]
+        grey_HW = 255 - grey_HW
+    grey = Pillow.fromarray(grey_HW)
+    clear = picture.info.get("transparency")
+    if not isinstance(clear, int):
+        return grey
+    return Pillow.merge("LA", (grey, Pillow.fromarray(np.where(values_HW == clear, 0, 255).astype(np.uint8)))).convert("RGBA")
 
 
 def _scaled(values_HW: np.ndarray) -> np.ndarray:

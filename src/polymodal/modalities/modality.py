@@ -6,7 +6,6 @@ only, and returns plain facts; everything else is a pure function of a cell's co
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,14 +16,13 @@ import torch
 from pydantic import model_validator
 from torch import Tensor
 
+from ..cells import is_empty
 from ..config import Config
 from ..errors import ConfigError, Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .files import Roots
 
 OnError = Literal["error", "skip", "blank"]
-MISSING_WORDS = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?", "无", "空", "缺失"})
-"""What stands for an empty cell among numbers, dates and categories. In a text column these are words."""
 
 
 class FieldConfig(Config):
@@ -180,26 +178,6 @@ class Modality(ABC):
     def describe(self) -> str:
         """What the fitted facts say, in one line."""
         return ""
-
-
-def is_empty(cell: Cell) -> bool:
-    """None, NaN, NaT or blank text (or all of a tuple's parts so)."""
-    if cell is None:
-        return True
-    if isinstance(cell, str):
-        return not cell or cell.isspace()
-    if isinstance(cell, float):
-        return math.isnan(cell)
-    if isinstance(cell, tuple):
-        return all(is_empty(part) for part in cell)
-    if isinstance(cell, (bytes, bytearray)):
-        return not cell
-    return isinstance(cell, (np.floating, np.datetime64)) and bool(cell != cell)
-
-
-def is_missing_word(cell: Cell) -> bool:
-    """Whether a cell of a column of numbers, dates or categories stands for nothing."""
-    return is_empty(cell) or (isinstance(cell, str) and cell.strip().casefold() in MISSING_WORDS)
 
 
 def bucket(length: int, smallest: int, largest: int) -> int:

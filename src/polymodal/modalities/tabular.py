@@ -17,12 +17,12 @@ import numpy as np
 from pydantic import Field as Setting
 from pydantic import model_validator
 
+from ..cells import ColumnType, category, date, is_missing_word, number, text_of, type_of
 from ..errors import ConfigError
 from ..flow import Cell, Form, Sample, State
-from .cells import ColumnType, category, date, number, type_of
 from .drift import DATE_PARTS, HUGE, ColumnDrift
 from .files import Roots
-from .modality import FieldConfig, Modality, PartFault, Recognition, is_missing_word
+from .modality import FieldConfig, Modality, PartFault, Recognition
 
 _FIT_CELLS = 50_000
 _MAX_CATEGORIES = 1_000
@@ -101,7 +101,7 @@ class Tabular(Modality):
             if column["type"] == "category":
                 right = all(isinstance(value, str) for value in column["values"])
             else:
-                facts = [*(column[name] for name in ("mean", "std", "low", "high")), *column["edges"]]
+                facts = [*(column[name] for name in ("mean", "std", "scale", "low", "high")), *column["edges"]]
                 right = column["type"] in ("number", "date") and all(type(fact) in (int, float) and math.isfinite(fact) for fact in facts)
                 right = right and column["std"] > 0
             if not right:
@@ -109,12 +109,12 @@ class Tabular(Modality):
 
     def is_missing(self, cell: Cell) -> bool:
         """Whether every column is empty."""
-        parts = cell if isinstance(cell, tuple) else (cell,)
+        parts = self._parts(cell)
         return all(is_missing_word(part) for part in parts)
 
     def read(self, cell: Cell) -> Sample:
         """``numbers`` float32 (K,), standardised, NaN = missing; ``categories`` int32 (M,), 0 = missing, 1 = other."""
-        parts = cell if isinstance(cell, tuple) else (cell,)
+        parts = self._parts(cell)
         numbers: list[float] = []
         categories: list[int] = []
         faults: dict[str, str] = {}
@@ -137,6 +137,9 @@ class Tabular(Modality):
             nothing = bool(np.isnan(sample["numbers"]).all() and not sample["categories"].any())
             raise PartFault(faults, None if nothing else sample)
         return sample
+
+    def _parts(self, cell: Cell) -> tuple[Cell, ...]:
+        return cell if len(self.config.sources) > 1 else (cell,)  # a cell of one column may be a tuple itself
 
     def _codes(self, column: dict[str, Any]) -> dict[str, int]:
         codes = self.__dict__.setdefault("_tables", {})
@@ -188,9 +191,10 @@ def _fit_column(name: str, cells: list[Cell], given: ColumnType | None, bins: in
         values_N = np.zeros(1)
     values_N = values_N.clip(-HUGE, HUGE)  # the spread of larger ones is no number
     mean, std = float(values_N.mean()), float(values_N.std())
-    std = std if std > 1e-12 * max(1.0, abs(mean)) else 1.0
+    std = std if std > 1e-12 * float(abs(values_N).max()) else 1.0
     edges = np.unique(np.quantile((values_N - mean) / std, np.linspace(0, 1, bins + 1)))
-    return {"name": name, "type": kind, "mean": mean, "std": std, "low": float(values_N.min()), "high": float(values_N.max()),
+    return {"name": name, "type": kind, "mean": mean, "std": std, "scale": float(abs(values_N).mean()),
+            "low": float(values_N.min()), "high": float(values_N.max()),
             "edges": [float(f"{edge:.9g}") for edge in np.clip(edges, -10, 10)]}  # fmt: skip
 
 
@@ -201,5 +205,5 @@ def _calendar(days: float) -> list[float]:
 
 
 def _short(cell: Cell) -> str:
-    text = repr(cell[:50] if isinstance(cell, (str, bytes)) else cell)
+    text = repr(cell[:50]) if isinstance(cell, (str, bytes)) else text_of(cell)
     return text if len(text) <= 40 else text[:37] + "..."

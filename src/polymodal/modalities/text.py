@@ -27,10 +27,11 @@ from pydantic import Field as Setting
 from pydantic import model_validator
 from torch import Tensor
 
+from ..cells import is_empty, text_of
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .files import Roots
-from .modality import FieldConfig, Modality, Recognition, bucket, is_empty, padded
+from .modality import FieldConfig, Modality, Recognition, bucket, padded
 
 _FIT_CELLS = 50_000
 _IDF_STEP = 1 / 16  # IDF is kept as bytes of this step: 0 to 16
@@ -119,8 +120,12 @@ class Text(Modality):
             raise ValueError(f"texts of {length} parts")
         if state["form"] == "ngrams" and (type(state["buckets"]) is not int or len(self._idf) != state["buckets"] or not len(self._idf)):
             raise ValueError(f"{len(self._idf)} weights of {state['buckets']} buckets")
-        if state["form"] == "tokens" and self._tokenizer.get_vocab_size() != state["vocabulary"]:
-            raise ValueError(f"a tokenizer of {self._tokenizer.get_vocab_size()} subwords, not {state['vocabulary']}")
+        if state["form"] == "tokens":
+            said, ours = _without_words(self._tokenizer), _without_words(_train_tokenizer([], 257))
+            if said != ours:
+                raise ValueError("a tokenizer that is not of the kind that training makes")
+            if sorted(self._tokenizer.get_vocab().values()) != list(range(state["vocabulary"])):
+                raise ValueError(f"a tokenizer whose subwords are not numbered 0 to {state['vocabulary'] - 1}")
 
     def read(self, cell: Cell) -> Sample:
         """``ids`` int32 (n,), from 1 up; for ``ngrams`` also ``weights`` float32 (n,) of Euclidean length 1."""
@@ -196,8 +201,8 @@ class Text(Modality):
 def normalise(cell: Cell, max_chars: int = 20_000) -> str:
     """A cell (or the joined parts of one) as text: NFKC, no control characters, at most ``max_chars`` of them."""
     if isinstance(cell, tuple):
-        cell = "\n".join(str(part)[:max_chars] for part in cell if not is_empty(part))
-    text = unicodedata.normalize("NFKC", str(cell)[:max_chars])
+        cell = "\n".join(text_of(part)[:max_chars] for part in cell if not is_empty(part))
+    text = unicodedata.normalize("NFKC", text_of(cell)[:max_chars])
     if not text.isascii():
         text = text.encode("utf-8", "ignore").decode("utf-8")  # lone surrogates go
     return text.replace("\0", " ")
@@ -236,6 +241,14 @@ def _grams(text: str) -> Iterator[str]:
 
 def _hashes(text: str, buckets: int) -> np.ndarray:
     return np.fromiter((crc32(gram.encode()) % buckets for gram in _grams(text)), np.int64)
+
+
+def _without_words(tokenizer: Any) -> Any:
+    """All that a tokenizer does, but for its vocabulary: what may not differ from one file to another."""
+    tree = json.loads(tokenizer.to_str())
+    for name in ("vocab", "merges"):
+        tree["model"].pop(name)
+    return tree
 
 
 def _train_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:

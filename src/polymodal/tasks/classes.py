@@ -10,8 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from ..cells import is_writable, text_of
 from ..errors import DataError, Fault, nearest
 from ..flow import Cell, State
+
+_LONGEST = 5_000
+"""Characters of a class's name, at most."""
 
 
 def name_of(cell: Cell) -> str:
@@ -22,7 +26,12 @@ def name_of(cell: Cell) -> str:
         return str(int(cell))
     if isinstance(cell, (bytes, bytearray, list, tuple, dict)):
         raise Fault(f"found {type(cell).__name__}; expected the name of a class")
-    text = unicodedata.normalize("NFC", str(cell)).strip()
+    text = text_of(cell)
+    if len(text) > _LONGEST:
+        raise Fault(f"a name of {len(text):,} characters; expected the name of a class, of at most {_LONGEST:,}")
+    text = unicodedata.normalize("NFC", text).strip()
+    if not is_writable(text):
+        raise Fault("a name that is no Unicode text (half of a character); expected the name of a class")
     if text in ("true", "TRUE", "false", "FALSE"):
         return text.capitalize()
     head, dot, tail = text.partition(".")
@@ -104,7 +113,7 @@ def check(state: State, least: int) -> None:
     names, counts, weights = state["classes"], state["counts"], state.get("class_weights")
     if (
         not isinstance(names, list)
-        or not all(isinstance(name, str) for name in names)
+        or not all(isinstance(name, str) and is_writable(name) for name in names)
         or not least <= len(set(names)) == len(names) == len(counts)
     ):
         raise ValueError("classes that are no names, or not as many as their counts")

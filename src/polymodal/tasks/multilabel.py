@@ -127,8 +127,13 @@ def labels_of(cell: Cell, separator: str = ";") -> set[str]:
     return {name for part in parts if part is not None and (name := naming.name_of(part))}
 
 
+_LONGEST = 100_000
+
+
 def _listed(text: str) -> list[Any]:
     """A list as JSON or as Python writes it."""
+    if len(text) > _LONGEST:
+        raise Fault(f"a list of {len(text):,} characters; expected at most {_LONGEST:,}")
     for read in (json.loads, ast.literal_eval):
         with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
             found = read(text)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..cells import number, text_of
 from ..errors import DataError, Fault
 from ..flow import Cell, State
 from .metrics import Metrics, regression
@@ -62,7 +63,7 @@ class Regression(Task):
             raise DataError(f"{place}: {values_N.min():g} is negative; transform: log expects 0 or more; leave it out")
         inner_N = np.log1p(values_N) if config.transform == "log" else values_N
         std = float(inner_N.std())
-        if std <= 1e-12 * max(1.0, float(abs(inner_N.mean()))):
+        if std <= 1e-12 * float(abs(inner_N).max()):
             raise DataError(f"{place}: every value is {values_N[0]:g}; expected numbers that differ; choose another target")
         return {"mean": float(inner_N.mean()), "std": std, "low": float(values_N.min()), "high": float(values_N.max()),
                 "spread": float(values_N.std())}  # fmt: skip
@@ -115,10 +116,7 @@ class Regression(Task):
 
 
 def _number(cell: Cell) -> float:
-    try:
-        value = float(cell.replace(",", "") if isinstance(cell, str) else cell)
-    except (TypeError, ValueError, OverflowError):
-        value = math.nan
-    if not math.isfinite(value):
-        raise Fault(f"found {str(cell)[:40]!r}; expected a finite number")
+    value = number(cell)
+    if value is None:
+        raise Fault(f"found {text_of(cell)[:40]!r}; expected a finite number")
     return value

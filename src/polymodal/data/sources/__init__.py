@@ -39,7 +39,7 @@ def open_source(table: Any, *, encoding: str | None = None, name: str | None = N
     if getattr(table, "__arrow_c_stream__", None) is not None:
         try:
             return ArrowSource(name or "dataframe", pa.table(table))
-        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as error:
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             if not pandas:
                 raise DataError(f"dataframe: cannot be read as a table ({error})") from None
     if pandas and table.ndim == 2:  # of cells that no Arrow column can hold; its NA and NaT are None
@@ -55,6 +55,13 @@ def _to_arrow(make: Callable[[], pa.Table], name: str) -> pa.Table:
 
 
 def _open_path(path: Path, encoding: str | None) -> Source:
+    try:
+        return _open_file(path, encoding)
+    except ValueError as error:  # a path with a NUL
+        raise DataError(f"{str(path)!r}: no path ({error}); expected a table") from None
+
+
+def _open_file(path: Path, encoding: str | None) -> Source:
     if path.is_dir():
         raise DataError(f"{path}: a folder; expected a table ({', '.join(sorted(set(_KINDS)))})")
     if not path.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import itertools
@@ -33,6 +34,10 @@ class CsvSource(Source):
             encoding = "utf-16"
         self.encoding = encoding or "utf-8"
         try:
+            codecs.lookup(self.encoding)
+        except (LookupError, ValueError):
+            raise DataError(f"{path}: encoding {encoding!r} is not known; expected such as utf-8 or gb18030") from None
+        try:
             with pa.input_stream(str(path), compression="detect") as stream:
                 text = io.TextIOWrapper(stream, encoding="utf-8-sig" if self.encoding == "utf-8" else self.encoding, newline="")
                 first = text.readline(2**20)
@@ -41,13 +46,11 @@ class CsvSource(Source):
                 header = next(csv.reader(itertools.chain([first], rest), delimiter=self.delimiter, strict=True), [])
         except UnicodeError:
             raise self._bad_encoding() from None
-        except LookupError:
-            raise DataError(f"{path}: encoding {encoding!r} is not known; expected such as utf-8 or gb18030") from None
         except (csv.Error, OSError, pa.ArrowInvalid) as error:
             raise DataError(f"{path}: its first line cannot be read ({short(error)}); expected column names") from None
         if not header or header == [""]:
             raise DataError(f"{path}: an empty table; expected a line of column names, then rows")
-        self.columns = unique([name.strip() or f"column {at}" for at, name in enumerate(header, 1)], str(path))
+        self.columns = unique([name.strip().strip("\ufeff") or f"column {at}" for at, name in enumerate(header, 1)], str(path))
         self._block = 2**20
         while True:
             try:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ...errors import DataError
 from ...flow import Row
-from .source import LARGEST_ROW, SLICE, SLICE_BYTES, Slice, Source, short
+from .source import LARGEST_ROW, SLICE, SLICE_BYTES, Slice, Source, short, unique
 
 
 class RowsSource(Source):
@@ -22,7 +22,7 @@ class RowsSource(Source):
         self.name = name
         self.table = rows
         self._keys = {str(key): key for row in rows for key in row}
-        self.columns = list(self._keys)
+        self.columns = unique(list(self._keys), name)
         self.rows = len(rows)
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
@@ -42,7 +42,7 @@ class JsonLinesSource(Source):
         for row, _ in self._objects():
             columns.update(dict.fromkeys(row))
             self.rows += 1
-        self.columns = list(columns)
+        self.columns = unique(list(columns), str(path))
 
     def _objects(self) -> Iterator[tuple[dict[str, Any], int]]:
         """Each row, and the length of its line."""
@@ -57,7 +57,7 @@ class JsonLinesSource(Source):
                         f"{self.path} row {at}: a line of more than {LARGEST_ROW >> 20} million characters; expected one object"
                     )
                 try:
-                    row = json.loads(line)
+                    row = json.loads(line, parse_int=_integer)
                 except (ValueError, RecursionError) as error:
                     raise DataError(f"{self.path} row {at}: not valid JSON ({error})") from None
                 if not isinstance(row, dict):
@@ -86,3 +86,8 @@ class JsonLinesSource(Source):
             raise DataError(f"{self.path}: not UTF-8 text; expected UTF-8; convert it") from None
         except (OSError, pa.ArrowException) as error:
             raise DataError(f"{self.path}: cannot be read ({short(error)}); expected JSON lines") from None
+
+
+def _integer(digits: str) -> int | float:
+    """A number of more digits than any column holds is infinite: a cell that cannot be read, and no broken line."""
+    return int(digits) if len(digits) < 1_000 else float(digits)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
+from ...cells import is_writable
 from ...errors import DataError, nearest
 from ...flow import Cell
 
@@ -70,9 +71,13 @@ def cells_of(part: Slice, columns: Sequence[str]) -> Iterable[Cell]:
 
 def unique(names: list[str], place: str) -> list[str]:
     """The names, or ``DataError`` when two are the same."""
-    for at, name in enumerate(names):
-        if name in names[:at]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
             raise DataError(f"{place}: two columns are called {name!r}; expected every name once; rename one")
+        if "\0" in name or not is_writable(name):
+            raise DataError(f"{place}: column {name!r}: a name that is no text; expected no NUL and no half of a character; rename it")
+        seen.add(name)
     return names
 
 

@@ -11,8 +11,10 @@ from typing import Literal
 
 import numpy as np
 
-from ..flow import Cell
-from .modality import is_missing_word
+from .flow import Cell
+
+MISSING_WORDS = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?", "无", "空", "缺失"})
+"""What stands for an empty cell among numbers, dates and categories. In a text column these are words."""
 
 ColumnType = Literal["number", "category", "date"]
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -74,10 +76,13 @@ def date(cell: Cell) -> float | None:
         except ValueError:
             return None
     if isinstance(cell, np.datetime64):
-        cell = cell.astype("datetime64[us]").item()
-    if isinstance(cell, datetime.datetime):
+        moment = cell.astype("datetime64[us]")
+        if moment.astype(cell.dtype) != cell:  # out of its range, it would be another date
+            return None
+        cell = moment.item()
+    if isinstance(cell, datetime.datetime) and not is_empty(cell):
         return (cell.replace(tzinfo=None) - datetime.datetime(1970, 1, 1)).total_seconds() / 86_400
-    if isinstance(cell, datetime.date):
+    if type(cell) is datetime.date:
         return float((cell - datetime.date(1970, 1, 1)).days)
     return None
 
@@ -88,4 +93,41 @@ def category(cell: Cell) -> str:
         return "True" if cell else "False"
     if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
         cell = int(cell)
-    return unicodedata.normalize("NFKC", str(cell)[:2_000]).strip()[:200]
+    return unicodedata.normalize("NFKC", text_of(cell)[:2_000]).strip()[:200]
+
+
+def is_empty(cell: Cell) -> bool:
+    """None, NaN, NaT or blank text (or all of a tuple's parts so)."""
+    if cell is None or type(cell).__name__ in ("NaTType", "NAType"):  # pandas' own nothings
+        return True
+    if isinstance(cell, str):
+        return not cell or cell.isspace()
+    if isinstance(cell, float):
+        return math.isnan(cell)
+    if isinstance(cell, tuple):
+        return all(is_empty(part) for part in cell)
+    if isinstance(cell, (bytes, bytearray)):
+        return not cell
+    return isinstance(cell, (np.floating, np.datetime64)) and bool(cell != cell)
+
+
+def is_missing_word(cell: Cell) -> bool:
+    """Whether a cell of a column of numbers, dates or categories stands for nothing."""
+    return is_empty(cell) or (isinstance(cell, str) and cell.strip().casefold() in MISSING_WORDS)
+
+
+def text_of(cell: Cell) -> str:
+    """A cell as text; an integer of more digits than Python writes says how many those are."""
+    try:
+        return str(cell)
+    except ValueError:
+        return f"a number of about {int(cell.bit_length() * 0.30103):,} digits"
+
+
+def is_writable(text: str) -> bool:
+    """Whether text can be written as UTF-8: half of a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
