@@ -307,3 +307,57 @@ def test_yaml_that_unfolds_without_end_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(pm.ConfigError, match=said):
             pm.Experiment.read(tmp_path / f"{name}.yaml")
+
+
+@pytest.fixture(scope="module")
+def tokens_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = [{"t": f"some words {at % 7} here", "y": "ab"[at % 2]} for at in range(40)]
+    out = tmp_path_factory.mktemp("tokens") / "run"
+    settings = ("model.encoders.t.kind=text_transformer", "model.encoders.t.vocabulary=300", "model.encoders.t.hidden=16", "model.width=16")
+    pm.train(rows, *settings, "training.epochs=1", "data.split.folds=2", target="y", columns={"t": "text"}, out=out)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("normalizer", {"type": "Replace", "pattern": {"String": "a"}, "content": "b" * 20_000}),
+        ("pre_tokenizer", {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}),
+        (
+            "padding",
+            {
+                "strategy": {"Fixed": 10_000_000},
+                "direction": "Right",
+                "pad_to_multiple_of": None,
+                "pad_id": 0,
+                "pad_type_id": 0,
+                "pad_token": "x",
+            },
+        ),
+        ("vocab", None),
+    ],
+)
+def test_a_tokenizer_that_training_does_not_make_is_refused(tokens_run: Path, tmp_path: Path, key: str, value: Any) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tokens_run / "bundle", copy)
+    pm.load(copy)
+    states = json.loads((copy / "states.json").read_text(encoding="utf-8"))
+    tokenizer = states["fields"]["t"]["tokenizer"]
+    if key == "vocab":
+        tokenizer["model"]["vocab"] = {word: at + 10**6 for word, at in tokenizer["model"]["vocab"].items()}
+    else:
+        tokenizer[key] = value
+    (copy / "states.json").write_text(json.dumps(states), encoding="utf-8")
+    resealed(copy)
+    assert "do not fit together" in refused(copy)
+
+
+def test_heads_that_are_no_text_or_hold_no_measurements_are_refused(copy: Path) -> None:
+    original = (copy / "bundle.json").read_bytes()
+    (copy / "bundle.json").write_text('{"format":1,"x":"\\ud800"}')
+    refused(copy)
+    wrong: list[Any] = [{"validation": 3}, {"validation": {"tasks": 3}}, []]
+    for metrics in wrong:
+        (copy / "bundle.json").write_bytes(original)
+        resealed(copy, metrics=metrics)
+        assert "do not fit together" in refused(copy)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import polymodal as pm
 from polymodal.config import External, explain, merge, override, parse_yaml, split_override
 from polymodal.errors import ConfigError
 from polymodal.experiment import Experiment, with_encoders
@@ -237,3 +238,17 @@ def test_a_component_that_cannot_be_imported_is_a_config_error() -> None:
 
 def test_yaml_words_of_old_are_text_and_only_true_and_false_are_truths() -> None:
     assert parse_yaml("[yes, no, on, off, Y, n, true, false]", "x") == ["yes", "no", "on", "off", "Y", "n", True, False]
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["seed=!!timestamp x", 'seed=!!int ""', 'seed=!!float ""', "seed=!!bool x", 'a."\\x".b=1', 'fields."a\0".kind=text', 'data.root=["a\\0b"]',
+     'data.root=["\\ud800"]', "data.cache_gb=1e300", 'model.fusion.kind=".:x"', 'model.encoders.x.kind="os:system"', 'data.encoding="utf-8\\0x"'],
+)  # fmt: skip
+def test_no_override_is_a_traceback(tmp_path: Path, override: str) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("t,x,y\n" + "".join(f"some word {at},{at * 0.5},{'ab'[at % 2]}\n" for at in range(40)))
+    with pytest.raises(pm.UserError):
+        pm.train(table, override, "training.epochs=1", target="y", columns={"t": "text"})
+    with pytest.raises(pm.DataError):
+        pm.train("a\0.csv", target="y")

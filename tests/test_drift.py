@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import polymodal as pm
+from polymodal.modalities import Roots, Tabular, TabularConfig
+from polymodal.modalities.drift import ColumnDrift
 
 SETTINGS = ("training.epochs=2", "data.split.folds=2", "training.baselines=false", "model.width=16")
 
@@ -97,3 +99,31 @@ def test_types_of_another_file_format_are_no_drift(model: pm.Predictor, tmp_path
 def test_evaluate_tells_the_same(model: pm.Predictor) -> None:
     with pytest.warns(UserWarning, match="963 times that of training"):
         model.evaluate([{**row(at, weight=1000 * (10 + at % 20)), "label": "ab"[at % 2]} for at in range(70)])
+
+
+def test_another_unit_within_the_old_range_is_told_and_heavy_tails_are_not() -> None:
+    rng = np.random.default_rng(0)
+    settings = ("training.epochs=1", "data.split.folds=2", "training.baselines=false", "model.width=8")
+    columns: dict[str, Any] = {
+        "flat": np.r_[np.zeros(10), rng.uniform(0, 1000, 190)],
+        "signed": rng.normal(0, 100, 200),
+        "heavy": rng.lognormal(3, 1.5, 200),
+    }
+    for name, values in columns.items():
+        rows = [{"x": float(value), "y": "ab"[at % 2]} for at, value in enumerate(values)]
+        model = pm.train(rows, *settings, target="y", columns={"x": "number"})
+        for factor in (0.001, 0.1 if name == "heavy" else 0.01, 100):
+            (line,) = told(model, [{"x": float(value) * factor} for value in rng.permutation(values)[:90]])
+            assert "is it another unit?" in line, (name, factor)
+    for seed in range(40):
+        rng = np.random.default_rng([7, seed])
+        values = rng.lognormal(0, 1.5, 90)
+        state = state_of(rng.lognormal(0, 1.5, 300))
+        drift = ColumnDrift([state])
+        numbers = ((values - state["mean"]) / state["std"]).clip(-10, 10).astype(np.float32)
+        drift.see(list(values), [{"numbers": numbers[at : at + 1], "categories": np.zeros(0, np.int32)} for at in range(90)], np.arange(90))
+        assert drift.lines() == [], seed
+
+
+def state_of(values: np.ndarray) -> dict[str, Any]:
+    return Tabular.fit(TabularConfig(columns=["x"]), values.tolist(), "columns", {}, Roots())["columns"][0]  # type: ignore[no-any-return]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import io
 import json
 import resource
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ import pytest
 
 import polymodal as pm
 from conftest import shop
-from corpus import Case, encoded, numbers, paths, pictures, png, solid, texts
+from corpus import Case, chunk, encoded, numbers, paths, pictures, png, solid, texts
 from polymodal.errors import Fault
 from polymodal.modalities import Image, ImageConfig, Modality, Roots, Tabular, TabularConfig, Text, TextConfig
 
@@ -257,3 +260,151 @@ def test_constant_missing_and_id_columns_train_even_when_they_are_asked_for(tmp_
     assert np.isfinite(model.predict_proba(rows)).all()
     with pytest.warns(UserWarning, match="outside what training saw"):
         assert np.isfinite(model.predict_proba([{"id": 10**30, "constant": -1e300, "nothing": 3, "mixed": "7"}])).all()
+
+
+@pytest.mark.parametrize("header", [b"a\0b,y", b'"x\0",y', b"x,y\0"])
+def test_a_nul_in_a_header_is_refused_and_costs_no_row(tmp_path: Path, header: bytes) -> None:
+    (tmp_path / "t.csv").write_bytes(header + b"\n" + b"".join(b"%d,a\n" % at for at in range(5)))
+    with pytest.raises(pm.DataError, match="a name that is no text"):
+        pm.inspect(tmp_path / "t.csv")
+
+
+def app(number: int, body: bytes) -> bytes:
+    return bytes([0xFF, 0xE0 + number]) + (len(body) + 2).to_bytes(2, "big") + body
+
+
+@pytest.mark.parametrize("piece", [app(1, b"Exif\0\0" + bytes(94)), app(5, b""), app(1, b"Exif\0\0" + bytes(60_000))])
+def test_headers_of_many_pieces_are_refused_before_they_are_put_together(piece: bytes) -> None:
+    body = encoded(solid(), "JPEG")
+    image = readers(Path("."))["photo"]
+    with pytest.raises(Fault, match="pieces or 16 MiB before its first pixel"):
+        image.read(body[:2] + piece * (30_000_000 // len(piece)) + body[2:])
+    image.read(body[:2] + piece * 3 + body[2:])
+
+
+def test_tiles_larger_than_their_picture_are_refused() -> None:
+    from PIL import Image as Pillow
+    from PIL import TiffImagePlugin
+
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[322], tags[323] = 20_000, 20_000
+    out = io.BytesIO()
+    Pillow.new("RGB", (40, 40)).save(out, "TIFF", tiffinfo=tags)
+    body = out.getvalue()
+    if b"\x42\x01" not in body:  # this Pillow writes no such tags of its own
+        at = body.index(b"\x16\x01")  # rows a strip becomes the tile's width
+        body = body[:at] + b"\x42\x01\x04\0\x01\0\0\0" + (400_000_000).to_bytes(4, "little") + body[at + 12 :]
+    with pytest.raises(Fault, match=r"tiles|broken|picture"):
+        readers(Path("."))["photo"].read(body)
+
+
+def test_deep_greys_that_are_transparent_or_turned_over_have_their_value() -> None:
+    from PIL import Image as Pillow
+
+    image = readers(Path("."))["photo"]
+    deep = Pillow.fromarray(np.full((20, 20), 30_000, np.uint16))
+    assert (image.read(encoded(deep, "PNG"))["pixels"] == 117).all()
+    assert (image.read(encoded(deep, "PNG", transparency=30_000))["pixels"] == 255).all()
+    turned = encoded(deep, "TIFF")
+    at = turned.index(struct.pack("<HHI", 262, 3, 1))
+    turned = turned[: at + 8] + struct.pack("<H", 0) + turned[at + 10 :]
+    assert (image.read(turned)["pixels"] == 138).all()
+    header = struct.pack(">IIBBBBB", 20, 20, 4, 0, 0, 0, 0)
+    rows = zlib.compress((b"\0" + b"\x33" * 10) * 20)
+    for clear, value in ((3, 255), (4, 51)):
+        body = (
+            b"\x89PNG\r\n\x1a\n"
+            + chunk(b"IHDR", header)
+            + chunk(b"tRNS", struct.pack(">H", clear))
+            + chunk(b"IDAT", rows)
+            + chunk(b"IEND", b"")
+        )
+        assert (image.read(body)["pixels"] == value).all(), clear
+
+
+def test_nothings_of_pandas_are_missing_and_dates_out_of_range_are_faults(tmp_path: Path) -> None:
+    import pandas
+    import pyarrow as pa
+    from pyarrow import feather, parquet
+
+    from polymodal.cells import date, is_empty
+
+    assert is_empty(pandas.NaT)
+    assert is_empty(pandas.NA)
+    assert date(pandas.NaT) is None
+    assert date(np.datetime64(2**62, "s")) is None
+    assert date(np.datetime64("2024-01-02")) == 19_724
+    dates = pa.array([20_000 + at for at in range(39)] + [2**31 - 1], pa.int32()).cast(pa.date32())
+    zoned = pa.array(list(range(40)), pa.timestamp("s", "Mars/Olympus"))
+    labels = ["a", "b"] * 20
+    settings = ("training.epochs=1", "data.split.folds=2", "training.baselines=false", "data.max_faults=1")
+    table = pa.table({"day": dates, "x": [at * 0.5 for at in range(40)], "label": labels})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    feather.write_feather(table, tmp_path / "t.feather")
+    for source in (table, tmp_path / "t.parquet", tmp_path / "t.feather"):
+        pm.train(source, *settings, target="label", columns={"day": "date"}, out=tmp_path / "run", overwrite=True)
+        assert "40,day,found 'date32[day]" in (tmp_path / "run" / "faults.csv").read_text()
+    assert pm.inspect(pa.table({"day": zoned, "label": labels})).rows == 40
+
+
+@pytest.mark.parametrize("scale", [1e-40, 1e-13, 1e-9, 1.0, 1e20, 1e120])
+def test_numbers_of_any_size_keep_their_signal(scale: float) -> None:
+    rows = [{"x": scale * (1 + at % 10), "y": "ab"[at % 10 >= 5]} for at in range(200)]
+    model = pm.train(rows, "training.epochs=10", "data.split.folds=2", target="y", columns={"x": "number"})
+    assert model.metrics["validation"]["tasks"]["y"]["accuracy"] > 0.95
+
+
+@pytest.mark.parametrize("cell", ["12,5", "1,23", "1,2,3", "1_000"])
+def test_a_target_is_a_number_where_a_feature_is_one(cell: str) -> None:
+    from polymodal.tasks import RegressionConfig
+
+    config = RegressionConfig(column="y")
+    task = config.task()(config, config.task().fit(config, [1.0, 2.0, 3.0], "here"))
+    with pytest.raises(Fault, match="expected a finite number"):
+        task.encode(cell)
+    assert task.encode("12,000") == task.encode(12_000)
+
+
+def test_names_and_lists_of_classes_are_bounded() -> None:
+    from polymodal.tasks import MultilabelConfig, labels_of
+    from polymodal.tasks.classes import name_of
+
+    with pytest.raises(Fault, match="150,001 characters"):
+        name_of("a" + "\u0315\u0300" * 75_000)
+    with pytest.raises(Fault, match="no Unicode text"):
+        name_of("\ud800")
+    with pytest.raises(Fault, match="a list of 2,0"):
+        labels_of("[" + "1," * 1_000_000 + "'a']")
+    assert MultilabelConfig(column="y").separator == ";"
+
+
+def test_very_many_columns_are_read_in_a_moment(tmp_path: Path) -> None:
+    from polymodal.data.sources import open_source
+
+    names = ",".join(f"c{at}" for at in range(100_000))
+    (tmp_path / "wide.csv").write_text(names + "\n" + ",".join("1" * 100_000) + "\n")
+    assert len(open_source(tmp_path / "wide.csv").columns) == 100_000
+
+
+def test_half_characters_are_told_before_anything_is_trained(tmp_path: Path) -> None:
+    rows = [{"x": at * 0.5, "y": "\ud800" if at % 2 else "b"} for at in range(40)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "c.jsonl").write_text("".join(json.dumps({"\ud800": at, "y": "ab"[at % 2]}) + "\n" for at in range(40)))
+    for act in (pm.check, pm.train):
+        with pytest.raises(pm.DataError, match="no Unicode text"):
+            act(tmp_path / "t.jsonl", target="y")
+        with pytest.raises(pm.DataError, match="a name that is no text"):
+            act(tmp_path / "c.jsonl", target="y")
+    found = pm.check(tmp_path / "t.jsonl", "tasks.y.kind=multiclass", target="y", on_error="error")
+    assert "no Unicode text" in found.text()
+
+
+def test_integers_of_thousands_of_digits_are_cells_that_cannot_be_read(tmp_path: Path) -> None:
+    rows = [json.dumps({"x": at % 9, "t": f"word {at}", "y": "ab"[at % 2]}) for at in range(40)]
+    rows[3] = '{"x": ' + "9" * 5_000 + ', "t": "word", "y": "a"}'
+    (tmp_path / "t.jsonl").write_text("\n".join(rows) + "\n")
+    pm.train(tmp_path / "t.jsonl", "training.epochs=1", "data.split.folds=2", target="y", columns={"x": "number"}, out=tmp_path / "run")
+    assert "4,x,found inf" in (tmp_path / "run" / "faults.csv").read_text()
+    model = pm.load(tmp_path / "run")
+    with pytest.warns(UserWarning, match="2 of 2 cells cannot be read"):
+        assert len(model.predict([{"x": 10**5_000, "t": 10**5_000}, {"x": (1, 2), "t": ()}])) == 2

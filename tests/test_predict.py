@@ -349,3 +349,23 @@ def test_help_version_and_schema() -> None:
     for path in ("data.split.group", "data.split.column", "data.root", "training.time_limit", "data.on_error", "data.valid", "data.test"):
         assert path in flags, "a flag names its config path"
     assert json.loads(run("schema").stdout)["title"] == "Experiment"
+
+
+@pytest.mark.parametrize("order", [["label:a", "label"], ["label", "label:a"]])
+def test_columns_of_several_targets_never_take_each_other_s_name(tmp_path: Path, order: list[str]) -> None:
+    rows = [{"x": 0.5 * at, "label:a": 100.0 + at, "label": "ab"[at % 2]} for at in range(60)]
+    pm.train(rows, "training.epochs=2", "data.split.folds=2", "training.baselines=false", target=order, out=tmp_path / "run")
+    table = write_csv(tmp_path / "in.csv", ["x"], [[at] for at in range(5)])
+    for ending in ("jsonl", "csv", "parquet"):
+        assert run("predict", tmp_path / "run", table, "-o", tmp_path / f"out.{ending}").exit_code == 0
+        found = read_back(tmp_path / f"out.{ending}")[0]
+        assert set(found) == {"row", "label:a", "label", "label:a_", "label:b", "present", "faults"}
+        assert float(found["label:a"]) > 50
+        assert 0 <= float(found["label:a_"]) <= 1
+
+
+@pytest.mark.parametrize("row", ["[" * 100_000, '{"a": ' * 50_000, "NaN", "3", "{"])
+def test_a_row_that_is_no_object_is_one_message(shop_run: Path, row: str) -> None:
+    found = run("predict", shop_run, "--row", row)
+    assert found.exit_code == 2
+    assert "--row" in found.output

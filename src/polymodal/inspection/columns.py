@@ -12,7 +12,7 @@ import numpy as np
 
 from ..cells import number, type_of
 from ..data.sources import Source
-from ..errors import ConfigError, DataError, nearest
+from ..errors import ConfigError, DataError, Fault, nearest
 from ..flow import Cell
 from ..modalities import KINDS, MODALITIES, Roots, is_empty, is_missing_word
 from ..tasks import labels_of
@@ -187,7 +187,10 @@ def guess_task(column: Column, facts: Facts, place: str) -> tuple[dict[str, Any]
     names = Counter[str]()
     for text, count in counts.items():
         if not is_missing_word(text):
-            names[name_of(text)] += count
+            try:
+                names[name_of(text)] += count
+            except Fault as fault:
+                raise DataError(f"{place}: found {text[:40]!r}, {fault}; mend those cells, or choose another target") from None
     kind, share = type_of(cells)
     if kind == "number" and share == 1.0:
         values = [number(cell) for cell in cells]

@@ -43,13 +43,16 @@ def name_of(cell: Cell) -> str:
 def counted(cells: Iterable[Cell], place: str, limit: int = 10_000) -> Counter[str]:
     """How often each class occurs."""
     counts: Counter[str] = Counter()
+    first: Fault | None = None
     for cell in cells:
         try:
             counts[name_of(cell)] += 1
-        except Fault as fault:
-            raise DataError(f"{place}: {fault}; set tasks.*.kind") from None
+        except Fault as fault:  # one cell is a line in faults.csv; where all are, there is nothing to learn
+            first = first or fault
         if len(counts) > limit:
             raise DataError(f"{place}: over {limit:,} different values; expected classes; a number wants kind: regression")
+    if first is not None and not counts:
+        raise DataError(f"{place}: {first}; set tasks.*.kind") from None
     return counts
 
 
