@@ -89,7 +89,7 @@ def test_an_unseen_class_is_encoded_as_such_and_what_is_no_class_is_a_fault() ->
         with pytest.raises(Fault, match="expected the name of a class"):
             name_of(cell)
     with pytest.raises(DataError, match=r"t.csv, column 'y': found list"):
-        multiclass(["a", ["b"]])
+        multiclass([["a"], ["b"]])
 
 
 @pytest.mark.parametrize("cells", [["a", "a"], ["1", "1.0"], []])
