@@ -387,7 +387,7 @@ def test_very_many_columns_are_read_in_a_moment(tmp_path: Path) -> None:
 
 
 def test_half_characters_are_told_before_anything_is_trained(tmp_path: Path) -> None:
-    rows = [{"x": at * 0.5, "y": "\ud800" if at % 2 else "b"} for at in range(40)]
+    rows = [{"x": at * 0.5, "y": "\ud800" if at % 4 == 1 else "bc"[at % 2]} for at in range(40)]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "c.jsonl").write_text("".join(json.dumps({"\ud800": at, "y": "ab"[at % 2]}) + "\n" for at in range(40)))
     for act in (pm.check, pm.train):
