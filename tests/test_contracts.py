@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from PIL import Image as Pillow
 
@@ -44,6 +45,14 @@ def picture(seed: int) -> bytes:
     return file.getvalue()
 
 
+def sound(seed: int) -> bytes:
+    rng = np.random.default_rng(seed)
+    file = io.BytesIO()
+    tones = np.sin(np.arange(rng.integers(2_000, 9_000)) * rng.uniform(0.1, 0.9)) * 0.3 + rng.normal(0, 0.01)
+    soundfile.write(file, tones, 8_000, format="WAV")
+    return file.getvalue()
+
+
 WORDS = ["apple", "river", "stone", "cloud", "红色的苹果", "绿色", "window", "garden", "silver"]
 
 
@@ -51,6 +60,8 @@ def cell_of(kind: str, at: int) -> Any:
     rng = np.random.default_rng(at)
     if kind == "image":
         return picture(at)
+    if kind == "audio":
+        return sound(at)
     if kind == "text":
         return " ".join(rng.choice(WORDS, rng.integers(1, 60)))
     return (f"{rng.normal():.3f}", str(rng.choice(["a", "b"])), f"2024-0{rng.integers(1, 9)}-11", "" if at % 3 else "7")
@@ -59,6 +70,7 @@ def cell_of(kind: str, at: int) -> Any:
 FIELDS: dict[str, Any] = {
     "image": modalities.ImageConfig(column="x", size=32),
     "text": modalities.TextConfig(column="x"),
+    "audio": modalities.AudioConfig(column="x", rate=8_000, mels=16),
     "tabular": modalities.TabularConfig(columns=["n", "c", "d", "m"], types={"n": "number", "c": "category", "d": "date", "m": "number"}),
 }
 

@@ -11,7 +11,8 @@ from pydantic import model_validator
 
 from .config import Config, External, override, quote, read_tree, validate
 from .data.splits import SplitConfig
-from .encoders import BagConfig, ConvnetConfig, EncoderConfig, TabularConfig, TextTransformerConfig
+from .encoders import CONFIGS as ENCODERS
+from .encoders import BagConfig, EncoderConfig, TextTransformerConfig
 from .errors import ConfigError, nearest
 from .modalities import AnyField, FieldConfig, OnError
 from .model import ModelConfig
@@ -116,17 +117,16 @@ class Experiment(Config):
 
 
 def usual_encoder(field: FieldConfig, rows: int) -> tuple[EncoderConfig | External, str]:
-    """The default encoder of a field, and why."""
-    kind = field.modality().kind
-    if kind == "image":
-        return ConvnetConfig(), "a convnet: learns from few pictures, on two cores"
-    if kind == "text":
+    """The default encoder of a field, and why: the first on the menu that eats what the field's modality makes first; of text by rows."""
+    modality = field.modality()
+    if modality.forms[0] == BagConfig.form:
         if rows < SOME_ROWS:
             return BagConfig(lr_scale=5.0, dropout=0.3), f"a bag of n-grams, learning fast and much dropped out: {rows:,} rows are few"
         if rows < MANY_ROWS:
             return BagConfig(), f"a bag of n-grams: {rows:,} rows are too few to learn a language from ({MANY_ROWS:,} are enough)"
         return TextTransformerConfig(), f"a transformer: {rows:,} rows are enough to learn one from"
-    return TabularConfig(), "a perceptron over embedded columns"
+    config = next(config for config in ENCODERS if config.form == modality.forms[0])
+    return config(), " ".join((config.__doc__ or "").split("\n")[0].split()).rstrip(".").lower()
 
 
 def with_encoders(experiment: Experiment, rows: int) -> tuple[Experiment, dict[str, str]]:

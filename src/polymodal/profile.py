@@ -20,7 +20,7 @@ from .experiment import Experiment
 from .inspection.columns import Column, Facts, look
 from .inspection.infer import encoding_in, infer
 from .inspection.suspects import LOOKED_AT, column_leak, path_leaks, picture_twins, text_twins, thumbnails
-from .modalities import Roots, is_empty
+from .modalities import OF_FILES, Roots, is_empty
 from .preparation import known_targets, roots_of, split_rows
 
 
@@ -243,7 +243,7 @@ def _tell_leaks(profile: Profile, facts: Facts, column: Column, labels: Sequence
         numbers = [float(value) for value in values if value is not None]
         ranks = np.searchsorted(np.quantile(numbers, [0.25, 0.5, 0.75]), numbers)
         texts = [str(rank) for rank in ranks]
-    if column.modality == "image":
+    if column.modality in OF_FILES:
         for leak in path_leaks(cells, texts):
             profile.suspicions.append(f"column {column.name!r}: {leak}")
     elif not any(isinstance(cell, bytes) for cell in cells):

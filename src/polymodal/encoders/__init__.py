@@ -4,11 +4,12 @@ from ..config import kinds_of, menu
 from .bag import Bag, BagConfig
 from .convnet import Convnet, ConvnetConfig
 from .encoder import Encoder, EncoderConfig
+from .spectrogram import Spectrogram, SpectrogramConfig
 from .tabular import Tabular, TabularConfig, TabularTransformer, TabularTransformerConfig
 from .text_transformer import TextTransformer, TextTransformerConfig
 from .vit import ViT, ViTConfig
 
-CONFIGS = (ConvnetConfig, ViTConfig, BagConfig, TextTransformerConfig, TabularConfig, TabularTransformerConfig)
+CONFIGS = (ConvnetConfig, ViTConfig, BagConfig, TextTransformerConfig, TabularConfig, TabularTransformerConfig, SpectrogramConfig)
 KINDS = kinds_of(CONFIGS)
 AnyEncoder = menu(*CONFIGS)
 
@@ -22,6 +23,8 @@ __all__ = [
     "ConvnetConfig",
     "Encoder",
     "EncoderConfig",
+    "Spectrogram",
+    "SpectrogramConfig",
     "Tabular",
     "TabularConfig",
     "TabularTransformer",

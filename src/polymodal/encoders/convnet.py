@@ -9,15 +9,15 @@ picture's vector.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field as Setting
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 from ..flow import Features, Field, Form, State
 from ..layers.patches import Normalise
+from ..layers.residual import Residual
 from .encoder import Encoder, EncoderConfig
 
 
@@ -58,7 +58,7 @@ class Convnet(Encoder):
         before = first
         for at, channels in enumerate(config.channels):
             for block in range(config.blocks):
-                stages.append(_Residual(before, channels, stride=2 if at and not block else 1))
+                stages.append(Residual(before, channels, stride=2 if at and not block else 1))
                 before = channels
         self.stages = nn.Sequential(*stages, nn.ReLU())
         self.drop = nn.Dropout(config.dropout)
@@ -72,18 +72,3 @@ class Convnet(Encoder):
         tokens = torch.cat([grid.mean((2, 3)), grid.amax((2, 3))], 1).unsqueeze(1) if self.pooled else grid.flatten(2).transpose(1, 2)
         tokens = self.project(self.drop(tokens))
         return Features(tokens, torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device))
-
-
-class _Residual(nn.Module):
-    def __init__(self, before: int, channels: int, stride: int) -> None:
-        super().__init__()
-        self.conv_1 = nn.Conv2d(before, channels, 3, stride=stride, padding=1)
-        self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.conv_2.weight)
-        nn.init.zeros_(self.conv_2.bias)  # type: ignore[arg-type]
-        same = before == channels and stride == 1
-        halve = nn.AvgPool2d(2, ceil_mode=True) if stride == 2 else nn.Identity()
-        self.shortcut: Any = nn.Identity() if same else nn.Sequential(halve, nn.Conv2d(before, channels, 1))
-
-    def forward(self, grid: Tensor) -> Tensor:
-        return self.shortcut(grid) + self.conv_2(functional.relu(self.conv_1(functional.relu(grid))))

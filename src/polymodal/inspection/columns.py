@@ -14,7 +14,7 @@ from ..cells import number, type_of
 from ..data.sources import Source
 from ..errors import ConfigError, DataError, Fault, nearest
 from ..flow import Cell
-from ..modalities import KINDS, MODALITIES, Roots, is_empty, is_missing_word
+from ..modalities import KINDS, MODALITIES, OF_FILES, Roots, is_empty, is_missing_word
 from ..tasks import labels_of
 from ..tasks.classes import name_of
 
@@ -154,13 +154,12 @@ def _recognise(column: Column, facts: Facts, roots: Roots) -> None:
         column.role, column.modality, column.why = "ignored", None, f"cells of {', '.join(kinds)}: no modality reads them"
         return
     unique = held >= 20 and (column.capped or column.distinct == held)
-    if best == "image":
+    if best in OF_FILES:
         return
     if unique and column.name in facts.rising and column.options.get("type") == "number":
         column.role, column.why = "ignored", "whole numbers that rise from row to row: an id"
     elif (
         unique
-        and best != "image"
         and all(isinstance(cell, str) and _CODE.fullmatch(cell.strip()) for cell in column.cells)
         and column.options.get("type") not in ("number", "date")
     ):

@@ -9,7 +9,7 @@ from ..config import override, quote
 from ..data.sources import Source
 from ..data.splits import FEW_ROWS
 from ..experiment import Experiment, usual_encoder, with_encoders
-from ..modalities import Roots
+from ..modalities import OF_FILES, Roots
 from ..model import ModelConfig
 from ..training.config import usual_batch_size, usual_epochs
 from .columns import Column, Facts, describe, guess_task, look
@@ -66,11 +66,12 @@ def infer(
     if group is not None:
         split_tree |= {"group": group}
     elif split is None and "group" not in given_split and given_split.get("kind") not in ("column", "time"):
-        shared = _shared_pictures(columns, facts)
+        shared = _shared_files(columns, facts)
         if shared is not None:
             split_tree["group"] = shared.name
+            many = facts.rows / shared.distinct
             reasons["data.split.group"] = (
-                f"{facts.rows / shared.distinct:.1f} rows share a picture: all of them stay on one side, or validation would flatter"
+                f"{many:.1f} rows share a file of {shared.name!r}: they stay on one side, or validation would flatter"
             )
     tree_out["data"] = {**dict(base.get("data") or {}), "split": split_tree}
     tree_out, notes = override(tree_out, overrides)
@@ -132,9 +133,9 @@ def _fields(columns: Sequence[Column], reasons: dict[str, str]) -> dict[str, Any
     return fields
 
 
-def _shared_pictures(columns: Sequence[Column], facts: Facts) -> Column | None:
+def _shared_files(columns: Sequence[Column], facts: Facts) -> Column | None:
     for column in columns:
-        if column.role == "feature" and column.modality == "image" and not column.capped:
+        if column.role == "feature" and column.modality in OF_FILES and not column.capped:
             held = facts.rows - facts.missing[column.name]
             if column.distinct >= 10 and held / column.distinct >= 1.5:
                 return column

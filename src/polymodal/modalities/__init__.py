@@ -2,22 +2,27 @@
 
 from ..cells import is_empty, is_missing_word
 from ..config import kinds_of, menu
+from .audio import Audio, AudioConfig
 from .files import Roots
 from .image import Image, ImageConfig
 from .modality import FieldConfig, Modality, OnError, PartFault, Recognition
 from .tabular import Tabular, TabularConfig
 from .text import Text, TextConfig
 
-CONFIGS = (ImageConfig, TextConfig, TabularConfig)
-MODALITIES = (Image, Text, Tabular)
+CONFIGS = (ImageConfig, TextConfig, TabularConfig, AudioConfig)
+MODALITIES = (Image, Text, Tabular, Audio)
 KINDS = kinds_of(CONFIGS)
+OF_FILES = frozenset(modality.kind for modality in MODALITIES if modality.of_files)
 AnyField = menu(*CONFIGS, external=False)
 
 __all__ = [
     "CONFIGS",
     "KINDS",
     "MODALITIES",
+    "OF_FILES",
     "AnyField",
+    "Audio",
+    "AudioConfig",
     "FieldConfig",
     "Image",
     "ImageConfig",

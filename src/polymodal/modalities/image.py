@@ -64,6 +64,7 @@ class Image(Modality):
 
     kind = "image"
     forms = ("pixels",)
+    of_files = True
 
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:

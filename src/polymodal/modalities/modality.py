@@ -102,6 +102,8 @@ class Modality(ABC):
     kind: ClassVar[str]
     forms: ClassVar[tuple[Form, ...]]
     """What it can make for an encoder; the first is the usual one."""
+    of_files: ClassVar[bool] = False
+    """Whether its cells name files: another name in every row is then no id, and what a name or folder says may give the answer away."""
 
     def __init__(self, config: Any, state: State, roots: Roots) -> None:
         self.config = config

@@ -1,0 +1,75 @@
+"""A small residual network over spectrograms, trained from scratch: that of pictures (docs/design/003), along time and pitch.
+
+Shapes: ``U`` distinct sounds, ``T`` frames, ``M`` mel bands.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field as Setting
+from torch import Tensor, nn
+
+from ..flow import Features, Field, Form, State
+from ..layers.residual import Residual
+from .encoder import Encoder, EncoderConfig
+
+
+class SpectrogramConfig(EncoderConfig):
+    """A small residual network over time and pitch."""
+
+    form: ClassVar[Form] = "spectrogram"
+    kind: Literal["spectrogram"] = "spectrogram"
+    channels: list[Annotated[int, Setting(ge=1, le=2**16)]] = Setting([16, 32, 64, 128], min_length=1, max_length=8)
+    """Channels of each stage; every stage after the first halves time and pitch. Cost grows with their squares."""
+    tokens: Literal["pooled", "time"] = "pooled"
+    """pooled = one token, from the mean and the maximum over the sound; time = a token for each moment of the last grid."""
+    dropout: float = Setting(0.2, ge=0, lt=1)
+    """Share of the features dropped in training, after the last stage."""
+
+    def build(self, width: int, state: State) -> Encoder:
+        """For ``state`` of an audio field."""
+        return Spectrogram(self, width, state)
+
+
+class Spectrogram(Encoder):
+    """``mel`` uint8 (U, T, M), ``length`` (U,), ``level`` (U, 1) -> one token, or one for each moment."""
+
+    def __init__(self, config: SpectrogramConfig, width: int, state: State) -> None:
+        super().__init__()
+        self.width = width
+        self.pooled = config.tokens == "pooled"
+        self.mean, self.std = float(state["mean"]), float(state["std"])
+        first = config.channels[0]
+        self.stem = nn.Conv2d(1, first, 5, stride=2, padding=2)
+        stages: list[nn.Module] = []
+        before = first
+        for at, channels in enumerate(config.channels):
+            stages.append(Residual(before, channels, stride=2 if at else 1))
+            before = channels
+        self.stages = nn.Sequential(*stages, nn.ReLU())
+        self.reduction = 2 ** len(config.channels)
+        self.drop = nn.Dropout(config.dropout)
+        self.project = nn.Linear(2 * before + 1, width)
+
+    def forward(self, field: Field) -> Features:
+        """-> (U, 1, width), or (U, T / 2^stages, width)."""
+        mel_UTM, length_U = field.values["mel"], field.values["length"]
+        grid_UCTM = self.stages(self.stem(((mel_UTM.float() - self.mean) / self.std).unsqueeze(1)))
+        frames = grid_UCTM.shape[2]
+        real_UT = torch.arange(frames, device=length_U.device) * self.reduction < length_U.unsqueeze(1)
+        level_U1 = field.values["level"].to(grid_UCTM.dtype)
+        if not self.pooled:
+            moments_UTC = torch.cat([grid_UCTM.mean(3), grid_UCTM.amax(3)], 1).transpose(1, 2)
+            tokens = torch.cat([moments_UTC, level_U1.unsqueeze(1).expand(-1, frames, 1)], 2)
+            return Features(self.project(self.drop(tokens)), real_UT)
+        vector = torch.cat([self._over_time(grid_UCTM, real_UT), level_U1], 1)
+        return Features.vector(self.project(self.drop(vector)))
+
+    @staticmethod
+    def _over_time(grid_UCTM: Tensor, real_UT: Tensor) -> Tensor:
+        real_U1T1 = real_UT[:, None, :, None]
+        mean_UC = (grid_UCTM * real_U1T1).sum((2, 3)) / (real_UT.sum(1, keepdim=True) * grid_UCTM.shape[3]).clamp(min=1)
+        largest_UC = grid_UCTM.masked_fill(~real_U1T1, 0.0).amax((2, 3))  # behind a ReLU nothing is smaller
+        return torch.cat([mean_UC, largest_UC], 1)

@@ -1,0 +1,26 @@
+"""Residual blocks without normalisation that start as their shortcut (Fixup, Zhang et al. 2019, arXiv:1901.09321): see docs/design/003."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Residual(nn.Module):
+    """Two 3 x 3 convolutions beside a shortcut; a stride of 2 halves the grid."""
+
+    def __init__(self, before: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv_1 = nn.Conv2d(before, channels, 3, stride=stride, padding=1)
+        self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.conv_2.weight)
+        nn.init.zeros_(self.conv_2.bias)  # type: ignore[arg-type]
+        same = before == channels and stride == 1
+        halve = nn.AvgPool2d(2, ceil_mode=True) if stride == 2 else nn.Identity()
+        self.shortcut: Any = nn.Identity() if same else nn.Sequential(halve, nn.Conv2d(before, channels, 1))
+
+    def forward(self, grid: Tensor) -> Tensor:
+        """(U, before, H, W) -> (U, channels, H', W')."""
+        return self.shortcut(grid) + self.conv_2(functional.relu(self.conv_1(functional.relu(grid))))
