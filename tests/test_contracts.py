@@ -62,6 +62,8 @@ def cell_of(kind: str, at: int) -> Any:
         return picture(at)
     if kind == "audio":
         return sound(at)
+    if kind == "series":
+        return (rng.normal(size=(rng.integers(10, 70), 2)) + np.array([at, 0])).tolist()
     if kind == "text":
         return " ".join(rng.choice(WORDS, rng.integers(1, 60)))
     return (f"{rng.normal():.3f}", str(rng.choice(["a", "b"])), f"2024-0{rng.integers(1, 9)}-11", "" if at % 3 else "7")
@@ -70,6 +72,7 @@ def cell_of(kind: str, at: int) -> Any:
 FIELDS: dict[str, Any] = {
     "image": modalities.ImageConfig(column="x", size=32),
     "text": modalities.TextConfig(column="x"),
+    "series": modalities.SeriesConfig(column="x"),
     "audio": modalities.AudioConfig(column="x", rate=8_000, mels=16),
     "tabular": modalities.TabularConfig(columns=["n", "c", "d", "m"], types={"n": "number", "c": "category", "d": "date", "m": "number"}),
 }

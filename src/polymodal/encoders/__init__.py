@@ -4,12 +4,22 @@ from ..config import kinds_of, menu
 from .bag import Bag, BagConfig
 from .convnet import Convnet, ConvnetConfig
 from .encoder import Encoder, EncoderConfig
+from .series import SeriesTransformer, SeriesTransformerConfig
 from .spectrogram import Spectrogram, SpectrogramConfig
 from .tabular import Tabular, TabularConfig, TabularTransformer, TabularTransformerConfig
 from .text_transformer import TextTransformer, TextTransformerConfig
 from .vit import ViT, ViTConfig
 
-CONFIGS = (ConvnetConfig, ViTConfig, BagConfig, TextTransformerConfig, TabularConfig, TabularTransformerConfig, SpectrogramConfig)
+CONFIGS = (
+    ConvnetConfig,
+    ViTConfig,
+    BagConfig,
+    TextTransformerConfig,
+    TabularConfig,
+    TabularTransformerConfig,
+    SpectrogramConfig,
+    SeriesTransformerConfig,
+)
 KINDS = kinds_of(CONFIGS)
 AnyEncoder = menu(*CONFIGS)
 
@@ -23,6 +33,8 @@ __all__ = [
     "ConvnetConfig",
     "Encoder",
     "EncoderConfig",
+    "SeriesTransformer",
+    "SeriesTransformerConfig",
     "Spectrogram",
     "SpectrogramConfig",
     "Tabular",

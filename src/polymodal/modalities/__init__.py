@@ -6,11 +6,12 @@ from .audio import Audio, AudioConfig
 from .files import Roots
 from .image import Image, ImageConfig
 from .modality import FieldConfig, Modality, OnError, PartFault, Recognition
+from .series import Series, SeriesConfig
 from .tabular import Tabular, TabularConfig
 from .text import Text, TextConfig
 
-CONFIGS = (ImageConfig, TextConfig, TabularConfig, AudioConfig)
-MODALITIES = (Image, Text, Tabular, Audio)
+CONFIGS = (ImageConfig, TextConfig, TabularConfig, AudioConfig, SeriesConfig)
+MODALITIES = (Image, Text, Tabular, Audio, Series)
 KINDS = kinds_of(CONFIGS)
 OF_FILES = frozenset(modality.kind for modality in MODALITIES if modality.of_files)
 AnyField = menu(*CONFIGS, external=False)
@@ -31,6 +32,8 @@ __all__ = [
     "PartFault",
     "Recognition",
     "Roots",
+    "Series",
+    "SeriesConfig",
     "Tabular",
     "TabularConfig",
     "Text",

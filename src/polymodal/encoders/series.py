@@ -1,0 +1,81 @@
+"""A transformer over patches of a series (PatchTST, Nie et al. 2023, arXiv:2211.14730), trained from scratch.
+
+Departs from it in that all channels of a patch make one token, in that short convolutions look at the steps before they are cut into
+patches (small tables do not teach a transformer what a slope is), and in that each value stands twice: against the training rows, so that
+its level counts, and against its own series, so that its shape does. What was not measured is told by a third number.
+
+Shapes: ``U`` distinct series, ``T`` steps, ``C`` channels, ``L`` patches, ``P`` steps of a patch.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field as Setting
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..flow import Features, Field, Form, State
+from ..layers.positions import sines
+from ..layers.transformer import Transformer
+from .encoder import Encoder, EncoderConfig
+
+
+class SeriesTransformerConfig(EncoderConfig):
+    """A transformer over patches of a series."""
+
+    form: ClassVar[Form] = "series"
+    kind: Literal["series_transformer"] = "series_transformer"
+    patch: int = Setting(8, ge=1, le=4_096)
+    """Steps of one token. Cost falls with it."""
+    depth: int = Setting(2, ge=1, le=256)
+    """Blocks."""
+    heads: int = Setting(4, ge=1, le=1_024)
+    """Attention heads; must divide ``hidden``."""
+    hidden: int = Setting(64, ge=1, le=2**16)
+    """Width inside, an even number."""
+    dropout: float = Setting(0.1, ge=0, lt=1)
+    """Share dropped in training."""
+
+    def build(self, width: int, state: State) -> Encoder:
+        """For ``state`` of a series field."""
+        return SeriesTransformer(self, width, state)
+
+
+class SeriesTransformer(Encoder):
+    """``values`` (U, T, C), NaN = missing, and ``length`` (U,) -> a token for each patch."""
+
+    positions_LD: Tensor
+
+    def __init__(self, config: SeriesTransformerConfig, width: int, state: State) -> None:
+        super().__init__()
+        self.width, self.patch = width, config.patch
+        channels = 3 * state["channels"]
+        self.stem = nn.Conv1d(channels, config.hidden, 7, padding=3)
+        self.shapes = nn.ModuleList(nn.Conv1d(config.hidden, config.hidden, 5, padding=2 * gap, dilation=gap) for gap in (1, 2, 4))
+        self.embed = nn.Linear(2 * config.hidden, config.hidden)
+        self.register_buffer("positions_LD", 0.5 * sines(-(-state["length"] // config.patch) + 1, config.hidden), persistent=False)
+        self.drop = nn.Dropout(config.dropout)
+        self.transformer = Transformer(config.hidden, config.depth, config.heads, config.dropout)
+        self.project = nn.Linear(config.hidden, width)
+
+    def forward(self, field: Field) -> Features:
+        """-> (U, L, width)."""
+        values_UTC, length_U = field.values["values"], field.values["length"]
+        known_UTC = ~values_UTC.isnan()
+        values_UTC = values_UTC.nan_to_num(0.0)
+        count_U1C = known_UTC.sum(1, keepdim=True).clamp(min=1)
+        mean_U1C = values_UTC.sum(1, keepdim=True) / count_U1C
+        own_UTC = (values_UTC - mean_U1C) * known_UTC
+        own_UTC = own_UTC / (own_UTC.square().sum(1, keepdim=True) / count_U1C + 1e-4).sqrt()
+        steps_UTK = torch.cat([values_UTC, own_UTC, known_UTC.to(values_UTC.dtype)], 2)
+        grid_UDT = functional.gelu(self.stem(functional.pad(steps_UTK.transpose(1, 2), (0, -steps_UTK.shape[1] % self.patch))))
+        for shape in self.shapes:
+            grid_UDT = grid_UDT + functional.gelu(shape(grid_UDT))
+        patches_UDLP = grid_UDT.unflatten(2, (-1, self.patch))
+        tokens_ULD = self.embed(torch.cat([patches_UDLP.mean(3), patches_UDLP.amax(3)], 1).transpose(1, 2))
+        patches = tokens_ULD.shape[1]
+        real_UL = torch.arange(patches, device=length_U.device) * self.patch < length_U.unsqueeze(1)
+        features = self.transformer(Features(self.drop(tokens_ULD + self.positions_LD[:patches]), real_UL))
+        return Features(self.project(features.tokens_BLD), features.mask_BL)

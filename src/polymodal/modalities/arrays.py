@@ -1,0 +1,79 @@
+"""Files of numbers, for cells that name one: ``.npy``, ``.csv``, ``.parquet``. Bounded by what they hold, whatever a header claims."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from typing import Any
+
+import numpy as np
+
+from ..cells import date, number
+from ..errors import Fault
+from ..flow import Cell
+
+_TIMES = frozenset({"t", "time", "times", "timestamp", "date", "datetime", "seconds", "ts", "时间", "时刻"})
+_DAY = 86_400.0
+
+
+def numbers_of(data: bytes, cell: Cell) -> tuple[np.ndarray, np.ndarray | None]:
+    """The values (T, C) of a file, named by its cell, and its times (T,) in seconds where it has a column of them."""
+    name = os.fspath(cell).strip().casefold() if isinstance(cell, (str, os.PathLike)) and not str(cell).startswith("data:") else ""
+    try:
+        if data[:6] == b"\x93NUMPY":
+            return _npy(data), None
+        if data[:4] == b"PAR1":
+            from pyarrow import parquet
+
+            table = parquet.read_table(io.BytesIO(data), use_threads=False)
+        elif name.endswith((".npy", ".parquet")):
+            raise Fault(f"not a {name.rpartition('.')[2]} file; expected one, or .csv")
+        else:
+            from pyarrow import csv
+
+            first = data[:4096].split(b"\n")[0].decode("utf-8-sig", "replace")
+            headed = any(number(part) is None and part.strip() for part in first.replace(";", ",").replace("\t", ",").split(","))
+            sign = max(",;\t", key=first.count)
+            options = csv.ReadOptions(autogenerate_column_names=not headed, use_threads=False)
+            table = csv.read_csv(io.BytesIO(data), options, csv.ParseOptions(delimiter=sign))
+        return _columns(table)
+    except Fault:
+        raise
+    except Exception as error:  # readers raise whatever they like on hostile bytes
+        raise Fault(
+            f"a file that cannot be read as numbers ({' '.join(str(error).split())[:80]}); expected .npy, .csv or .parquet"
+        ) from None
+
+
+def _npy(data: bytes) -> np.ndarray:
+    stream = io.BytesIO(data)
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, kind = read(stream)
+    claimed = math.prod(shape)
+    if kind.hasobject or kind.kind not in "fiub":
+        raise Fault(f"an array of {kind}; expected numbers (an array of objects is never opened)")
+    if claimed * kind.itemsize > len(data) or len(shape) not in (1, 2):
+        raise Fault(f"an array of shape {shape} in {len(data):,} bytes; expected (steps,) or (steps, channels), all of them there")
+    array = np.load(io.BytesIO(data), allow_pickle=False).astype(np.float64)
+    return array[:, None] if array.ndim == 1 else array
+
+
+def _columns(table: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    times_T, values = None, []
+    for name in table.column_names:
+        cells = table.column(name).to_pylist()
+        if times_T is None and str(name).strip().casefold() in _TIMES:
+            moments = [number(cell) if (day := date(cell)) is None else day * _DAY for cell in cells]
+            if any(moment is None for moment in moments):
+                raise Fault(f"column {name!r}: times that cannot be read; expected seconds or dates")
+            times_T = np.array(moments, np.float64)
+            continue
+        read = [math.nan if cell is None else number(cell) for cell in cells]
+        if any(value is None for value in read):
+            raise Fault(f"column {name!r}: found {next(c for c, v in zip(cells, read, strict=True) if v is None)!r}; expected numbers")
+        values.append(np.array(read, np.float64))
+    if not values:
+        raise Fault("a file of no columns; expected numbers")
+    return np.stack(values, 1), times_T

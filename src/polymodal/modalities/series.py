@@ -1,0 +1,310 @@
+"""Series: measurements along time, of one or several channels, regular or not, each row of its own length.
+
+A cell is a list of numbers, a list of such lists (time x channels), an array, the same as JSON text, or a file (``.npy``, ``.csv``,
+``.parquet``) of which a window may be named by two more columns. A file with a column of times is laid on a regular grid by linear
+interpolation. Values are standardised by channel; a missing one is NaN and stays a fact of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field as Setting
+from pydantic import model_validator
+from torch import Tensor
+
+from ..cells import number
+from ..errors import Fault
+from ..flow import Cell, Form, Geometry, Sample, State
+from .arrays import numbers_of
+from .files import Roots
+from .modality import FieldConfig, Modality, Recognition, bucket
+
+ENDINGS = (".npy", ".csv", ".parquet")
+_PROBE = 512  # cells read to learn channels, length, mean and spread
+_SHORTEST, _LONGEST = 16, 1_024
+_MAX_CHANNELS, _MAX_VALUES = 256, 16_000_000
+_FEWEST = 8  # numbers that make a list a series
+
+
+class SeriesConfig(FieldConfig):
+    """A column of series."""
+
+    kind: Literal["series"] = "series"
+    column: str
+    """The column that holds the series, or their files."""
+    start: str | None = None
+    """A column with the second at which a window of the file starts; it needs ``rate``, or a column of times in the file."""
+    end: str | None = None
+    """A column with the second at which it ends."""
+    rate: float | None = Setting(None, gt=0, le=1e9)
+    """Measurements a second, where the file holds no times."""
+    unit: str | None = None
+    """What the values are measured in, for people to read."""
+    length: int | None = Setting(None, ge=16, le=16_384)
+    """Steps kept of one series; a longer one is averaged down to them. null = as long as nearly all of them are, 1,024 at most. Cost grows
+    with it."""
+    max_mb: float = Setting(64.0, gt=0, le=2_048)
+    """A file or cell larger than this (in MiB) is a fault, found before it is read."""
+    jitter: float = Setting(0.05, ge=0, le=1)
+    """Noise added to training series, in spreads of each channel."""
+    scale: float = Setting(0.1, ge=0, lt=1)
+    """Vary size and speed of training series by up to this share."""
+
+    @model_validator(mode="after")
+    def _a_window_has_two_ends(self) -> SeriesConfig:
+        if (self.start is None) != (self.end is None):
+            raise ValueError("give 'start' and 'end', or neither")
+        return self
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The column, and those of a window."""
+        return (self.column,) if self.start is None else (self.column, self.start, str(self.end))
+
+    def modality(self) -> type[Modality]:
+        """``Series``."""
+        return Series
+
+
+class Series(Modality):
+    """Reads series."""
+
+    kind = "series"
+    forms = ("series",)
+    of_files = True
+
+    @classmethod
+    def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
+        """Lists and arrays of numbers, and files that hold them."""
+        if not cells:
+            return Recognition(0.0)
+        files = sum(_names_a_file(cell) for cell in cells) / len(cells)
+        if files >= 0.5:
+            return Recognition(0.5 + 0.4 * files, {}, f"{files:.0%} of the cells looked at are files of numbers")
+        arrays = [array for cell in cells if (array := _array(cell)) is not None and len(array) >= _FEWEST]
+        if len(arrays) < 0.9 * len(cells):
+            return Recognition(0.0)
+        shape = f"{min(map(len, arrays)):,} to {max(map(len, arrays)):,} steps of {arrays[0].shape[1]} channels"
+        return Recognition(0.9, {}, f"lists of numbers, {shape}")
+
+    @classmethod
+    def fit(cls, config: SeriesConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
+        """State: ``channels``, ``length`` at most, ``mean`` and ``std`` of each channel."""
+        cls.check_form(form)
+        found = []
+        for cell in islice(cells, _PROBE):
+            try:
+                found.append(_series(cell, config, roots))
+            except Fault:
+                continue
+        counts = Counter(series.shape[1] for series in found)
+        channels = counts.most_common(1)[0][0] if counts else 1
+        kept = [series for series in found if series.shape[1] == channels]
+        lengths = [len(series) for series in kept]
+        length = config.length or min(_LONGEST, max(_SHORTEST, math.ceil(float(np.quantile(lengths, 0.95))))) if lengths else _SHORTEST
+        state: State = {"form": form, "channels": channels, "length": int(length), "mean": [0.0] * channels, "std": [1.0] * channels}
+        if kept:
+            values = np.concatenate(kept)
+            for at in range(channels):
+                known = values[:, at][np.isfinite(values[:, at])].clip(-1e150, 1e150)
+                if len(known):
+                    spread = float(known.std())
+                    state["mean"][at] = float(known.mean())
+                    state["std"][at] = spread if spread > 1e-12 * float(abs(known).max()) else 1.0
+        return state
+
+    def check(self) -> None:
+        """Sizes within bounds, and a finite mean and spread for each channel."""
+        self.check_form(self.state["form"])
+        channels, length, mean, std = (self.state[name] for name in ("channels", "length", "mean", "std"))
+        if type(channels) is not int or not 1 <= channels <= _MAX_CHANNELS or type(length) is not int or not _SHORTEST <= length <= 16_384:
+            raise ValueError(f"{length} steps of {channels} channels")
+        facts = [*mean, *std]
+        if (
+            len(mean) != channels
+            or len(std) != channels
+            or not all(type(f) in (int, float) and math.isfinite(f) for f in facts)
+            or min(std) <= 0
+        ):
+            raise ValueError("means and spreads that are none of these channels")
+
+    def read(self, cell: Cell) -> Sample:
+        """``values`` float32 (T, C), standardised, NaN = missing."""
+        series_TC = _series(cell, self.config, self.roots)
+        channels = self.state["channels"]
+        if series_TC.shape[1] != channels:
+            raise Fault(f"a series of {series_TC.shape[1]} channels; expected {channels}, as in training")
+        series_TC = _averaged(series_TC, self.state["length"])
+        centred_TC = (series_TC - np.array(self.state["mean"])) / np.array(self.state["std"])
+        return {"values": centred_TC.clip(-20, 20).astype(np.float32)}
+
+    def blank(self) -> Sample:
+        """Nothing measured."""
+        return {"values": np.full((_SHORTEST, self.state["channels"]), np.nan, np.float32)}
+
+    def geometry(self, sample: Sample) -> Geometry:
+        """Steps, up to the next power of two."""
+        return (bucket(len(sample["values"]), _SHORTEST, self.state["length"]),)
+
+    def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
+        """``values`` float32 (U, T, C), NaN behind the end; ``length`` int64 (U,) in steps."""
+        (steps,) = geometry
+        values_UTC = np.full((len(samples), steps, self.state["channels"]), np.nan, np.float32)
+        for row, sample in zip(values_UTC, samples, strict=True):
+            part = sample["values"][:steps]
+            row[: len(part)] = part
+        lengths = [min(len(sample["values"]), steps) for sample in samples]
+        return {"values": torch.from_numpy(values_UTC), "length": torch.tensor(lengths)}
+
+    def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Noise, another size and speed, a shift in time."""
+        values_TC = sample["values"]
+        speed, size = 1 + rng.uniform(-1, 1, 2) * self.config.scale
+        steps = int(np.clip(round(len(values_TC) / speed), 1, self.state["length"]))
+        shift = rng.uniform(0, 0.05) * len(values_TC)
+        values_TC = _at(values_TC, np.linspace(0, len(values_TC) - 1, steps) + shift)
+        noise_TC = rng.normal(0, 1, values_TC.shape) * self.config.jitter
+        return {"values": (values_TC * size + noise_TC).astype(np.float32)}
+
+    def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
+        """Noise of 0.2 to 1 spreads, and 5 to 25 % of the steps lost."""
+        values_TC = sample["values"] + rng.normal(0, 0.2 * severity, sample["values"].shape).astype(np.float32)
+        values_TC[rng.random(len(values_TC)) < 0.05 * severity] = np.nan
+        return {"values": values_TC}
+
+    def cost(self) -> float:
+        """Grows with the length."""
+        return 2e3 * self.state["length"]
+
+    def describe(self) -> str:
+        """Its length and its channels."""
+        unit = f" ({self.config.unit})" if self.config.unit else ""
+        rate = f", {self.config.rate:g} a second" if self.config.rate else ""
+        return f"{self.state['channels']} channels{unit}, {self.state['length']:,} steps at most{rate}"
+
+
+def _names_a_file(cell: Cell) -> bool:
+    if isinstance(cell, os.PathLike):
+        cell = os.fspath(cell)
+    return isinstance(cell, str) and len(cell) < 4096 and cell.strip().casefold().endswith(ENDINGS)
+
+
+def _array(cell: Cell) -> np.ndarray | None:
+    """A list, an array or JSON text as float64 (T, C); None for what is none."""
+    if isinstance(cell, str):
+        text = cell.strip()
+        if not (text.startswith("[") and text.endswith("]")):
+            return None
+        try:
+            cell = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+    if not isinstance(cell, (list, tuple, np.ndarray)) or not len(cell):
+        return None
+    try:
+        if isinstance(cell, np.ndarray):
+            array = cell.astype(np.float64)
+        elif isinstance(cell[0], (list, tuple, np.ndarray)):
+            array = np.array([[_value(value) for value in step] for step in cell], np.float64)
+        else:
+            array = np.array([_value(value) for value in cell], np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return array[:, None] if array.ndim == 1 else array if array.ndim == 2 else None
+
+
+def _value(value: Cell) -> float:
+    if value is None:
+        return math.nan
+    if isinstance(value, (bool, str, bytes)):
+        raise TypeError("no measurement")
+    return float(value)
+
+
+def _series(cell: Cell, config: SeriesConfig, roots: Roots) -> np.ndarray:
+    """A cell as float64 (T, C), NaN = missing; ``Fault`` for what is no series."""
+    window: tuple[float, float] | None = None
+    if config.start is not None:
+        cell, *ends = cell
+        window = _window(*ends)
+    array_TC = _array(cell)
+    times_T = None
+    if array_TC is None:
+        if isinstance(cell, (list, tuple, np.ndarray, dict, int, float)) or (isinstance(cell, str) and cell.lstrip().startswith("[")):
+            raise Fault("a list that is no series; expected numbers, or steps of as many numbers each")
+        array_TC, times_T = numbers_of(roots.bytes_of(cell, int(config.max_mb * 2**20)), cell)
+    if array_TC.size > _MAX_VALUES or array_TC.shape[1] > _MAX_CHANNELS:
+        raise Fault(f"a series of {array_TC.shape[0]:,} x {array_TC.shape[1]:,} values; expected at most {_MAX_CHANNELS} channels")
+    if np.isinf(array_TC).any():
+        raise Fault("a series with values that are infinite; expected numbers, or nothing where nothing was measured")
+    if times_T is not None:
+        array_TC, rate = _on_a_grid(array_TC, times_T)
+    else:
+        rate = config.rate or 0.0
+    if window is not None:
+        if not rate:
+            raise Fault("a window of a series without times; expected a column of times in its file, or a rate (fields.NAME.rate)")
+        origin = float(times_T[0]) if times_T is not None and times_T[0] < 1e8 else 0.0
+        low, high = (round((second - origin) * rate) for second in window)
+        array_TC = array_TC[max(low, 0) : max(high, 0)]
+    if not len(array_TC) or not array_TC.shape[1]:
+        raise Fault("a series of no steps" + (f" between {window[0]:g} s and {window[1]:g} s" if window is not None else ""))
+    if np.isnan(array_TC).all():
+        raise Fault("a series of which nothing was measured")
+    return array_TC
+
+
+def _window(start: Cell, end: Cell) -> tuple[float, float]:
+    low, high = number(start), number(end)
+    if low is None or high is None or not high > low:
+        raise Fault(f"a window from {str(start)[:20]!r} to {str(end)[:20]!r}; expected two seconds, the first smaller")
+    return low, high
+
+
+def _on_a_grid(array_TC: np.ndarray, times_T: np.ndarray) -> tuple[np.ndarray, float]:
+    """Irregular steps at regular times, as many of them; and how many a second those are."""
+    steps_T = np.diff(times_T)
+    if (steps_T < 0).any():
+        raise Fault(f"times that go back (at step {int(np.argmax(steps_T < 0)) + 2:,}); expected them in order")
+    if (steps_T == 0).any():
+        raise Fault(f"a time that stands twice (at step {int(np.argmax(steps_T == 0)) + 2:,}); expected each once")
+    if len(times_T) < 2:
+        return array_TC, 1.0
+    grid_T = np.linspace(times_T[0], times_T[-1], len(times_T))
+    out_TC = np.empty_like(array_TC)
+    for at in range(array_TC.shape[1]):
+        known = ~np.isnan(array_TC[:, at])
+        out_TC[:, at] = np.interp(grid_T, times_T[known], array_TC[known, at]) if known.any() else np.nan
+        gaps = np.interp(grid_T, times_T, known.astype(float)) < 0.5  # what was not measured is not made up
+        out_TC[gaps, at] = np.nan
+    return out_TC, (len(times_T) - 1) / (times_T[-1] - times_T[0])
+
+
+def _averaged(series_TC: np.ndarray, length: int) -> np.ndarray:
+    """At most ``length`` steps, each the mean of what was measured in its share of the time."""
+    if len(series_TC) <= length:
+        return series_TC
+    starts = np.linspace(0, len(series_TC), length + 1).round().astype(np.int64)[:-1]
+    known_TC = ~np.isnan(series_TC)
+    sums = np.add.reduceat(np.where(known_TC, series_TC, 0.0), starts, axis=0)
+    counts = np.add.reduceat(known_TC.astype(np.float64), starts, axis=0)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def _at(values_TC: np.ndarray, at_J: np.ndarray) -> np.ndarray:
+    """Between the steps, linearly; beyond the last one, the last one."""
+    at_J = at_J.clip(0, len(values_TC) - 1)
+    low_J = np.floor(at_J).astype(np.int64)
+    high_J = np.minimum(low_J + 1, len(values_TC) - 1)
+    share_J1 = (at_J - low_J)[:, None]
+    between_JC = values_TC[low_J] * (1 - share_J1) + values_TC[high_J] * share_J1
+    return np.where(np.isnan(between_JC), values_TC[low_J], between_JC)
