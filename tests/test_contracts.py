@@ -62,6 +62,8 @@ def cell_of(kind: str, at: int) -> Any:
         return picture(at)
     if kind == "audio":
         return sound(at)
+    if kind == "points":
+        return (rng.normal(size=(rng.integers(5, 90), 4)) + np.array([at, 0, 0, 1])).tolist()
     if kind == "series":
         return (rng.normal(size=(rng.integers(10, 70), 2)) + np.array([at, 0])).tolist()
     if kind == "text":
@@ -72,6 +74,7 @@ def cell_of(kind: str, at: int) -> Any:
 FIELDS: dict[str, Any] = {
     "image": modalities.ImageConfig(column="x", size=32),
     "text": modalities.TextConfig(column="x"),
+    "points": modalities.PointsConfig(column="x"),
     "series": modalities.SeriesConfig(column="x"),
     "audio": modalities.AudioConfig(column="x", rate=8_000, mels=16),
     "tabular": modalities.TabularConfig(columns=["n", "c", "d", "m"], types={"n": "number", "c": "category", "d": "date", "m": "number"}),

@@ -4,6 +4,7 @@ from ..config import kinds_of, menu
 from .bag import Bag, BagConfig
 from .convnet import Convnet, ConvnetConfig
 from .encoder import Encoder, EncoderConfig
+from .pointnet import Pointnet, PointnetConfig
 from .series import SeriesTransformer, SeriesTransformerConfig
 from .spectrogram import Spectrogram, SpectrogramConfig
 from .tabular import Tabular, TabularConfig, TabularTransformer, TabularTransformerConfig
@@ -19,6 +20,7 @@ CONFIGS = (
     TabularTransformerConfig,
     SpectrogramConfig,
     SeriesTransformerConfig,
+    PointnetConfig,
 )
 KINDS = kinds_of(CONFIGS)
 AnyEncoder = menu(*CONFIGS)
@@ -33,6 +35,8 @@ __all__ = [
     "ConvnetConfig",
     "Encoder",
     "EncoderConfig",
+    "Pointnet",
+    "PointnetConfig",
     "SeriesTransformer",
     "SeriesTransformerConfig",
     "Spectrogram",

@@ -70,9 +70,11 @@ class SeriesTransformer(Encoder):
         own_UTC = (values_UTC - mean_U1C) * known_UTC
         own_UTC = own_UTC / (own_UTC.square().sum(1, keepdim=True) / count_U1C + 1e-4).sqrt()
         steps_UTK = torch.cat([values_UTC, own_UTC, known_UTC.to(values_UTC.dtype)], 2)
-        grid_UDT = functional.gelu(self.stem(functional.pad(steps_UTK.transpose(1, 2), (0, -steps_UTK.shape[1] % self.patch))))
+        steps_UKT = functional.pad(steps_UTK.transpose(1, 2), (0, -steps_UTK.shape[1] % self.patch))
+        real_U1T = (torch.arange(steps_UKT.shape[2], device=length_U.device) < length_U.unsqueeze(1)).unsqueeze(1)
+        grid_UDT = functional.gelu(self.stem(steps_UKT)) * real_U1T  # what stands behind the end reaches nothing before it
         for shape in self.shapes:
-            grid_UDT = grid_UDT + functional.gelu(shape(grid_UDT))
+            grid_UDT = (grid_UDT + functional.gelu(shape(grid_UDT))) * real_U1T
         patches_UDLP = grid_UDT.unflatten(2, (-1, self.patch))
         tokens_ULD = self.embed(torch.cat([patches_UDLP.mean(3), patches_UDLP.amax(3)], 1).transpose(1, 2))
         patches = tokens_ULD.shape[1]

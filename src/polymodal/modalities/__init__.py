@@ -6,12 +6,13 @@ from .audio import Audio, AudioConfig
 from .files import Roots
 from .image import Image, ImageConfig
 from .modality import FieldConfig, Modality, OnError, PartFault, Recognition
+from .points import Points, PointsConfig
 from .series import Series, SeriesConfig
 from .tabular import Tabular, TabularConfig
 from .text import Text, TextConfig
 
-CONFIGS = (ImageConfig, TextConfig, TabularConfig, AudioConfig, SeriesConfig)
-MODALITIES = (Image, Text, Tabular, Audio, Series)
+CONFIGS = (ImageConfig, TextConfig, TabularConfig, AudioConfig, SeriesConfig, PointsConfig)
+MODALITIES = (Image, Text, Tabular, Audio, Series, Points)
 KINDS = kinds_of(CONFIGS)
 OF_FILES = frozenset(modality.kind for modality in MODALITIES if modality.of_files)
 AnyField = menu(*CONFIGS, external=False)
@@ -30,6 +31,8 @@ __all__ = [
     "Modality",
     "OnError",
     "PartFault",
+    "Points",
+    "PointsConfig",
     "Recognition",
     "Roots",
     "Series",

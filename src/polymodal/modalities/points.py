@@ -1,0 +1,240 @@
+"""Points: lidar and radar sweeps, a set of points with some numbers each (x y z, intensity, speed, cross-section).
+
+A cell is a list of points, an array (N, C), the same as JSON text, or a file: ``.npy .bin .pcd .ply .las .laz .csv .parquet``. Several
+sweeps of one cell (a list of lists of points, or ``a.pcd;b.pcd``) become one set whose points know their place in time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Literal
+from zlib import crc32
+
+import numpy as np
+import torch
+from pydantic import Field as Setting
+from torch import Tensor
+
+from ..errors import Fault
+from ..flow import Cell, Form, Geometry, Sample, State
+from .clouds import ENDINGS, points_of
+from .files import Roots
+from .modality import Modality, OneColumn, Recognition, bucket
+
+_PROBE = 256  # cells read to learn channels, centre and spread
+_PEEKED = 16  # files opened to recognise a column
+_SHORTEST, _MAX_CHANNELS, _MAX_POINTS = 32, 64, 20_000_000
+_FROM, _TO = 3, 8  # channels of what is taken for points without being told
+
+
+class PointsConfig(OneColumn):
+    """A column of point clouds."""
+
+    kind: Literal["points"] = "points"
+    channels: int | None = Setting(None, ge=1, le=_MAX_CHANNELS)
+    """Numbers of each point in a raw ``.bin`` file; null = 4 (as KITTI) or 5 (as nuScenes' lidar), what divides the file."""
+    points: int = Setting(512, ge=32, le=65_536)
+    """Points kept of one cloud, drawn evenly from a larger one. Cost grows with it."""
+    max_mb: float = Setting(64.0, gt=0, le=2_048)
+    """A file or cell larger than this (in MiB) is a fault, found before it is read."""
+    rotate: float = Setting(10.0, ge=0, le=180)
+    """Turn training clouds about the vertical by up to so many degrees."""
+    jitter: float = Setting(0.02, ge=0, le=1)
+    """Noise added to training points, in spreads."""
+
+    def modality(self) -> type[Modality]:
+        """``Points``."""
+        return Points
+
+
+class Points(Modality):
+    """Reads point clouds."""
+
+    kind = "points"
+    forms = ("points",)
+    of_files = True
+
+    @classmethod
+    def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
+        """Files of points; and arrays of 3 to 8 channels whose count of points differs from row to row (else they are series)."""
+        if not cells:
+            return Recognition(0.0)
+        named = sum(_ends_with(cell, ENDINGS) for cell in cells) / len(cells)
+        if named >= 0.5:
+            return Recognition(0.6 + 0.4 * named, {}, f"{named:.0%} of the cells looked at are files of points")
+        config = PointsConfig(column="x")
+        shapes = []
+        for cell in cells[:_PEEKED] if _ends_with(cells[0], (".npy", ".csv", ".parquet")) else cells:
+            try:
+                shapes.append(_cloud(cell, config, roots).shape)
+            except Fault:
+                continue
+        counts, channels = {shape[0] for shape in shapes}, {shape[1] for shape in shapes}
+        alike = len(channels) == 1 and _FROM <= next(iter(channels)) <= _TO
+        if len(shapes) < 0.5 * min(len(cells), _PEEKED) or not alike or len(counts) < 2:
+            return Recognition(0.0)
+        why = f"{min(counts):,} to {max(counts):,} rows of {next(iter(channels))} numbers: points (series with --column NAME=series)"
+        return Recognition(0.95, {}, why)
+
+    @classmethod
+    def fit(cls, config: PointsConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
+        """State: ``channels``, ``points`` at most, ``mean`` and ``std`` of each channel (x y z share one), ``count`` and its spread."""
+        cls.check_form(form)
+        found = []
+        for cell in islice(cells, _PROBE):
+            try:
+                found.append(_cloud(cell, config, roots))
+            except Fault:
+                continue
+        shapes = Counter(cloud.shape[1] for cloud in found)
+        channels = shapes.most_common(1)[0][0] if shapes else 3
+        state: State = {"form": form, "channels": channels, "points": config.points, "mean": [0.0] * channels, "std": [1.0] * channels,
+                        "count": 5.0, "count_std": 1.0}  # fmt: skip
+        kept = [cloud for cloud in found if cloud.shape[1] == channels]
+        if kept:
+            values = np.concatenate([cloud[:: max(1, len(cloud) // 2_000)] for cloud in kept]).clip(-1e150, 1e150)
+            spread = values.std(0)
+            place = min(3, channels)
+            spread[:place] = spread[:place].max()
+            state["mean"] = [float(value) for value in values.mean(0)]
+            state["std"] = [float(s) if s > 1e-12 * float(abs(values[:, at]).max()) else 1.0 for at, s in enumerate(spread)]
+            sizes = np.log1p([len(cloud) for cloud in kept])
+            state["count"], state["count_std"] = float(sizes.mean()), max(float(sizes.std()), 0.1)
+        return state
+
+    def check(self) -> None:
+        """Sizes within bounds, and a finite mean and spread for each channel."""
+        self.check_form(self.state["form"])
+        channels, points, mean, std = (self.state[name] for name in ("channels", "points", "mean", "std"))
+        if type(channels) is not int or not 1 <= channels <= _MAX_CHANNELS + 1 or type(points) is not int or not 32 <= points <= 65_536:
+            raise ValueError(f"{points} points of {channels} channels")
+        facts = [*mean, *std, self.state["count"], self.state["count_std"]]
+        right = len(mean) == len(std) == channels and all(type(fact) in (int, float) and math.isfinite(fact) for fact in facts)
+        if not right or min(*std, self.state["count_std"]) <= 0:
+            raise ValueError("means and spreads that are none of these channels")
+
+    def read(self, cell: Cell) -> Sample:
+        """``points`` float32 (N, C), standardised; ``count`` float32 (1,), how many there were, in spreads of its logarithm."""
+        cloud_NC = _cloud(cell, self.config, self.roots)
+        channels, most = self.state["channels"], self.state["points"]
+        if cloud_NC.shape[1] != channels:
+            raise Fault(f"points of {cloud_NC.shape[1]} numbers; expected {channels}, as in training")
+        count = (math.log1p(len(cloud_NC)) - self.state["count"]) / self.state["count_std"]
+        if len(cloud_NC) > most:  # drawn by the cloud's own content, so that reading it again draws the same
+            rng = np.random.default_rng(crc32(np.ascontiguousarray(cloud_NC).tobytes()))
+            cloud_NC = cloud_NC[np.sort(rng.permutation(len(cloud_NC))[:most])]
+        centred_NC = (cloud_NC - np.array(self.state["mean"])) / np.array(self.state["std"])
+        return {"points": centred_NC.clip(-20, 20).astype(np.float32), "count": np.array([max(-10.0, min(10.0, count))], np.float32)}
+
+    def blank(self) -> Sample:
+        """One point in the middle."""
+        return {"points": np.zeros((1, self.state["channels"]), np.float32), "count": np.zeros(1, np.float32)}
+
+    def geometry(self, sample: Sample) -> Geometry:
+        """Points, up to the next power of two."""
+        return (bucket(len(sample["points"]), _SHORTEST, self.state["points"]),)
+
+    def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
+        """``points`` float32 (U, N, C); ``real`` bool (U, N), False behind the last point; ``count`` float32 (U, 1)."""
+        (most,) = geometry
+        points_UNC = np.zeros((len(samples), most, self.state["channels"]), np.float32)
+        real_UN = np.zeros((len(samples), most), bool)
+        for row, real, sample in zip(points_UNC, real_UN, samples, strict=True):
+            part = sample["points"][:most]
+            row[: len(part)], real[: len(part)] = part, True
+        counts_U1 = np.stack([sample["count"] for sample in samples])
+        return {"points": torch.from_numpy(points_UNC), "real": torch.from_numpy(real_UN), "count": torch.from_numpy(counts_U1)}
+
+    def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Turned a little, every point moved a little, some left out."""
+        points_NC = sample["points"] + (rng.normal(0, 1, sample["points"].shape) * self.config.jitter).astype(np.float32)
+        angle = math.radians(rng.uniform(-1, 1) * self.config.rotate)
+        if points_NC.shape[1] >= 2:
+            x_N, y_N = points_NC[:, 0].copy(), points_NC[:, 1].copy()
+            points_NC[:, 0] = x_N * math.cos(angle) - y_N * math.sin(angle)
+            points_NC[:, 1] = x_N * math.sin(angle) + y_N * math.cos(angle)
+        keep = rng.random(len(points_NC)) >= rng.uniform(0, 0.2)
+        keep[:1] |= not keep.any()
+        return {"points": np.ascontiguousarray(points_NC[keep]), "count": sample["count"]}
+
+    def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
+        """Points moved by 0.05 to 0.25 spreads, 10 to 50 % of them lost."""
+        points_NC = sample["points"] + rng.normal(0, 0.05 * severity, sample["points"].shape).astype(np.float32)
+        keep = rng.random(len(points_NC)) >= 0.1 * severity
+        keep[:1] |= not keep.any()
+        return {"points": points_NC[keep], "count": sample["count"]}
+
+    def cost(self) -> float:
+        """Grows with the points."""
+        return 3e4 * self.state["points"]
+
+    def describe(self) -> str:
+        """Its points and their numbers."""
+        return f"{self.state['points']:,} points at most, of {self.state['channels']} numbers each"
+
+
+def _ends_with(cell: Cell, endings: tuple[str, ...]) -> bool:
+    if isinstance(cell, os.PathLike):
+        cell = os.fspath(cell)
+    return isinstance(cell, str) and len(cell) < 4096 and cell.strip().casefold().endswith(endings)
+
+
+def _cloud(cell: Cell, config: PointsConfig, roots: Roots) -> np.ndarray:
+    """A cell as float64 (N, C); ``Fault`` for what holds no points."""
+    if isinstance(cell, str) and cell.lstrip().startswith("["):
+        try:
+            cell = json.loads(cell)
+        except (ValueError, RecursionError):
+            raise Fault("a list that is no JSON; expected points") from None
+    if isinstance(cell, str) and ";" in cell and not cell.startswith("data:"):
+        sweeps = [_file(part.strip(), config, roots) for part in cell.split(";") if part.strip()]
+        cloud_NC = _in_time(sweeps)
+    elif isinstance(cell, (list, tuple, np.ndarray)):
+        cloud_NC = _of_list(cell)
+    else:
+        cloud_NC = _file(cell, config, roots)
+    if not cloud_NC.size:
+        raise Fault("a cloud of no points")
+    if len(cloud_NC) > _MAX_POINTS or cloud_NC.shape[1] > _MAX_CHANNELS + 1:
+        raise Fault(f"{len(cloud_NC):,} points of {cloud_NC.shape[1]} numbers; expected at most {_MAX_POINTS:,} of {_MAX_CHANNELS}")
+    real_N = np.isfinite(cloud_NC).all(1)  # a sensor writes NaN where nothing came back
+    if not real_N.any():
+        raise Fault("a cloud of points that are no numbers")
+    return cloud_NC[real_N]
+
+
+def _file(cell: Cell, config: PointsConfig, roots: Roots) -> np.ndarray:
+    return points_of(roots.bytes_of(cell, int(config.max_mb * 2**20)), cell, config.channels)
+
+
+def _of_list(cell: Any) -> np.ndarray:
+    try:
+        if not len(cell):
+            raise Fault("a cloud of no points")
+        if isinstance(cell, np.ndarray) and cell.dtype.kind in "fiu":
+            array = cell.astype(np.float64)
+        elif len(cell[0]) and isinstance(cell[0][0], (list, tuple, np.ndarray)):
+            return _in_time([np.array(sweep, np.float64).reshape(len(sweep), -1) for sweep in cell if len(sweep)])
+        else:
+            array = np.array([[math.nan if value is None else value for value in point] for point in cell], np.float64)
+    except (TypeError, ValueError, OverflowError, IndexError, KeyError):
+        raise Fault("a list that holds no points; expected points of as many numbers each") from None
+    if array.ndim == 3:
+        return _in_time(list(array))
+    if array.ndim != 2:
+        raise Fault(f"an array of {array.ndim} dimensions; expected points x numbers")
+    return array
+
+
+def _in_time(sweeps: Sequence[np.ndarray]) -> np.ndarray:
+    """Several sweeps as one set: each point gets its sweep's place, from 0 to 1, as one more number."""
+    if len({sweep.shape[1] for sweep in sweeps}) > 1:
+        raise Fault("sweeps of points of different counts of numbers; expected all alike")
+    last = max(len(sweeps) - 1, 1)
+    timed = [np.concatenate([sweep, np.full((len(sweep), 1), at / last)], 1) for at, sweep in enumerate(sweeps)]
+    return np.concatenate(timed) if timed else np.zeros((0, 0))
