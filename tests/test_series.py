@@ -183,3 +183,28 @@ def test_a_table_of_series_is_recognised_and_learned_with_nothing_said(tmp_path:
     assert model.evaluate(other)["tasks"]["kind"]["accuracy"] > 0.9
     np.testing.assert_array_equal(pm.load(tmp_path / "run").predict_proba(other), model.predict_proba(other))
     assert np.isfinite(model.predict_proba([{"signal": None}, {"signal": [1.0]}])).all()
+
+
+def test_arrays_that_differ_in_their_middle_are_different_cells(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for at in range(80):
+        wave = np.zeros(3_000)
+        wave[1_400:1_600] = np.sin(np.arange(200) / (3 if at % 2 else 9)) + rng.normal(0, 0.1)
+        rows.append({"signal": wave, "kind": "ab"[at % 2]})
+    profile = pm.inspect(rows, target="kind")
+    assert next(column.distinct for column in profile.columns if column.name == "signal") == 80
+    assert profile.experiment is not None
+    assert profile.experiment.data.split.group is None
+    from polymodal.data.store import _digest
+
+    assert len({_digest(row["signal"]).tobytes() for row in rows}) == 80
+    assert len({_digest([row["signal"], row["signal"]]).tobytes() for row in rows}) == 80
+    assert _digest(rows[0]["signal"]).tobytes() == _digest(rows[0]["signal"].copy()).tobytes()
+
+
+def test_long_series_as_text_are_recognised(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = [json.dumps({"signal": json.dumps(rng.normal(at % 2, 1, 6_000).round(3).tolist()), "kind": "ab"[at % 2]}) for at in range(100)]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines) + "\n")
+    assert "lists of numbers, 6,000 to 6,000 steps" in pm.inspect(tmp_path / "t.jsonl", target="kind").text()

@@ -20,6 +20,7 @@ from ..errors import Fault, TrainingError
 from ..flow import Cell, Sample
 from ..modalities import Modality, PartFault
 from .sources import Source, cells_of
+from .sources.source import body_of
 
 _SAMPLE, _TEXT, _BYTES = 0, 1, 2
 MISSING, FAULTY = -1, -2
@@ -189,7 +190,7 @@ def _digest(cell: Cell) -> np.ndarray:
     elif isinstance(cell, (bytes, bytearray)):
         body = bytes(cell)
     else:
-        body = repr(cell).encode("utf-8", "surrogatepass")
+        body = body_of(cell)
     return np.frombuffer(blake2b(body, digest_size=16).digest(), np.uint64)
 
 

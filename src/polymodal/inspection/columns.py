@@ -12,6 +12,7 @@ import numpy as np
 
 from ..cells import number, type_of
 from ..data.sources import Source
+from ..data.sources.source import body_of
 from ..errors import ConfigError, DataError, Fault, nearest
 from ..flow import Cell
 from ..modalities import KINDS, MODALITIES, OF_FILES, Roots, is_empty, is_missing_word
@@ -20,7 +21,7 @@ from ..tasks.classes import name_of
 
 SAMPLE = 1_000
 """Rows whose cells are kept for a closer look."""
-_BYTES_SAMPLE = 64
+_HEAVY_SAMPLE = 64
 _CHARS_SAMPLE = 20_000
 _DISTINCT = 10_000
 TABULAR_TYPES = ("number", "category", "date")
@@ -71,9 +72,9 @@ def look(source: Source, seed: int = 0) -> Facts:
         inside = chosen[(chosen >= start) & (chosen < start + rows)] - start
         for name, cells in part.items():
             for at in inside:
-                keep = not isinstance(cells[at], (bytes, bytearray)) or len(sample[name]) < _BYTES_SAMPLE
+                keep = not _is_heavy(cells[at]) or len(sample[name]) < _HEAVY_SAMPLE
                 cell = cells[at] if keep else None
-                sample[name].append(cell[:_CHARS_SAMPLE] if isinstance(cell, str) else cell)
+                sample[name].append(cell[:_CHARS_SAMPLE] if isinstance(cell, str) and not cell.startswith("[") else cell)
             for cell in cells:
                 if is_empty(cell):
                     missing[name] += 1
@@ -92,9 +93,18 @@ def look(source: Source, seed: int = 0) -> Facts:
     return Facts(source.rows, missing, counts, capped, rising, chosen, sample)
 
 
+def _is_heavy(cell: Cell) -> bool:
+    """A picture, a sound, a long series: some of them are enough to see what they are."""
+    if isinstance(cell, str):
+        return len(cell) > _CHARS_SAMPLE and cell.startswith("[")
+    return isinstance(cell, (bytes, bytearray)) or (isinstance(cell, (list, tuple, np.ndarray)) and len(cell) > _HEAVY_SAMPLE)
+
+
 def _value(cell: Cell) -> str:
     if isinstance(cell, (bytes, bytearray)):
         return f"bytes {hash(bytes(cell))}"
+    if isinstance(cell, np.ndarray):
+        return f"array {hash(body_of(cell))}"
     text = str(cell)
     return text if len(text) <= 200 else f"{text[:100]} {hash(text)}"
 

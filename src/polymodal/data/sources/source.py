@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
+import numpy as np
+
 from ...cells import is_writable
 from ...errors import DataError, nearest
 from ...flow import Cell
@@ -54,7 +56,7 @@ class Source(ABC):
             for name in columns:
                 digest.update(name.encode("utf-8", "surrogatepass"))
                 for cell in part[name]:
-                    body = bytes(cell) if isinstance(cell, (bytes, bytearray)) else repr(cell).encode("utf-8", "surrogatepass")
+                    body = bytes(cell) if isinstance(cell, (bytes, bytearray)) else body_of(cell)
                     digest.update(len(body).to_bytes(8, "little") + body)
         return digest.hexdigest()
 
@@ -67,6 +69,17 @@ class Source(ABC):
 def cells_of(part: Slice, columns: Sequence[str]) -> Iterable[Cell]:
     """The cells of a field in one slice."""
     return part[columns[0]] if len(columns) == 1 else zip(*(part[column] for column in columns), strict=True)
+
+
+def body_of(cell: Cell) -> bytes:
+    """A cell that is neither text nor bytes as bytes: other content, other bytes. (An array's own text leaves out its middle.)"""
+    if isinstance(cell, np.ndarray) and not cell.dtype.hasobject:
+        return f"{cell.dtype.str}{cell.shape}".encode() + np.ascontiguousarray(cell).tobytes()
+    if isinstance(cell, (list, tuple, np.ndarray)):
+        nested = any(isinstance(part, (list, tuple, np.ndarray)) for part in cell)
+        parts = [body_of(part) for part in cell] if nested else [repr(list(cell)).encode("utf-8", "surrogatepass")]
+        return type(cell).__name__.encode() + b"".join(len(part).to_bytes(8, "little") + part for part in parts)
+    return repr(cell).encode("utf-8", "surrogatepass")
 
 
 def unique(names: list[str], place: str) -> list[str]:
