@@ -73,8 +73,7 @@ def look(source: Source, seed: int = 0) -> Facts:
         for name, cells in part.items():
             for at in inside:
                 keep = not _is_heavy(cells[at]) or len(sample[name]) < _HEAVY_SAMPLE
-                cell = cells[at] if keep else None
-                sample[name].append(cell[:_CHARS_SAMPLE] if isinstance(cell, str) and not cell.startswith("[") else cell)
+                sample[name].append(_cut(cells[at]) if keep else None)
             for cell in cells:
                 if is_empty(cell):
                     missing[name] += 1
@@ -91,6 +90,11 @@ def look(source: Source, seed: int = 0) -> Facts:
                         capped.add(name)
         start += rows
     return Facts(source.rows, missing, counts, capped, rising, chosen, sample)
+
+
+def _cut(cell: Cell) -> Cell:
+    """The beginning of a long text; a list written as text is kept whole, or it would be none."""
+    return cell[:_CHARS_SAMPLE] if isinstance(cell, str) and not cell.startswith("[") else cell
 
 
 def _is_heavy(cell: Cell) -> bool:
