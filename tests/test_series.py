@@ -187,7 +187,7 @@ def test_a_table_of_series_is_recognised_and_learned_with_nothing_said(tmp_path:
 
 def test_arrays_that_differ_in_their_middle_are_different_cells(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for at in range(80):
         wave = np.zeros(3_000)
         wave[1_400:1_600] = np.sin(np.arange(200) / (3 if at % 2 else 9)) + rng.normal(0, 0.1)
