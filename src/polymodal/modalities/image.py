@@ -1,7 +1,7 @@
 """Pictures: a file, bytes or a data URI, to uint8 pixels (C, size, size).
 
-JPEG, PNG, WebP, BMP, TIFF and the first frame of a GIF; RGB, RGBA (over white), CMYK, palettes, 1-, 8- and 16-bit grey;
-EXIF orientation applied. Pixels stay uint8 until the model normalises them.
+JPEG, PNG, WebP, BMP, TIFF, the first frame of a GIF, and DICOM and NIfTI (``medical.py``); RGB, RGBA (over white), CMYK, palettes, 1-, 8-
+and 16-bit grey; EXIF orientation applied. Pixels stay uint8 until the model normalises them.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from pydantic import Field as Setting
 from ..errors import Fault
 from ..flow import Cell, Form, Sample, State
 from .files import Roots
+from .medical import ENDINGS as MEDICAL
+from .medical import is_medical, open_medical
 from .modality import Modality, OneColumn, Recognition
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # a camera's MPO is opened as JPEG
-ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", *MEDICAL)
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"GIF8")
 _MOST_PACKED = 1_032  # bytes that one byte of a deflate stream can stand for, at most (RFC 1951); a pixel takes a bit at least
 _SCAN, _MAX_SCANS = b"\xff\xda", 200
@@ -47,6 +49,11 @@ class ImageConfig(OneColumn):
     """A picture with more pixels than this is a fault, found before it is decoded. Decoding takes up to 8 bytes a pixel."""
     max_mb: float = Setting(64.0, gt=0, le=2_048)
     """A file or cell larger than this (in MiB) is a fault, found before it is read."""
+    window: tuple[float, float] | None = None
+    """Center and width of the grey values of DICOM and NIfTI files that become black to white; null = the file's own, or nearly all of
+    its range."""
+    frame: Literal["first", "middle"] = "middle"
+    """Which frame of a DICOM of several is read."""
     flip: bool | None = None
     """Mirror training pictures left to right at random; null = only above 32 pixels (digits and letters are small)."""
     shift: float = Setting(0.1, ge=0, lt=1)
@@ -167,7 +174,7 @@ def usual_size(sides: Sequence[int]) -> int:
 def _looks_like_a_picture(cell: Cell) -> bool:
     if isinstance(cell, (bytes, bytearray)):
         head = bytes(cell[:12])
-        return head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+        return is_medical(bytes(cell[:400])) or head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
     if isinstance(cell, os.PathLike):
         cell = os.fspath(cell)
     if not isinstance(cell, str):
@@ -178,6 +185,8 @@ def _looks_like_a_picture(cell: Cell) -> bool:
 def _open(roots: Roots, cell: Cell, config: ImageConfig, at_least: int) -> Pillow.Image:
     """A decoded picture, upright, with ``Fault`` for what cannot be one. Bounds are checked before bytes are read and pixels made."""
     data = roots.bytes_of(cell, int(config.max_mb * 2**20))
+    if is_medical(data):
+        return open_medical(data, config.max_pixels, config.channels, config.window, config.frame)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
