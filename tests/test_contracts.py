@@ -414,3 +414,22 @@ def test_a_model_answers_with_an_output_and_gradients_reach_all_of_it(config: An
     assert [name for name in silent if "missing_KD" not in name and "embed" not in name and name != "missing_FD"] == []
     by_name = model(b=fields[1], a=fields[0])
     assert by_name.logits["y"].shape == (6, 4)
+
+
+@pytest.mark.parametrize("encoder", encoders.CONFIGS, ids=named)
+def test_a_state_that_was_altered_is_refused_or_still_reads(encoder: Any) -> None:
+    """Whatever stands in a bundle's facts: ``check`` refuses it, or a blank cell and a real one go through as before."""
+    modality = fitted(encoder())
+    modality.check()
+    refused = 0
+    for name, value in modality.state.items():
+        for other in (None, -1, 0, 10**9, "x", [], {}, float("nan"), [value], True):
+            altered = type(modality)(modality.config, {**modality.state, name: other}, Roots())
+            try:
+                altered.check()
+            except (ArithmeticError, AttributeError, ConfigError, LookupError, TypeError, ValueError):
+                refused += 1
+                continue
+            sample = altered.read(cell_of(modality.kind, 0))
+            altered.collate([sample, altered.blank()], altered.geometry(sample))
+    assert refused >= 5 * len(modality.state)

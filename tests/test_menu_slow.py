@@ -73,12 +73,56 @@ def numbers(rng: np.random.Generator, folder: Path, count: int) -> Table:
     return ["n", "city", "noise", "y"], [[f"{a:.4f}", b, c, d] for a, b, c, d in zip(value, city, noise, label, strict=True)]
 
 
+def tones(rng: np.random.Generator, folder: Path, count: int) -> Table:
+    """Whether a sound rises, falls or stays."""
+    import soundfile
+
+    (folder / "s").mkdir(parents=True)
+    shapes = {"rises": (1, 2), "falls": (2, 1), "stays": (1.4, 1.4)}
+    labels = rng.choice(list(shapes), count)
+    for at, label in enumerate(labels):
+        hertz = rng.uniform(300, 900) * np.linspace(*shapes[label], round(rng.uniform(0.3, 0.6) * 8_000))
+        soundfile.write(folder / "s" / f"{at}.wav", rng.uniform(0.1, 0.9) * np.sin(2 * np.pi * np.cumsum(hertz) / 8_000), 8_000)
+    return ["it", "y"], [[f"{folder.name}/s/{at}.wav", label] for at, label in enumerate(labels)]
+
+
+def waves(rng: np.random.Generator, folder: Path, count: int) -> Table:
+    """The shape of a wave of any size, phase and length."""
+    shapes: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "sine": lambda p: np.sin(2 * np.pi * p),
+        "saw": lambda p: 2 * p - 1,
+        "square": lambda p: np.sign(p - 0.5),
+    }
+    labels = rng.choice(list(shapes), count)
+    rows = []
+    for label in labels:
+        phase = (np.arange(rng.integers(40, 120)) / rng.uniform(12, 24) + rng.uniform()) % 1
+        rows.append([json.dumps((rng.uniform(0.5, 3) * shapes[label](phase) + rng.normal(0, 0.1, len(phase))).round(3).tolist()), label])
+    return ["it", "y"], rows
+
+
+def scans(rng: np.random.Generator, folder: Path, count: int) -> Table:
+    """A ball, a ring or a plane of points, of any size."""
+    labels = rng.choice(["ball", "ring", "plane"], count)
+    rows = []
+    for label in labels:
+        points = rng.normal(size=(rng.integers(60, 160), 3))
+        points[:, 2] *= 1.0 if label == "ball" else 0.1
+        if label != "plane":
+            points /= np.linalg.norm(points, axis=1, keepdims=True)
+        rows.append([json.dumps((points * rng.uniform(0.7, 1.4)).round(3).tolist()), label])
+    return ["it", "y"], rows
+
+
 SOLVED_BY: dict[str, tuple[Callable[..., Table], str, tuple[str, ...]]] = {
     "convnet": (pictures, "it", ("model.encoders.it.channels=[8, 16]", "training.epochs=6")),
     "vit": (pictures, "it", ("model.encoders.it.hidden=32", "model.encoders.it.depth=2", "training.epochs=8")),
     "bag": (texts, "it", ("training.epochs=8",)),
     "text_transformer": (texts, "it", ("model.encoders.it.hidden=32", "model.encoders.it.vocabulary=400", "model.encoders.it.max_tokens=32", "training.epochs=20", "training.lr=3e-3")),
     "tabular": (numbers, "columns", ("training.epochs=25", "training.lr=3e-3")),
+    "spectrogram": (tones, "it", ("training.epochs=15",)),
+    "series_transformer": (waves, "it", ("training.epochs=15",)),
+    "pointnet": (scans, "it", ("training.epochs=20",)),
     "tabular_transformer": (numbers, "columns", ("model.encoders.columns.hidden=32", "training.epochs=25", "training.lr=3e-3")),
 }  # fmt: skip
 

@@ -124,8 +124,9 @@ class Text(Modality):
             said, ours = _without_words(self._tokenizer), _without_words(_train_tokenizer([], 257))
             if said != ours:
                 raise ValueError("a tokenizer that is not of the kind that training makes")
-            if sorted(self._tokenizer.get_vocab().values()) != list(range(state["vocabulary"])):
-                raise ValueError(f"a tokenizer whose subwords are not numbered 0 to {state['vocabulary'] - 1}")
+            numbers = sorted(self._tokenizer.get_vocab().values())
+            if type(state["vocabulary"]) is not int or state["vocabulary"] != len(numbers) or numbers != list(range(len(numbers))):
+                raise ValueError(f"a tokenizer whose {len(numbers):,} subwords are not numbered from 0 on, or not as many as said")
 
     def read(self, cell: Cell) -> Sample:
         """``ids`` int32 (n,), from 1 up; for ``ngrams`` also ``weights`` float32 (n,) of Euclidean length 1."""
