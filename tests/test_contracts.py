@@ -423,7 +423,8 @@ def test_a_state_that_was_altered_is_refused_or_still_reads(encoder: Any) -> Non
     modality.check()
     refused = 0
     for name, value in modality.state.items():
-        for other in (None, -1, 0, 10**9, "x", [], {}, float("nan"), [value], True):
+        others: list[Any] = [None, -1, 0, 10**9, "x", [], {}, float("nan"), [value], True]
+        for other in others:
             altered = type(modality)(modality.config, {**modality.state, name: other}, Roots())
             try:
                 altered.check()
