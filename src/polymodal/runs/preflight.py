@@ -31,7 +31,7 @@ from .resuming import look_at
 
 ROWS, _BLOCK = 1_024, 64
 """Rows that are drawn, at most, in blocks: rows that share a picture often stand together."""
-_TRIED, _TRIAL_SECONDS = 384, 1.0
+_TRIED, _TRIAL_SECONDS = 256, 0.4
 
 
 def check(
