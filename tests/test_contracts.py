@@ -22,9 +22,10 @@ from polymodal.inference import WINDOW, Window, answer
 from polymodal.modalities import Modality, Roots
 from polymodal.model import ModelConfig, MultiModalModel, build
 from polymodal.tasks import Task
+from tiny import tiny
 
 ALL = [*encoders.CONFIGS, *fusions.CONFIGS, *tasks.CONFIGS, *modalities.CONFIGS]
-NEEDED: dict[str, Any] = {"column": "x", "columns": ["x"]}
+NEEDED: dict[str, Any] = {"column": "x", "columns": ["x"], "model": "somewhere"}
 WIDTH = 16
 
 
@@ -36,6 +37,11 @@ def defaults(config: Any) -> Any:
     """A config with nothing said but what must be."""
     return config(**{name: NEEDED[name] for name, field in config.model_fields.items() if field.is_required()}
                   | ({"column": "x"} if named(config) == "modalities.text" else {}))  # fmt: skip
+
+
+def made(config: Any) -> Any:
+    """A config that can be built: a pretrained one of a small model, all of which learns."""
+    return config(model=str(tiny("vit")), tune="full") if config is encoders.PretrainedConfig else config()
 
 
 def picture(seed: int) -> bytes:
@@ -83,10 +89,13 @@ FIELDS: dict[str, Any] = {
 
 def fitted(encoder: Any) -> Modality:
     """A field of the kind that the encoder eats, fitted to some cells."""
-    kind = next(m for m in modalities.MODALITIES if encoder.form in m.forms)
+    kind = next(m for m in modalities.MODALITIES if encoder.form_for(m.forms) in m.forms)
     config = FIELDS[kind.kind]
     cells = [cell_of(kind.kind, at) for at in range(30)]
-    return kind(config, kind.fit(config, cells, encoder.form, encoder.needs(), Roots()), Roots())
+    form = encoder.form_for(kind.forms)
+    needs = encoder.needs(form)
+    state = kind.fit(config, cells, form, needs, Roots())
+    return kind(config, state | ({"backbone": needs["backbone"]} if "backbone" in needs else {}), Roots())
 
 
 def samples_of(modality: Modality, count: int, start: int = 0) -> list[Any]:
@@ -119,7 +128,7 @@ def test_every_setting_says_what_it_does(config: Any) -> None:
 
 @pytest.mark.parametrize("encoder", encoders.CONFIGS, ids=named)
 def test_a_modality_makes_the_form_that_is_eaten(encoder: Any) -> None:
-    modality = fitted(encoder())
+    modality = fitted(made(encoder))
     again = type(modality)(modality.config, json.loads(json.dumps(modality.state)), Roots())
     for at in range(5):
         cell = cell_of(modality.kind, at)
@@ -149,8 +158,8 @@ def encoder_of(config: Any, modality: Modality) -> Encoder:
 
 @pytest.mark.parametrize("config", encoders.CONFIGS, ids=named)
 def test_an_encoder_gives_tokens_of_its_width_and_a_mask(config: Any) -> None:
-    modality = fitted(config())
-    encoder = encoder_of(config(), modality)
+    modality = fitted(made(config))
+    encoder = encoder_of(made(config), modality)
     features = encoder(field_of(modality, samples_of(modality, 5), np.arange(5)))
     U, L, D = features.tokens_BLD.shape
     assert (U, D) == (5, WIDTH) == (5, encoder.width)
@@ -165,8 +174,8 @@ def test_an_encoder_gives_tokens_of_its_width_and_a_mask(config: Any) -> None:
 
 @pytest.mark.parametrize("config", encoders.CONFIGS, ids=named)
 def test_a_cell_is_encoded_alike_in_any_company(config: Any) -> None:
-    modality = fitted(config())
-    encoder = encoder_of(config(), modality)
+    modality = fitted(made(config))
+    encoder = encoder_of(made(config), modality)
     samples = samples_of(modality, 8)
     whole = encoder(field_of(modality, samples, np.arange(8)))
     for at in (0, 3, 7):
@@ -179,8 +188,8 @@ def test_a_cell_is_encoded_alike_in_any_company(config: Any) -> None:
 
 @pytest.mark.parametrize("config", encoders.CONFIGS, ids=named)
 def test_gradients_reach_every_parameter_of_an_encoder(config: Any) -> None:
-    modality = fitted(config())
-    encoder = encoder_of(config(), modality)
+    modality = fitted(made(config))
+    encoder = encoder_of(made(config), modality)
     # A block that starts as the identity gets its first gradient after a step.
     for _ in range(2):
         encoder.zero_grad()
@@ -198,10 +207,10 @@ def test_gradients_reach_every_parameter_of_an_encoder(config: Any) -> None:
 
 @pytest.mark.parametrize("config", encoders.CONFIGS, ids=named)
 def test_an_encoder_s_weights_survive_a_round_trip(config: Any) -> None:
-    modality = fitted(config())
-    one = encoder_of(config(), modality)
+    modality = fitted(made(config))
+    one = encoder_of(made(config), modality)
     torch.manual_seed(99)
-    two = config().build(WIDTH, json.loads(json.dumps(modality.state))).eval()
+    two = made(config).build(WIDTH, json.loads(json.dumps(modality.state))).eval()
     assert two.load_state_dict(one.state_dict(), strict=True).missing_keys == []
     field = field_of(modality, samples_of(modality, 4), np.arange(4))
     assert torch.equal(one(field).tokens_BLD, two(field).tokens_BLD)
@@ -362,7 +371,7 @@ ENTRIES: list[tuple[Any, Any]] = [(config, fusions.LowRankConfig()) for config i
 
 @pytest.mark.parametrize(("encoder", "fusion"), ENTRIES, ids=lambda value: named(value if isinstance(value, type) else type(value)))
 def test_answers_are_equal_to_the_bit_whatever_rows_stand_beside(encoder: Any, fusion: Any) -> None:
-    model, read = model_of(encoder(), fusion)
+    model, read = model_of(made(encoder), fusion)
     rng = np.random.default_rng(0)
     everyone = list(range(70))
     whole = answer(model, read, window_of(read, everyone), represent=True)[0]
@@ -380,7 +389,7 @@ def test_answers_are_equal_to_the_bit_whatever_rows_stand_beside(encoder: Any, f
 
 @pytest.mark.parametrize(("encoder", "fusion"), ENTRIES, ids=lambda value: named(value if isinstance(value, type) else type(value)))
 def test_hiding_a_field_is_lacking_it(encoder: Any, fusion: Any) -> None:
-    model, read = model_of(encoder(), fusion)
+    model, read = model_of(made(encoder), fusion)
     window = window_of(read, list(range(1, 20)))
     hidden = answer(model, read, window, [frozenset(["it"]), frozenset(["it", "beside"])])
     lacking = Window(window.rows, {"it": [], "beside": window.samples["beside"]}, {**window.index, "it": np.full(19, -1)})
@@ -419,7 +428,7 @@ def test_a_model_answers_with_an_output_and_gradients_reach_all_of_it(config: An
 @pytest.mark.parametrize("encoder", encoders.CONFIGS, ids=named)
 def test_a_state_that_was_altered_is_refused_or_still_reads(encoder: Any) -> None:
     """Whatever stands in a bundle's facts: ``check`` refuses it, or a blank cell and a real one go through as before."""
-    modality = fitted(encoder())
+    modality = fitted(made(encoder))
     modality.check()
     refused = 0
     for name, value in modality.state.items():

@@ -1,13 +1,15 @@
 """The saved model: a folder of JSON and safetensors, never pickle.
 
 ``bundle.json`` (format, versions, experiment, tasks, metrics, and the SHA-256 of every other file), ``states.json`` (what the
-modalities learned), ``weights.safetensors`` (all members, their names behind ``0.``, ``1.``, ...), ``README.md`` (the card).
+modalities learned), ``weights.safetensors`` (all members, their names behind ``0.``, ``1.``, ...), ``README.md`` (the card); where there
+are frozen backbones, ``frozen.safetensors`` (by the field's place), unless ``bundle.frozen`` is "reference".
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +22,13 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from . import __version__
+from .backbones import Backbone
 from .config import External
 from .disk import write_whole
 from .errors import BundleError, ConfigError
 from .experiment import Experiment
 from .flow import State
+from .frozen import digest_of
 from .inference import BLOCK
 from .modalities import Roots
 from .model import MultiModalModel, build
@@ -32,6 +36,7 @@ from .tasks import Task
 
 FORMAT = 1
 _FILES = ("states.json", "weights.safetensors", "README.md")
+_FROZEN = "frozen.safetensors"
 
 
 @dataclass
@@ -43,6 +48,8 @@ class Bundle:
     states: Mapping[str, State]
     members: Sequence[MultiModalModel]
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    backbones: Mapping[str, Backbone] = field(default_factory=dict)
+    """By field: the frozen backbone through which all members see its cells."""
 
     def save(self, folder: str | Path) -> Path:
         """Write into ``folder`` (made if need be): every file whole or not at all, ``bundle.json`` last."""
@@ -54,6 +61,8 @@ class Bundle:
                 "weights.safetensors": save_tensors(self._tensors()),
                 "README.md": card(self).encode(),
             }
+            if self.backbones and self.experiment.bundle.frozen == "pack":
+                files[_FROZEN] = save_tensors(self._frozen_tensors())
             for name, body in files.items():
                 write_whole(folder / name, body)
             head = {
@@ -64,6 +73,7 @@ class Bundle:
                 "members": len(self.members),
                 "block": BLOCK,
                 "metrics": self.metrics,
+                "frozen": {name: digest_of(backbone) for name, backbone in self.backbones.items()},
                 "sha256": {name: hashlib.sha256(body).hexdigest() for name, body in files.items()},
             }
             write_whole(folder / "bundle.json", _json(head | {"check": _check(head)}))
@@ -76,6 +86,14 @@ class Bundle:
             f"{at}.{name}": value.detach().cpu().contiguous()
             for at, member in enumerate(self.members)
             for name, value in member.state_dict().items()
+        }
+
+    def _frozen_tensors(self) -> dict[str, Tensor]:
+        places = {name: at for at, name in enumerate(self.experiment.fields)}
+        return {
+            f"{places[field]}.{name}": value.detach().cpu().contiguous()
+            for field, backbone in self.backbones.items()
+            for name, value in backbone.state_dict().items()
         }
 
     @staticmethod
@@ -99,7 +117,7 @@ class Bundle:
             raise BundleError(f"{folder}/bundle.json: altered since it was written; copy the bundle again, whole")
         sums = head["sha256"] if isinstance(head.get("sha256"), dict) else {}
         bodies = {}
-        for name in _FILES:
+        for name in (*_FILES, *((_FROZEN,) if _FROZEN in sums else ())):
             try:
                 if (folder / name).exists() and not (folder / name).is_file():
                     raise BundleError(f"{folder}/{name}: not a regular file; copy the bundle again, whole")
@@ -130,7 +148,8 @@ class Bundle:
                 member = build(experiment.model, fields, tasks)
                 member.load_state_dict(weights)
                 members.append(member.eval())
-            made = cls(experiment, tasks, fields, members, head["metrics"])
+            backbones = _backbones(experiment, fields, bodies.get(_FROZEN), head.get("frozen", {}))
+            made = cls(experiment, tasks, fields, members, head["metrics"], backbones)
             card(made)  # its measurements are of the shape that training leaves
         except (
             ArithmeticError, AssertionError, AttributeError, ConfigError, LookupError, MemoryError, RecursionError, RuntimeError,
@@ -146,11 +165,39 @@ def _fit_together(experiment: Experiment, states: Mapping[str, State], tasks: Ma
         return
     with torch.device("meta"):
         expected = {name: value.shape for name, value in build(experiment.model, states, tasks).state_dict().items()}
+    _same_shapes(expected, weights)
+
+
+def _same_shapes(expected: Mapping[str, torch.Size], weights: Mapping[str, Tensor]) -> None:
     for name in sorted(expected.keys() | weights.keys()):
         if name not in weights or name not in expected or weights[name].shape != expected[name]:
             said, found = (tuple(shapes[name]) if name in shapes else "nothing" for shapes in
                            (expected, {key: value.shape for key, value in weights.items()}))  # fmt: skip
             raise ValueError(f"{name}: found {found}; expected {said}")
+
+
+def _backbones(experiment: Experiment, states: Mapping[str, State], packed: bytes | None, said: Mapping[str, str]) -> dict[str, Backbone]:
+    """The frozen backbones, from the bundle or, told so, from where their weights are on this machine."""
+    backbones = {}
+    tensors = load_tensors(packed) if packed is not None else {}
+    for at, (name, encoder) in enumerate((name, experiment.model.encoders[name]) for name in experiment.fields):
+        if isinstance(encoder, External) or not encoder.is_frozen:
+            continue
+        weights = {key.removeprefix(f"{at}."): value for key, value in tensors.items() if key.startswith(f"{at}.")}
+        if packed is not None:
+            with torch.device("meta"):
+                _same_shapes({key: value.shape for key, value in encoder.backbone(states[name]).state_dict().items()}, weights)
+        backbone = encoder.backbone(states[name]).eval().requires_grad_(False)
+        if packed is not None:
+            backbone.load_state_dict(weights)
+        else:
+            backbone.load(download=False)
+            if digest_of(backbone) != said.get(name):
+                raise ValueError(f"field {name!r}: its frozen weights are not on this machine as they were when it was trained")
+            model = states[name]["backbone"]["model"]
+            warnings.warn(f"field {name!r}: its frozen weights are not in the bundle, but taken from {model}: the right ones", stacklevel=4)
+        backbones[name] = backbone
+    return backbones
 
 
 def find(folder: str | Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field as Setting
 from pydantic import model_validator
@@ -12,8 +12,9 @@ from pydantic import model_validator
 from .config import Config, External, override, quote, read_tree, validate
 from .data.splits import SplitConfig
 from .encoders import CONFIGS as ENCODERS
-from .encoders import BagConfig, EncoderConfig, TextTransformerConfig
+from .encoders import BagConfig, EncoderConfig, PretrainedConfig, TextTransformerConfig
 from .errors import ConfigError, nearest
+from .flow import Form
 from .modalities import AnyField, FieldConfig, OnError
 from .model import ModelConfig
 from .tasks import AnyTask
@@ -24,6 +25,14 @@ SOME_ROWS = 10_000
 MANY_ROWS = 1_000_000
 """From this many rows on, the default for text is a transformer: up to several hundred thousand, n-grams do better than
 networks trained from scratch (Zhang et al. 2015, arXiv:1509.01626)."""
+
+
+PRETRAINED: Mapping[Form, tuple[str, int]] = {
+    "pixels": ("facebook/dinov2-small", 88),
+    "tokens": ("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 471),
+    "waveform": ("openai/whisper-tiny", 151),
+}
+"""What ``model.preset: pretrained`` takes for a field that makes a form: a name on the Hugging Face hub, and megabytes of weights."""
 
 
 class DataConfig(Config):
@@ -47,8 +56,17 @@ class DataConfig(Config):
     """Training stops when a larger share of a column's cells cannot be read."""
     weight: str | None = None
     """A column of numbers, 0 or more: how much each row counts in the loss."""
+    features_gb: float = Setting(4.0, ge=0, le=1e6)
+    """Disk space for what frozen encoders said of cells, kept between runs in the user's cache folder; 0 = none. Changes no result."""
     cache_gb: float = Setting(8.0, ge=0, le=1e6)
     """Disk space for samples read once, during the run; beyond it cells are read anew each time. Changes no result."""
+
+
+class BundleConfig(Config):
+    """What is saved."""
+
+    frozen: Literal["pack", "reference"] = "pack"
+    """pack = frozen encoders' weights are saved with the model; reference = only named, by their hash, and taken from where they are."""
 
 
 class Experiment(Config):
@@ -61,6 +79,7 @@ class Experiment(Config):
     """What the model answers: a task for each target column."""
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+    bundle: BundleConfig = BundleConfig()
     seed: int = Setting(0, ge=0, lt=2**63)
     """The same seed, machine, versions and threads give the same bits."""
 
@@ -74,7 +93,7 @@ class Experiment(Config):
             encoder = self.model.encoders.get(name)
             if isinstance(encoder, EncoderConfig):
                 try:
-                    field.modality().check_form(encoder.form)
+                    field.modality().check_form(encoder.form_for(field.modality().forms))
                 except ConfigError as error:
                     raise ValueError(f"model.encoders.{quote(name)}: {error}") from None
         if "" in self.fields or "" in self.tasks:
@@ -102,10 +121,16 @@ class Experiment(Config):
         data = experiment.data
         placed = {name: str(folder / value) for name in ("table", "valid", "test") if (value := getattr(data, name)) is not None}
         placed_roots = [str(folder / root) for root in data.root]
+        experiment = experiment.with_models_at(folder)
         training = experiment.training
         if training.init is not None:
             training = training.model_copy(update={"init": str(folder / training.init)})
         return experiment.model_copy(update={"data": data.model_copy(update={**placed, "root": placed_roots}), "training": training})
+
+    def with_models_at(self, folder: Path) -> Experiment:
+        """The same, with the files of pretrained models below ``folder`` named in full."""
+        encoders = {name: config if isinstance(config, External) else config.placed(folder) for name, config in self.model.encoders.items()}
+        return self.model_copy(update={"model": self.model.model_copy(update={"encoders": encoders})})
 
     def columns(self) -> list[str]:
         """The columns that fields read, in order."""
@@ -116,16 +141,20 @@ class Experiment(Config):
         return self.fields[field].on_error or self.data.on_error
 
 
-def usual_encoder(field: FieldConfig, rows: int) -> tuple[EncoderConfig | External, str]:
+def usual_encoder(field: FieldConfig, rows: int, preset: str = "scratch") -> tuple[EncoderConfig | External, str]:
     """The default encoder of a field, and why: the first on the menu that eats what the field's modality makes first; of text by rows."""
     modality = field.modality()
+    if preset == "pretrained" and (form := next((form for form in PRETRAINED if form in modality.forms), None)) is not None:
+        model, megabytes = PRETRAINED[form]
+        why = f"pretrained and frozen: {model}, {megabytes} MB, fetched from the Hugging Face hub unless it is on this machine"
+        return PretrainedConfig(model=model, download=True), why
     if modality.forms[0] == BagConfig.form:
         if rows < SOME_ROWS:
             return BagConfig(lr_scale=5.0, dropout=0.3), f"a bag of n-grams, learning fast and much dropped out: {rows:,} rows are few"
         if rows < MANY_ROWS:
             return BagConfig(), f"a bag of n-grams: {rows:,} rows are too few to learn a language from ({MANY_ROWS:,} are enough)"
         return TextTransformerConfig(), f"a transformer: {rows:,} rows are enough to learn one from"
-    config = next(config for config in ENCODERS if config.form == modality.forms[0])
+    config: Any = next(config for config in ENCODERS if config.form == modality.forms[0])
     return config(), " ".join((config.__doc__ or "").split("\n")[0].split()).rstrip(".").lower()
 
 
@@ -136,7 +165,7 @@ def with_encoders(experiment: Experiment, rows: int) -> tuple[Experiment, dict[s
         if name in experiment.model.encoders:
             encoders[name] = experiment.model.encoders[name]
         else:
-            encoders[name], reasons[f"model.encoders.{quote(name)}"] = usual_encoder(field, rows)
+            encoders[name], reasons[f"model.encoders.{quote(name)}"] = usual_encoder(field, rows, experiment.model.preset)
     model = experiment.model.model_copy(update={"encoders": encoders})
     return experiment.model_copy(update={"model": model}), reasons
 

@@ -25,8 +25,8 @@ State = dict[str, Any]
 Geometry = tuple[int, ...]
 """The padded shape of a sample: a function of the sample alone."""
 
-Form = Literal["pixels", "ngrams", "tokens", "columns", "spectrogram", "series", "points", "tensor"]
-"""What an encoder eats. ``tensor`` is whatever a hand-built model is called with."""
+Form = Literal["pixels", "ngrams", "tokens", "columns", "spectrogram", "series", "points", "waveform", "features", "tensor"]
+"""What an encoder eats. ``features``: what a frozen backbone said of a cell; ``tensor``: whatever a hand-built model is called with."""
 
 FUSED = ""
 """The voter that speaks for the fused representation, among votes named by field (a field's name is not empty)."""

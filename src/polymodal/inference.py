@@ -72,18 +72,12 @@ class _Encoded:
 
     def __init__(self, model: MultiModalModel, name: str, modality: Modality, samples: Sequence[Sample], device: torch.device) -> None:
         samples = [*samples, modality.blank()]  # the last one stands for every row that lacks the field
-        by_geometry: dict[tuple[int, ...], list[int]] = {}
-        for at, sample in enumerate(samples):
-            by_geometry.setdefault(modality.geometry(sample), []).append(at)
         self.group_U = np.zeros(len(samples), np.int64)
         self.place_U = np.zeros(len(samples), np.int64)
         self.features: list[Features] = []
-        for group, members in enumerate(by_geometry.values()):
+        for group, members in enumerate(grouped(modality, samples)):
             self.group_U[members], self.place_U[members] = group, np.arange(len(members))
-            done = [
-                model.encode(name, _block(modality, [samples[at] for at in members[start : start + BLOCK]], members[0], samples).to(device))
-                for start in range(0, len(members), BLOCK)
-            ]
+            done = [model.encode(name, field.to(device)) for _, field in block_of(modality, samples, members)]
             self.features.append(Features(torch.cat([part.tokens_BLD for part in done]), torch.cat([part.mask_BL for part in done])))
 
     def rows(self, group: int, at_B: np.ndarray, present_B: np.ndarray, device: torch.device) -> tuple[Features, Field]:
@@ -92,10 +86,20 @@ class _Encoded:
         return self.features[group], Field({}, torch.from_numpy(present_B).to(device), index_B)
 
 
-def _block(modality: Modality, samples: list[Sample], filler: int, every: Sequence[Sample]) -> Field:
-    """Exactly ``BLOCK`` cells: the short block is filled with a sample of the same geometry, whose answer is dropped."""
-    filled = samples + [every[filler]] * (BLOCK - len(samples))
-    return field_of(modality, filled, np.arange(BLOCK))
+def grouped(modality: Modality, samples: Sequence[Sample]) -> list[list[int]]:
+    """The places of samples of one geometry, for each geometry in the order of its first."""
+    by_geometry: dict[tuple[int, ...], list[int]] = {}
+    for at, sample in enumerate(samples):
+        by_geometry.setdefault(modality.geometry(sample), []).append(at)
+    return list(by_geometry.values())
+
+
+def block_of(modality: Modality, samples: Sequence[Sample], members: Sequence[int]) -> Iterator[tuple[Sequence[int], Field]]:
+    """Samples of one geometry, exactly ``BLOCK`` at a time: a short block is filled with its first, whose answer is dropped."""
+    for start in range(0, len(members), BLOCK):
+        part = members[start : start + BLOCK]
+        filled = [samples[at] for at in part] + [samples[members[0]]] * (BLOCK - len(part))
+        yield part, field_of(modality, filled, np.arange(BLOCK))
 
 
 @torch.inference_mode()

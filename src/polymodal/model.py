@@ -7,7 +7,7 @@ One class, two ways to build it: ``MultiModalModel(image_model, text_model)`` by
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field as Setting
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from .config import Config, External
 from .encoders import AnyEncoder, Encoder, EncoderConfig
 from .errors import ConfigError
-from .flow import FUSED, Features, Field, Output, State
+from .flow import FUSED, Features, Field, Form, Output, State
 from .fusions import AnyFusion, Fusion, FusionConfig, LowRankConfig, menu_of
 from .fusions.fusion import linear
 from .layers.pooling import mean_pool
@@ -29,6 +29,9 @@ class ModelConfig(Config):
 
     width: int = Setting(128, ge=4, le=2**16)
     """Width of every field's tokens, and of the fused representation."""
+    preset: Literal["scratch", "pretrained"] = "scratch"
+    """What the encoder of a field is where none is said: one that is trained from scratch, or a good current pretrained one
+    (docs/pretrained.md), which is fetched from the Hugging Face hub unless it is on this machine."""
     encoders: dict[str, AnyEncoder] = {}
     """The encoder of each field."""
     fusion: AnyFusion = LowRankConfig()
@@ -99,6 +102,12 @@ class MultiModalModel(nn.Module):
         """Inputs in the order of the encoders, or by name: tensors whose first axis is B, or ``Field``s."""
         features = {name: self.admit(name, self.encode(name, field), field) for name, field in self._fields(inputs, named).items()}
         return self.answer(features)
+
+    def start(self) -> None:
+        """Let the encoders take the weights that training starts from, where they come from elsewhere."""
+        for encoder in self.encoders:
+            if isinstance(encoder, Encoder):
+                encoder.start()
 
     def represent(self, *inputs: Tensor | Field, **named: Tensor | Field) -> Tensor:
         """The shared representation h, (B, width of the fusion)."""
@@ -178,15 +187,17 @@ def build(config: ModelConfig, states: Mapping[str, State], tasks: Mapping[str, 
     )
 
 
-def form_of(encoder: EncoderConfig | External) -> tuple[str, dict[str, object]]:
-    """What an encoder eats and needs; an external one says so by class attributes ``form`` and ``needs``."""
+def form_of(encoder: EncoderConfig | External, made: Sequence[Form]) -> tuple[Form, dict[str, Any]]:
+    """What an encoder asks of a modality that makes these forms, and what it needs; an external one says so by class attributes ``form``
+    and ``needs``."""
     if isinstance(encoder, External):
-        made = encoder.load()
+        part = encoder.load()
         try:
-            return str(made.form), dict(made.needs)
+            return part.form, dict(part.needs)
         except AttributeError as error:
             raise ConfigError(f"kind {encoder.kind!r}: {error}; expected an encoder's class, which says its form and needs") from None
-    return encoder.form, encoder.needs()
+    form = encoder.form_for(made)
+    return form, encoder.needs(form)
 
 
 def _fusion(fusion: object, widths: Mapping[str, int | None], width: int) -> Fusion:

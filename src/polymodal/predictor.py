@@ -16,6 +16,7 @@ from .data.sources import Source, cells_of, open_source
 from .errors import ConfigError, DataError, Fault, nearest
 from .evaluation.measure import hidden_sets, measure, score
 from .flow import Cell, Prediction, Sample
+from .frozen import featured, through
 from .inference import WINDOW, Window, answer
 from .modalities import Modality, OnError, PartFault, is_empty
 from .preparation import FaultBook, read_targets, roots_of
@@ -78,10 +79,11 @@ class Predictor:
         book = FaultBook(None, source.name, lambda _: on_error or self.bundle.experiment.data.on_error)
         targets = read_targets(source, self.bundle.tasks, book.record)
         hidden = hidden_sets(self._fields_of(source, strict))
+        modalities = self._modalities(source, root)
         scores: list[dict[str, list[np.ndarray]]] = [{name: [] for name in self.bundle.tasks} for _ in hidden]
         skipped: list[int] = []
         for window, faults in self._windows(source, on_error, root):
-            members = [answer(member, self._modalities(source, root), window, hidden) for member in self.bundle.members]
+            members = [answer(member, modalities, window, hidden) for member in self.bundle.members]
             for at, into in enumerate(scores):
                 for name, task in self.bundle.tasks.items():
                     into[name].append(score(task, [member[at].logits[name] for member in members]))
@@ -136,7 +138,9 @@ class Predictor:
 
     def _modalities(self, source: Source, root: Sequence[str | Path]) -> dict[str, Modality]:
         roots = roots_of(source, [*self.root, *map(str, root)])
-        return {name: config.modality()(config, self.bundle.states[name], roots) for name, config in self.bundle.experiment.fields.items()}
+        fields = self.bundle.experiment.fields
+        made = {name: config.modality()(config, self.bundle.states[name], roots) for name, config in fields.items()}
+        return featured(made, self.bundle.backbones)
 
     def _fields_of(self, source: Source, strict: bool) -> list[str]:
         """The fields that the table can give; absent columns are told once, none left is an error."""
@@ -191,7 +195,8 @@ class Predictor:
                 part.setdefault(column, [None] * count)
             for low in range(0, count, WINDOW):
                 piece = {name: cells[low : low + WINDOW] for name, cells in part.items()}
-                yield _window(piece, start + low, modalities, policies, source.name, lookout)
+                window, faults = _window(piece, start + low, modalities, policies, source.name, lookout)
+                yield through(window, modalities, self.bundle.backbones), faults
             start += count
         for line in lookout.lines(experiment.data.max_faults):
             warnings.warn(f"{source.name}, {line}", UserWarning, stacklevel=2)

@@ -12,17 +12,21 @@ from pathlib import Path
 
 import numpy as np
 
+from .backbones import Backbone
 from .cells import number
 from .data.sources import Source
 from .data.splits import OUT, TRAIN, Split, split
 from .data.store import FAULTY, MISSING, Store
 from .disk import no_formula
+from .encoders import EncoderConfig
 from .errors import DataError, Fault, UserError
 from .experiment import Experiment
 from .flow import Cell, State
+from .frozen import FeatureCache, fill
 from .modalities import Modality, Roots, is_empty, is_missing_word
 from .model import form_of
 from .tasks import Task
+from .training.devices import pick_device
 
 
 class FaultBook:
@@ -74,6 +78,8 @@ class Prepared:
     valid: Table
     split: Split
     unlabelled: Mapping[str, int]
+    backbones: Mapping[str, Backbone]
+    """By field: the frozen backbone through which the model sees its cells."""
 
     def content(self) -> dict[str, str]:
         """Digests of all that training sees of the data, by what it is: other data, another digest."""
@@ -126,6 +132,7 @@ def prepare(
     valid_source: Source | None,
     folder: Path,
     states: Mapping[str, Mapping[str, State]] | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Prepared:
     """Split, fit (or take the ``states`` that were fitted before), read. ``DataError`` for a table that cannot be trained on."""
     source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values()), *experiment.data.split.columns])
@@ -142,6 +149,7 @@ def prepare(
     else:
         tasks = {name: config.task()(config, states["tasks"][name]) for name, config in experiment.tasks.items()}
         modalities = {name: config.modality()(config, states["fields"][name], roots) for name, config in experiment.fields.items()}
+    backbones = load_backbones(experiment, modalities)
     train = read_table(experiment, source, modalities, tasks, weights_N, part.part_N != OUT, folder / "faults.csv", folder)
     part.part_N[~train.usable_N] = OUT
     valid = train
@@ -152,13 +160,38 @@ def prepare(
             train.store.close()
             raise
     unlabelled = {name: int(np.isnan(target).any(1).sum()) for name, target in train.targets.items()}
-    prepared = Prepared(experiment, tasks, modalities, train, valid, part, unlabelled)
+    prepared = Prepared(experiment, tasks, modalities, train, valid, part, unlabelled, backbones)
     for fold in range(part.members):
         for rows, table, what in zip(prepared.member(fold), (train, valid), ("train", "validate"), strict=True):
             if not len(rows):
                 prepared.close()
                 raise DataError(f"{table.source.name}: no row is left to {what} on; expected rows with a target that can be read")
+    try:
+        _see_through_backbones(prepared, note)
+    except BaseException:
+        prepared.close()
+        raise
     return prepared
+
+
+def load_backbones(experiment: Experiment, modalities: Mapping[str, Modality]) -> dict[str, Backbone]:
+    """The frozen backbones, by field, with their weights."""
+    backbones = {}
+    for name, encoder in experiment.model.encoders.items():
+        if isinstance(encoder, EncoderConfig) and encoder.is_frozen:
+            backbones[name] = encoder.backbone(modalities[name].state).eval().requires_grad_(False)
+            backbones[name].load(encoder.may_download)
+    return backbones
+
+
+def _see_through_backbones(prepared: Prepared, note: Callable[[str], None]) -> None:
+    """Put what frozen backbones say of cells in their place."""
+    device = pick_device(prepared.experiment.training.device)
+    for name, backbone in prepared.backbones.items():
+        modality = prepared.modalities[name]
+        cache = FeatureCache(backbone, modality.state, device, prepared.experiment.data.features_gb)
+        for table in {id(prepared.train): prepared.train, id(prepared.valid): prepared.valid}.values():
+            fill(table.store, name, modality, backbone, cache, device, note)
 
 
 def _read_valid(
@@ -187,8 +220,10 @@ def fit_modalities(experiment: Experiment, source: Source, roots: Roots, fitting
     modalities = {}
     for name, config in experiment.fields.items():
         kind = config.modality()
-        form, needs = form_of(experiment.model.encoders[name])
-        state = kind.fit(config, _fitting_cells(source, config.sources, fitting_N), form, needs, roots)  # type: ignore[arg-type]
+        form, needs = form_of(experiment.model.encoders[name], kind.forms)
+        state = kind.fit(config, _fitting_cells(source, config.sources, fitting_N), form, needs, roots)
+        if "backbone" in needs:
+            state["backbone"] = needs["backbone"]
         modalities[name] = kind(config, state, roots)
     return modalities
 

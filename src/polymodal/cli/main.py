@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import signal
 import sys
@@ -68,6 +69,16 @@ def _pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]
     return pairs
 
 
+def _with_preset(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--pretrained`` as the override that it stands for."""
+
+    @functools.wraps(command)
+    def run(*args: Any, overrides: tuple[str, ...], pretrained: bool, **settings: Any) -> Any:
+        return command(*args, overrides=(*overrides, "model.preset=pretrained") if pretrained else overrides, **settings)
+
+    return run
+
+
 def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flags of everything that looks at a training table."""
     options = [
@@ -79,7 +90,9 @@ def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--root", multiple=True, metavar="DIR", help="Another folder that file cells may name (data.root)."),
         click.option("--seed", type=click.IntRange(min=0), help="Same seed, same bits (seed)."),
         click.option("--time-limit", metavar="TIME", help="Bound on the whole command, such as 5m (training.time_limit)."),
+        click.option("--pretrained", is_flag=True, help="Pretrained encoders, fetched unless they are here (model.preset=pretrained)."),
     ]  # fmt: skip
+    command = _with_preset(command)
     for option in reversed(options):
         command = option(command)
     return command

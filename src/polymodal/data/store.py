@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -111,10 +111,7 @@ class Store:
         content.update(body)
         if self._end > self._max_bytes and isinstance(cell, (str, bytes)):
             body = bytes([_TEXT]) + cell.encode("utf-8", "surrogatepass") if isinstance(cell, str) else bytes([_BYTES]) + cell
-        self._offsets[name][number] = self._end
-        self._file.write(struct.pack("<q", len(body)))
-        self._file.write(body)
-        self._end += 8 + len(body)
+        self._offsets[name][number] = self._append(body)
         return fault
 
     def _report(self, name: str, messages: Mapping[int, Fault], on_fault: OnFault) -> None:
@@ -150,6 +147,30 @@ class Store:
                 f"field {field!r}: a cell that could be read can no more be read ({fault}); expected files that stay while it trains; "
                 f"put it back and resume"
             ) from None
+
+    def count(self, field: str) -> int:
+        """Distinct cells of a field that could be read."""
+        return int((self._offsets[field][:-1] >= 0).sum())
+
+    def replace(self, field: str, modality: Modality, make: Callable[[Sequence[Sample]], Sequence[Sample]], size: int) -> None:
+        """Keep, in place of a field's samples, what ``make`` makes of them, ``size`` at a time; ``modality`` batches them from now on."""
+        offsets = self._offsets[field]
+        numbers = np.flatnonzero(offsets[:-1] >= 0)
+        for start in range(0, len(numbers), size):
+            part = numbers[start : start + size]
+            made = make([self.sample(field, int(number)) for number in part])
+            for number, sample in zip(part, made, strict=True):
+                offsets[number] = self._append(bytes([_SAMPLE]) + pack(sample))
+            self._file.flush()
+        self.modalities[field] = modality
+
+    def _append(self, body: bytes) -> int:
+        """Write a body behind all others; its offset."""
+        offset = self._end
+        self._file.write(struct.pack("<q", len(body)))
+        self._file.write(body)
+        self._end += 8 + len(body)
+        return offset
 
     def sharing(self, field: str) -> float:
         """How many rows hold the same cell, on average."""

@@ -5,6 +5,7 @@ from .bag import Bag, BagConfig
 from .convnet import Convnet, ConvnetConfig
 from .encoder import Encoder, EncoderConfig
 from .pointnet import Pointnet, PointnetConfig
+from .pretrained import PretrainedConfig
 from .series import SeriesTransformer, SeriesTransformerConfig
 from .spectrogram import Spectrogram, SpectrogramConfig
 from .tabular import Tabular, TabularConfig, TabularTransformer, TabularTransformerConfig
@@ -21,6 +22,7 @@ CONFIGS = (
     SpectrogramConfig,
     SeriesTransformerConfig,
     PointnetConfig,
+    PretrainedConfig,
 )
 KINDS = kinds_of(CONFIGS)
 AnyEncoder = menu(*CONFIGS)
@@ -37,6 +39,7 @@ __all__ = [
     "EncoderConfig",
     "Pointnet",
     "PointnetConfig",
+    "PretrainedConfig",
     "SeriesTransformer",
     "SeriesTransformerConfig",
     "Spectrogram",

@@ -29,7 +29,7 @@ class BagConfig(EncoderConfig):
     lr_scale: float = Setting(1.0, gt=0)
     """Its learning rate, as a multiple of the others'. Few rows want more: each n-gram is seen only now and then."""
 
-    def needs(self) -> dict[str, Any]:
+    def needs(self, form: Form) -> dict[str, Any]:
         """The buckets, and how many n-grams of a text to keep."""
         return {"buckets": self.buckets, "max_ngrams": self.max_ngrams}
 

@@ -7,10 +7,13 @@ distinct cells of a batch, each by itself, and never mixes two of them (normalis
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 from torch import nn
 
+from ..backbones import Backbone
 from ..config import Config
 from ..flow import Features, Field, Form, State
 
@@ -20,9 +23,31 @@ class EncoderConfig(Config):
 
     form: ClassVar[Form]
 
-    def needs(self) -> dict[str, Any]:
+    def form_for(self, made: Sequence[Form]) -> Form:
+        """What it asks of a modality that makes these forms: the one form that it eats."""
+        return self.form
+
+    def needs(self, form: Form) -> dict[str, Any]:
         """Facts that the modality must use instead of learning its own."""
         return {}
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether a backbone that never learns stands before the model, and the encoder eats what that says."""
+        return False
+
+    @property
+    def may_download(self) -> bool:
+        """Whether it may be fetched from the network."""
+        return False
+
+    def placed(self, folder: Path) -> Self:
+        """The same config, its files named wherever it is read from."""
+        return self
+
+    def backbone(self, state: State) -> Backbone:
+        """That backbone, its weights still to be loaded."""
+        raise NotImplementedError
 
     def build(self, width: int, state: State) -> Encoder:
         """The encoder, for a modality fitted to ``state``."""
@@ -37,6 +62,14 @@ class Encoder(nn.Module, ABC):
     """The last layer, from the backbone's own width to ``width``."""
     lr_scale: float = 1.0
     """Its learning rate, as a multiple of the others'."""
+
+    def start(self) -> None:
+        """Take the weights that training starts from, where they come from elsewhere. Not called for a model out of a bundle."""
+
+    def lr_scales(self) -> Iterator[tuple[nn.Parameter, float]]:
+        """Parameters whose learning rate is another multiple of the others' than 1."""
+        for parameter in self.parameters():
+            yield parameter, self.lr_scale
 
     @abstractmethod
     def forward(self, field: Field) -> Features:

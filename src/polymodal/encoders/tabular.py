@@ -36,7 +36,7 @@ class TabularConfig(EncoderConfig):
     dropout: float = Setting(0.2, ge=0, lt=1)
     """Share dropped in training."""
 
-    def needs(self) -> dict[str, Any]:
+    def needs(self, form: Form) -> dict[str, Any]:
         """The bins."""
         return {"bins": self.bins}
 
@@ -61,7 +61,7 @@ class TabularTransformerConfig(EncoderConfig):
     dropout: float = Setting(0.1, ge=0, lt=1)
     """Share dropped in training."""
 
-    def needs(self) -> dict[str, Any]:
+    def needs(self, form: Form) -> dict[str, Any]:
         """The bins."""
         return {"bins": self.bins}
 

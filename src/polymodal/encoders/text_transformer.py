@@ -32,7 +32,7 @@ class TextTransformerConfig(EncoderConfig):
     dropout: float = Setting(0.1, ge=0, lt=1)
     """Share dropped in training."""
 
-    def needs(self) -> dict[str, Any]:
+    def needs(self, form: Form) -> dict[str, Any]:
         """The vocabulary's size and the longest text."""
         return {"vocabulary": self.vocabulary, "max_tokens": self.max_tokens}
 

@@ -104,7 +104,8 @@ def _with_kinds(tree: dict[str, Any], rows: int) -> dict[str, Any]:
         model = {**model, "fusion": {**ModelConfig().fusion.tree(), **fusion}}
     if isinstance(encoders, Mapping) and any(isinstance(said, Mapping) and "kind" not in said for said in encoders.values()):
         fields = Experiment.of({"fields": tree["fields"]}).fields
-        usual = {name: usual_encoder(fields[name], rows)[0].tree() for name in encoders if name in fields}
+        preset = str(model.get("preset", "scratch"))
+        usual = {name: usual_encoder(fields[name], rows, preset)[0].tree() for name in encoders if name in fields}
         bare = {name for name, said in encoders.items() if isinstance(said, Mapping) and "kind" not in said}
         model = {**model, "encoders": {name: {**usual.get(name, {}), **said} if name in bare else said for name, said in encoders.items()}}
     return {**tree, "model": model}

@@ -7,6 +7,7 @@ the microphone than of what is said, and stands beside it as a number of its own
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import os
@@ -21,8 +22,9 @@ from torch import Tensor
 
 from ..errors import Fault, requires
 from ..flow import Cell, Form, Geometry, Sample, State
+from ..layers.mel import slaney_filters
 from .files import Roots
-from .modality import Modality, OneColumn, Recognition, bucket
+from .modality import Modality, OneColumn, Recognition, bucket, padded
 
 ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au")
 _MAGIC = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b".snd")
@@ -30,6 +32,7 @@ _PROBE = 128  # cells read to learn the length, the mean and the spread
 _WINDOW, _HOP = 0.025, 0.010  # seconds
 _FLOOR = 80.0  # decibels below the loudest point
 _SHORTEST = 32  # frames that a spectrogram is padded to, at least
+_SHORTEST_WAVE = 4_096  # samples that a waveform is padded to, at least
 _MAX_SAMPLES = 64_000_000
 """Samples of all channels that are decoded of one sound, at most."""
 
@@ -61,7 +64,7 @@ class Audio(Modality):
     """Reads sounds."""
 
     kind = "audio"
-    forms = ("spectrogram",)
+    forms = ("spectrogram", "waveform")
     of_files = True
 
     @classmethod
@@ -76,6 +79,8 @@ class Audio(Modality):
     def fit(cls, config: AudioConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
         """State: ``rate``, ``mels``, ``frames`` at most, ``mean`` and ``std`` of the spectrogram's bytes, ``level`` and its spread."""
         cls.check_form(form)
+        if form == "waveform":
+            return cls._fit_waveform(config, cells, needs, roots)
         found: list[tuple[np.ndarray, float]] = []
         lengths = []
         for cell in islice(cells, _PROBE):
@@ -95,19 +100,41 @@ class Audio(Modality):
             state["level"], state["level_std"] = round(float(levels.mean()), 3), round(max(float(levels.std()), 1.0), 3)
         return state
 
+    @classmethod
+    def _fit_waveform(cls, config: AudioConfig, cells: Iterable[Cell], needs: Mapping[str, Any], roots: Roots) -> State:
+        """State: ``rate``, and ``samples`` at most: as long as nearly all sounds are, and as the encoder can hear."""
+        rate, seconds = int(needs["rate"]), config.seconds
+        if seconds is None:
+            lengths = []
+            for cell in islice(cells, _PROBE):
+                with contextlib.suppress(Fault):
+                    lengths.append(decode(roots.bytes_of(cell, int(config.max_mb * 2**20)), rate, 0.1)[1])
+            seconds = min(10.0, max(0.25, float(np.quantile(lengths, 0.95)) if lengths else 1.0))
+        seconds = min(seconds, needs["seconds"] or seconds)
+        return {"form": "waveform", "rate": rate, "samples": max(_SHORTEST_WAVE, math.ceil(seconds * rate))}
+
     def check(self) -> None:
         """Sizes that a config may ask for, and finite facts."""
         self.check_form(self.state["form"])
-        bounds = {"rate": (1_000, 192_000), "mels": (8, 256), "frames": (_SHORTEST, 60_000)}
+        heard = self.state["form"] == "waveform"
+        bounds = {"samples": (_SHORTEST_WAVE, 600 * 192_000)} if heard else {"mels": (8, 256), "frames": (_SHORTEST, 60_000)}
+        bounds["rate"] = (1_000, 192_000)
         for name, (low, high) in bounds.items():
             if type(self.state[name]) is not int or not low <= self.state[name] <= high:
                 raise ValueError(f"{name} of {self.state[name]}")
+        if heard:
+            return
         facts = [self.state[name] for name in ("mean", "std", "level", "level_std")]
         if not all(type(fact) in (int, float) and abs(fact) < 1e6 for fact in facts) or min(facts[1], facts[3]) <= 0:
             raise ValueError("facts that are no numbers")
 
     def read(self, cell: Cell) -> Sample:
-        """``mel`` uint8 (T, mels), steps of 80/255 dB, 255 = the loudest point; ``level`` float32 (1,), the loudest point."""
+        """``mel`` uint8 (T, mels), steps of 80/255 dB, 255 = the loudest point; ``level`` float32 (1,), the loudest point. Of the form
+        "waveform": ``waveform`` int16 (N,)."""
+        if self.state["form"] == "waveform":
+            data, samples = self.roots.bytes_of(cell, int(self.config.max_mb * 2**20)), self.state["samples"]
+            sound, _ = decode(data, self.state["rate"], samples / self.state["rate"])
+            return {"waveform": np.round(sound[:samples].clip(-1, 1) * 32_767).astype(np.int16)}
         frames = self.state["frames"]
         sound, _ = decode(self.roots.bytes_of(cell, int(self.config.max_mb * 2**20)), self.state["rate"], frames * _HOP)
         mel_TM, level = spectrogram(sound, self.state["rate"], self.state["mels"])
@@ -116,15 +143,23 @@ class Audio(Modality):
 
     def blank(self) -> Sample:
         """Silence."""
+        if self.state["form"] == "waveform":
+            return {"waveform": np.zeros(1, np.int16)}
         return {"mel": np.zeros((_SHORTEST, self.state["mels"]), np.uint8), "level": np.zeros(1, np.float32)}
 
     def geometry(self, sample: Sample) -> Geometry:
-        """Frames, up to the next power of two."""
+        """Frames, or samples, up to the next power of two."""
+        if self.state["form"] == "waveform":
+            return (bucket(len(sample["waveform"]), _SHORTEST_WAVE, self.state["samples"]),)
         return (bucket(len(sample["mel"]), _SHORTEST, max(self.state["frames"], _SHORTEST)),)
 
     def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
-        """``mel`` uint8 (U, T, mels), silence behind the end; ``length`` int64 (U,) in frames; ``level`` float32 (U, 1)."""
+        """``mel`` uint8 (U, T, mels), silence behind the end; ``length`` int64 (U,) in frames; ``level`` float32 (U, 1). Or
+        ``waveform`` int16 (U, N), and its ``length``."""
         (frames,) = geometry
+        if self.state["form"] == "waveform":
+            lengths = [min(len(sample["waveform"]), frames) for sample in samples]
+            return {"waveform": torch.from_numpy(padded(samples, "waveform", frames)), "length": torch.tensor(lengths)}
         mel_UTM = np.zeros((len(samples), frames, self.state["mels"]), np.uint8)
         for row, sample in zip(mel_UTM, samples, strict=True):
             part = sample["mel"][:frames]
@@ -137,7 +172,10 @@ class Audio(Modality):
         }
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Faster or slower, higher or lower, shifted a little, with bands and moments hidden."""
+        """Faster or slower, higher or lower, shifted a little, with bands and moments hidden; a waveform fainter or louder."""
+        if self.state["form"] == "waveform":
+            louder = sample["waveform"] * rng.uniform(0.5, 1.0)
+            return {"waveform": louder.round().astype(np.int16)}
         mel_TM = sample["mel"]
         speed, pitch = 1 + rng.uniform(-1, 1, 2) * self.config.stretch
         shift = rng.integers(0, 6)
@@ -156,12 +194,18 @@ class Audio(Modality):
 
     def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
         """Noise, 60 to 20 dB below the loudest point."""
+        if self.state["form"] == "waveform":
+            loud = float(np.abs(sample["waveform"]).max(initial=1)) * 10 ** (-(70 - 10 * severity) / 20)
+            noisy = sample["waveform"] + rng.normal(0, loud, sample["waveform"].shape)
+            return {"waveform": np.round(noisy).clip(-32_768, 32_767).astype(np.int16)}
         floor = 255 * (1 - (70 - 10 * severity) / _FLOOR)
         noise = np.clip(rng.normal(floor, 12, sample["mel"].shape), 0, 255).astype(np.uint8)
         return {**sample, "mel": np.maximum(sample["mel"], noise)}
 
     def cost(self) -> float:
         """Grows with the length."""
+        if self.state["form"] == "waveform":
+            return 1e3 * self.state["samples"]
         return 500.0 * self.state["frames"] * self.state["mels"]
 
     def show(self, cell: Cell) -> str:
@@ -170,6 +214,8 @@ class Audio(Modality):
 
     def describe(self) -> str:
         """Its length and its bands."""
+        if self.state["form"] == "waveform":
+            return f"{self.state['samples'] / self.state['rate']:g} s at most, resampled to {self.state['rate']:,} Hz"
         return f"{self.state['frames'] * _HOP:g} s at most, {self.state['mels']} mel bands, resampled to {self.state['rate']:,} Hz"
 
 
@@ -253,23 +299,7 @@ def mel_power(sound_N: np.ndarray, rate: int, mels: int) -> np.ndarray:
     spectrum_FT = torch.stft(
         sound, size, hop, window, torch.hann_window(window, dtype=torch.float64), center=True, pad_mode="constant", return_complex=True
     )
-    return (spectrum_FT.abs().square().T @ torch.from_numpy(_filters(rate, size, mels))).numpy()
-
-
-def _filters(rate: int, size: int, mels: int) -> np.ndarray:
-    """Triangles of unit area on the mel scale of Slaney, (size / 2 + 1, mels)."""
-
-    def mel(hertz: np.ndarray) -> np.ndarray:
-        return np.where(hertz < 1_000, hertz * 3 / 200, 15 + 27 * np.log(np.maximum(hertz, 1_000) / 1_000) / np.log(6.4))
-
-    def hertz(mel: np.ndarray) -> np.ndarray:
-        return np.where(mel < 15, mel * 200 / 3, 1_000 * np.exp((mel - 15) * np.log(6.4) / 27))
-
-    edges = hertz(np.linspace(0.0, float(mel(np.array(rate / 2))), mels + 2))
-    bins_F1 = np.linspace(0, rate / 2, size // 2 + 1)[:, None]
-    rise_FM = (bins_F1 - edges[:-2]) / np.diff(edges)[:-1]
-    fall_FM = (edges[2:] - bins_F1) / np.diff(edges)[1:]
-    return np.maximum(0, np.minimum(rise_FM, fall_FM)) * (2 / (edges[2:] - edges[:-2]))
+    return (spectrum_FT.abs().square().T @ torch.from_numpy(slaney_filters(rate, size, mels))).numpy()
 
 
 def _warped(mel_TM: np.ndarray, frames: int, pitch: float) -> np.ndarray:

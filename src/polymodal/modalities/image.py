@@ -96,13 +96,16 @@ class Image(Modality):
                 continue
         if size is None:
             size = usual_size([min(picture.size) for picture in pictures])
-        state: State = {"size": int(size), "channels": config.channels, "mean": [127.5], "std": [64.0], "form": form}
-        if pictures:
-            stack = np.stack([_pixels(picture, config.channels, state["size"]) for picture in pictures]).astype(np.float64)
+        channels = needs.get("channels", config.channels)
+        state: State = {"size": int(size), "channels": channels, "mean": [127.5], "std": [64.0], "form": form}
+        if "resize" in needs:
+            state["resize"] = dict(needs["resize"])
+        if pictures and "mean" not in needs:
+            stack = np.stack([_pixels(picture, channels, state["size"]) for picture in pictures]).astype(np.float64)
             state["mean"] = [round(float(value), 3) for value in stack.mean(axis=(0, 2, 3))]
             state["std"] = [round(max(float(value), 1.0), 3) for value in stack.std(axis=(0, 2, 3))]
         else:
-            state["mean"], state["std"] = [127.5] * config.channels, [64.0] * config.channels
+            state["mean"], state["std"] = [127.5] * channels, [64.0] * channels
         if "mean" in needs:
             state["mean"], state["std"] = list(needs["mean"]), list(needs["std"])
         return state
@@ -116,12 +119,15 @@ class Image(Modality):
             raise ValueError(f"a picture of {channels} x {size} x {size}, {len(numbers)} facts")
         if not all(type(value) in (int, float) and abs(value) < 1e6 for value in numbers):
             raise ValueError("means and spreads that are no numbers")
+        resize = self.state.get("resize")
+        if resize is not None and (resize["resample"] not in range(6) or resize["edge"] not in (None, *range(4, 4_097))):
+            raise ValueError(f"pictures resized by {resize}")
 
     def read(self, cell: Cell) -> Sample:
         """``pixels``: uint8 (C, size, size)."""
         size = self.state["size"]
         picture = _open(self.roots, cell, self.config, at_least=size)
-        return {"pixels": _pixels(picture, self.state["channels"], size)}
+        return {"pixels": _pixels(picture, self.state["channels"], size, self.state.get("resize"))}
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Mirror, move and relight."""
@@ -247,10 +253,12 @@ def _mend(picture: Pillow.Image, data: bytes) -> None:
         picture.info["transparency"] = clear * (255 // (2 ** data[24] - 1))
 
 
-def _pixels(picture: Pillow.Image, channels: int, size: int) -> np.ndarray:
+def _pixels(picture: Pillow.Image, channels: int, size: int, resize: Mapping[str, Any] | None = None) -> np.ndarray:
     """uint8 (C, size, size): resized before colours are widened, so that a large picture takes no more memory than it must."""
     try:
         picture = _eight_bits(picture)
+        if resize is not None:
+            picture = _as_a_processor_does(picture, size, resize["edge"], resize["resample"])
         if picture.size != (size, size):
             picture = picture.resize((size, size), Pillow.Resampling.BILINEAR, reducing_gap=3.0)
         if picture.mode == "RGBA":
@@ -262,6 +270,18 @@ def _pixels(picture: Pillow.Image, channels: int, size: int) -> np.ndarray:
         raise Fault("a picture whose colours cannot be converted") from None
     pixels = np.asarray(picture)
     return np.ascontiguousarray(pixels[None] if channels == 1 else pixels.transpose(2, 0, 1))
+
+
+def _as_a_processor_does(picture: Pillow.Image, size: int, edge: int | None, resample: int) -> Pillow.Image:
+    """Resized to a square, or its shorter side to ``edge`` and the middle cut out, as pretrained models saw pictures."""
+    if edge is None:
+        return picture.resize((size, size), Pillow.Resampling(resample))
+    width, height = picture.size
+    short, long = min(width, height), max(width, height)
+    far = max(edge, min(int(edge * long / short), 8 * size))  # of a strip, no more than is looked at
+    picture = picture.resize((edge, far) if width <= height else (far, edge), Pillow.Resampling(resample))
+    left, top = (picture.width - size) // 2, (picture.height - size) // 2
+    return picture.crop((left, top, left + size, top + size))
 
 
 def _eight_bits(picture: Pillow.Image) -> Pillow.Image:

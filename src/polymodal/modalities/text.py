@@ -32,6 +32,7 @@ from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .files import Roots
 from .modality import FieldConfig, Modality, Recognition, bucket, padded
+from .tokenizers import check_given
 
 _FIT_CELLS = 50_000
 _IDF_STEP = 1 / 16  # IDF is kept as bytes of this step: 0 to 16
@@ -95,6 +96,8 @@ class Text(Modality):
     def fit(cls, config: TextConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
         """State: for ``ngrams`` the buckets and their IDF; for ``tokens`` the tokenizer and its vocabulary size."""
         cls.check_form(form)
+        if "tokenizer" in needs:  # of a pretrained model, which must read as it was taught to
+            return {"form": form, "tokenizer": needs["tokenizer"], "vocabulary": 0, "max_tokens": int(needs["max_tokens"]), "given": True}
         texts = (normalise(cell, config.max_chars) for cell in islice(cells, _FIT_CELLS) if not _unreadable(cell))
         if form == "ngrams":
             buckets = int(needs["buckets"])
@@ -120,7 +123,10 @@ class Text(Modality):
             raise ValueError(f"texts of {length} parts")
         if state["form"] == "ngrams" and (type(state["buckets"]) is not int or len(self._idf) != state["buckets"] or not len(self._idf)):
             raise ValueError(f"{len(self._idf)} weights of {state['buckets']} buckets")
-        if state["form"] == "tokens":
+        if "given" in state:
+            check_given(state["tokenizer"])
+            self._tokenizer.get_vocab_size()
+        elif state["form"] == "tokens":
             said, ours = _without_words(self._tokenizer), _without_words(_train_tokenizer([], 257))
             if said != ours:
                 raise ValueError("a tokenizer that is not of the kind that training makes")
@@ -132,7 +138,7 @@ class Text(Modality):
         """``ids`` int32 (n,), from 1 up; for ``ngrams`` also ``weights`` float32 (n,) of Euclidean length 1."""
         if _unreadable(cell):
             raise Fault(f"found {type(cell).__name__}; expected text")
-        text = normalise(cell, self.config.max_chars)
+        text = normalise(cell, self.config.max_chars, form=None if "given" in self.state else "NFKC")
         if self.state["form"] == "tokens":
             ids = np.array(self._tokenizer.encode(text).ids[: self.state["max_tokens"]], np.int32)
             return {"ids": ids + 1 if len(ids) else np.ones(1, np.int32)}
@@ -155,7 +161,10 @@ class Text(Modality):
         from tokenizers import Tokenizer
 
         try:
-            return Tokenizer.from_str(json.dumps(self.state["tokenizer"]))
+            tokenizer = Tokenizer.from_str(json.dumps(self.state["tokenizer"]))
+            if "given" in self.state:
+                tokenizer.enable_truncation(self.state["max_tokens"])  # what stands at a text's end is kept at its end
+            return tokenizer
         except Exception as error:  # the library raises plain Exception
             raise ValueError(f"a tokenizer that cannot be read ({str(error)[:100]})") from None
 
@@ -195,15 +204,16 @@ class Text(Modality):
     def describe(self) -> str:
         """Its vocabulary."""
         if self.state["form"] == "tokens":
-            return f"{self.state['vocabulary']:,} subwords, at most {self.state['max_tokens']}"
+            return f"{self._tokenizer.get_vocab_size():,} subwords, at most {self.state['max_tokens']}"
         return f"n-grams hashed into {self.state['buckets']:,} buckets"
 
 
-def normalise(cell: Cell, max_chars: int = 20_000) -> str:
-    """A cell (or the joined parts of one) as text: NFKC, no control characters, at most ``max_chars`` of them."""
+def normalise(cell: Cell, max_chars: int = 20_000, form: Literal["NFKC"] | None = "NFKC") -> str:
+    """A cell (or the joined parts of one) as text: NFKC (unless ``form`` is None), no NUL, at most ``max_chars`` characters."""
     if isinstance(cell, tuple):
         cell = "\n".join(text_of(part)[:max_chars] for part in cell if not is_empty(part))
-    text = unicodedata.normalize("NFKC", text_of(cell)[:max_chars])
+    text = text_of(cell)[:max_chars]
+    text = unicodedata.normalize(form, text) if form else text
     if not text.isascii():
         text = text.encode("utf-8", "ignore").decode("utf-8")  # lone surrogates go
     return text.replace("\0", " ")

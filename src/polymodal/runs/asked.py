@@ -50,10 +50,10 @@ def resolve(
     targets = [] if target is None else [target] if isinstance(target, str) else list(target)
     flags = _flags(root=root, on_error=on_error, seed=seed, time_limit=time_limit, valid=valid, test=test)
     asked: dict[str, Any] = {"columns": columns, "ignore": ignore, "group": group, "split": split}
+    path = Path(table) if isinstance(table, (str, Path)) and Path(table).suffix.lower() in (".yaml", ".yml") else None
     if isinstance(table, Experiment):
         source, experiment, reasons = _from_tree(table.tree(), Path(), "Experiment", targets, (*flags, *overrides), asked)
-    elif isinstance(table, (str, Path)) and Path(table).suffix.lower() in (".yaml", ".yml"):
-        path = Path(table)
+    elif path is not None:
         tree = read_tree(path)
         training = tree.get("training")
         if isinstance(training, Mapping) and isinstance(training.get("init"), str):
@@ -61,6 +61,7 @@ def resolve(
         source, experiment, reasons = _from_tree(tree, path.parent, str(path), targets, (*flags, *overrides), asked)
     else:
         source, experiment, reasons = _from_table(table, targets, (*flags, *overrides), asked)
+    experiment = experiment.with_models_at(path.parent if path is not None else Path())
     if experiment.training.init is not None:
         find(experiment.training.init)
     encoding = experiment.data.encoding

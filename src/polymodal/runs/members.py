@@ -269,6 +269,8 @@ class Members:
         seed = int(np.random.SeedSequence([self.experiment.seed, 17, fold, voice]).generate_state(1, np.uint64)[0] >> 1)
         torch.manual_seed(seed)
         model = self._model(names)
+        if fresh:
+            model.start()
         if donor is not None:
             taken = start_from(donor.members[fold % len(donor.members)], model)
             text = f"init: {taken} of {len(model.state_dict())} tensors taken from {self.config.init}"

@@ -78,9 +78,8 @@ class Run:
         try:
             with self.stopping, torch.random.fork_rng(devices=[]), _threads(self.before):
                 self._start()
-                prepared = prepare(
-                    self.experiment, self.source, self.valid_source, self.folder, self.before.states if self.before is not None else None
-                )
+                states = self.before.states if self.before is not None else None
+                prepared = prepare(self.experiment, self.source, self.valid_source, self.folder, states, self._note)
                 try:
                     predictor = self._train(prepared, self._ledger(prepared))
                 finally:
@@ -194,6 +193,8 @@ class Run:
             why = self.reasons.get(f"fields.{quote(name)}", "")
             self._note(f"field {name!r}: {field.kind}, encoder {encoder}{f' ({why})' if why else ''}")
         for path, reason in self.reasons.items():
+            if path.startswith("model.encoders") and self.experiment.model.preset != "scratch":
+                self._note(f"{path}: {reason}")
             if path.startswith(("data.split", "override")):
                 self._note(f"{path}: {reason}" if path.startswith("data") else reason)
 
@@ -205,7 +206,8 @@ class Run:
         training, init = self.experiment.training, self.experiment.training.init
         if init is not None:
             training = training.model_copy(update={"init": str(Path(init).resolve())})
-        return self.experiment.model_copy(update={"data": data.model_copy(update={**paths, "root": roots}), "training": training})
+        placed = {"data": data.model_copy(update={**paths, "root": roots}), "training": training}
+        return self.experiment.model_copy(update=placed).with_models_at(Path.cwd())
 
     def _note(self, text: str) -> None:
         self.observer.observe("note", {"text": text})
@@ -248,7 +250,8 @@ class Run:
             model = experiment.model.model_copy(update={"encoders": {name: experiment.model.encoders[name] for name in fields}})
             experiment = experiment.model_copy(update={"fields": {name: experiment.fields[name] for name in fields}, "model": model})
         states = {name: prepared.modalities[name].state for name in fields}
-        return Bundle(experiment, prepared.tasks, states, [member.model for member in members], plain(metrics))
+        backbones = {name: backbone for name, backbone in prepared.backbones.items() if name in fields}
+        return Bundle(experiment, prepared.tasks, states, [member.model for member in members], plain(metrics), backbones)
 
     def _test(self, predictor: Predictor, prepared: Prepared) -> dict[str, Any] | None:
         if self.test_source is not None:
@@ -260,7 +263,8 @@ class Run:
         rows = np.flatnonzero(prepared.split.part_N == TEST)
         if not len(rows):
             return None
-        found = [collect(member, prepared.modalities, windows(prepared.train.store, rows)) for member in predictor.bundle.members]
+        store = prepared.train.store
+        found = [collect(member, store.modalities, windows(store, rows)) for member in predictor.bundle.members]
         scores = {name: score(task, [one.answers[0].logits[name] for one in found]) for name, task in prepared.tasks.items()}
         tasks, _ = measure(prepared.tasks, scores, {name: target[rows] for name, target in prepared.train.targets.items()})
         return {"rows": len(rows), "tasks": tasks}

@@ -17,9 +17,7 @@ from .config import TrainingConfig
 
 def optimiser(model: nn.Module, config: TrainingConfig, device: torch.device) -> torch.optim.AdamW:
     """AdamW over the parameters that learn: no decay on vectors (biases, norms, tokens), each encoder at its own scale."""
-    scale_of = {
-        parameter: module.lr_scale for module in model.modules() if isinstance(module, Encoder) for parameter in module.parameters()
-    }
+    scale_of = {parameter: scale for module in model.modules() if isinstance(module, Encoder) for parameter, scale in module.lr_scales()}
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for parameter in model.parameters():
         if parameter.requires_grad:

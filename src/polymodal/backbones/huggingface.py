@@ -1,0 +1,319 @@
+"""Backbones of the transformers library: pictures, texts, sounds, and either tower of a CLIP.
+
+Its own code only (``trust_remote_code`` is never on), its weights from safetensors only. What its processor does to a cell is written down
+as plain facts (size, mean, the tokenizer's JSON, the sampling rate), which the modality follows.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ConfigError, requires
+from ..flow import Features, Form
+from ..layers.mel import log_mel
+from ..layers.patches import Normalise
+from .backbone import Asked, Backbone, Facts, check_plain, plain, width_of
+from .hub import digest, locate, quiet, weights_of
+
+_TOWER: dict[str, str] = {"pixels": "vision_model", "tokens": "text_model", "waveform": "audio_model"}
+_INPUT = {"pixels": ("pixel_values",), "tokens": ("input_ids",), "waveform": ("input_values", "input_features")}
+_POOLERS_THAT_LEARNED = ("clip", "siglip", "dinov2", "dinov3", "resnet", "convnext", "regnet", "swin", "efficientnet", "mobilenet")
+_LONGEST_TEXT = 512
+_STILL = {"apply_spec_augment": False, "layerdrop": 0.0, "encoder_layerdrop": 0.0}
+"""What a network would do at random by a generator that is not torch's."""
+
+
+def _library() -> Any:
+    quiet()
+    transformers: Any = requires("transformers", "pretrained")
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    return transformers
+
+
+def describe(asked: Asked) -> dict[str, Any]:
+    """What the modality and the encoder must know of a model: facts for the modality, and ``backbone``, the model's own."""
+    transformers = _library()
+    model, form = asked.model, asked.form
+    folder = locate(model, asked.revision, asked.download)
+    files = weights_of(folder, model) if asked.weights == "usual" else []
+    config = _read(folder / "config.json", model)
+    if "model_type" not in config:
+        raise ConfigError(f"model {model!r}: its config.json names no model_type; expected a model that transformers saved")
+    if config["model_type"] not in transformers.CONFIG_MAPPING:
+        raise ConfigError(
+            f"model {model!r}: of the type {config['model_type']!r}, which transformers {transformers.__version__} does not hold (code "
+            f"that comes with a model is never run); choose another model, or a newer transformers"
+        )
+    facts: Facts = {"library": "transformers", "model": model, "revision": asked.revision, "form": form,
+                    "weights": asked.weights, "sha256": digest(files)}  # fmt: skip
+    facts["config"] = plain(config) | {name: value for name, value in _STILL.items() if name in config}
+    backbone = _build(facts | {"width": 0, "pool": "tokens"}, "meta")
+    needs = _NEEDS[form](folder, model, backbone, asked.max_tokens)
+    facts |= needs.pop("own", {})
+    facts["pool"] = _usual_pool(folder, form, backbone) if asked.pool == "auto" else asked.pool
+    facts["width"] = width_of(facts["pool"], _own_width(backbone))
+    if facts["pool"].startswith("pooler") and not backbone.makes_vector:
+        raise ConfigError(f"model {model!r}: has no pooler of its own; expected pool: auto, mean, first or tokens")
+    return {**needs, "backbone": facts}
+
+
+def build(facts: Facts) -> Backbone:
+    """The network that the facts describe, its weights still to be loaded; ``ValueError`` for facts that ``describe`` cannot have made."""
+    check_plain(facts["config"])
+    return _build(facts, None)
+
+
+def _build(facts: Facts, device: str | None) -> Transformers:
+    transformers = _library()
+    try:
+        config = transformers.AutoConfig.for_model(**facts["config"])
+        with warnings.catch_warnings(), torch.device(device or torch.get_default_device()):
+            warnings.simplefilter("ignore")
+            whole = transformers.AutoModel.from_config(config, dtype=torch.float32)
+    except (AttributeError, ImportError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"model {facts['model']!r}: transformers cannot build it ({str(error)[:200]}); choose another model") from None
+    return Transformers(facts, _tower(whole, facts))
+
+
+def _tower(whole: Any, facts: Facts) -> Any:
+    """The part of a model that reads cells of one form."""
+    form = facts["form"]
+    part = getattr(whole, _TOWER[form], None)
+    if part is None or isinstance(part, torch.Tensor):
+        part = whole.get_encoder() if whole.config.is_encoder_decoder else whole
+    reads = getattr(part, "main_input_name", None) or getattr(whole, "main_input_name", "")
+    if part is whole and reads not in _INPUT[form]:
+        raise ConfigError(
+            f"model {facts['model']!r}: a {whole.config.model_type}, which reads {reads!r}; this field makes {form}; "
+            f"choose a model of its kind"
+        )
+    if form == "tokens" and getattr(part, "pooler", None) is not None:
+        part.pooler = None  # trained to tell whether a sentence follows another; never used here
+    return part
+
+
+class Transformers(Backbone):
+    """A model of transformers, or one tower of it."""
+
+    network: Any
+
+    def __init__(self, facts: Facts, network: Any) -> None:
+        super().__init__()
+        self.facts, self.network = facts, network
+        self.width, self.pool, self.form = facts["width"], facts["pool"], facts["form"]
+        self.normalise = Normalise(facts["mean"], facts["std"]) if "mean" in facts else None
+        name = str(getattr(network.config, "model_type", ""))
+        self.makes_vector = facts["form"] == "pixels" and any(word in name for word in _POOLERS_THAT_LEARNED)
+        if facts["form"] == "pixels" and not self.makes_vector and getattr(network, "pooler", None) is not None:
+            network.pooler = None  # as a rule it was not trained, or for other ends
+
+    def encode(self, values: Mapping[str, Tensor]) -> tuple[Features, Tensor | None]:
+        """Pixels (U, C, S, S), ids (U, L) or a waveform (U, N) -> (U, L, D)."""
+        if self.form == "pixels":
+            assert self.normalise is not None
+            found = self.network(pixel_values=self.normalise(values["pixels"]))
+            tokens = found.last_hidden_state
+            tokens = tokens.flatten(2).transpose(1, 2) if tokens.dim() == 4 else tokens
+            pooled = found.pooler_output.flatten(1) if self.makes_vector else None
+            return Features(tokens, torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)), pooled
+        if self.form == "tokens":
+            mask_UL = values["ids"] > 0
+            ids_UL = (values["ids"] - 1).clamp(min=0)
+            ids_UL = torch.where(mask_UL, ids_UL, torch.full_like(ids_UL, self.facts["pad"]))
+            found = self.network(input_ids=ids_UL, attention_mask=mask_UL.long())
+            return Features(found.last_hidden_state, mask_UL), None
+        return self._hear(values["waveform"].float() / 32_768, values["length"]), None
+
+    def _hear(self, wave_UN: Tensor, length_U: Tensor) -> Features:
+        real_UN = torch.arange(wave_UN.shape[1], device=wave_UN.device) < length_U.unsqueeze(1)
+        if self.facts["sound"] == "log_mel":
+            frames = 2 * self.network.config.max_source_positions
+            mel_UMT = log_mel(wave_UN * real_UN, frames, self.facts["mels"], self.facts["rate"])
+            tokens = self.network(mel_UMT).last_hidden_state
+            heard = (length_U / 320).ceil().clamp(1, tokens.shape[1])  # two steps of 10 ms a token
+            return Features(tokens, torch.arange(tokens.shape[1], device=tokens.device) < heard.unsqueeze(1))
+        if self.facts["scaled"]:
+            count_U1 = length_U.unsqueeze(1).clamp(min=1)
+            mean_U1 = (wave_UN * real_UN).sum(1, keepdim=True) / count_U1
+            spread_U1 = (((wave_UN - mean_U1) * real_UN).square().sum(1, keepdim=True) / count_U1 + 1e-7).sqrt()
+            wave_UN = (wave_UN - mean_U1) / spread_U1
+        wave_UN = wave_UN * real_UN
+        asked = {"attention_mask": real_UN.long()} if self.facts["masked"] else {}
+        tokens = self.network(wave_UN, **asked).last_hidden_state
+        heard = self.network._get_feat_extract_output_lengths(length_U).clamp(1, tokens.shape[1])
+        return Features(tokens, torch.arange(tokens.shape[1], device=tokens.device) < heard.unsqueeze(1))
+
+    def load(self, download: bool) -> None:
+        """From the folder or the cache."""
+        if self.facts["weights"] == "random":
+            return
+        transformers = _library()
+        model = self.facts["model"]
+        folder = locate(model, self.facts["revision"], download)
+        if digest(weights_of(folder, model)) != self.facts["sha256"]:
+            raise ConfigError(f"model {model!r}: its weights are not those that it had when this began; put those back, or train anew")
+        try:
+            whole, told = transformers.AutoModel.from_pretrained(
+                str(folder),
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ConfigError(
+                f"model {model!r}: cannot be loaded ({' '.join(str(error).split())[:200]}); download it again, whole"
+            ) from None
+        part = _tower(whole, self.facts)
+        mine = {name.replace(".base_layer.", "."): name for name in self.network.state_dict()}  # where adapters lie beside it
+        lacking = [name for name in told["missing_keys"] if ".pooler" not in f".{name}"]
+        lacking = [name for name in lacking if any(name.endswith(own) for own in mine)]
+        if lacking:
+            raise ConfigError(
+                f"model {model!r}: {len(lacking)} of its weights are not in its files, such as {lacking[0]!r}; expected all; "
+                f"download it again, whole"
+            )
+        given = {mine[name]: value for name, value in part.state_dict().items() if name in mine}
+        self.network.load_state_dict(given, strict=len(given) == len(self.network.state_dict()))
+
+    def depths(self) -> Iterator[tuple[nn.Parameter, int]]:
+        """By the longest list of blocks in it; what stands before the blocks is deeper than all, what stands behind is at 0."""
+        name, blocks = max(
+            ((name, module) for name, module in self.network.named_modules() if isinstance(module, nn.ModuleList)),
+            key=lambda pair: len(pair[1]), default=("", nn.ModuleList()),
+        )  # fmt: skip
+        seen_blocks = False
+        for path, parameter in self.network.named_parameters():
+            if name and path.startswith(name + "."):
+                seen_blocks = True
+                yield parameter, len(blocks) - 1 - int(path.removeprefix(name + ".").partition(".")[0])
+            else:
+                yield parameter, 0 if seen_blocks else len(blocks)
+
+
+# -- what the modality must do as the model's processor does ---------------------------------------------------------------
+
+
+def _read(path: Path, model: str) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        raise ConfigError(
+            f"model {model!r}: no {path.name} that can be read; expected the folder of a model; download it again, whole"
+        ) from None
+    if not isinstance(found, dict):
+        raise ConfigError(f"model {model!r}: its {path.name} is no mapping; expected the folder of a model")
+    return found
+
+
+def _pictures(folder: Path, model: str, backbone: Transformers, _: int | None) -> dict[str, Any]:
+    said = _read(folder / "preprocessor_config.json", model) if (folder / "preprocessor_config.json").exists() else {}
+    own = getattr(backbone.network.config, "image_size", None)
+    own = own if isinstance(own, int) else own[0] if isinstance(own, (list, tuple)) else 224
+    size = said.get("size", own)
+    size = {"height": size, "width": size} if isinstance(size, int) and not said.get("do_center_crop") else size
+    size = {"shortest_edge": size} if isinstance(size, int) else size
+    crop = said.get("crop_size", {}) if said.get("do_center_crop") else {}
+    crop = {"height": crop, "width": crop} if isinstance(crop, int) else crop
+    if "crop_pct" in said and size.get("shortest_edge", 384) < 384:  # ConvNeXt: resized to a larger edge, then cut
+        crop = {"height": size["shortest_edge"], "width": size["shortest_edge"]}
+        size = {"shortest_edge": int(size["shortest_edge"] / said["crop_pct"])}
+    elif "crop_pct" in said:
+        size = {"height": size["shortest_edge"], "width": size["shortest_edge"]}
+    final = crop or size
+    side = final.get("height", final.get("shortest_edge"))
+    if not isinstance(side, int) or final.get("width", side) != side or not 4 <= side <= 1_024:
+        raise ConfigError(
+            f"model {model!r}: its processor makes pictures of {final}; expected a square of 4 to 1,024 pixels; choose another"
+        )
+    edge = size.get("shortest_edge")
+    unit = 1 / said.get("rescale_factor", 1 / 255) if said.get("do_rescale", True) else 1.0
+    scaled = said.get("do_normalize", True)
+    mean = [value * unit for value in (said.get("image_mean") or [0.5] * 3)] if scaled else [0.0] * 3
+    std = [value * unit for value in (said.get("image_std") or [0.5] * 3)] if scaled else [unit] * 3
+    resize = {"edge": edge, "resample": int(said.get("resample", 2) or 2)}
+    return {"size": side, "channels": 3, "mean": mean, "std": std, "resize": resize, "own": {"mean": mean, "std": std}}
+
+
+def _texts(folder: Path, model: str, backbone: Transformers, max_tokens: int | None) -> dict[str, Any]:
+    transformers = _library()
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False, use_fast=True)
+        fast = tokenizer.backend_tokenizer
+    except (AttributeError, ImportError, OSError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"model {model!r}: no tokenizer that can be read ({str(error)[:150]}); expected a tokenizer.json beside it"
+        ) from None
+    fast.no_padding()
+    fast.no_truncation()
+    own = backbone.network.config
+    longest = min(_LONGEST_TEXT, int(getattr(tokenizer, "model_max_length", _LONGEST_TEXT)), _positions(own))
+    asked = folder / "sentence_bert_config.json"
+    if asked.exists():
+        longest = min(longest, int(_read(asked, model).get("max_seq_length") or longest))
+    if max_tokens is not None and max_tokens > _positions(own):
+        raise ConfigError(f"model {model!r}: max_tokens {max_tokens:,}; expected at most {_positions(own):,}, which it has places for")
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+    return {"tokenizer": json.loads(fast.to_str()), "max_tokens": max_tokens or longest, "own": {"pad": int(pad)}}
+
+
+def _positions(config: Any) -> int:
+    places = getattr(config, "max_position_embeddings", None)
+    places = places if isinstance(places, int) and places > 4 else 2**15
+    return places - 2 if "roberta" in config.model_type or config.model_type in ("camembert", "mpnet", "xmod", "longformer") else places
+
+
+def _sounds(folder: Path, model: str, backbone: Transformers, _: int | None) -> dict[str, Any]:
+    said = _read(folder / "preprocessor_config.json", model) if (folder / "preprocessor_config.json").exists() else {}
+    own = backbone.network.config
+    rate = int(said.get("sampling_rate", 16_000))
+    if hasattr(own, "max_source_positions") and hasattr(own, "num_mel_bins"):
+        seconds = 2 * own.max_source_positions * 160 / rate
+        heard = {"sound": "log_mel", "mels": own.num_mel_bins, "rate": rate}
+        return {"rate": rate, "seconds": seconds, "own": heard}
+    if not hasattr(backbone.network, "_get_feat_extract_output_lengths"):
+        raise ConfigError(
+            f"model {model!r}: a {own.model_type}, whose way to read a sound is not known here; expected a Whisper, wav2vec 2, HuBERT, "
+            f"WavLM or one built alike"
+        )
+    masked = bool(said.get("return_attention_mask", getattr(own, "feat_extract_norm", "group") == "layer"))
+    return {
+        "rate": rate,
+        "seconds": None,
+        "own": {"sound": "wave", "rate": rate, "scaled": bool(said.get("do_normalize", True)), "masked": masked},
+    }
+
+
+_NEEDS = {"pixels": _pictures, "tokens": _texts, "waveform": _sounds}
+
+
+def _own_width(backbone: Transformers) -> int:
+    config = backbone.network.config
+    for name in ("hidden_size", "d_model", "n_embd", "dim"):
+        if isinstance(getattr(config, name, None), int):
+            return int(getattr(config, name))
+    sizes = getattr(config, "hidden_sizes", None) or getattr(config, "embed_dims", None)
+    if isinstance(sizes, (list, tuple)) and sizes:
+        return int(sizes[-1])
+    raise ConfigError(f"model {backbone.facts['model']!r}: says no width (hidden_size); choose another model")
+
+
+def _usual_pool(folder: Path, form: Form, backbone: Transformers) -> str:
+    if form == "pixels":
+        if backbone.makes_vector:
+            conv = any(word in backbone.network.config.model_type for word in ("resnet", "convnext", "regnet", "swin", "net"))
+            return "pooler" if conv else "pooler_and_mean"
+        return "first_and_mean"
+    pooling = folder / "1_Pooling" / "config.json"
+    if form == "tokens" and pooling.exists() and _read(pooling, "1_Pooling").get("pooling_mode_cls_token"):
+        return "first"
+    return "mean"

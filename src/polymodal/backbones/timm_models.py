@@ -1,0 +1,98 @@
+"""Backbones of timm, where it can be imported (it needs a torchvision that fits torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ConfigError, nearest, requires
+from ..flow import Features
+from ..layers.patches import Normalise
+from .backbone import Asked, Backbone, Facts, width_of
+from .hub import quiet
+
+_RESAMPLE = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
+
+
+def _library() -> Any:
+    quiet()
+    return requires("timm", "timm")
+
+
+def _make(facts: Facts, pretrained: bool) -> Any:
+    timm = _library()
+    name = facts["model"].removeprefix("timm:")
+    if not timm.is_model(name):
+        known = timm.list_models(f"*{name[:4]}*")
+        raise ConfigError(f"model {facts['model']!r}: not a model of timm {timm.__version__}{nearest(name, known)}; see timm.list_models()")
+    return timm.create_model(name, pretrained=pretrained, num_classes=0)
+
+
+def describe(asked: Asked) -> dict[str, Any]:
+    """What the modality and the encoder must know of a model."""
+    model = asked.model
+    if asked.form != "pixels":
+        raise ConfigError(f"model {model!r}: timm's models read pictures; this field makes {asked.form}; choose a model of its kind")
+    facts: Facts = {"library": "timm", "model": model, "form": asked.form, "weights": asked.weights, "sha256": ""}
+    network = _make(facts, pretrained=False)
+    data = _library().data.resolve_model_data_config(network)
+    channels, height, side = data["input_size"]
+    if height != side or channels != 3:
+        raise ConfigError(f"model {model!r}: reads {data['input_size']}; expected a square picture of 3 channels; choose another model")
+    mean, std = ([255 * value for value in data[name]] for name in ("mean", "std"))
+    resize = {"edge": int(side / data["crop_pct"]), "resample": _RESAMPLE.get(data["interpolation"], 3)}
+    pool = "pooler" if asked.pool == "auto" else asked.pool
+    facts |= {"mean": mean, "std": std, "pool": pool, "width": width_of(pool, int(network.num_features))}
+    return {"size": side, "channels": 3, "mean": mean, "std": std, "resize": resize, "backbone": facts}
+
+
+def build(facts: Facts) -> Backbone:
+    """The network that the facts describe, its weights still to be loaded."""
+    return Timm(facts, _make(facts, pretrained=False))
+
+
+class Timm(Backbone):
+    """A model of timm without its classes."""
+
+    def __init__(self, facts: Facts, network: Any) -> None:
+        super().__init__()
+        self.facts, self.network = facts, network
+        self.width, self.pool = facts["width"], facts["pool"]
+        self.normalise = Normalise(facts["mean"], facts["std"])
+
+    def encode(self, values: Mapping[str, Tensor]) -> tuple[Features, Tensor | None]:
+        """uint8 pixels (U, 3, S, S) -> its features, and its own pooling of them."""
+        found = self.network.forward_features(self.normalise(values["pixels"]))
+        if found.dim() == 4:  # (U, D, H, W), or, of a Swin, (U, H, W, D)
+            found_UHWD = found.permute(0, 2, 3, 1) if found.shape[1] == self.network.num_features else found
+            tokens = found_UHWD.flatten(1, 2)
+        else:
+            tokens = found
+        mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+        return Features(tokens, mask), self.network.forward_head(found, pre_logits=True)
+
+    def load(self, download: bool) -> None:
+        """From the hub's cache; from the network only when asked."""
+        if self.facts["weights"] == "random":
+            return
+        import huggingface_hub.constants as hub
+
+        before, hub.HF_HUB_OFFLINE = hub.HF_HUB_OFFLINE, not download or hub.HF_HUB_OFFLINE
+        try:
+            self.network.load_state_dict(_make(self.facts, pretrained=True).state_dict())
+        except Exception as error:  # timm lets the hub's and the network's errors through
+            raise ConfigError(
+                f"model {self.facts['model']!r}: its weights are not on this machine ({type(error).__name__}), and nothing is fetched "
+                f"unasked; let them be fetched: download=true"
+            ) from None
+        finally:
+            hub.HF_HUB_OFFLINE = before
+
+    def depths(self) -> Iterator[tuple[nn.Parameter, int]]:
+        """By tenths of its parameters, in their order."""
+        parameters = list(self.network.parameters())
+        for at, parameter in enumerate(parameters):
+            yield parameter, (len(parameters) - 1 - at) * 10 // max(len(parameters), 1)

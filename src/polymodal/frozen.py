@@ -1,0 +1,271 @@
+"""What frozen backbones say of cells: computed once, in the fixed blocks of every prediction, and kept on disk between runs.
+
+Its place on the line: sample -> features of the frozen backbone -> batch. A model is trained, and answers, on these features as if they
+were the samples. Cached or computed, at training or at prediction, they are the same to the last bit: a block has ``inference.BLOCK``
+cells of one geometry, and the key of the cache holds all that their bits depend on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b, sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from .backbones import Backbone
+from .data.store import Store, pack
+from .disk import write_whole
+from .errors import ConfigError
+from .flow import Cell, Form, Geometry, Sample, State
+from .inference import WINDOW, Window, block_of, grouped
+from .modalities import Modality, Recognition, Roots
+from .modalities.modality import Drift, bucket
+
+_KEPT_EACH = 2_048
+"""Cells after which what was computed is kept on disk: an interrupted run goes on from there."""
+_TELL_AFTER = 5.0
+"""Seconds after which it is said how far the computing is."""
+
+
+class Featured(Modality):
+    """A modality seen through a frozen backbone: it reads cells as before; what is batched is what the backbone says of them."""
+
+    kind = "features"
+    forms = ("features",)
+
+    def __init__(self, inner: Modality, width: int) -> None:
+        super().__init__(inner.config, inner.state, inner.roots)
+        self.inner, self.width = inner, width
+
+    @classmethod
+    def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
+        """Never: it stands for another modality."""
+        return Recognition(0.0)
+
+    @classmethod
+    def fit(cls, config: Any, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
+        """Never: what it stands for is fitted."""
+        raise ConfigError("features are made by a frozen backbone; expected another kind of field")
+
+    def check(self) -> None:
+        """As the modality it stands for."""
+        self.inner.check()
+
+    def is_missing(self, cell: Cell) -> bool:
+        """As the modality it stands for."""
+        return self.inner.is_missing(cell)
+
+    def read(self, cell: Cell) -> Sample:
+        """The sample that the backbone is given."""
+        return self.inner.read(cell)
+
+    def drift(self) -> Drift | None:
+        """As the modality it stands for."""
+        return self.inner.drift()
+
+    def blank(self) -> Sample:
+        """``features`` float32 (1, D) of zeros."""
+        return {"features": np.zeros((1, self.width), np.float32)}
+
+    def geometry(self, sample: Sample) -> Geometry:
+        """The count of tokens, up to the next power of two."""
+        return (bucket(len(sample["features"]), 1, 2**15),)
+
+    def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
+        """``features`` float32 (U, L, D), and which of them are ``real`` (U, L)."""
+        (length,) = geometry
+        features_ULD = np.zeros((len(samples), length, self.width), np.float32)
+        real_UL = np.zeros((len(samples), length), bool)
+        for at, sample in enumerate(samples):
+            part_LD = sample["features"][:length]
+            features_ULD[at, : len(part_LD)], real_UL[at, : len(part_LD)] = part_LD, True
+        return {"features": torch.from_numpy(features_ULD), "real": torch.from_numpy(real_UL)}
+
+    def describe(self) -> str:
+        """As the modality it stands for."""
+        return self.inner.describe()
+
+
+def featured(modalities: Mapping[str, Modality], backbones: Mapping[str, Backbone]) -> dict[str, Modality]:
+    """The modalities, those before a frozen backbone seen through it."""
+    return {name: Featured(modality, backbones[name].width) if name in backbones else modality for name, modality in modalities.items()}
+
+
+@torch.inference_mode()
+def features_of(backbone: Backbone, modality: Modality, samples: Sequence[Sample], device: torch.device) -> list[Sample]:
+    """What the backbone says of each sample: ``features`` float32 (L, D), its real tokens only. Numbers that are none become 0."""
+    backbone.eval()
+    found: list[Sample] = [{}] * len(samples)
+    for members in grouped(modality, samples):
+        for part, field in block_of(modality, samples, members):
+            said = backbone(field.to(device).values)
+            tokens_BLD = torch.nan_to_num(said.tokens_BLD.float(), 0.0, 0.0, 0.0).cpu()
+            mask_BL = said.mask_BL.cpu()
+            for at, row in enumerate(part):
+                found[row] = {"features": tokens_BLD[at, mask_BL[at]].numpy() if mask_BL[at].any() else tokens_BLD[at, :1].numpy()}
+    return found
+
+
+def through(window: Window, modalities: Mapping[str, Modality], backbones: Mapping[str, Backbone]) -> Window:
+    """A window of what was read as one of what the model is given."""
+    if not backbones:
+        return window
+    samples = dict(window.samples)
+    for name, backbone in backbones.items():
+        modality = modalities[name]
+        assert isinstance(modality, Featured)
+        samples[name] = features_of(backbone, modality.inner, window.samples[name], torch.device("cpu"))
+    return replace(window, samples=samples)
+
+
+def fill(
+    store: Store, name: str, modality: Modality, backbone: Backbone, cache: FeatureCache, device: torch.device, note: Callable[[str], None]
+) -> None:
+    """Put a backbone's features in the place of a field's samples in the store."""
+    begin = told = time.monotonic()
+    done = computed = 0
+    total = store.count(name)
+    before = next(backbone.parameters()).device
+    backbone.to(device)
+
+    def make(samples: Sequence[Sample]) -> list[Sample]:
+        nonlocal done, computed, told
+        keys = [blake2b(pack(sample), digest_size=16).digest() for sample in samples]
+        found = [cache.get(key) for key in keys]
+        lacking = [at for at, features in enumerate(found) if features is None]
+        fresh = features_of(backbone, modality, [samples[at] for at in lacking], device)
+        for at, sample in zip(lacking, fresh, strict=True):
+            cache.put(keys[at], sample["features"])
+            found[at] = sample["features"]
+        done, computed = done + len(samples), computed + len(lacking)
+        if time.monotonic() - told > _TELL_AFTER and done < total:
+            told = time.monotonic()
+            left = (told - begin) / done * (total - done)
+            note(f"field {name!r}: {done:,} of {total:,} cells seen by the frozen backbone, {left:.0f} s to go")
+        return [{"features": features} for features in found if features is not None]
+
+    try:
+        store.replace(name, Featured(modality, backbone.width), make, WINDOW)
+    finally:
+        cache.flush()
+        backbone.to(before)
+    known = f", {total - computed:,} of them known from before" if computed < total else ""
+    note(f"field {name!r}: {total:,} cells seen by the frozen backbone{known}, {time.monotonic() - begin:.1f} s")
+
+
+# -- between runs ----------------------------------------------------------------------------------------------------------
+
+
+def digest_of(backbone: Backbone) -> str:
+    """The SHA-256 of a backbone's weights."""
+    total = sha256()
+    for name, value in sorted(backbone.state_dict().items()):
+        total.update(name.encode())
+        total.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if value.dim() else str(value.item()).encode())
+    return total.hexdigest()
+
+
+class FeatureCache:
+    """Features by the digest of the sample that they were made from, of one backbone on one kind of machine.
+
+    A folder of whole safetensors files under the user's cache folder, made only when there is something to keep. What cannot be read or
+    written there is computed anew: no bit changes.
+    """
+
+    def __init__(self, backbone: Backbone, state: State, device: torch.device, at_most_gb: float) -> None:
+        self.width, self.at_most = backbone.width, int(at_most_gb * 2**30)
+        facts = {name: value for name, value in state["backbone"].items() if name not in ("model", "revision", "sha256")}
+        parts = [json.dumps(facts, sort_keys=True), digest_of(backbone), torch.__version__, platform.machine(), _processor(),
+                 torch.backends.cpu.get_cpu_capability(), str(torch.get_num_threads()), device.type]  # fmt: skip
+        self.folder = _cache_folder() / blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+        self._known: dict[bytes, np.ndarray] = {}
+        self._fresh: dict[bytes, np.ndarray] = {}
+        if self.at_most:
+            for path in sorted(self.folder.glob("*.safetensors")):
+                self._known |= _read(path, self.width)
+
+    def get(self, key: bytes) -> np.ndarray | None:
+        """The features (L, D) that are known, or None."""
+        found = self._known.get(key)
+        return self._fresh.get(key) if found is None else found
+
+    def put(self, key: bytes, features_LD: np.ndarray) -> None:
+        """Remember features; from time to time they are written."""
+        if self.at_most:
+            self._fresh[key] = features_LD
+            if len(self._fresh) >= _KEPT_EACH:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what is new, the oldest files making room for it."""
+        if not self._fresh:
+            return
+        keys = np.frombuffer(b"".join(self._fresh), np.uint8).reshape(-1, 16).copy()
+        body = save_tensors({
+            "keys": torch.from_numpy(keys),
+            "lengths": torch.tensor([len(features) for features in self._fresh.values()]),
+            "features": torch.from_numpy(np.concatenate(list(self._fresh.values()))),
+        })  # fmt: skip
+        self._known |= self._fresh
+        self._fresh = {}
+        if len(body) > self.at_most:
+            return
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make_room(self.folder.parent, self.at_most - len(body))
+            write_whole(self.folder / f"{blake2b(keys.tobytes(), digest_size=12).hexdigest()}.safetensors", body)
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "polymodal" / "features"
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line
+    return platform.processor()
+
+
+def _read(path: Path, width: int) -> dict[bytes, np.ndarray]:
+    """What a file of the cache holds; nothing of one that is not as ``flush`` writes it."""
+    try:
+        found = load_file(path)
+        keys, lengths, features = found["keys"].numpy(), found["lengths"].numpy(), found["features"].numpy()
+        ends = np.cumsum(lengths)
+        if keys.dtype != np.uint8 or keys.shape != (len(lengths), 16) or (lengths < 1).any() or features.dtype != np.float32:
+            return {}
+        if features.shape != (int(ends[-1]), width) or not np.isfinite(features).all():
+            return {}
+        return {key.tobytes(): features[end - length : end] for key, length, end in zip(keys, lengths, ends, strict=True)}
+    except (OSError, KeyError, IndexError, TypeError, ValueError, SafetensorError):
+        return {}
+
+
+def _make_room(folder: Path, at_most: int) -> None:
+    """Delete the files that were written first until the rest is no larger."""
+    files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in _files(folder))
+    total = sum(size for _, size, _ in files)
+    for _, size, path in files:
+        if total <= at_most:
+            break
+        path.unlink(missing_ok=True)
+        total -= size
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return folder.glob("*/*.safetensors")
