@@ -45,6 +45,13 @@ def test_the_chinese_table_is_learned(tmp_path: Path) -> None:
     assert "第 1 行缺陷: 图片: " in text
 
 
+def test_a_pretrained_encoder_knows_words_that_training_never_showed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path.parent / "cache"))
+    found = dict(re.findall(r"^([a-z ]+): ([\d.]+) on words", run("pretrained_text.py", tmp_path), flags=re.MULTILINE))
+    assert float(found["pretrained"]) > 0.9
+    assert float(found["from scratch"]) < 0.7
+
+
 def fenced(name: str, language: str = "") -> list[str]:
     """The fenced blocks of a document of one language."""
     text = (ROOT / name).read_text(encoding="utf-8")

@@ -113,7 +113,9 @@ def tuned(name: str, tune: str, tmp_path: Path) -> None:
     weights = {
         key: value for key, value in load_file(tmp_path / "run" / "bundle" / "weights.safetensors").items() if "backbone.network" in key
     }
-    weights = {key: value for key, value in weights.items() if "running_" not in key and "num_batches" not in key}  # of batch norms: as they were
+    weights = {
+        key: value for key, value in weights.items() if "running_" not in key and "num_batches" not in key
+    }  # of batch norms: as they were
     same = [key for key, value in weights.items() if body(value) in theirs]
     if tune == "lora":
         adapters = [key for key in weights if "lora_B" in key]
@@ -277,6 +279,19 @@ def test_a_bundle_may_name_frozen_weights_in_place_of_holding_them(tmp_path: Pat
     shutil.rmtree(tmp_path / "model")
     with pytest.raises(BundleError, match=r"no such folder"):
         pm.load(tmp_path / "run")
+
+
+@pytest.mark.parametrize("change", [
+    {"normalizer": {"type": "Replace", "pattern": {"String": "a"}, "content": "aaaaaaaa"}}, {"normalizer": {"type": "Python"}},
+    {"normalizer": {"type": "Sequence", "normalizers": [{"type": "Lowercase"}] * 40}}, {"model": {"type": "BPE", "dropout": 0.1}},
+    {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "a" * 5_000}}}, {"padding": {"length": 10**9}},
+])  # fmt: skip
+def test_tokenizers_of_unknown_parts_are_refused(change: dict[str, Any]) -> None:
+    needs = PretrainedConfig(model=str(tiny("bert"))).needs("tokens")
+    state = Text.fit(TextConfig(column="x"), [], "tokens", needs, Roots())
+    Text(TextConfig(column="x"), state, Roots()).check()
+    with pytest.raises(ValueError, match=r"a tokenizer"):
+        Text(TextConfig(column="x"), state | {"tokenizer": state["tokenizer"] | change}, Roots()).check()
 
 
 @pytest.mark.parametrize("setting", [

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..errors import ConfigError, requires
 from ..flow import Features, Form
@@ -25,6 +26,7 @@ from .hub import digest, locate, quiet, weights_of
 _TOWER: dict[str, str] = {"pixels": "vision_model", "tokens": "text_model", "waveform": "audio_model"}
 _INPUT = {"pixels": ("pixel_values",), "tokens": ("input_ids",), "waveform": ("input_values", "input_features")}
 _POOLERS_THAT_LEARNED = ("clip", "siglip", "dinov2", "dinov3", "resnet", "convnext", "regnet", "swin", "efficientnet", "mobilenet")
+_TEXT_TOWERS = ("clip_text_model", "siglip_text_model", "siglip2_text_model", "metaclip_2_text_model")
 _LONGEST_TEXT = 512
 _STILL = {"apply_spec_augment": False, "layerdrop": 0.0, "encoder_layerdrop": 0.0}
 """What a network would do at random by a generator that is not torch's."""
@@ -111,7 +113,7 @@ class Transformers(Backbone):
         self.width, self.pool, self.form = facts["width"], facts["pool"], facts["form"]
         self.normalise = Normalise(facts["mean"], facts["std"]) if "mean" in facts else None
         name = str(getattr(network.config, "model_type", ""))
-        self.makes_vector = facts["form"] == "pixels" and any(word in name for word in _POOLERS_THAT_LEARNED)
+        self.makes_vector = name in _TEXT_TOWERS if facts["form"] == "tokens" else facts["form"] == "pixels" and _has_pooler(name)
         if facts["form"] == "pixels" and not self.makes_vector and getattr(network, "pooler", None) is not None:
             network.pooler = None  # as a rule it was not trained, or for other ends
 
@@ -128,8 +130,13 @@ class Transformers(Backbone):
             mask_UL = values["ids"] > 0
             ids_UL = (values["ids"] - 1).clamp(min=0)
             ids_UL = torch.where(mask_UL, ids_UL, torch.full_like(ids_UL, self.facts["pad"]))
-            found = self.network(input_ids=ids_UL, attention_mask=mask_UL.long())
-            return Features(found.last_hidden_state, mask_UL), None
+            if self.facts["filled"]:  # trained on texts filled to one length, and nothing hidden
+                ids_UL = functional.pad(ids_UL, (0, self.facts["filled"] - ids_UL.shape[1]), value=self.facts["pad"])
+                found = self.network(input_ids=ids_UL)
+            else:
+                found = self.network(input_ids=ids_UL, attention_mask=mask_UL.long())
+            tokens = found.last_hidden_state[:, : mask_UL.shape[1]]
+            return Features(tokens, mask_UL), found.pooler_output if self.makes_vector else None
         return self._hear(values["waveform"].float() / 32_768, values["length"]), None
 
     def _hear(self, wave_UN: Tensor, length_U: Tensor) -> Features:
@@ -203,6 +210,10 @@ class Transformers(Backbone):
 # -- what the modality must do as the model's processor does ---------------------------------------------------------------
 
 
+def _has_pooler(name: str) -> bool:
+    return any(word in name for word in _POOLERS_THAT_LEARNED)
+
+
 def _read(path: Path, model: str) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
@@ -263,7 +274,8 @@ def _texts(folder: Path, model: str, backbone: Transformers, max_tokens: int | N
     if max_tokens is not None and max_tokens > _positions(own):
         raise ConfigError(f"model {model!r}: max_tokens {max_tokens:,}; expected at most {_positions(own):,}, which it has places for")
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-    return {"tokenizer": json.loads(fast.to_str()), "max_tokens": max_tokens or longest, "own": {"pad": int(pad)}}
+    filled = _positions(own) if own.model_type.startswith("siglip") else 0
+    return {"tokenizer": json.loads(fast.to_str()), "max_tokens": max_tokens or longest, "own": {"pad": int(pad), "filled": filled}}
 
 
 def _positions(config: Any) -> int:
@@ -313,6 +325,8 @@ def _usual_pool(folder: Path, form: Form, backbone: Transformers) -> str:
             conv = any(word in backbone.network.config.model_type for word in ("resnet", "convnext", "regnet", "swin", "net"))
             return "pooler" if conv else "pooler_and_mean"
         return "first_and_mean"
+    if form == "tokens" and backbone.makes_vector:
+        return "pooler"
     pooling = folder / "1_Pooling" / "config.json"
     if form == "tokens" and pooling.exists() and _read(pooling, "1_Pooling").get("pooling_mode_cls_token"):
         return "first"

@@ -45,8 +45,17 @@ def describe(asked: Asked) -> dict[str, Any]:
     mean, std = ([255 * value for value in data[name]] for name in ("mean", "std"))
     resize = {"edge": int(side / data["crop_pct"]), "resample": _RESAMPLE.get(data["interpolation"], 3)}
     pool = "pooler" if asked.pool == "auto" else asked.pool
-    facts |= {"mean": mean, "std": std, "pool": pool, "width": width_of(pool, int(network.num_features))}
+    if pool == "pooler_and_mean":
+        raise ConfigError(f"model {model!r}: pool {pool!r}; expected auto, pooler, mean, first, first_and_mean or tokens")
+    facts |= {"mean": mean, "std": std, "pool": pool}
+    facts["width"] = width_of(pool, _head_width(network, side) if pool == "pooler" else int(network.num_features))
     return {"size": side, "channels": 3, "mean": mean, "std": std, "resize": resize, "backbone": facts}
+
+
+@torch.inference_mode()
+def _head_width(network: Any, side: int) -> int:
+    """The width of its own pooling, which some follow by one more layer."""
+    return int(network.eval().forward_head(network.forward_features(torch.zeros(1, 3, side, side)), pre_logits=True).shape[1])
 
 
 def build(facts: Facts) -> Backbone:
