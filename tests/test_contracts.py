@@ -12,6 +12,7 @@ import soundfile
 import torch
 from PIL import Image as Pillow
 
+from conftest import clip
 from polymodal import encoders, fusions, modalities, tasks
 from polymodal.config import validate
 from polymodal.data.loader import field_of
@@ -62,6 +63,10 @@ def cell_of(kind: str, at: int) -> Any:
         return picture(at)
     if kind == "audio":
         return sound(at)
+    if kind == "pictures":
+        return [picture(100 * at + item) for item in range(rng.integers(1, 5))]
+    if kind == "video":
+        return clip(rng.integers(0, 256, (rng.integers(1, 12), 24, 32, 3)))
     if kind == "points":
         return (rng.normal(size=(rng.integers(5, 90), 4)) + np.array([at, 0, 0, 1])).tolist()
     if kind == "series":
@@ -73,6 +78,8 @@ def cell_of(kind: str, at: int) -> Any:
 
 FIELDS: dict[str, Any] = {
     "image": modalities.ImageConfig(column="x", size=32),
+    "pictures": modalities.PicturesConfig(column="x", size=32, max_pictures=4),
+    "video": modalities.VideoConfig(column="x", size=32),
     "text": modalities.TextConfig(column="x"),
     "points": modalities.PointsConfig(column="x"),
     "series": modalities.SeriesConfig(column="x"),
@@ -81,9 +88,17 @@ FIELDS: dict[str, Any] = {
 }
 
 
-def fitted(encoder: Any) -> Modality:
-    """A field of the kind that the encoder eats, fitted to some cells."""
-    kind = next(m for m in modalities.MODALITIES if encoder.form in m.forms)
+EATEN = [
+    pytest.param(encoder, kind, id=f"{named(encoder)} of {kind.kind}")
+    for encoder in encoders.CONFIGS
+    for kind in modalities.MODALITIES
+    if encoder.form in kind.forms
+]
+
+
+def fitted(encoder: Any, kind: Any = None) -> Modality:
+    """A field of the kind that the encoder eats (the first such, if none is said), fitted to some cells."""
+    kind = kind or next(m for m in modalities.MODALITIES if encoder.form in m.forms)
     config = FIELDS[kind.kind]
     cells = [cell_of(kind.kind, at) for at in range(30)]
     return kind(config, kind.fit(config, cells, encoder.form, encoder.needs(), Roots()), Roots())
@@ -117,9 +132,9 @@ def test_every_setting_says_what_it_does(config: Any) -> None:
 # -- every modality ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("encoder", encoders.CONFIGS, ids=named)
-def test_a_modality_makes_the_form_that_is_eaten(encoder: Any) -> None:
-    modality = fitted(encoder())
+@pytest.mark.parametrize(("encoder", "kind"), EATEN)
+def test_a_modality_makes_the_form_that_is_eaten(encoder: Any, kind: Any) -> None:
+    modality = fitted(encoder(), kind)
     again = type(modality)(modality.config, json.loads(json.dumps(modality.state)), Roots())
     for at in range(5):
         cell = cell_of(modality.kind, at)
@@ -163,9 +178,9 @@ def test_an_encoder_gives_tokens_of_its_width_and_a_mask(config: Any) -> None:
     assert encoder.project.out_features == WIDTH
 
 
-@pytest.mark.parametrize("config", encoders.CONFIGS, ids=named)
-def test_a_cell_is_encoded_alike_in_any_company(config: Any) -> None:
-    modality = fitted(config())
+@pytest.mark.parametrize(("config", "kind"), EATEN)
+def test_a_cell_is_encoded_alike_in_any_company(config: Any, kind: Any) -> None:
+    modality = fitted(config(), kind)
     encoder = encoder_of(config(), modality)
     samples = samples_of(modality, 8)
     whole = encoder(field_of(modality, samples, np.arange(8)))
@@ -177,9 +192,9 @@ def test_a_cell_is_encoded_alike_in_any_company(config: Any) -> None:
         assert not whole.mask_BL[at, length:].any()
 
 
-@pytest.mark.parametrize("config", encoders.CONFIGS, ids=named)
-def test_gradients_reach_every_parameter_of_an_encoder(config: Any) -> None:
-    modality = fitted(config())
+@pytest.mark.parametrize(("config", "kind"), EATEN)
+def test_gradients_reach_every_parameter_of_an_encoder(config: Any, kind: Any) -> None:
+    modality = fitted(config(), kind)
     encoder = encoder_of(config(), modality)
     # A block that starts as the identity gets its first gradient after a step.
     for _ in range(2):
@@ -416,10 +431,10 @@ def test_a_model_answers_with_an_output_and_gradients_reach_all_of_it(config: An
     assert by_name.logits["y"].shape == (6, 4)
 
 
-@pytest.mark.parametrize("encoder", encoders.CONFIGS, ids=named)
-def test_a_state_that_was_altered_is_refused_or_still_reads(encoder: Any) -> None:
+@pytest.mark.parametrize(("encoder", "kind"), EATEN)
+def test_a_state_that_was_altered_is_refused_or_still_reads(encoder: Any, kind: Any) -> None:
     """Whatever stands in a bundle's facts: ``check`` refuses it, or a blank cell and a real one go through as before."""
-    modality = fitted(encoder())
+    modality = fitted(encoder(), kind)
     modality.check()
     refused = 0
     for name, value in modality.state.items():

@@ -25,7 +25,7 @@ State = dict[str, Any]
 Geometry = tuple[int, ...]
 """The padded shape of a sample: a function of the sample alone."""
 
-Form = Literal["pixels", "ngrams", "tokens", "columns", "spectrogram", "series", "points", "tensor"]
+Form = Literal["pixels", "ngrams", "tokens", "columns", "spectrogram", "series", "points", "frames", "tensor"]
 """What an encoder eats. ``tensor`` is whatever a hand-built model is called with."""
 
 FUSED = ""

@@ -4,6 +4,7 @@ from ..config import kinds_of, menu
 from .bag import Bag, BagConfig
 from .convnet import Convnet, ConvnetConfig
 from .encoder import Encoder, EncoderConfig
+from .frames import Frames, FramesConfig
 from .pointnet import Pointnet, PointnetConfig
 from .series import SeriesTransformer, SeriesTransformerConfig
 from .spectrogram import Spectrogram, SpectrogramConfig
@@ -21,6 +22,7 @@ CONFIGS = (
     SpectrogramConfig,
     SeriesTransformerConfig,
     PointnetConfig,
+    FramesConfig,
 )
 KINDS = kinds_of(CONFIGS)
 AnyEncoder = menu(*CONFIGS)
@@ -35,6 +37,8 @@ __all__ = [
     "ConvnetConfig",
     "Encoder",
     "EncoderConfig",
+    "Frames",
+    "FramesConfig",
     "Pointnet",
     "PointnetConfig",
     "SeriesTransformer",
