@@ -32,6 +32,8 @@ def cases() -> dict[str, tuple[Callable[[], Any], Any, Callable[[Any], Any] | No
         AudioConfig,
         Image,
         ImageConfig,
+        Pictures,
+        PicturesConfig,
         Points,
         PointsConfig,
         Roots,
@@ -41,6 +43,8 @@ def cases() -> dict[str, tuple[Callable[[], Any], Any, Callable[[Any], Any] | No
         TabularConfig,
         Text,
         TextConfig,
+        Video,
+        VideoConfig,
     )  # fmt: skip
 
     rng = np.random.default_rng(0)
@@ -61,6 +65,27 @@ def cases() -> dict[str, tuple[Callable[[], Any], Any, Callable[[Any], Any] | No
         np.save(out, array)
         return out.getvalue()
 
+    def film(width: int, height: int, frames: int, codec: str, format: str) -> bytes:
+        import av
+
+        out = io.BytesIO()
+        with av.open(out, "w", format=format) as container:
+            stream: Any = container.add_stream(codec, rate=30)
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            wide = photo.resize((width + frames, height))
+            for at in range(frames):
+                picture = np.ascontiguousarray(np.asarray(wide)[:, at : at + width])
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+            container.mux(stream.encode())
+        return out.getvalue()
+
+    def played(body: Any) -> Any:
+        import av
+
+        with av.open(io.BytesIO(body)) as container:
+            container.streams.video[0].codec_context.thread_count = 1
+            return sum(1 for _ in container.decode(video=0))
+
     def made(kind: Any, config: Any, form: str, cell: Any, needs: dict[str, Any]) -> Callable[[], Any]:
         return lambda: kind(config, kind.fit(config, [cell] * 3, form, needs, Roots()), Roots())
 
@@ -78,12 +103,19 @@ def cases() -> dict[str, tuple[Callable[[], Any], Any, Callable[[Any], Any] | No
     jpeg, png = encoded(photo, "JPEG"), encoded(photo.resize((256, 256)), "PNG")
     wav, mp3 = sound(16_000, "WAV"), sound(44_100, "MP3")
     walk, cloud = rng.normal(size=(2_000, 6)), rng.normal(size=(20_000, 4))
+    several, tile = [encoded(photo.resize((256, 256)).rotate(at), "JPEG") for at in range(8)], rng.normal(size=(256, 256, 8)).astype("f4")
+    clip, large = film(320, 240, 150, "libx264", "mp4"), film(1_920, 1_080, 60, "libx264", "mp4")
+    pictures, video = PicturesConfig(column="x", size=64), VideoConfig(column="x", size=64)
     series, points = SeriesConfig(column="x"), PointsConfig(column="x")
     image, audio = ImageConfig(column="x", size=64), AudioConfig(column="x")
     text, columns = TextConfig(column="x"), TabularConfig(columns=[f"c{at}" for at in range(8)])
     return {
         "image: JPEG of 2 megapixels": (made(Image, image, "pixels", jpeg, {}), jpeg, decoded),
         "image: PNG of 256 x 256": (made(Image, image, "pixels", png, {}), png, decoded),
+        "image: npy of 256 x 256 x 8": (made(Image, image, "pixels", npy(tile), {}), npy(tile), loaded),
+        "pictures: 8 JPEGs of 256 x 256": (made(Pictures, pictures, "frames", several, {}), several, None),
+        "video: 8 of 150 frames, 320 x 240": (made(Video, video, "frames", clip, {}), clip, played),
+        "video: 8 of 60 frames, 1080p": (made(Video, video, "frames", large, {}), large, played),
         "text: 40 words, n-grams": (made(Text, text, "ngrams", words, {"buckets": 32_768, "max_ngrams": 2_048}), words, None),
         "text: 40 words, subwords": (made(Text, text, "tokens", words, {"vocabulary": 400, "max_tokens": 256}), words, None),
         "tabular: 8 numbers": (made(Tabular, columns, "columns", row, {}), row, None),
@@ -114,7 +146,7 @@ def measure(name: str, seconds: float) -> None:
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     ours = rate(reader.read, cell, seconds)
     share = "" if library is None else f"{ours / rate(library, cell, seconds):>10.0%}"
-    print(f"{name:32}{ours:>16,.0f}{grown:>12,.1f}{share}")
+    print(f"{name:36}{ours:>16,.0f}{grown:>12,.1f}{share}")
 
 
 def main() -> None:
@@ -126,7 +158,7 @@ def main() -> None:
     if asked.only:
         measure(asked.only, asked.seconds)
         return
-    print(f"{'':32}{'cells / CPU-s':>16}{'MiB added':>12}{'of library':>10}", flush=True)
+    print(f"{'':36}{'cells / CPU-s':>16}{'MiB added':>12}{'of library':>10}", flush=True)
     for name in cases():
         subprocess.run([sys.executable, __file__, "--seconds", str(asked.seconds), "--only", name], check=True)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import importlib
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +35,35 @@ def picture(path: Path, color: tuple[int, int, int], rng: np.random.Generator, s
     pixels = np.clip(np.array(color) + rng.normal(0, 12, (size, size, 3)), 0, 255).astype(np.uint8)
     Image.fromarray(pixels).save(path)
     return str(path.relative_to(path.parent.parent))
+
+
+def clip(
+    frames: Any, rate: int = 10, format: str = "avi", codec: str = "mjpeg", turn: int = 0, sound: Any = None, **settings: Any
+) -> bytes:
+    """Frames (T, H, W, 3) as a video, of a sound track (N,) at 8,000 samples a second where there is one."""
+    av: Any = importlib.import_module("av")
+    out = io.BytesIO()
+    with av.open(out, "w", format=format) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = {"mjpeg": "yuvj420p", "ffv1": "bgr0"}.get(codec, "yuv420p")
+        stream.bit_rate, stream.codec_context.qmin, stream.codec_context.qmax = 4_000_000, 1, 5
+        stream.options = {name: str(value) for name, value in settings.items()}
+        if turn:
+            stream.set_display_rotation(turn)
+        voice = container.add_stream("pcm_s16le" if format != "mp4" else "aac", rate=8_000, layout="mono") if sound is not None else None
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(frame, np.uint8), "rgb24")))
+        container.mux(stream.encode())
+        if voice is not None:
+            heard = av.AudioFrame.from_ndarray((np.asarray(sound)[None] * 32_767).astype(np.int16), "s16", "mono")
+            heard.sample_rate = 8_000
+            fifo = av.AudioFifo()
+            fifo.write(heard)
+            for part in fifo.read_many(1_024, partial=True):
+                container.mux(voice.encode(part))
+            container.mux(voice.encode())
+    return out.getvalue()
 
 
 def sentence(rng: np.random.Generator, word: str | None = None, count: int = 4) -> str:

@@ -12,6 +12,7 @@ import soundfile
 import torch
 from PIL import Image as Pillow
 
+from conftest import clip
 from polymodal import encoders, fusions, modalities, tasks
 from polymodal.config import validate
 from polymodal.data.loader import field_of
@@ -68,6 +69,10 @@ def cell_of(kind: str, at: int) -> Any:
         return picture(at)
     if kind == "audio":
         return sound(at)
+    if kind == "pictures":
+        return [picture(100 * at + item) for item in range(rng.integers(1, 5))]
+    if kind == "video":
+        return clip(rng.integers(0, 256, (rng.integers(1, 12), 24, 32, 3)))
     if kind == "points":
         return (rng.normal(size=(rng.integers(5, 90), 4)) + np.array([at, 0, 0, 1])).tolist()
     if kind == "series":
@@ -79,6 +84,8 @@ def cell_of(kind: str, at: int) -> Any:
 
 FIELDS: dict[str, Any] = {
     "image": modalities.ImageConfig(column="x", size=32),
+    "pictures": modalities.PicturesConfig(column="x", size=32, max_pictures=4),
+    "video": modalities.VideoConfig(column="x", size=32),
     "text": modalities.TextConfig(column="x"),
     "points": modalities.PointsConfig(column="x"),
     "series": modalities.SeriesConfig(column="x"),
@@ -87,9 +94,17 @@ FIELDS: dict[str, Any] = {
 }
 
 
-def fitted(encoder: Any) -> Modality:
-    """A field of the kind that the encoder eats, fitted to some cells."""
-    kind = next(m for m in modalities.MODALITIES if encoder.form_for(m.forms) in m.forms)
+EATEN = [
+    pytest.param(encoder, kind, id=f"{named(encoder)} of {kind.kind}")
+    for encoder in encoders.CONFIGS
+    for kind in modalities.MODALITIES
+    if encoder.form in kind.forms or (encoder is encoders.PretrainedConfig and kind is modalities.Image)
+]
+
+
+def fitted(encoder: Any, kind: Any = None) -> Modality:
+    """A field of the kind that the encoder eats (the first such, if none is said), fitted to some cells."""
+    kind = kind or next(m for m in modalities.MODALITIES if encoder.form_for(m.forms) in m.forms)
     config = FIELDS[kind.kind]
     cells = [cell_of(kind.kind, at) for at in range(30)]
     form = encoder.form_for(kind.forms)
@@ -126,9 +141,9 @@ def test_every_setting_says_what_it_does(config: Any) -> None:
 # -- every modality ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("encoder", encoders.CONFIGS, ids=named)
-def test_a_modality_makes_the_form_that_is_eaten(encoder: Any) -> None:
-    modality = fitted(made(encoder))
+@pytest.mark.parametrize(("encoder", "kind"), EATEN)
+def test_a_modality_makes_the_form_that_is_eaten(encoder: Any, kind: Any) -> None:
+    modality = fitted(made(encoder), kind)
     again = type(modality)(modality.config, json.loads(json.dumps(modality.state)), Roots())
     for at in range(5):
         cell = cell_of(modality.kind, at)
@@ -172,9 +187,9 @@ def test_an_encoder_gives_tokens_of_its_width_and_a_mask(config: Any) -> None:
     assert encoder.project.out_features == WIDTH
 
 
-@pytest.mark.parametrize("config", encoders.CONFIGS, ids=named)
-def test_a_cell_is_encoded_alike_in_any_company(config: Any) -> None:
-    modality = fitted(made(config))
+@pytest.mark.parametrize(("config", "kind"), EATEN)
+def test_a_cell_is_encoded_alike_in_any_company(config: Any, kind: Any) -> None:
+    modality = fitted(made(config), kind)
     encoder = encoder_of(made(config), modality)
     samples = samples_of(modality, 8)
     whole = encoder(field_of(modality, samples, np.arange(8)))
@@ -186,9 +201,9 @@ def test_a_cell_is_encoded_alike_in_any_company(config: Any) -> None:
         assert not whole.mask_BL[at, length:].any()
 
 
-@pytest.mark.parametrize("config", encoders.CONFIGS, ids=named)
-def test_gradients_reach_every_parameter_of_an_encoder(config: Any) -> None:
-    modality = fitted(made(config))
+@pytest.mark.parametrize(("config", "kind"), EATEN)
+def test_gradients_reach_every_parameter_of_an_encoder(config: Any, kind: Any) -> None:
+    modality = fitted(made(config), kind)
     encoder = encoder_of(made(config), modality)
     # A block that starts as the identity gets its first gradient after a step.
     for _ in range(2):
@@ -425,10 +440,10 @@ def test_a_model_answers_with_an_output_and_gradients_reach_all_of_it(config: An
     assert by_name.logits["y"].shape == (6, 4)
 
 
-@pytest.mark.parametrize("encoder", encoders.CONFIGS, ids=named)
-def test_a_state_that_was_altered_is_refused_or_still_reads(encoder: Any) -> None:
+@pytest.mark.parametrize(("encoder", "kind"), EATEN)
+def test_a_state_that_was_altered_is_refused_or_still_reads(encoder: Any, kind: Any) -> None:
     """Whatever stands in a bundle's facts: ``check`` refuses it, or a blank cell and a real one go through as before."""
-    modality = fitted(made(encoder))
+    modality = fitted(made(encoder), kind)
     modality.check()
     refused = 0
     for name, value in modality.state.items():

@@ -27,7 +27,21 @@ from polymodal.cells import category, date, number
 from polymodal.config import parse_yaml
 from polymodal.data.sources import open_source
 from polymodal.errors import Fault, UserError
-from polymodal.modalities import Image, ImageConfig, Modality, PartFault, Roots, Tabular, TabularConfig, Text, TextConfig
+from polymodal.modalities import (
+    Image,
+    ImageConfig,
+    Modality,
+    PartFault,
+    Pictures,
+    PicturesConfig,
+    Roots,
+    Tabular,
+    TabularConfig,
+    Text,
+    TextConfig,
+    Video,
+    VideoConfig,
+)
 from polymodal.runs.ledger import Ledger
 from polymodal.tasks import BinaryConfig, MulticlassConfig, MultilabelConfig, RegressionConfig
 from polymodal.training.checkpoint import BrokenCheckpoint, unseal
@@ -75,9 +89,12 @@ def mutated(body: bytes) -> st.SearchStrategy[bytes]:
 
 def made() -> dict[str, Modality]:
     text, column, several = TextConfig(column="x"), TabularConfig(columns=["x"]), TabularConfig(columns=["a", "b", "c"])
+    several_pictures, video = PicturesConfig(column="x", size=16), VideoConfig(column="x", size=16)
     rows = [(float(at), "ab"[at % 2], f"2024-01-{1 + at % 28:02d}") for at in range(40)]
     return {
         "image": Image(ImageConfig(column="x"), {"size": 16, "channels": 3, "mean": [0.0] * 3, "std": [1.0] * 3, "form": "pixels"}, Roots(["."])),
+        "pictures": Pictures(several_pictures, Pictures.fit(several_pictures, [], "frames", {}, Roots()), Roots(["."])),
+        "video": Video(video, Video.fit(video, [], "frames", {}, Roots()), Roots(["."])),
         "ngrams": Text(text, Text.fit(text, ["a word"], "ngrams", {"buckets": 512, "max_ngrams": 64}, Roots()), Roots()),
         "tokens": Text(text, Text.fit(text, ["a word"], "tokens", {"vocabulary": 300, "max_tokens": 64}, Roots()), Roots()),
         "number": Tabular(column, Tabular.fit(column, [float(at) for at in range(9)], "columns", {}, Roots()), Roots()),

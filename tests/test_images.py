@@ -18,7 +18,7 @@ from PIL import Image as Pillow
 
 from polymodal.errors import Fault
 from polymodal.modalities import Image, ImageConfig, Roots
-from polymodal.modalities.image import usual_size
+from polymodal.modalities.pixels import usual_size
 
 SIZE = 8
 QUARTERS = {"red": (230, 20, 30), "green": (20, 200, 40), "blue": (30, 40, 220), "yellow": (240, 230, 20)}
@@ -26,7 +26,7 @@ QUARTERS = {"red": (230, 20, 30), "green": (20, 200, 40), "blue": (30, 40, 220),
 
 def reader(*folders: Path, **settings: Any) -> Image:
     config = ImageConfig(column="photo", size=SIZE, **settings)
-    state = {"size": SIZE, "channels": config.channels, "mean": [127.5], "std": [64.0], "form": "pixels"}
+    state = {"size": SIZE, "channels": config.channels or 3, "mean": [127.5], "std": [64.0], "form": "pixels"}
     return Image(config, state, Roots(folders))
 
 

@@ -59,7 +59,8 @@ def nifti(values: np.ndarray, packed: bool = False) -> bytes:
 
 def grey(cell: Any, **settings: Any) -> np.ndarray:
     config = ImageConfig(column="x", channels=settings.pop("channels", 1), **settings)
-    state = {"size": 32, "channels": config.channels, "mean": [0.0] * config.channels, "std": [1.0] * config.channels, "form": "pixels"}
+    channels = config.channels or 3
+    state = {"size": 32, "channels": channels, "mean": [0.0] * channels, "std": [1.0] * channels, "form": "pixels"}
     pixels = Image(config, state, Roots()).read(cell)["pixels"]
     return pixels[0] if config.channels == 1 else pixels
 

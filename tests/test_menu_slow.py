@@ -114,6 +114,18 @@ def scans(rng: np.random.Generator, folder: Path, count: int) -> Table:
     return ["it", "y"], rows
 
 
+def sets(rng: np.random.Generator, folder: Path, count: int) -> Table:
+    """Which colour one of 1 to 4 pictures has; the others are grey."""
+    labels = rng.choice(list(COLORS), count)
+    rows = []
+    for at, label in enumerate(labels):
+        colours = [(120, 120, 120)] * int(rng.integers(0, 4))
+        colours.insert(int(rng.integers(0, len(colours) + 1)), COLORS[label])
+        names = [picture(folder / "p" / f"{at}_{item}.png", colour, rng, 16) for item, colour in enumerate(colours)]
+        rows.append([";".join(f"{folder.name}/{name}" for name in names), label])
+    return ["it", "y"], rows
+
+
 SOLVED_BY: dict[str, tuple[Callable[..., Table], str, tuple[str, ...]]] = {
     "convnet": (pictures, "it", ("model.encoders.it.channels=[8, 16]", "training.epochs=6")),
     "vit": (pictures, "it", ("model.encoders.it.hidden=32", "model.encoders.it.depth=2", "training.epochs=8")),
@@ -123,6 +135,7 @@ SOLVED_BY: dict[str, tuple[Callable[..., Table], str, tuple[str, ...]]] = {
     "spectrogram": (tones, "it", ("training.epochs=15",)),
     "series_transformer": (waves, "it", ("training.epochs=15",)),
     "pointnet": (scans, "it", ("training.epochs=20",)),
+    "frames": (sets, "it", ("fields.it.size=16", "model.encoders.it.hidden=32", "model.encoders.it.each.channels=[8, 16]", "training.epochs=12", "training.lr=3e-3")),
     "tabular_transformer": (numbers, "columns", ("model.encoders.columns.hidden=32", "training.epochs=25", "training.lr=3e-3")),
 }  # fmt: skip
 

@@ -262,6 +262,23 @@ def test_all_tokens_are_kept_for_a_fusion_that_attends_to_them(tmp_path: Path) -
     np.testing.assert_array_equal(model.predict_proba(rows), alone)
 
 
+@pytest.mark.parametrize("tune", ["frozen", "full"])
+def test_each_of_several_pictures_may_be_seen_by_a_pretrained_encoder(tune: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for at in range(24):
+        label = str(rng.choice(list(COLORS)))
+        names = [picture(tmp_path / "p" / f"{at}_{each}.png", COLORS[label], rng) for each in range(rng.integers(0, 4))]
+        rows.append([";".join(names), label])
+    table = write_csv(tmp_path / "sets.csv", ["it", "label"], rows)
+    each = (f"model.encoders.it.each.model={tiny('dinov2')}", f"model.encoders.it.each.tune={tune}")
+    model = pm.train(table, "model.encoders.it.kind=frames", "model.encoders.it.each.kind=pretrained", *each, *FAST, target="label",
+                     columns={"it": "pictures"}, out=tmp_path / "run")  # fmt: skip
+    again = pm.load(tmp_path / "run")
+    np.testing.assert_array_equal(again.predict_proba(table), model.predict_proba(table))
+    assert set(again.bundle.backbones) == ({"it"} if tune == "frozen" else set())
+
+
 # -- saved -----------------------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from pydantic import model_validator
 from .config import Config, External, override, quote, read_tree, validate
 from .data.splits import SplitConfig
 from .encoders import CONFIGS as ENCODERS
-from .encoders import BagConfig, EncoderConfig, PretrainedConfig, TextTransformerConfig
+from .encoders import BagConfig, EncoderConfig, FramesConfig, PretrainedConfig, TextTransformerConfig
 from .errors import ConfigError, nearest
 from .flow import Form
 from .modalities import AnyField, FieldConfig, OnError
@@ -148,6 +148,12 @@ def usual_encoder(field: FieldConfig, rows: int, preset: str = "scratch") -> tup
         model, megabytes = PRETRAINED[form]
         why = f"pretrained and frozen: {model}, {megabytes} MB, fetched from the Hugging Face hub unless it is on this machine"
         return PretrainedConfig(model=model, download=True), why
+    if preset == "pretrained" and modality.forms[0] == FramesConfig.form:
+        model, megabytes = PRETRAINED["pixels"]
+        why = (
+            f"each picture by a pretrained, frozen {model}, {megabytes} MB, fetched from the Hugging Face hub unless it is on this machine"
+        )
+        return FramesConfig(each=PretrainedConfig(model=model, download=True)), why
     if modality.forms[0] == BagConfig.form:
         if rows < SOME_ROWS:
             return BagConfig(lr_scale=5.0, dropout=0.3), f"a bag of n-grams, learning fast and much dropped out: {rows:,} rows are few"

@@ -25,7 +25,7 @@ State = dict[str, Any]
 Geometry = tuple[int, ...]
 """The padded shape of a sample: a function of the sample alone."""
 
-Form = Literal["pixels", "ngrams", "tokens", "columns", "spectrogram", "series", "points", "waveform", "features", "tensor"]
+Form = Literal["pixels", "ngrams", "tokens", "columns", "spectrogram", "series", "points", "frames", "waveform", "features", "tensor"]
 """What an encoder eats. ``features``: what a frozen backbone said of a cell; ``tensor``: whatever a hand-built model is called with."""
 
 FUSED = ""

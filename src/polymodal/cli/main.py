@@ -83,7 +83,7 @@ def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flags of everything that looks at a training table."""
     options = [
         click.option("--column", "columns", multiple=True, metavar="NAME=MODALITY", callback=_pairs,
-                     help="Take a column as image, text, audio, series, points, tabular, number, category or date."),
+                     help="Take a column as image, pictures, video, text, audio, series, points, tabular, number, category or date."),
         click.option("--ignore", multiple=True, metavar="COL", help="Leave a column out: it is not a feature (fields)."),
         click.option("--group", metavar="COL", help="Keep rows with one value of this column on one side of a split (data.split.group)."),
         click.option("--split", metavar="COL", help="A column that says train, valid or test (data.split.column)."),
@@ -123,7 +123,7 @@ def _training(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.version_option(__version__, prog_name="polymodal")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """One trained, measured model out of a table whose rows hold pictures, text, sounds, series, points and numbers."""
+    """One trained, measured model out of a table whose rows hold pictures, videos, text, sounds, series, points and numbers."""
     context.obj = time.monotonic()  # what --time-limit counts from
 
 

@@ -143,6 +143,8 @@ class Store:
         try:
             return modality.read(body[1:].decode("utf-8", "surrogatepass") if body[0] == _TEXT else body[1:])
         except Fault as fault:
+            if isinstance(fault, PartFault) and fault.rest is not None:
+                return fault.rest
             raise TrainingError(
                 f"field {field!r}: a cell that could be read can no more be read ({fault}); expected files that stay while it trains; "
                 f"put it back and resume"

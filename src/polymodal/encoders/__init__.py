@@ -4,6 +4,7 @@ from ..config import kinds_of, menu
 from .bag import Bag, BagConfig
 from .convnet import Convnet, ConvnetConfig
 from .encoder import Encoder, EncoderConfig
+from .frames import Frames, FramesConfig
 from .pointnet import Pointnet, PointnetConfig
 from .pretrained import PretrainedConfig
 from .series import SeriesTransformer, SeriesTransformerConfig
@@ -22,6 +23,7 @@ CONFIGS = (
     SpectrogramConfig,
     SeriesTransformerConfig,
     PointnetConfig,
+    FramesConfig,
     PretrainedConfig,
 )
 KINDS = kinds_of(CONFIGS)
@@ -37,6 +39,8 @@ __all__ = [
     "ConvnetConfig",
     "Encoder",
     "EncoderConfig",
+    "Frames",
+    "FramesConfig",
     "Pointnet",
     "PointnetConfig",
     "PretrainedConfig",

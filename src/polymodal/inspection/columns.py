@@ -101,6 +101,8 @@ def _is_heavy(cell: Cell) -> bool:
     """A picture, a sound, a long series: some of them are enough to see what they are."""
     if isinstance(cell, str):
         return len(cell) > _CHARS_SAMPLE and cell.startswith("[")
+    if isinstance(cell, (list, tuple)) and any(isinstance(part, (bytes, bytearray)) for part in cell):
+        return True
     return isinstance(cell, (bytes, bytearray)) or (isinstance(cell, (list, tuple, np.ndarray)) and len(cell) > _HEAVY_SAMPLE)
 
 

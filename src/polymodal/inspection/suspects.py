@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -13,11 +14,12 @@ from ..cells import number
 from ..data.sources import Source
 from ..errors import Fault
 from ..flow import Cell
-from ..modalities import Image, ImageConfig, Roots, is_missing_word
+from ..modalities import Image, ImageConfig, Roots, is_empty, is_missing_word
 
 LOOKED_AT = 5_000
 """Pictures and texts that are compared, at most; their rows are drawn evenly."""
 _THUMB = 8
+_FITTED = 16  # pictures that tell how many channels there are, and the range of arrays
 _TWIN = 2.0  # mean difference of 8 x 8 thumbnails, in grey levels
 _GIVES_AWAY = 0.98
 
@@ -25,10 +27,11 @@ _GIVES_AWAY = 0.98
 def thumbnails(
     source: Source, column: str, roots: Roots, chosen: np.ndarray, faults: list[tuple[int, str]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Read the pictures of the chosen rows: the rows (0-based) that could be read, and their thumbnails (K, 192). What could
+    """Read the pictures of the chosen rows: the rows (0-based) that could be read, and their thumbnails (K, C x 64). What could
     not is added to ``faults``: row (1 = first) and what is wrong."""
     config = ImageConfig(column=column, size=_THUMB)
-    reader = Image(config, {"size": _THUMB, "channels": 3, "mean": [0.0], "std": [1.0], "form": "pixels"}, roots)
+    first = (cell for cell in source.cells([column]) if not is_empty(cell))
+    reader = Image(config, Image.fit(config, islice(first, _FITTED), "pixels", {}, roots), roots)
     rows, thumbs, wanted = [], [], set(chosen.tolist())
     seen: dict[Cell, np.ndarray | Fault] = {}
     for at, cell in enumerate(source.cells([column])):
@@ -49,7 +52,7 @@ def thumbnails(
         else:
             rows.append(at)
             thumbs.append(found)
-    stack = np.stack(thumbs) if thumbs else np.zeros((0, 3 * _THUMB**2), np.float32)
+    stack = np.stack(thumbs) if thumbs else np.zeros((0, _THUMB**2), np.float32)
     return np.array(rows, np.int64), stack
 
 

@@ -6,13 +6,15 @@ from .audio import Audio, AudioConfig
 from .files import Roots
 from .image import Image, ImageConfig
 from .modality import FieldConfig, Modality, OnError, PartFault, Recognition
+from .pictures import Pictures, PicturesConfig
 from .points import Points, PointsConfig
 from .series import Series, SeriesConfig
 from .tabular import Tabular, TabularConfig
 from .text import Text, TextConfig
+from .video import Video, VideoConfig
 
-CONFIGS = (ImageConfig, TextConfig, TabularConfig, AudioConfig, SeriesConfig, PointsConfig)
-MODALITIES = (Image, Text, Tabular, Audio, Series, Points)
+CONFIGS = (ImageConfig, TextConfig, TabularConfig, AudioConfig, SeriesConfig, PointsConfig, PicturesConfig, VideoConfig)
+MODALITIES = (Image, Text, Tabular, Audio, Series, Points, Pictures, Video)
 KINDS = kinds_of(CONFIGS)
 OF_FILES = frozenset(modality.kind for modality in MODALITIES if modality.of_files)
 AnyField = menu(*CONFIGS, external=False)
@@ -31,6 +33,8 @@ __all__ = [
     "Modality",
     "OnError",
     "PartFault",
+    "Pictures",
+    "PicturesConfig",
     "Points",
     "PointsConfig",
     "Recognition",
@@ -41,6 +45,8 @@ __all__ = [
     "TabularConfig",
     "Text",
     "TextConfig",
+    "Video",
+    "VideoConfig",
     "is_empty",
     "is_missing_word",
 ]

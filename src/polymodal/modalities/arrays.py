@@ -46,15 +46,33 @@ def numbers_of(data: bytes, cell: Cell) -> tuple[np.ndarray, np.ndarray | None]:
         ) from None
 
 
-def _npy(data: bytes) -> np.ndarray:
+def npy_header(data: bytes) -> tuple[tuple[int, ...], np.dtype]:
+    """The shape and the kind of number that a ``.npy`` claims; ``Fault`` for more than there is in it, and for what are no real numbers."""
     stream = io.BytesIO(data)
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, kind = read(stream)
-    claimed = math.prod(shape)
+    if kind.kind == "c":
+        raise Fault(f"an array of {kind}; expected real numbers; save its magnitude, or real and imaginary part as two channels")
     if kind.hasobject or kind.kind not in "fiub":
         raise Fault(f"an array of {kind}; expected numbers (an array of objects is never opened)")
-    if claimed * kind.itemsize > len(data) or len(shape) not in (1, 2):
+    if math.prod(shape) * kind.itemsize > len(data):
+        raise Fault(f"an array of shape {shape} in {len(data):,} bytes; expected all of it there")
+    return shape, kind
+
+
+def npy_of(data: bytes, dimensions: tuple[int, ...]) -> np.ndarray:
+    """The array of a ``.npy``, of one of some counts of dimensions."""
+    shape, _ = npy_header(data)
+    if len(shape) not in dimensions:
+        raise Fault(f"an array of shape {shape}; expected {' or '.join(map(str, dimensions))} dimensions")
+    array: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
+    return array
+
+
+def _npy(data: bytes) -> np.ndarray:
+    shape, _ = npy_header(data)
+    if len(shape) not in (1, 2):
         raise Fault(f"an array of shape {shape} in {len(data):,} bytes; expected (steps,) or (steps, channels), all of them there")
     array = np.load(io.BytesIO(data), allow_pickle=False).astype(np.float64)
     return array[:, None] if array.ndim == 1 else array

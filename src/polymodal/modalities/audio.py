@@ -1,4 +1,4 @@
-"""Sound: a file (wav, flac, ogg, mp3), bytes or a data URI, to a log-mel spectrogram.
+"""Sound: a file (wav, flac, ogg, mp3, or the sound track of a video), bytes or a data URI, to a log-mel spectrogram.
 
 Any sampling rate and any count of channels: channels are averaged, and the sound is resampled in the frequency domain, which is exact for
 a band-limited signal. A spectrogram is kept in bytes, as steps of 80/255 dB below its loudest point: how loud a recording is says more of
@@ -20,13 +20,14 @@ import torch
 from pydantic import Field as Setting
 from torch import Tensor
 
-from ..errors import Fault, requires
+from ..errors import Fault, MissingDependency, requires
 from ..flow import Cell, Form, Geometry, Sample, State
 from ..layers.mel import slaney_filters
+from .containers import container_of, sound_of
 from .files import Roots
 from .modality import Modality, OneColumn, Recognition, bucket, padded
 
-ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au")
+ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".m4a")
 _MAGIC = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b".snd")
 _PROBE = 128  # cells read to learn the length, the mean and the spread
 _WINDOW, _HOP = 0.025, 0.010  # seconds
@@ -232,12 +233,34 @@ def _looks_like_a_sound(cell: Cell) -> bool:
 
 def decode(data: bytes, rate: int, seconds: float) -> tuple[np.ndarray, float]:
     """The first ``seconds`` of a sound as float64 (N,) at ``rate``, and how long all of it is; ``Fault`` for what is none."""
+    if container_of(data) is None:
+        samples_NC, source, length = _read(data, seconds)
+    else:
+        try:
+            samples_NC, source, length = sound_of(data, seconds)
+        except MissingDependency as error:  # one such file among others is a fault of its own
+            raise Fault(str(error)) from None
+        _bound_rate(source)
+    if not len(samples_NC):
+        raise Fault("a sound of no samples")
+    sound_N = samples_NC.mean(1, dtype=np.float64)
+    if not np.isfinite(sound_N).all():
+        raise Fault("a sound whose samples are no numbers")
+    return resample(sound_N, source, rate), length / source
+
+
+def _bound_rate(source: int) -> None:
+    if not 100 <= source <= 1_000_000:
+        raise Fault(f"a sound of {source:,} samples a second; expected 100 to 1,000,000")
+
+
+def _read(data: bytes, seconds: float) -> tuple[np.ndarray, int, int]:
+    """The first ``seconds`` as float32 (N, channels), the rate, and how many samples there are."""
     soundfile = requires("soundfile", "audio")
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             source, channels, length = int(file.samplerate), int(file.channels), int(file.frames)
-            if not 100 <= source <= 1_000_000:
-                raise Fault(f"a sound of {source:,} samples a second; expected 100 to 1,000,000")
+            _bound_rate(source)
             count = min(max(length, 0), math.ceil(seconds * source))
             if count * channels > _MAX_SAMPLES:
                 raise Fault(f"a sound of {channels} channels, {count * channels:,} samples to read; expected at most {_MAX_SAMPLES:,}")
@@ -248,12 +271,7 @@ def decode(data: bytes, rate: int, seconds: float) -> tuple[np.ndarray, float]:
         raise Fault("a sound that needs more memory than there is") from None
     except Exception as error:  # libsndfile's own errors, whatever a hostile file brings about
         raise Fault(f"not a sound that can be read ({_short(error)}); expected wav, flac, ogg or mp3") from None
-    if not len(samples_NC):
-        raise Fault("a sound of no samples")
-    sound_N = samples_NC.mean(1, dtype=np.float64)
-    if not np.isfinite(sound_N).all():
-        raise Fault("a sound whose samples are no numbers")
-    return resample(sound_N, source, rate), length / source
+    return samples_NC, source, length
 
 
 def _short(error: Exception) -> str:

@@ -14,6 +14,7 @@ from ..errors import ConfigError, Fault
 
 MAX_BYTES = 2 * 2**30
 """A cell's file or bytes may be this large, whatever a modality allows."""
+_LONGEST = 4_096  # characters of a path that is looked at as a folder's
 
 
 class Roots:
@@ -40,7 +41,41 @@ class Roots:
             return _data_uri(cell, at_most)
         return self._file(cell.strip(), at_most)
 
+    def names_in(self, cell: object, at_most: int) -> list[str] | None:
+        """The names in the folder that a cell names, in order, hidden ones aside; None where it names no folder below the roots.
+        ``Fault`` for more than ``at_most``. Each is a path to be read like any other."""
+        path = os.fspath(cell) if isinstance(cell, os.PathLike) else cell
+        if not isinstance(path, str) or path.startswith("data:") or len(path) > _LONGEST or "\n" in path:
+            return None
+        try:
+            descriptor = self._descriptor(path.strip())
+        except Fault:
+            return None
+        try:
+            if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                return None
+            names: list[str] = []
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    if len(names) >= at_most:
+                        raise Fault(f"a folder of more than {at_most:,} names; expected at most that")
+                    names.append(entry.name)
+        except OSError as error:
+            raise Fault(f"a folder that cannot be listed ({error.strerror or error})") from None
+        finally:
+            os.close(descriptor)
+        return [os.path.join(path.strip(), name) for name in sorted(names) if not name.startswith(".")]
+
     def _file(self, path: str, at_most: int) -> bytes:
+        descriptor = self._descriptor(path)
+        try:
+            return self._read(descriptor, at_most)
+        except OSError as error:
+            raise Fault(f"a file that cannot be opened ({error.strerror or error})") from None
+        finally:
+            os.close(descriptor)
+
+    def _descriptor(self, path: str) -> int:
         if "\0" in path:
             raise Fault("a path that holds a NUL; expected a file under the table's folder")
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
@@ -54,15 +89,11 @@ class Roots:
                 if not _within(resolved, folder):
                     continue
                 missing = True
-                descriptor = _open_below(folder, resolved)
+                return _open_below(folder, resolved)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except (OSError, ValueError) as error:
                 raise Fault(f"a file that cannot be opened ({getattr(error, 'strerror', None) or error})") from None
-            try:
-                return self._read(descriptor, at_most)
-            finally:
-                os.close(descriptor)
         if not missing:
             raise Fault("a path outside every root; expected a file under the table's folder (--root adds folders)")
         raise Fault("no such file")

@@ -1,65 +1,32 @@
-"""Pictures: a file, bytes or a data URI, to uint8 pixels (C, size, size).
+"""Pictures: a file, bytes or a data URI, to uint8 pixels (C, size, size), which stay so until the model normalises them.
 
-JPEG, PNG, WebP, BMP, TIFF, the first frame of a GIF, and DICOM and NIfTI (``medical.py``); RGB, RGBA (over white), CMYK, palettes, 1-, 8-
-and 16-bit grey; EXIF orientation applied. Pixels stay uint8 until the model normalises them.
+What can be read is in ``pixels.py``; arrays of any numbers, such as radar maps, in ``maps.py``.
 """
 
 from __future__ import annotations
 
-import io
-import os
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image as Pillow
-from PIL import ImageOps
-from pydantic import Field as Setting
 
 from ..errors import Fault
 from ..flow import Cell, Form, Sample, State
 from .files import Roots
-from .medical import ENDINGS as MEDICAL
-from .medical import is_medical, open_medical
-from .modality import Modality, OneColumn, Recognition
+from .maps import is_a_picture, thinned
+from .modality import Modality, Recognition
+from .pixels import PictureSettings, check_pixel_facts, looks_like_a_picture, noisy, open_picture, pixel_facts, read_pixels, varied
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # a camera's MPO is opened as JPEG
-ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", *MEDICAL)
-_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"GIF8")
-_MOST_PACKED = 1_032  # bytes that one byte of a deflate stream can stand for, at most (RFC 1951); a pixel takes a bit at least
-_SCAN, _MAX_SCANS = b"\xff\xda", 200
-_MAX_SEGMENTS, _MAX_HEADER = 1_000, 16 * 2**20
-_STRIP = 64  # rows of a deep picture that are scaled at a time
 _PROBE = 256  # cells read to learn the size and the mean colour
+_PEEKED = 16  # files opened to recognise a column of arrays
+_MOST_BYTES = 64 * 2**20
 
-Pillow.MAX_IMAGE_PIXELS = None  # the cap below is ours, an error and not a warning
 
-
-class ImageConfig(OneColumn):
+class ImageConfig(PictureSettings):
     """A column of pictures."""
 
     kind: Literal["image"] = "image"
-    size: int | None = Setting(None, ge=4, le=4_096)
-    """Height and width in pixels that every picture is resized to; null = chosen from the pictures. Cost grows with its square."""
-    channels: Literal[1, 3] = 3
-    """3 = colour, 1 = grey."""
-    max_pixels: int = Setting(64_000_000, ge=1)
-    """A picture with more pixels than this is a fault, found before it is decoded. Decoding takes up to 8 bytes a pixel."""
-    max_mb: float = Setting(64.0, gt=0, le=2_048)
-    """A file or cell larger than this (in MiB) is a fault, found before it is read."""
-    window: tuple[float, float] | None = None
-    """Center and width of the grey values of DICOM and NIfTI files that become black to white; null = the file's own, or nearly all of
-    its range."""
-    frame: Literal["first", "middle"] = "middle"
-    """Which frame of a DICOM of several is read."""
-    flip: bool | None = None
-    """Mirror training pictures left to right at random; null = only above 32 pixels (digits and letters are small)."""
-    shift: float = Setting(0.1, ge=0, lt=1)
-    """Move training pictures by up to this share of their size."""
-    color: float = Setting(0.1, ge=0, le=1)
-    """Vary brightness and contrast of training pictures by up to this share."""
 
     def modality(self) -> type[Modality]:
         """``Image``."""
@@ -75,79 +42,42 @@ class Image(Modality):
 
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
-        """Sure when most cells look like pictures; which of them can be read is for ``read`` to say."""
+        """Sure when most cells look like pictures; which of them can be read is for ``read`` to say. Arrays: of three dimensions."""
         if not cells:
             return Recognition(0.0)
-        looks = sum(_looks_like_a_picture(cell) for cell in cells) / len(cells)
-        if looks < 0.5:
+        looks = sum(looks_like_a_picture(cell) for cell in cells) / len(cells)
+        if looks >= 0.5:
+            return Recognition(0.6 + 0.4 * looks, {}, f"{looks:.0%} of the cells looked at are picture files or bytes")
+        if not all(_may_be_an_array(cell) for cell in cells[:_PEEKED]):
             return Recognition(0.0)
-        return Recognition(0.6 + 0.4 * looks, {}, f"{looks:.0%} of the cells looked at are picture files or bytes")
+        arrays = sum(_is_an_array(cell, roots) for cell in cells[:_PEEKED]) / len(cells[:_PEEKED])
+        return Recognition(0.95, {}, "arrays of height x width x channels") if arrays >= 0.5 else Recognition(0.0)
 
     @classmethod
     def fit(cls, config: ImageConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
-        """State: ``size``, ``channels``, ``mean`` and ``std`` of each channel in units of 0 to 255."""
+        """State: ``size``, ``channels``, ``mean`` and ``std`` of each channel in units of 0 to 255, ``range`` of arrays."""
         cls.check_form(form)
-        size = needs.get("size") or config.size
         pictures = []
         for cell in islice(cells, _PROBE):
             try:
-                pictures.append(_open(roots, cell, config, at_least=256))
+                picture = open_picture(roots, cell, config, config.channels, at_least=256)
             except Fault:
                 continue
-        if size is None:
-            size = usual_size([min(picture.size) for picture in pictures])
-        channels = needs.get("channels", config.channels)
-        state: State = {"size": int(size), "channels": channels, "mean": [127.5], "std": [64.0], "form": form}
-        if "resize" in needs:
-            state["resize"] = dict(needs["resize"])
-        if pictures and "mean" not in needs:
-            stack = np.stack([_pixels(picture, channels, state["size"]) for picture in pictures]).astype(np.float64)
-            state["mean"] = [round(float(value), 3) for value in stack.mean(axis=(0, 2, 3))]
-            state["std"] = [round(max(float(value), 1.0), 3) for value in stack.std(axis=(0, 2, 3))]
-        else:
-            state["mean"], state["std"] = [127.5] * channels, [64.0] * channels
-        if "mean" in needs:
-            state["mean"], state["std"] = list(needs["mean"]), list(needs["std"])
-        return state
+            pictures.append(thinned(picture) if isinstance(picture, np.ndarray) else picture)
+        return {**pixel_facts(pictures, config, needs), "form": form}
 
     def check(self) -> None:
         """Sizes and channels that a config may ask for, and as many finite means and spreads."""
         self.check_form(self.state["form"])
-        size, channels, mean, std = (self.state[name] for name in ("size", "channels", "mean", "std"))
-        numbers = [*mean, *std]
-        if type(size) is not int or not 4 <= size <= 4_096 or channels not in (1, 3) or len(mean) != channels or len(std) != channels:
-            raise ValueError(f"a picture of {channels} x {size} x {size}, {len(numbers)} facts")
-        if not all(type(value) in (int, float) and abs(value) < 1e6 for value in numbers):
-            raise ValueError("means and spreads that are no numbers")
-        resize = self.state.get("resize")
-        if resize is not None and (resize["resample"] not in range(6) or resize["edge"] not in (None, *range(4, 4_097))):
-            raise ValueError(f"pictures resized by {resize}")
+        check_pixel_facts(self.state)
 
     def read(self, cell: Cell) -> Sample:
         """``pixels``: uint8 (C, size, size)."""
-        size = self.state["size"]
-        picture = _open(self.roots, cell, self.config, at_least=size)
-        return {"pixels": _pixels(picture, self.state["channels"], size, self.state.get("resize"))}
+        return {"pixels": read_pixels(cell, self.roots, self.config, self.state)}
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Mirror, move and relight."""
-        pixels = sample["pixels"]
-        size = pixels.shape[-1]
-        flip = self.config.flip if self.config.flip is not None else size > 32
-        mirrored = rng.random() < 0.5
-        gain, bias = rng.uniform(-1, 1, 2) * self.config.color
-        reach = round(self.config.shift * size)
-        down, right = rng.integers(-reach, reach + 1, 2) if reach else (0, 0)
-        if flip and mirrored:
-            pixels = pixels[:, :, ::-1]
-        if down or right:
-            rows = np.clip(np.arange(size) + down, 0, size - 1)
-            columns = np.clip(np.arange(size) + right, 0, size - 1)
-            pixels = pixels[:, rows[:, None], columns[None, :]]
-        if self.config.color:
-            table = np.clip((np.arange(256) - 128.0) * (1 + gain) + 128 + 255 * bias, 0, 255).astype(np.uint8)
-            pixels = table[pixels]
-        return {"pixels": np.ascontiguousarray(pixels)}
+        return {"pixels": varied(sample["pixels"], rng, self.config)}
 
     def blank(self) -> Sample:
         """A black picture."""
@@ -156,8 +86,7 @@ class Image(Modality):
 
     def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
         """Gaussian noise of 8 to 40 grey levels."""
-        noise = rng.normal(0, 8 * severity, sample["pixels"].shape)
-        return {"pixels": np.clip(sample["pixels"] + noise, 0, 255).astype(np.uint8)}
+        return {"pixels": noisy(sample["pixels"], severity, rng)}
 
     def cost(self) -> float:
         """Grows with the area."""
@@ -172,152 +101,12 @@ class Image(Modality):
         return f"{self.state['size']} x {self.state['size']} pixels, {self.state['channels']} channels"
 
 
-def usual_size(sides: Sequence[int]) -> int:
-    """32 pixels for pictures that are no larger than 40, else 64: what trains from scratch on two cores in minutes."""
-    return 32 if sides and float(np.median(sides)) <= 40 else 64
+def _may_be_an_array(cell: Cell) -> bool:
+    return isinstance(cell, (bytes, bytearray)) or (len(str(cell)) < 4_096 and str(cell).strip().casefold().endswith(".npy"))
 
 
-def _looks_like_a_picture(cell: Cell) -> bool:
-    if isinstance(cell, (bytes, bytearray)):
-        head = bytes(cell[:12])
-        return is_medical(bytes(cell[:400])) or head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
-    if isinstance(cell, os.PathLike):
-        cell = os.fspath(cell)
-    if not isinstance(cell, str):
-        return False
-    return cell.startswith("data:image/") or (len(cell) < 4096 and cell.strip().casefold().endswith(ENDINGS))
-
-
-def _open(roots: Roots, cell: Cell, config: ImageConfig, at_least: int) -> Pillow.Image:
-    """A decoded picture, upright, with ``Fault`` for what cannot be one. Bounds are checked before bytes are read and pixels made."""
-    data = roots.bytes_of(cell, int(config.max_mb * 2**20))
-    if is_medical(data):
-        return open_medical(data, config.max_pixels, config.channels, config.window, config.frame)
+def _is_an_array(cell: Cell, roots: Roots) -> bool:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            _bound_segments(data)
-            picture = Pillow.open(io.BytesIO(data), formats=FORMATS)
-            width, height = picture.size
-            most = config.max_pixels // 2 if picture.format == "WEBP" else config.max_pixels  # its decoder keeps two canvases
-            if width * height > most:
-                raise Fault(f"a picture of {width:,} x {height:,} pixels; expected at most {most:,}")
-            _bound(picture, data, most)
-            if picture.format == "JPEG":
-                picture.draft(None, (2 * at_least, 2 * at_least))
-            picture.load()
-            _mend(picture, data)
-            ImageOps.exif_transpose(picture, in_place=True)
-            return picture
+        return is_a_picture(roots.bytes_of(cell, _MOST_BYTES))
     except Fault:
-        raise
-    except Pillow.UnidentifiedImageError:
-        raise Fault("not a picture that can be read; expected JPEG, PNG, WebP, BMP, TIFF or GIF") from None
-    except MemoryError:
-        raise Fault("a picture that needs more memory than there is") from None
-    except Exception as error:  # decoders raise whatever they like on hostile bytes
-        kind = "truncated" if "truncated" in str(error) else "broken"
-        raise Fault(f"a {kind} picture; expected JPEG, PNG, WebP, BMP, TIFF or GIF") from None
-
-
-def _bound(picture: Pillow.Image, data: bytes, most: int) -> None:
-    """``Fault`` for what would cost more to decode than its pixels say."""
-    width, height = picture.size
-    if picture.format == "PNG" and width * height > 8 * _MOST_PACKED * len(data):
-        raise Fault(f"a PNG of {len(data):,} bytes that says it is {width:,} x {height:,} pixels; they cannot all be in it")
-    scans = data.count(_SCAN) if picture.format in ("JPEG", "MPO") else 0
-    if scans > _MAX_SCANS:
-        raise Fault(f"a JPEG of {scans:,} scans; expected at most {_MAX_SCANS} (each is decoded over the whole picture)")
-    if picture.format == "TIFF":
-        tile = int(picture.tag_v2.get(322, 1)) * int(picture.tag_v2.get(323, 1))  # type: ignore[attr-defined]
-        if tile > max(most // 4, 1):
-            raise Fault(f"a TIFF of tiles of {tile:,} pixels; expected at most {most // 4:,}")
-
-
-def _bound_segments(data: bytes) -> None:
-    """``Fault`` for a JPEG whose header has more pieces, or more bytes, than any camera writes: they are put together one by one."""
-    if data[:2] != b"\xff\xd8":
-        return
-    at, count = 2, 0
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _SCAN[1]:
-        at += 1 if data[at + 1] == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        count += 1
-        if count > _MAX_SEGMENTS or at > _MAX_HEADER:
-            raise Fault(f"a JPEG of more than {_MAX_SEGMENTS:,} pieces or {_MAX_HEADER >> 20} MiB before its first pixel; expected fewer")
-
-
-def _mend(picture: Pillow.Image, data: bytes) -> None:
-    """What Pillow leaves as the file says it: a transparent grey of few bits, while the pixels are of eight."""
-    clear = picture.info.get("transparency")
-    if picture.format == "PNG" and picture.mode == "L" and isinstance(clear, int) and data[24:25] in (b"\2", b"\4"):
-        picture.info["transparency"] = clear * (255 // (2 ** data[24] - 1))
-
-
-def _pixels(picture: Pillow.Image, channels: int, size: int, resize: Mapping[str, Any] | None = None) -> np.ndarray:
-    """uint8 (C, size, size): resized before colours are widened, so that a large picture takes no more memory than it must."""
-    try:
-        picture = _eight_bits(picture)
-        if resize is not None:
-            picture = _as_a_processor_does(picture, size, resize["edge"], resize["resample"])
-        if picture.size != (size, size):
-            picture = picture.resize((size, size), Pillow.Resampling.BILINEAR, reducing_gap=3.0)
-        if picture.mode == "RGBA":
-            picture = Pillow.alpha_composite(Pillow.new("RGBA", picture.size, (255, 255, 255, 255)), picture)
-        picture = picture.convert("L" if channels == 1 else "RGB")
-    except MemoryError:
-        raise Fault("a picture that needs more memory than there is") from None
-    except (ValueError, OSError):
-        raise Fault("a picture whose colours cannot be converted") from None
-    pixels = np.asarray(picture)
-    return np.ascontiguousarray(pixels[None] if channels == 1 else pixels.transpose(2, 0, 1))
-
-
-def _as_a_processor_does(picture: Pillow.Image, size: int, edge: int | None, resample: int) -> Pillow.Image:
-    """Resized to a square, or its shorter side to ``edge`` and the middle cut out, as pretrained models saw pictures."""
-    if edge is None:
-        return picture.resize((size, size), Pillow.Resampling(resample))
-    width, height = picture.size
-    short, long = min(width, height), max(width, height)
-    far = max(edge, min(int(edge * long / short), 8 * size))  # of a strip, no more than is looked at
-    picture = picture.resize((edge, far) if width <= height else (far, edge), Pillow.Resampling(resample))
-    left, top = (picture.width - size) // 2, (picture.height - size) // 2
-    return picture.crop((left, top, left + size, top + size))
-
-
-def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
-    """Any mode as L, RGB or RGBA of 8 bits: deep grey scaled by its range; what is transparent stays so."""
-    if picture.mode.startswith(("I", "F")):
-        return _shallow(picture)
-    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        return picture if picture.mode == "RGBA" else picture.convert("RGBA")
-    if picture.mode in ("L", "RGB"):
-        return picture
-    return picture.convert("L" if picture.mode == "1" else "RGB")
-
-
-def _shallow(picture: Pillow.Image) -> Pillow.Image:
-    """Deep grey as L, or as RGBA where one grey is transparent; a TIFF whose white is zero turned over."""
-    values_HW = np.asarray(picture)
-    grey_HW = _scaled(values_HW)
-    if picture.format == "TIFF" and picture.tag_v2.get(262) == 0:  # type: ignore[attr-defined]
-        grey_HW = 255 - grey_HW
-    grey = Pillow.fromarray(grey_HW)
-    clear = picture.info.get("transparency")
-    if not isinstance(clear, int):
-        return grey
-    return Pillow.merge("LA", (grey, Pillow.fromarray(np.where(values_HW == clear, 0, 255).astype(np.uint8)))).convert("RGBA")
-
-
-def _scaled(values_HW: np.ndarray) -> np.ndarray:
-    """Deep grey as uint8 (H, W): 16 bits by their whole range, anything else by the range of its finite values."""
-    strips = [values_HW[start : start + _STRIP] for start in range(0, len(values_HW), _STRIP)]
-    low, high = 0.0, 65_535.0
-    if values_HW.dtype.kind == "f" or values_HW.max(initial=0) > high or values_HW.min(initial=0) < low:
-        bounds = [(finite.min(), finite.max()) for strip in strips if (finite := strip[np.isfinite(strip)]).size]
-        low, high = (float(min(b[0] for b in bounds)), float(max(b[1] for b in bounds))) if bounds else (0.0, 1.0)
-    scale = 255 / max(high - low, 1e-12)
-    out_HW = np.empty(values_HW.shape, np.uint8)
-    for at, strip in enumerate(strips):
-        values = np.nan_to_num(strip.astype(np.float64), nan=low, posinf=high, neginf=low)
-        out_HW[at * _STRIP : (at + 1) * _STRIP] = np.round((values - low) * scale)
-    return out_HW
+        return False

@@ -1,0 +1,227 @@
+"""Containers of moving pictures and sound: MP4 and MOV, AVI, Matroska and WebM, decoded in this process from bytes in memory.
+
+Which container it is is told by its first bytes, and only that one is opened, so that a list of other files is never taken for a video;
+what it asks to open besides is refused. Only decoders on a list are run, on one thread, and what they may make is bounded before they do.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pillow
+
+from ..errors import Fault, MissingDependency, requires
+
+ENDINGS = (".mp4", ".m4v", ".mov", ".avi", ".webm", ".mkv")
+_STILL = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1")  # pictures in the same kind of container
+_SOUND = (b"M4A ", b"M4B ")
+_VIDEO_CODECS = frozenset(("av1", "dvvideo", "ffv1", "h263", "h264", "hevc", "huffyuv", "mjpeg", "mpeg1video", "mpeg2video", "mpeg4",
+                           "msmpeg4v2", "msmpeg4v3", "png", "prores", "qtrle", "rawvideo", "theora", "vp8", "vp9"))  # fmt: skip
+_AUDIO_CODECS = ("aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus", "vorbis")  # and pcm_...
+_MAX_STREAMS, _MAX_PACKETS, _MAX_DECODED = 64, 1_000_000, 4_000_000_000
+"""Tracks of a container; pieces of it that are looked through; pixels that are decoded to find the frames that are wanted."""
+_MAX_SAMPLES = 64_000_000  # of all channels of a sound track
+_MAX_BROKEN = 1_000  # pieces that cannot be decoded
+
+
+def container_of(data: bytes) -> str | None:
+    """The name of the container that bytes are, by their beginning; None for anything else."""
+    if data[4:8] == b"ftyp":
+        return None if data[8:12] in _STILL else "mov"
+    if data[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip") and b"moov" in data:
+        return "mov"
+    if data[:4] == b"RIFF" and data[8:12] in (b"AVI ", b"AVIX"):
+        return "avi"
+    return "matroska" if data[:4] == b"\x1aE\xdf\xa3" else None
+
+
+def is_video(head: bytes) -> bool:
+    """Whether the first bytes are those of a video."""
+    return container_of(head) is not None and head[8:12] not in _SOUND
+
+
+def frames_of(data: bytes, count: int, seconds: float | None, max_pixels: int) -> list[Pillow.Image]:
+    """At most ``count`` frames, evenly from the first to the last, upright, in their order; of the first ``seconds`` only."""
+    with _opened(data, "video", max_pixels) as (container, stream):
+        _codec(stream, stream.codec_context.name in _VIDEO_CODECS)
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if not 1 <= width * height <= max_pixels:  # a size above the bound may come as none
+            raise Fault(f"a video of frames of {width:,} x {height:,} pixels; expected at least 1 and at most {max_pixels:,}")
+        plan = _plan(_pieces(container, stream), count, seconds, stream)
+    with _opened(data, "video", max_pixels) as (container, stream):
+        stream.codec_context.options = {"max_pixels": str(max_pixels)}
+        found = list(_picked(container, stream, plan, max_pixels))
+    if not found:
+        raise Fault("a video none of whose frames can be decoded")
+    return found
+
+
+def sound_of(data: bytes, seconds: float) -> tuple[np.ndarray, int, int]:
+    """The first ``seconds`` of a sound track as float32 (N, channels), its rate, and how many samples all of it has, about."""
+    with _opened(data, "audio", 2**26) as (container, stream):
+        name = stream.codec_context.name
+        _codec(stream, name.startswith(("pcm_", *_AUDIO_CODECS)))
+        rate, channels = int(stream.codec_context.sample_rate), int(stream.codec_context.channels)
+        wanted = math.ceil(seconds * rate)
+        if wanted * channels > _MAX_SAMPLES:
+            raise Fault(f"a sound of {channels} channels, {wanted * channels:,} samples to read; expected at most {_MAX_SAMPLES:,}")
+        length = int(stream.duration * stream.time_base * rate) if stream.duration else 0
+        parts, have = [], 0
+        for frame in _decoded(container, stream):
+            if frame.sample_rate != rate or frame.layout.nb_channels != channels:
+                raise Fault("a sound track that changes its rate or its channels")
+            parts.append(_samples(frame, channels))
+            have += len(parts[-1])
+            if have >= wanted:
+                break
+    if not parts:
+        raise Fault("a sound track of no samples")
+    return np.concatenate(parts)[:wanted], rate, max(length, min(have, wanted))
+
+
+def _samples(frame: Any, channels: int) -> np.ndarray:
+    """float32 (N, channels), full scale = 1."""
+    values = frame.to_ndarray()
+    values_NC = values.reshape(-1, channels) if values.shape[0] == 1 and channels > 1 else values.T
+    if values_NC.dtype.kind == "f":
+        return values_NC.astype(np.float32)
+    zero, full = (128, 128) if values_NC.dtype == np.uint8 else (0, 2 ** (8 * values_NC.dtype.itemsize - 1))
+    return ((values_NC.astype(np.float64) - zero) / full).astype(np.float32)
+
+
+@contextmanager
+def _opened(data: bytes, kind: str, max_pixels: int) -> Generator[tuple[Any, Any]]:
+    """A container and its first stream of a kind; whatever goes wrong inside is a ``Fault``."""
+    format = container_of(data)
+    if format is None:
+        raise Fault("not a video that can be read; expected MP4, MOV, AVI, WebM or MKV")
+    av: Any = requires("av", "video")
+    try:
+        bounds = {"max_pixels": str(max_pixels), "protocol_whitelist": "none", "probesize": "1000000", "max_streams": str(_MAX_STREAMS)}
+        with av.open(io.BytesIO(data), "r", format=format, options=bounds, io_open=_refuse) as container:
+            stream = next(iter(getattr(container.streams, kind)), None)
+            if stream is None:
+                raise Fault("a video without a sound track" if kind == "audio" else "a file without moving pictures")
+            stream.codec_context.thread_count = 1
+            yield container, stream
+    except (Fault, MissingDependency):
+        raise
+    except MemoryError:
+        raise Fault("a video that needs more memory than there is") from None
+    except Exception as error:  # FFmpeg raises whatever it likes on hostile bytes
+        said = " ".join(str(getattr(error, "strerror", None) or type(error).__name__).split())[:60]
+        raise Fault(f"a broken video ({said}); expected MP4, MOV, AVI, WebM or MKV, all of it there") from None
+
+
+def _refuse(*_: Any) -> Any:
+    raise OSError("a video that names another file")
+
+
+def _codec(stream: Any, known: bool) -> None:
+    if not known:
+        raise Fault(f"a video track of {stream.codec_context.name}; expected a common one, such as h264, vp9 or mpeg4, aac or opus")
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One frame as a container holds it, not decoded: when it is shown, and which key frame it follows."""
+
+    moment: int | None
+    stretch: int
+    is_key: bool
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The frames to be taken: the moments at which they are shown, or their places where the container tells no moments; and the
+    stretches, from one key frame to the next, that must be decoded for them (None = all)."""
+
+    wanted: list[int]
+    by_moment: bool
+    stretches: frozenset[int] | None
+
+
+def _pieces(container: Any, stream: Any) -> list[_Piece]:
+    pieces: list[_Piece] = []
+    stretch = 0
+    for count, packet in enumerate(container.demux(stream)):
+        if count > _MAX_PACKETS:
+            raise Fault(f"a video of more than {_MAX_PACKETS:,} pieces; expected at most that")
+        if packet.size:
+            stretch += bool(packet.is_keyframe and pieces)
+            pieces.append(_Piece(packet.pts, stretch, bool(packet.is_keyframe)))
+    if not pieces:
+        raise Fault("a video of no frames")
+    if stream.frames and len(pieces) < stream.frames:
+        raise Fault(f"a truncated video: {len(pieces):,} of {stream.frames:,} frames are there")
+    return pieces
+
+
+def _plan(pieces: list[_Piece], count: int, seconds: float | None, stream: Any) -> _Plan:
+    """``count`` frames, evenly from the first to the last that is shown within ``seconds``."""
+    moments = sorted(piece.moment for piece in pieces if piece.moment is not None)
+    by_moment = len(set(moments)) == len(pieces)
+    step = float(stream.time_base) if by_moment else 1 / float(stream.average_rate or 25)
+    shown = moments if by_moment else list(range(len(pieces)))
+    last = len(shown) if seconds is None else max(1, sum((moment - shown[0]) * step < seconds for moment in shown))
+    wanted = [shown[at] for at in sorted({round(at) for at in np.linspace(0, last - 1, min(count, last))})]
+    if not by_moment:
+        return _Plan(wanted, False, None)
+    taken = frozenset(wanted)
+    keys = {piece.stretch: piece.moment for piece in pieces if piece.is_key}
+    needed: set[int] = set()
+    for piece in pieces:
+        if piece.moment in taken:
+            needed.add(piece.stretch)
+            if (keys.get(piece.stretch) or 0) > (piece.moment or 0):  # shown before its key frame, it needs those before
+                needed.add(piece.stretch - 1)
+    return _Plan(wanted, True, frozenset(needed))
+
+
+def _picked(container: Any, stream: Any, plan: _Plan, max_pixels: int) -> Iterator[Pillow.Image]:
+    """The wanted frames, upright; of those that are decoded on the way to them, nothing is kept."""
+    spent, left = 0, list(plan.wanted)
+    for at, frame in enumerate(_decoded(container, stream, plan.stretches)):
+        pixels = frame.width * frame.height
+        spent += pixels
+        if pixels > max_pixels:
+            raise Fault(f"a frame of {frame.width:,} x {frame.height:,} pixels; expected at most {max_pixels:,}")
+        if spent > _MAX_DECODED:
+            raise Fault(f"a video of more than {_MAX_DECODED:,} pixels to decode; expected key frames more often, or less of it (seconds)")
+        place = frame.pts if plan.by_moment else at
+        if place is None or place < left[0]:
+            continue
+        left = [other for other in left if other > place]
+        array = frame.to_ndarray(format="rgb24")
+        turns = round(frame.rotation / 90) % 4
+        yield Pillow.fromarray(np.ascontiguousarray(np.rot90(array, turns)) if turns else array)
+        if not left:
+            return
+
+
+def _decoded(container: Any, stream: Any, stretches: frozenset[int] | None = None) -> Iterator[Any]:
+    """The frames of some stretches in the order in which they are shown; a piece that cannot be decoded is passed over."""
+    import av.error
+
+    broken, stretch, fed, some = 0, 0, False, False
+    for packet in container.demux(stream):
+        stretch += bool(packet.size and packet.is_keyframe and some)
+        some |= bool(packet.size)
+        skipped = bool(packet.size and stretches is not None and stretch not in stretches)
+        try:
+            if not skipped:
+                yield from packet.decode()
+            elif fed:
+                yield from stream.codec_context.decode(None)
+                stream.codec_context.flush_buffers()
+        except (av.error.InvalidDataError, av.error.EOFError):
+            broken += 1
+            if broken > _MAX_BROKEN:
+                raise
+        fed = not skipped

@@ -1,0 +1,74 @@
+"""Several pictures of one cell: what sets of pictures and videos have in common, from samples to batches.
+
+Shapes: ``U`` distinct cells, ``T`` pictures of a cell, ``C`` channels, ``S`` the side of a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import ConfigError
+from ..flow import Geometry, Sample, State
+from .modality import bucket
+from .pixels import check_pixel_facts
+
+MOST = 256
+"""Pictures of a cell, at most."""
+_MOST_BYTES = 2**28
+"""Bytes of one sample, at most."""
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """At most ``most`` of ``count`` places, evenly from the first to the last, each once."""
+    if count <= most:
+        return list(range(count))
+    return sorted({round(at) for at in np.linspace(0, count - 1, most)})
+
+
+def frame_facts(pixels: State, frames: int, ordered: bool) -> State:
+    """The facts of a field of pictures and those of its sets: ``frames`` at most, and whether their order says something."""
+    state: State = {**pixels, "frames": frames, "ordered": ordered}
+    if _bytes(state) > _MOST_BYTES:
+        raise ConfigError(
+            f"{frames} pictures of {state['channels']} x {state['size']} x {state['size']} in one cell; expected at most "
+            f"{_MOST_BYTES >> 20} MiB; take fewer, or smaller ones (size)"
+        )
+    return state
+
+
+def check_frame_facts(state: State) -> None:
+    """``ValueError`` for facts that no ``fit`` makes."""
+    check_pixel_facts(state)
+    if type(state["frames"]) is not int or not 1 <= state["frames"] <= MOST or type(state["ordered"]) is not bool:
+        raise ValueError(f"{state['frames']} pictures, ordered: {state['ordered']}")
+    if _bytes(state) > _MOST_BYTES:
+        raise ValueError("pictures that are too large together")
+
+
+def _bytes(state: State) -> int:
+    return int(state["frames"] * state["channels"] * state["size"] ** 2)
+
+
+def blank_frames(state: State) -> Sample:
+    """One black picture."""
+    return {"pixels": np.zeros((1, state["channels"], state["size"], state["size"]), np.uint8)}
+
+
+def frame_geometry(sample: Sample, state: State) -> Geometry:
+    """Pictures, up to the next power of two."""
+    return (bucket(len(sample["pixels"]), 1, state["frames"]),)
+
+
+def collate_frames(samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
+    """``pixels`` uint8 (U, T, C, S, S), black behind the last one; ``mask`` bool (U, T), True for a picture that is there."""
+    (most,) = geometry
+    pixels_UTCSS = np.zeros((len(samples), most, *samples[0]["pixels"].shape[1:]), np.uint8)
+    mask_UT = np.zeros((len(samples), most), bool)
+    for row, mask, sample in zip(pixels_UTCSS, mask_UT, samples, strict=True):
+        part = sample["pixels"][:most]
+        row[: len(part)], mask[: len(part)] = part, True
+    return {"pixels": torch.from_numpy(pixels_UTCSS), "mask": torch.from_numpy(mask_UT)}

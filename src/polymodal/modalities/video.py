@@ -1,0 +1,137 @@
+"""Video: frames drawn evenly over a clip, in their order, to uint8 pixels (T, C, size, size). Containers are those of ``containers.py``.
+
+Its sound track is a field of its own over the same column: ``clip_sound: {kind: audio, column: clip}``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field as Setting
+from torch import Tensor
+
+from ..errors import Fault
+from ..flow import Cell, Form, Geometry, Sample, State
+from .containers import ENDINGS, frames_of, is_video
+from .files import Roots
+from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry
+from .modality import Modality, Recognition
+from .pixels import Picture, PictureSettings, noisy, pixel_facts, pixels_of, varied
+
+_PROBE = 64  # clips read to learn the size and the mean colour
+
+
+class VideoConfig(PictureSettings):
+    """A column of videos."""
+
+    kind: Literal["video"] = "video"
+    frames: int = Setting(8, ge=1, le=MOST)
+    """Frames drawn evenly over a clip. Cost grows with it."""
+    seconds: float | None = Setting(None, gt=0, le=86_400)
+    """Seconds of a clip that frames are drawn from, from its start; null = all of it."""
+    channels: Literal[1, 3] = 3  # type: ignore[assignment]
+    """3 = colour, 1 = grey."""
+    max_pixels: int = Setting(9_000_000, ge=1)
+    """A video of larger frames than this is a fault, found before they are decoded. Decoding keeps up to 16 frames beside one another."""
+    max_mb: float = Setting(256.0, gt=0, le=2_048)
+    """A file or cell larger than this (in MiB) is a fault, found before it is read."""
+    flip: bool | None = False
+    """Mirror training clips left to right at random: what moves left then moves right; null = only above 32 pixels."""
+
+    def modality(self) -> type[Modality]:
+        """``Video``."""
+        return Video
+
+
+class Video(Modality):
+    """Reads videos."""
+
+    kind = "video"
+    forms = ("frames",)
+    of_files = True
+
+    @classmethod
+    def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
+        """Sure when most cells look like videos; which of them can be read is for ``read`` to say."""
+        looks = sum(map(_looks_like_a_video, cells)) / max(len(cells), 1)
+        if looks < 0.5:
+            return Recognition(0.0)
+        return Recognition(0.6 + 0.4 * looks, {}, f"{looks:.0%} of the cells looked at are videos (their sound: a field of kind audio)")
+
+    @classmethod
+    def fit(cls, config: VideoConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
+        """State: that of a field of pictures, ``frames`` of a clip, ``ordered`` = true."""
+        cls.check_form(form)
+        found: list[Picture] = []
+        for cell in islice(cells, _PROBE):
+            try:
+                clip = _clip(cell, config, roots, 2)
+            except Fault:
+                continue
+            for picture in clip:
+                picture.thumbnail((512, 512))
+                found.append(picture)
+        return {**frame_facts(pixel_facts(found, config, needs), config.frames, ordered=True), "form": form}
+
+    def check(self) -> None:
+        """Sizes, channels and counts that a config may ask for."""
+        self.check_form(self.state["form"])
+        check_frame_facts(self.state)
+        if self.state["channels"] not in (1, 3):
+            raise ValueError(f"{self.state['channels']} channels")
+
+    def read(self, cell: Cell) -> Sample:
+        """``pixels``: uint8 (T, C, size, size), first frame first; fewer than ``frames`` of a clip that has fewer."""
+        clip = _clip(cell, self.config, self.roots, self.state["frames"])
+        return {"pixels": np.stack([pixels_of(picture, self.state["channels"], self.state["size"]) for picture in clip])}
+
+    def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """All frames moved and relit alike."""
+        return {"pixels": varied(sample["pixels"], rng, self.config)}
+
+    def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
+        """Gaussian noise of 8 to 40 grey levels."""
+        return {"pixels": noisy(sample["pixels"], severity, rng)}
+
+    def blank(self) -> Sample:
+        """One black frame."""
+        return blank_frames(self.state)
+
+    def geometry(self, sample: Sample) -> Geometry:
+        """Frames, up to the next power of two."""
+        return frame_geometry(sample, self.state)
+
+    def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
+        """``pixels`` uint8 (U, T, C, S, S) and ``mask`` bool (U, T)."""
+        return collate_frames(samples, geometry)
+
+    def cost(self) -> float:
+        """Grows with the area and the count."""
+        return 1e3 * float(self.state["size"]) ** 2 * self.state["frames"]
+
+    def show(self, cell: Cell) -> str:
+        """The path, or how many bytes."""
+        return f"<{len(cell):,} bytes>" if isinstance(cell, bytes) else super().show(cell)
+
+    def describe(self) -> str:
+        """Its frames and their size."""
+        size, channels = self.state["size"], self.state["channels"]
+        return f"{self.state['frames']} frames of a clip, {size} x {size} pixels, {channels} channels"
+
+
+def _clip(cell: Cell, config: VideoConfig, roots: Roots, frames: int) -> list[Any]:
+    return frames_of(roots.bytes_of(cell, int(config.max_mb * 2**20)), frames, config.seconds, config.max_pixels)
+
+
+def _looks_like_a_video(cell: Cell) -> bool:
+    if isinstance(cell, (bytes, bytearray)):
+        return is_video(bytes(cell[:64]))
+    if isinstance(cell, os.PathLike):
+        cell = os.fspath(cell)
+    if not isinstance(cell, str):
+        return False
+    return cell.startswith("data:video/") or (len(cell) < 4096 and cell.strip().casefold().endswith(ENDINGS))
