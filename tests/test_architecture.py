@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "polymodal"
 FLOORS = [
     {"errors", "flow", "cells", "config", "disk", "layers", "backbones"},
     {"modalities", "encoders", "fusions", "tasks"},
-    {"data", "model"},
+    {"data", "model", "layouts"},
     {"inference"},
     {"evaluation", "training", "frozen"},
     {"experiment"},

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -16,11 +17,11 @@ EXAMPLES = ROOT / "examples"
 READMES = ("README.md", "README.zh.md")
 
 
-def run(name: str, folder: Path) -> str:
+def run(name: str, folder: Path, *words: str) -> str:
     """What an example prints, run from an empty folder."""
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / name)],
+        [sys.executable, "-W", "error", str(EXAMPLES / name), *words],
         env=env, cwd=folder, capture_output=True, encoding="utf-8", timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -52,6 +53,30 @@ def test_a_pretrained_encoder_knows_words_that_training_never_showed(tmp_path: P
     assert float(found["from scratch"]) < 0.7
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "fields"), [("driving", ("camera", "radar", "motion")), ("medicine", ("picture", "note", "patient"))])
+def test_an_application_runs_from_layout_to_figures_and_fusing_pays(tmp_path: Path, name: str, fields: tuple[str, ...]) -> None:
+    text = run(f"{name}/example.py", tmp_path, "--small")
+    found = {label.strip(): float(accuracy) for label, accuracy in re.findall(r"^(.+?) +accuracy ([\d.]+)$", text, flags=re.MULTILINE)}
+    assert set(found) == {"all", *(f"{word} {field}" for word in ("only", "without") for field in fields)}
+    assert found["all"] > max(found[f"only {field}"] for field in fields) + 0.1
+    assert "files are not there" in text
+
+
+@pytest.mark.parametrize("name", ["driving", "medicine"])
+def test_an_application_s_configuration_fits_the_table_of_its_layout(tmp_path: Path, name: str) -> None:
+    code = f"import sys; sys.argv = ['x']; import example, pathlib; print(example.make(pathlib.Path({str(tmp_path)!r}), 12, 0).name)"
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(EXAMPLES / name), *sys.path])}
+    subprocess.run([sys.executable, "-W", "error", "-c", code], env=env, check=True, capture_output=True)
+    from polymodal import Experiment
+
+    experiment = Experiment.read(EXAMPLES / name / "run.yaml")
+    with (tmp_path / "table.csv").open(encoding="utf-8") as file:
+        header = file.readline().strip().split(",")
+    (task,) = experiment.tasks.values()
+    assert {*experiment.columns(), task.column, experiment.data.split.group} <= set(header)
+
+
 def fenced(name: str, language: str = "") -> list[str]:
     """The fenced blocks of a document of one language."""
     text = (ROOT / name).read_text(encoding="utf-8")
@@ -77,6 +102,9 @@ def test_the_commands_in_the_readme_are_commands(name: str) -> None:
     for line in lines:
         _, verb, *words = shlex.split(line, comments=True)
         command = main.commands[verb]
+        while isinstance(command, click.Group):
+            verb, *words = words
+            command = command.commands[verb]
         context = command.make_context(verb, words)
         for text in context.params.get("overrides", ()):
             split_override(text)

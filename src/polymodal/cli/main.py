@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from .. import __version__
+from .table import table
 
 
 class _Group(click.Group):
@@ -274,6 +275,9 @@ def demo(out: str) -> None:
     from .demo import demo as verb
 
     verb(out)
+
+
+main.add_command(table)
 
 
 @main.command()

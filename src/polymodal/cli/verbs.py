@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import itertools
 import json
 import math
 import sys
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from ..runs import Interrupted
 from ..runs import resume as resume_run
 from ..runs import train as train_run
 from ..training.observers import Console, Observer, TensorBoard, plain
+from .warned import warnings_as_lines
 
 
 def train(
@@ -47,7 +46,7 @@ def train(
         observers.append(TensorBoard(folder / "tensorboard"))
     settings["columns"] = settings["columns"] or None
     try:
-        with _warnings_as_lines():
+        with warnings_as_lines():
             if resume is not None:
                 tables = {"table": table, "valid": settings["valid"], "test": settings["test"]}
                 predictor = resume_run(folder, *overrides, **tables, force=force, observers=observers, start=start)
@@ -91,7 +90,7 @@ def _number(value: float | None) -> str:
 
 def evaluate(run: str, table: str, *, as_json: bool, on_error: Any, root: Sequence[str], strict: bool, trust: bool) -> None:
     """Measure, and print."""
-    with _warnings_as_lines():
+    with warnings_as_lines():
         found = load(run, trust=trust).evaluate(table, on_error=on_error, strict=strict, root=root)
     for metric, reason in found.pop("undefined", {}).items():
         click.echo(f"{metric}: undefined here ({reason})", err=True)
@@ -128,7 +127,7 @@ def predict(
         raise UserError(f"{out}: already there; choose another file, or replace it: --overwrite")
     if out is not None and Path(out).suffix.lower() not in _WRITERS:
         raise UserError(f"{out}: an ending that is not known; expected one of {', '.join(_WRITERS)}")
-    with _warnings_as_lines():
+    with warnings_as_lines():
         if row is not None:
             rows = [_row(row)]
             parts = predictor.predictions(rows, on_error=on_error, strict=strict, root=[*root, "."])
@@ -251,21 +250,6 @@ def _write_parquet(path: Path, rows: Iterator[dict[str, Any]], columns: Mapping[
 
 
 _WRITERS = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}
-
-
-class _warnings_as_lines(warnings.catch_warnings):
-    """The library's warnings as lines on standard error."""
-
-    def __enter__(self) -> Any:
-        entered = super().__enter__()
-        warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = self._say  # type: ignore[assignment]
-        return entered
-
-    @staticmethod
-    def _say(message: object, *_: object, **__: object) -> None:
-        with contextlib.suppress(OSError, ValueError):  # nobody reads any more
-            click.echo(f"warning: {message}", err=True)
 
 
 def _free_folder(name: str) -> Path:

@@ -40,27 +40,24 @@ class Pointnet(Encoder):
         super().__init__()
         self.width = width
         hidden = config.hidden
-        self.alone = _perceptron(2 * state["channels"], hidden, hidden)
-        self.among = _perceptron(3 * hidden, 2 * hidden, 2 * hidden)
+        self.alone = nn.Sequential(nn.Linear(2 * state["channels"], hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
+        self.own, self.others = nn.Linear(hidden, 2 * hidden), nn.Linear(2 * hidden, 2 * hidden, bias=False)
+        self.among = nn.Sequential(nn.ReLU(), nn.Linear(2 * hidden, 2 * hidden), nn.ReLU())
         self.drop = nn.Dropout(config.dropout)
         self.project = nn.Linear(4 * hidden + 1, width)
 
     def forward(self, field: Field) -> Features:
         """-> (U, 1, width)."""
-        points_UNC, real_UN1 = field.values["points"], field.values["real"].unsqueeze(-1)
-        middle_U1C = (points_UNC * real_UN1).sum(1, keepdim=True) / real_UN1.sum(1, keepdim=True).clamp(min=1)
-        said_UND = self.alone(torch.cat([points_UNC, points_UNC - middle_U1C], 2))
-        whole_UK = _over_points(said_UND, real_UN1)
-        said_UND = self.among(torch.cat([said_UND, whole_UK.unsqueeze(1).expand(-1, said_UND.shape[1], -1)], 2))
-        vector = torch.cat([_over_points(said_UND, real_UN1), field.values["count"]], 1)
+        points_UNC, real_UN1 = field.values["points"], field.values["real"].unsqueeze(-1).float()
+        count_U1 = real_UN1.sum(1).clamp(min=1)
+        middle_U1C = (points_UNC * real_UN1).sum(1, keepdim=True) / count_U1.unsqueeze(1)
+        said_UND = self.alone(torch.cat([points_UNC, points_UNC - middle_U1C], 2)) * real_UN1
+        whole_UK = _over_points(said_UND, count_U1)
+        said_UND = self.among(self.own(said_UND) + self.others(whole_UK).unsqueeze(1)) * real_UN1
+        vector = torch.cat([_over_points(said_UND, count_U1), field.values["count"]], 1)
         return Features.vector(self.project(self.drop(vector)))
 
 
-def _perceptron(before: int, hidden: int, after: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(before, hidden), nn.ReLU(), nn.Linear(hidden, after), nn.ReLU())
-
-
-def _over_points(said_UND: Tensor, real_UN1: Tensor) -> Tensor:
-    """The mean and the maximum over the real points, (U, 2 D); behind a ReLU nothing is smaller than 0."""
-    mean_UD = (said_UND * real_UN1).sum(1) / real_UN1.sum(1).clamp(min=1)
-    return torch.cat([mean_UD, said_UND.masked_fill(~real_UN1, 0.0).amax(1)], 1)
+def _over_points(said_UND: Tensor, count_U1: Tensor) -> Tensor:
+    """The mean and the maximum over the real points, (U, 2 D); the others are zeros, and behind a ReLU nothing is smaller."""
+    return torch.cat([said_UND.sum(1) / count_U1, said_UND.max(1).values], 1)

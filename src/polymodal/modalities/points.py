@@ -26,6 +26,7 @@ from .clouds import ENDINGS, points_of
 from .files import Roots
 from .modality import Modality, OneColumn, Recognition, bucket
 
+_ENOUGH = 256  # points of one cloud that a training step looks at, unless more than twice as many are kept
 _PROBE = 256  # cells read to learn channels, centre and spread
 _PEEKED = 16  # files opened to recognise a column
 _SHORTEST, _MAX_CHANNELS, _MAX_POINTS = 32, 64, 20_000_000
@@ -43,7 +44,7 @@ class PointsConfig(OneColumn):
     max_mb: float = Setting(64.0, gt=0, le=2_048)
     """A file or cell larger than this (in MiB) is a fault, found before it is read."""
     rotate: float = Setting(10.0, ge=0, le=180)
-    """Turn training clouds about the vertical by up to so many degrees."""
+    """Turn training clouds about the vertical by up to so many degrees. Speeds along x and y are not turned with them: 0 for those."""
     jitter: float = Setting(0.02, ge=0, le=1)
     """Noise added to training points, in spreads."""
 
@@ -151,7 +152,7 @@ class Points(Modality):
         return {"points": torch.from_numpy(points_UNC), "real": torch.from_numpy(real_UN), "count": torch.from_numpy(counts_U1)}
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Turned a little, every point moved a little, some left out."""
+        """Turned a little, every point moved a little, some left out; of many, another half is looked at each time."""
         points_NC = sample["points"] + (rng.normal(0, 1, sample["points"].shape) * self.config.jitter).astype(np.float32)
         angle = math.radians(rng.uniform(-1, 1) * self.config.rotate)
         if points_NC.shape[1] >= 2:
@@ -160,6 +161,9 @@ class Points(Modality):
             points_NC[:, 1] = x_N * math.sin(angle) + y_N * math.cos(angle)
         keep = rng.random(len(points_NC)) >= rng.uniform(0, 0.2)
         keep[:1] |= not keep.any()
+        most = max(_ENOUGH, self.state["points"] // 2)
+        if keep.sum() > most:
+            keep[rng.permutation(np.flatnonzero(keep))[most:]] = False
         return {"points": np.ascontiguousarray(points_NC[keep]), "count": sample["count"]}
 
     def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:

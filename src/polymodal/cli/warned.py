@@ -1,0 +1,24 @@
+"""The library's warnings as lines on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from typing import Any
+
+import click
+
+
+class warnings_as_lines(warnings.catch_warnings):
+    """While it is entered, each ``UserWarning`` is a line ``warning: ...``."""
+
+    def __enter__(self) -> Any:
+        entered = super().__enter__()
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = self._say  # type: ignore[assignment]
+        return entered
+
+    @staticmethod
+    def _say(message: object, *_: object, **__: object) -> None:
+        with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+            click.echo(f"warning: {message}", err=True)

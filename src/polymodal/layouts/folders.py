@@ -1,0 +1,189 @@
+"""What all layouts need of a folder: its tables, an entry at a time; the names of its files, never one outside it; a CSV of the rows."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import itertools
+import json
+import os
+import re
+import stat
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..disk import no_formula
+from ..errors import DataError, UserError, nearest
+
+Record = dict[str, Any]
+_CHUNK = 2**20
+_LARGEST = 2**22
+"""Characters of one entry of a JSON table, and of one line of a CSV, at most."""
+_BETWEEN = re.compile(r"[\s,]*")
+
+
+class Folder:
+    """A folder with a known layout. What its tables name is below it, or refused; files that are not there are counted by column."""
+
+    def __init__(self, path: str | os.PathLike[str], what: str) -> None:
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise DataError(f"{path}: {'a file' if self.path.exists() else 'no such folder'}; expected the folder of {what}")
+        self.root = os.path.realpath(self.path)
+        self._held: Counter[str] = Counter()
+        self._lost: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+        self._leads_inside = lru_cache(4_096)(self._inside)
+
+    def _inside(self, name: str) -> bool:
+        real = os.path.realpath(os.path.join(self.root, name))
+        return real == self.root or real.startswith(self.root.rstrip(os.sep) + os.sep)
+
+    def there(self, name: str) -> bool:
+        """Whether a regular file of that name is below the folder, along no link that leads out of it."""
+        try:
+            facts = os.lstat(os.path.join(self.root, name))
+            if stat.S_ISLNK(facts.st_mode):
+                return self._inside(name) and os.path.isfile(os.path.join(self.root, name))
+        except (OSError, ValueError):
+            return False
+        return stat.S_ISREG(facts.st_mode) and self._leads_inside(os.path.dirname(name))
+
+    def file(self, column: str, *names: str) -> str:
+        """The first of ``names`` that is there; else an empty cell, counted for ``column``."""
+        self._held[column] += 1
+        for name in names:
+            if self.there(name):
+                return name
+        self._lost[column] += 1
+        self._first.setdefault(column, names[0])
+        return ""
+
+    def tell_missing(self, apart: bool) -> None:
+        """Warn of files that are not there, a line for each column. None at all, or with ``apart`` none of a column, is a ``DataError``."""
+        nothing = self._lost.total() == self._held.total()
+        for column, lost in self._lost.items():
+            found = f"{self.path}, column {column!r}: {lost:,} of {self._held[column]:,} files are not there, or lead out of the folder"
+            if nothing or (apart and lost == self._held[column]):
+                raise DataError(f"{found} (first {self._first[column]!r}); expected some; unpack them below the folder")
+            warnings.warn(f"{found} (first {self._first[column]!r}); those cells are empty", UserWarning, stacklevel=4)
+
+    @contextmanager
+    def open(self, name: str, errors: str = "strict") -> Iterator[TextIO]:
+        """A text file below the folder, packed with gzip or not."""
+        if not self.there(name):
+            near = nearest(os.path.basename(name), [path.name for path in (self.path / name).parent.glob("*")])
+            raise DataError(f"{self.path}: no table {name!r} below it (or it leads out of it); expected a file{near}")
+        try:
+            path = self.path / name
+            with gzip.open(path, "rt", encoding="utf-8-sig", errors=errors, newline="") if name.endswith(".gz") else path.open(
+                encoding="utf-8-sig", errors=errors, newline=""
+            ) as file:  # fmt: skip
+                yield file
+        except (OSError, EOFError) as error:
+            raise DataError(f"{self.path / name}: cannot be read ({getattr(error, 'strerror', None) or error}); expected a table") from None
+        except UnicodeError:
+            raise DataError(f"{self.path / name}: not UTF-8 text; expected a table") from None
+
+    # -- tables ----------------------------------------------------------------------------------------------------
+
+    def entries(self, name: str, *keys: str) -> Iterator[Record]:
+        """The entries of a JSON table (a list of objects) that must have ``keys``, one in memory at a time."""
+        with self.open(name) as file:
+            for at, entry in enumerate(_objects(file, self.path / name), 1):
+                absent = [key for key in keys if key not in entry]
+                if absent:
+                    hint = nearest(absent[0], entry)
+                    raise DataError(f"{self.path / name} entry {at}: no {absent[0]!r}; expected {', '.join(keys)}{hint}")
+                yield entry
+
+    def lines(self, name: str, *columns: str) -> Iterator[Record]:
+        """The rows of a CSV that must have ``columns``, one in memory at a time."""
+        with self.open(name) as file:
+            yield from csv_lines(file, self.path / name, columns)
+
+
+def csv_lines(file: TextIO, place: Path, columns: Sequence[str]) -> Iterator[Record]:
+    """The rows of an opened CSV as dicts."""
+    reader = csv.DictReader(iter(lambda: file.readline(_LARGEST), ""), restval="")
+    try:
+        header = reader.fieldnames or []
+        absent = [column for column in columns if column not in header]
+        if absent:
+            hint = nearest(absent[0], header)
+            raise DataError(f"{place}: no column {absent[0]!r}; expected {', '.join(columns)}{hint}")
+        for row in reader:
+            row.pop(None, None)  # type: ignore[call-overload]
+            yield row
+    except csv.Error as error:
+        raise DataError(f"{place} line {reader.line_num}: not CSV that can be read ({error}); expected rows") from None
+
+
+def _objects(file: TextIO, place: Path) -> Iterator[Record]:
+    decoder = json.JSONDecoder()
+    text, at, count = file.read(_CHUNK), 0, 0
+    at = _BETWEEN.match(text).end()  # type: ignore[union-attr]
+    if text[at : at + 1] != "[":
+        raise DataError(f"{place}: found {text[at : at + 20]!r}; expected a JSON list of objects")
+    at += 1
+    while True:
+        at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
+        if text[at : at + 1] == "]":
+            return
+        try:
+            entry, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            more = file.read(_CHUNK)
+            if not more or len(text) - at > _LARGEST:
+                raise DataError(f"{place} entry {count + 1}: broken, or cut off; expected JSON objects and a ']' behind them") from None
+            text, at = text[at:] + more, 0
+            continue
+        if not isinstance(entry, dict):
+            raise DataError(f"{place} entry {count + 1}: found {str(entry)[:20]!r}; expected an object")
+        yield entry
+        at, count = end, count + 1
+
+
+def below(name: Any, place: str) -> str:
+    """A file's name in a table, as it is; ``DataError`` where it leads out of the folder, or would read as several files."""
+    parts = str(name).replace("\\", "/").split("/")
+    if not isinstance(name, str) or not name.strip() or os.path.isabs(name) or ".." in parts or parts[0].endswith(":"):
+        raise DataError(f"{place}: {str(name)[:100]!r}; expected the name of a file below the folder")
+    if any(sign in name for sign in "\0;\r\n") or name != name.strip():
+        raise DataError(f"{place}: {name[:100]!r}; expected a name without ';', line breaks and blanks around it")
+    return name
+
+
+def write_csv(rows: Iterable[Mapping[str, Any]], out: str | Path, overwrite: bool = False) -> tuple[int, list[str]]:
+    """Write rows, whole or not at all; how many there were, and the columns."""
+    path = Path(out)
+    if path.suffix.lower() != ".csv":
+        raise UserError(f"{out}: an ending that is not known; expected .csv")
+    if path.exists() and not overwrite:
+        raise UserError(f"{out}: already there; choose another file, or replace it: --overwrite")
+    rows = iter(rows)
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"{out}: no rows to write; expected some")
+    temporary, count = path.with_name(f".{path.name}.part"), 0
+    try:
+        with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(map(no_formula, first))
+            for count, row in enumerate(itertools.chain([first], rows), 1):  # noqa: B007
+                writer.writerow(no_formula(_text(row[name])) for name in first)
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror or error}); choose another file") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count, list(first)
+
+
+def _text(cell: Any) -> Any:
+    return "" if cell is None else round(cell, 4) if isinstance(cell, float) else cell

@@ -1,0 +1,284 @@
+"""nuScenes (Caesar et al. 2020, arXiv:1903.11027): its folder of JSON tables and sensor files -> a row for each annotated moment.
+
+A row holds the file of each sensor asked for (or several sweeps, ``a.pcd;b.pcd``, oldest first), the own speed, the place, weather and
+light, and targets made from the annotated objects. Speed and closing speed look back in time wherever there is a past. Of ``sample_data``,
+``ego_pose`` and ``sample_annotation``, the large tables, one entry is in memory at a time, and of it is kept what the rows need.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import ConfigError, DataError, nearest
+from .folders import Folder, Record, below
+
+TARGETS = ("nearest", "nearest_distance", "nearest_closing", "nearest_moves", "counts")
+"""Of the objects within reach: the category of the nearest, its distance (m), its closing speed (m/s), its category and whether it is
+approaching, receding or steady; how many there are of each category."""
+FACTS = ("sample", "scene", "scene_name", "timestamp")
+"""Columns that say which row it is, and are no features."""
+STEADY = 0.5
+"""Closing speed in m/s under which an object is steady."""
+_REFERENCE = "LIDAR_TOP"  # whose moment and place are the sample's, where there is one
+
+
+def rows(
+    folder: str | os.PathLike[str],
+    version: str | None = None,
+    *,
+    channels: Sequence[str] = ("CAM_FRONT", "RADAR_FRONT"),
+    sweeps: int = 1,
+    targets: Sequence[str] = ("nearest",),
+    angle: float = 180.0,
+    within: float = 50.0,
+) -> Iterator[Record]:
+    """The rows, scene after scene in the order of time. A sensor without a file at a moment has an empty cell there.
+
+    :param folder: what holds ``v1.0-...``, ``samples`` and ``sweeps``
+    :param version: ``v1.0-mini``, ``v1.0-trainval``, ...; None = the one that is there
+    :param channels: a column for each, such as CAM_FRONT, RADAR_FRONT, LIDAR_TOP
+    :param sweeps: sweeps in each cell of a radar or lidar, the present one last; cameras have one picture
+    :param targets: of ``TARGETS``
+    :param angle: degrees from straight ahead up to which objects count for targets; 180 = all round
+    :param within: metres up to which they count
+    :raises DataError: a table or a key is absent, a file's name leads out of the folder, a channel has no file at all
+    """
+    for target in targets:
+        if target not in TARGETS:
+            raise ConfigError(f"target {target!r}: not known; expected {', '.join(TARGETS)}{nearest(target, TARGETS)}")
+    if not channels or not 1 <= sweeps <= 100 or not 0 < angle <= 180 or not within > 0:
+        raise ConfigError("nuscenes: expected a channel or more, 1 to 100 sweeps, an angle of 0 to 180 degrees, and a distance over 0")
+    return _Reading(
+        Folder(folder, "nuScenes (v1.0-..., samples, sweeps)"), version, list(channels), sweeps, list(targets), angle, within
+    ).rows()
+
+
+@dataclass
+class _Moment:
+    """A sample: when and where it is, and what its sensors wrote."""
+
+    scene: str
+    time: float
+    files: dict[str, str] = field(default_factory=dict)
+    last: dict[str, str] = field(default_factory=dict)
+    pose: str = ""
+    place: tuple[float, float, float] | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    nearest: tuple[float, str, str] | None = None
+    closing: float | None = None
+
+
+class _Reading:
+    def __init__(
+        self, folder: Folder, version: str | None, channels: list[str], sweeps: int, targets: list[str], angle: float, within: float
+    ) -> None:
+        self.folder, self.channels, self.sweeps, self.targets = folder, channels, sweeps, targets
+        self.angle, self.within = math.radians(angle), within
+        self.version = self._version(version)
+        self.moments: dict[str, _Moment] = {}
+        self.earlier: dict[str, tuple[str, str]] = {}  # of channels with several sweeps: token -> the token before, and the file
+
+    def table(self, name: str, *keys: str) -> Iterator[Record]:
+        """The entries of one table, whose tokens are text."""
+        tokens = [key for key in keys if key.endswith("token") or key in ("prev", "next")]
+        for at, entry in enumerate(self.folder.entries(f"{self.version}/{name}.json", *keys), 1):
+            for key in tokens:
+                if not isinstance(entry[key], str):
+                    raise DataError(f"{self.version}/{name}.json entry {at}: {key} {str(entry[key])[:40]!r}; expected text")
+            yield entry
+
+    def rows(self) -> Iterator[Record]:
+        """Read the tables, and give the rows."""
+        logs = {entry["token"]: str(entry["location"]) for entry in self.table("log", "token", "location")}
+        scenes = {entry["token"]: entry for entry in self.table("scene", "token", "name", "description", "log_token")}
+        for entry in self.table("sample", "token", "scene_token", "timestamp"):
+            self.moments[entry["token"]] = _Moment(entry["scene_token"], _number(entry["timestamp"], "sample.timestamp") / 1e6)
+        self._read_files()
+        self._read_places()
+        names = self._read_objects() if self.targets else []
+        by_scene: dict[str, list[str]] = defaultdict(list)
+        for token, moment in self.moments.items():
+            by_scene[moment.scene].append(token)
+        for scene_token, tokens in by_scene.items():
+            if scene_token not in scenes:
+                raise DataError(
+                    f"{self.version}/sample.json: scene {scene_token[:40]!r} is not in scene.json; expected every sample's scene"
+                )
+            scene, before = scenes[scene_token], None
+            for token in sorted(tokens, key=lambda token: self.moments[token].time):
+                moment = self.moments[token]
+                yield {
+                    "sample": token, "scene": scene_token, "scene_name": str(scene["name"]), "timestamp": f"{moment.time:.6f}",
+                    **{channel: self._cell(moment, channel) for channel in self.channels},
+                    "speed": _speed(before, moment), "location": logs.get(scene["log_token"], ""), **_weather(str(scene["description"])),
+                    "description": str(scene["description"]), **self._targets(moment, names),
+                }  # fmt: skip
+                before = moment
+        self.folder.tell_missing(apart=True)
+
+    def _version(self, version: str | None) -> str:
+        found = sorted(path.name for path in self.folder.path.glob("v1.*") if path.is_dir())
+        if version is None and len(found) == 1:
+            return found[0]
+        if version not in found:
+            said = f"no version {version!r}" if version is not None else f"{len(found)} versions" if found else "no version"
+            near = nearest(str(version), found) if version is not None else ""
+            raise DataError(f"{self.folder.path}: {said}; expected {' or '.join(found) or 'a folder v1.0-mini or v1.0-trainval'}{near}")
+        return version
+
+    def _read_files(self) -> None:
+        """The file of each channel at each moment, and the sweeps before it."""
+        sensors = {entry["token"]: entry for entry in self.table("sensor", "token", "channel", "modality")}
+        known = [str(sensor["channel"]) for sensor in sensors.values()]
+        for channel in self.channels:
+            if channel not in known:
+                raise DataError(f"{self.version}/sensor.json: no channel {channel!r}; expected {', '.join(known)}{nearest(channel, known)}")
+        wanted: dict[str, str] = {}
+        many: set[str] = set()
+        reference = _REFERENCE if _REFERENCE in known else self.channels[0]
+        for entry in self.table("calibrated_sensor", "token", "sensor_token"):
+            sensor = sensors.get(entry["sensor_token"])
+            if sensor is not None and (sensor["channel"] in self.channels or sensor["channel"] == reference):
+                wanted[entry["token"]] = str(sensor["channel"])
+                if self.sweeps > 1 and sensor["modality"] != "camera" and sensor["channel"] in self.channels:
+                    many.add(str(sensor["channel"]))
+        self.many = many
+        keys = ("token", "sample_token", "ego_pose_token", "calibrated_sensor_token", "is_key_frame", "filename", "prev")
+        for at, entry in enumerate(self.table("sample_data", *keys), 1):
+            channel = wanted.get(entry["calibrated_sensor_token"], "")
+            if not channel or not (entry["is_key_frame"] or channel in many):
+                continue
+            name = below(entry["filename"], f"{self.version}/sample_data.json entry {at}, filename") if channel in self.channels else ""
+            if channel in many:
+                self.earlier[entry["token"]] = (str(entry["prev"]), name)
+            moment = self.moments.get(entry["sample_token"])
+            if moment is None or not entry["is_key_frame"]:
+                continue
+            if name:
+                moment.files[channel], moment.last[channel] = name, entry["token"] if channel in many else ""
+            if channel == reference or not moment.pose:
+                moment.pose = entry["ego_pose_token"]
+
+    def _read_places(self) -> None:
+        """Where the car is at each moment, and which way it looks."""
+        asked = defaultdict(list)
+        for moment in self.moments.values():
+            if moment.pose:
+                asked[moment.pose].append(moment)
+        for entry in self.table("ego_pose", "token", "translation", "rotation"):
+            for moment in asked.get(entry["token"], ()):
+                x, y = _numbers(entry["translation"], "ego_pose.translation", 3)[:2]
+                w, i, j, k = _numbers(entry["rotation"], "ego_pose.rotation", 4)
+                moment.place = (x, y, math.atan2(2 * (w * k + i * j), 1 - 2 * (j * j + k * k)))
+
+    def _read_objects(self) -> list[str]:
+        """Count the objects around each moment, find the nearest, and how fast it closes in; the names of all categories."""
+        categories = {entry["token"]: str(entry["name"]) for entry in self.table("category", "token", "name")}
+        kinds = {entry["token"]: categories.get(entry["category_token"], "") for entry in self.table("instance", "token", "category_token")}
+        for entry in self.table("sample_annotation", "sample_token", "instance_token", "translation", "prev", "next"):
+            moment = self.moments.get(entry["sample_token"])
+            kind = kinds.get(entry["instance_token"])
+            if moment is None or moment.place is None or not kind:
+                continue
+            distance, bearing = _seen_from(moment.place, entry["translation"])
+            if distance > self.within or abs(bearing) > self.angle:
+                continue
+            moment.counts[kind] += 1
+            if moment.nearest is None or distance < moment.nearest[0]:
+                moment.nearest = (distance, kind, str(entry["prev"] or entry["next"] or ""))
+        if {"nearest_closing", "nearest_moves"} & set(self.targets):
+            self._read_closing()
+        return sorted(set(categories.values()))
+
+    def _read_closing(self) -> None:
+        others: dict[str, list[_Moment]] = defaultdict(list)
+        for moment in self.moments.values():
+            if moment.nearest is not None and moment.nearest[2]:
+                others[moment.nearest[2]].append(moment)
+        for entry in self.table("sample_annotation", "token", "sample_token", "translation"):
+            then = self.moments.get(entry["sample_token"])
+            for moment in others.get(entry["token"], ()):
+                if moment.nearest is not None and then is not None and then.place is not None and then.time != moment.time:
+                    distance, _ = _seen_from(then.place, entry["translation"])
+                    moment.closing = (distance - moment.nearest[0]) / (moment.time - then.time)
+
+    def _cell(self, moment: _Moment, channel: str) -> str:
+        present = moment.files.get(channel)
+        if present is None:
+            return ""
+        found = self.folder.file(channel, present)
+        if channel not in self.many or not found:
+            return found
+        names, token = [found], self.earlier[moment.last[channel]][0]
+        while len(names) < self.sweeps and token in self.earlier:
+            token, name = self.earlier[token]
+            if self.folder.there(name):
+                names.append(name)
+        return ";".join(reversed(names)) + (";" if len(names) == 1 else "")  # a set of one sweep, whose points know their time as all do
+
+    def _targets(self, moment: _Moment, names: list[str]) -> Record:
+        row: Record = {}
+        distance, kind, _ = moment.nearest or (None, "", "")
+        for target in self.targets:
+            if target == "counts":
+                row |= {"count_" + name.replace(".", "_"): moment.counts[name] for name in names}
+            elif target == "nearest_moves":
+                row[target] = f"{kind} {_moves(moment.closing)}" if kind and moment.closing is not None else ""
+            else:
+                row[target] = {"nearest": kind, "nearest_distance": distance, "nearest_closing": moment.closing}[target]
+        return row
+
+
+def _moves(closing: float) -> str:
+    return "steady" if abs(closing) < STEADY else "approaching" if closing > 0 else "receding"
+
+
+def _speed(before: _Moment | None, now: _Moment) -> float | None:
+    """Metres a second since the moment before; None at the first of a scene."""
+    if before is None or before.place is None or now.place is None or now.time <= before.time:
+        return None
+    return math.dist(before.place[:2], now.place[:2]) / (now.time - before.time)
+
+
+def _seen_from(place: tuple[float, float, float], at: Any) -> tuple[float, float]:
+    """Distance over ground, and the angle from straight ahead in radians."""
+    x, y = _numbers(at, "sample_annotation.translation", 3)[:2]
+    right, up = x - place[0], y - place[1]
+    bearing = math.atan2(up, right) - place[2]
+    return math.hypot(right, up), math.atan2(math.sin(bearing), math.cos(bearing))
+
+
+def _weather(description: str) -> dict[str, str]:
+    """What a scene's description says of weather and light; of neither where it is empty."""
+    if not description.strip():
+        return {"weather": "", "light": ""}
+    words = description.casefold()
+    return {"weather": "rain" if "rain" in words else "dry", "light": "night" if "night" in words else "day"}
+
+
+def _number(value: Any, place: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e18:
+        raise DataError(f"{place}: found {str(value)[:40]!r}; expected a number")
+    return float(value)
+
+
+def _numbers(values: Any, place: str, count: int) -> list[float]:
+    if not isinstance(values, list) or len(values) != count:
+        raise DataError(f"{place}: found {str(values)[:40]!r}; expected {count} numbers")
+    return [_number(value, place) for value in values]
+
+
+def next_command(table: str, folder: str, columns: Sequence[str], targets: Sequence[str]) -> list[str]:
+    """The words of the command that trains on the table: no target and no name is a feature, no scene stands on two sides."""
+    made = [name for name in columns if name in TARGETS or name.startswith("count_")]
+    target = made[0] if made else "TARGET"
+    words = ["polymodal", "train", table, "--root", folder, "--target", target, "--group", "scene"]
+    for name in (*FACTS, "description", *made):
+        if name not in ("scene", target):
+            words += ["--ignore", name]
+    return words + [f"fields.{name}.channels=5" for name in columns if name.startswith("LIDAR_")]
