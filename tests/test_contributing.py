@@ -1,7 +1,8 @@
-"""CONTRIBUTING's recipe, followed to the letter: one new file and its line on the menu make a fusion."""
+"""CONTRIBUTING's recipes, followed to the letter: one new file and its line on the menu make a fusion, or a modality, or an encoder."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -9,7 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from conftest import write_csv
 
 ROOT = Path(__file__).parent.parent
 
@@ -62,19 +66,47 @@ def blocks(kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_the_fusion_of_the_worked_example_is_made_by_one_file_and_its_menu_line(tmp_path: Path) -> None:
-    (code,) = [block for block in blocks("python") if block.startswith("# src/polymodal/fusions/maximum.py\n")]
-    (diff,) = [block for block in blocks("diff") if block.startswith("--- src/polymodal/fusions/__init__.py\n")]
-    package = tmp_path / "polymodal"
+def followed(folder: Path, names: list[str]) -> dict[str, str]:
+    """A copy of the package in ``folder`` with the new files and menu lines that CONTRIBUTING.md shows; the environment to run it in."""
+    package = folder / "polymodal"
     shutil.copytree(ROOT / "src" / "polymodal", package, ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "fusions" / "maximum.py").write_text(code, encoding="utf-8")
-    menu = package / "fusions" / "__init__.py"
-    menu.write_text(changed(menu.read_text(encoding="utf-8"), diff), encoding="utf-8")
-    env = {**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    for name in names:
+        (code,) = [block for block in blocks("python") if block.startswith(f"# src/polymodal/{name}.py\n")]
+        (package / f"{name}.py").write_text(code, encoding="utf-8")
+        family = name.partition("/")[0]
+        (diff,) = [block for block in blocks("diff") if block.startswith(f"--- src/polymodal/{family}/__init__.py\n")]
+        menu = package / family / "__init__.py"
+        menu.write_text(changed(menu.read_text(encoding="utf-8"), diff), encoding="utf-8")
+    return {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+
+
+def test_the_fusion_of_the_worked_example_is_made_by_one_file_and_its_menu_line(tmp_path: Path) -> None:
+    env = followed(tmp_path, ["fusions/maximum"])
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", CHECK, str(tmp_path)], env=env, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_modality_of_the_worked_example_is_recognised_trained_and_saved(tmp_path: Path) -> None:
+    env = followed(tmp_path, ["modalities/color", "encoders/color"])
+    rng = np.random.default_rng(0)
+    rows = [(f"#{r:02x}{g:02x}{b:02x}", "warm" if r > b else "cold") for r, g, b in rng.integers(0, 256, (300, 3))]
+    write_csv(tmp_path / "paint.csv", ["paint", "feeling"], [*rows[:200], ("#12", "warm")])
+    write_csv(tmp_path / "new.csv", ["paint", "feeling"], [*rows[200:], ("", "cold")])
+    said = "from polymodal.cli.main import entry; import sys; sys.argv[0] = 'polymodal'; entry()"
+
+    def run(*words: str) -> str:
+        command = [sys.executable, "-W", "error", "-c", said, *words]
+        done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    assert "100% of the cells are colours" in run("inspect", "paint.csv", "--target", "feeling")
+    assert "encoder color" in run("train", "paint.csv", "--target", "feeling", "-o", "run", "training.epochs=20", "data.split.kind=random")
+    assert "expected a colour such as #ff8800" in (tmp_path / "run" / "faults.csv").read_text(encoding="utf-8")
+    found = json.loads(run("evaluate", "run", "new.csv", "--json"))
+    assert found["tasks"]["feeling"]["accuracy"] > 0.9
 
 
 def changed(menu: str, diff: str) -> str:
@@ -85,4 +117,4 @@ def changed(menu: str, diff: str) -> str:
     if f"\n{old}\n" not in menu:
         pytest.fail(f"CONTRIBUTING.md shows a menu line that is no longer there: {old}; bring its diff up to date")
     assert len(imports) == 1
-    return menu.replace(f"\n{old}\n", f"\n{imports[0]}\n{new}\n")
+    return menu.replace(f"\n{old}\n", f"\n{new}\n").replace("\nCONFIGS", f"\n{imports[0]}\n\nCONFIGS", 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,8 +25,10 @@ State = dict[str, Any]
 Geometry = tuple[int, ...]
 """The padded shape of a sample: a function of the sample alone."""
 
-Form = Literal["pixels", "ngrams", "tokens", "columns", "spectrogram", "series", "points", "frames", "waveform", "features", "tensor"]
-"""What an encoder eats. ``features``: what a frozen backbone said of a cell; ``tensor``: whatever a hand-built model is called with."""
+Form = str
+"""The name of what an encoder eats: pixels, ngrams, tokens, columns, ... A modality says which ``forms`` it makes, an encoder's config
+which ``form`` it eats; a name is theirs alone. ``features`` is what a frozen backbone said of a cell, ``tensor`` whatever a hand-built
+model is called with."""
 
 FUSED = ""
 """The voter that speaks for the fused representation, among votes named by field (a field's name is not empty)."""

@@ -15,7 +15,7 @@ from ..data.sources import Source
 from ..data.sources.source import body_of
 from ..errors import ConfigError, DataError, Fault, nearest
 from ..flow import Cell
-from ..modalities import KINDS, MODALITIES, OF_FILES, Roots, is_empty, is_missing_word
+from ..modalities import KINDS, MODALITIES, Roots, is_empty, is_missing_word
 from ..tasks import labels_of
 from ..tasks.classes import name_of
 
@@ -162,7 +162,7 @@ def _recognise(column: Column, facts: Facts, roots: Roots) -> None:
     if column.distinct == 1 and held == facts.rows:
         column.role, column.why = "ignored", "every cell is the same"
         return
-    found = {kind.kind: kind.recognise(column.cells, roots) for kind in MODALITIES}
+    found = {modality.kind: modality.recognise(column.cells, roots) for modality in MODALITIES}
     best = max(found, key=lambda kind: found[kind].confidence)
     column.modality, column.options, column.why = best, dict(found[best].options), found[best].why
     if found[best].confidence <= 0:
@@ -170,7 +170,7 @@ def _recognise(column: Column, facts: Facts, roots: Roots) -> None:
         column.role, column.modality, column.why = "ignored", None, f"cells of {', '.join(kinds)}: no modality reads them"
         return
     unique = held >= 20 and (column.capped or column.distinct == held)
-    if best in OF_FILES:
+    if not next(modality for modality in MODALITIES if modality.kind == best).may_be_id:
         return
     if unique and column.name in facts.rising and column.options.get("type") == "number":
         column.role, column.why = "ignored", "whole numbers that rise from row to row: an id"

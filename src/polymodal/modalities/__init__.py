@@ -1,4 +1,4 @@
-"""The menu of modalities: one module a kind of cell. Adding one = its file, and its line here."""
+"""The menu of modalities: one module a kind of cell. Adding one = its file, and its place on the menu."""
 
 from ..cells import is_empty, is_missing_word
 from ..config import kinds_of, menu
@@ -14,7 +14,7 @@ from .text import Text, TextConfig
 from .video import Video, VideoConfig
 
 CONFIGS = (ImageConfig, TextConfig, TabularConfig, AudioConfig, SeriesConfig, PointsConfig, PicturesConfig, VideoConfig)
-MODALITIES = (Image, Text, Tabular, Audio, Series, Points, Pictures, Video)
+MODALITIES = tuple(config.modality() for config in CONFIGS)
 KINDS = kinds_of(CONFIGS)
 OF_FILES = frozenset(modality.kind for modality in MODALITIES if modality.of_files)
 AnyField = menu(*CONFIGS, external=False)

@@ -56,7 +56,8 @@ class AudioConfig(OneColumn):
     mask: float = Setting(0.15, ge=0, lt=1)
     """Hide up to this share of bands and of time in training sounds, twice each (SpecAugment, Park et al. 2019, arXiv:1904.08779)."""
 
-    def modality(self) -> type[Modality]:
+    @classmethod
+    def modality(cls) -> type[Modality]:
         """``Audio``."""
         return Audio
 

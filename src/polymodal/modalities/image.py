@@ -28,7 +28,8 @@ class ImageConfig(PictureSettings):
 
     kind: Literal["image"] = "image"
 
-    def modality(self) -> type[Modality]:
+    @classmethod
+    def modality(cls) -> type[Modality]:
         """``Image``."""
         return Image
 

@@ -36,7 +36,8 @@ class FieldConfig(Config):
         """The columns that the field reads, in order."""
         raise NotImplementedError
 
-    def modality(self) -> type[Modality]:
+    @classmethod
+    def modality(cls) -> type[Modality]:
         """The class that reads this field's cells."""
         raise NotImplementedError
 
@@ -103,7 +104,9 @@ class Modality(ABC):
     forms: ClassVar[tuple[Form, ...]]
     """What it can make for an encoder; the first is the usual one."""
     of_files: ClassVar[bool] = False
-    """Whether its cells name files: another name in every row is then no id, and what a name or folder says may give the answer away."""
+    """Whether its cells name files: what a name or folder says may give the answer away."""
+    may_be_id: ClassVar[bool] = False
+    """Whether a column of numbers that rise, or of another code in every row, which it would read, is rather an id."""
 
     def __init__(self, config: Any, state: State, roots: Roots) -> None:
         self.config = config

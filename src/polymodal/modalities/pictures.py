@@ -38,7 +38,8 @@ class PicturesConfig(PictureSettings):
     max_pictures: int = Setting(16, ge=1, le=MOST)
     """Pictures read of one cell; of more, so many are taken evenly. Cost grows with it."""
 
-    def modality(self) -> type[Modality]:
+    @classmethod
+    def modality(cls) -> type[Modality]:
         """``Pictures``."""
         return Pictures
 

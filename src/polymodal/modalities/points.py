@@ -48,7 +48,8 @@ class PointsConfig(OneColumn):
     jitter: float = Setting(0.02, ge=0, le=1)
     """Noise added to training points, in spreads."""
 
-    def modality(self) -> type[Modality]:
+    @classmethod
+    def modality(cls) -> type[Modality]:
         """``Points``."""
         return Points
 

@@ -70,7 +70,8 @@ class SeriesConfig(FieldConfig):
         """The column, and those of a window."""
         return (self.column,) if self.start is None else (self.column, self.start, str(self.end))
 
-    def modality(self) -> type[Modality]:
+    @classmethod
+    def modality(cls) -> type[Modality]:
         """``Series``."""
         return Series
 

@@ -50,7 +50,8 @@ class TabularConfig(FieldConfig):
         """The columns, in order."""
         return tuple(self.columns)
 
-    def modality(self) -> type[Modality]:
+    @classmethod
+    def modality(cls) -> type[Modality]:
         """``Tabular``."""
         return Tabular
 
@@ -60,6 +61,7 @@ class Tabular(Modality):
 
     kind = "tabular"
     forms = ("columns",)
+    may_be_id = True
 
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:

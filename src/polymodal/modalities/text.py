@@ -64,7 +64,8 @@ class TextConfig(FieldConfig):
         """One column, or several."""
         return (self.column,) if self.column is not None else tuple(self.columns or ())
 
-    def modality(self) -> type[Modality]:
+    @classmethod
+    def modality(cls) -> type[Modality]:
         """``Text``."""
         return Text
 
@@ -74,6 +75,7 @@ class Text(Modality):
 
     kind = "text"
     forms = ("ngrams", "tokens")
+    may_be_id = True
 
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:

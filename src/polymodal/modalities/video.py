@@ -42,7 +42,8 @@ class VideoConfig(PictureSettings):
     flip: bool | None = False
     """Mirror training clips left to right at random: what moves left then moves right; null = only above 32 pixels."""
 
-    def modality(self) -> type[Modality]:
+    @classmethod
+    def modality(cls) -> type[Modality]:
         """``Video``."""
         return Video
 
