@@ -158,7 +158,9 @@ def usual_encoder(field: FieldConfig, rows: int, preset: str = "scratch") -> tup
         if rows < SOME_ROWS:
             return BagConfig(lr_scale=5.0, dropout=0.3), f"a bag of n-grams, learning fast and much dropped out: {rows:,} rows are few"
         if rows < MANY_ROWS:
-            return BagConfig(lr_scale=0.5), f"a bag of n-grams: {rows:,} rows are too few to learn a language from ({MANY_ROWS:,} are enough)"
+            return BagConfig(
+                lr_scale=0.5
+            ), f"a bag of n-grams: {rows:,} rows are too few to learn a language from ({MANY_ROWS:,} are enough)"
         return TextTransformerConfig(), f"a transformer: {rows:,} rows are enough to learn one from"
     config: Any = next(config for config in ENCODERS if config.form == modality.forms[0])
     return config(), " ".join((config.__doc__ or "").split("\n")[0].split()).rstrip(".").lower()

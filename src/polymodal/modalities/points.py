@@ -176,7 +176,7 @@ class Points(Modality):
 
     def cost(self) -> float:
         """Grows with the points."""
-        return 3e4 * self.state["points"]
+        return 6e3 * self.state["points"]
 
     def describe(self) -> str:
         """Its points and their numbers."""

@@ -14,6 +14,7 @@ from ..data.splits import TEST, TRAIN, Split
 from ..experiment import Experiment
 from ..flow import FUSED
 from ..training.config import usual_epochs
+from ..training.plan import usual_plan
 from .asked import Asked
 from .members import Trial
 
@@ -70,6 +71,8 @@ class Reading:
     seconds: dict[str, float] = field(default_factory=dict)
     size: dict[str, float] = field(default_factory=dict)
     distinct: dict[str, float] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)
+    """Multiply-adds of training on a row, by field."""
 
 
 def estimate(
@@ -83,8 +86,12 @@ def estimate(
         training, held_out = (len(side) for side in part.member(0))
     shared = min(reading.distinct.values(), default=1.0)
     epochs = config.epochs or usual_epochs(round(training * min(1.0, shared)))
-    members = part.members
-    every = {name: members * epochs * trial.epoch(training, held_out) for name, trial in trials.items()}
+    plan = usual_plan(part.members, epochs, len(trials) > 1, training, reading.costs)
+    members = plan.members if config.time_limit is None else part.members
+    alone_members = plan.baseline_members if config.time_limit is None else part.members
+    every = {
+        name: (members if name == FUSED else alone_members) * epochs * trial.epoch(training, held_out) for name, trial in trials.items()
+    }
     cells = {name: reading.distinct[name] * rows for name in reading.distinct}
     read = sum(reading.seconds[name] * cells[name] for name in cells)
     total = read + sum(every.values())
@@ -92,7 +99,7 @@ def estimate(
     found.seconds = min(total, limit) if limit is not None else total
     test = int((part.part_N == TEST).sum()) or (asked.test.rows if asked.test is not None else 0)
     found.facts["rows"] = f"{training:,} to train on, {held_out:,} held out" + (f", {test:,} to test on" if test else "")
-    alone = f", and as many of each of {len(trials) - 1} single fields" if len(trials) > 1 else ""
+    alone = f", and {alone_members} of each of {len(trials) - 1} single fields" if len(trials) > 1 else ""
     found.facts["models"] = f"{members} of all fields{alone}; up to {epochs} epochs of {-(-training // trials[FUSED].batch_size):,} steps"
     parts = f"reading {_time(read)}, all fields {_time(every[FUSED])}"
     if len(trials) > 1:
@@ -107,7 +114,7 @@ def estimate(
     found.facts["memory"] = f"about {found.memory_mb:,.0f} MiB (a trial's, and {tables / 2**20:,.0f} for the rows)"
     whole = trials[FUSED].size
     stored = min(sum(reading.size[name] * cells[name] for name in cells), experiment.data.cache_gb * 2**30)
-    kept = 2 * 4 * whole + members * sum(trial.size for trial in trials.values()) + members * whole
+    kept = 2 * 4 * whole + 2 * members * whole + alone_members * sum(trial.size for name, trial in trials.items() if name != FUSED)
     found.disk_mb = (stored + kept) / 2**20
     place = (out if out is not None else Path()).resolve()
     while not place.exists():

@@ -28,7 +28,7 @@ from ..training.config import usual_batch_size, usual_epochs
 from ..training.devices import pick_device, pick_precision
 from ..training.observers import Observer
 from ..training.optimization import standardise
-from ..training.plan import RESERVE, Clock, Plan, make_plan
+from ..training.plan import RESERVE, Clock, Plan, make_plan, usual_plan
 from ..training.trainer import INTERRUPTED, Fitted, NotFinite, Replay, Trainer
 from .init import start_from
 from .ledger import Ledger
@@ -104,7 +104,10 @@ class Members:
         if decided is not None:
             plan = Plan(**decided)
         elif self.clock.limit is None:
-            plan = Plan(members, members if baselines else 0, epochs, {})
+            costs = {name: self.prepared.train.store.modalities[name].cost() for name in self.fields}
+            if loader.shared_by is not None:
+                costs[loader.shared_by] *= distinct / len(rows)
+            plan = usual_plan(members, epochs, baselines, len(rows), costs)
         else:
             names = [FUSED, *(self.fields if baselines else [])]
             seconds = {name: self._seconds_of_an_epoch(name) for name in names}
@@ -113,7 +116,8 @@ class Members:
         self.observer.observe("plan", plan.facts())
         models = f"{plan.members} models of {len(rows):,} rows" if plan.members > 1 else f"one model of {len(rows):,} rows"
         alone = f"; each field alone on {plan.baseline_members} of them" if 0 < plan.baseline_members < plan.members else ""
-        self.observer.observe("note", {"text": f"plan: {models}, up to {plan.epochs} epochs{alone}"})
+        fewer = f"; more of the {members} folds with a longer --time-limit" if plan.members < members else ""
+        self.observer.observe("note", {"text": f"plan: {models}, up to {plan.epochs} epochs{alone}{fewer}"})
         return plan
 
     def _budget(self) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ..data.sources import Source, open_source
+from ..encoders import EncoderConfig
 from ..errors import DataError, UserError
 from ..experiment import Experiment
 from ..flow import FUSED, Cell
@@ -114,6 +115,11 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
         return
     read_targets(source, tasks, lambda row, column, text: faults.add(row, column, text, experiment.data.on_error))
     reading = read_cells(source, modalities, sample, known_N, faults)
+    for name, modality in modalities.items():
+        shared = min(1.0, reading.distinct.get(name, 1.0)) if modality.cost() > 1e5 else 1.0
+        encoder = experiment.model.encoders[name]
+        frozen = isinstance(encoder, EncoderConfig) and encoder.is_frozen
+        reading.costs[name] = 1.0 if frozen else modality.cost() * shared
     for other, what in ((asked.valid, "valid"), (asked.test, "test")):
         if other is not None:
             try:

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+COMFORT = 420.0
+"""Seconds on two cores that a run without a time limit may take, by ``usual_plan``'s estimate."""
+_PACE, _ROW = 4e9, 1e6
+"""Multiply-adds a second that two cores train at, and those that every row costs whatever it holds."""
 RESERVE = 0.06
 """Share of a time limit that is kept for measuring and saving."""
 
@@ -48,6 +52,24 @@ class Plan:
         return self.share.get(name, 1.0) * self.epochs
 
 
+def usual_plan(members: int, epochs: int, baselines: bool, rows: int, costs: Mapping[str, float]) -> Plan:
+    """The plan where no time limit is said: what fits some minutes on two cores, by a rule and not by the clock, so that it is the same
+    wherever it is made. Epochs are never cut. ``costs``: multiply-adds of a row, by field (``Modality.cost``)."""
+    seconds = {name: rows * (cost + _ROW) / _PACE for name, cost in costs.items()}
+    seconds[""] = rows * (sum(costs.values()) + _ROW) / _PACE
+    alone = sum(value for name, value in seconds.items() if name) if baselines else 0.0
+    for m, b in _choices(members):
+        if epochs * (m * seconds[""] + b * alone) <= COMFORT:
+            break
+    return Plan(m, b if baselines else 0, epochs, {})
+
+
+def _choices(members: int) -> list[tuple[int, int]]:
+    """Members of the whole and of each single field, from the most on: baselines on every fold give way first."""
+    few = min(3, members)
+    return [(members, members), (members, 1), (few, 1), (1, 1)]
+
+
 def make_plan(members: int, epochs: int, baselines: bool, seconds: Mapping[str, float], budget: float) -> Plan:
     """The largest plan that fits ``budget`` seconds. ``seconds``: of one epoch, by single field and, under "", of all.
 
@@ -59,8 +81,7 @@ def make_plan(members: int, epochs: int, baselines: bool, seconds: Mapping[str, 
         return e * (m * seconds[""] + b * alone)
 
     few = min(3, members)
-    choices = [(members, members), (members, 1), (few, 1)]
-    for m, b in choices:
+    for m, b in _choices(members)[:3]:
         if cost(m, b if baselines else 0, epochs) <= budget:
             return Plan(m, b if baselines else 0, epochs, dict(seconds))
     for m, b in [(few, 1), (1, 1)]:
