@@ -196,3 +196,18 @@ def test_without_the_package_a_file_is_a_fault_that_names_the_extra() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "pip install 'polymodal[medical]'" in found.stdout, found.stderr
+
+
+def test_files_without_an_ending_are_known_by_their_first_bytes(tmp_path: Path) -> None:
+    from polymodal.data.sources import open_source
+    from polymodal.inspection.columns import describe, look
+
+    (tmp_path / "scans").mkdir()
+    rows = []
+    for at in range(12):
+        name = f"1.2.840.113619.{at}"
+        (tmp_path / "scans" / name).write_bytes(dicom(RAMP))
+        rows.append([f"scans/{name}", "yes" if at % 2 else "no"])
+    source = open_source(write_csv(tmp_path / "t.csv", ["scan", "ill"], rows))
+    column = describe(source, look(source), Roots([tmp_path]), ["ill"], {}, {})[0]
+    assert (column.modality, column.role, column.why) == ("image", "feature", "100% of the files looked at begin as pictures do")

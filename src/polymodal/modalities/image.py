@@ -49,6 +49,10 @@ class Image(Modality):
         looks = sum(looks_like_a_picture(cell) for cell in cells) / len(cells)
         if looks >= 0.5:
             return Recognition(0.6 + 0.4 * looks, {}, f"{looks:.0%} of the cells looked at are picture files or bytes")
+        heads = roots.heads(cells[:_PEEKED])  # DICOM files often have no ending
+        begun = sum(looks_like_a_picture(head) for head in heads) / len(cells[:_PEEKED])
+        if begun >= 0.5:
+            return Recognition(0.95, {}, f"{begun:.0%} of the files looked at begin as pictures do")
         if not all(_may_be_an_array(cell) for cell in cells[:_PEEKED]):
             return Recognition(0.0)
         arrays = sum(_is_an_array(cell, roots) for cell in cells[:_PEEKED]) / len(cells[:_PEEKED])
