@@ -19,7 +19,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..flow import Features, Form
 
 Facts = dict[str, Any]
-"""``library``, ``model`` (as it was asked for), ``width`` (D), ``pool``, ``sha256`` of the weights, and what the library needs."""
+"""``library``, ``model`` (as it was asked for), ``width`` (D), ``pool``, ``cost`` of a cell in multiply-adds, ``sha256`` of the weights, and
+what the library needs."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,12 @@ def pooled_by(pool: str, tokens: Features, pooled: Tensor | None) -> Features:
     if pooled is not None:
         parts |= {"pooler": [pooled], "pooler_and_mean": [pooled, mean_BD]}
     return Features.vector(torch.cat(parts[pool], 1))
+
+
+def cost_of(network: nn.Module, tokens: float) -> float:
+    """About how many multiply-adds a cell of so many tokens takes: each weight once a token, but for tables of embeddings."""
+    tables = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)}
+    return tokens * sum(parameter.numel() for parameter in network.parameters() if id(parameter) not in tables)
 
 
 def width_of(pool: str, width: int) -> int:

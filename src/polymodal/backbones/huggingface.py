@@ -20,7 +20,7 @@ from ..errors import ConfigError, requires
 from ..flow import Features, Form
 from ..layers.mel import log_mel
 from ..layers.patches import Normalise
-from .backbone import Asked, Backbone, Facts, check_plain, plain, width_of
+from .backbone import Asked, Backbone, Facts, check_plain, cost_of, plain, width_of
 from .hub import digest, locate, quiet, weights_of
 
 _TOWER: dict[str, str] = {"pixels": "vision_model", "tokens": "text_model", "waveform": "audio_model"}
@@ -60,6 +60,10 @@ def describe(asked: Asked) -> dict[str, Any]:
     backbone = _build(facts | {"width": 0, "pool": "tokens"}, "meta")
     needs = _NEEDS[form](folder, model, backbone, asked.max_tokens)
     facts |= needs.pop("own", {})
+    patch = getattr(backbone.network.config, "patch_size", None)
+    sides = needs.get("size", 0) / (patch if isinstance(patch, int) else 16)
+    tokens = {"pixels": sides**2, "tokens": needs.get("max_tokens", 0) / 2}.get(form, 50 * (needs.get("seconds") or 5.0))
+    facts["cost"] = cost_of(backbone.network, tokens)
     facts["pool"] = _usual_pool(folder, form, backbone) if asked.pool == "auto" else asked.pool
     facts["width"] = width_of(facts["pool"], _own_width(backbone))
     if facts["pool"].startswith("pooler") and not backbone.makes_vector:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, nearest, requires
 from ..flow import Features
-from .backbone import POOLS, Asked, Backbone, Facts, width_of
+from .backbone import POOLS, Asked, Backbone, Facts, cost_of, width_of
 from .hub import digest
 
 _FAMILIES = {  # by how a model's name starts, the first that fits: the module whose preprocess_input it wants
@@ -73,6 +73,7 @@ def describe(asked: Asked) -> dict[str, Any]:
         "library": "keras", "model": model, "form": form, "network": json.loads(network.to_json()), "family": family, "source": source,
         "weights": asked.weights, "size": side, "width": width_of(pool, out[-1]), "pool": pool, "sha256": "",
     }  # fmt: skip
+    facts["cost"] = cost_of(network, (side / 16) ** 2)
     if source == "file":
         facts["sha256"] = digest([Path(model).expanduser()])
     return {"size": side, "channels": found[3], "backbone": facts}

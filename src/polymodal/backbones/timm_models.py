@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..errors import ConfigError, nearest, requires
 from ..flow import Features
 from ..layers.patches import Normalise
-from .backbone import Asked, Backbone, Facts, width_of
+from .backbone import Asked, Backbone, Facts, cost_of, width_of
 from .hub import quiet
 
 _RESAMPLE = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
@@ -47,7 +47,7 @@ def describe(asked: Asked) -> dict[str, Any]:
     pool = "pooler" if asked.pool == "auto" else asked.pool
     if pool == "pooler_and_mean":
         raise ConfigError(f"model {model!r}: pool {pool!r}; expected auto, pooler, mean, first, first_and_mean or tokens")
-    facts |= {"mean": mean, "std": std, "pool": pool}
+    facts |= {"mean": mean, "std": std, "pool": pool, "cost": cost_of(network, (side / 16) ** 2)}
     facts["width"] = width_of(pool, _head_width(network, side) if pool == "pooler" else int(network.num_features))
     return {"size": side, "channels": 3, "mean": mean, "std": std, "resize": resize, "backbone": facts}
 

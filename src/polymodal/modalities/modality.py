@@ -175,6 +175,10 @@ class Modality(ABC):
         """About how many multiply-adds encoding one cell takes: what is worth sharing between rows."""
         return 1.0
 
+    def cost_of_training(self) -> float:
+        """About how many it takes to train on one, by the backbone that the encoder was asked to train on, if it was."""
+        return float(self.state["backbone"]["cost"]) if "backbone" in self.state else self.cost()
+
     def show(self, cell: Cell) -> str:
         """The cell as a person would read it in one line."""
         text = " ".join(str(cell).split())

@@ -104,7 +104,7 @@ class Members:
         if decided is not None:
             plan = Plan(**decided)
         elif self.clock.limit is None:
-            costs = {name: self.prepared.train.store.modalities[name].cost() for name in self.fields}
+            costs = {name: self.prepared.train.store.modalities[name].cost_of_training() for name in self.fields}
             if loader.shared_by is not None:
                 costs[loader.shared_by] *= distinct / len(rows)
             plan = usual_plan(members, epochs, baselines, len(rows), costs)

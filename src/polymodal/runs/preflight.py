@@ -119,7 +119,7 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
         shared = min(1.0, reading.distinct.get(name, 1.0)) if modality.cost() > 1e5 else 1.0
         encoder = experiment.model.encoders[name]
         frozen = isinstance(encoder, EncoderConfig) and encoder.is_frozen
-        reading.costs[name] = 1.0 if frozen else modality.cost() * shared
+        reading.costs[name] = 1.0 if frozen else modality.cost_of_training() * shared
     for other, what in ((asked.valid, "valid"), (asked.test, "test")):
         if other is not None:
             try:
