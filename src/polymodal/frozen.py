@@ -234,7 +234,7 @@ class FeatureCache:
 
 
 def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "polymodal" / "features"
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "polymodal" / "features"
 
 
 def _processor() -> str:

@@ -19,8 +19,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..flow import Features, Form
 
 Facts = dict[str, Any]
-"""``library``, ``model`` (as it was asked for), ``width`` (D), ``pool``, ``cost`` of a cell in multiply-adds, ``sha256`` of the weights, and
-what the library needs."""
+"""``library``, ``model`` (as it was asked for), ``width`` (D), ``pool``, ``cost`` of a cell in multiply-adds, ``sha256`` of the weights,
+and what the library needs."""
 
 
 @dataclass(frozen=True)
