@@ -19,7 +19,7 @@ FLOORS = [
     {"experiment"},
     {"preparation", "inspection"},
     {"bundle"},
-    {"predictor"},
+    {"predictor", "report"},
     {"profile", "runs"},
     {"cli"},
 ]

@@ -58,8 +58,18 @@ class DataConfig(Config):
     """A column of numbers, 0 or more: how much each row counts in the loss."""
     features_gb: float = Setting(4.0, ge=0, le=1e6)
     """Disk space for what frozen encoders said of cells, kept between runs in the user's cache folder; 0 = none. Changes no result."""
+    private: bool = False
+    """The rows are nobody else's business: the report shows none of them (report.examples)."""
     cache_gb: float = Setting(8.0, ge=0, le=1e6)
     """Disk space for samples read once, during the run; beyond it cells are read anew each time. Changes no result."""
+
+
+class ReportConfig(Config):
+    """What a run's report shows."""
+
+    examples: bool | None = None
+    """Show rows in report.html: cells and small pictures of the worst errors; null = yes, unless there are medical pictures or
+    data.private is set."""
 
 
 class BundleConfig(Config):
@@ -80,6 +90,7 @@ class Experiment(Config):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     bundle: BundleConfig = BundleConfig()
+    report: ReportConfig = ReportConfig()
     seed: int = Setting(0, ge=0, lt=2**63)
     """The same seed, machine, versions and threads give the same bits."""
 

@@ -269,6 +269,17 @@ def predict(run: str, table: str | None, row: str | None, out: str | None, on_er
 
 
 @main.command()
+@click.argument("run", metavar="RUN")
+def report(run: str) -> None:
+    """Make a run's report.html anew: one page that needs nothing else."""
+    from pathlib import Path
+
+    from ..report import write
+
+    click.echo(f"wrote {write(Path(run))}")
+
+
+@main.command()
 @click.option("-o", "--out", metavar="RUN", default="runs/demo", show_default=True, help="Folder of the demo.")
 def demo(out: str) -> None:
     """Train on questions about pictures (easy-VQA), and see what fusing is worth."""

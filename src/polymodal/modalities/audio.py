@@ -216,6 +216,10 @@ class Audio(Modality):
         """The path, or how many bytes."""
         return f"<{len(cell):,} bytes>" if isinstance(cell, bytes) else super().show(cell)
 
+    def preview(self, cell: Cell) -> np.ndarray | None:
+        """Its spectrogram, low tones below."""
+        return self.read(cell)["mel"].T[::-1, :, None] if self.state["form"] == "spectrogram" else None
+
     def describe(self) -> str:
         """Its length and its bands."""
         if self.state["form"] == "waveform":

@@ -15,11 +15,13 @@ from ..errors import Fault
 from ..flow import Cell, Form, Sample, State
 from .files import Roots
 from .maps import is_a_picture, thinned
+from .medical import is_medical
 from .modality import Modality, Recognition
 from .pixels import PictureSettings, check_pixel_facts, looks_like_a_picture, noisy, open_picture, pixel_facts, read_pixels, varied
 
 _PROBE = 256  # cells read to learn the size and the mean colour
 _PEEKED = 16  # files opened to recognise a column of arrays
+_PREVIEW = 128  # pixels of a picture in a report
 _MOST_BYTES = 64 * 2**20
 
 
@@ -100,6 +102,16 @@ class Image(Modality):
     def show(self, cell: Cell) -> str:
         """The path, or how many bytes."""
         return f"<{len(cell):,} bytes>" if isinstance(cell, bytes) else super().show(cell)
+
+    def preview(self, cell: Cell) -> np.ndarray | None:
+        """The picture, at 128 pixels."""
+        larger = {name: value for name, value in self.state.items() if name != "resize"} | {"size": _PREVIEW}
+        return read_pixels(cell, self.roots, self.config, larger).transpose(1, 2, 0)
+
+    def is_private(self, cells: Sequence[Cell]) -> bool:
+        """Medical pictures are."""
+        bodies = [bytes(cell[:512]) for cell in cells if isinstance(cell, (bytes, bytearray))]
+        return any(is_medical(head) for head in (*bodies, *self.roots.heads(cells)))
 
     def describe(self) -> str:
         """Its size."""

@@ -184,6 +184,14 @@ class Modality(ABC):
         text = " ".join(str(cell).split())
         return text if len(text) <= 80 else text[:77] + "..."
 
+    def preview(self, cell: Cell) -> np.ndarray | None:
+        """The cell as a small picture, uint8 (H, W, 1 or more); None where it is better read. ``Fault`` as of ``read``."""
+        return None
+
+    def is_private(self, cells: Sequence[Cell]) -> bool:
+        """Whether some of these cells should not be shown around, as a patient's pictures."""
+        return False
+
     def describe(self) -> str:
         """What the fitted facts say, in one line."""
         return ""

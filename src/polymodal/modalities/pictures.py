@@ -131,6 +131,11 @@ class Pictures(Modality):
         named = items is None or all(isinstance(item, str) for item in items)
         return f"<{len(cell):,} bytes>" if isinstance(cell, bytes) else super().show(cell) if named else f"<{len(items or ()):,} pictures>"
 
+    def preview(self, cell: Cell) -> np.ndarray | None:
+        """The first of them."""
+        pixels_TCHW = self.read(cell)["pixels"]
+        return pixels_TCHW[0].transpose(1, 2, 0)
+
     def describe(self) -> str:
         """Its count and size."""
         size, channels = self.state["size"], self.state["channels"]

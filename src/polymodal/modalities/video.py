@@ -118,6 +118,11 @@ class Video(Modality):
         """The path, or how many bytes."""
         return f"<{len(cell):,} bytes>" if isinstance(cell, bytes) else super().show(cell)
 
+    def preview(self, cell: Cell) -> np.ndarray | None:
+        """The first of them."""
+        pixels_TCHW = self.read(cell)["pixels"]
+        return pixels_TCHW[0].transpose(1, 2, 0)
+
     def describe(self) -> str:
         """Its frames and their size."""
         size, channels = self.state["size"], self.state["channels"]

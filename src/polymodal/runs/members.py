@@ -15,38 +15,24 @@ from ..bundle import Bundle
 from ..data.loader import Loader
 from ..data.order import epoch_order
 from ..errors import TrainingError
-from ..evaluation.measure import measure, score
 from ..experiment import Experiment
 from ..flow import FUSED
-from ..inference import Answer, Collected, collect, windows
 from ..model import MultiModalModel, build
 from ..preparation import Prepared
-from ..tasks.metrics import Metrics
-from ..tasks.voting import fit_weights, pool
 from ..training.checkpoint import Checkpoints, Keeper
 from ..training.config import usual_batch_size, usual_epochs
 from ..training.devices import pick_device, pick_precision
 from ..training.observers import Observer
 from ..training.optimization import standardise
 from ..training.plan import RESERVE, Clock, Plan, make_plan, usual_plan
-from ..training.trainer import INTERRUPTED, Fitted, NotFinite, Replay, Trainer
+from ..training.trainer import INTERRUPTED, Fitted, Replay, Trainer
+from .held_out import HeldOut, Member
 from .init import start_from
 from .ledger import Ledger
 
 _SEEN_FIRST = 256
 """Rows that last layers are standardised on."""
-_WEIGHED_ON = 5_000
-"""Held-out rows that vote weights are fitted on, at most."""
 _PROBE_SECONDS = 4.0
-
-
-@dataclass
-class Member:
-    """One trained model: the fold that it did not see, and what training left."""
-
-    fold: int
-    model: MultiModalModel
-    fitted: Fitted
 
 
 @dataclass(frozen=True)
@@ -82,6 +68,7 @@ class Members:
         self.device = pick_device(self.config.device)
         self.precision = pick_precision(self.config.precision, self.device)
         self.fields = list(prepared.modalities)
+        self.held_out = HeldOut(prepared, self.device, observer)
 
     @cached_property
     def init(self) -> Bundle | None:
@@ -146,7 +133,7 @@ class Members:
         _, held_out = self.prepared.member(0)
         part = held_out[: max(1, min(len(held_out), 256))]
         begin = time.monotonic()
-        self._collect(trainer.model, part, names)
+        self.held_out.collect(trainer.model, part, names)
         size = sum(value.numel() * value.element_size() for value in trainer.model.state_dict().values())
         return Trial(trainer.loader.batch_size, step_seconds, (time.monotonic() - begin) / len(part), size)
 
@@ -196,7 +183,7 @@ class Members:
             rest = plan.baseline_members * sum(plan.cost(other) for other in later) + (plan.baseline_members - fold - 1) * plan.cost(name)
             label = f"only {name}" if plan.baseline_members == 1 else f"only {name}, fold {fold + 1}"
             members.append(self._train(label, fold, [name], plan, rest))
-        self.weigh(members, [name])
+        self.held_out.weigh(members, [name])
         return members
 
     def _train(self, label: str, fold: int, names: Sequence[str], plan: Plan, rest: float) -> Member:
@@ -285,7 +272,7 @@ class Members:
         model.to(self.device)
         loader = self._loader(rows, names, seed=seed)
         return Trainer(
-            label, model, self.prepared.tasks, loader, lambda: self._validate(model, held_out, names), self.config, epochs=epochs,
+            label, model, self.prepared.tasks, loader, lambda: self.held_out.validate(model, held_out, names), self.config, epochs=epochs,
             seed=seed, device=self.device, precision=self.precision, observer=observer, deadline=deadline, interrupted=self.interrupted,
             keeper=keeper, replay=replay,
         )  # fmt: skip
@@ -297,98 +284,3 @@ class Members:
             batch_size=self.config.batch_size or usual_batch_size(len(rows)), ahead=self.config.workers,
             augment=self.config.augment if augment is None else augment,
         )  # fmt: skip
-
-    # -- measuring -------------------------------------------------------------------------------------------------
-
-    def _collect(
-        self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str], hidden: Sequence[frozenset[str]] = (frozenset(),)
-    ) -> Collected:
-        store = self.prepared.valid.store
-        return collect(model, store.modalities, windows(store, rows, names), hidden, self.device)
-
-    def _validate(self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str]) -> Mapping[str, Metrics]:
-        """Metrics of the answer on rows that training does not see, votes weighed as they are after training."""
-        found = self._collect(model, rows, names)
-        if not all(np.isfinite(logits).all() for logits in found.answers[0].logits.values()):
-            raise NotFinite("its answers to held-out rows are not finite")
-        if model.has_votes:
-            self._set_weights(model, self._weights([found]))
-        scores = {name: score(task, [_pooled(model, at, found, name, self._present(found, names))])
-                  for at, (name, task) in enumerate(self.prepared.tasks.items())}  # fmt: skip
-        return measure(self.prepared.tasks, scores, self._targets(found.rows))[0]
-
-    def weigh(self, members: Sequence[Member], names: Sequence[str] | None = None) -> None:
-        """Fit one set of vote weights for all members, on every held-out row, each answered by the member that did not see it."""
-        if not members[0].model.has_votes:
-            return
-        found = []
-        for member in members:
-            rows = self.prepared.member(member.fold)[1]
-            member.model.to(self.device)
-            some = rows[:: max(1, -(-len(rows) * len(members) // _WEIGHED_ON))]
-            found.append(self._collect(member.model, some, names or self.fields))
-            member.model.to("cpu")
-        weights = self._weights(found)
-        for member in members:
-            self._set_weights(member.model, weights)
-        voters = ["fused", *members[0].model.voters]
-        for task, said in weights.items():
-            named = dict(zip(voters, said, strict=True))
-            self.observer.observe("votes", {"task": task, "fields": list(names or self.fields), "weights": named})
-            if len(named) > 1:
-                text = ", ".join(f"{voter} {weight:.2f}" for voter, weight in named.items())
-                self.observer.observe("note", {"text": f"target {task!r}: votes weigh {text}"})
-
-    def _weights(self, found: Sequence[Collected]) -> dict[str, list[float]]:
-        every = max(1, -(-sum(len(one.rows) for one in found) // _WEIGHED_ON))
-        weights = {}
-        for name, task in self.prepared.tasks.items():
-            voters = list(found[0].answers[0].votes[name])
-            votes = [np.concatenate([one.answers[0].votes[name][voter][::every] for one in found]) for voter in voters]
-            target = np.concatenate([self.prepared.valid.targets[name][one.rows[::every]] for one in found])
-            index = self.prepared.valid.store.index
-            present = [np.concatenate([index[field][one.rows[::every]] >= 0 for one in found]) for field in voters if field != FUSED]
-            weights[name] = fit_weights(task, votes, target, present)
-        return weights
-
-    def _set_weights(self, model: MultiModalModel, weights: Mapping[str, Sequence[float]]) -> None:
-        rows = torch.tensor([weights[name] for name in model.tasks], dtype=model.vote_weights_TV.dtype)
-        model.vote_weights_TV.copy_(rows)
-
-    def _present(self, found: Collected, names: Sequence[str]) -> dict[str, torch.Tensor]:
-        index = self.prepared.valid.store.index
-        return {name: torch.from_numpy(index[name][found.rows] >= 0) for name in names}
-
-    def _targets(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: target[rows] for name, target in self.prepared.valid.targets.items()}
-
-    def measure(self, members: Sequence[Member], hidden: Sequence[frozenset[str]], fields: Sequence[str]) -> dict[str, Any]:
-        """Metrics over all held-out rows, each answered by the member that did not see it: whole, and without fields."""
-        tasks = self.prepared.tasks
-        parts: list[list[Answer]] = []
-        rows: list[np.ndarray] = []
-        for member in members:
-            member.model.to(self.device)
-            found = self._collect(member.model, self.prepared.member(member.fold)[1], fields, hidden)
-            member.model.to("cpu")
-            parts.append(list(found.answers))
-            rows.append(found.rows)
-        targets = self._targets(np.concatenate(rows))
-        measured = []
-        for at in range(len(hidden)):
-            scores = {name: np.concatenate([score(task, [part[at].logits[name]]) for part in parts]) for name, task in tasks.items()}
-            measured.append(measure(tasks, scores, targets))
-        result: dict[str, Any] = {"rows": sum(map(len, rows)), "tasks": measured[0][0]}
-        if len(hidden) > 1:
-            result["hidden"] = {next(iter(names)): metrics for names, (metrics, _) in zip(hidden[1:], measured[1:], strict=True)}
-        for metric, reason in measured[0][1].items():
-            self.observer.observe("undefined", {"metric": metric, "reason": reason})
-        return result
-
-
-def _pooled(model: MultiModalModel, at: int, found: Collected, task: str, present: Mapping[str, torch.Tensor]) -> np.ndarray:
-    """The answer from the votes at hand, under the model's present weights."""
-    if not model.has_votes:
-        return found.answers[0].logits[task]
-    votes = {voter: torch.from_numpy(logits) for voter, logits in found.answers[0].votes[task].items()}
-    return pool(votes, present, model.vote_weights_TV[at].cpu()).numpy()

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import __version__
+from .. import __version__, report
 from ..bundle import Bundle
 from ..config import explain, quote
 from ..data.sources import Source
@@ -33,8 +33,10 @@ from ..preparation import Prepared, prepare
 from ..training.checkpoint import Checkpoints
 from ..training.observers import JsonLines, Observer, Observers, plain
 from ..training.plan import RESERVE, Clock, Plan
+from .examples import kept_for_report
+from .held_out import Measured, Member
 from .ledger import ASIDE, Ledger, code_of, differing, digest_of
-from .members import Member, Members
+from .members import Members
 from .stop import Stop, StoppedAtOnce
 
 _NOT_WRITTEN = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
@@ -141,10 +143,11 @@ class Run:
         members = team.train(plan)
         for note in checkpoints.notes:
             self._note(note)
-        team.weigh(members)
+        team.held_out.weigh(members)
+        measured = team.held_out.measure(members, hidden_sets(team.fields), team.fields)
         metrics: dict[str, Any] = {
             "rows": {"table": self.source.rows, "training": len(prepared.member(0)[0]), "without_target": dict(prepared.unlabelled)},
-            "validation": team.measure(members, hidden_sets(team.fields), team.fields),
+            "validation": measured.metrics,
             "baselines": {},
             "plan": plan.facts(),
             "seconds": {"fused": round(self.clock.spent, 1)},
@@ -165,6 +168,8 @@ class Run:
             metrics["test"] = test
         metrics["seconds"]["total"] = round(self.clock.spent, 1)
         self._save(bundle, metrics)
+        if self.keep:
+            self._report(prepared, measured)
         if not self.stopping.asked:
             ledger.ended = True
             ledger.save()
@@ -220,6 +225,17 @@ class Run:
             count = prepared.unlabelled[name]
             self._note(f"target {name!r}: {task.config.kind}, {task.describe()}{f'; {count:,} rows without' if count else ''}")
 
+    def _report(self, prepared: Prepared, measured: Measured) -> None:
+        """``report.json`` and ``report.html``; where they cannot be written, the model is saved all the same."""
+        try:
+            kept = kept_for_report(self.experiment, prepared, measured, self.valid_source or self.source)
+            body = json.dumps(plain(kept), ensure_ascii=False).encode("utf-8", "replace")
+            write_whole(self.folder / report.NAME, body)
+            report.write(self.folder)
+        except OSError as error:
+            text = f"report.html was not written ({error.strerror or error}); make it later: polymodal report {self.folder}"
+            self.observer.observe("warning", {"text": text})
+
     def _baselines(
         self, prepared: Prepared, team: Members, plan: Plan, whole: Sequence[Member], ledger: Ledger
     ) -> tuple[dict[str, Any], dict[str, Bundle]]:
@@ -237,10 +253,10 @@ class Run:
                 continue
             begin = time.monotonic()
             members = team.train_alone(plan, name)
-            found = team.measure(members, [frozenset()], [name])
+            found = team.held_out.measure(members, [frozenset()], [name]).metrics
             measured[name] = {**found, "folds": len(members), "seconds": round(time.monotonic() - begin, 1)}
             if len(members) < len(whole):  # compared with the whole on the same rows, always
-                measured[name]["fused"] = team.measure(whole[: len(members)], [frozenset()], team.fields)["tasks"]
+                measured[name]["fused"] = team.held_out.measure(whole[: len(members)], [frozenset()], team.fields).metrics["tasks"]
             bundles[name] = self._bundle(prepared, members, [name], measured[name])
         return measured, bundles
 

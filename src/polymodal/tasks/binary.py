@@ -13,6 +13,7 @@ from torch.nn import functional
 from ..errors import DataError
 from ..flow import Cell, State
 from . import classes as naming
+from . import curves as drawing
 from .metrics import Metrics, classification
 from .task import Task, TaskConfig
 
@@ -97,6 +98,14 @@ class Binary(Task):
     def measure(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
         """Of one label."""
         return classification(target_NT[:, 0], scores_NC)
+
+    def curves(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> drawing.Curves:
+        """Of one label."""
+        return drawing.classification(self.classes, target_NT[:, 0], scores_NC)
+
+    def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
+        """The probability that the truth was not given."""
+        return drawing.doubt(target_NT[:, 0], scores_NC)
 
     def describe(self) -> str:
         """The classes and their shares."""

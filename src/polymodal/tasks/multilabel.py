@@ -19,6 +19,7 @@ from torch.nn import functional
 from ..errors import DataError, Fault
 from ..flow import Cell, State
 from . import classes as naming
+from . import curves as drawing
 from .binary import ClassMetric
 from .metrics import Metrics, multilabel
 from .task import Task, TaskConfig
@@ -103,6 +104,14 @@ class Multilabel(Task):
     def measure(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
         """Of many labels."""
         return multilabel(target_NT, scores_NC)
+
+    def curves(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> drawing.Curves:
+        """Of many labels."""
+        return drawing.multilabel(self.classes, target_NT, scores_NC)
+
+    def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
+        """The mean over the labels of how far off the probability is."""
+        return np.abs(target_NT - scores_NC).mean(1)
 
     def describe(self) -> str:
         """The labels and their shares of the rows."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..cells import number, text_of
 from ..errors import DataError, Fault
 from ..flow import Cell, State
+from . import curves as drawing
 from .metrics import Metrics, regression
 from .task import Task, TaskConfig
 
@@ -103,6 +104,16 @@ class Regression(Task):
         """In the target's unit."""
         truth = self.scores(torch.from_numpy(np.asarray(target_NT, np.float64))).numpy()[:, 0]
         return regression(truth, scores_NC[:, 0].astype(np.float64))
+
+    def curves(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> drawing.Curves:
+        """In the target's unit."""
+        truth = self.scores(torch.from_numpy(np.asarray(target_NT, np.float64))).numpy()[:, 0]
+        return drawing.regression(truth, scores_NC[:, 0].astype(np.float64))
+
+    def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
+        """How far off, in the target's unit."""
+        truth = self.scores(torch.from_numpy(np.asarray(target_NT, np.float64))).numpy()[:, 0]
+        return np.abs(scores_NC[:, 0] - truth)
 
     def monitor(self, metrics: Metrics) -> float:
         """Errors in units of the target's spread."""

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..config import Config
 from ..flow import Cell, State
+from .curves import Curves
 from .metrics import Metrics
 
 
@@ -93,6 +94,14 @@ class Task(ABC):
     @abstractmethod
     def measure(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
         """Metrics over rows that have a target, and why some of them are None."""
+
+    @abstractmethod
+    def curves(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> Curves:
+        """What a report draws of rows that have a target, as plain data of bounded size."""
+
+    @abstractmethod
+    def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
+        """How wrong each row's answer is (N,), 0 = right: by it a report finds the worst."""
 
     def monitor(self, metrics: Metrics) -> float:
         """What training makes small: the chosen metric, turned and scaled so that tasks can be averaged (0 = perfect)."""

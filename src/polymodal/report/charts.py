@@ -1,0 +1,136 @@
+"""Charts as inline SVG: lines, bars, a table of counts, points. Text from data is escaped; nothing is fetched, nothing runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+COLORS = ("#3366cc", "#dc3912", "#109618", "#ff9900", "#990099", "#0099c6", "#dd4477", "#66aa00", "#b82e2e", "#316395")
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 460, 260, 46, 36, 10
+
+Points = Sequence[Sequence[float]]
+
+
+def lines(series: Mapping[str, Points], across: str, up: str, *, square: bool = False, dots: bool = True) -> str:
+    """A line for each name. ``square``: both axes from 0 to 1, with the diagonal."""
+    series = {name: points for name, points in series.items() if len(points)}
+    if not series:
+        return ""
+    every = [point for points in series.values() for point in points]
+    low_x, high_x = (0.0, 1.0) if square else _range([point[0] for point in every])
+    low_y, high_y = (0.0, 1.0) if square else _range([point[1] for point in every])
+    place = _Place(low_x, high_x, low_y, high_y)
+    parts = [_axes(place, across, up)]
+    if square:
+        parts.append(f'<path d="M{place.x(0):.1f} {place.y(0):.1f}L{place.x(1):.1f} {place.y(1):.1f}" class="rule" fill="none"/>')
+    colors = _colors(series)
+    for name, points in series.items():
+        color = colors[_family(name)]
+        path = "L".join(f"{place.x(point[0]):.1f} {place.y(point[1]):.1f}" for point in points)
+        parts.append(f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2"><title>{escape(name)}</title></path>')
+        if dots and len(points) <= 60:
+            parts += [
+                f'<circle cx="{place.x(point[0]):.1f}" cy="{place.y(point[1]):.1f}" r="2.5" fill="{color}">'
+                f"<title>{escape(name)}: {point[0]:g}, {point[1]:.4g}</title></circle>"
+                for point in points
+            ]
+    return _figure("".join(parts), f"{up} / {across}") + _legend(colors)
+
+
+def scatter(points: Points, across: str, up: str) -> str:
+    """Points, and the diagonal where both numbers are the same."""
+    if not points:
+        return ""
+    low, high = _range([number for point in points for number in point])
+    place = _Place(low, high, low, high)
+    dots = "".join(
+        f'<circle cx="{place.x(x):.1f}" cy="{place.y(y):.1f}" r="2.5" fill="{COLORS[0]}" fill-opacity="0.5">'
+        f"<title>{x:g}, {y:g}</title></circle>"
+        for x, y in points
+    )
+    rule = f'<path d="M{place.x(low):.1f} {place.y(low):.1f}L{place.x(high):.1f} {place.y(high):.1f}" class="rule" fill="none"/>'
+    return _figure(_axes(place, across, up) + rule + dots, f"{up} / {across}")
+
+
+def bars(values: Mapping[str, float], best: float | None = None) -> str:
+    """A horizontal bar for each name, from 0 (or the least) to the greatest."""
+    if not values:
+        return ""
+    high, low = max([*values.values(), best or 0.0, 1e-9]), min([*values.values(), 0.0])
+    rows = []
+    for at, (name, value) in enumerate(values.items()):
+        share = 100 * (value - low) / max(high - low, 1e-9)
+        rows.append(
+            f'<tr><th>{escape(name)}</th><td class="bar"><div style="width:{share:.1f}%;background:{COLORS[at % len(COLORS)]}"></div></td>'
+            f"<td>{value:.4f}</td></tr>"
+        )
+    return f'<table class="bars">{"".join(rows)}</table>'
+
+
+def counts(names: Sequence[str], table: Sequence[Sequence[int]]) -> str:
+    """A confusion table: a row for each truth, a column for each answer; the darker, the larger the share of its row."""
+    head = "".join(f'<th title="{escape(name, quote=True)}">{escape(_short(name))}</th>' for name in names)
+    rows = []
+    for name, row in zip(names, table, strict=True):
+        total = max(sum(row), 1)
+        cells = "".join(
+            f'<td style="background:rgba(51,102,204,{count / total:.3f});{"color:#fff" if count / total > 0.55 else ""}">{count or ""}</td>'
+            for count in row
+        )
+        rows.append(f'<tr><th title="{escape(name, quote=True)}">{escape(_short(name))}</th>{cells}</tr>')
+    return f'<table class="counts"><tr><th></th>{head}</tr>{"".join(rows)}</table>'
+
+
+class _Place:
+    """Where numbers lie on the picture."""
+
+    def __init__(self, low_x: float, high_x: float, low_y: float, high_y: float) -> None:
+        self.low_x, self.high_x, self.low_y, self.high_y = low_x, high_x, low_y, high_y
+
+    def x(self, value: float) -> float:
+        """From the left, in pixels."""
+        return _LEFT + (value - self.low_x) / max(self.high_x - self.low_x, 1e-12) * (_WIDTH - _LEFT - 12)
+
+    def y(self, value: float) -> float:
+        """From the top, in pixels."""
+        return _HEIGHT - _BOTTOM - (value - self.low_y) / max(self.high_y - self.low_y, 1e-12) * (_HEIGHT - _BOTTOM - _TOP)
+
+
+def _range(numbers: Sequence[float]) -> tuple[float, float]:
+    low, high = min(numbers), max(numbers)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def _axes(place: _Place, across: str, up: str) -> str:
+    parts = []
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        x, y = place.low_x + share * (place.high_x - place.low_x), place.low_y + share * (place.high_y - place.low_y)
+        parts.append(f'<path d="M{_LEFT} {place.y(y):.1f}H{_WIDTH - 12}" class="grid"/>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{place.y(y) + 4:.1f}" text-anchor="end">{y:.3g}</text>')
+        parts.append(f'<text x="{place.x(x):.1f}" y="{_HEIGHT - _BOTTOM + 15}" text-anchor="middle">{x:.3g}</text>')
+    parts.append(f'<text x="{(_LEFT + _WIDTH) / 2}" y="{_HEIGHT - 4}" text-anchor="middle">{escape(across)}</text>')
+    parts.append(f'<text transform="translate(11 {_HEIGHT / 2}) rotate(-90)" text-anchor="middle">{escape(up)}</text>')
+    return "".join(parts)
+
+
+def _figure(inside: str, label: str) -> str:
+    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label, quote=True)}">{inside}</svg>'
+
+
+def _family(name: str) -> str:
+    """The folds of one model are drawn alike."""
+    return name.partition(", fold ")[0]
+
+
+def _colors(names: Iterable[str]) -> dict[str, str]:
+    families = dict.fromkeys(map(_family, names))
+    return {family: COLORS[at % len(COLORS)] for at, family in enumerate(families)}
+
+
+def _legend(colors: Mapping[str, str]) -> str:
+    keys = "".join(f'<span><i style="background:{color}"></i>{escape(name)}</span>' for name, color in colors.items())
+    return f'<div class="legend">{keys}</div>'
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 12 else name[:11] + "…"

@@ -1,0 +1,133 @@
+"""What a report shows, gathered from a run's folder: its metrics, its log, its faults, and what it kept for this (``report.json``)."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..cells import is_writable
+from ..errors import Fault, UserError
+from ..flow import Cell
+from ..modalities import Modality
+from ..tasks import Task
+
+NAME = "report.json"
+_FAULTS, _WORST, _PROBE = 50, 12, 16
+_LONGEST = 300
+
+
+def gather(run: Path) -> dict[str, Any]:
+    """Everything that ``page`` draws, as plain data; ``UserError`` where a run has not come to its end."""
+    found: dict[str, Any] = {"name": run.resolve().name, "log": [], "faults": [], "faults_in_all": 0, "kept": {}}
+    try:
+        found["metrics"] = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+        found["config"] = (run / "run.yaml").read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{run}: no report can be made of it ({error}); expected a run that measured something; train it to its end"
+        ) from None
+    for line in _lines(run / "log.jsonl"):
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            found["log"].append(event)
+    if (run / NAME).exists():
+        try:
+            found["kept"] = json.loads((run / NAME).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise UserError(f"{run}/{NAME}: cannot be read; delete it, and the report is made without it") from None
+    faults = run / "faults.csv"
+    if faults.exists():
+        with faults.open(encoding="utf-8", errors="replace", newline="") as file:
+            rows = csv.reader(file)
+            next(rows, None)
+            found["faults"] = list(islice(rows, _FAULTS))
+            found["faults_in_all"] = len(found["faults"]) + sum(1 for _ in rows)
+    return found
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+
+
+def examples_of(
+    task: Task,
+    modalities: Mapping[str, Modality],
+    rows: np.ndarray,
+    scores_NC: np.ndarray,
+    cells: Mapping[int, Mapping[str, Cell]],
+    truths: Mapping[int, Cell],
+) -> list[dict[str, Any]]:
+    """The rows of ``cells`` (0-based number -> cell by field), what they are and what was answered, as a reader sees them."""
+    place = {int(row): at for at, row in enumerate(rows)}
+    values = task.values(scores_NC)
+    found = []
+    for row, by_field in cells.items():
+        at = place[row]
+        shown = {name: _shown(modalities[name], cell) for name, cell in by_field.items()}
+        answer = values[at]
+        sure = None if task.classes is None else float(scores_NC[at].max())
+        found.append({"row": row + 1, "truth": _said(truths[row]), "answer": _plain(answer), "sure": sure, "cells": shown})
+    return found
+
+
+def worst(task: Task, rows: np.ndarray, target_NT: np.ndarray, scores_NC: np.ndarray) -> list[int]:
+    """The row numbers (0-based) whose answers are most wrong, the worst first."""
+    known = np.flatnonzero(~np.isnan(target_NT).any(1) & ~np.isnan(scores_NC).any(1))
+    errors = task.errors(target_NT[known], scores_NC[known])
+    order = np.argsort(-errors, kind="stable")[:_WORST]
+    return [int(rows[known[at]]) for at in order if errors[at] > 0]
+
+
+def _shown(modality: Modality, cell: Cell) -> dict[str, str]:
+    if modality.is_missing(cell):
+        return {"text": "-"}
+    try:
+        picture = modality.preview(cell)
+        if picture is not None:
+            return {"png": base64.b64encode(_png(picture)).decode()}
+        text = modality.show(cell)
+    except Fault as fault:
+        text = str(fault)
+    return {"text": _said(text)}
+
+
+def _said(value: Any) -> str:
+    text = " ".join(str(value).split())[:_LONGEST]
+    return text if is_writable(text) else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _png(pixels_HWC: np.ndarray) -> bytes:
+    from PIL import Image
+
+    out = io.BytesIO()
+    picture = Image.fromarray(pixels_HWC[:, :, 0] if pixels_HWC.shape[2] == 1 else pixels_HWC[:, :, :3])
+    picture.thumbnail((128, 128))
+    picture.save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(part) for part in value]
+    if isinstance(value, (float, np.floating)):
+        return round(float(value), 6) if math.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def is_private(modalities: Mapping[str, Modality], cells: Mapping[str, Sequence[Cell]]) -> bool:
+    """Whether some cells are of a kind that should not be shown around."""
+    return any(
+        modalities[name].is_private(list(islice((cell for cell in column if cell is not None), _PROBE))) for name, column in cells.items()
+    )

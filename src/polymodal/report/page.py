@@ -1,0 +1,217 @@
+"""From what was gathered to one HTML page: style and charts inline, no script, no request; all text from data is escaped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from ..disk import write_whole
+from . import charts
+from .gather import gather
+
+FILE = "report.html"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1c2430;--soft:#667;--line:#d8dde6;--back:#fff;--card:#f6f8fb}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e9ef;--soft:#9aa4b5;--line:#39414f;--back:#14181f;--card:#1c222c}}
+*{box-sizing:border-box}body{margin:0 auto;max-width:1120px;padding:24px;background:var(--back);color:var(--ink);
+font:15px/1.5 system-ui,"PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif}
+h1{font-size:26px;margin:0}h2{font-size:19px;margin:34px 0 10px;border-bottom:1px solid var(--line);padding-bottom:4px}
+h3{font-size:15px;margin:14px 0 6px}h2 small,h3 small,p small{color:var(--soft);font-weight:400}.lead{font-size:17px;margin:8px 0}
+.grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(330px,1fr));gap:18px}
+.card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;overflow-x:auto}
+table{border-collapse:collapse;font-size:13.5px}td,th{padding:3px 9px;text-align:right;border-bottom:1px solid var(--line);font-weight:400}
+th:first-child{text-align:left}thead th{color:var(--soft)}tr.best td,tr.best th{font-weight:600}.counts td{text-align:center;min-width:34px}
+.bars{width:100%}.bars .bar{width:60%}.bars .bar div{height:12px;border-radius:3px}
+svg{width:100%;height:auto;display:block}svg text{font-size:10.5px;fill:var(--soft)}svg .grid{stroke:var(--line)}
+svg .rule{stroke:var(--soft);stroke-dasharray:4 4}.legend span{display:inline-block;margin-right:14px;font-size:12.5px}
+.legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:5px}
+.worst{display:grid;grid-template-columns:repeat(auto-fill,minmax(235px,1fr));gap:12px}.worst img{width:96px;height:auto;border-radius:4px}
+.worst .card{font-size:13px;overflow-wrap:anywhere}.worst b{color:#c0392b}pre{overflow-x:auto;font-size:12px;white-space:pre-wrap}
+details{margin-top:10px}summary{cursor:pointer;color:var(--soft)}
+"""
+
+
+def write(run: Path) -> Path:
+    """Write ``report.html`` into a run's folder, anew."""
+    path = run / FILE
+    write_whole(path, page(gather(run)).encode())
+    return path
+
+
+def page(found: Mapping[str, Any]) -> str:
+    """The report, as one page."""
+    metrics, kept = found["metrics"], found["kept"]
+    parts = [_head(found, metrics), _scores(metrics)]
+    parts += [_learning(found["log"]), _answers(kept), _missing(metrics), _worst(kept), _faults(found), _how(found, metrics)]
+    title = escape(found["name"])
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{title} - polymodal</title>'
+        f'<link rel="icon" href="data:,">'
+        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _heading(english: str, chinese: str) -> str:
+    return f"<h2>{english} <small>{chinese}</small></h2>"
+
+
+def _head(found: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    rows = metrics.get("rows", {})
+    lead = f'<p class="lead">{escape(str(metrics["finding"]))}</p>' if metrics.get("finding") else ""
+    seconds = metrics.get("seconds", {}).get("total")
+    took = f", {seconds:,.0f} s" if isinstance(seconds, (int, float)) else ""
+    return (
+        f"<h1>{escape(found['name'])}</h1>{lead}<p><small>{rows.get('table', 0):,} rows, "
+        f"{rows.get('training', 0):,} to train one model on, seed {escape(str(metrics.get('seed')))}{took}</small></p>"
+    )
+
+
+def _scores(metrics: Mapping[str, Any]) -> str:
+    """Every measured model, by task: all fields, each alone, all but each, the test rows."""
+    out = [_heading("How well", "效果")]
+    for task, whole in metrics["validation"]["tasks"].items():
+        names = [name for name, value in whole.items() if value is not None]
+        lines = [("all fields 全部字段", whole, True)]
+        lines += [(f"only 只用 {name}", alone["tasks"][task], False) for name, alone in metrics.get("baselines", {}).items()]
+        lines += [(f"without 去掉 {name}", by[task], False) for name, by in metrics["validation"].get("hidden", {}).items()]
+        if metrics.get("test"):
+            lines.append(("all fields, test rows 测试行", metrics["test"]["tasks"][task], True))
+        head = "".join(f"<th>{escape(name)}</th>" for name in names)
+        body = "".join(
+            f'<tr class="{"best" if best else "part"}"><th>{escape(label)}</th>'
+            + "".join(f"<td>{'-' if values.get(name) is None else f'{values[name]:.4f}'}</td>" for name in names)
+            + "</tr>"
+            for label, values, best in lines
+        )
+        out.append(f"<h3>{escape(task)} <small>{metrics['validation']['rows']:,} held-out rows 留出的行</small></h3>")
+        out.append(f'<div class="card"><table><thead><tr><th></th>{head}</tr></thead>{body}</table></div>')
+    return "".join(out)
+
+
+def _learning(log: Sequence[Mapping[str, Any]]) -> str:
+    losses: dict[str, list[list[float]]] = {}
+    held: dict[str, list[list[float]]] = {}
+    for event in log:
+        if event.get("event") == "epoch" and isinstance(event.get("loss"), (int, float)):
+            losses.setdefault(str(event["name"]), []).append([event["epoch"], event["loss"]])
+            if isinstance(event.get("monitor"), (int, float)):
+                held.setdefault(str(event["name"]), []).append([event["epoch"], event["monitor"]])
+    if not losses:
+        return ""
+    return (
+        _heading("Learning", "学习曲线") + '<div class="grid2">'
+        f'<div class="card">{charts.lines(losses, "epoch", "training loss 训练损失")}</div>'
+        f'<div class="card">{charts.lines(held, "epoch", "held-out, 0 = perfect 留出行")}</div></div>'
+    )
+
+
+def _answers(kept: Mapping[str, Any]) -> str:
+    out = []
+    for task, drawn in kept.get("curves", {}).items():
+        cards = []
+        if "confusion" in drawn:
+            confusion = drawn["confusion"]
+            of = (
+                f" <small>{len(confusion['classes'])} most frequent of {confusion['of']}</small>"
+                if confusion["of"] > len(confusion["classes"])
+                else ""
+            )
+            title = f"<h3>Confusion: rows are the truth 混淆矩阵：行是真值{of}</h3>"
+            cards.append(title + charts.counts(confusion["classes"], confusion["counts"]))
+        if drawn.get("calibration"):
+            points = [[confidence, right] for confidence, right, _ in drawn["calibration"]]
+            cards.append(
+                "<h3>Calibration 校准</h3>" + charts.lines({"share right 正确率": points}, "confidence 置信度", "share right", square=True)
+            )
+        if drawn.get("curves"):
+            roc = {curve["class"]: curve["roc"] for curve in drawn["curves"]}
+            precision = {curve["class"]: curve["precision_recall"] for curve in drawn["curves"]}
+            cards.append("<h3>ROC</h3>" + charts.lines(roc, "false positives 假阳性率", "true positives", square=True, dots=False))
+            cards.append(
+                "<h3>Precision and recall 查准率与查全率</h3>" + charts.lines(precision, "recall", "precision", square=True, dots=False)
+            )
+        if drawn.get("scatter"):
+            cards.append("<h3>Answer against truth 预测与真值</h3>" + charts.scatter(drawn["scatter"], "truth 真值", "answer"))
+        out.append(
+            f"<h3>{escape(task)}</h3>" + '<div class="grid2">' + "".join(f'<div class="card">{card}</div>' for card in cards) + "</div>"
+        )
+    return _heading("Answers to held-out rows", "对留出行的回答") + "".join(out) if out else ""
+
+
+def _missing(metrics: Mapping[str, Any]) -> str:
+    """What is lost where a field is missing, and what it says alone."""
+    hidden, alone = metrics["validation"].get("hidden", {}), metrics.get("baselines", {})
+    if not hidden:
+        return ""
+    out = [_heading("What each field brings", "各字段的作用")]
+    for task, whole in metrics["validation"]["tasks"].items():
+        metric = next((name for name in ("accuracy", "r2", "mae") if whole.get(name) is not None), None)
+        if metric is None:
+            continue
+        values = {"all fields 全部字段": whole[metric]}
+        values |= {
+            f"only 只用 {name}": found["tasks"][task][metric]
+            for name, found in alone.items()
+            if found["tasks"][task].get(metric) is not None
+        }
+        values |= {f"without 去掉 {name}": by[task][metric] for name, by in hidden.items() if by[task].get(metric) is not None}
+        out.append(f'<div class="card"><h3>{escape(task)}: {escape(metric)}</h3>{charts.bars(values)}</div>')
+    return "".join(out)
+
+
+def _worst(kept: Mapping[str, Any]) -> str:
+    out = []
+    for task, rows in kept.get("worst", {}).items():
+        cards = []
+        for row in rows:
+            cells = "".join(
+                f"<div><small>{escape(name)}</small><br>"
+                + (f'<img alt="" src="data:image/png;base64,{escape(cell["png"], quote=True)}">' if "png" in cell else escape(cell["text"]))
+                + "</div>"
+                for name, cell in row["cells"].items()
+            )
+            sure = "" if row["sure"] is None else f" ({row['sure']:.0%})"
+            answer = ", ".join(map(str, row["answer"])) if isinstance(row["answer"], list) else str(row["answer"])
+            tag = "i" if answer == row["truth"] else "b"
+            said = f"answered 回答 <{tag}>{escape(answer)}</{tag}>{sure}<br>truth 真值 {escape(row['truth'])}"
+            cards.append(f'<div class="card"><small>row 第 {row["row"]:,} 行</small><br>{said}{cells}</div>')
+        if cards:
+            out.append(f"<h3>{escape(task)}</h3>" + f'<div class="worst">{"".join(cards)}</div>')
+    return _heading("Wrong, or least sure", "答错的或最没有把握的行") + "".join(out) if out else ""
+
+
+def _faults(found: Mapping[str, Any]) -> str:
+    if not found["faults"]:
+        return ""
+    rows = "".join(
+        "<tr>" + "".join(f"<td style=text-align:left>{escape(str(cell))}</td>" for cell in row[:3]) + "</tr>" for row in found["faults"]
+    )
+    more = (
+        f" <small>{len(found['faults']):,} of {found['faults_in_all']:,}</small>" if found["faults_in_all"] > len(found["faults"]) else ""
+    )
+    return (
+        _heading("Cells that could not be read", "读不出来的单元格")
+        + f'<div class="card">{more}<table><thead><tr><th>row</th><th>column</th><th>fault</th></tr></thead>{rows}</table></div>'
+    )
+
+
+def _how(found: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """The command, the versions, the data's digest, the plan and the whole configuration."""
+    start: Mapping[str, Any] = next((event for event in found["log"] if event.get("event") in ("start", "resume")), {})
+    facts = {name: start[name] for name in ("polymodal", "torch", "python", "threads", "table") if name in start}
+    facts |= {name: found["kept"][name] for name in ("command", "data") if name in found["kept"]}
+    facts["plan"] = json.dumps({name: value for name, value in metrics.get("plan", {}).items() if name != "share"})
+    rows = "".join(
+        f"<tr><th>{escape(str(name))}</th><td style=text-align:left>{escape(str(value))}</td></tr>" for name, value in facts.items()
+    )
+    notes = "\n".join(str(event.get("text")) for event in found["log"] if event.get("event") in ("note", "warning"))
+    return (
+        _heading("How it was made", "如何得到") + f'<div class="card"><table>{rows}</table></div>'
+        f"<details><summary>notes 记录</summary><pre>{escape(notes)}</pre></details>"
+        f"<details><summary>run.yaml</summary><pre>{escape(found['config'])}</pre></details>"
+    )

@@ -1,0 +1,72 @@
+"""What a run keeps for its report: curves of its answers, its worst errors, and where its rows came from."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from .. import report
+from ..data.sources import Source, cells_of
+from ..experiment import Experiment
+from ..flow import Cell
+from ..preparation import Prepared
+from .held_out import Measured
+
+_PROBE = 16
+"""Rows whose cells are looked at to find out whether they should be shown at all."""
+
+
+def kept_for_report(experiment: Experiment, prepared: Prepared, measured: Measured, source: Source) -> dict[str, Any]:
+    """Plain data: ``curves`` and ``worst`` by task, ``command``, ``data`` (digests of what training saw)."""
+    kept: dict[str, Any] = {
+        "command": " ".join(["polymodal", *sys.argv[1:]]) if sys.argv[0].endswith("polymodal") else "",
+        "curves": {},
+        "worst": {},
+    }
+    kept["data"] = "; ".join(f"{name} {digest[:12]}" for name, digest in prepared.content().items())
+    wanted: dict[str, list[int]] = {}
+    for name, task in prepared.tasks.items():
+        known = ~np.isnan(measured.targets[name]).any(1) & ~np.isnan(measured.scores[name]).any(1)
+        if known.any():
+            kept["curves"][name] = task.curves(measured.targets[name][known], measured.scores[name][known])
+            wanted[name] = report.worst(task, measured.rows, measured.targets[name], measured.scores[name])
+    shown = experiment.report.examples
+    if shown is False or (shown is None and experiment.data.private):
+        return kept
+    cells, truths, first = _cells(experiment, prepared, source, {row for rows in wanted.values() for row in rows})
+    if shown is None and report.is_private(prepared.modalities, first):
+        return kept
+    for name, rows in wanted.items():
+        some = {row: cells[row] for row in rows}
+        told = {row: truths[row][name] for row in rows}
+        kept["worst"][name] = report.examples_of(
+            prepared.tasks[name], prepared.modalities, measured.rows, measured.scores[name], some, told
+        )
+    return kept
+
+
+def _cells(
+    experiment: Experiment, prepared: Prepared, source: Source, wanted: set[int]
+) -> tuple[dict[int, dict[str, Cell]], dict[int, dict[str, Cell]], dict[str, list[Cell]]]:
+    """The cells by field, and the targets by task, of the wanted rows (0-based); and the first cells of each field."""
+    fields = {name: config.sources for name, config in experiment.fields.items()}
+    targets = {name: task.column for name, task in experiment.tasks.items()}
+    columns = list(dict.fromkeys([*experiment.columns(), *targets.values()]))
+    cells: dict[int, dict[str, Cell]] = {}
+    truths: dict[int, dict[str, Cell]] = {}
+    first: dict[str, list[Cell]] = {}
+    start = 0
+    for part in source.slices(columns):
+        count = len(part[columns[0]])
+        if not start:
+            first = {name: list(cells_of(part, sources))[:_PROBE] for name, sources in fields.items()}
+        for row in (row for row in wanted if start <= row < start + count):
+            at = row - start
+            cells[row] = {
+                name: next(iter(cells_of({column: [part[column][at]] for column in sources}, sources))) for name, sources in fields.items()
+            }
+            truths[row] = {name: part[column][at] for name, column in targets.items()}
+        start += count
+    return cells, truths, first

@@ -1,0 +1,143 @@
+"""What the members of a run say of rows that they did not see: validated while they train, then weighed, then measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..evaluation.measure import measure, score
+from ..flow import FUSED
+from ..inference import Answer, Collected, collect, windows
+from ..model import MultiModalModel
+from ..preparation import Prepared
+from ..tasks.metrics import Metrics
+from ..tasks.voting import fit_weights, pool
+from ..training.observers import Observer
+from ..training.trainer import Fitted, NotFinite
+
+_WEIGHED_ON = 5_000
+"""Held-out rows that vote weights are fitted on, at most."""
+
+
+@dataclass
+class Member:
+    """One trained model: the fold that it did not see, and what training left."""
+
+    fold: int
+    model: MultiModalModel
+    fitted: Fitted
+
+
+@dataclass(frozen=True)
+class Measured:
+    """``metrics`` as they are written down; ``rows`` (N,) from 0 on, and by task ``scores`` (N, C) and ``targets`` (N, T)."""
+
+    metrics: dict[str, Any]
+    rows: np.ndarray
+    scores: Mapping[str, np.ndarray]
+    targets: Mapping[str, np.ndarray]
+
+
+class HeldOut:
+    """The rows that each fold holds out, and what is done with them."""
+
+    def __init__(self, prepared: Prepared, device: torch.device, observer: Observer) -> None:
+        self.prepared, self.device, self.observer = prepared, device, observer
+
+    def collect(
+        self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str], hidden: Sequence[frozenset[str]] = (frozenset(),)
+    ) -> Collected:
+        store = self.prepared.valid.store
+        return collect(model, store.modalities, windows(store, rows, names), hidden, self.device)
+
+    def validate(self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str]) -> Mapping[str, Metrics]:
+        """Metrics of the answer on rows that training does not see, votes weighed as they are after training."""
+        found = self.collect(model, rows, names)
+        if not all(np.isfinite(logits).all() for logits in found.answers[0].logits.values()):
+            raise NotFinite("its answers to held-out rows are not finite")
+        if model.has_votes:
+            self._set_weights(model, self._weights([found]))
+        scores = {name: score(task, [_pooled(model, at, found, name, self._present(found, names))])
+                  for at, (name, task) in enumerate(self.prepared.tasks.items())}  # fmt: skip
+        return measure(self.prepared.tasks, scores, self._targets(found.rows))[0]
+
+    def weigh(self, members: Sequence[Member], names: Sequence[str] | None = None) -> None:
+        """Fit one set of vote weights for all members, on every held-out row, each answered by the member that did not see it."""
+        if not members[0].model.has_votes:
+            return
+        found = []
+        for member in members:
+            rows = self.prepared.member(member.fold)[1]
+            member.model.to(self.device)
+            some = rows[:: max(1, -(-len(rows) * len(members) // _WEIGHED_ON))]
+            found.append(self.collect(member.model, some, names or list(self.prepared.modalities)))
+            member.model.to("cpu")
+        weights = self._weights(found)
+        for member in members:
+            self._set_weights(member.model, weights)
+        voters = ["fused", *members[0].model.voters]
+        for task, said in weights.items():
+            named = dict(zip(voters, said, strict=True))
+            self.observer.observe("votes", {"task": task, "fields": list(names or self.prepared.modalities), "weights": named})
+            if len(named) > 1:
+                text = ", ".join(f"{voter} {weight:.2f}" for voter, weight in named.items())
+                self.observer.observe("note", {"text": f"target {task!r}: votes weigh {text}"})
+
+    def _weights(self, found: Sequence[Collected]) -> dict[str, list[float]]:
+        every = max(1, -(-sum(len(one.rows) for one in found) // _WEIGHED_ON))
+        weights = {}
+        for name, task in self.prepared.tasks.items():
+            voters = list(found[0].answers[0].votes[name])
+            votes = [np.concatenate([one.answers[0].votes[name][voter][::every] for one in found]) for voter in voters]
+            target = np.concatenate([self.prepared.valid.targets[name][one.rows[::every]] for one in found])
+            index = self.prepared.valid.store.index
+            present = [np.concatenate([index[field][one.rows[::every]] >= 0 for one in found]) for field in voters if field != FUSED]
+            weights[name] = fit_weights(task, votes, target, present)
+        return weights
+
+    def _set_weights(self, model: MultiModalModel, weights: Mapping[str, Sequence[float]]) -> None:
+        rows = torch.tensor([weights[name] for name in model.tasks], dtype=model.vote_weights_TV.dtype)
+        model.vote_weights_TV.copy_(rows)
+
+    def _present(self, found: Collected, names: Sequence[str]) -> dict[str, torch.Tensor]:
+        index = self.prepared.valid.store.index
+        return {name: torch.from_numpy(index[name][found.rows] >= 0) for name in names}
+
+    def _targets(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: target[rows] for name, target in self.prepared.valid.targets.items()}
+
+    def measure(self, members: Sequence[Member], hidden: Sequence[frozenset[str]], fields: Sequence[str]) -> Measured:
+        """Metrics over all held-out rows, each answered by the member that did not see it: whole, and without fields."""
+        tasks = self.prepared.tasks
+        parts: list[list[Answer]] = []
+        rows: list[np.ndarray] = []
+        for member in members:
+            member.model.to(self.device)
+            found = self.collect(member.model, self.prepared.member(member.fold)[1], fields, hidden)
+            member.model.to("cpu")
+            parts.append(list(found.answers))
+            rows.append(found.rows)
+        targets = self._targets(np.concatenate(rows))
+        measured, every = [], []
+        for at in range(len(hidden)):
+            scores = {name: np.concatenate([score(task, [part[at].logits[name]]) for part in parts]) for name, task in tasks.items()}
+            every.append(scores)
+            measured.append(measure(tasks, scores, targets))
+        result: dict[str, Any] = {"rows": sum(map(len, rows)), "tasks": measured[0][0]}
+        if len(hidden) > 1:
+            result["hidden"] = {next(iter(names)): metrics for names, (metrics, _) in zip(hidden[1:], measured[1:], strict=True)}
+        for metric, reason in measured[0][1].items():
+            self.observer.observe("undefined", {"metric": metric, "reason": reason})
+        return Measured(result, np.concatenate(rows), every[0], targets)
+
+
+def _pooled(model: MultiModalModel, at: int, found: Collected, task: str, present: Mapping[str, torch.Tensor]) -> np.ndarray:
+    """The answer from the votes at hand, under the model's present weights."""
+    if not model.has_votes:
+        return found.answers[0].logits[task]
+    votes = {voter: torch.from_numpy(logits) for voter, logits in found.answers[0].votes[task].items()}
+    return pool(votes, present, model.vote_weights_TV[at].cpu()).numpy()

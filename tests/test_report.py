@@ -1,0 +1,139 @@
+"""The report: one page that needs nothing else, shows what was measured, and treats what comes from data as text."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import polymodal as pm
+from conftest import FAST, write_csv
+from polymodal.cli.main import main
+from polymodal.report import gather, page, write
+from polymodal.tasks import curves
+from test_medical import RAMP, dicom
+
+EVIL = "<script>alert(1)</script>"
+ONE = ("training.epochs=2", "data.split.kind=random", "training.baselines=false", "model.width=8")
+
+
+class Page(HTMLParser):
+    """The tags of a page, and whether every one that opens is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "action")]
+        assert not [name for name, _ in attrs if name.startswith("on")]
+        if tag not in ("meta", "link", "br", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open
+        assert self.open.pop() == tag
+
+
+def test_a_run_leaves_a_report_and_the_command_makes_it_anew(shop_run: Path) -> None:
+    text = (shop_run / "report.html").read_text(encoding="utf-8")
+    assert all(
+        word in text for word in ("fused, fold 1", "without 去掉 标题", "Confusion", "Calibration", "ROC", "How it was made", "torch")
+    )
+    assert not Page(text).open
+    (shop_run / "report.html").unlink()
+    result = CliRunner().invoke(main, ["report", str(shop_run)])
+    assert result.exit_code == 0, result.output
+    assert (shop_run / "report.html").read_text(encoding="utf-8") == text
+
+
+def test_the_page_needs_nothing_else(shop_run: Path) -> None:
+    text = (shop_run / "report.html").read_text(encoding="utf-8")
+    found = Page(text)
+    assert not {"script", "iframe", "object", "embed", "form", "base"} & set(found.tags)
+    assert all(link.startswith("data:") for link in found.links)
+    assert "default-src 'none'" in text
+    assert not re.search(r"url\(|@import", text)
+
+
+def test_what_comes_from_data_is_text(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [[f"{EVIL} {rng.choice(['warm', 'cold'])} {at}", f"{rng.normal():.2f}", f"{EVIL}{at % 2}"] for at in range(60)]
+    rows.append(["\ud800 half", "no number", f"{EVIL}1"])
+    table = tmp_path / "t.csv"
+    header = [EVIL, 'a"b', "<b>label</b>"]
+    write_csv(table, header, rows[:-1])
+    pm.train(table, *ONE, target="<b>label</b>", out=tmp_path / "run")
+    text = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert EVIL not in text
+    assert "<b>label" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert not Page(text).open
+
+
+@pytest.mark.parametrize("words", [("report.examples=false",), ("data.private=true",)])
+def test_private_rows_are_not_shown(words: tuple[str, ...], shop_folder: Path, tmp_path: Path) -> None:
+    pm.train(shop_folder / "shop.csv", *FAST, "training.epochs=1", *words, target="label", out=tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["worst"] == {}
+    text = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "data:image/png" not in text
+    assert "Wrong, or least sure" not in text
+    assert "Confusion" in text
+
+
+def test_medical_pictures_are_not_shown_unless_asked(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for at in range(24):
+        ill = at % 2
+        (tmp_path / f"{at}.dcm").write_bytes(dicom((RAMP // (1 + ill)).astype(np.uint16)))
+        rows.append([f"{at}.dcm", f"{rng.normal():.3f}", "yes" if ill else "no"])
+    table = write_csv(tmp_path / "t.csv", ["scan", "age", "ill"], rows)
+    pm.train(table, *ONE, target="ill", out=tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["worst"] == {}
+    pm.train(table, *ONE, "report.examples=true", target="ill", out=tmp_path / "asked")
+    assert json.loads((tmp_path / "asked" / "report.json").read_text())["worst"]["ill"]
+
+
+def test_numbers_and_labels_are_drawn_as_such(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [[f"{x:.3f}", f"{2 * x:.3f}", "a;b" if x > 0 else "b"] for x in rng.normal(size=60)]
+    table = write_csv(tmp_path / "t.csv", ["x", "price", "tags"], rows)
+    pm.train(table, *ONE, "tasks.tags.kind=multilabel", "tasks.price.kind=regression", target=["price", "tags"], out=tmp_path / "run")
+    text = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "Answer against truth" in text
+    assert "Precision and recall" in text
+    assert not Page(text).open
+
+
+def test_a_run_of_an_older_version_and_one_without_an_end(shop_run: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(shop_run, tmp_path / "run")
+    (tmp_path / "run" / "report.json").unlink()
+    assert "How well" in page(gather(tmp_path / "run"))
+    (tmp_path / "run" / "metrics.json").unlink()
+    with pytest.raises(pm.UserError, match=r"no report can be made of it .*; expected a run that"):
+        write(tmp_path / "run")
+
+
+def test_curves_are_those_computed_by_hand() -> None:
+    truth, scores = np.array([0, 0, 1, 1]), np.array([[0.9, 0.1], [0.4, 0.6], [0.35, 0.65], [0.2, 0.8]])
+    found = curves.classification(["no", "yes"], truth, scores)
+    assert found["confusion"]["counts"] == [[1, 1], [0, 2]]
+    (curve,) = found["curves"]
+    assert curve["roc"] == [[0.0, 0.0], [0.0, 0.5], [0.0, 1.0], [0.5, 1.0], [1.0, 1.0]]
+    assert curve["precision_recall"] == [[0.5, 1.0], [1.0, 1.0], [1.0, 2 / 3], [1.0, 0.5]]
+    assert curve["roc_auc"] == 1.0
+    assert found["calibration"] == [[pytest.approx(0.625), 0.5, 2], [pytest.approx(0.8), 1.0, 1], [pytest.approx(0.9), 1.0, 1]]
+    assert curves.doubt(np.array([1, -1]), scores[:2]) == pytest.approx([0.9, 1.0])
+    assert curves.regression(np.array([2.0, 1.0]), np.array([3.0, 1.5]))["scatter"] == [[1.0, 1.5], [2.0, 3.0]]
