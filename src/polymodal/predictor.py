@@ -14,6 +14,7 @@ import numpy as np
 from .bundle import Bundle
 from .data.sources import Source, cells_of, open_source
 from .errors import ConfigError, DataError, Fault, nearest
+from .evaluation.conformal import bound
 from .evaluation.measure import hidden_sets, measure, score
 from .flow import Cell, Prediction, Sample
 from .frozen import featured, through
@@ -61,6 +62,32 @@ class Predictor:
                 raise ConfigError(f"target {name!r} is a number; it has no probabilities; use predict")
         scores = self._joined(self._predictions(table, on_error, strict, root), "scores")
         return self._single({name: value for name, value in scores.items() if self.bundle.tasks[name].classes is not None})
+
+    def predict_sets(
+        self, table: Any, coverage: float = 0.9, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = ()
+    ) -> Any:
+        """Answers that hold the truth of a share ``coverage`` of rows like those of training: (N,) lists of classes, the most probable
+        first, or (N, 2) the ends of an interval; a dict of them for several targets. Of a row that was skipped: an empty list, or NaN."""
+        bounds = self.bounds(coverage)
+        scores = self._joined(self._predictions(table, on_error, strict, root), "scores")
+        return self._single({name: self.sets(name, scores[name], bounds[name]) for name in bounds})
+
+    def bounds(self, coverage: float) -> dict[str, float]:
+        """By task, how wrong an answer may be that is kept in a set of this coverage (``evaluation.conformal``)."""
+        kept = self.metrics.get("conformal", {})
+        found = {}
+        for name, task in self.bundle.tasks.items():
+            task.sets(np.zeros((0, task.outputs), np.float32), 0.0)
+            found[name] = bound(kept.get(name), coverage, f"target {name!r}")
+        return found
+
+    def sets(self, name: str, scores_NC: np.ndarray, bound: float) -> np.ndarray:
+        """A task's sets for some rows' scores; nothing for rows that were skipped."""
+        skipped = np.isnan(scores_NC).any(1)
+        sets = self.bundle.tasks[name].sets(np.nan_to_num(scores_NC), bound)
+        for at in np.flatnonzero(skipped):
+            sets[at] = [] if sets.ndim == 1 else np.nan
+        return sets
 
     def embed(self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = ()) -> np.ndarray:
         """The shared representation h of each row, (N, D) float32; the members' side by side where there are several."""

@@ -256,8 +256,10 @@ def evaluate(run: str, table: str, as_json: bool, on_error: str | None, root: tu
 @click.option("--strict", is_flag=True, help="Stop when a column is absent, in place of taking it as missing.")
 @click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class).")
 @click.option("--overwrite", is_flag=True, help="Replace OUT.")
+@click.option("--coverage", type=float, metavar="SHARE", help="Sets (or intervals) that hold the truth of this share of rows, such as 0.9.")
+@click.option("--abstain-below", type=click.FloatRange(0, 1), metavar="P", help="No answer where no class has this probability.")
 def predict(run: str, table: str | None, row: str | None, out: str | None, on_error: str | None, root: tuple[str, ...], strict: bool,
-            trust: bool, overwrite: bool) -> None:  # fmt: skip
+            trust: bool, overwrite: bool, coverage: float | None, abstain_below: float | None) -> None:  # fmt: skip
     """Predict the rows of a table, or one row given as JSON."""
     from .verbs import predict as verb
 
@@ -265,7 +267,8 @@ def predict(run: str, table: str | None, row: str | None, out: str | None, on_er
         raise click.UsageError("give a TABLE, or --row JSON")
     if table is not None and out is None:
         raise click.UsageError("missing -o OUT: the file to write (.csv, .parquet or .jsonl)")
-    verb(run, table, row=row, out=out, on_error=on_error, root=root, strict=strict, trust=trust, overwrite=overwrite)
+    verb(run, table, row=row, out=out, on_error=on_error, root=root, strict=strict, trust=trust, overwrite=overwrite, coverage=coverage,
+         abstain_below=abstain_below)  # fmt: skip
 
 
 @main.command()

@@ -22,6 +22,7 @@ from ..predictor import Predictor, load
 from ..runs import Interrupted
 from ..runs import resume as resume_run
 from ..runs import train as train_run
+from ..tasks import Task
 from ..training.observers import Console, Observer, TensorBoard, plain
 from .warned import warnings_as_lines
 
@@ -120,9 +121,12 @@ def predict(
     strict: bool,
     trust: bool,
     overwrite: bool,
+    coverage: float | None,
+    abstain_below: float | None,
 ) -> None:
     """Predict, and write or print."""
     predictor = load(run, trust=trust)
+    sure = Sure(predictor, coverage, abstain_below)
     if out is not None and Path(out).exists() and not overwrite:
         raise UserError(f"{out}: already there; choose another file, or replace it: --overwrite")
     if out is not None and Path(out).suffix.lower() not in _WRITERS:
@@ -131,15 +135,15 @@ def predict(
         if row is not None:
             rows = [_row(row)]
             parts = predictor.predictions(rows, on_error=on_error, strict=strict, root=[*root, "."])
-            for record in records(predictor, parts):
+            for record in records(predictor, parts, sure):
                 click.echo(json.dumps(plain(record), ensure_ascii=False))
                 if out is not None:
-                    _write(out, predictor, iter([record]))
+                    _write(out, sure, iter([record]))
             return
         assert table is not None
         assert out is not None
         parts = predictor.predictions(table, on_error=on_error, strict=strict, root=root)
-        count = _write(out, predictor, records(predictor, parts))
+        count = _write(out, sure, records(predictor, parts, sure))
     click.echo(f"wrote {out}: {count:,} rows", err=True)
 
 
@@ -153,9 +157,42 @@ def _row(text: str) -> dict[str, Any]:
     return row
 
 
-def records(predictor: Predictor, parts: Iterator[Prediction]) -> Iterator[dict[str, Any]]:
+class Sure:
+    """What was asked of how sure answers are: sets of a coverage, no answer below a probability."""
+
+    def __init__(self, predictor: Predictor, coverage: float | None = None, abstain_below: float | None = None) -> None:
+        self.predictor, self.abstain_below = predictor, abstain_below
+        self.bounds = predictor.bounds(coverage) if coverage is not None else {}
+        if abstain_below is not None and all(task.classes is None for task in predictor.bundle.tasks.values()):
+            raise UserError("--abstain-below: every target is a number, which has no probability; expected classes; use --coverage")
+
+    def columns(self) -> dict[str, str]:
+        """The columns that sets take, and their types."""
+        columns: dict[str, str] = {}
+        for name in self.bounds:
+            task = self.predictor.bundle.tasks[name]
+            ends = {f"{task.config.column}:low": "double", f"{task.config.column}:high": "double"}
+            columns |= ends if task.classes is None else {f"{task.config.column}:set": f"list {_type_of(task)}"}
+        return columns
+
+    def add(self, record: dict[str, Any], name: str, scores_C: np.ndarray) -> None:
+        """Into a row's record: its set; its answer taken away where it is not sure enough."""
+        task = self.predictor.bundle.tasks[name]
+        if self.abstain_below is not None and task.classes is not None and not float(np.max(scores_C)) >= self.abstain_below:
+            record[task.config.column] = None
+        if name in self.bounds:
+            found = self.predictor.sets(name, scores_C[None], self.bounds[name])[0]
+            if task.classes is None:
+                low, high = (None if math.isnan(end) else float(end) for end in found)
+                record |= {f"{task.config.column}:low": low, f"{task.config.column}:high": high}
+            else:
+                record[f"{task.config.column}:set"] = list(found)
+
+
+def records(predictor: Predictor, parts: Iterator[Prediction], sure: Sure | None = None) -> Iterator[dict[str, Any]]:
     """Predictions as rows: ``row``, for each target its answer and the probabilities of its classes, ``present``, ``faults``."""
     row, (present, faults), scores = _names(predictor)
+    sure = sure or Sure(predictor)
     for part in parts:
         for at, number in enumerate(part.rows):
             record: dict[str, Any] = {row: int(number)}
@@ -167,21 +204,27 @@ def records(predictor: Predictor, parts: Iterator[Prediction]) -> Iterator[dict[
                 for index, column in enumerate(scores[name]):
                     score = float(part.scores[name][at, index])
                     record[column] = None if math.isnan(score) else score
+                sure.add(record, name, part.scores[name][at])
             record[present] = ";".join(part.present[at])
             record[faults] = part.faults[at]
             yield record
 
 
-def columns_of(predictor: Predictor) -> dict[str, str]:
+def _type_of(task: Task) -> str:
+    kinds = {type(label).__name__ for label in task.classes or [0.0]}
+    return {"float": "double", "int": "int64", "bool": "bool"}.get(kinds.pop(), "string") if len(kinds) == 1 else "string"
+
+
+def columns_of(sure: Sure) -> dict[str, str]:
     """The columns of ``records`` in order, and the Arrow type of each."""
+    predictor = sure.predictor
     row, (present, faults), scores = _names(predictor)
     columns = {row: "int64"}
     for name, task in predictor.bundle.tasks.items():
-        kinds = {type(label).__name__ for label in task.classes or [0.0]}
-        answer = {"float": "double", "int": "int64", "bool": "bool"}.get(kinds.pop(), "string") if len(kinds) == 1 else "string"
+        answer = _type_of(task)
         columns[task.config.column] = f"list {answer}" if task.config.kind == "multilabel" else answer
         columns |= dict.fromkeys(scores[name], "double")
-    return {**columns, present: "string", faults: "string"}
+    return {**columns, **sure.columns(), present: "string", faults: "string"}
 
 
 def _names(predictor: Predictor) -> tuple[str, tuple[str, str], dict[str, list[str]]]:
@@ -201,11 +244,11 @@ def _names(predictor: Predictor) -> tuple[str, tuple[str, str], dict[str, list[s
     return row, (free("present"), free("faults")), scores
 
 
-def _write(out: str, predictor: Predictor, rows: Iterator[dict[str, Any]]) -> int:
+def _write(out: str, sure: Sure, rows: Iterator[dict[str, Any]]) -> int:
     path = Path(out)
     temporary = path.with_name(f".{path.name}.part")
     try:
-        count = _WRITERS[path.suffix.lower()](temporary, rows, columns_of(predictor))
+        count = _WRITERS[path.suffix.lower()](temporary, rows, columns_of(sure))
         temporary.replace(path)
     except OSError as error:
         raise UserError(f"{out}: cannot be written ({error.strerror or error}); choose another file") from None

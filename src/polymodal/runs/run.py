@@ -25,6 +25,7 @@ from ..data.sources import Source
 from ..data.splits import TEST
 from ..disk import write_whole
 from ..errors import BundleError, UserError
+from ..evaluation.conformal import kept_errors
 from ..evaluation.measure import hidden_sets, measure, score
 from ..experiment import Experiment
 from ..inference import collect, windows
@@ -149,6 +150,7 @@ class Run:
             "rows": {"table": self.source.rows, "training": len(prepared.member(0)[0]), "without_target": dict(prepared.unlabelled)},
             "validation": measured.metrics,
             "baselines": {},
+            "conformal": {name: kept_errors(task, measured.targets[name], measured.scores[name]) for name, task in prepared.tasks.items()},
             "plan": plan.facts(),
             "seconds": {"fused": round(self.clock.spent, 1)},
             "members": [{"epoch": m.fitted.epoch, "epochs": plan.epochs, "stopped": m.fitted.stopped} for m in members],

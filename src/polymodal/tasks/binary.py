@@ -107,6 +107,10 @@ class Binary(Task):
         """The probability that the truth was not given."""
         return drawing.doubt(target_NT[:, 0], scores_NC)
 
+    def sets(self, scores_NC: np.ndarray, bound: float) -> np.ndarray:
+        """Class names, the most probable first."""
+        return naming.sets_of(self.classes, scores_NC, bound)
+
     def describe(self) -> str:
         """The classes and their shares."""
         return _shares(self.state)

@@ -83,6 +83,15 @@ def array_of(classes: list[Any], index_N: np.ndarray) -> np.ndarray:
     return out
 
 
+def sets_of(classes: list[Any], scores_NC: np.ndarray, bound: float) -> np.ndarray:
+    """For each row the classes of probability 1 - ``bound`` or more, the most probable first, and that one in any case."""
+    out = np.empty(len(scores_NC), object)
+    order_NC = np.argsort(-scores_NC, axis=1, kind="stable")
+    kept_N = np.maximum((scores_NC >= 1 - bound - 1e-7).sum(1), 1)
+    out[:] = [[classes[at] for at in order[:kept]] for order, kept in zip(order_NC, kept_N, strict=True)]
+    return out
+
+
 def two_at_least(names: list[str], place: str) -> None:
     """``DataError`` unless there are two classes to tell apart."""
     if len(names) < 2:

@@ -16,7 +16,7 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import DataError, Fault
+from ..errors import ConfigError, DataError, Fault
 from ..flow import Cell, State
 from . import classes as naming
 from . import curves as drawing
@@ -112,6 +112,12 @@ class Multilabel(Task):
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
         """The mean over the labels of how far off the probability is."""
         return np.abs(target_NT - scores_NC).mean(1)
+
+    def sets(self, scores_NC: np.ndarray, bound: float) -> np.ndarray:
+        """None: an answer is a set already."""
+        raise ConfigError(
+            f"target {self.config.column!r}: of kind multilabel, whose answers are sets already; expected classes or a number"
+        )
 
     def describe(self) -> str:
         """The labels and their shares of the rows."""

@@ -115,6 +115,10 @@ class Regression(Task):
         truth = self.scores(torch.from_numpy(np.asarray(target_NT, np.float64))).numpy()[:, 0]
         return np.abs(scores_NC[:, 0] - truth)
 
+    def sets(self, scores_NC: np.ndarray, bound: float) -> np.ndarray:
+        """The answer and as much to either side."""
+        return np.stack([scores_NC[:, 0] - bound, scores_NC[:, 0] + bound], 1)
+
     def monitor(self, metrics: Metrics) -> float:
         """Errors in units of the target's spread."""
         value = super().monitor(metrics)

@@ -103,6 +103,11 @@ class Task(ABC):
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
         """How wrong each row's answer is (N,), 0 = right: by it a report finds the worst."""
 
+    @abstractmethod
+    def sets(self, scores_NC: np.ndarray, bound: float) -> np.ndarray:
+        """For each row the answers that are at most ``bound`` wrong (``errors``), the answer itself always among them: lists of class names
+        (N,), or the ends of an interval (N, 2); ``ConfigError`` where the task has no such sets."""
+
     def monitor(self, metrics: Metrics) -> float:
         """What training makes small: the chosen metric, turned and scaled so that tasks can be averaged (0 = perfect)."""
         name = self.monitored(metrics)

@@ -1,0 +1,127 @@
+"""Sets with a stated coverage, intervals, and answers withheld."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import polymodal as pm
+from conftest import write_csv
+from polymodal.cli.main import main
+from polymodal.errors import ConfigError
+from polymodal.evaluation.conformal import KEPT, bound, kept_errors
+from polymodal.tasks import MulticlassConfig, RegressionConfig
+
+
+def test_the_bound_is_the_order_statistic_of_split_conformal() -> None:
+    kept = {"rows": 20, "errors": [at / 20 for at in range(1, 21)]}
+    assert bound(kept, 0.5, "y") == 11 / 20  # ceil(21 * 0.5) = the 11th
+    assert bound(kept, 0.9, "y") == 19 / 20
+    assert bound(kept, 0.99, "y") == math.inf  # the 21st of 20
+    for bad in (0.0, 1.0, 90.0):
+        with pytest.raises(ConfigError, match=r"expected a share between 0 and 1"):
+            bound(kept, bad, "y")
+    for nothing in (None, {}, {"rows": 3, "errors": [0.1, 0.2, 0.3]}, {"rows": 30, "errors": [0.1]}):
+        with pytest.raises(ConfigError, match=r"held-out rows to state a coverage from; expected 20 or more"):
+            bound(nothing, 0.9, "y")
+
+
+def test_of_many_errors_some_are_kept_and_the_bound_is_never_smaller() -> None:
+    task = RegressionConfig(column="y").task()(
+        RegressionConfig(column="y"), RegressionConfig(column="y").task().fit(RegressionConfig(column="y"), ["0", "1", "2"], "t")
+    )
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(3_333, 1)).astype(np.float32)
+    targets = np.stack([task.encode(str(value)) for value in np.zeros(3_333)])
+    kept = kept_errors(task, targets, scores)
+    assert len(kept["errors"]) == KEPT
+    exact = np.sort(task.errors(targets, scores))
+    for coverage in (0.05, 0.5, 0.8, 0.9, 0.95, 0.999):
+        rank = math.ceil(3_334 * coverage)
+        assert exact[rank - 1] - 1e-6 <= bound(kept, coverage, "y") <= exact[min(rank + 7, 3_333) - 1] + 1e-6
+
+
+def test_sets_hold_every_class_that_is_probable_enough() -> None:
+    config = MulticlassConfig(column="y")
+    task = config.task()(config, config.task().fit(config, ["a", "b", "c"], "t"))
+    scores = np.array([[0.7, 0.2, 0.1], [0.4, 0.35, 0.25], [0.05, 0.05, 0.9]], np.float32)
+    assert task.sets(scores, 0.7).tolist() == [["a"], ["a", "b"], ["c"]]
+    assert task.sets(scores, 0.0).tolist() == [["a"], ["a"], ["c"]]
+    assert task.sets(scores, math.inf).tolist() == [["a", "b", "c"], ["a", "b", "c"], ["c", "a", "b"]]
+
+
+def noisy(path: Path, rows: int, seed: int) -> Path:
+    """A class that two numbers tell three times in four, and a number that one tells within a spread of 1."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, 2))
+    right = np.where(x[:, 0] + x[:, 1] > 0, "up", "down")
+    label = np.where(rng.random(rows) < 0.75, right, rng.choice(["up", "down", "flat"], rows))
+    price = 3 * x[:, 0] + rng.normal(size=rows)
+    return write_csv(
+        path,
+        ["a", "b", "label", "price"],
+        [[f"{a:.4f}", f"{b:.4f}", name, f"{p:.4f}"] for (a, b), name, p in zip(x, label, price, strict=True)],
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("conformal")
+    table = noisy(folder / "train.csv", 1_500, 0)
+    words = ("training.epochs=20", "training.lr=3e-3", "model.width=16", "data.split.kind=random", "data.split.valid=0.4")
+    pm.train(table, *words, target=["label", "price"], out=folder / "run")
+    noisy(folder / "test.csv", 3_000, 1)
+    return folder
+
+
+@pytest.mark.parametrize("coverage", [0.8, 0.9])
+def test_the_truth_is_in_as_many_sets_as_was_stated(run: Path, coverage: float) -> None:
+    model = pm.load(run / "run")
+    sets = model.predict_sets(run / "test.csv", coverage)
+    with (run / "test.csv").open(encoding="utf-8") as file:
+        truth = list(csv.DictReader(file))
+    inside = np.mean([row["label"] in found for row, found in zip(truth, sets["label"], strict=True)])
+    price = np.array([float(row["price"]) for row in truth])
+    between = np.mean((sets["price"][:, 0] <= price) & (price <= sets["price"][:, 1]))
+    assert abs(between - coverage) < 0.04  # 600 rows to calibrate on, 3,000 to count on
+    assert inside > coverage - 0.04
+    assert np.mean([len(found) for found in sets["label"]]) < 2.5
+
+
+def test_probabilities_are_calibrated(run: Path) -> None:
+    assert pm.load(run / "run").evaluate(run / "test.csv")["tasks"]["label"]["ece"] < 0.05
+
+
+def test_the_command_writes_sets_and_withholds_answers(run: Path, tmp_path: Path) -> None:
+    words = ["predict", str(run / "run"), str(run / "test.csv"), "--coverage", "0.9", "--abstain-below", "0.6"]
+    for name in ("p.csv", "p.jsonl", "p.parquet"):
+        result = CliRunner().invoke(main, [*words, "-o", str(tmp_path / name)])
+        assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {row["label"] is None for row in rows} == {True, False}
+    for row in rows:
+        best = max(row[f"label:{name}"] for name in ("up", "down", "flat"))
+        assert (row["label"] is None) == (best < 0.6)
+        assert row["price:low"] < row["price"] < row["price:high"]
+        assert isinstance(row["label:set"], list)
+    with (tmp_path / "p.csv").open(encoding="utf-8") as file:
+        head = next(csv.reader(file))
+    assert {"label:set", "price:low", "price:high"} <= set(head)
+
+
+def test_what_has_no_sets_is_told(tmp_path: Path) -> None:
+    rows = [[f"{at % 7 + 0.5}", "a;b" if at % 2 else "b"] for at in range(60)]
+    table = write_csv(tmp_path / "t.csv", ["x", "tags"], rows)
+    model = pm.train(table, "tasks.tags.kind=multilabel", "training.epochs=1", "data.split.kind=random", target="tags")
+    with pytest.raises(ConfigError, match=r"of kind multilabel, whose answers are sets"):
+        model.predict_sets(table)
+    few = pm.train(write_csv(tmp_path / "u.csv", ["x", "y"], [[f"{at % 7 + 0.5}", "ab"[at % 2]] for at in range(30)]), "training.epochs=1",
+                   "data.split.kind=random", target="y")  # fmt: skip
+    with pytest.raises(ConfigError, match=r"target 'y': \d+ held-out rows to state a coverage from"):
+        few.predict_sets([{"x": 1.0}])
