@@ -56,6 +56,19 @@ def test_a_run_leaves_a_report_and_the_command_makes_it_anew(shop_run: Path) -> 
     assert (shop_run / "report.html").read_text(encoding="utf-8") == text
 
 
+def test_every_set_of_fields_is_measured_and_the_curve_goes_through_the_ends(shop_run: Path) -> None:
+    present = json.loads((shop_run / "metrics.json").read_text(encoding="utf-8"))["validation"]["present"]
+    sets = [frozenset(one["fields"]) for one in present]
+    assert len(set(sets)) == 8 == len(sets)
+    assert sets[0] == {"photo", "标题", "columns"}
+    accuracy = {some: one["tasks"]["label"]["accuracy"] for some, one in zip(sets, present, strict=True)}
+    assert 0.2 < accuracy[frozenset()] < 0.6 < accuracy[sets[0]]  # with nothing, the most frequent class
+    text = (shop_run / "report.html").read_text(encoding="utf-8")
+    assert text.count("●") == 2**3 * 3 // 2
+    assert f"0, {accuracy[sets[0]]:.4g}" in text
+    assert f"1, {accuracy[frozenset()]:.4g}" in text
+
+
 def test_the_page_needs_nothing_else(shop_run: Path) -> None:
     text = (shop_run / "report.html").read_text(encoding="utf-8")
     found = Page(text)

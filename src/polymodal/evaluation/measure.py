@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,14 @@ def measure(
 def hidden_sets(fields: Sequence[str]) -> list[frozenset[str]]:
     """Nothing hidden, then each field alone hidden (where another is left to answer from)."""
     return [frozenset(), *(frozenset([name]) for name in fields if len(fields) > 1)]
+
+
+def every_set(fields: Sequence[str], most: int = 4) -> list[frozenset[str]]:
+    """``hidden_sets``, and of up to ``most`` fields every other set of them too, all of them hidden at the end."""
+    sets = hidden_sets(fields)
+    if 2 <= len(fields) <= most:
+        sets += [frozenset(some) for count in range(2, len(fields) + 1) for some in combinations(fields, count)]
+    return sets
 
 
 def table_of(metrics: Mapping[str, Mapping[str, Metrics]], tasks: Mapping[str, Task]) -> list[list[str]]:

@@ -144,7 +144,7 @@ def _answers(kept: Mapping[str, Any]) -> str:
 
 
 def _missing(metrics: Mapping[str, Any]) -> str:
-    """What is lost where a field is missing, and what it says alone."""
+    """What is lost where fields are missing: of every set of fields, and by the share of cells that are missing."""
     hidden, alone = metrics["validation"].get("hidden", {}), metrics.get("baselines", {})
     if not hidden:
         return ""
@@ -153,15 +153,39 @@ def _missing(metrics: Mapping[str, Any]) -> str:
         metric = next((name for name in ("accuracy", "r2", "mae") if whole.get(name) is not None), None)
         if metric is None:
             continue
-        values = {"all fields 全部字段": whole[metric]}
-        values |= {
-            f"only 只用 {name}": found["tasks"][task][metric]
-            for name, found in alone.items()
-            if found["tasks"][task].get(metric) is not None
-        }
-        values |= {f"without 去掉 {name}": by[task][metric] for name, by in hidden.items() if by[task].get(metric) is not None}
-        out.append(f'<div class="card"><h3>{escape(task)}: {escape(metric)}</h3>{charts.bars(values)}</div>')
+        found = {"all fields 全部字段": whole[metric]}
+        found |= {f"only 只用 {name}": one["tasks"][task].get(metric) for name, one in alone.items()}
+        found |= {f"without 去掉 {name}": by[task].get(metric) for name, by in hidden.items()}
+        values = {name: value for name, value in found.items() if value is not None}
+        cards = [f"<h3>{escape(task)}: {escape(metric)}</h3>{charts.bars(values)}"]
+        cards += _grid(metrics["validation"].get("present", []), task, metric)
+        out.append(f'<div class="grid2">{"".join(f"<div class=card>{card}</div>" for card in cards)}</div>')
     return "".join(out)
+
+
+def _grid(present: Sequence[Mapping[str, Any]], task: str, metric: str) -> list[str]:
+    found = {frozenset(one["fields"]): one["tasks"][task].get(metric) for one in present}
+    if not found or any(value is None for value in found.values()):
+        return []
+    fields = max(found, key=len)
+    names = sorted(fields)
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    lines = [
+        "".join(f'<td style="text-align:center">{"●" if name in some else ""}</td>' for name in names) + f"<td>{value:.4f}</td>"
+        for some, value in sorted(found.items(), key=lambda pair: (-len(pair[0]), sorted(pair[0])))
+    ]
+    rows = "".join(f"<tr>{line}</tr>" for line in lines)
+    title = f"<h3>{escape(task)}: which fields are there 有哪些字段</h3>"
+    cards = [f"{title}<table><thead><tr>{head}<th>{escape(metric)}</th></tr></thead>{rows}</table>"]
+    if metric in ("accuracy", "mae"):  # means over rows: of rows whose cells are missing by chance, a mean over the sets
+        total = len(fields)
+        curve = [
+            [rate, sum(value * (1 - rate) ** len(some) * rate ** (total - len(some)) for some, value in found.items())]
+            for rate in (at / 20 for at in range(21))
+        ]
+        chart = charts.lines({metric: curve}, "share of cells missing 缺失比例", metric)
+        cards.append(f"<h3>{escape(task)}: by how much is missing 随缺失比例</h3>{chart}")
+    return cards
 
 
 def _worst(kept: Mapping[str, Any]) -> str:

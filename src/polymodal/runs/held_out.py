@@ -129,7 +129,10 @@ class HeldOut:
             measured.append(measure(tasks, scores, targets))
         result: dict[str, Any] = {"rows": sum(map(len, rows)), "tasks": measured[0][0]}
         if len(hidden) > 1:
-            result["hidden"] = {next(iter(names)): metrics for names, (metrics, _) in zip(hidden[1:], measured[1:], strict=True)}
+            by_set = dict(zip(hidden, (metrics for metrics, _ in measured), strict=True))
+            result["hidden"] = {next(iter(names)): metrics for names, metrics in by_set.items() if len(names) == 1}
+            if frozenset(fields) in by_set:
+                result["present"] = [{"fields": [name for name in fields if name not in names], "tasks": by_set[names]} for names in by_set]
         for metric, reason in measured[0][1].items():
             self.observer.observe("undefined", {"metric": metric, "reason": reason})
         return Measured(result, np.concatenate(rows), every[0], targets)

@@ -26,7 +26,7 @@ from ..data.splits import TEST
 from ..disk import write_whole
 from ..errors import BundleError, UserError
 from ..evaluation.conformal import kept_errors
-from ..evaluation.measure import hidden_sets, measure, score
+from ..evaluation.measure import every_set, measure, score
 from ..experiment import Experiment
 from ..inference import collect, windows
 from ..predictor import Predictor
@@ -145,7 +145,7 @@ class Run:
         for note in checkpoints.notes:
             self._note(note)
         team.held_out.weigh(members)
-        measured = team.held_out.measure(members, hidden_sets(team.fields), team.fields)
+        measured = team.held_out.measure(members, every_set(team.fields), team.fields)
         metrics: dict[str, Any] = {
             "rows": {"table": self.source.rows, "training": len(prepared.member(0)[0]), "without_target": dict(prepared.unlabelled)},
             "validation": measured.metrics,
