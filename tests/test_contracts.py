@@ -311,6 +311,28 @@ def test_gradients_reach_every_parameter_of_a_fusion_and_weights_survive(config:
     assert torch.equal(fusion(features).tokens_BLD, other(features).tokens_BLD)
 
 
+class Flat(torch.nn.Module):
+    """A fusion called as an exporter calls it: tokens and masks in order."""
+
+    def __init__(self, fusion: fusions.Fusion) -> None:
+        super().__init__()
+        self.fusion = fusion
+
+    def forward(self, *flat: torch.Tensor) -> torch.Tensor:
+        pairs = zip(FUSED_WIDTHS, flat[::2], flat[1::2], strict=True)
+        return self.fusion({name: Features(tokens, mask) for name, tokens, mask in pairs}).tokens_BLD
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("config", fusions.CONFIGS, ids=named)
+def test_a_fusion_is_exported_for_any_count_of_rows(config: Any) -> None:
+    flat = Flat(fusion_of(config, FUSED_WIDTHS)).eval()
+    few, many = ([part for one in features_of(rows, FUSED_WIDTHS).values() for part in (one.tokens_BLD, one.mask_BL)] for rows in (4, 9))
+    rows = torch.export.Dim("rows", min=2, max=64)
+    exported = torch.export.export(flat, tuple(few), dynamic_shapes={"flat": tuple({0: rows} for _ in few)})
+    torch.testing.assert_close(exported.module()(*many), flat(*many))
+
+
 # -- every task ----------------------------------------------------------------------------------------------------------
 
 TARGETS: dict[str, list[Any]] = {
@@ -353,16 +375,22 @@ def test_a_task_goes_from_cells_to_answers_and_back(config: Any) -> None:
 # -- models of every entry -----------------------------------------------------------------------------------------------
 
 
+def second_task(fusion: Any) -> Any:
+    """A number, where the fusion's votes can be of one."""
+    refused = tasks.RULES[fusion.voting].refusal("regression")
+    return tasks.BinaryConfig if refused else tasks.RegressionConfig
+
+
 def model_of(encoder: Any, fusion: Any) -> tuple[MultiModalModel, dict[str, Modality]]:
     """The entry's field beside another one, two tasks, votes."""
     beside = encoders.TabularConfig(hidden=16) if encoder.form != "columns" else encoders.BagConfig(buckets=64)
     read = {"it": fitted(encoder), "beside": fitted(beside)}
     config = ModelConfig(width=WIDTH, encoders={"it": encoder, "beside": beside}, fusion=fusion, dropout=0.1)
     torch.manual_seed(0)
-    made = {"y": task_of(tasks.MulticlassConfig), "z": task_of(tasks.RegressionConfig)}
+    made = {"y": task_of(tasks.MulticlassConfig), "z": task_of(second_task(fusion))}
     model = build(config, {name: modality.state for name, modality in read.items()}, made)
     with torch.no_grad():
-        model.vote_weights_TV.copy_(torch.tensor([[0.5, 0.3, 0.2], [0.2, 0.5, 0.3]]))
+        model.vote_weights_TV.copy_(torch.tensor([[0.5, 0.3, 0.2], [0.2, 0.5, 0.3]])[:, : model.vote_weights_TV.shape[1]])
     return model, read
 
 
@@ -431,7 +459,7 @@ def test_a_model_answers_with_an_output_and_gradients_reach_all_of_it(config: An
     output = model(*fields)
     assert isinstance(output, Output)
     assert output.logits["y"].shape == (6, 4)
-    assert set(output.votes["y"]) == {"", "a", "b"}
+    assert set(output.votes["y"]) == ({"", "a", "b"} if model.rules[0].fused else {"a", "b"})
     assert output.fused_BD.shape == (6, model.fusion.width_out)
     sum((vote**2).sum() for vote in output.votes["y"].values()).backward()  # type: ignore[union-attr]
     silent = [name for name, parameter in model.named_parameters() if parameter.grad is None or not (parameter.grad != 0).any()]

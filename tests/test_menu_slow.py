@@ -164,7 +164,11 @@ XOR = ("model.encoders.photo.kind=convnet", "model.encoders.photo.channels=[8, 1
        "training.patience=40", "training.lr=3e-3")  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", [kind for kind in fusions.KINDS if kind != "concat"])
+SUMS = ("concat", "late", "evidential")
+"""Fusions whose answer adds up what each field says alone."""
+
+
+@pytest.mark.parametrize("kind", [kind for kind in fusions.KINDS if kind not in SUMS])
 def test_what_two_modalities_only_say_together(tmp_path: Path, kind: str) -> None:
     assert trained(tmp_path, exclusive_or, *XOR, f"model.fusion.kind={kind}")["y"]["accuracy"] >= 0.95
 
@@ -172,6 +176,15 @@ def test_what_two_modalities_only_say_together(tmp_path: Path, kind: str) -> Non
 def test_concatenation_and_a_linear_layer_cannot_say_it(tmp_path: Path) -> None:
     found = trained(tmp_path, exclusive_or, *XOR, "model.fusion.kind=concat", "model.votes=false", "training.epochs=15")["y"]
     assert found["accuracy"] <= 0.7, "a sum of what each says cannot: what solves this table is the fusion"
+
+
+@pytest.mark.parametrize("words", [("late",), ("late", "rule=learned"), ("late", "rule=uncertainty"), ("evidential",)], ids=" ".join)
+def test_single_field_votes_cannot_say_it(tmp_path: Path, words: tuple[str, ...]) -> None:
+    kind, *settings = words
+    said = [f"model.fusion.kind={kind}", *(f"model.fusion.{setting}" for setting in settings)]
+    found = trained(tmp_path, exclusive_or, *XOR, *said, "training.epochs=15")["y"]
+    assert found["accuracy"] <= 0.7
+    assert found["log_loss"] < 1.0, "who knows nothing says so"
 
 
 def both(rng: np.random.Generator, folder: Path, count: int) -> Table:

@@ -15,8 +15,9 @@ from .encoders import CONFIGS as ENCODERS
 from .encoders import BagConfig, EncoderConfig, FramesConfig, PretrainedConfig, TextTransformerConfig
 from .errors import ConfigError, nearest
 from .flow import Form
+from .fusions import FusionConfig
 from .modalities import AnyField, FieldConfig, OnError
-from .model import ModelConfig
+from .model import ModelConfig, check_tasks
 from .tasks import AnyTask
 from .training.config import TrainingConfig
 
@@ -107,6 +108,12 @@ class Experiment(Config):
                     field.modality().check_form(encoder.form_for(field.modality().forms))
                 except ConfigError as error:
                     raise ValueError(f"model.encoders.{quote(name)}: {error}") from None
+        if self.fields and isinstance(self.model.fusion, FusionConfig):
+            try:
+                self.model.fusion.check(list(self.fields), self.model.width)
+                check_tasks(self.model.fusion, {name: task.kind for name, task in self.tasks.items()})
+            except ConfigError as error:
+                raise ValueError(str(error)) from None
         if "" in self.fields or "" in self.tasks:
             raise ValueError("fields and tasks: a name may not be empty")
         targets = {task.column: name for name, task in self.tasks.items()}

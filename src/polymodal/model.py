@@ -11,17 +11,17 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field as Setting
+from pydantic import model_validator
 from torch import Tensor, nn
 
-from .config import Config, External
+from .config import Config, External, quote
 from .encoders import AnyEncoder, Encoder, EncoderConfig
 from .errors import ConfigError
 from .flow import FUSED, Features, Field, Form, Output, State
 from .fusions import AnyFusion, Fusion, FusionConfig, LowRankConfig, menu_of
 from .fusions.fusion import linear
 from .layers.pooling import mean_pool
-from .tasks import Task
-from .tasks.voting import pool
+from .tasks import RULES, Task
 
 
 class ModelConfig(Config):
@@ -44,6 +44,12 @@ class ModelConfig(Config):
     """Heads of each single field beside the fused one, weighed on held-out rows: a field that only adds noise loses its say, and
     probabilities are calibrated."""
 
+    @model_validator(mode="after")
+    def _somebody_votes(self) -> ModelConfig:
+        if not self.votes and isinstance(self.fusion, FusionConfig) and not RULES[self.fusion.voting].fused:
+            raise ValueError("model.votes: false, but the answer of this fusion is made of votes alone; leave model.votes out")
+        return self
+
 
 class MultiModalModel(nn.Module):
     """Any number of encoders, a fusion and linear heads.
@@ -53,7 +59,7 @@ class MultiModalModel(nn.Module):
     (task name -> outputs) it answers with an ``Output`` instead. Optimisers may be made before the first call.
 
     :param encoders: one module for each input, in the order of the call; or by keyword, ``image_model=..., text_model=...``
-    :param fusion: a name on the menu (``"concat"``, ``"lowrank"``, ``"attention"``), its config, or a ``Fusion``
+    :param fusion: a name on the menu (``"concat"``, ``"lowrank"``, ``"attention"``, ...), its config, or a ``Fusion``
     :param outputs: width of the answer when there are no named heads
     :param names: names of the inputs, where they are not given by keyword
     """
@@ -89,14 +95,16 @@ class MultiModalModel(nn.Module):
         widths = {name: module.width if isinstance(module, Encoder) else None for name, module in zip(self.names, modules, strict=True)}
         self.fusion = _fusion(fusion, widths, width)
         self.tasks = list(heads) if heads is not None else []
-        self.heads = nn.ModuleList(linear(self.fusion.width_out, C) for C in (heads or {"": outputs}).values())
+        self.rules = [RULES[self.fusion.voting](C) for C in (heads or {"": outputs}).values()]
+        fused = self.rules[0].fused
+        self.heads = nn.ModuleList(linear(self.fusion.width_out, rule.outputs) for rule in self.rules if fused)
         self.drop = nn.Dropout(dropout)
         self.missing_FD = nn.Parameter(torch.zeros(len(modules), width)) if missing == "token" else None
-        self.has_votes = votes and heads is not None
+        self.has_votes = (votes and heads is not None) or not fused
         if self.has_votes:
-            self.voters = self.names if len(modules) > 1 else []  # of one field, the fused vote is the field's
-            self.vote_heads = nn.ModuleList(nn.ModuleList(linear(widths[name], C) for name in self.voters) for C in (heads or {}).values())
-            self.register_buffer("vote_weights_TV", torch.eye(1, len(self.voters) + 1).repeat(len(self.tasks), 1))
+            self.voters = self.names if len(modules) > 1 or not fused else []  # of one field, the fused vote is the field's
+            self.vote_heads = nn.ModuleList(nn.ModuleList(linear(widths[name], rule.width) for name in self.voters) for rule in self.rules)
+            self.register_buffer("vote_weights_TV", torch.tensor([rule.start(len(self.voters)) for rule in self.rules]))
 
     def forward(self, *inputs: Tensor | Field, **named: Tensor | Field) -> Tensor | Output:
         """Inputs in the order of the encoders, or by name: tensors whose first axis is B, or ``Field``s."""
@@ -140,18 +148,23 @@ class MultiModalModel(nn.Module):
         """From the features of all fields to the answer; ``present`` (B,) by field where it is not what the masks say."""
         fused_BD = mean_pool(self.fusion(features))
         logits = [head(self.drop(fused_BD)) for head in self.heads]
+        present = present or {name: field.mask_BL.any(1) for name, field in features.items()}
+        votes = self._votes(features, logits) if self.has_votes else []
+        if votes:
+            rules = zip(self.rules, votes, self.vote_weights_TV, strict=True)
+            logits = [rule.pool(said, present, weights) for rule, said, weights in rules]
         if not self.tasks:
             return logits[0]
-        present = present or {name: field.mask_BL.any(1) for name, field in features.items()}
-        if not self.has_votes:
-            return Output(dict(zip(self.tasks, logits, strict=True)), fused_BD, present)
-        votes: dict[str, dict[str, Tensor]] = {}
+        return Output(dict(zip(self.tasks, logits, strict=True)), fused_BD, present, dict(zip(self.tasks, votes, strict=False)))
+
+    def _votes(self, features: Mapping[str, Features], fused: Sequence[Tensor]) -> list[dict[str, Tensor]]:
+        """What each voter says of each task, the fused representation first where it has a say."""
         pooled = {name: mean_pool(field) for name, field in features.items()}
-        for task, fused_vote, heads in zip(self.tasks, logits, self.vote_heads, strict=True):
+        votes: list[dict[str, Tensor]] = []
+        for at, heads in enumerate(self.vote_heads):
             said = {name: head(self.drop(pooled[name])) for name, head in zip(self.voters, heads.children(), strict=True)}
-            votes[task] = {FUSED: fused_vote, **said}
-        answers = {task: pool(votes[task], present, weights) for task, weights in zip(self.tasks, self.vote_weights_TV, strict=True)}
-        return Output(answers, fused_BD, present, votes)
+            votes.append({FUSED: fused[at], **said} if fused else said)
+        return votes
 
     def _fields(self, inputs: Sequence[Tensor | Field], named: Mapping[str, Tensor | Field]) -> dict[str, Field]:
         given = {**dict(zip(self.names, inputs, strict=False)), **named}
@@ -168,6 +181,8 @@ class MultiModalModel(nn.Module):
 
 def build(config: ModelConfig, states: Mapping[str, State], tasks: Mapping[str, Task]) -> MultiModalModel:
     """The model of a config, for fields fitted to ``states`` (in their order) and for ``tasks``."""
+    if isinstance(config.fusion, FusionConfig):
+        check_tasks(config.fusion, {name: task.config.kind for name, task in tasks.items()})
     encoders = []
     for name, state in states.items():
         encoder = config.encoders[name]
@@ -185,6 +200,14 @@ def build(config: ModelConfig, states: Mapping[str, State], tasks: Mapping[str, 
         missing=config.missing,
         votes=config.votes,
     )
+
+
+def check_tasks(fusion: FusionConfig, kinds: Mapping[str, str]) -> None:
+    """``ConfigError`` where a task, by its kind, cannot be answered as the fusion's votes become an answer."""
+    for name, kind in kinds.items():
+        reason = RULES[fusion.voting].refusal(kind)
+        if reason:
+            raise ConfigError(f"tasks.{quote(name)}.kind: found {kind} under {fusion.voting} votes; {reason}; take model.fusion.kind: late")
 
 
 def form_of(encoder: EncoderConfig | External, made: Sequence[Form]) -> tuple[Form, dict[str, Any]]:

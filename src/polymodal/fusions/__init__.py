@@ -3,11 +3,33 @@
 from ..config import kinds_of, menu
 from ..errors import ConfigError, nearest
 from .attention import Attention, AttentionConfig
+from .bottleneck import BottleneckConfig
 from .concat import Concat, ConcatConfig
+from .cross_attention import CrossAttentionConfig
+from .evidential import EvidentialConfig
+from .film import FiLMConfig
 from .fusion import Fusion, FusionConfig
+from .gated import GatedConfig
+from .late import LateConfig
 from .lowrank import LowRank, LowRankConfig
+from .mixture import MixtureConfig
+from .perceiver import PerceiverConfig
+from .tensor import TensorConfig
 
-CONFIGS = (ConcatConfig, LowRankConfig, AttentionConfig)
+CONFIGS = (
+    ConcatConfig,
+    LowRankConfig,
+    AttentionConfig,
+    GatedConfig,
+    TensorConfig,
+    FiLMConfig,
+    CrossAttentionConfig,
+    BottleneckConfig,
+    PerceiverConfig,
+    MixtureConfig,
+    LateConfig,
+    EvidentialConfig,
+)
 KINDS = kinds_of(CONFIGS)
 AnyFusion = menu(*CONFIGS)
 
@@ -25,11 +47,20 @@ __all__ = [
     "AnyFusion",
     "Attention",
     "AttentionConfig",
+    "BottleneckConfig",
     "Concat",
     "ConcatConfig",
+    "CrossAttentionConfig",
+    "EvidentialConfig",
+    "FiLMConfig",
     "Fusion",
     "FusionConfig",
+    "GatedConfig",
+    "LateConfig",
     "LowRank",
     "LowRankConfig",
+    "MixtureConfig",
+    "PerceiverConfig",
+    "TensorConfig",
     "menu_of",
 ]

@@ -3,17 +3,16 @@ arXiv:2103.03206, with self-attention among the fields' tokens)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
 from pydantic import Field as Setting
 from torch import nn
 
-from ..errors import ConfigError
 from ..flow import Features
 from ..layers.transformer import Transformer
-from .fusion import Fusion, FusionConfig, linear
+from .fusion import Fusion, FusionConfig, heads_divide, linear
 
 
 class AttentionConfig(FusionConfig):
@@ -27,10 +26,13 @@ class AttentionConfig(FusionConfig):
     dropout: float = Setting(0.1, ge=0, lt=1)
     """Share dropped in training."""
 
+    def check(self, fields: Sequence[str], width: int) -> None:
+        """``ConfigError`` where the heads do not divide the width."""
+        heads_divide(self.heads, width)
+
     def build(self, widths: Mapping[str, int | None], width: int) -> Fusion:
         """Any number of fields of any widths."""
-        if width % self.heads:
-            raise ConfigError(f"model.fusion.heads: {self.heads} does not divide model.width = {width}")
+        self.check(list(widths), width)
         return Attention(self, widths, width)
 
 

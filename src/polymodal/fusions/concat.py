@@ -13,7 +13,7 @@ import torch
 
 from ..flow import Features
 from ..layers.pooling import mean_pool
-from .fusion import Fusion, FusionConfig
+from .fusion import Fusion, FusionConfig, total
 
 
 class ConcatConfig(FusionConfig):
@@ -31,8 +31,7 @@ class Concat(Fusion):
 
     def __init__(self, widths: Mapping[str, int | None]) -> None:
         super().__init__()
-        known = [width for width in widths.values() if width is not None]
-        self.width_out = sum(known) if len(known) == len(widths) else None
+        self.width_out = total(widths)
 
     def forward(self, features: Mapping[str, Features]) -> Features:
         """Pool each field, put the vectors side by side."""

@@ -19,6 +19,12 @@ def mean_pool(features: Features) -> Tensor:
     return tokens_BLD.sum(1) / weights_BL1.sum(1).clamp(min=1.0)
 
 
+def without_masked(features: Features) -> Features:
+    """The same, zeros in place of what masked tokens hold, which may be anything, even NaN."""
+    mask_BL1 = features.mask_BL.unsqueeze(-1)
+    return Features(torch.where(mask_BL1, features.tokens_BLD, torch.zeros_like(features.tokens_BLD)), features.mask_BL)
+
+
 class AttentionPool(nn.Module):
     """A learned query's weighted mean of the real tokens, (B, D); zeros for a row that has none."""
 

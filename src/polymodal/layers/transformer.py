@@ -56,6 +56,25 @@ class Block(nn.Module):
         return Features(tokens, features.mask_BL)
 
 
+class CrossBlock(nn.Module):
+    """As ``Block``, with attention to the tokens of another sequence in place of its own."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.norm_source = nn.LayerNorm(width)
+        self.norm_1 = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.norm_2 = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(4 * width, width))
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, tokens_BQD: Tensor, source: Features) -> Tensor:
+        """(B, Q, D) and a source (B, L, D), whose masked tokens are finite -> (B, Q, D)."""
+        normed = Features(self.norm_source(source.tokens_BLD), source.mask_BL)
+        tokens_BQD = tokens_BQD + self.drop(self.attention(self.norm_1(tokens_BQD), normed))
+        return tokens_BQD + self.drop(self.mlp(self.norm_2(tokens_BQD)))
+
+
 class Transformer(nn.Module):
     """``depth`` blocks and a last norm; ``width`` must be divisible by ``heads``. Masked tokens come in as zeros."""
 

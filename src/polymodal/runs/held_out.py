@@ -15,7 +15,6 @@ from ..inference import Answer, Collected, collect, windows
 from ..model import MultiModalModel
 from ..preparation import Prepared
 from ..tasks.metrics import Metrics
-from ..tasks.voting import fit_weights, pool
 from ..training.observers import Observer
 from ..training.trainer import Fitted, NotFinite
 
@@ -60,7 +59,7 @@ class HeldOut:
         if not all(np.isfinite(logits).all() for logits in found.answers[0].logits.values()):
             raise NotFinite("its answers to held-out rows are not finite")
         if model.has_votes:
-            self._set_weights(model, self._weights([found]))
+            self._set_weights(model, self._weights(model, [found]))
         scores = {name: score(task, [_pooled(model, at, found, name, self._present(found, names))])
                   for at, (name, task) in enumerate(self.prepared.tasks.items())}  # fmt: skip
         return measure(self.prepared.tasks, scores, self._targets(found.rows))[0]
@@ -76,10 +75,10 @@ class HeldOut:
             some = rows[:: max(1, -(-len(rows) * len(members) // _WEIGHED_ON))]
             found.append(self.collect(member.model, some, names or list(self.prepared.modalities)))
             member.model.to("cpu")
-        weights = self._weights(found)
+        weights = self._weights(members[0].model, found)
         for member in members:
             self._set_weights(member.model, weights)
-        voters = ["fused", *members[0].model.voters]
+        voters = ["fused"] * members[0].model.rules[0].fused + members[0].model.voters
         for task, said in weights.items():
             named = dict(zip(voters, said, strict=True))
             self.observer.observe("votes", {"task": task, "fields": list(names or self.prepared.modalities), "weights": named})
@@ -87,16 +86,16 @@ class HeldOut:
                 text = ", ".join(f"{voter} {weight:.2f}" for voter, weight in named.items())
                 self.observer.observe("note", {"text": f"target {task!r}: votes weigh {text}"})
 
-    def _weights(self, found: Sequence[Collected]) -> dict[str, list[float]]:
+    def _weights(self, model: MultiModalModel, found: Sequence[Collected]) -> dict[str, list[float]]:
         every = max(1, -(-sum(len(one.rows) for one in found) // _WEIGHED_ON))
         weights = {}
-        for name, task in self.prepared.tasks.items():
+        for rule, (name, task) in zip(model.rules, self.prepared.tasks.items(), strict=True):
             voters = list(found[0].answers[0].votes[name])
             votes = [np.concatenate([one.answers[0].votes[name][voter][::every] for one in found]) for voter in voters]
             target = np.concatenate([self.prepared.valid.targets[name][one.rows[::every]] for one in found])
             index = self.prepared.valid.store.index
             present = [np.concatenate([index[field][one.rows[::every]] >= 0 for one in found]) for field in voters if field != FUSED]
-            weights[name] = fit_weights(task, votes, target, present)
+            weights[name] = rule.fit(task, votes, target, present)
         return weights
 
     def _set_weights(self, model: MultiModalModel, weights: Mapping[str, Sequence[float]]) -> None:
@@ -143,4 +142,4 @@ def _pooled(model: MultiModalModel, at: int, found: Collected, task: str, presen
     if not model.has_votes:
         return found.answers[0].logits[task]
     votes = {voter: torch.from_numpy(logits) for voter, logits in found.answers[0].votes[task].items()}
-    return pool(votes, present, model.vote_weights_TV[at].cpu()).numpy()
+    return model.rules[at].pool(votes, present, model.vote_weights_TV[at].cpu()).numpy()

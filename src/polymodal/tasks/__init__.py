@@ -1,19 +1,25 @@
-"""The menu of tasks: one file a task. Adding one = its file, and its line here."""
+"""The menu of tasks: one file a task. Adding one = its file, and its line here. And the rules by which votes become an answer, by the name
+that a fusion gives."""
 
 from ..config import kinds_of, menu
 from .binary import Binary, BinaryConfig
+from .evidence import Evidential
 from .multiclass import Multiclass, MulticlassConfig
 from .multilabel import Multilabel, MultilabelConfig, labels_of
 from .regression import Regression, RegressionConfig
 from .task import Task, TaskConfig
+from .voting import Learned, Mean, Rule, Uncertainty, Weighed
 
 CONFIGS = (BinaryConfig, MulticlassConfig, MultilabelConfig, RegressionConfig)
 KINDS = kinds_of(CONFIGS)
 AnyTask = menu(*CONFIGS, external=False)
 
+RULES: dict[str, type[Rule]] = {"weighed": Weighed, "mean": Mean, "learned": Learned, "uncertainty": Uncertainty, "evidential": Evidential}
+
 __all__ = [
     "CONFIGS",
     "KINDS",
+    "RULES",
     "AnyTask",
     "Binary",
     "BinaryConfig",
@@ -23,6 +29,7 @@ __all__ = [
     "MultilabelConfig",
     "Regression",
     "RegressionConfig",
+    "Rule",
     "Task",
     "TaskConfig",
     "labels_of",

@@ -1,14 +1,19 @@
-"""How the votes of the fused representation and of single fields become one answer.
+"""How the votes of the fused representation and of single fields become one answer, and what training makes small for it.
 
-The answer is a weighted sum of the voters' logits: a log-linear pool (Hinton 2002) whose weights are fitted on rows that
+By default the answer is a weighted sum of the voters' logits: a log-linear pool (Hinton 2002) whose weights are fitted on rows that
 training did not see, so a field that only adds noise, or a fusion that learned less than one field alone, loses its say.
 The sum of the weights is free for classes, and so calibrates as temperature scaling does (Guo et al. 2017,
-arXiv:1706.04599); for a number it is one.
+arXiv:1706.04599); for a number it is one. A late fusion pools alike, without a fused vote, by weights of another kind; an evidential one
+combines evidence (``evidence.py``). Each is a ``Rule``; the fusion names it.
+
+Shapes: ``B`` rows, ``C`` outputs of a task, ``V`` voters, ``N`` rows, ``T`` numbers of a target.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -20,19 +25,120 @@ from .task import Task
 
 _PRIOR_ROWS = 5.0
 _FEWEST = 16
-"""Held-out rows under which the fused vote stands alone."""
+"""Held-out rows under which the weights stay what they were at first."""
+
+Votes = Mapping[str, Tensor]
+"""What each voter says of one task, (B, width of a vote), ``FUSED`` first where it votes."""
 
 
-def pool(votes: Mapping[str, Tensor], present: Mapping[str, Tensor], weights_V: Tensor) -> Tensor:
-    """One answer (B, C) from votes (B, C) by voter, ``FUSED`` first. A field that a row lacks has no say there: its weight
-    goes to the other voters of the row, and to the fused vote where none of them had any."""
+class Rule(ABC):
+    """From the votes on one task, whose answer has ``outputs`` numbers, to that answer."""
+
+    fused: ClassVar[bool] = False
+    """Whether the fused representation has a vote; else the answer is made of single-field votes alone."""
+
+    def __init__(self, outputs: int) -> None:
+        self.outputs = outputs
+
+    @classmethod
+    def refusal(cls, kind: str) -> str:
+        """Why tasks of this kind cannot be answered so; "" where they can."""
+        return ""
+
+    @property
+    def width(self) -> int:
+        """Of one vote."""
+        return self.outputs
+
+    @abstractmethod
+    def start(self, voters: int) -> list[float]:
+        """The weights before any are fitted, for so many single fields."""
+
+    @abstractmethod
+    def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
+        """The weights of the voters, from rows that training did not see: votes (N, width of a vote) by voter, and where each field
+        was there."""
+
+    def pool(self, votes: Votes, present: Mapping[str, Tensor], weights_V: Tensor) -> Tensor:
+        """The answer's logits (B, C); ``present`` (B,) says which fields a row has."""
+        return pool(votes, present, weights_V)
+
+    def losses(self, task: Task, votes: Votes, present: Mapping[str, Tensor], target_BT: Tensor, done: float) -> dict[str, Tensor]:
+        """What training makes small: losses (B,) by voter, counted where that voter's field is there; ``FUSED`` counts in every row.
+        ``done`` is the share of training that is over."""
+        return {voter: task.losses(vote, target_BT) for voter, vote in votes.items()}
+
+
+class Weighed(Rule):
+    """The fused vote and those of single fields, by weights that make the held-out loss least."""
+
+    fused = True
+
+    def start(self, voters: int) -> list[float]:
+        """The fused vote alone."""
+        return [1.0] + [0.0] * voters
+
+    def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
+        """See ``fit_weights``."""
+        return fit_weights(task, votes, target_NT, present)
+
+
+class Mean(Rule):
+    """The mean of the votes of the fields that a row has; for classes scaled by one number, a temperature."""
+
+    def start(self, voters: int) -> list[float]:
+        """Equal shares."""
+        return [1.0 / voters] * voters
+
+    def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
+        """Equal weights, whose sum is the scale."""
+        return scaled(np.ones(len(votes)), Held(self, task, votes, target_NT, present))
+
+
+class Learned(Rule):
+    """A weight for each field, fitted together on held-out rows: a field that others make needless loses its say."""
+
+    def start(self, voters: int) -> list[float]:
+        """Equal shares."""
+        return [1.0 / voters] * voters
+
+    def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
+        """Those that make the loss of the pooled answer least, over all rows that have any field."""
+        held = Held(self, task, votes, target_NT, present)
+        if held.rows < _FEWEST:
+            return self.start(len(votes))
+        free = torch.full((len(votes),), _inverse_softplus(1.0 / len(votes)), dtype=torch.float64)
+        return _listed(task, _least(task, free, _weights_of(task), held.answer, held.target))
+
+
+class Uncertainty(Rule):
+    """Each field weighed by how far it can be trusted by itself: 1 / its squared error for numbers, 1 / its temperature for classes (the
+    task-wise uncertainty of Kendall et al. 2018, arXiv:1705.07115, here of a field, and fitted after training on held-out rows)."""
+
+    def start(self, voters: int) -> list[float]:
+        """Equal shares."""
+        return [1.0 / voters] * voters
+
+    def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
+        """Each field's precision on the rows that have it; for classes their sum is scaled together."""
+        held = Held(self, task, votes, target_NT, present)
+        return scaled(np.array([held.precision(at) for at in range(len(votes))]), held)
+
+
+def pool(votes: Votes, present: Mapping[str, Tensor], weights_V: Tensor) -> Tensor:
+    """One answer (B, C) from votes (B, C) by voter, ``FUSED`` first where it votes. A field that a row lacks has no say there: its weight
+    goes to the other voters of the row; where none of them had any, to the fused vote, or to all of them alike where there is none."""
     stacked_VBC = torch.stack(list(votes.values()))
     said_VB = torch.stack([torch.ones_like(next(iter(present.values()))) if voter == FUSED else present[voter] for voter in votes])
     share_VB = weights_V.unsqueeze(1) * said_VB
     total_B = share_VB.sum(0)
-    only_fused_VB = torch.zeros_like(share_VB)
-    only_fused_VB[0] = 1.0
-    share_VB = torch.where(total_B > 0, share_VB / total_B.clamp(min=1e-12), only_fused_VB) * weights_V.sum()
+    if FUSED in votes:
+        otherwise_VB = torch.zeros_like(share_VB)
+        otherwise_VB[0] = 1.0
+    else:  # nobody at all: what every head says of nothing, a constant
+        some_VB = torch.where(said_VB.any(0), said_VB, torch.ones_like(said_VB)).to(share_VB.dtype)
+        otherwise_VB = some_VB / some_VB.sum(0)
+    share_VB = torch.where(total_B > 0, share_VB / total_B.clamp(min=1e-12), otherwise_VB) * weights_V.sum()
     # An absent field's vote is finite but means nothing: multiplied by an exact zero it leaves no trace.
     return (share_VB.unsqueeze(-1) * stacked_VBC).sum(0)
 
@@ -43,36 +149,94 @@ def fit_weights(task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, 
     ``votes`` are logits (N, C) by voter; ``present`` (N,) says where each voter has a say. Starts from the fused vote
     alone and leaves it only for a gain: with few rows or one voter the answer is the fused vote's, scaled.
     """
-    known = ~np.isnan(target_NT).any(1) & (target_NT > -1 if not isinstance(task, Regression) else np.isfinite(target_NT)).all(1)
-    everyone = np.logical_and.reduce([known, *present])
+    everyone = np.logical_and.reduce([_known(task, target_NT), *present])
     if everyone.sum() < _FEWEST:
         return [1.0] + [0.0] * (len(votes) - 1)
     logits_VNC = torch.stack([torch.from_numpy(np.asarray(vote, np.float64)[everyone]) for vote in votes])
     target = torch.from_numpy(np.asarray(target_NT, np.float64)[everyone])
     free = torch.full((len(votes),), -2.0, dtype=torch.float64)
     free[0] = 0.5413  # softplus of it is 1
+    return _listed(task, _least(task, free, _weights_of(task), lambda weights: (weights.view(-1, 1, 1) * logits_VNC).sum(0), target))
+
+
+class Held:
+    """The held-out rows that have a target and any field, as a rule without a fused vote fits its weights on them."""
+
+    def __init__(self, rule: Rule, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> None:
+        some = _known(task, target_NT) & np.logical_or.reduce(list(present))
+        self.rule, self.task, self.rows = rule, task, int(some.sum())
+        self.votes = {str(at): torch.from_numpy(np.asarray(vote, np.float64)[some]) for at, vote in enumerate(votes)}
+        self.present = {str(at): torch.from_numpy(there[some]) for at, there in enumerate(present)}
+        self.target = torch.from_numpy(np.asarray(target_NT, np.float64)[some])
+
+    def answer(self, weights_V: Tensor) -> Tensor:
+        """The pooled answer (N, C)."""
+        return self.rule.pool(self.votes, self.present, weights_V)
+
+    def precision(self, at: int) -> float:
+        """How far one voter can be trusted: of a number 1 / its squared error, of classes the scale that suits its logits best."""
+        there = self.present[str(at)]
+        vote, target = self.votes[str(at)][there], self.target[there]
+        if isinstance(self.task, Regression):  # a few rows of error 1, that of the mean, stand for what is not known
+            return float((len(target) + _PRIOR_ROWS) / (self.task.losses(vote, target).sum() + _PRIOR_ROWS))
+        if len(target) < _FEWEST:
+            return 1.0
+        free = torch.full((1,), _inverse_softplus(1.0), dtype=torch.float64)
+        return float(_least(self.task, free, torch.nn.functional.softplus, lambda scale: scale * vote, target))
+
+
+def scaled(relative: np.ndarray, held: Held, whole: float = 1.0) -> list[float]:
+    """Weights in these proportions: of the sum ``whole``, or for classes of one near it that suits the held-out rows best."""
+    shares_V, task = torch.from_numpy(relative / max(relative.sum(), 1e-12)).double(), held.task
+    if isinstance(task, Regression) or held.rows < _FEWEST:
+        return _listed(task, whole * shares_V)
+    free = torch.full((1,), _inverse_softplus(1.0), dtype=torch.float64)
+
+    def weights(scale: Tensor) -> Tensor:
+        return torch.nn.functional.softplus(scale) * shares_V
+
+    return _listed(task, whole * _least(task, free, weights, lambda shares: held.answer(whole * shares), held.target))
+
+
+def _least(task: Task, free: Tensor, weights: Callable[[Tensor], Tensor], answer: Callable[[Tensor], Tensor], target: Tensor) -> Tensor:
+    """``weights(free)`` for the ``free`` that makes the loss of ``answer(weights)`` least."""
     free.requires_grad_(True)
     optimiser = torch.optim.LBFGS([free], max_iter=200, line_search_fn="strong_wolfe")
 
-    def weights() -> Tensor:
-        if isinstance(task, Regression):
-            return free.softmax(0)
-        return torch.nn.functional.softplus(free)
-
     def closure() -> Tensor:
         optimiser.zero_grad()
-        pooled = (weights().view(-1, 1, 1) * logits_VNC).sum(0)
         # A prior worth a few rows: where every row is answered rightly, a larger sum would gain for ever.
-        loss = _plain_losses(task, pooled, target).mean() + _PRIOR_ROWS / len(target) * (weights().sum() - 1) ** 2
+        prior = _PRIOR_ROWS / len(target) * (weights(free).sum() - 1) ** 2
+        loss = _plain_losses(task, answer(weights(free)), target).mean() + prior
         loss.backward()
         return loss
 
     optimiser.step(closure)
-    fitted = weights().detach()
+    return weights(free).detach()
+
+
+def _weights_of(task: Task) -> Callable[[Tensor], Tensor]:
+    if isinstance(task, Regression):
+        return lambda free: free.softmax(0)
+    return torch.nn.functional.softplus
+
+
+def _listed(task: Task, fitted: Tensor) -> list[float]:
+    """Weights under 2 % of their sum are none; of a number they sum to one."""
     fitted = torch.where(fitted < 0.02 * fitted.sum(), torch.zeros_like(fitted), fitted)
     if isinstance(task, Regression):
         fitted = fitted / fitted.sum()
     return [round(float(weight), 6) for weight in fitted]
+
+
+def _inverse_softplus(value: float) -> float:
+    return float(np.log(np.expm1(value)))
+
+
+def _known(task: Task, target_NT: np.ndarray) -> np.ndarray:
+    """Rows (N,) whose target is known: neither empty nor of a class that training did not see."""
+    told_NT = np.isfinite(target_NT) if isinstance(task, Regression) else target_NT > -1  # NaN is not
+    return np.asarray(told_NT.all(1))
 
 
 def _plain_losses(task: Task, logits: Tensor, target: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..flow import FUSED, Batch, Output
-from ..tasks import Task
+from ..tasks import Rule, Task
 
 Counts = Mapping[tuple[str, str], float]
 """By task and voter: the weight of all rows of a batch."""
@@ -18,11 +18,13 @@ Counts = Mapping[tuple[str, str], float]
 
 @dataclass(frozen=True)
 class Objective:
-    """The fused loss of every task, and, at the weight ``auxiliary``, the losses of single-field votes."""
+    """The fused loss of every task, and, at the weight ``auxiliary``, the losses of single-field votes; where those are all
+    there is, each has its whole weight."""
 
     tasks: Mapping[str, Task]
     fields: Sequence[str]
     auxiliary: float
+    rules: Mapping[str, Rule]
 
     def counts(self, parts: Sequence[Batch]) -> Counts:
         """What the weighted losses of a whole batch are divided by, for each task and voter."""
@@ -35,17 +37,17 @@ class Objective:
                     totals[name, voter] = totals.get((name, voter), 0.0) + float(weights_B.sum())
         return totals
 
-    def loss(self, output: Output, part: Batch, counts: Counts) -> Tensor:
-        """A part's share of the loss of its batch."""
+    def loss(self, output: Output, part: Batch, counts: Counts, done: float = 0.0) -> Tensor:
+        """A part's share of the loss of its batch; ``done`` is the share of training that is over."""
         total = torch.zeros((), device=output.fused_BD.device)
         for name, task in self.tasks.items():
-            target, known_B = part.targets[name], _known(part, name)
-            for voter, logits in _votes(output, name).items():
+            known_B = _known(part, name)
+            for voter, losses_B in self._losses(output, part, name, done).items():
                 if counts[name, voter] <= 0:
                     continue
                 weights_B = known_B if voter == FUSED else known_B * part.fields[voter].present_B
-                mean = (task.losses(logits.float(), target) * weights_B).sum() / counts[name, voter]
-                share = 1.0 if voter == FUSED else self.auxiliary
+                mean = (losses_B * weights_B).sum() / counts[name, voter]
+                share = self.auxiliary if voter != FUSED and self.rules[name].fused else 1.0
                 total = total + task.config.weight * share * mean
         return total
 
@@ -53,15 +55,17 @@ class Objective:
     def culprits(self, output: Output, part: Batch) -> list[int]:
         """The rows (1 = first) whose own loss is not finite; all of the part where none is to blame alone."""
         bad_B = torch.zeros(len(part.rows), dtype=torch.bool)
-        for name, task in self.tasks.items():
+        for name in self.tasks:
             known_B = _known(part, name)
-            for logits in _votes(output, name).values():
-                bad_B |= (~torch.isfinite(task.losses(logits.float(), part.targets[name]) * known_B) & (known_B > 0)).cpu()
+            for losses_B in self._losses(output, part, name, 0.0).values():
+                bad_B |= (~torch.isfinite(losses_B * known_B) & (known_B > 0)).cpu()
         return [row for row, bad in zip(part.rows, bad_B.tolist(), strict=True) if bad] or list(part.rows)
 
-
-def _votes(output: Output, task: str) -> Mapping[str, Tensor]:
-    return output.votes.get(task) or {FUSED: output.logits[task]}
+    def _losses(self, output: Output, part: Batch, name: str, done: float) -> Mapping[str, Tensor]:
+        votes = output.votes.get(name) or {FUSED: output.logits[name]}
+        votes = {voter: logits.float() for voter, logits in votes.items()}
+        present = {field: part.fields[field].present_B for field in self.fields}
+        return self.rules[name].losses(self.tasks[name], votes, present, part.targets[name], done)
 
 
 def _known(part: Batch, task: str) -> Tensor:

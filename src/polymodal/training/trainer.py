@@ -119,7 +119,7 @@ class Trainer:
         self.peaks = [group["lr"] for group in self.optimiser.param_groups]
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)
         auxiliary = config.auxiliary if config.auxiliary is not None else usual_auxiliary(len(loader.rows))
-        self.objective = Objective(tasks, model.names, auxiliary)
+        self.objective = Objective(tasks, model.names, auxiliary, dict(zip(model.tasks, model.rules, strict=True)))
         self.steps = epochs * len(loader)
         self.progress = Progress(parts=loader.accumulate)
         self.fitted = Fitted()
@@ -302,12 +302,12 @@ class Trainer:
         rng = np.random.default_rng([self.seed, 13, epoch, self.progress.step])
         parts = hide_some(step.parts, self.config.modality_dropout, rng)
         counts = self.objective.counts(parts)
-        total = 0.0
+        total, done = 0.0, self.progress.step / max(1, self.steps)
         for part in parts:
             part = part.to(self.device)
             with autocast(self.device, self.precision):
                 output = self.model(*[part.fields[name] for name in self.model.names])
-                loss = self.objective.loss(output, part, counts)
+                loss = self.objective.loss(output, part, counts, done)
             total += float(loss.detach())
             if not np.isfinite(total):
                 raise NotFinite(f"the loss is {total}, in rows {_listed(self.objective.culprits(output, part))}")

@@ -1,0 +1,47 @@
+"""Gated multimodal units (GMU, Arevalo et al. 2017, arXiv:1702.01992), in their form for any number of fields.
+
+What each field says, tanh(W x), is let through by a sigmoid gate that sees all fields: h = sum of gate * tanh(W x), feature by feature.
+The gates are not tied to one another by a softmax, as in the paper's form for more than two. Departs from it: a field that a row lacks is
+zeros before the gates, and its own gate is 0; both layers have a bias.
+
+Shapes: ``B`` rows, ``F`` fields, ``D`` width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import nn
+
+from ..flow import Features
+from ..layers.pooling import mean_pool
+from .fusion import Fusion, FusionConfig, linear, present, total
+
+
+class GatedConfig(FusionConfig):
+    """A gate for each field that sees all fields."""
+
+    kind: Literal["gated"] = "gated"
+
+    def build(self, widths: Mapping[str, int | None], width: int) -> Fusion:
+        """Any number of fields of any widths."""
+        return Gated(widths, width)
+
+
+class Gated(Fusion):
+    """-> (B, 1, width); zeros for a row with no field at all."""
+
+    def __init__(self, widths: Mapping[str, int | None], width: int) -> None:
+        super().__init__()
+        self.say = nn.ModuleList(linear(field_width, width) for field_width in widths.values())
+        self.gates = linear(total(widths), len(widths) * width)
+        self.width_out = width
+
+    def forward(self, features: Mapping[str, Features]) -> Features:
+        """Pool each field, gate it by all of them, add up."""
+        vectors = [mean_pool(field) for field in features.values()]
+        said_BFD = torch.stack([say(vector_BD).tanh() for say, vector_BD in zip(self.say, vectors, strict=True)], 1)
+        gates_BFD = self.gates(torch.cat(vectors, -1)).view_as(said_BFD).sigmoid()
+        return Features.vector((present(features).unsqueeze(-1) * gates_BFD * said_BFD).sum(1))
