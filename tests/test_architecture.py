@@ -20,7 +20,7 @@ FLOORS = [
     {"preparation", "inspection"},
     {"bundle"},
     {"predictor", "report"},
-    {"profile", "runs"},
+    {"profile", "runs", "explanation"},
     {"cli"},
 ]
 HEAVY = {"torch", "tokenizers", "matplotlib", "easy_vqa", "tensorboard"}

@@ -161,6 +161,31 @@ def test_a_modality_makes_the_form_that_is_eaten(encoder: Any, kind: Any) -> Non
         modality.check_form("tensor")
 
 
+@pytest.mark.parametrize(("encoder", "kind"), EATEN)
+def test_what_is_left_of_a_cell_without_a_part_is_a_sample_like_any_other(encoder: Any, kind: Any) -> None:
+    modality = fitted(made(encoder), kind)
+    for at in range(5):
+        cell = cell_of(modality.kind, at)
+        sample = modality.read(cell)
+        parts = modality.parts(cell, sample)
+        if parts is None:
+            continue
+        assert 1 <= len(parts.names) == len(parts.without) <= 256
+        assert parts.grid is None or parts.grid[0] * parts.grid[1] == len(parts.names)
+        assert (
+            "".join(part for pair in zip(parts.between, [*parts.names, ""], strict=True) for part in pair) == cell
+            if parts.between
+            else True
+        )
+        for rest in parts.without:
+            if rest is not None:
+                assert rest.keys() == sample.keys()
+                assert all(rest[name].dtype == values.dtype for name, values in sample.items())
+                modality.collate([rest], modality.geometry(rest))
+        assert any(rest is None or any(not np.array_equal(rest[name], sample[name], equal_nan=rest[name].dtype.kind == "f") for name in rest)
+                   for rest in parts.without)  # fmt: skip
+
+
 # -- every encoder -------------------------------------------------------------------------------------------------------
 
 
@@ -365,6 +390,12 @@ def test_a_task_goes_from_cells_to_answers_and_back(config: Any) -> None:
     if task.classes is not None:
         assert scores.shape[1] == len(task.classes)
         assert ((scores >= 0) & (scores <= 1)).all()
+        for label in range(len(task.classes)):
+            is_N, is_not_N = (torch.exp(logs).numpy() for logs in task.log_chances(logits.detach(), label))
+            np.testing.assert_allclose(is_N, scores[:, label], atol=1e-6)
+            np.testing.assert_allclose(is_N + is_not_N, 1, atol=1e-6)
+            sure = torch.cat(task.log_chances(1e4 * logits.detach().double(), label))
+            assert torch.isfinite(sure).all()
     metrics, _ = task.measure(target, scores)
     assert list(metrics) == list(task.metric_names)
     assert task.default_metric in metrics

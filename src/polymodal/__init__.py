@@ -23,6 +23,7 @@ _HOME = {
     "UserError": "errors",
     "check": "runs",
     "evaluate": "runs",
+    "explain": "explanation",
     "inspect": "profile",
     "load": "predictor",
     "resume": "runs",
@@ -35,6 +36,7 @@ __all__.sort()
 if TYPE_CHECKING:
     from .errors import BundleError, ConfigError, DataError, MissingDependency, PolymodalError, TrainingError, UserError
     from .experiment import Experiment
+    from .explanation import explain
     from .model import MultiModalModel
     from .predictor import Predictor, load
     from .profile import inspect

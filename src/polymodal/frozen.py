@@ -32,7 +32,7 @@ from .errors import ConfigError
 from .flow import Cell, Form, Geometry, Sample, State
 from .inference import WINDOW, Window, block_of, grouped
 from .modalities import Modality, Recognition, Roots
-from .modalities.modality import Drift, bucket
+from .modalities.modality import Drift, Parts, bucket
 
 _KEPT_EACH = 2_048
 """Cells after which what was computed is kept on disk: an interrupted run goes on from there."""
@@ -72,6 +72,10 @@ class Featured(Modality):
         """The sample that the backbone is given."""
         return self.inner.read(cell)
 
+    def parts(self, cell: Cell, sample: Sample) -> Parts | None:
+        """As the modality it stands for, of a sample that the backbone is given."""
+        return self.inner.parts(cell, sample)
+
     def drift(self) -> Drift | None:
         """As the modality it stands for."""
         return self.inner.drift()
@@ -97,6 +101,10 @@ class Featured(Modality):
     def cost_of_training(self) -> float:
         """Next to nothing."""
         return self.cost()
+
+    def show(self, cell: Cell) -> str:
+        """As the modality it stands for."""
+        return self.inner.show(cell)
 
     def describe(self) -> str:
         """As the modality it stands for."""

@@ -67,7 +67,7 @@ def windows(store: Store, rows: np.ndarray, fields: Sequence[str] | None = None)
         yield Window(part, samples, index)
 
 
-class _Encoded:
+class _Cells:
     """A field's features: by distinct sample, which group of one geometry holds it, and where."""
 
     def __init__(self, model: MultiModalModel, name: str, modality: Modality, samples: Sequence[Sample], device: torch.device) -> None:
@@ -102,7 +102,26 @@ def block_of(modality: Modality, samples: Sequence[Sample], members: Sequence[in
         yield part, field_of(modality, filled, np.arange(BLOCK))
 
 
-@torch.inference_mode()
+class Encoded:
+    """Cells as one model (in eval mode) sees them, encoded once; any rows made of these cells are answered from them.
+
+    :param samples: by field, the distinct samples that rows may hold
+    """
+
+    @torch.inference_mode()
+    def __init__(
+        self, model: MultiModalModel, modalities: Mapping[str, Modality], samples: Mapping[str, Sequence[Sample]],
+        device: torch.device | None = None,
+    ) -> None:  # fmt: skip
+        self.model, self.device = model, device or torch.device("cpu")
+        self.cells = {name: _Cells(model, name, modalities[name], samples[name], self.device) for name in model.names}
+
+    @torch.inference_mode()
+    def answer(self, index: Mapping[str, np.ndarray], represent: bool = False) -> Answer:
+        """What the model says of rows; ``index`` (N,) by field is the sample that each row holds, -1 = none."""
+        return _answer(self.model, self.cells, index, len(index[self.model.names[0]]), self.device, represent)
+
+
 def answer(
     model: MultiModalModel,
     modalities: Mapping[str, Modality],
@@ -112,18 +131,17 @@ def answer(
     represent: bool = False,
 ) -> list[Answer]:
     """What the model says of a window's rows: one ``Answer`` for each set of hidden fields. Cells are encoded once."""
-    device = device or torch.device("cpu")
     was_training = model.training
     model.eval()
-    encoded = {name: _Encoded(model, name, modalities[name], window.samples[name], device) for name in model.names}
-    answers = [_answer(model, encoded, window.without(fields), len(window.rows), device, represent) for fields in hidden]
+    encoded = Encoded(model, modalities, window.samples, device)
+    answers = [encoded.answer(window.without(fields), represent) for fields in hidden]
     model.train(was_training)
     return answers
 
 
 def _answer(
     model: MultiModalModel,
-    encoded: Mapping[str, _Encoded],
+    encoded: Mapping[str, _Cells],
     index: Mapping[str, np.ndarray],
     rows: int,
     device: torch.device,

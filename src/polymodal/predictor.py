@@ -6,6 +6,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,18 @@ from .frozen import featured, through
 from .inference import WINDOW, Window, answer
 from .modalities import Modality, OnError, PartFault, is_empty
 from .preparation import FaultBook, read_targets, roots_of
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Some rows of a table, read: ``window`` as they were read, before frozen backbones; their cells by field; ``faults`` as
+    (place among the rows, text), and which rows were ``skipped`` (N,)."""
+
+    window: Window
+    cells: Mapping[str, Sequence[Cell]]
+    modalities: Mapping[str, Modality]
+    faults: Sequence[tuple[int, str]]
+    skipped: np.ndarray
 
 
 class Predictor:
@@ -105,7 +118,7 @@ class Predictor:
         source.check_rows(" to measure on")
         book = FaultBook(None, source.name, lambda _: on_error or self.bundle.experiment.data.on_error)
         targets = read_targets(source, self.bundle.tasks, book.record)
-        hidden = hidden_sets(self._fields_of(source, strict))
+        hidden = hidden_sets(self.fields_of(source, strict))
         modalities = self._modalities(source, root)
         scores: list[dict[str, list[np.ndarray]]] = [{name: [] for name in self.bundle.tasks} for _ in hidden]
         skipped: list[int] = []
@@ -140,6 +153,40 @@ class Predictor:
         """Every row's prediction, in order, some hundred rows at a time: memory does not grow with the table."""
         return self._open(table, on_error, strict, root, embed)[1]
 
+    def read(self, source: Source, rows: np.ndarray, on_error: OnError | None = None, root: Sequence[str | Path] = ()) -> Chosen:
+        """Some rows of a table (0-based, ascending), at most ``WINDOW``, in their order."""
+        experiment, modalities = self.bundle.experiment, self._modalities(source, root)
+        columns = [column for column in experiment.columns() if column in source.columns]
+        part: dict[str, list[Cell]] = {column: [] for column in experiment.columns()}
+        start = 0
+        for piece in source.slices(columns):
+            count = len(piece[columns[0]])
+            here = rows[(rows >= start) & (rows < start + count)] - start
+            for column, into in part.items():
+                into += [piece[column][at] if column in piece else None for at in here]
+            start += count
+        window, faults = _window(part, rows, modalities, self._policies(on_error), source.name, _Lookout(modalities))
+        places = {int(row): at for at, row in enumerate(rows)}
+        told = [(places[row if row >= 0 else -row - 1], text) for row, text in faults]
+        skipped = np.isin(rows, [row for row, _ in faults if row >= 0])
+        cells = {name: list(cells_of(part, modality.config.sources)) for name, modality in modalities.items()}
+        return Chosen(window, cells, modalities, told, skipped)
+
+    def fields_of(self, source: Source, strict: bool) -> list[str]:
+        """The fields that the table can give; absent columns are told once, none left is an error."""
+        experiment = self.bundle.experiment
+        absent = [column for column in experiment.columns() if column not in source.columns]
+        unused = [column for column in source.columns if column not in experiment.columns()]
+        hints = [f"{column!r}{nearest(column, unused)}" for column in absent]
+        there = [name for name, field in experiment.fields.items() if any(column in source.columns for column in field.sources)]
+        if absent and (strict or not there):
+            raise DataError(
+                f"{source.name}: no column {', '.join(hints)}; expected {', '.join(map(repr, experiment.columns()))}; rename the columns"
+            )
+        if absent:
+            warnings.warn(f"{source.name}: no column {', '.join(hints)}; missing in every row", UserWarning, stacklevel=4)
+        return there
+
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _single(self, by_task: Mapping[str, Any]) -> Any:
@@ -160,7 +207,7 @@ class Predictor:
         self, table: Any, on_error: OnError | None, strict: bool, root: Sequence[str | Path], embed: bool = False
     ) -> tuple[Source, Iterator[Prediction]]:
         source = open_source(table, encoding=self.bundle.experiment.data.encoding)
-        self._fields_of(source, strict)
+        self.fields_of(source, strict)
         return source, self._answer(source, on_error, root, embed)
 
     def _modalities(self, source: Source, root: Sequence[str | Path]) -> dict[str, Modality]:
@@ -168,21 +215,6 @@ class Predictor:
         fields = self.bundle.experiment.fields
         made = {name: config.modality()(config, self.bundle.states[name], roots) for name, config in fields.items()}
         return featured(made, self.bundle.backbones)
-
-    def _fields_of(self, source: Source, strict: bool) -> list[str]:
-        """The fields that the table can give; absent columns are told once, none left is an error."""
-        experiment = self.bundle.experiment
-        absent = [column for column in experiment.columns() if column not in source.columns]
-        unused = [column for column in source.columns if column not in experiment.columns()]
-        hints = [f"{column!r}{nearest(column, unused)}" for column in absent]
-        there = [name for name, field in experiment.fields.items() if any(column in source.columns for column in field.sources)]
-        if absent and (strict or not there):
-            raise DataError(
-                f"{source.name}: no column {', '.join(hints)}; expected {', '.join(map(repr, experiment.columns()))}; rename the columns"
-            )
-        if absent:
-            warnings.warn(f"{source.name}: no column {', '.join(hints)}; missing in every row", UserWarning, stacklevel=4)
-        return there
 
     def _answer(self, source: Source, on_error: OnError | None, root: Sequence[str | Path], embed: bool) -> Iterator[Prediction]:
         modalities = self._modalities(source, root)
@@ -206,12 +238,16 @@ class Predictor:
             embedding = np.concatenate([one.fused_ND for one in answers], 1) if embed else None  # type: ignore[arg-type]
             yield Prediction(window.rows + 1, values, scores, present, texts, embedding)
 
+    def _policies(self, on_error: OnError | None) -> dict[str, OnError]:
+        experiment = self.bundle.experiment
+        return {name: on_error or experiment.on_error(name) for name in experiment.fields}
+
     def _windows(
         self, source: Source, on_error: OnError | None, root: Sequence[str | Path]
     ) -> Iterator[tuple[Window, list[tuple[int, str]]]]:
         """The table's rows as windows, each with its faults: (row, text), the row as -row - 1 where it is not skipped."""
         experiment = self.bundle.experiment
-        policies = {name: on_error or experiment.on_error(name) for name in experiment.fields}
+        policies = self._policies(on_error)
         modalities = self._modalities(source, root)
         columns = [column for column in self.bundle.experiment.columns() if column in source.columns]
         lookout = _Lookout(modalities)
@@ -222,7 +258,9 @@ class Predictor:
                 part.setdefault(column, [None] * count)
             for low in range(0, count, WINDOW):
                 piece = {name: cells[low : low + WINDOW] for name, cells in part.items()}
-                window, faults = _window(piece, start + low, modalities, policies, source.name, lookout)
+                window, faults = _window(
+                    piece, np.arange(start + low, start + low + len(piece[columns[0]])), modalities, policies, source.name, lookout
+                )
                 yield through(window, modalities, self.bundle.backbones), faults
             start += count
         for line in lookout.lines(experiment.data.max_faults):
@@ -270,7 +308,7 @@ def _array(classes: list[Any]) -> np.ndarray:
 
 def _window(
     part: Mapping[str, list[Cell]],
-    start: int,
+    rows_N: np.ndarray,
     modalities: Mapping[str, Modality],
     policies: Mapping[str, OnError],
     table: str,
@@ -279,7 +317,7 @@ def _window(
     samples: dict[str, list[Sample]] = {}
     index: dict[str, np.ndarray] = {}
     faults: list[tuple[int, str]] = []
-    rows = len(next(iter(part.values())))
+    rows = len(rows_N)
     skipped = np.zeros(rows, bool)
     for name, modality in modalities.items():
         sources = modality.config.sources
@@ -302,20 +340,19 @@ def _window(
                 found = known[key]
             place[at], fault = found
             if fault is not None:
-                column = sources[0] if len(sources) == 1 else name
+                column, row = sources[0] if len(sources) == 1 else name, int(rows_N[at])
                 if policies[name] == "error":
                     raise DataError(
-                        f"{table} row {start + at + 1}, column {column!r}: {fault}; use on_error=blank (--on-error blank) to answer "
-                        f"without it"
+                        f"{table} row {row + 1}, column {column!r}: {fault}; use on_error=blank (--on-error blank) to answer without it"
                     )
-                faults.append((start + at if policies[name] == "skip" else -(start + at) - 1, f"{column}: {fault}"))
+                faults.append((row if policies[name] == "skip" else -row - 1, f"{column}: {fault}"))
                 skipped[at] |= policies[name] == "skip"
-                lookout.fault(start + at + 1, sources, fault)
+                lookout.fault(row + 1, sources, fault)
         lookout.see(name, sources, cells, kept, place)
         samples[name], index[name] = kept, place
     if skipped.any():
         index = {name: np.where(skipped, -1, place) for name, place in index.items()}
-    return Window(np.arange(start, start + rows), samples, index), faults
+    return Window(rows_N, samples, index), faults
 
 
 def _read(modality: Modality, cell: Cell) -> tuple[Sample | None, Fault | None]:

@@ -246,6 +246,32 @@ def evaluate(run: str, table: str, as_json: bool, on_error: str | None, root: tu
     verb(run, table, as_json=as_json, on_error=on_error, root=root, strict=strict, trust=trust)
 
 
+def _numbers(_: click.Context, parameter: click.Parameter, value: str | None) -> list[int] | None:
+    try:
+        return None if value is None else [int(part) for part in value.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{value!r}; expected numbers of rows, such as 3,17 (the first data row is 1)") from None
+
+
+@main.command()
+@click.argument("run", metavar="RUN")
+@click.argument("table")
+@click.option("--rows", metavar="N,N", callback=_numbers, help="Explain these rows (1 = the first), in place of the whole table.")
+@click.option("-o", "--out", metavar="FOLDER", help="Write explain.json and explain.html there.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Draws the rows, and what is permuted.")
+@_on_error
+@click.option("--root", multiple=True, metavar="DIR", help="Another folder that file cells may name.")
+@click.option("--strict", is_flag=True, help="Stop when a column is absent, in place of taking it as missing.")
+@click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class).")
+@click.option("--overwrite", is_flag=True, help="Replace what is in FOLDER.")
+def explain(run: str, table: str, **settings: Any) -> None:
+    """What each field contributes to a trained model's answers; with --rows, to the answers of these rows, and where it looked."""
+    from .explain import verb
+
+    verb(run, table, **settings)
+
+
 @main.command()
 @click.argument("run", metavar="RUN")
 @click.argument("table", required=False)

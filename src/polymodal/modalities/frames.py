@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import ConfigError
 from ..flow import Geometry, Sample, State
-from .modality import bucket
+from .modality import Parts, bucket
 from .pixels import check_pixel_facts
 
 MOST = 256
@@ -61,6 +61,13 @@ def blank_frames(state: State) -> Sample:
 def frame_geometry(sample: Sample, state: State) -> Geometry:
     """Pictures, up to the next power of two."""
     return (bucket(len(sample["pixels"]), 1, state["frames"]),)
+
+
+def frame_parts(sample: Sample) -> Parts:
+    """Its pictures, in the order in which they were read."""
+    count = len(sample["pixels"])
+    names = [f"{at + 1} of {count}" for at in range(count)]
+    return Parts(names, [{"pixels": np.delete(sample["pixels"], at, 0)} if count > 1 else None for at in range(count)])
 
 
 def collate_frames(samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ What can be read is in ``pixels.py``; arrays of any numbers, such as radar maps,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -16,10 +16,11 @@ from ..flow import Cell, Form, Sample, State
 from .files import Roots
 from .maps import is_a_picture, thinned
 from .medical import is_medical
-from .modality import Modality, Recognition
+from .modality import Modality, Parts, Recognition
 from .pixels import PictureSettings, check_pixel_facts, looks_like_a_picture, noisy, open_picture, pixel_facts, read_pixels, varied
 
 _PROBE = 256  # cells read to learn the size and the mean colour
+_GRID = 8  # places a side that are painted over, one by one
 _PEEKED = 16  # files opened to recognise a column of arrays
 _PREVIEW = 128  # pixels of a picture in a report
 _MOST_BYTES = 64 * 2**20
@@ -94,6 +95,21 @@ class Image(Modality):
     def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
         """Gaussian noise of 8 to 40 grey levels."""
         return {"pixels": noisy(sample["pixels"], severity, rng)}
+
+    def parts(self, cell: Cell, sample: Sample) -> Parts:
+        """The places of a grid, each painted over with the mean colour of training (Zeiler and Fergus 2014, arXiv:1311.2901)."""
+        channels, size, _ = sample["pixels"].shape
+        edges = np.linspace(0, size, min(_GRID, size) + 1).round().astype(int)
+        color = np.clip(np.round(self.state["mean"]), 0, 255).astype(np.uint8).reshape(channels, 1, 1)
+        names, without = [], []
+        for row, (top, bottom) in enumerate(pairwise(edges), 1):
+            for column, (left, right) in enumerate(pairwise(edges), 1):
+                covered = sample["pixels"].copy()
+                covered[:, top:bottom, left:right] = color
+                names.append(f"row {row}, column {column}")
+                without.append({"pixels": covered})
+        shown = sample["pixels"][: 3 if channels >= 3 else 1].transpose(1, 2, 0)
+        return Parts(names, without, grid=(len(edges) - 1, len(edges) - 1), pixels=np.ascontiguousarray(shown))
 
     def cost(self) -> float:
         """Grows with the area."""

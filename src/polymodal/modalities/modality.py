@@ -85,6 +85,22 @@ class PartFault(Fault):
         self.rest = rest
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What can be taken away from one cell, to see what an answer owes it: ``names`` says what each part is, ``without`` holds the sample
+    that is left without it (None = nothing is left: the field is missing).
+
+    Text: ``between`` is what stands before, between and after the names, one more than they are. Pictures: the parts are the places of
+    ``grid`` (rows, columns), row by row, and ``pixels`` uint8 (H, W, C) is what the model is shown.
+    """
+
+    names: Sequence[str]
+    without: Sequence[Sample | None]
+    between: Sequence[str] = ()
+    grid: tuple[int, int] | None = None
+    pixels: np.ndarray | None = None
+
+
 class Drift(ABC):
     """Counts, as rows go by, how they differ from what training saw."""
 
@@ -160,6 +176,10 @@ class Modality(ABC):
     def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
         """A worse version of a sample, at severity 1 to 5."""
         return sample
+
+    def parts(self, cell: Cell, sample: Sample) -> Parts | None:
+        """What can be taken away from a cell that was read as ``sample``; None where it stands or falls as a whole."""
+        return None
 
     def drift(self) -> Drift | None:
         """Watches whether cells to predict are like those of training; None where there is nothing to compare."""

@@ -20,9 +20,9 @@ from ..cells import is_empty
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .files import Roots
-from .frames import MOST, blank_frames, check_frame_facts, collate_frames, evenly, frame_facts, frame_geometry
+from .frames import MOST, blank_frames, check_frame_facts, collate_frames, evenly, frame_facts, frame_geometry, frame_parts
 from .maps import thinned
-from .modality import Modality, PartFault, Recognition
+from .modality import Modality, PartFault, Parts, Recognition
 from .pixels import Picture, PictureSettings, looks_like_a_picture, noisy, open_picture, pixel_facts, read_pixels, varied
 
 _PROBE = 256  # pictures read to learn the size and the mean colour
@@ -120,6 +120,10 @@ class Pictures(Modality):
     def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
         """``pixels`` uint8 (U, T, C, S, S) and ``mask`` bool (U, T)."""
         return collate_frames(samples, geometry)
+
+    def parts(self, cell: Cell, sample: Sample) -> Parts:
+        """Its pictures."""
+        return frame_parts(sample)
 
     def cost(self) -> float:
         """Grows with the area and the count."""

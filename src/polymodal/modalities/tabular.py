@@ -22,7 +22,7 @@ from ..errors import ConfigError
 from ..flow import Cell, Form, Sample, State
 from .drift import DATE_PARTS, HUGE, ColumnDrift
 from .files import Roots
-from .modality import FieldConfig, Modality, PartFault, Recognition
+from .modality import FieldConfig, Modality, PartFault, Parts, Recognition
 
 _FIT_CELLS = 50_000
 _MAX_CATEGORIES = 1_000
@@ -166,6 +166,24 @@ class Tabular(Modality):
         numbers[rng.random(len(numbers)) < 0.1 * severity] = np.nan
         categories[rng.random(len(categories)) < 0.1 * severity] = 0
         return {"numbers": numbers, "categories": categories}
+
+    def parts(self, cell: Cell, sample: Sample) -> Parts:
+        """Its columns, those aside that are missing already."""
+        names: list[str] = []
+        without: list[Sample | None] = []
+        at = {"numbers": 0, "categories": 0}
+        for column, part in zip(self.state["columns"], self._parts(cell), strict=True):
+            kind = "categories" if column["type"] == "category" else "numbers"
+            place = slice(at[kind], at[kind] + (DATE_PARTS if column["type"] == "date" else 1))
+            at[kind] = place.stop
+            nothing = self.blank()[kind][place]
+            if np.array_equal(sample[kind][place], nothing, equal_nan=kind == "numbers"):
+                continue
+            rest = {**sample, kind: sample[kind].copy()}
+            rest[kind][place] = nothing
+            names.append(f"{column['name']} = {_short(part)}")
+            without.append(rest if (rest["categories"] != 0).any() or not np.isnan(rest["numbers"]).all() else None)
+        return Parts(names, without)
 
     def show(self, cell: Cell) -> str:
         """``name = value``, column by column."""

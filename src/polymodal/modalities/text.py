@@ -31,10 +31,11 @@ from ..cells import is_empty, text_of
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .files import Roots
-from .modality import FieldConfig, Modality, Recognition, bucket, padded
+from .modality import FieldConfig, Modality, Parts, Recognition, bucket, padded
 from .tokenizers import check_given
 
 _FIT_CELLS = 50_000
+_MOST_PARTS = 64
 _IDF_STEP = 1 / 16  # IDF is kept as bytes of this step: 0 to 16
 _UNSPACED = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _PIECE = re.compile(rf"([{_UNSPACED}]+)|([^\W_{_UNSPACED}]+)|(\S)")
@@ -140,7 +141,7 @@ class Text(Modality):
         """``ids`` int32 (n,), from 1 up; for ``ngrams`` also ``weights`` float32 (n,) of Euclidean length 1."""
         if _unreadable(cell):
             raise Fault(f"found {type(cell).__name__}; expected text")
-        text = normalise(cell, self.config.max_chars, form=None if "given" in self.state else "NFKC")
+        text = self._text(cell)
         if self.state["form"] == "tokens":
             ids = np.array(self._tokenizer.encode(text).ids[: self.state["max_tokens"]], np.int32)
             return {"ids": ids + 1 if len(ids) else np.ones(1, np.int32)}
@@ -153,6 +154,9 @@ class Text(Modality):
             hashes, weights = hashes[keep], weights[keep]
         weights = weights / math.sqrt(float((weights**2).sum()))
         return {"ids": (hashes + 1).astype(np.int32), "weights": weights.astype(np.float32)}
+
+    def _text(self, cell: Cell) -> str:
+        return normalise(cell, self.config.max_chars, form=None if "given" in self.state else "NFKC")
 
     @cached_property
     def _idf(self) -> np.ndarray:
@@ -199,6 +203,21 @@ class Text(Modality):
         keep[:1] |= not keep.any()
         return {name: value[keep] for name, value in sample.items()}
 
+    def parts(self, cell: Cell, sample: Sample) -> Parts | None:
+        """Its words, single characters where a script writes no spaces; of more than 64, so many runs of neighbours."""
+        text = self._text(cell)
+        spans = [span for word in _WORDS.finditer(text) for span in _spans(word)]
+        if not spans:
+            return None
+        runs = [spans[part[0]][:1] + spans[part[-1]][1:] for part in np.array_split(np.arange(len(spans)), min(len(spans), _MOST_PARTS))]
+        rests = [text[:start] + text[end:] for start, end in runs]
+        edges = [0, *(edge for run in runs for edge in run), len(text)]
+        return Parts(
+            [text[start:end] for start, end in runs],
+            [None if self.is_missing(rest) else self.read(rest) for rest in rests],
+            between=[text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)],
+        )
+
     def cost(self) -> float:
         """Small beside a picture."""
         return 1e4 if self.state["form"] == "ngrams" else 1e6
@@ -224,6 +243,12 @@ def normalise(cell: Cell, max_chars: int = 20_000, form: Literal["NFKC"] | None 
 def _unreadable(cell: Cell) -> bool:
     parts = cell if isinstance(cell, tuple) else (cell,)
     return any(isinstance(part, (bytes, bytearray, list, dict)) for part in parts)
+
+
+def _spans(word: re.Match[str]) -> list[tuple[int, int]]:
+    """Where a word stands, or each character of a run without spaces."""
+    start, end = word.span()
+    return [(at, at + 1) for at in range(start, end)] if re.match(rf"[{_UNSPACED}]", word[0]) else [(start, end)]
 
 
 def _reading_units(word: str) -> float:

@@ -18,8 +18,8 @@ from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .containers import ENDINGS, frames_of, is_video
 from .files import Roots
-from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry
-from .modality import Modality, Recognition
+from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
+from .modality import Modality, Parts, Recognition
 from .pixels import Picture, PictureSettings, noisy, pixel_facts, pixels_of, varied
 
 _PROBE = 64  # clips read to learn the size and the mean colour
@@ -109,6 +109,10 @@ class Video(Modality):
     def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
         """``pixels`` uint8 (U, T, C, S, S) and ``mask`` bool (U, T)."""
         return collate_frames(samples, geometry)
+
+    def parts(self, cell: Cell, sample: Sample) -> Parts:
+        """Its frames."""
+        return frame_parts(sample)
 
     def cost(self) -> float:
         """Grows with the area and the count."""

@@ -91,6 +91,11 @@ class Binary(Task):
         positive_N = torch.sigmoid(logits_NC[:, 0])
         return torch.stack([1 - positive_N, positive_N], 1)
 
+    def log_chances(self, logits_NC: Tensor, label: int) -> tuple[Tensor, Tensor]:
+        """Of one of the two."""
+        logit_N = logits_NC[:, 0] if label else -logits_NC[:, 0]
+        return functional.logsigmoid(logit_N), functional.logsigmoid(-logit_N)
+
     def values(self, scores_NC: np.ndarray) -> np.ndarray:
         """Class names."""
         return naming.array_of(self.classes, scores_NC.argmax(1))

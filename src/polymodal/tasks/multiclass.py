@@ -91,6 +91,12 @@ class Multiclass(Task):
         """Softmax."""
         return logits_NC.softmax(-1)
 
+    def log_chances(self, logits_NC: Tensor, label: int) -> tuple[Tensor, Tensor]:
+        """Of one class among all."""
+        logs_NC = logits_NC.log_softmax(1)
+        others = [at for at in range(logs_NC.shape[1]) if at != label]
+        return logs_NC[:, label], logs_NC[:, others].logsumexp(1)
+
     def values(self, scores_NC: np.ndarray) -> np.ndarray:
         """Class names."""
         return naming.array_of(self.classes, scores_NC.argmax(1))

@@ -95,6 +95,10 @@ class Multilabel(Task):
         """Sigmoid."""
         return logits_NC.sigmoid()
 
+    def log_chances(self, logits_NC: Tensor, label: int) -> tuple[Tensor, Tensor]:
+        """Of one label, whatever the others are."""
+        return functional.logsigmoid(logits_NC[:, label]), functional.logsigmoid(-logits_NC[:, label])
+
     def values(self, scores_NC: np.ndarray) -> np.ndarray:
         """A list of label names for each row."""
         out = np.empty(len(scores_NC), object)

@@ -42,6 +42,7 @@ class Regression(Task):
 
     metric_names = ("mae", "rmse", "r2")
     default_metric = "rmse"
+    worth = "r2"
     outputs = 1
     target_width = 1
 

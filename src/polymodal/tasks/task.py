@@ -40,6 +40,8 @@ class Task(ABC):
     """Whether a row's loss depends on that row alone."""
     metric_names: ClassVar[tuple[str, ...]]
     default_metric: ClassVar[str]
+    worth: ClassVar[str] = "accuracy"
+    """The metric, larger for better answers, that is shared out among the fields to say what each contributes."""
 
     def __init__(self, config: Any, state: State) -> None:
         self.config = config
@@ -86,6 +88,11 @@ class Task(ABC):
     @abstractmethod
     def scores(self, logits_NC: Tensor) -> Tensor:
         """Probabilities (N, C'), or the answer in the target's unit (N, 1)."""
+
+    def log_chances(self, logits_NC: Tensor, label: int) -> tuple[Tensor, Tensor]:
+        """The logs of the probability of ``label`` (its place among ``classes``), and of anything but it, (N,) each: they tell a sure
+        answer from a surer one where ``scores`` round both to 1."""
+        raise NotImplementedError(f"{type(self).__name__} has no classes")
 
     @abstractmethod
     def values(self, scores_NC: np.ndarray) -> np.ndarray:

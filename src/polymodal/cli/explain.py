@@ -1,0 +1,76 @@
+"""``polymodal explain``: what the fields contribute, as lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+from rich.cells import cell_len, set_cell_size
+
+from ..explanation import explain
+from .warned import warnings_as_lines
+
+
+def verb(run: str, table: str, *, rows: Sequence[int] | None, out: str | None, as_json: bool, **settings: Any) -> None:
+    """Explain, write, and print."""
+    with warnings_as_lines():
+        found = explain(run, table, rows=rows, out=out, **settings)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for line in _whole(found) if rows is None else _each(found):
+        click.echo(line)
+    click.echo(f"wrote {out}/explain.html and explain.json" if out is not None else "for a page of it: -o FOLDER", err=True)
+
+
+def _whole(found: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{found['table']}: {found['asked']:,} of {found['with_target']:,} rows with a target"
+    for target, told in found["targets"].items():
+        metric = told["metric"]
+        yield f"{target}: {metric} {_number(told['whole'])} with all fields, {_number(told['nothing'])} with none, {told['rows']:,} rows"
+        width = max(5, *map(cell_len, told["fields"]))
+        yield "  " + " " * width + f"{'share':>9}{'shapley':>18}{'alone':>9}{'without':>9}{'permuted':>9}{'perceptual score':>20}"
+        for field, one in told["fields"].items():
+            share = "-" if one["share"] is None else f"{one['share']:.1%}"
+            error = "" if one["error"] is None else f" ± {one['error']:.4f}"
+            permuted = one["permuted"]
+            score = f"{_number(permuted['score'])} ± {_number(permuted['spread'])}"
+            yield (
+                f"  {set_cell_size(field, width)}{share:>9}{_number(one['shapley']) + error:>18}{_number(one['alone']):>9}"
+                f"{_number(one['without'][metric]):>9}{_number(permuted['mean']):>9}{score:>20}"
+            )
+        if told["additive"] is not None:
+            additive = told["additive"]
+            yield (
+                f"  the nearest sum of what each field says alone (EMAP, {additive['rows']:,} rows): {metric} "
+                f"{_number(additive['metric'])}, of {_number(additive['whole'])} with interaction"
+            )
+
+
+def _each(found: Mapping[str, Any]) -> Iterator[str]:
+    for row in found["explained"]:
+        yield f"row {row['row']}" + (f" ({row['faults']})" if row["faults"] else "") + (": skipped" if row["skipped"] else "")
+        for target, told in row.get("targets", {}).items():
+            label = "" if told["label"] == told["answer"] else f"{told['label']}: "
+            sure = "" if told["label"] is None else f" ({label}probability {told['score']:.4f})"
+            yield f"  {target}: {told['answer']}{sure}; {told['unit']} {told['whole']:+.4f}, without any field {told['nothing']:+.4f}"
+            width = max(map(cell_len, told["fields"]), default=0)
+            for field, one in told["fields"].items():
+                error = "" if one["error"] is None else f" ± {one['error']:.4f}"
+                parts = row["cells"][field]["parts"]
+                named = (
+                    "" if parts is None else ", ".join(f"{name} {worth:+.4f}" for name, worth in _strongest(parts["names"], one["parts"]))
+                )
+                yield f"    {set_cell_size(field, width)} {one['shapley']:+.4f}{error}" + (f"   {named}" if named else "")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _strongest(names: Sequence[str], worths: Sequence[float], most: int = 3) -> list[tuple[str, float]]:
+    """The parts that are worth most, whichever way."""
+    order = sorted(range(len(names)), key=lambda at: (-abs(worths[at]), at))
+    return [(names[at], worths[at]) for at in order[:most]]

@@ -1,0 +1,121 @@
+"""One row's answer: what it owes to each field, and, where a cell has parts, to each of them.
+
+Everything is a difference between answers of the model itself, whatever its encoders are: a field's Shapley value is what its presence adds
+on average (``evaluation/shapley.py``), a part's worth is what is lost when it alone is taken away: a word, a column, a place of a picture
+(Zeiler and Fergus 2014, arXiv:1311.2901). Classes are weighed in log-odds of the class that was answered, numbers in their unit.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image as Pillow
+
+from ..bundle import Bundle
+from ..evaluation.contribution import Asked
+from ..evaluation.measure import score
+from ..evaluation.shapley import shapley
+from ..flow import Sample
+from ..frozen import through
+from ..inference import Window
+from ..modalities.modality import Parts
+from ..predictor import Chosen
+from ..tasks import Task
+
+
+def explain_row(bundle: Bundle, chosen: Chosen, at: int, seed: int) -> dict[str, Any]:
+    """``cells``: by field that the row has, its ``kind``, how it is ``shown``, and its ``parts``. ``targets``: by task the ``answer``,
+    the ``label`` and its ``score``, the ``unit`` of what follows, the value of the ``whole`` and of ``nothing``, and by field ``shapley``
+    (with ``error`` where ``orders`` were drawn) and ``parts``: what each is worth, None where the cell has none.
+    """
+    parts, window, places = _taken_apart(chosen, at)
+    asked = Asked(bundle.members, chosen.modalities, bundle.tasks, through(window, chosen.modalities, bundle.backbones))
+    there = [name for name, index in window.index.items() if index[0] >= 0]
+    first = {name: index[:1] for name, index in window.index.items()}
+    answer = asked.scores(first)
+    label = {name: 0 if task.classes is None else int(answer[name][0].argmax()) for name, task in bundle.tasks.items()}
+
+    def worth(index: Mapping[str, np.ndarray]) -> np.ndarray:
+        """(tasks, rows)."""
+        logits = asked.logits(index)
+        return np.stack([_evidence(task, [one[name] for one in logits], label[name]) for name, task in bundle.tasks.items()])
+
+    def shown(fields: frozenset[str]) -> np.ndarray:
+        return worth({name: index if name in fields else np.full_like(index, -1) for name, index in first.items()})[:, 0]
+
+    shares = shapley(there, shown, seed)
+    every = worth(window.index)
+    targets = {}
+    for number, (name, task) in enumerate(bundle.tasks.items()):
+        fields = {}
+        for field in there:
+            lost = None if field not in places else (every[number, 0] - every[number, places[field]]).tolist()
+            error = None if shares.errors is None else float(shares.errors[field][number])
+            fields[field] = {"shapley": float(shares.values[field][number]), "error": error, "parts": lost}
+        targets[name] = {
+            "answer": task.values(answer[name])[0],
+            "label": None if task.classes is None else task.classes[label[name]],
+            "score": float(answer[name][0, label[name]]),
+            "unit": "log-odds" if task.classes is not None else task.config.unit or task.config.column,
+            "whole": float(shares.whole[number]), "nothing": float(shares.nothing[number]), "orders": shares.orders, "fields": fields,
+        }  # fmt: skip
+    cells = {name: _cell(chosen, at, name, parts.get(name)) for name in there}
+    return {"cells": cells, "targets": targets}
+
+
+def _taken_apart(chosen: Chosen, at: int) -> tuple[dict[str, Parts], Window, dict[str, slice]]:
+    """The parts of each field's cell; a window whose first row is the row as it is, and the others each lack one part; where those of a
+    field stand."""
+    samples: dict[str, list[Sample]] = {}
+    lacking: dict[str, list[int]] = {}
+    parts: dict[str, Parts] = {}
+    for name, modality in chosen.modalities.items():
+        number = int(chosen.window.index[name][at])
+        samples[name], lacking[name] = ([chosen.window.samples[name][number]] if number >= 0 else []), []
+        found = modality.parts(chosen.cells[name][at], samples[name][0]) if number >= 0 else None
+        if found is None or not found.names:
+            continue
+        parts[name] = found
+        for sample in found.without:
+            lacking[name].append(-1 if sample is None else len(samples[name]))
+            samples[name] += [] if sample is None else [sample]
+    rows = 1 + sum(map(len, lacking.values()))
+    index = {name: np.full(rows, 0 if samples[name] else -1, np.int64) for name in samples}
+    places: dict[str, slice] = {}
+    start = 1
+    for name, numbers in lacking.items():
+        if name in parts:
+            places[name] = slice(start, start + len(numbers))
+            index[name][places[name]] = numbers
+            start += len(numbers)
+    return parts, Window(np.arange(rows), samples, index), places
+
+
+def _evidence(task: Task, members: Sequence[np.ndarray], label: int) -> np.ndarray:
+    """What the members' logits say for a class, as log-odds of their mean probability (N,); or the number that is answered."""
+    if task.classes is None:
+        return score(task, members)[:, 0]
+    for_MN, against_MN = zip(*(task.log_chances(torch.from_numpy(logits), label) for logits in members), strict=True)
+    odds_N: np.ndarray = (torch.stack(for_MN).logsumexp(0) - torch.stack(against_MN).logsumexp(0)).numpy()
+    return odds_N
+
+
+def _cell(chosen: Chosen, at: int, name: str, parts: Parts | None) -> dict[str, Any]:
+    modality = chosen.modalities[name]
+    cell: dict[str, Any] = {"kind": modality.config.kind, "shown": modality.show(chosen.cells[name][at]), "parts": None}
+    if parts is not None:
+        cell["parts"] = {"names": list(parts.names), "between": list(parts.between), "grid": parts.grid,
+                         "picture": None if parts.pixels is None else _png(parts.pixels)}  # fmt: skip
+    return cell
+
+
+def _png(pixels_HWC: np.ndarray) -> str:
+    """As a data URI."""
+    file = io.BytesIO()
+    Pillow.fromarray(pixels_HWC[:, :, 0] if pixels_HWC.shape[2] == 1 else pixels_HWC).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
