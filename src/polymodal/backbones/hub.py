@@ -62,6 +62,7 @@ def digest(files: list[Path]) -> str:
 
 
 def quiet() -> None:
-    """Say nothing beside our own lines: no progress bars, no advice, no report to anyone."""
+    """Say nothing beside our own lines: no progress bars, no advice, no report to anyone. Take no kernels from the hub."""
+    os.environ.setdefault("USE_HUB_KERNELS", "NO")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -32,7 +32,7 @@ from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .files import Roots
 from .modality import FieldConfig, Modality, Recognition, bucket, padded
-from .tokenizers import check_given
+from .tokenizers import check_given, ids_of
 
 _FIT_CELLS = 50_000
 _IDF_STEP = 1 / 16  # IDF is kept as bytes of this step: 0 to 16
@@ -142,7 +142,7 @@ class Text(Modality):
             raise Fault(f"found {type(cell).__name__}; expected text")
         text = normalise(cell, self.config.max_chars, form=None if "given" in self.state else "NFKC")
         if self.state["form"] == "tokens":
-            ids = np.array(self._tokenizer.encode(text).ids[: self.state["max_tokens"]], np.int32)
+            ids = np.array(ids_of(self._tokenizer, text)[: self.state["max_tokens"]], np.int32)
             return {"ids": ids + 1 if len(ids) else np.ones(1, np.int32)}
         hashes, counts = np.unique(_hashes(text, self.state["buckets"]), return_counts=True)
         if not len(hashes):
