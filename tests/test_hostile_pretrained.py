@@ -22,6 +22,7 @@ from polymodal.backbones.backbone import check_plain
 from polymodal.bundle import _check
 from polymodal.encoders import PretrainedConfig
 from polymodal.errors import BundleError, ConfigError, Fault
+from polymodal.frozen import FeatureCache
 from polymodal.modalities import Roots, Text, TextConfig
 from test_pretrained import table_of, train
 from tiny import tiny
@@ -156,3 +157,49 @@ def test_tokens_that_the_model_does_not_know_are_told_before_training(tmp_path: 
     with torch.inference_mode():
         said = backbone({"ids": torch.tensor([[3, 10_000, 4]])}).tokens_BLD
     assert np.isfinite(said.numpy()).all()
+
+
+# -- what is kept between runs ---------------------------------------------------------------------------------------------
+
+
+def cache_of() -> FeatureCache:
+    config = PretrainedConfig(model=str(tiny("vit")))
+    needs = config.needs("pixels")
+    backbone = config.backbone(needs)
+    backbone.load(download=False)
+    return FeatureCache(backbone, needs, torch.device("cpu"), 1.0)
+
+
+def test_what_is_kept_lies_on_disk_and_not_in_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    cache = cache_of()
+    kept = {bytes([at] * 16): np.random.default_rng(at).normal(size=(1 + at, cache.width)).astype(np.float32) for at in range(9)}
+    for key, features_LD in kept.items():
+        cache.put(key, features_LD)
+    cache.flush()
+    held = [value for part in vars(cache).values() if isinstance(part, dict) for value in part.values()]
+    assert not any(isinstance(value, np.ndarray) for value in held)
+    for one in (cache, reread := cache_of()):
+        for key, features_LD in kept.items():
+            np.testing.assert_array_equal(one.get(key), features_LD)
+    (path,) = cache.folder.glob("*.safetensors")
+    path.unlink()  # another process made room
+    assert reread.get(bytes(16)) is None
+
+
+def test_a_link_to_nothing_and_a_folder_do_not_end_the_keeping(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    cache = cache_of()
+    cache.folder.mkdir(parents=True)
+    (cache.folder / "a.safetensors").symlink_to(tmp_path / "nowhere")
+    (cache.folder / "b.safetensors").mkdir()
+    cache.put(bytes(16), np.ones((1, cache.width), np.float32))
+    cache.flush()
+    assert cache.get(bytes(16)) is not None
+
+
+def test_another_version_of_the_library_shares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = cache_of().folder
+    assert cache_of().folder == here
+    monkeypatch.setattr("polymodal.frozen.metadata.version", lambda name: "0")
+    assert cache_of().folder != here
