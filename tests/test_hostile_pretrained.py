@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 import polymodal as pm
 from polymodal.backbones import build
 from polymodal.backbones.backbone import check_plain
 from polymodal.bundle import _check
+from polymodal.cli.main import main
 from polymodal.encoders import PretrainedConfig
 from polymodal.errors import BundleError, ConfigError, Fault
 from polymodal.frozen import FeatureCache
@@ -203,3 +205,23 @@ def test_another_version_of_the_library_shares_nothing(monkeypatch: pytest.Monke
     assert cache_of().folder == here
     monkeypatch.setattr("polymodal.frozen.metadata.version", lambda name: "0")
     assert cache_of().folder != here
+
+
+def test_a_check_tells_what_a_frozen_backbone_takes(tmp_path: Path) -> None:
+    model = ("model.encoders.it.kind=pretrained", f"model.encoders.it.model={tiny('vit')}", "training.epochs=1", "data.split.kind=random")
+    found = pm.check(table_of("image", tmp_path, 40), *model, target="label")
+    assert "frozen backbones" in found.facts["time"]
+    weights = (tiny("vit") / "model.safetensors").stat().st_size
+    less = pm.check(table_of("image", tmp_path, 40), *model, "bundle.frozen=reference", target="label")
+    assert found.disk_mb is not None
+    assert less.disk_mb is not None
+    assert found.disk_mb - less.disk_mb > 0.8 * weights / 2**20
+
+
+def test_what_is_said_to_come_next_may_be_pasted(tmp_path: Path) -> None:
+    table = table_of("text", tmp_path)
+    out = tmp_path / "my run"
+    said = CliRunner().invoke(main, ["train", str(table), "--target", "label", "-o", str(out), "training.epochs=1", "data.split.kind=random",
+                                     "--quiet"])  # fmt: skip
+    assert said.exit_code == 0, said.output
+    assert f"next: polymodal predict '{out}' NEW_TABLE" in said.output

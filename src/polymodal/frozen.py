@@ -31,7 +31,7 @@ from .data.store import Store, pack
 from .disk import write_whole
 from .errors import ConfigError
 from .flow import Cell, Form, Geometry, Sample, State
-from .inference import WINDOW, Window, block_of, grouped
+from .inference import BLOCK, WINDOW, Window, block_of, grouped
 from .modalities import Modality, Recognition, Roots
 from .modalities.modality import Drift, bucket
 
@@ -132,6 +132,21 @@ def through(window: Window, modalities: Mapping[str, Modality], backbones: Mappi
         assert isinstance(modality, Featured)
         samples[name] = features_of(backbone, modality.inner, window.samples[name], torch.device("cpu"))
     return replace(window, samples=samples)
+
+
+def seconds_of(backbone: Backbone, modality: Modality, samples: Sequence[Sample], device: torch.device) -> float:
+    """About how long a backbone takes over one cell, from a block of ``samples``."""
+    if not samples:
+        return 0.0
+    before = next(backbone.parameters()).device
+    backbone.to(device)
+    try:
+        blocks = sum(1 for members in grouped(modality, samples) for _ in block_of(modality, samples, members))
+        begin = time.monotonic()
+        features_of(backbone, modality, samples, device)
+        return (time.monotonic() - begin) / (blocks * BLOCK)
+    finally:
+        backbone.to(before)
 
 
 def fill(
