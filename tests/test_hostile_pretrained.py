@@ -8,6 +8,7 @@ import hashlib
 import json
 import resource
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -225,3 +226,36 @@ def test_what_is_said_to_come_next_may_be_pasted(tmp_path: Path) -> None:
                                      "--quiet"])  # fmt: skip
     assert said.exit_code == 0, said.output
     assert f"next: polymodal predict '{out}' NEW_TABLE" in said.output
+
+
+def test_a_model_that_is_not_there_is_told_with_its_field_and_weights_from_elsewhere_in_a_line(tmp_path: Path) -> None:
+    table = table_of("image", tmp_path)
+    model = ["model.encoders.it.kind=pretrained", "training.epochs=1", "data.split.kind=random", "bundle.frozen=reference"]
+    said = CliRunner().invoke(main, ["train", str(table), "--target", "label", *model, "model.encoders.it.model=./nowhere"])
+    assert said.exit_code == 2
+    assert "model.encoders.it: kind pretrained, model './nowhere': no such folder" in said.output
+    out = str(tmp_path / "run")
+    done = CliRunner().invoke(main, ["train", str(table), "--target", "label", *model, f"model.encoders.it.model={tiny('vit')}", "-o", out])
+    assert done.exit_code == 0, done.output
+    said = CliRunner().invoke(main, ["predict", out, str(table), "-o", str(tmp_path / "out.csv")])
+    assert "warning: field 'it': its frozen weights are not in the bundle" in said.output
+
+
+def test_a_column_of_texts_that_are_nearly_all_missing_warns_of_nothing(tmp_path: Path) -> None:
+    table = table_of("text", tmp_path)
+    lines = table.read_text(encoding="utf-8").splitlines()
+    table.write_text(
+        "\n".join([lines[0] + ",rare", *(f"{line},{'a b c d' if at == 2 else ''}" for at, line in enumerate(lines[1:]))]) + "\n"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pm.train(table, "training.epochs=1", "data.split.kind=random", "training.baselines=false", target="label", out=tmp_path / "run",
+                 columns={"it": "text", "rare": "text"})  # fmt: skip
+
+
+def test_the_vector_of_a_tower_of_texts_says_which_text_it_was() -> None:
+    config = PretrainedConfig(model=str(tiny("clip_text")))
+    backbone = config.backbone(config.needs("tokens")).eval()
+    with torch.inference_mode():
+        one, other = backbone({"ids": torch.tensor([[3, 5, 4], [3, 6, 4]])}).tokens_BLD
+    assert not torch.allclose(one, other)

@@ -123,7 +123,8 @@ def predict(
     overwrite: bool,
 ) -> None:
     """Predict, and write or print."""
-    predictor = load(run, trust=trust)
+    with warnings_as_lines():
+        predictor = load(run, trust=trust)
     if out is not None and Path(out).exists() and not overwrite:
         raise UserError(f"{out}: already there; choose another file, or replace it: --overwrite")
     if out is not None and Path(out).suffix.lower() not in _WRITERS:
