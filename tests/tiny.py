@@ -58,7 +58,7 @@ def _model(kind: str) -> Any:
             library.Dinov2Config(image_size=28, patch_size=14, **{k: v for k, v in _BLOCKS.items() if k != "intermediate_size"})
         )
     if kind == "clip":
-        return library.CLIPModel(library.CLIPConfig(text_config=text, vision_config=vision, projection_dim=16))
+        return library.CLIPModel(library.CLIPConfig(text_config={**text, "eos_token_id": 3}, vision_config=vision, projection_dim=16))
     if kind == "siglip":
         return library.SiglipModel(library.SiglipConfig(text_config=text, vision_config=vision))
     if kind == "resnet":

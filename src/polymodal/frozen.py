@@ -12,9 +12,10 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b, sha256
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,14 @@ from .data.store import Store, pack
 from .disk import write_whole
 from .errors import ConfigError
 from .flow import Cell, Form, Geometry, Sample, State
-from .inference import WINDOW, Window, block_of, grouped
+from .inference import BLOCK, WINDOW, Window, block_of, grouped
 from .modalities import Modality, Recognition, Roots
 from .modalities.modality import Drift, Parts, bucket
 
 _KEPT_EACH = 2_048
 """Cells after which what was computed is kept on disk: an interrupted run goes on from there."""
+_HELD = 64 * 2**20
+"""Bytes after which it is too: all tokens of a cell may be many."""
 _TELL_AFTER = 5.0
 """Seconds after which it is said how far the computing is."""
 
@@ -143,6 +146,21 @@ def through(window: Window, modalities: Mapping[str, Modality], backbones: Mappi
     return replace(window, samples=samples)
 
 
+def seconds_of(backbone: Backbone, modality: Modality, samples: Sequence[Sample], device: torch.device) -> float:
+    """About how long a backbone takes over one cell, from a block of ``samples``."""
+    if not samples:
+        return 0.0
+    before = next(backbone.parameters()).device
+    backbone.to(device)
+    try:
+        blocks = sum(1 for members in grouped(modality, samples) for _ in block_of(modality, samples, members))
+        begin = time.monotonic()
+        features_of(backbone, modality, samples, device)
+        return (time.monotonic() - begin) / (blocks * BLOCK)
+    finally:
+        backbone.to(before)
+
+
 def fill(
     store: Store, name: str, modality: Modality, backbone: Backbone, cache: FeatureCache, device: torch.device, note: Callable[[str], None]
 ) -> None:
@@ -194,31 +212,41 @@ class FeatureCache:
     """Features by the digest of the sample that they were made from, of one backbone on one kind of machine.
 
     A folder of whole safetensors files under the user's cache folder, made only when there is something to keep. What cannot be read or
-    written there is computed anew: no bit changes.
+    written there is computed anew: no bit changes. In memory is where they lie, and what was not written yet.
     """
 
     def __init__(self, backbone: Backbone, state: State, device: torch.device, at_most_gb: float) -> None:
         self.width, self.at_most = backbone.width, int(at_most_gb * 2**30)
         facts = {name: value for name, value in state["backbone"].items() if name not in ("model", "revision", "sha256")}
-        parts = [json.dumps(facts, sort_keys=True), digest_of(backbone), torch.__version__, platform.machine(), _processor(),
-                 torch.backends.cpu.get_cpu_capability(), str(torch.get_num_threads()), device.type]  # fmt: skip
+        parts = [json.dumps(facts, sort_keys=True), digest_of(backbone), torch.__version__, _version(facts["library"]),
+                 platform.machine(), _processor(), torch.backends.cpu.get_cpu_capability(),
+                 str(torch.get_num_threads()), device.type]  # fmt: skip
         self.folder = _cache_folder() / blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
-        self._known: dict[bytes, np.ndarray] = {}
+        self._known: dict[bytes, tuple[Path, int, int]] = {}
         self._fresh: dict[bytes, np.ndarray] = {}
+        self._held = 0
         if self.at_most:
             for path in sorted(self.folder.glob("*.safetensors")):
                 self._known |= _read(path, self.width)
 
     def get(self, key: bytes) -> np.ndarray | None:
         """The features (L, D) that are known, or None."""
-        found = self._known.get(key)
-        return self._fresh.get(key) if found is None else found
+        if key in self._fresh:
+            return self._fresh[key]
+        if key not in self._known:
+            return None
+        path, start, length = self._known[key]
+        with contextlib.suppress(OSError):  # another process may have made room
+            found = np.fromfile(path, np.float32, length * self.width, offset=start)
+            return found.reshape(length, self.width) if len(found) == length * self.width else None
+        return None
 
     def put(self, key: bytes, features_LD: np.ndarray) -> None:
         """Remember features; from time to time they are written."""
         if self.at_most:
             self._fresh[key] = features_LD
-            if len(self._fresh) >= _KEPT_EACH:
+            self._held += features_LD.nbytes
+            if len(self._fresh) >= _KEPT_EACH or self._held >= _HELD:
                 self.flush()
 
     def flush(self) -> None:
@@ -231,14 +259,15 @@ class FeatureCache:
             "lengths": torch.tensor([len(features) for features in self._fresh.values()]),
             "features": torch.from_numpy(np.concatenate(list(self._fresh.values()))),
         })  # fmt: skip
-        self._known |= self._fresh
-        self._fresh = {}
+        self._fresh, self._held = {}, 0
         if len(body) > self.at_most:
             return
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             _make_room(self.folder.parent, self.at_most - len(body))
-            write_whole(self.folder / f"{blake2b(keys.tobytes(), digest_size=12).hexdigest()}.safetensors", body)
+            path = self.folder / f"{blake2b(keys.tobytes(), digest_size=12).hexdigest()}.safetensors"
+            write_whole(path, body)
+            self._known |= _read(path, self.width)
 
 
 def _cache_folder() -> Path:
@@ -253,8 +282,14 @@ def _processor() -> str:
     return platform.processor()
 
 
-def _read(path: Path, width: int) -> dict[bytes, np.ndarray]:
-    """What a file of the cache holds; nothing of one that is not as ``flush`` writes it."""
+def _version(library: str) -> str:
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return f"{library} {metadata.version(library)}"
+    return library
+
+
+def _read(path: Path, width: int) -> dict[bytes, tuple[Path, int, int]]:
+    """Where in a file of the cache which features lie, and how many; nothing of one that is not as ``flush`` writes it."""
     try:
         found = load_file(path)
         keys, lengths, features = found["keys"].numpy(), found["lengths"].numpy(), found["features"].numpy()
@@ -263,21 +298,26 @@ def _read(path: Path, width: int) -> dict[bytes, np.ndarray]:
             return {}
         if features.shape != (int(ends[-1]), width) or not np.isfinite(features).all():
             return {}
-        return {key.tobytes(): features[end - length : end] for key, length, end in zip(keys, lengths, ends, strict=True)}
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            start = 8 + size + json.loads(file.read(size))["features"]["data_offsets"][0]
+        starts = start + 4 * width * (ends - lengths)
+        return {key.tobytes(): (path, int(at), int(length)) for key, at, length in zip(keys, starts, lengths, strict=True)}
     except (OSError, KeyError, IndexError, TypeError, ValueError, SafetensorError):
         return {}
 
 
 def _make_room(folder: Path, at_most: int) -> None:
     """Delete the files that were written first until the rest is no larger."""
-    files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in _files(folder))
+    files = []
+    for path in folder.glob("*/*.safetensors"):
+        with contextlib.suppress(OSError):  # gone by now, or a link to nothing
+            facts = path.stat()
+            files.append((facts.st_mtime, facts.st_size, path))
     total = sum(size for _, size, _ in files)
-    for _, size, path in files:
+    for _, size, path in sorted(files):
         if total <= at_most:
             break
-        path.unlink(missing_ok=True)
-        total -= size
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return folder.glob("*/*.safetensors")
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+            total -= size

@@ -14,12 +14,13 @@ import numpy as np
 
 from .backbones import Backbone
 from .cells import number
+from .config import quote
 from .data.sources import Source
 from .data.splits import OUT, TRAIN, Split, split
 from .data.store import FAULTY, MISSING, Store
 from .disk import no_formula
 from .encoders import EncoderConfig
-from .errors import DataError, Fault, UserError
+from .errors import ConfigError, DataError, Fault, UserError
 from .experiment import Experiment
 from .flow import Cell, State
 from .frozen import FeatureCache, fill
@@ -220,7 +221,10 @@ def fit_modalities(experiment: Experiment, source: Source, roots: Roots, fitting
     modalities = {}
     for name, config in experiment.fields.items():
         kind = config.modality()
-        form, needs = form_of(experiment.model.encoders[name], kind.forms)
+        try:
+            form, needs = form_of(experiment.model.encoders[name], kind.forms)
+        except ConfigError as error:
+            raise ConfigError(f"model.encoders.{quote(name)}: {error}") from None
         state = kind.fit(config, _fitting_cells(source, config.sources, fitting_N), form, needs, roots)
         if "backbone" in needs:
             state["backbone"] = needs["backbone"]

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.module import register_module_module_registration_hook
 
 from ..flow import Features, Form
 
@@ -39,6 +41,9 @@ class Asked:
 
 POOLS = ("mean", "first", "first_and_mean", "pooler", "pooler_and_mean", "tokens")
 _LARGEST, _DEEPEST, _NODES = 2**24, 512, 20_000
+_MOST_MODULES, _MOST_LABELS = 20_000, 2**16
+_MOST_BESIDE = 2**26
+"""Numbers that a network may make beside those that a bundle holds of it: of another tower, and of tables that are computed."""
 _CODE = re.compile(r"auto_map|attn_implementation|experts_implementation|quantization|pretrained_backbone|backbone|timm|trust")
 
 
@@ -122,8 +127,38 @@ def check_plain(config: Any) -> None:
                     raise ValueError(f"a backbone with the setting {key!r}")
                 if ("layers" in key or "depth" in key) and type(value) is int and value > _DEEPEST:
                     raise ValueError(f"a backbone of {key} = {value:,}")
+                if key == "model_type" and "timm" in str(value):
+                    raise ValueError(f"a backbone of the type {value!r}, which may fetch what it is made of")
+                if key == "num_labels" and (type(value) is not int or not 0 <= value <= _MOST_LABELS):
+                    raise ValueError(f"a backbone of {str(value)[:40]} labels")
             waiting += node.values()
         elif isinstance(node, list):
             waiting += node
         elif type(node) is int and abs(node) > _LARGEST:
             raise ValueError(f"a backbone with a setting of {node:,}")
+
+
+@contextmanager
+def bounded_parts() -> Iterator[None]:
+    """``ValueError`` where a network is built of more modules than any has, whatever the setting is called that asks for them."""
+    count = 0
+
+    def counted(*_: Any) -> None:
+        nonlocal count
+        count += 1
+        if count > _MOST_MODULES:
+            raise ValueError(f"a backbone of more than {_MOST_MODULES:,} parts")
+
+    hook = register_module_module_registration_hook(counted)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def check_beside(whole: nn.Module, part: nn.Module) -> None:
+    """``ValueError`` where building ``whole`` takes much that is not among the weights of ``part``, which are compared with a file's."""
+    own = sum(value.numel() for value in part.state_dict().values())
+    made = sum(value.numel() for value in (*whole.parameters(), *whole.buffers()))
+    if made - own > 8 * own + _MOST_BESIDE:
+        raise ValueError(f"a backbone of {own:,} weights that makes {made - own:,} numbers beside them")

@@ -31,9 +31,10 @@ def locate(model: str, revision: str | None, download: bool) -> Path:
             raise
         why = "cannot be fetched" if download else "not on this machine, and nothing is fetched unasked"
         said = f" ({' '.join(str(error).split())[:120]})" if download else ""
+        asked = "" if download else "; or let it be fetched: download=true (--pretrained does)"
         raise ConfigError(
             f"model {model!r}: {why}{said}; expected a folder, or a model in the Hugging Face cache; fetch it where there is a network: "
-            f"hf download {model} --local-dir FOLDER, and say model=FOLDER; or let it be fetched: download=true (--pretrained does)"
+            f"hf download {model} --local-dir FOLDER, and say model=FOLDER{asked}"
         ) from None
 
 
@@ -62,6 +63,7 @@ def digest(files: list[Path]) -> str:
 
 
 def quiet() -> None:
-    """Say nothing beside our own lines: no progress bars, no advice, no report to anyone."""
+    """Say nothing beside our own lines: no progress bars, no advice, no report to anyone. Take no kernels from the hub."""
+    os.environ.setdefault("USE_HUB_KERNELS", "NO")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

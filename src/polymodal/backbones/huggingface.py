@@ -20,7 +20,7 @@ from ..errors import ConfigError, requires
 from ..flow import Features, Form
 from ..layers.mel import log_mel
 from ..layers.patches import Normalise
-from .backbone import Asked, Backbone, Facts, check_plain, cost_of, plain, width_of
+from .backbone import POOLS, Asked, Backbone, Facts, bounded_parts, check_beside, check_plain, cost_of, plain, width_of
 from .hub import digest, locate, quiet, weights_of
 
 _TOWER: dict[str, str] = {"pixels": "vision_model", "tokens": "text_model", "waveform": "audio_model"}
@@ -28,6 +28,7 @@ _INPUT = {"pixels": ("pixel_values",), "tokens": ("input_ids",), "waveform": ("i
 _POOLERS_THAT_LEARNED = ("clip", "siglip", "dinov2", "dinov3", "resnet", "convnext", "regnet", "swin", "efficientnet", "mobilenet")
 _TEXT_TOWERS = ("clip_text_model", "siglip_text_model", "siglip2_text_model", "metaclip_2_text_model")
 _LONGEST_TEXT = 512
+_LARGEST_ID = 2**24
 _STILL = {"apply_spec_augment": False, "layerdrop": 0.0, "encoder_layerdrop": 0.0}
 """What a network would do at random by a generator that is not torch's."""
 
@@ -74,19 +75,41 @@ def describe(asked: Asked) -> dict[str, Any]:
 def build(facts: Facts) -> Backbone:
     """The network that the facts describe, its weights still to be loaded; ``ValueError`` for facts that ``describe`` cannot have made."""
     check_plain(facts["config"])
-    return _build(facts, None)
+    sketch = _build(facts, "meta")
+    _check_facts(facts, sketch)
+    return sketch if torch.get_default_device().type == "meta" else _build(facts, None)
 
 
 def _build(facts: Facts, device: str | None) -> Transformers:
     transformers = _library()
     try:
         config = transformers.AutoConfig.for_model(**facts["config"])
-        with warnings.catch_warnings(), torch.device(device or torch.get_default_device()):
+        with warnings.catch_warnings(), torch.device(device or torch.get_default_device()), bounded_parts():
             warnings.simplefilter("ignore")
             whole = transformers.AutoModel.from_config(config, dtype=torch.float32)
     except (AttributeError, ImportError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"model {facts['model']!r}: transformers cannot build it ({str(error)[:200]}); choose another model") from None
-    return Transformers(facts, _tower(whole, facts))
+    part = _tower(whole, facts)
+    if device == "meta":
+        check_beside(whole, part)
+    return Transformers(facts, part)
+
+
+def _check_facts(facts: Facts, sketch: Transformers) -> None:
+    """``ValueError`` for facts beside the config that ``describe`` does not make of such a network."""
+    own = sketch.network.config
+    if facts["pool"] not in POOLS or facts["width"] != width_of(facts["pool"], _own_width(sketch)):
+        raise ValueError(f"a backbone pooled by {facts['pool']!r} to a width of {facts['width']}")
+    if facts["pool"].startswith("pooler") and not sketch.makes_vector:
+        raise ValueError("a backbone without a pooler of its own")
+    if facts["form"] == "tokens" and (facts["filled"] != _filled(own) or not 0 <= facts["pad"] <= _LARGEST_ID):
+        raise ValueError(f"a backbone of texts filled to {facts['filled']} by {facts['pad']}")
+    if (
+        facts["form"] == "waveform"
+        and facts["sound"] == "log_mel"
+        and (facts["mels"] != own.num_mel_bins or not 8_000 <= facts["rate"] <= 192_000)
+    ):
+        raise ValueError(f"a backbone that hears {facts['mels']} bands at {facts['rate']} Hz")
 
 
 def _tower(whole: Any, facts: Facts) -> Any:
@@ -117,6 +140,7 @@ class Transformers(Backbone):
         self.width, self.pool, self.form = facts["width"], facts["pool"], facts["form"]
         self.normalise = Normalise(facts["mean"], facts["std"]) if "mean" in facts else None
         name = str(getattr(network.config, "model_type", ""))
+        self.most = (_rows(network) or _LARGEST_ID) - 1 if facts["form"] == "tokens" else 0
         self.makes_vector = name in _TEXT_TOWERS if facts["form"] == "tokens" else facts["form"] == "pixels" and _has_pooler(name)
         if facts["form"] == "pixels" and not self.makes_vector and getattr(network, "pooler", None) is not None:
             network.pooler = None  # as a rule it was not trained, or for other ends
@@ -132,7 +156,7 @@ class Transformers(Backbone):
             return Features(tokens, torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)), pooled
         if self.form == "tokens":
             mask_UL = values["ids"] > 0
-            ids_UL = (values["ids"] - 1).clamp(min=0)
+            ids_UL = (values["ids"] - 1).clamp(min=0, max=self.most)
             ids_UL = torch.where(mask_UL, ids_UL, torch.full_like(ids_UL, self.facts["pad"]))
             if self.facts["filled"]:  # trained on texts filled to one length, and nothing hidden
                 ids_UL = functional.pad(ids_UL, (0, self.facts["filled"] - ids_UL.shape[1]), value=self.facts["pad"])
@@ -277,9 +301,27 @@ def _texts(folder: Path, model: str, backbone: Transformers, max_tokens: int | N
         longest = min(longest, int(_read(asked, model).get("max_seq_length") or longest))
     if max_tokens is not None and max_tokens > _positions(own):
         raise ConfigError(f"model {model!r}: max_tokens {max_tokens:,}; expected at most {_positions(own):,}, which it has places for")
+    most, places = max(tokenizer.get_vocab().values(), default=0), _rows(backbone.network)
+    if places and most >= places:
+        raise ConfigError(
+            f"model {model!r}: its tokenizer numbers tokens up to {most:,}; expected at most {places - 1:,}, as many as it has "
+            f"weights for; put its own tokenizer beside it"
+        )
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-    filled = _positions(own) if own.model_type.startswith("siglip") else 0
+    filled = _filled(own)
     return {"tokenizer": json.loads(fast.to_str()), "max_tokens": max_tokens or longest, "own": {"pad": int(pad), "filled": filled}}
+
+
+def _rows(network: Any) -> int:
+    """How many tokens it knows; 0 where that cannot be told."""
+    try:
+        return int(network.get_input_embeddings().num_embeddings)
+    except (AttributeError, NotImplementedError, TypeError):
+        return 0
+
+
+def _filled(config: Any) -> int:
+    return _positions(config) if config.model_type.startswith("siglip") else 0
 
 
 def _positions(config: Any) -> int:

@@ -6,6 +6,7 @@ import csv
 import itertools
 import json
 import math
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -57,11 +58,11 @@ def train(
                 )
     except Interrupted as stopped:
         best = f"; the best weights so far are in {folder}/bundle" if stopped.predictor is not None else " before training began"
-        click.echo(f"interrupted{best}; go on: polymodal train --resume {folder}", err=True)
+        click.echo(f"interrupted{best}; go on: polymodal train --resume {shlex.quote(str(folder))}", err=True)
         sys.exit(128 + stopped.signal)
     click.echo(summary(predictor))
     click.echo(f"run: {folder}  (bundle: {folder}/bundle)")
-    click.echo(f"next: polymodal predict {folder} NEW_TABLE -o predictions.csv")
+    click.echo(f"next: polymodal predict {shlex.quote(str(folder))} NEW_TABLE -o predictions.csv")
 
 
 def summary(predictor: Predictor) -> str:
@@ -125,7 +126,8 @@ def predict(
     abstain_below: float | None,
 ) -> None:
     """Predict, and write or print."""
-    predictor = load(run, trust=trust)
+    with warnings_as_lines():
+        predictor = load(run, trust=trust)
     sure = Sure(predictor, coverage, abstain_below)
     if out is not None and Path(out).exists() and not overwrite:
         raise UserError(f"{out}: already there; choose another file, or replace it: --overwrite")

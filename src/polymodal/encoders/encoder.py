@@ -41,6 +41,11 @@ class EncoderConfig(Config):
         """Whether it may be fetched from the network."""
         return False
 
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Packages, beside those of every run, whose version its answers depend on."""
+        return ()
+
     def placed(self, folder: Path) -> Self:
         """The same config, its files named wherever it is read from."""
         return self

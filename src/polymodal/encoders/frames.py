@@ -77,6 +77,11 @@ class FramesConfig(EncoderConfig):
         """Where the encoder of each picture may be."""
         return bool(self.each.may_download)
 
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Those of the encoder of each picture."""
+        return tuple(self.each.libraries)
+
     def placed(self, folder: Path) -> FramesConfig:
         """With the files of the encoder of each picture named in full."""
         return self.model_copy(update={"each": self.each.placed(folder)})

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field as Setting
 from torch import nn
 
-from ..backbones import Asked, Backbone, describe
+from ..backbones import Asked, Backbone, describe, library_of
 from ..backbones import build as build_backbone
 from ..errors import ConfigError, requires
 from ..flow import Features, Field, Form, State
@@ -76,6 +76,11 @@ class PretrainedConfig(EncoderConfig):
     def may_download(self) -> bool:
         """As ``download`` says."""
         return self.download
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The one that builds it, and peft for adapters."""
+        return (library_of(self.model), *(("peft",) if self.tune == "lora" else ()))
 
     def placed(self, folder: Path) -> PretrainedConfig:
         """With the model's folder or file as an absolute path, where it is one."""

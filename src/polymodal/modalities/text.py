@@ -32,7 +32,7 @@ from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .files import Roots
 from .modality import FieldConfig, Modality, Parts, Recognition, bucket, padded
-from .tokenizers import check_given
+from .tokenizers import check_given, ids_of
 
 _FIT_CELLS = 50_000
 _MOST_PARTS = 64
@@ -143,7 +143,7 @@ class Text(Modality):
             raise Fault(f"found {type(cell).__name__}; expected text")
         text = self._text(cell)
         if self.state["form"] == "tokens":
-            ids = np.array(self._tokenizer.encode(text).ids[: self.state["max_tokens"]], np.int32)
+            ids = np.array(ids_of(self._tokenizer, text)[: self.state["max_tokens"]], np.int32)
             return {"ids": ids + 1 if len(ids) else np.ones(1, np.int32)}
         hashes, counts = np.unique(_hashes(text, self.state["buckets"]), return_counts=True)
         if not len(hashes):

@@ -73,6 +73,8 @@ class Reading:
     distinct: dict[str, float] = field(default_factory=dict)
     costs: dict[str, float] = field(default_factory=dict)
     """Multiply-adds of training on a row, by field."""
+    frozen: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Seconds that a frozen backbone takes over a cell, and the bytes of its weights."""
 
 
 def estimate(
@@ -94,7 +96,8 @@ def estimate(
     }
     cells = {name: reading.distinct[name] * rows for name in reading.distinct}
     read = sum(reading.seconds[name] * cells[name] for name in cells)
-    total = read + sum(every.values())
+    seen = sum(seconds * cells[name] for name, (seconds, _) in reading.frozen.items())
+    total = read + seen + sum(every.values())
     limit = config.time_limit
     found.seconds = min(total, limit) if limit is not None else total
     test = int((part.part_N == TEST).sum()) or (asked.test.rows if asked.test is not None else 0)
@@ -102,6 +105,8 @@ def estimate(
     alone = f", and {alone_members} of each of {len(trials) - 1} single fields" if len(trials) > 1 else ""
     found.facts["models"] = f"{members} of all fields{alone}; up to {epochs} epochs of {-(-training // trials[FUSED].batch_size):,} steps"
     parts = f"reading {_time(read)}, all fields {_time(every[FUSED])}"
+    if reading.frozen:
+        parts = f"reading {_time(read)}, frozen backbones {_time(seen)} (less for cells that are known), all fields {_time(every[FUSED])}"
     if len(trials) > 1:
         parts += f", single fields {_time(sum(every.values()) - every[FUSED])}"
     bound = (
@@ -114,7 +119,10 @@ def estimate(
     found.facts["memory"] = f"about {found.memory_mb:,.0f} MiB (a trial's, and {tables / 2**20:,.0f} for the rows)"
     whole = trials[FUSED].size
     stored = min(sum(reading.size[name] * cells[name] for name in cells), experiment.data.cache_gb * 2**30)
-    kept = 2 * 4 * whole + 2 * members * whole + alone_members * sum(trial.size for name, trial in trials.items() if name != FUSED)
+    kept: float = 2 * 4 * whole + 2 * members * whole
+    kept += alone_members * sum(trial.size for name, trial in trials.items() if name != FUSED)
+    if experiment.bundle.frozen == "pack":
+        kept += sum(size for _, size in reading.frozen.values())
     found.disk_mb = (stored + kept) / 2**20
     place = (out if out is not None else Path()).resolve()
     while not place.exists():

@@ -12,6 +12,7 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,13 @@ from .. import __version__
 from ..config import External, quote
 from ..data.sources import Source
 from ..disk import write_whole
+from ..encoders import EncoderConfig
 from ..errors import UserError
 from ..experiment import Experiment
 from ..training.plan import Clock
 
-FREE = ("data.table", "data.valid", "data.test", "data.root", "data.cache_gb", "training.workers", "training.time_limit",
-        "training.checkpoint_minutes", "training.checkpoint_steps")  # fmt: skip
+FREE = ("data.table", "data.valid", "data.test", "data.root", "data.cache_gb", "data.features_gb", "training.workers",
+        "training.time_limit", "training.checkpoint_minutes", "training.checkpoint_steps")  # fmt: skip
 """Settings that a resumed run may change: files are compared by what was read of them, and the others change no result."""
 MADE_OF = ("fields", "tasks", "model", "data.split", "seed")
 """Settings that decide what the model is made of and which rows it sees: one trained under others is another model, and measured on rows
@@ -147,6 +149,9 @@ def code_of(experiment: Experiment) -> dict[str, str]:
     """The versions of all code that a result depends on, our own and that which the experiment names by its content."""
     parts = [*experiment.model.encoders.values(), experiment.model.fusion]
     external = {part.kind: _module(part) for part in parts if isinstance(part, External)}
+    for part in experiment.model.encoders.values():
+        libraries = part.libraries if isinstance(part, EncoderConfig) else ()
+        external |= {name: _version(name) for name in libraries}
     return {
         "polymodal": f"{__version__} ({_source()})",
         "python": ".".join(platform.python_version_tuple()[:2]),
@@ -158,6 +163,13 @@ def code_of(experiment: Experiment) -> dict[str, str]:
         "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         **external,
     }
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "none"
 
 
 def _source() -> str:

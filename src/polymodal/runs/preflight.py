@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,11 +13,13 @@ import torch
 
 from ..data.sources import Source, open_source
 from ..encoders import EncoderConfig
-from ..errors import DataError, UserError
+from ..errors import DataError, Fault, UserError
 from ..experiment import Experiment
-from ..flow import FUSED, Cell
+from ..flow import FUSED, Cell, Sample
+from ..frozen import seconds_of
+from ..inference import BLOCK
 from ..modalities import Modality, OnError
-from ..preparation import fit_modalities, fit_tasks, known_targets, prepare, read_targets, read_weights, roots_of, split_rows
+from ..preparation import Prepared, fit_modalities, fit_tasks, known_targets, prepare, read_targets, read_weights, roots_of, split_rows
 from ..tasks import Task
 from ..training.checkpoint import Checkpoints
 from ..training.config import usual_batch_size
@@ -24,7 +27,7 @@ from ..training.devices import pick_device, pick_precision, why_precision
 from ..training.observers import Observer
 from ..training.plan import Clock
 from .asked import Asked, resolve
-from .estimate import Check, estimate
+from .estimate import Check, Reading, estimate
 from .ledger import Ledger, digest_of
 from .members import Members, Trial
 from .reading import Faults, read_cells
@@ -131,7 +134,7 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
     if not found.ok:
         return
     try:
-        trials = _try_out(experiment, source, sample)
+        trials = _try_out(experiment, source, sample, reading)
     except UserError as error:  # no room for a trial
         found.notes.append(f"no model was tried: {error}")
         return
@@ -194,8 +197,9 @@ def _writable(out: Path, found: Check) -> None:
         found.stops.append(f"{out}: cannot be made or written ({error.strerror or error}); choose a folder that can be (-o RUN)")
 
 
-def _try_out(experiment: Experiment, source: Source, sample: Mapping[int, Mapping[str, Cell]]) -> dict[str, Trial] | None:
-    """Some steps of the whole and of each single field, on some rows; None where there are too few of them."""
+def _try_out(experiment: Experiment, source: Source, sample: Mapping[int, Mapping[str, Cell]], reading: Reading) -> dict[str, Trial] | None:
+    """Some steps of the whole and of each single field, on some rows, and a block of each frozen backbone; None where there are too few
+    of them."""
     rows = [dict(sample[at]) for at in list(sample)[:_TRIED]]
     if len(rows) < 20:
         return None
@@ -219,6 +223,19 @@ def _try_out(experiment: Experiment, source: Source, sample: Mapping[int, Mappin
         try:
             team = Members(tried, prepared, Clock(None), Observer(), lambda: False, Checkpoints(None), Ledger(None))
             names = [FUSED, *(team.fields if config.baselines and len(team.fields) > 1 else [])]
+            reading.frozen = {name: _look_through(name, prepared) for name in prepared.backbones}
             return {name: team.try_out(name, _TRIAL_SECONDS) for name in names}
         finally:
             prepared.close()
+
+
+def _look_through(name: str, prepared: Prepared) -> tuple[float, float]:
+    """Seconds that a frozen backbone takes over a cell, and the bytes of its weights."""
+    backbone, modality = prepared.backbones[name], prepared.modalities[name]
+    samples: list[Sample] = []
+    for cell in prepared.train.source.cells(modality.config.sources):
+        with contextlib.suppress(Fault):
+            if len(samples) < BLOCK and not modality.is_missing(cell):
+                samples.append(modality.read(cell))
+    weights = sum(value.numel() * value.element_size() for value in backbone.state_dict().values())
+    return seconds_of(backbone, modality, samples, pick_device(prepared.experiment.training.device)), float(weights)

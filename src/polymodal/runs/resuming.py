@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,7 +61,7 @@ def look_at(folder: Path, overrides: Sequence[str]) -> State:
         except UserError as error:
             state.notes.append(f"bundle: {error}")
     if ledger is None:
-        state.notes.append(f"training had not begun; it would begin: polymodal train --resume {folder}")
+        state.notes.append(f"training had not begun; it would begin: polymodal train --resume {shlex.quote(str(folder))}")
         return state
     state.ledger, state.ended = ledger, ledger.ended
     if ledger.ended:
@@ -76,7 +77,7 @@ def look_at(folder: Path, overrides: Sequence[str]) -> State:
     if going_on is not None and going_on.get("unit") not in whole:
         at = going_on["progress"]
         state.notes.append(f"in training: {going_on['unit']}, epoch {at['epoch']}, after step {at['step']:,}")
-    state.notes.append(f"it would go on: polymodal train --resume {folder}")
+    state.notes.append(f"it would go on: polymodal train --resume {shlex.quote(str(folder))}")
     if state.experiment.data.table is None:
         state.notes.append("its table came from memory: give it again (polymodal train TABLE --resume RUN)")
     for one in ledger.differences(state.experiment):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import platform
+import shlex
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -103,7 +104,7 @@ class Run:
     def _way_out(self) -> str:
         if not self.keep or not (self.folder / "checkpoints" / "ledger.json").exists():
             return "free some space, or choose another folder (-o RUN)"
-        return f"what it has kept is whole; free some space, then go on: polymodal train --resume {self.folder}"
+        return f"what it has kept is whole; free some space, then go on: polymodal train --resume {shlex.quote(str(self.folder))}"
 
     def _ledger(self, prepared: Prepared) -> Ledger:
         """The memory of this run: a new one, or the one that it was resumed with, once nothing differs or that is accepted."""

@@ -44,8 +44,10 @@ def standardise(model: MultiModalModel, batch: Batch) -> None:
         if not isinstance(encoder, Encoder) or len(field.present_B) < 8:
             continue
         pooled_UD = mean_pool(model.encode(name, field)).float()
+        if len(pooled_UD) < 8:
+            continue
         spread_D, mean_D = pooled_UD.std(0).clamp(min=1e-3), pooled_UD.mean(0)
-        if len(pooled_UD) < 8 or not torch.isfinite(spread_D).all():
+        if not torch.isfinite(spread_D).all():
             continue
         encoder.project.weight.div_(spread_D.unsqueeze(1))
         encoder.project.bias.sub_(mean_D).div_(spread_D)
