@@ -9,7 +9,7 @@ from typing import Any
 
 COMFORT = 420.0
 """Seconds on two cores that a run without a time limit may take, by ``usual_plan``'s estimate."""
-_PACE, _ROW = 4e9, 1e6
+_PACE, _ROW = 2.4e9, 1e6
 """Multiply-adds a second that two cores train at, and those that every row costs whatever it holds."""
 RESERVE = 0.06
 """Share of a time limit that is kept for measuring and saving."""
