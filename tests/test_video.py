@@ -332,3 +332,14 @@ def test_a_picture_is_no_video() -> None:
     Pillow.new("RGB", (8, 8)).save(out, "GIF")
     with pytest.raises(Fault, match="not a video"):
         reader().read(out.getvalue())
+
+
+def test_frames_are_cut_as_a_pretrained_model_s_pictures_were() -> None:
+    wide = np.zeros((3, 32, 64, 3), np.uint8)
+    wide[:, :, :16], wide[:, :, 48:] = 255, 255  # white at both ends, which the cut leaves out
+    video = reader(size=32)
+    needs = {"size": 32, "channels": 3, "mean": [0.0] * 3, "std": [1.0] * 3, "resize": {"edge": 32, "resample": 2}}
+    state = Video.fit(video.config, [clip(wide)], "frames", needs, Roots())
+    cut = Video(video.config, state, Roots())
+    cut.check()
+    assert cut.read(clip(wide))["pixels"].mean() < 10 < 100 < video.read(clip(wide))["pixels"].mean()

@@ -334,11 +334,12 @@ def _sounds(folder: Path, model: str, backbone: Transformers, _: int | None) -> 
     said = _read(folder / "preprocessor_config.json", model) if (folder / "preprocessor_config.json").exists() else {}
     own = backbone.network.config
     rate = int(said.get("sampling_rate", 16_000))
-    if hasattr(own, "max_source_positions") and hasattr(own, "num_mel_bins"):
+    settings = own.to_dict()
+    if {"max_source_positions", "num_mel_bins"} <= settings.keys():
         seconds = 2 * own.max_source_positions * 160 / rate
         heard = {"sound": "log_mel", "mels": own.num_mel_bins, "rate": rate}
         return {"rate": rate, "seconds": seconds, "own": heard}
-    if not hasattr(backbone.network, "_get_feat_extract_output_lengths"):
+    if "conv_stride" not in settings:
         raise ConfigError(
             f"model {model!r}: a {own.model_type}, whose way to read a sound is not known here; expected a Whisper, wav2vec 2, HuBERT, "
             f"WavLM or one built alike"

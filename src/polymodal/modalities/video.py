@@ -88,7 +88,8 @@ class Video(Modality):
     def read(self, cell: Cell) -> Sample:
         """``pixels``: uint8 (T, C, size, size), first frame first; fewer than ``frames`` of a clip that has fewer."""
         clip = _clip(cell, self.config, self.roots, self.state["frames"])
-        return {"pixels": np.stack([pixels_of(picture, self.state["channels"], self.state["size"]) for picture in clip])}
+        channels, size, resize = self.state["channels"], self.state["size"], self.state.get("resize")
+        return {"pixels": np.stack([pixels_of(picture, channels, size, resize=resize) for picture in clip])}
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """All frames moved and relit alike."""
