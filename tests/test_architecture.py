@@ -21,6 +21,7 @@ FLOORS = [
     {"bundle"},
     {"predictor", "report"},
     {"profile", "runs", "explanation"},
+    {"comparison"},
     {"cli"},
 ]
 HEAVY = {"torch", "tokenizers", "matplotlib", "easy_vqa", "tensorboard"}

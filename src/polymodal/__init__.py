@@ -22,6 +22,7 @@ _HOME = {
     "TrainingError": "errors",
     "UserError": "errors",
     "check": "runs",
+    "compare": "comparison",
     "evaluate": "runs",
     "explain": "explanation",
     "inspect": "profile",
@@ -34,6 +35,7 @@ __all__ = ["__version__", *_HOME]
 __all__.sort()
 
 if TYPE_CHECKING:
+    from .comparison import compare
     from .errors import BundleError, ConfigError, DataError, MissingDependency, PolymodalError, TrainingError, UserError
     from .experiment import Experiment
     from .explanation import explain

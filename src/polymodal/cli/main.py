@@ -232,6 +232,38 @@ def _resumed(context: click.Context, table: str | None, overrides: tuple[str, ..
 
 
 @main.command()
+@click.argument("table", required=False)
+@click.argument("overrides", nargs=-1, metavar="[PATH=VALUE]...")
+@click.option("--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks).")
+@_reading
+@_on_error
+@click.option("--fusion", "fusions", multiple=True, metavar="NAME", help="Only these fusions; default: all that can fuse these fields.")
+@click.option("--also", multiple=True, metavar="PATH=VALUE", help="Every fusion takes part once more, under these settings.")
+@click.option("--trials", type=click.IntRange(1, 4), default=4, show_default=True, help="Settings tried for every contender alike.")
+@click.option("--rounds", type=click.IntRange(2, 10), default=5, show_default=True, help="Trainings of each contender that are measured.")
+@click.option("-o", "--out", metavar="FOLDER", help="Folder for what is found; default: runs/NAME-compare.")
+@click.option("--overwrite", is_flag=True, help="Replace the comparison that is there.")
+@click.option("--resume", metavar="FOLDER", help="Go on with a comparison that was interrupted or killed.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else.")
+@click.option("--quiet", is_flag=True, help="Say only what was found.")
+def compare(table: str | None, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], resume: str | None,
+            **settings: Any) -> None:  # fmt: skip
+    """Does fusing help on TABLE, by which fusion, by how much, and is it noise? Every field alone against every fusion."""
+    context = click.get_current_context()
+    if resume is not None:
+        told = ("table", "resume", "as_json", "quiet")
+        for parameter in context.command.params:
+            given = context.get_parameter_source(str(parameter.name)) is not click.core.ParameterSource.DEFAULT
+            if str(parameter.name) not in told and given:
+                raise click.UsageError(f"{parameter.opts[-1]} beside --resume: the comparison has its settings; begin another one")
+    elif table is None:
+        raise click.UsageError("missing TABLE: the table to compare on, or a run.yaml; or go on with one: --resume FOLDER")
+    from .compare import verb
+
+    verb(table, overrides, target=list(targets) or None, columns=columns or None, resume=resume, start=context.obj, **settings)
+
+
+@main.command()
 @click.argument("run", metavar="RUN")
 @click.argument("table")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else.")

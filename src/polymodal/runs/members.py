@@ -81,19 +81,16 @@ class Members:
         """All members, all epochs, all baselines; under a time limit, what of them fits, by a short trial of each."""
         members = self.prepared.split.members
         rows, _ = self.prepared.member(0)
-        loader = self._loader(rows, self.fields)
-        distinct = len(rows)
-        if loader.shared_by is not None:
-            distinct = len(np.unique(self.prepared.train.store.index[loader.shared_by][rows]))
-        epochs = self.config.epochs or usual_epochs(distinct)
+        shared_by, distinct = self._distinct()
+        epochs = self.usual_epochs()
         baselines = self.config.baselines and len(self.fields) > 1
         decided = self.ledger.decisions.get("plan")
         if decided is not None:
             plan = Plan(**decided)
         elif self.clock.limit is None:
             costs = {name: self.prepared.train.store.modalities[name].cost_of_training() for name in self.fields}
-            if loader.shared_by is not None:
-                costs[loader.shared_by] *= distinct / len(rows)
+            if shared_by is not None:
+                costs[shared_by] *= distinct / len(rows)
             plan = usual_plan(members, epochs, baselines, len(rows), costs)
         else:
             names = [FUSED, *(self.fields if baselines else [])]
@@ -106,6 +103,16 @@ class Members:
         fewer = f"; more of the {members} folds with a longer --time-limit" if plan.members < members else ""
         self.observer.observe("note", {"text": f"plan: {models}, up to {plan.epochs} epochs{alone}{fewer}"})
         return plan
+
+    def usual_epochs(self) -> int:
+        """Epochs that are asked for, or chosen from the count of training rows, or of the costly cells that they share."""
+        return self.config.epochs or usual_epochs(self._distinct()[1])
+
+    def _distinct(self) -> tuple[str | None, int]:
+        """The field whose costly cells rows share, if one does, and how many distinct ones the first member trains on."""
+        rows, _ = self.prepared.member(0)
+        shared_by = self._loader(rows, self.fields).shared_by
+        return shared_by, len(rows if shared_by is None else np.unique(self.prepared.train.store.index[shared_by][rows]))
 
     def _budget(self) -> float:
         return self.clock.left - RESERVE * (self.clock.limit or 0.0)

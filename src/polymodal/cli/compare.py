@@ -1,0 +1,117 @@
+"""``polymodal compare``: the grid as a bar, the verdict as lines."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+from rich.cells import cell_len, set_cell_size
+
+from ..comparison import compare, resume_compare
+from ..runs import Interrupted
+from ..training.observers import Console, Observer
+from .warned import warnings_as_lines
+
+
+class GridConsole(Observer):
+    """A bar over the grid on a terminal, a line for each training elsewhere."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stderr
+        self.console = Console(self.stream)
+        self._bar: Any = None
+        self._task: Any = None
+
+    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
+        """Show it."""
+        if event == "cell":
+            self._cell(facts)
+        elif event in ("note", "warning"):
+            self.console.observe(event, facts)
+
+    def _cell(self, facts: Mapping[str, Any]) -> None:
+        worth = "failed" if facts["failed"] else f"{facts['worth']:.4f}"
+        where = f"round {facts['round'] + 1}" if facts["stage"] == "round" else f"{facts['stage']}, trial {facts['trial'] + 1}"
+        if not self.console.live:
+            self.console.say(f"  {facts['done']}/{facts['total']}  {where}  {facts['name']}  {worth}  {facts['seconds']:.1f} s")
+            return
+        if self._bar is None:
+            from rich.console import Console as RichConsole
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+            )
+            self._bar = Progress(*columns, console=RichConsole(file=self.stream), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("", total=facts["total"])
+        self._bar.update(self._task, completed=facts["done"], total=facts["total"], description=f"{where}: {facts['name']} {worth}")
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def verb(table: str | None, overrides: Sequence[str], *, out: str | None, resume: str | None, quiet: bool, as_json: bool, start: float,
+         overwrite: bool, **settings: Any) -> None:  # fmt: skip
+    """Compare, or go on, and say what was found."""
+    folder = resume or out or _free(Path(str(table)).stem)
+    observers: list[Observer] = [] if quiet else [GridConsole()]
+    try:
+        with warnings_as_lines():
+            if resume is not None:
+                found = resume_compare(folder, table, observers=observers, start=start)
+            else:
+                found = compare(table, *overrides, out=folder, overwrite=overwrite, observers=observers, start=start, **settings)
+    except Interrupted as stopped:
+        click.echo(f"interrupted; go on: polymodal compare --resume {shlex.quote(str(folder))}", err=True)
+        sys.exit(128 + stopped.signal)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    click.echo(summary(found))
+    click.echo(f"{folder}/compare.html shows it; train the best: polymodal train {shlex.quote(str(folder))}/best.yaml")
+
+
+def summary(found: Mapping[str, Any]) -> str:
+    """A comparison as lines: a table for each target, and the sentence."""
+    lines = []
+    for name, told in found["targets"].items():
+        ranked = sorted(told["contenders"].items(), key=lambda pair: -(pair[1]["mean"] or 0.0))
+        width = max(cell_len(one) for one, _ in ranked)
+        head = f"{told['metric']:>10}{'spread':>9}{'difference':>12}{'95 % interval':>21}{'seconds':>10}{'parameters':>12}"
+        lines += [f"{name}, {told['measured']:,} rows measured", "  " + " " * width + head]
+        for one, figures in ranked:
+            about, span = found["contenders"][one], figures["difference"]
+            ends = "" if span is None or span["low"] is None else f"{span['low']:+.4f} to {span['high']:+.4f}"
+            gain = "-" if span is None else f"{span['mean']:+.4f}"
+            spread = "-" if figures["spread"] is None else f"{figures['spread']:.4f}"
+            line = f"{figures['mean']:>10.4f}{spread:>9}{gain:>12}{ends:>21}{about['seconds']:>10.1f}{about['parameters']:>12,}"
+            lines.append("  " + set_cell_size(one, width) + line)
+        lines.append(told["sentence"])
+    if not found["targets"]:
+        lines.append("nothing to compare: no single field, or no fusion, was trained to its end")
+    for name, about in found["contenders"].items():
+        if about["failed"]:
+            lines.append(f"{name}: training failed: {about['failed']}")
+        elif not about["rounds"]:
+            lines.append(f"{name}: left out after the search ({about['search']:.4f} on {about['search_rows']:,} rows)")
+    return "\n".join(lines)
+
+
+def _free(name: str) -> str:
+    folder, at = Path("runs") / f"{name}-compare", 2
+    while folder.exists():
+        folder, at = Path("runs") / f"{name}-compare-{at}", at + 1
+    return str(folder)

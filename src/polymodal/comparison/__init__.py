@@ -1,0 +1,5 @@
+"""``compare``: does fusing help on this table, by which fusion, by how much, and is it noise?"""
+
+from .verb import compare, resume_compare
+
+__all__ = ["compare", "resume_compare"]

@@ -1,0 +1,79 @@
+"""What is compared: every single field alone, and every fusion of all of them; and the settings that each is tried with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..config import External, override
+from ..errors import ConfigError, nearest
+from ..experiment import Experiment
+from ..fusions import KINDS
+
+MULTIPLES: tuple[dict[str, float], ...] = (
+    {},
+    {"training.lr": 3.0},
+    {"training.lr": 1 / 3},
+    {"training.weight_decay": 5.0, "model.dropout": 3.0},
+)
+"""The trials that every contender gets, the same for all: by how much each setting of the experiment is multiplied."""
+_MOST = {"model.dropout": 0.5}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A single field alone, or a fusion of all."""
+
+    name: str
+    field: str | None = None
+    """The one field that it sees; None = all."""
+    overrides: tuple[str, ...] = ()
+    """``path=value`` settings that make it what it is."""
+
+    def experiment(self, base: Experiment, trial: int, seed: int) -> Experiment:
+        """The experiment of one trial."""
+        tree, _ = override(base.tree(), [*self.overrides, *settings_of(base, trial), f"seed={seed}"])
+        return Experiment.of(tree)
+
+
+def settings_of(base: Experiment, trial: int) -> list[str]:
+    """What a trial changes, as overrides."""
+    tree, said = base.tree(), []
+    for path, multiple in MULTIPLES[trial].items():
+        room, name = path.split(".")
+        said.append(f"{path}={min(tree[room][name] * multiple, _MOST.get(path, float('inf'))):.6g}")
+    return said
+
+
+def contenders(experiment: Experiment, fusions: Sequence[str] | None, also: Sequence[str]) -> tuple[list[Contender], dict[str, str]]:
+    """Single fields first, then fusions; and by name why a fusion of the menu cannot take part.
+
+    :param fusions: names on the menu; None = all of it, and the experiment's own
+    :param also: settings under which each fusion takes part once more
+    """
+    alone = [Contender(f"only {name}", name) for name in experiment.fields]
+    if len(alone) < 2:
+        raise ConfigError(f"compare: {len(alone)} field; expected two or more to fuse; train it: polymodal train TABLE --target COL")
+    own, fused, refused = experiment.model.fusion, [], {}
+    kinds = list(fusions or KINDS)
+    if own.kind not in kinds and not fusions:
+        kinds.append(own.kind)
+    for kind in dict.fromkeys(kinds):
+        if kind not in KINDS and kind != own.kind:
+            raise ConfigError(f"--fusion {kind}: not on the menu; expected one of {', '.join(KINDS)}{nearest(kind, KINDS)}")
+        said = () if kind == own.kind else (f"model.fusion.kind={kind}",)
+        one = Contender(kind, None, said)
+        try:
+            one.experiment(experiment, 0, 0)
+        except ConfigError as error:
+            if fusions or isinstance(own, External):
+                raise
+            refused[kind] = str(error)
+            continue
+        fused.append(one)
+    if also:
+        more = [Contender(f"{one.name} + {' '.join(also)}", None, (*one.overrides, *also)) for one in fused]
+        for one in more:
+            one.experiment(experiment, 0, 0)
+        fused += more
+    return [*alone, *fused], refused

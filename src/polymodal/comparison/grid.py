@@ -1,0 +1,230 @@
+"""The cells of a comparison: one training each. What a cell found is kept: a comparison that was broken off goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..disk import write_whole
+from ..errors import TrainingError, UserError
+from ..evaluation.measure import measure, score
+from ..experiment import Experiment
+from ..preparation import Prepared
+from ..runs.ledger import Ledger
+from ..runs.members import Members
+from ..training.checkpoint import Checkpoints
+from ..training.observers import Observer, plain
+from ..training.plan import Clock, Plan
+from .contenders import Contender
+from .rounds import Rounds
+
+LOG = "cells.jsonl"
+_FORMAT = 1
+
+
+class Stopped(Exception):
+    """A signal came: the cell at hand is not kept."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one training found."""
+
+    contender: str
+    stage: str
+    trial: int
+    round: int
+    rows: int = 0
+    """It was trained on."""
+    epochs: int = 0
+    """At most."""
+    ran: int = 0
+    seconds: float = 0.0
+    parameters: int = 0
+    worth: float = float("-inf")
+    """Mean over the targets of accuracy (r2 of a number) on the rows that choose."""
+    monitor: float = float("inf")
+    metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    """On the rows that measure, by target; empty in a search."""
+    credits: Mapping[str, list[float]] = field(default_factory=dict)
+    """By target what each of those rows that has one is worth (``Task.credits``)."""
+    failed: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its place in the grid."""
+        return f"{self.stage}/{self.contender}/{self.trial}/{self.round}"
+
+
+class Log:
+    """``cells.jsonl``: what was decided and found, a line each, the first of which says what it is of. None: kept nowhere."""
+
+    def __init__(self, path: Path | None, about: Mapping[str, Any]) -> None:
+        self.path = path
+        self.cells: dict[str, Cell] = {}
+        self.decisions: dict[str, Any] = {}
+        self.spent = 0.0
+        about = plain({"format": _FORMAT, **about})
+        if path is None:
+            return
+        if path.exists():
+            self._read(path, about)
+        else:
+            write_whole(path, _line({"about": about}))
+
+    def _read(self, path: Path, about: Mapping[str, Any]) -> None:
+        lines = path.read_bytes().split(b"\n")
+        try:
+            found = [json.loads(line) for line in lines[:-1]]  # the last is empty, or half of a line
+            was = found[0]["about"]
+            for one in found[1:]:
+                self.spent = one["spent"]
+                if "cell" in one:
+                    cell = Cell(**one["cell"])
+                    self.cells[cell.key] = cell
+                else:
+                    self.decisions |= one["decided"]
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path}: cannot be read ({error!r}); expected what a comparison has found; compare anew (--overwrite)"
+            ) from None
+        changed = sorted(name for name in was.keys() | about if was.get(name) != about.get(name))
+        if changed:
+            raise UserError(
+                f"{path.parent}: not as it was when the comparison began ({', '.join(changed)}); expected no difference; mend it, or "
+                f"compare anew in another folder (-o FOLDER)"
+            )
+        if lines[-1]:
+            write_whole(path, b"\n".join([*lines[:-1], b""]))
+
+    def keep(self, what: Mapping[str, Any], spent: float) -> None:
+        """Add a line, and see that it lasts."""
+        if self.path is not None:
+            with self.path.open("ab") as file:
+                file.write(_line({**what, "spent": round(spent, 3)}))
+                file.flush()
+                os.fsync(file.fileno())
+
+
+def _line(tree: Mapping[str, Any]) -> bytes:
+    return json.dumps(plain(tree), ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+
+
+class Grid:
+    """Plays the cells of one comparison."""
+
+    def __init__(
+        self, experiment: Experiment, prepared: Prepared, rounds: Rounds, log: Log, clock: Clock, observer: Observer,
+        interrupted: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        self.experiment, self.prepared, self.rounds, self.log, self.clock = experiment, prepared, rounds, log, clock
+        self.observer, self.interrupted = observer, interrupted
+        self.done, self.total = 0, 0
+        """Cells played, and to be played as far as is known."""
+
+    def decide(self, name: str, value: Callable[[], Any]) -> Any:
+        """What was decided under this name; decided now, and written down, where it was not."""
+        if name not in self.log.decisions:
+            self.log.decisions[name] = value()
+            self.log.keep({"decided": {name: self.log.decisions[name]}}, self.clock.spent)
+        return self.log.decisions[name]
+
+    def team(self, contender: Contender, trial: int, at: int, rows: int) -> Members:
+        """Who trains a cell."""
+        seed = int(np.random.SeedSequence([self.experiment.seed, 29, at]).generate_state(1, np.uint64)[0] >> 2)
+        experiment = contender.experiment(self.experiment, trial, seed)
+        prepared = replace(self.prepared, experiment=experiment, split=self.rounds.split(at, rows, self.experiment.seed))
+        return Members(experiment, prepared, Clock(None), _Warnings(self.observer), self.interrupted, Checkpoints(None), Ledger(None))
+
+    def epochs(self, rows: int) -> int:
+        """Epochs that a training on about so many rows takes, at most."""
+        return self.team(Contender(""), 0, 0, rows).usual_epochs()
+
+    def play(self, stage: str, contender: Contender, trial: int, at: int, rows: int, measured: bool = False) -> Cell:
+        """Train one contender in round ``at`` on about ``rows`` rows; ``measured``: on the rows of the round as well."""
+        cell = Cell(contender.name, stage, trial, at)
+        found = self.log.cells.get(cell.key)
+        if found is None:
+            begin = time.monotonic()
+            try:
+                found = self._train(cell, contender, rows, measured)
+            except TrainingError as error:
+                found = replace(cell, failed=str(error))
+            found = replace(found, seconds=round(time.monotonic() - begin, 3))
+            self.log.cells[cell.key] = found
+            self.log.keep({"cell": asdict(found)}, self.clock.spent)
+        self.done += 1
+        told = {"stage": stage, "name": contender.name, "trial": trial, "round": at, "worth": found.worth, "seconds": found.seconds}
+        self.observer.observe("cell", {**told, "done": self.done, "total": max(self.total, self.done), "failed": found.failed})
+        return found
+
+    def _train(self, cell: Cell, contender: Contender, rows: int, measured: bool) -> Cell:
+        team = self.team(contender, cell.trial, cell.round, rows)
+        names = team.fields if contender.field is None else [contender.field]
+        epochs = team.usual_epochs()
+        plan = Plan(1, 1, epochs, {})
+        if contender.field is None:
+            members = team.train(plan)
+            team.held_out.weigh(members)
+        else:
+            members = team.train_alone(plan, contender.field)
+        if self.interrupted():
+            raise Stopped
+        model, tasks = members[0].model, self.prepared.tasks
+        chosen = team.held_out.measure(members, [frozenset()], names).metrics["tasks"]
+        worths = [chosen[name][task.worth] for name, task in tasks.items()]
+        cell = replace(
+            cell, rows=len(team.prepared.member(0)[0]), epochs=epochs, ran=len(members[0].fitted.history),
+            parameters=sum(parameter.numel() for parameter in model.parameters()), monitor=members[0].fitted.monitor,
+            worth=float(np.mean([float("-inf") if worth is None else worth for worth in worths])),
+        )  # fmt: skip
+        if not measured:
+            return cell
+        at = self.rounds.measure[cell.round]
+        found = team.held_out.collect(model.to(team.device), at, names)
+        targets = {name: target[at] for name, target in self.prepared.train.targets.items()}
+        scores = {name: score(task, [found.answers[0].logits[name]]) for name, task in tasks.items()}
+        worth = {name: task.credits(*_known(targets[name], scores[name])).tolist() for name, task in tasks.items()}
+        return replace(cell, metrics=measure(tasks, scores, targets)[0], credits=worth)
+
+    def constant(self, at: int) -> dict[str, np.ndarray]:
+        """By target what the answers of a round are worth that are always the same: those that fit its training rows best."""
+        told = {}
+        for name, task in self.prepared.tasks.items():
+            target = self.prepared.train.targets[name]
+            train = target[self.rounds.train[at]]
+            logits = task.prior(train[~np.isnan(train).any(1)])
+            here = target[self.rounds.measure[at]]
+            scores = score(task, [np.repeat(logits[None].astype(np.float32), len(here), 0)])
+            told[name] = task.credits(*_known(here, scores))
+        return told
+
+    def clusters(self, at: int, name: str) -> np.ndarray:
+        """What the measured rows of a round belong to, of those that have the target."""
+        rows = self.rounds.measure[at]
+        known = ~np.isnan(self.prepared.train.targets[name][rows]).any(1)
+        return self.rounds.cluster_N[rows[known]]
+
+
+def _known(target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    known = ~np.isnan(target_NT).any(1)
+    return target_NT[known], scores_NC[known]
+
+
+class _Warnings(Observer):
+    """Lets nothing of a single training through but its warnings."""
+
+    def __init__(self, to: Observer) -> None:
+        self.to = to
+
+    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
+        """Warnings."""
+        if event == "warning":
+            self.to.observe(event, facts)

@@ -1,0 +1,124 @@
+"""Which rows train, choose and measure in each round of a comparison.
+
+Some rows choose in all rounds (when training stops, how votes weigh, which settings and which contender go on) and never measure. The
+others are dealt into as many parts as there are rounds; each part is measured once, by models trained on the other parts. Where the table
+itself says which rows are for what (a column, or time), all rounds measure the same rows, and differ in their seeds.
+
+Shapes: ``N`` rows of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..data.sources import Source
+from ..data.splits import OUT, TEST, TRAIN, VALID, Split, SplitConfig
+from ..errors import DataError
+from ..experiment import Experiment
+from ..preparation import Prepared
+
+_FOLDS, _FEWEST, _CHOOSE = 20, 7, 0.15
+MOST_MEASURED = 5_000
+"""Rows measured in a round, at most."""
+
+
+def dealt(experiment: Experiment, source: Source, rounds: int) -> Experiment:
+    """The experiment with a split that ``Rounds`` can be made of."""
+    said = experiment.data.split
+    if said.kind == "column":
+        split = said
+    elif said.kind == "time":
+        split = said.model_copy(update={"test": said.test or 0.2})
+    else:
+        units = source.rows
+        if said.group is not None:
+            source.check([said.group])
+            units = len({str(cell) for cell in source.cells([said.group])})
+        folds = min(_FOLDS, max(_FEWEST, units // 3))
+        if folds - _choosing(folds) < rounds:
+            raise DataError(f"{source.name}: {units:,} rows or groups; too few for {rounds} rounds; take fewer (--rounds 2)")
+        split = SplitConfig(kind="folds", folds=folds, group=said.group, test=said.test)
+    return experiment.model_copy(update={"data": experiment.data.model_copy(update={"split": split})})
+
+
+def _choosing(folds: int) -> int:
+    return max(1, round(_CHOOSE * folds))
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """``choose``: rows (0-based) that choose; by round, rows that may ``train``, and rows to ``measure``; ``cluster_N``: rows of one number
+    (a group's, or those that share a costly cell) are drawn together."""
+
+    choose: np.ndarray
+    train: Sequence[np.ndarray]
+    measure: Sequence[np.ndarray]
+    cluster_N: np.ndarray
+
+    @classmethod
+    def of(cls, prepared: Prepared, rounds: int) -> Rounds:
+        """Of a split that ``dealt`` made. ``DataError`` where there is nothing to measure on."""
+        split, cluster_N = prepared.split, _clusters(prepared)
+        if not split.folds:
+            choose, measured, only = (np.flatnonzero(split.part_N == part) for part in (VALID, TEST, TRAIN))
+            if not len(measured):
+                column = prepared.experiment.data.split.column
+                raise DataError(
+                    f"{prepared.train.source.name}, column {column!r}: no row says test; expected some to measure on, apart from "
+                    f"those that say valid, which choose"
+                )
+            return cls(choose, [only] * rounds, [_some(measured, MOST_MEASURED, cluster_N, 0)] * rounds, cluster_N)
+        inside_N, first = split.part_N == TRAIN, split.folds - _choosing(split.folds)
+        choose = np.flatnonzero(inside_N & (split.fold_N >= first))
+        part_N = np.where(inside_N & (split.fold_N < first), split.fold_N % rounds, -1)
+        train = [np.flatnonzero((part_N >= 0) & (part_N != at)) for at in range(rounds)]
+        measure = [_some(np.flatnonzero(part_N == at), MOST_MEASURED, cluster_N, at) for at in range(rounds)]
+        for at in range(rounds):
+            if not len(choose) or not len(train[at]) or not len(measure[at]):
+                raise DataError(f"{prepared.train.source.name}: too few rows for {rounds} rounds; take fewer (--rounds 2)")
+        return cls(choose, train, measure, cluster_N)
+
+    @property
+    def most(self) -> int:
+        """Rows that every round can train on."""
+        return min(map(len, self.train))
+
+    def split(self, at: int, rows: int, seed: int) -> Split:
+        """Round ``at``, on about so many training rows, and as many to choose by as go with them."""
+        part_N = np.full(len(self.cluster_N), OUT, np.uint8)
+        part_N[_some(self.train[at], rows, self.cluster_N, seed + 1)] = TRAIN
+        part_N[_some(self.choose, choosing_for(rows), self.cluster_N, seed + 2)] = VALID
+        return Split(part_N, np.full(len(part_N), -1, np.int8), 0)
+
+
+def choosing_for(rows: int) -> int:
+    """How many rows choose, at most, beside so many that train."""
+    return max(400, rows // 3)
+
+
+def _clusters(prepared: Prepared) -> np.ndarray:
+    """What is drawn together: rows of one group; else rows that share the cell that costs most, where many do."""
+    group, store = prepared.experiment.data.split.group, prepared.train.store
+    if group is not None:
+        cells = [str(cell) for cell in prepared.train.source.cells([group])]
+        return np.unique(np.array(cells, object).astype(str), return_inverse=True)[1]
+    name = max(store.modalities, key=lambda name: store.modalities[name].cost())
+    own_N = np.arange(len(prepared.train.usable_N))
+    if store.sharing(name) < 1.5:
+        return own_N
+    index_N = store.index[name].astype(np.int64)
+    return np.where(index_N >= 0, index_N + len(own_N), own_N)
+
+
+def _some(rows: np.ndarray, count: int, cluster_N: np.ndarray, seed: int) -> np.ndarray:
+    """At most about ``count`` of the rows, ascending, whole clusters drawn by the seed; of more rows those of fewer, and some more."""
+    if len(rows) <= count:
+        return rows
+    clusters, unit = np.unique(cluster_N[rows], return_inverse=True)
+    order = np.random.default_rng([seed, 23]).permutation(len(clusters))
+    size = np.bincount(unit, minlength=len(clusters))[order]
+    taken = order[: max(1, int(np.searchsorted(np.cumsum(size), count, side="right")))]
+    return rows[np.isin(unit, taken)]

@@ -1,0 +1,260 @@
+"""``compare``: from a table to a verdict, a page of it, and the best configuration."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from ..config import explain, override
+from ..data.sources import Source
+from ..disk import Lock, write_whole
+from ..errors import UserError
+from ..experiment import Experiment
+from ..modalities import OnError
+from ..preparation import prepare
+from ..runs.asked import resolve
+from ..runs.ledger import code_of
+from ..runs.run import Interrupted
+from ..runs.stop import Stop, StoppedAtOnce
+from ..training.observers import Observer, Observers, plain
+from ..training.plan import Clock
+from .contenders import Contender, contenders, settings_of
+from .course import Course
+from .course import play as play_course
+from .grid import LOG, Grid, Log, Stopped
+from .page import page
+from .rounds import Rounds, dealt
+from .verdict import judged
+
+FOUND, PAGE, BEST, ASKED = "compare.json", "compare.html", "best.yaml", "asked.json"
+_ASKED = ("table", "overrides", "target", "columns", "ignore", "group", "split", "root", "on_error", "seed")
+_RESUMABLE = (*_ASKED, "fusions", "also", "trials", "rounds", "time_limit")
+
+
+def compare(
+    table: Any,
+    *overrides: str,
+    target: str | Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    ignore: Sequence[str] = (),
+    group: str | None = None,
+    split: str | None = None,
+    root: Sequence[str | Path] = (),
+    on_error: OnError | None = None,
+    seed: int | None = None,
+    fusions: Sequence[str] = (),
+    also: Sequence[str] = (),
+    trials: int = 4,
+    rounds: int = 5,
+    time_limit: str | float | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    observers: Sequence[Observer] = (),
+    start: float | None = None,
+) -> dict[str, Any]:
+    """Whether fusing helps on a table: every single field, and every fusion, tuned alike and measured on the same rows.
+
+    :param table: what ``train`` takes, as are all settings that are not named here
+    :param fusions: names on the menu; none = all of it that can fuse these fields
+    :param also: settings (``path=value``) under which each fusion takes part once more
+    :param trials: settings tried for every contender, 1 to 4: other learning rates, other regularisation
+    :param rounds: trainings of each contender that are measured, 2 to 10; each on other rows where the table does not say which
+    :param time_limit: seconds, or 90s, 20m, for the whole call; what rows, trials, fusions and rounds fit is found on the way
+    :param out: a folder for ``compare.json`` (what is returned), ``compare.html``, ``best.yaml`` and what was found so far
+    :returns: ``{"targets": {name: {"sentence", "verdict", "contenders", ...}}, "contenders": {...}, "best": ..., ...}``
+    :raises UserError: a mistake in what was given
+    :raises Interrupted: a signal; what was found so far is kept in ``out``, and the same call with ``resume_compare`` goes on
+    """
+    if not 1 <= trials <= 4:
+        raise UserError(f"trials: {trials}; expected 1 to 4 (--trials)")
+    if not 2 <= rounds <= 10:
+        raise UserError(f"rounds: {rounds}; expected 2 to 10: one cannot tell what training leaves to chance (--rounds)")
+    asked = {
+        "table": str(Path(table).resolve()) if isinstance(table, (str, Path)) else None, "overrides": list(overrides),
+        "target": target if target is None or isinstance(target, str) else list(target), "columns": dict(columns or {}),
+        "ignore": list(ignore), "group": group, "split": split, "root": [str(Path(one).resolve()) for one in root], "on_error": on_error,
+        "seed": seed, "fusions": list(fusions), "also": list(also), "trials": trials, "rounds": rounds, "time_limit": time_limit,
+    }  # fmt: skip
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        _make(folder, overwrite)
+    try:
+        with _held(folder) as place:
+            if folder is not None:
+                write_whole(place / ASKED, json.dumps(asked, ensure_ascii=False, indent=1).encode())
+            return _compare(table, asked, place, folder is not None, observers, start)
+    except UserError:
+        if folder is not None and not (folder / LOG).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def resume_compare(out: str | Path, table: Any = None, *, observers: Sequence[Observer] = (), start: float | None = None) -> dict[str, Any]:
+    """Go on with a comparison that was broken off, where it was; ``table`` where it came from memory."""
+    folder = Path(out)
+    try:
+        asked = json.loads((folder / ASKED).read_bytes())
+        missing = [name for name in _RESUMABLE if name not in asked]
+        if missing:
+            raise ValueError(f"without {missing[0]}")
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{folder}: no comparison to go on with ({error}); begin one: polymodal compare TABLE --target COL -o FOLDER"
+        ) from None
+    table = table if table is not None else asked["table"]
+    if table is None:
+        raise UserError(f"{folder}: its table came from memory; expected it again (table=...)")
+    with _held(folder) as place:
+        return _compare(table, asked, place, True, observers, start)
+
+
+@contextmanager
+def _held(folder: Path | None) -> Iterator[Path]:
+    if folder is None:
+        with TemporaryDirectory(prefix="polymodal-") as name:
+            yield Path(name)
+        return
+    with Lock(folder):
+        yield folder
+
+
+def _make(folder: Path, overwrite: bool) -> None:
+    if folder.exists():
+        if not overwrite:
+            again = f", or go on with it: --resume {shlex.quote(str(folder))}" if (folder / ASKED).exists() else ""
+            raise UserError(f"{folder}: already there; choose another folder (-o FOLDER), or replace it: --overwrite{again}")
+        if not folder.is_dir() or not (folder / ASKED).is_file():
+            raise UserError(f"{folder}: no comparison, so it is not replaced; choose another folder (-o FOLDER)")
+        with Lock(folder):
+            for name in (LOG, FOUND, PAGE, BEST, ASKED):
+                (folder / name).unlink(missing_ok=True)
+        return
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder (-o FOLDER)") from None
+
+
+def _compare(
+    table: Any, asked: Mapping[str, Any], place: Path, keep: bool, observers: Sequence[Observer], start: float | None
+) -> dict[str, Any]:
+    observer, stop = Observers(observers), Stop()
+    given = resolve(
+        table, asked["overrides"], target=asked["target"], columns=asked["columns"] or None, ignore=asked["ignore"], group=asked["group"],
+        split=asked["split"], valid=None, test=None, root=asked["root"], on_error=asked["on_error"], seed=asked["seed"],
+        time_limit=asked["time_limit"],
+    )  # fmt: skip
+    for name in ("valid", "test"):
+        if getattr(given.experiment.data, name) is not None:
+            raise UserError(
+                f"data.{name}: a table of its own; compare splits one table into rows that train, choose and measure; leave it out"
+            )
+    experiment = dealt(given.experiment, given.source, asked["rounds"])
+    taking_part, refused = contenders(experiment, asked["fusions"], asked["also"])
+    clock = Clock(experiment.training.time_limit, start)
+    try:
+        with stop, torch.random.fork_rng(devices=[]):
+            prepared = prepare(experiment, given.source, None, place, None, lambda text: observer.observe("note", {"text": text}))
+            try:
+                rounds = Rounds.of(prepared, asked["rounds"])
+                # What is compared depends on these: a comparison goes on only where none of them differs.
+                about = {"content": prepared.content(), "experiment": _free(experiment), "code": code_of(experiment), "asked": _part(asked)}
+                log = Log(place / LOG if keep else None, about)
+                clock.start -= log.spent
+                stop.gently = True
+                threads = torch.get_num_threads()
+                grid = Grid(experiment, prepared, rounds, log, clock, observer, lambda: stop.asked)
+                _tell(observer, grid, taking_part, refused)
+                torch.set_num_threads(grid.decide("threads", lambda: threads))
+                try:
+                    course = play_course(grid, taking_part, asked["trials"], asked["rounds"])
+                finally:
+                    torch.set_num_threads(threads)
+                found = _found(grid, course, taking_part, refused, given.source)
+                best = next((one for one in taking_part if one.name == found["best"]), None)
+                if keep:
+                    _write(place, found, None if best is None else _best(given.experiment, best, course), given.reasons)
+            finally:
+                prepared.close()
+    except (Stopped, StoppedAtOnce):
+        raise Interrupted(None, stop.signal, place if keep else None) from None
+    finally:
+        observer.close()
+    return found
+
+
+def _free(experiment: Experiment) -> dict[str, Any]:
+    """The experiment without what changes no figure."""
+    tree = experiment.tree()
+    data = {name: value for name, value in tree["data"].items() if name not in ("table", "root", "cache_gb", "features_gb")}
+    training = {name: value for name, value in tree["training"].items() if name not in ("workers", "time_limit")}
+    return {**tree, "data": data, "training": training}
+
+
+def _part(asked: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: asked[name] for name in ("fusions", "also", "trials", "rounds")}
+
+
+def _tell(observer: Observer, grid: Grid, taking_part: Sequence[Contender], refused: Mapping[str, str]) -> None:
+    rounds = grid.rounds
+    alone = sum(one.field is not None for one in taking_part)
+    observer.observe("note", {"text": f"{alone} single fields and {len(taking_part) - alone} fusions take part"})
+    for name, reason in refused.items():
+        observer.observe("note", {"text": f"{name} does not take part: {reason}"})
+    measured = len({int(row) for part in rounds.measure for row in part})
+    text = f"{rounds.most:,} rows can train in each of {len(rounds.train)} rounds, {len(rounds.choose):,} choose, {measured:,} measure"
+    observer.observe("note", {"text": text})
+    if grid.log.cells:
+        observer.observe("note", {"text": f"goes on: {len(grid.log.cells):,} trainings were done before"})
+
+
+def _found(grid: Grid, course: Course, taking_part: Sequence[Contender], refused: Mapping[str, str], source: Source) -> dict[str, Any]:
+    told = {}
+    for one in taking_part:
+        search = course.search[one.name]
+        cells = [cells[one.name] for cells in course.rounds if one.name in cells]
+        failed = search.failed or next((cell.failed for cell in cells if cell.failed), "")
+        told[one.name] = {
+            "field": one.field, "trial": course.trial[one.name], "settings": settings_of(grid.experiment, course.trial[one.name]),
+            "search": search.worth, "search_rows": search.rows, "rounds": len(cells), "parameters": search.parameters,
+            "seconds": sum(cell.seconds for cell in cells) / len(cells) if cells else search.seconds, "failed": failed,
+        }  # fmt: skip
+    verdicts = judged(grid, course, taking_part, grid.experiment.seed)
+    return plain({
+        "table": Path(source.name).name, "rows": source.rows, **verdicts, "contenders": told, "refused": dict(refused),
+        "trials": course.trials, "rounds": len(course.rounds), "seed": grid.experiment.seed, "seconds": round(grid.clock.spent, 1),
+        "time_limit": grid.clock.limit,
+    })  # type: ignore[no-any-return]  # fmt: skip
+
+
+def _best(experiment: Experiment, best: Contender, course: Course) -> Experiment:
+    """What the rows that choose liked best, with the split and the paths that were asked for."""
+    data = experiment.data
+    placed = {"root": [str(Path(one).resolve()) for one in data.root]}
+    if data.table is not None:
+        placed["table"] = str(Path(data.table).resolve())  # type: ignore[assignment]
+    experiment = experiment.model_copy(update={"data": data.model_copy(update=placed)}).with_models_at(Path.cwd())
+    tree, _ = override(experiment.tree(), [*best.overrides, *settings_of(experiment, course.trial[best.name])])
+    if best.field is not None:
+        tree["fields"] = {best.field: tree["fields"][best.field]}
+        tree["model"]["encoders"] = {best.field: tree["model"]["encoders"][best.field]}
+    tree["training"]["time_limit"] = None
+    return Experiment.of(tree)
+
+
+def _write(place: Path, found: Mapping[str, Any], best: Experiment | None, reasons: Mapping[str, str]) -> None:
+    try:
+        write_whole(place / FOUND, (json.dumps(found, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "backslashreplace"))
+        write_whole(place / PAGE, page(found).encode("utf-8", "backslashreplace"))
+        if best is not None:
+            write_whole(place / BEST, explain(best, reasons).encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise UserError(f"{place}: cannot be written ({error.strerror or error}); choose another folder (-o FOLDER)") from None

@@ -1,0 +1,312 @@
+"""``compare``: known answers, rows that choose and never measure, going on where it was, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import polymodal as pm
+from conftest import write_csv
+from polymodal.cli.main import main
+from polymodal.comparison import resume_compare
+from polymodal.comparison.grid import LOG
+from polymodal.comparison.rounds import Rounds, dealt
+from polymodal.data.sources import open_source
+from polymodal.evaluation.paired import Difference, paired
+from polymodal.experiment import Experiment
+from polymodal.inspection.infer import infer
+from polymodal.preparation import prepare
+
+QUICK = ("training.epochs=12", "model.width=16", "training.lr=0.01")
+
+
+def table(path: Path, label: Callable[[int, int], Any], rows: int = 200, seed: int = 0) -> Path:
+    """Two fields, a text and a number, that tell one bit each; the label is made of the bits."""
+    rng = np.random.default_rng(seed)
+    lines = []
+    for _ in range(rows):
+        one, two = int(rng.integers(2)), int(rng.integers(2))
+        words = " ".join(rng.choice(["alpha", "beta"] if one else ["gamma", "delta"], 3))
+        lines.append([words, f"{2 * two - 1 + rng.normal(0, 0.2):.3f}", label(one, two)])
+    return write_csv(path, ["say", "size", "label"], lines)
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(main, ["compare", "--column", "say=text", *map(str, words)])
+
+
+# -- the interval --------------------------------------------------------------------------------------------------------
+
+
+def test_a_difference_is_the_mean_over_all_rows_and_its_interval_is_of_clusters_and_rounds() -> None:
+    rng = np.random.default_rng(0)
+    first = [(rng.random(200) < 0.8).astype(float) for _ in range(4)]
+    second = [(rng.random(200) < 0.5).astype(float) for _ in range(4)]
+    rows = [np.arange(200) + 200 * at for at in range(4)]
+    found = paired(first, second, rows)
+    assert found.mean == pytest.approx(np.mean(first) - np.mean(second))
+    assert 0.1 < found.low < found.mean < found.high < 0.5
+    turned = paired(second, first, rows)
+    assert turned.mean == -found.mean
+    assert paired(first, first, rows) == Difference(0.0, 0.0, 0.0)
+    ten = [of // 10 for of in rows]
+    same = [np.repeat(part[::10], 10) for part in first], [np.repeat(part[::10], 10) for part in second]
+    assert paired(*same, ten).high - paired(*same, ten).low > 1.5 * (found.high - found.low), "ten rows alike are one row's worth"
+    assert paired(first[:1], second[:1], rows[:1]).low == -np.inf, "one round cannot tell what training leaves to chance"
+
+
+def test_the_interval_seldom_excludes_nothing_where_there_is_nothing() -> None:
+    rng = np.random.default_rng(1)
+    wrong = 0
+    for at in range(50):
+        rounds = [rng.choice([1.0, 0.0, -1.0], 60, p=[0.2, 0.6, 0.2]) for _ in range(5)]
+        found = paired(rounds, [np.zeros(60)] * 5, [np.arange(60) + 60 * one for one in range(5)], seed=at)
+        wrong += not found.low <= 0 <= found.high
+    assert wrong <= 3
+
+
+# -- rows ----------------------------------------------------------------------------------------------------------------
+
+
+def rounds_of(path: Path, folder: Path, rounds: int, *overrides: str, **settings: Any) -> tuple[Rounds, Any]:
+    source = open_source(path)
+    given = {"columns": {"say": "text"}, "ignore": (), "group": None, "split": None, **settings}
+    experiment, _, _ = infer(
+        source, ["label"], [f"data.table={path}", *overrides], given=given.pop("columns"), tree={}, **given
+    )  # fmt: skip
+    folder.mkdir()
+    experiment = dealt(experiment, source, rounds)
+    prepared = prepare(experiment, source, None, folder)
+    found = Rounds.of(prepared, rounds)
+    prepared.close()
+    return found, prepared
+
+
+def test_rows_that_choose_never_measure_and_every_other_row_measures_once(tmp_path: Path) -> None:
+    found, _ = rounds_of(table(tmp_path / "t.csv", lambda one, two: one), tmp_path / "r", 5)
+    measured = np.concatenate(found.measure)
+    assert len(set(measured)) == len(measured)
+    assert sorted([*measured, *found.choose]) == list(range(200))
+    for train, measure in zip(found.train, found.measure, strict=True):
+        assert not set(train) & (set(measure) | set(found.choose))
+    part_N = found.split(1, 50, 0).part_N
+    assert set(np.flatnonzero(part_N == 0)) <= set(found.train[1])
+    assert set(np.flatnonzero(part_N == 1)) <= set(found.choose)
+    assert 40 <= (part_N == 0).sum() <= 50
+
+
+def test_a_group_stays_on_one_side(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", lambda one, two: one, rows=120)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [[*row, at // 4] for at, row in enumerate(list(csv.reader(file))[1:])]
+    write_csv(path, ["say", "size", "label", "person"], rows)
+    found, _ = rounds_of(path, tmp_path / "r", 3, group="person")
+    person_N = np.arange(120) // 4
+    for train, measure in zip(found.train, found.measure, strict=True):
+        assert not set(person_N[train]) & (set(person_N[measure]) | set(person_N[found.choose]))
+    assert len(np.unique(found.cluster_N)) == 30
+
+
+def test_a_column_that_says_which_rows_are_for_what_is_obeyed(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", lambda one, two: one, rows=100)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [[*row, ("train", "train", "train", "valid", "test")[at % 5]] for at, row in enumerate(list(csv.reader(file))[1:])]
+    write_csv(path, ["say", "size", "label", "part"], rows)
+    found, _ = rounds_of(path, tmp_path / "r", 3, split="part")
+    assert all(list(part) == list(range(4, 100, 5)) for part in found.measure)
+    assert list(found.choose) == list(range(3, 100, 5))
+    write_csv(path, ["say", "size", "label", "part"], [[*row[:3], "valid" if row[3] == "test" else row[3]] for row in rows])
+    result = run(path, "--target", "label", "--split", "part", "-o", tmp_path / "o")
+    assert result.exit_code == 2
+    assert "no row says test" in result.output
+    assert not (tmp_path / "o").exists()
+
+
+# -- known answers -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_on_xor_products_help_sums_stay_at_chance_and_the_best_configuration_trains(tmp_path: Path) -> None:
+    path, out = table(tmp_path / "<script>alert(1)<.csv", lambda one, two: "no" if one == two else "yes"), tmp_path / "o"
+    result = run(
+        path, "--target", "label", *QUICK, "--fusion", "concat", "--fusion", "lowrank", "--trials", 2, "--rounds", 5, "-o", out, "--quiet"
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    found = json.loads((out / "compare.json").read_text(encoding="utf-8"))
+    told = found["targets"]["label"]
+    assert told["best_fused"] == "lowrank"
+    assert told["verdict"] == "helps"
+    assert told["contenders"]["lowrank"]["mean"] > 0.95
+    assert told["contenders"]["lowrank"]["difference"]["low"] > 0.2
+    assert told["contenders"]["concat"]["mean"] < 0.65
+    assert "fusing helps here" in told["sentence"]
+    assert told["sentence"] in result.output
+    assert {one["rounds"] for one in found["contenders"].values()} == {5}
+    page = (out / "compare.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    HTMLParser().feed(page)
+    best = Experiment.read(out / "best.yaml")
+    assert best.model.fusion.kind == "lowrank"
+    assert best.data.split.kind == "auto", "the split that was asked for, not that of the rounds"
+    assert pm.train(best).metrics["validation"]["tasks"]["label"]["accuracy"] > 0.95
+
+
+@pytest.mark.slow
+def test_where_one_field_tells_all_fusing_is_not_said_to_help_and_of_shuffled_labels_nothing_is_said(tmp_path: Path) -> None:
+    common = ("--fusion", "concat", "--fusion", "lowrank", "--trials", 1, "--rounds", 3, "--quiet", "--json")
+    one = json.loads(
+        run(table(tmp_path / "one.csv", lambda one, two: one), "--target", "label", *QUICK, *common, "-o", tmp_path / "a").stdout
+    )
+    assert one["targets"]["label"]["best_alone"] == "only say"
+    assert one["targets"]["label"]["verdict"] != "helps"
+    assert one["targets"]["label"]["learned"]
+    rng = np.random.default_rng(5)
+    path = table(tmp_path / "shuffled.csv", lambda one, two: int(rng.integers(2)))
+    none = json.loads(run(path, "--target", "label", *QUICK, *common, "-o", tmp_path / "b").stdout)["targets"]["label"]
+    assert none["verdict"] in ("undecided", "no difference")
+    assert "no evidence that fusing helps" in none["sentence"]
+    assert "no evidence that any field tells 'label'" in none["sentence"]
+
+
+# -- going on ------------------------------------------------------------------------------------------------------------
+
+
+TINY = ("training.epochs=1", "model.width=8")
+_OWN = ("seconds", "spent")
+
+
+def plain(found: Any) -> Any:
+    """Without what the clock says."""
+    if isinstance(found, dict):
+        return {key: plain(value) for key, value in found.items() if key not in _OWN}
+    return [plain(value) for value in found] if isinstance(found, list) else found
+
+
+def compare(path: Path, out: Path | None, **settings: Any) -> dict[str, Any]:
+    return pm.compare(
+        path, *TINY, target="label", columns={"say": "text"}, fusions=["concat", "late"], trials=2, rounds=2, out=out, **settings
+    )
+
+
+def test_a_comparison_that_was_killed_goes_on_where_it_was_and_finds_the_same(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=80)
+    whole = compare(path, tmp_path / "whole")
+    assert plain(compare(path, None)) == plain(whole), "the same seed, the same figures"
+    lines = (tmp_path / "whole" / LOG).read_bytes().split(b"\n")
+    compare(path, tmp_path / "killed")
+    (tmp_path / "killed" / LOG).write_bytes(b"\n".join(lines[:8]) + b"\n" + lines[8][:20])
+    (tmp_path / "killed" / "compare.json").unlink()
+    assert plain(resume_compare(tmp_path / "killed")) == plain(whole)
+    assert plain(json.loads((tmp_path / "killed" / "compare.json").read_bytes())) == plain(whole)
+    rest = (tmp_path / "killed" / LOG).read_bytes().split(b"\n")
+    assert len(rest) == len(lines)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("alpha,0.3,1\n")
+    with pytest.raises(pm.UserError, match="not as it was when the comparison began"):
+        resume_compare(tmp_path / "killed")
+
+
+def test_a_signal_ends_it_with_what_was_done_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from polymodal.comparison import verb
+    from polymodal.runs import Interrupted
+
+    class Asking(verb.Stop):
+        seen = 0
+
+        @property
+        def asked(self) -> bool:
+            type(self).seen += self.gently
+            return type(self).seen > 20
+
+    path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=80)
+    with monkeypatch.context() as patched:
+        patched.setattr(verb, "Stop", Asking)
+        with pytest.raises(Interrupted):
+            compare(path, tmp_path / "o")
+    kept = (tmp_path / "o" / LOG).read_bytes().count(b'"cell"')
+    assert kept > 0
+    assert not (tmp_path / "o" / "compare.json").exists()
+    assert plain(resume_compare(tmp_path / "o")) == plain(compare(path, None))
+
+
+def test_under_a_time_limit_every_contender_has_the_same_trials_and_the_single_fields_stay(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=150)
+    names = ["concat", "lowrank", "late", "gated", "mixture"]
+    found = pm.compare(
+        path, *TINY, target="label", columns={"say": "text"}, fusions=names, trials=4, rounds=3, time_limit=20, out=tmp_path / "o"
+    )
+    told = found["contenders"]
+    assert {told["only say"]["rounds"], told["only columns"]["rounds"]} == {found["rounds"]}
+    assert sum(told[name]["rounds"] > 0 for name in names) == 3
+    assert told["lowrank"]["rounds"], "the experiment's own fusion is never dropped"
+    searched = [json.loads(line)["cell"] for line in (tmp_path / "o" / LOG).read_bytes().splitlines() if b'"cell"' in line]
+    counts = {name: sum(cell["contender"] == name and cell["stage"] == "search" for cell in searched) for name in told}
+    assert set(counts.values()) == {found["trials"]}
+    page = (tmp_path / "o" / "compare.html").read_text(encoding="utf-8")
+    assert "left out after the search" in page
+
+
+# -- what is refused -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--fusion", "concart"], "did you mean 'concat'"),
+        (["--ignore", "say"], "expected two or more to fuse"),
+        (["data.valid=t.csv"], "leave it out"),
+        (["--also", "model.nothing=1", "--fusion", "concat"], "unknown setting"),
+        (["--fusion", "evidential", "tasks.label.kind=regression"], "evidential"),
+    ],
+)
+def test_a_mistake_is_one_message_and_leaves_nothing(tmp_path: Path, words: list[str], told: str) -> None:
+    path = table(tmp_path / "t.csv", lambda one, two: one, rows=60)
+    result = run(path, "--target", "label", *TINY, *(word.replace("t.csv", str(path)) for word in words), "-o", tmp_path / "o")
+    assert result.exit_code == 2, result.output
+    assert told in result.output
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "o").exists()
+
+
+def test_too_few_rows_and_folders_that_are_no_comparison_are_refused(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", lambda one, two: one, rows=5)
+    assert "too few" in run(path, "--target", "label", "--rounds", 8, "-o", tmp_path / "o").output
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").touch()
+    result = run(path, "--target", "label", "-o", tmp_path / "full", "--overwrite")
+    assert result.exit_code == 2
+    assert (tmp_path / "full" / "mine").exists()
+    assert "beside --resume" in run("--resume", tmp_path / "full").output
+    resumed = CliRunner().invoke(main, ["compare", "--resume", str(tmp_path / "full")])
+    assert resumed.exit_code == 2
+    assert "no comparison to go on with" in resumed.output
+    assert run("--target", "label").exit_code == 2
+
+
+def test_rows_are_worth_what_the_metric_says() -> None:
+    from test_tasks import binary, multiclass, multilabel, regression
+
+    rng = np.random.default_rng(0)
+    for task, cells in (
+        (binary(["a", "b", "b"]), ["a", "b", "b", "a"]),
+        (multiclass(["a", "b", "c"]), ["a", "b", "c", "zz"]),
+        (multilabel(["a;b", "c"]), ["a", "a;b;c", "c", "b;c"]),
+        (regression([1.0, 2.0, 7.0], transform="log"), [1.0, 3.0, 6.0, 2.5]),
+    ):
+        target = np.stack([task.encode(cell) for cell in cells])
+        import torch
+
+        scores = task.scores(torch.from_numpy(rng.normal(size=(4, task.outputs)).astype(np.float32))).numpy()
+        assert task.credits(target, scores).mean() == pytest.approx(task.measure(target, scores)[0][task.worth])
+        prior = task.scores(torch.from_numpy(np.repeat(task.prior(target)[None], 4, 0).astype(np.float32))).numpy()
+        assert np.isfinite(prior).all()
+        if task.classes is None:
+            assert 0 <= abs(task.credits(target, prior).mean()) < 0.2, "the mean explains nothing (here, of the logarithms)"
