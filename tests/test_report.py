@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import polymodal as pm
 from conftest import FAST, write_csv
 from polymodal.cli.main import main
-from polymodal.report import gather, page, write
+from polymodal.report import charts, gather, page, write
 from polymodal.tasks import curves
 from test_medical import RAMP, dicom
 
@@ -47,7 +47,17 @@ class Page(HTMLParser):
 def test_a_run_leaves_a_report_and_the_command_makes_it_anew(shop_run: Path) -> None:
     text = (shop_run / "report.html").read_text(encoding="utf-8")
     assert all(
-        word in text for word in ("fused, fold 1", "without 去掉 标题", "Confusion", "Calibration", "ROC", "How it was made", "torch")
+        word in text
+        for word in (
+            "fused, fold 1",
+            "without 去掉 标题",
+            "Confusion",
+            "Calibration before and after",
+            "Shapley",
+            "ROC",
+            "How it was made",
+            "torch",
+        )
     )
     assert not Page(text).open
     (shop_run / "report.html").unlink()
@@ -67,6 +77,34 @@ def test_every_set_of_fields_is_measured_and_the_curve_goes_through_the_ends(sho
     assert text.count("●") == 2**3 * 3 // 2
     assert f"0, {accuracy[sets[0]]:.4g}" in text
     assert f"1, {accuracy[frozenset()]:.4g}" in text
+
+
+def test_what_fields_contribute_sums_to_the_whole_and_is_drawn(shop_run: Path) -> None:
+    validation = json.loads((shop_run / "metrics.json").read_text(encoding="utf-8"))["validation"]
+    told = validation["shapley"]["label"]
+    measured = {frozenset(one["fields"]): one["tasks"]["label"]["accuracy"] for one in validation["present"]}
+    assert (told["metric"], told["whole"], told["nothing"]) == ("accuracy", measured[frozenset(told["fields"])], measured[frozenset()])
+    assert sum(one["value"] for one in told["fields"].values()) == pytest.approx(told["whole"] - told["nothing"])
+    assert sum(one["share"] for one in told["fields"].values()) == pytest.approx(1)
+    text = (shop_run / "report.html").read_text(encoding="utf-8")
+    assert all(f"{one['value']:+.4f} ({one['share']:z.0%})" in text for one in told["fields"].values())
+
+
+def test_bars_of_both_signs_share_one_zero() -> None:
+    drawn = charts.signed_bars({"a": (0.3, "+0.3"), EVIL: (-0.1, EVIL)})
+    assert "margin-left:25.0%;width:75.0%" in drawn
+    assert "margin-left:0.0%;width:25.0%" in drawn
+    assert EVIL not in drawn
+
+
+def test_more_fields_than_every_set_is_measured_of_are_left_to_explain(shop_run: Path) -> None:
+    found = gather(shop_run)
+    for name in ("shapley", "present", "calibration"):
+        found["metrics"]["validation"].pop(name)
+    text = page(found)
+    assert "polymodal explain RUN TABLE" in text
+    assert "before and after" not in text  # a run of a version that did not measure it
+    assert not Page(text).open
 
 
 def test_the_page_needs_nothing_else(shop_run: Path) -> None:

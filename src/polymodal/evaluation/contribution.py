@@ -101,6 +101,28 @@ def contributions(asked: Asked, targets: Mapping[str, np.ndarray], fields: Seque
     return result
 
 
+def shared_out(
+    tasks: Mapping[str, Task], measured: Mapping[frozenset[str], Mapping[str, Metrics]], fields: Sequence[str]
+) -> dict[str, Any]:
+    """By task, from the metrics of every subset of ``fields`` that was shown: ``metric``, what the ``whole`` and ``nothing`` are worth by
+    it, and of each of the ``fields`` its Shapley ``value`` and the ``share`` of whole minus nothing that it is; None where undefined."""
+    found: dict[str, Any] = {}
+    for name, task in tasks.items():
+        worth = {shown: np.array(_number(metrics[name][task.worth])) for shown, metrics in measured.items()}
+        shares = shapley(fields, worth.__getitem__)
+        whole, nothing = float(shares.whole), float(shares.nothing)
+        told = {}
+        for field in fields:
+            value = float(shares.values[field])
+            told[field] = {"value": _known(value), "share": value / (whole - nothing) if whole > nothing else None}
+        found[name] = {"metric": task.worth, "whole": _known(whole), "nothing": _known(nothing), "fields": told}
+    return found
+
+
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
 def _hide(index: Mapping[str, np.ndarray], hidden: frozenset[str]) -> dict[str, np.ndarray]:
     return {name: np.full_like(of, -1) if name in hidden else of for name, of in index.items()}
 

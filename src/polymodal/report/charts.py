@@ -12,7 +12,8 @@ Points = Sequence[Sequence[float]]
 
 
 def lines(series: Mapping[str, Points], across: str, up: str, *, square: bool = False, dots: bool = True) -> str:
-    """A line for each name. ``square``: both axes from 0 to 1, with the diagonal."""
+    """A line for each name. ``square``: both axes from 0 to 1, with the diagonal. A third number of a point is how many rows it stands for:
+    the more of all, the larger its dot."""
     series = {name: points for name, points in series.items() if len(points)}
     if not series:
         return ""
@@ -29,9 +30,11 @@ def lines(series: Mapping[str, Points], across: str, up: str, *, square: bool = 
         path = "L".join(f"{place.x(point[0]):.1f} {place.y(point[1]):.1f}" for point in points)
         parts.append(f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2"><title>{escape(name)}</title></path>')
         if dots and len(points) <= 60:
+            rows = sum(point[2] for point in points if len(point) > 2)
             parts += [
-                f'<circle cx="{place.x(point[0]):.1f}" cy="{place.y(point[1]):.1f}" r="2.5" fill="{color}">'
-                f"<title>{escape(name)}: {point[0]:g}, {point[1]:.4g}</title></circle>"
+                f'<circle cx="{place.x(point[0]):.1f}" cy="{place.y(point[1]):.1f}" r="{_radius(point, rows):.1f}" fill="{color}" '
+                f'fill-opacity="{0.55 if rows else 1}"><title>{escape(name)}: {point[0]:g}, {point[1]:.4g}'
+                f"{f' ({point[2]:,} rows)' if rows else ''}</title></circle>"
                 for point in points
             ]
     return _figure("".join(parts), f"{up} / {across}") + _legend(colors)
@@ -67,6 +70,20 @@ def bars(values: Mapping[str, float], best: float | None = None) -> str:
     return f'<table class="bars">{"".join(rows)}</table>'
 
 
+def signed_bars(values: Mapping[str, tuple[float, str]]) -> str:
+    """A horizontal bar for each name, to the right of a common 0 or to the left of it, and the text beside it."""
+    if not values:
+        return ""
+    low, high = min(0.0, *(value for value, _ in values.values())), max(0.0, *(value for value, _ in values.values()))
+    whole = max(high - low, 1e-9)
+    rows = []
+    for name, (value, text) in values.items():
+        start, width = 100 * (min(value, 0.0) - low) / whole, 100 * abs(value) / whole
+        style = f"margin-left:{start:.1f}%;width:{width:.1f}%;background:{COLORS[0] if value >= 0 else COLORS[3]}"
+        rows.append(f'<tr><th>{escape(name)}</th><td class="bar"><div style="{style}"></div></td><td>{escape(text)}</td></tr>')
+    return f'<table class="bars">{"".join(rows)}</table>'
+
+
 def counts(names: Sequence[str], table: Sequence[Sequence[int]]) -> str:
     """A confusion table: a row for each truth, a column for each answer; the darker, the larger the share of its row."""
     head = "".join(f'<th title="{escape(name, quote=True)}">{escape(_short(name))}</th>' for name in names)
@@ -94,6 +111,10 @@ class _Place:
     def y(self, value: float) -> float:
         """From the top, in pixels."""
         return _HEIGHT - _BOTTOM - (value - self.low_y) / max(self.high_y - self.low_y, 1e-12) * (_HEIGHT - _BOTTOM - _TOP)
+
+
+def _radius(point: Sequence[float], rows: float) -> float:
+    return 2 + 7 * (point[2] / rows) ** 0.5 if rows else 2.5
 
 
 def _range(numbers: Sequence[float]) -> tuple[float, float]:

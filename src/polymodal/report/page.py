@@ -21,7 +21,7 @@ _STYLE = """
 font:15px/1.5 system-ui,"PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif}
 h1{font-size:26px;margin:0}h2{font-size:19px;margin:34px 0 10px;border-bottom:1px solid var(--line);padding-bottom:4px}
 h3{font-size:15px;margin:14px 0 6px}h2 small,h3 small,p small{color:var(--soft);font-weight:400}.lead{font-size:17px;margin:8px 0}
-.grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(330px,1fr));gap:18px}
+.grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(430px,100%),1fr));gap:18px}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;overflow-x:auto}
 table{border-collapse:collapse;font-size:13.5px}td,th{padding:3px 9px;text-align:right;border-bottom:1px solid var(--line);font-weight:400}
 th:first-child{text-align:left}thead th{color:var(--soft)}tr.best td,tr.best th{font-weight:600}.counts td{text-align:center;min-width:34px}
@@ -46,7 +46,14 @@ def page(found: Mapping[str, Any]) -> str:
     """The report, as one page."""
     metrics, kept = found["metrics"], found["kept"]
     parts = [_head(found, metrics), _scores(metrics)]
-    parts += [_learning(found["log"]), _answers(kept), _missing(metrics), _worst(kept), _faults(found), _how(found, metrics)]
+    parts += [
+        _learning(found["log"]),
+        _answers(kept, metrics["validation"]),
+        _missing(metrics),
+        _worst(kept),
+        _faults(found),
+        _how(found, metrics),
+    ]
     title = escape(found["name"])
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
@@ -110,7 +117,7 @@ def _learning(log: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _answers(kept: Mapping[str, Any]) -> str:
+def _answers(kept: Mapping[str, Any], validation: Mapping[str, Any]) -> str:
     out = []
     for task, drawn in kept.get("curves", {}).items():
         cards = []
@@ -124,9 +131,8 @@ def _answers(kept: Mapping[str, Any]) -> str:
             title = f"<h3>Confusion: rows are the truth 混淆矩阵：行是真值{of}</h3>"
             cards.append(title + charts.counts(confusion["classes"], confusion["counts"]))
         if drawn.get("calibration"):
-            points = [[confidence, right] for confidence, right, _ in drawn["calibration"]]
             cards.append(
-                "<h3>Calibration 校准</h3>" + charts.lines({"share right 正确率": points}, "confidence 置信度", "share right", square=True)
+                _calibration(drawn["calibration"], kept.get("reliability", {}).get(task), validation.get("calibration", {}).get(task))
             )
         if drawn.get("curves"):
             roc = {curve["class"]: curve["roc"] for curve in drawn["curves"]}
@@ -141,6 +147,28 @@ def _answers(kept: Mapping[str, Any]) -> str:
             f"<h3>{escape(task)}</h3>" + '<div class="grid2">' + "".join(f'<div class="card">{card}</div>' for card in cards) + "</div>"
         )
     return _heading("Answers to held-out rows", "对留出行的回答") + "".join(out) if out else ""
+
+
+def _calibration(
+    used: Sequence[Sequence[float]], scaled: Mapping[str, Sequence[Sequence[float]]] | None, told: Mapping[str, Any] | None
+) -> str:
+    """Before and after scaling, each half of the rows by the weights of the other; as answers are where nothing was scaled."""
+    if not scaled or not told:
+        return "<h3>Calibration 校准</h3>" + charts.lines({"share right 正确率": used}, "confidence 置信度", "share right", square=True)
+    curves = {"before scaling 缩放前": scaled["before"], "after 缩放后": scaled["after"]}
+    rows = ""
+    for name, metric in (("ECE", "ece"), ("log loss", "log_loss")):
+        cells = "".join(f"<td>{'-' if one[metric] is None else f'{one[metric]:.4f}'}</td>" for one in (told["before"], told["after"]))
+        rows += f"<tr><th>{name}</th>{cells}</tr>"
+    note = (
+        f"votes scaled by {told['scale']:.2f}, fitted on one half of {told['rows']:,} held-out rows and measured on the other 交叉拟合; "
+        f"ECE of perfect calibration on so many rows, by chance 偶然值: {told['chance']:.4f}"
+    )
+    return (
+        "<h3>Calibration before and after 校准前后</h3>"
+        + charts.lines(curves, "confidence 置信度", "share right 正确率", square=True)
+        + f"<table><thead><tr><th></th><th>before</th><th>after</th></tr></thead>{rows}</table><p><small>{note}</small></p>"
+    )
 
 
 def _missing(metrics: Mapping[str, Any]) -> str:
@@ -158,9 +186,32 @@ def _missing(metrics: Mapping[str, Any]) -> str:
         found |= {f"without 去掉 {name}": by[task].get(metric) for name, by in hidden.items()}
         values = {name: value for name, value in found.items() if value is not None}
         cards = [f"<h3>{escape(task)}: {escape(metric)}</h3>{charts.bars(values)}"]
+        cards += _shares(metrics["validation"].get("shapley", {}).get(task), task, len(hidden))
         cards += _grid(metrics["validation"].get("present", []), task, metric)
         out.append(f'<div class="grid2">{"".join(f"<div class=card>{card}</div>" for card in cards)}</div>')
     return "".join(out)
+
+
+def _shares(told: Mapping[str, Any] | None, task: str, fields: int) -> list[str]:
+    """The metric beyond that of no field at all, shared out among the fields (Shapley 1953)."""
+    title = f"<h3>{escape(task)}: what each contributes 各字段的贡献 <small>Shapley</small></h3>"
+    if told is None:
+        return [
+            f"{title}<p><small>Of {fields} fields not every set was measured; polymodal explain RUN TABLE shares out what they "
+            "contribute 字段较多时用 polymodal explain 计算</small></p>"
+        ]
+    values = {
+        name: (one["value"], f"{one['value']:+.4f}" + ("" if one["share"] is None else f" ({one['share']:z.0%})"))
+        for name, one in sorted(told["fields"].items(), key=lambda pair: -(pair[1]["value"] or 0.0))
+        if one["value"] is not None
+    }
+    if not values:
+        return []
+    note = (
+        f"{escape(told['metric'])} {told['nothing']:.4f} without any field 没有任何字段, {told['whole']:.4f} with all of them 全部字段: "
+        "the bars sum to the difference 各条之和为其差"
+    )
+    return [f"{title}{charts.signed_bars(values)}<p><small>{note}</small></p>"]
 
 
 def _grid(present: Sequence[Mapping[str, Any]], task: str, metric: str) -> list[str]:

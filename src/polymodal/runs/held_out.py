@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..evaluation.calibration import Calibration, calibrate
+from ..evaluation.contribution import shared_out
 from ..evaluation.measure import measure, score
 from ..flow import FUSED
 from ..inference import Answer, Collected, collect, windows
@@ -33,12 +35,14 @@ class Member:
 
 @dataclass(frozen=True)
 class Measured:
-    """``metrics`` as they are written down; ``rows`` (N,) from 0 on, and by task ``scores`` (N, C) and ``targets`` (N, T)."""
+    """``metrics`` as they are written down; ``rows`` (N,) from 0 on, and by task ``scores`` (N, C), ``targets`` (N, T), and by voter
+    ``votes``."""
 
     metrics: dict[str, Any]
     rows: np.ndarray
     scores: Mapping[str, np.ndarray]
     targets: Mapping[str, np.ndarray]
+    votes: Mapping[str, Mapping[str, np.ndarray]]
 
 
 class HeldOut:
@@ -132,9 +136,27 @@ class HeldOut:
             result["hidden"] = {next(iter(names)): metrics for names, metrics in by_set.items() if len(names) == 1}
             if frozenset(fields) in by_set:
                 result["present"] = [{"fields": [name for name in fields if name not in names], "tasks": by_set[names]} for names in by_set]
+                shown = {frozenset(fields) - names: metrics for names, metrics in by_set.items()}
+                result["shapley"] = shared_out(tasks, shown, fields)
         for metric, reason in measured[0][1].items():
             self.observer.observe("undefined", {"metric": metric, "reason": reason})
-        return Measured(result, np.concatenate(rows), every[0], targets)
+        votes = {}
+        if members[0].model.has_votes:
+            votes = {name: {voter: np.concatenate([part[0].votes[name][voter] for part in parts]) for voter in parts[0][0].votes[name]}
+                     for name in tasks}  # fmt: skip
+        return Measured(result, np.concatenate(rows), every[0], targets, votes)
+
+    def calibrate(self, model: MultiModalModel, measured: Measured, seed: int) -> dict[str, Calibration]:
+        """By task, how far answers can be believed before and after scaling; nothing where nothing was scaled."""
+        index = self.prepared.valid.store.index
+        found = {}
+        for at, (name, votes) in enumerate(measured.votes.items()):
+            present = {field: index[field][measured.rows] >= 0 for field in model.names}
+            task, weights = self.prepared.tasks[name], model.vote_weights_TV[at].cpu().numpy()
+            told = calibrate(model.rules[at], task, votes, present, measured.targets[name], weights, seed)
+            if told is not None:
+                found[name] = told
+        return found
 
 
 def _pooled(model: MultiModalModel, at: int, found: Collected, task: str, present: Mapping[str, torch.Tensor]) -> np.ndarray:

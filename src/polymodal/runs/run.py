@@ -147,6 +147,8 @@ class Run:
             self._note(note)
         team.held_out.weigh(members)
         measured = team.held_out.measure(members, every_set(team.fields), team.fields)
+        calibration = team.held_out.calibrate(members[0].model, measured, self.experiment.seed)
+        measured.metrics["calibration"] = {name: found.facts for name, found in calibration.items()}
         metrics: dict[str, Any] = {
             "rows": {"table": self.source.rows, "training": len(prepared.member(0)[0]), "without_target": dict(prepared.unlabelled)},
             "validation": measured.metrics,
@@ -172,7 +174,7 @@ class Run:
         metrics["seconds"]["total"] = round(self.clock.spent, 1)
         self._save(bundle, metrics)
         if self.keep:
-            self._report(prepared, measured)
+            self._report(prepared, measured, {name: found.curves for name, found in calibration.items()})
         if not self.stopping.asked:
             ledger.ended = True
             ledger.save()
@@ -228,10 +230,11 @@ class Run:
             count = prepared.unlabelled[name]
             self._note(f"target {name!r}: {task.config.kind}, {task.describe()}{f'; {count:,} rows without' if count else ''}")
 
-    def _report(self, prepared: Prepared, measured: Measured) -> None:
+    def _report(self, prepared: Prepared, measured: Measured, reliability: Mapping[str, Any]) -> None:
         """``report.json`` and ``report.html``; where they cannot be written, the model is saved all the same."""
         try:
             kept = kept_for_report(self.experiment, prepared, measured, self.valid_source or self.source)
+            kept["reliability"] = reliability
             body = json.dumps(plain(kept), ensure_ascii=False).encode("utf-8", "replace")
             write_whole(self.folder / report.NAME, body)
             report.write(self.folder)

@@ -108,6 +108,10 @@ class Binary(Task):
         """Of one label."""
         return drawing.classification(self.classes, target_NT[:, 0], scores_NC)
 
+    def sureness(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of one label."""
+        return drawing.sureness(target_NT[:, 0], scores_NC)
+
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
         """The probability that the truth was not given."""
         return drawing.doubt(target_NT[:, 0], scores_NC)

@@ -69,6 +69,21 @@ def ece(right_N: np.ndarray, confidence_N: np.ndarray, bins: int = 15) -> float:
     return float(total)
 
 
+def ece_by_chance(confidence_N: np.ndarray, bins: int = 15) -> tuple[float, float]:
+    """The mean and the spread of the ECE of answers that are right exactly as often as they say: what is left on so many rows by chance.
+    An absolute value of what chance adds is never 0, so the ECE of few rows is too large by about this much."""
+    rows = len(confidence_N)
+    if not rows:
+        return 0.0, 0.0
+    rng = np.random.default_rng(0)
+    bin_N = np.clip((confidence_N * bins).astype(int), 0, bins - 1)
+    drawn = []
+    for _ in range(max(10, min(200, 4_000_000 // rows))):
+        off_N = (rng.random(rows) < confidence_N) - confidence_N
+        drawn.append(np.abs(np.bincount(bin_N, off_N)).sum() / rows)
+    return float(np.mean(drawn)), float(np.std(drawn, ddof=1))
+
+
 def classification(truth_N: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
     """Every metric of one label among C classes, and why some are None. Areas are means over the classes that occur."""
     values: Metrics = {}

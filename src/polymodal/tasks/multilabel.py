@@ -113,6 +113,10 @@ class Multilabel(Task):
         """Of many labels."""
         return drawing.multilabel(self.classes, target_NT, scores_NC)
 
+    def sureness(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of row-label pairs."""
+        return drawing.label_sureness(target_NT, scores_NC)
+
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
         """The mean over the labels of how far off the probability is."""
         return np.abs(target_NT - scores_NC).mean(1)

@@ -106,6 +106,10 @@ class Task(ABC):
     def curves(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> Curves:
         """What a report draws of rows that have a target, as plain data of bounded size."""
 
+    def sureness(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Whether each answer is right, and the probability it was given: what calibration is measured of."""
+        raise NotImplementedError(f"{type(self).__name__} has no classes")
+
     @abstractmethod
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
         """How wrong each row's answer is (N,), 0 = right: by it a report finds the worst."""

@@ -24,7 +24,7 @@ from .regression import Regression
 from .task import Task
 
 _PRIOR_ROWS = 5.0
-_FEWEST = 16
+FEWEST = 16
 """Held-out rows under which the weights stay what they were at first."""
 
 Votes = Mapping[str, Tensor]
@@ -105,7 +105,7 @@ class Learned(Rule):
     def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
         """Those that make the loss of the pooled answer least, over all rows that have any field."""
         held = Held(self, task, votes, target_NT, present)
-        if held.rows < _FEWEST:
+        if held.rows < FEWEST:
             return self.start(len(votes))
         free = torch.full((len(votes),), _inverse_softplus(1.0 / len(votes)), dtype=torch.float64)
         return _listed(task, _least(task, free, _weights_of(task), held.answer, held.target))
@@ -150,7 +150,7 @@ def fit_weights(task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, 
     alone and leaves it only for a gain: with few rows or one voter the answer is the fused vote's, scaled.
     """
     everyone = np.logical_and.reduce([_known(task, target_NT), *present])
-    if everyone.sum() < _FEWEST:
+    if everyone.sum() < FEWEST:
         return [1.0] + [0.0] * (len(votes) - 1)
     logits_VNC = torch.stack([torch.from_numpy(np.asarray(vote, np.float64)[everyone]) for vote in votes])
     target = torch.from_numpy(np.asarray(target_NT, np.float64)[everyone])
@@ -179,7 +179,7 @@ class Held:
         vote, target = self.votes[str(at)][there], self.target[there]
         if isinstance(self.task, Regression):  # a few rows of error 1, that of the mean, stand for what is not known
             return float((len(target) + _PRIOR_ROWS) / (self.task.losses(vote, target).sum() + _PRIOR_ROWS))
-        if len(target) < _FEWEST:
+        if len(target) < FEWEST:
             return 1.0
         free = torch.full((1,), _inverse_softplus(1.0), dtype=torch.float64)
         return float(_least(self.task, free, torch.nn.functional.softplus, lambda scale: scale * vote, target))
@@ -188,7 +188,7 @@ class Held:
 def scaled(relative: np.ndarray, held: Held, whole: float = 1.0) -> list[float]:
     """Weights in these proportions: of the sum ``whole``, or for classes of one near it that suits the held-out rows best."""
     shares_V, task = torch.from_numpy(relative / max(relative.sum(), 1e-12)).double(), held.task
-    if isinstance(task, Regression) or held.rows < _FEWEST:
+    if isinstance(task, Regression) or held.rows < FEWEST:
         return _listed(task, whole * shares_V)
     free = torch.full((1,), _inverse_softplus(1.0), dtype=torch.float64)
 
