@@ -310,3 +310,24 @@ def test_rows_are_worth_what_the_metric_says() -> None:
         assert np.isfinite(prior).all()
         if task.classes is None:
             assert 0 <= abs(task.credits(target, prior).mean()) < 0.2, "the mean explains nothing (here, of the logarithms)"
+
+
+def test_a_contender_whose_training_fails_is_left_out_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from polymodal.comparison.grid import Grid
+    from polymodal.errors import TrainingError
+
+    train = Grid._train
+
+    def failing(self: Grid, cell: Any, contender: Any, rows: int, measured: bool) -> Any:
+        if contender.name == "late":
+            raise TrainingError("the loss is nan")
+        return train(self, cell, contender, rows, measured)
+
+    path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=80)
+    with monkeypatch.context() as patched:
+        patched.setattr(Grid, "_train", failing)
+        found = compare(path, tmp_path / "o")
+        assert found["contenders"]["late"]["failed"] == "the loss is nan"
+        assert found["targets"]["label"]["best_fused"] == "concat"
+        assert "the loss is nan" in (tmp_path / "o" / "compare.html").read_text(encoding="utf-8")
+        assert plain(resume_compare(tmp_path / "o")) == plain(found), "what failed is remembered"

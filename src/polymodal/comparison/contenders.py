@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..config import External, override
+from ..config import override
 from ..errors import ConfigError, nearest
 from ..experiment import Experiment
 from ..fusions import KINDS
@@ -66,7 +66,7 @@ def contenders(experiment: Experiment, fusions: Sequence[str] | None, also: Sequ
         try:
             one.experiment(experiment, 0, 0)
         except ConfigError as error:
-            if fusions or isinstance(own, External):
+            if fusions:
                 raise
             refused[kind] = str(error)
             continue

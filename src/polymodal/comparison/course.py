@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ..flow import FUSED
 from ..training.plan import RESERVE
 from .contenders import MULTIPLES, Contender
 from .grid import Cell, Grid
@@ -102,7 +103,7 @@ def _better_half(fused: Sequence[Contender], course: Course) -> list[Contender]:
 def _first_rows(grid: Grid, contenders: Sequence[Contender], usual: int) -> int:
     """Rows of the search, so that a pass over all contenders takes its share of the time, by a short trial of the first fusion."""
     one = next(one for one in contenders if one.field is None)
-    trial = grid.team(one, 0, 0, usual).try_out("", min(3.0, 0.01 * (grid.clock.limit or 0.0)))
+    trial = grid.team(one, 0, 0, usual).try_out(FUSED, min(3.0, 0.01 * (grid.clock.limit or 0.0)))
     budget = _PASS * max(grid.clock.left, 1.0)
     weight = sum(0.7 if one.field is not None else 1.4 for one in contenders)
 

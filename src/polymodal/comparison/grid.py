@@ -87,7 +87,7 @@ class Log:
             for one in found[1:]:
                 self.spent = one["spent"]
                 if "cell" in one:
-                    cell = Cell(**one["cell"])
+                    cell = Cell(**{name: value for name, value in one["cell"].items() if value is not None})  # what is infinite is null
                     self.cells[cell.key] = cell
                 else:
                     self.decisions |= one["decided"]

@@ -1,0 +1,107 @@
+"""What ``polymodal compare`` finds on public tables, whether its intervals hold, and how often it sees something in nothing.
+
+The table of fusions, one comparison each (as ``small_tables.py`` says, the emoji come out of two npm packages)::
+
+    python benchmarks/fusions.py --vqa --time-limit 20m
+    python benchmarks/fusions.py --emoji google emojibase --time-limit 20m
+
+``--reruns 5`` compares anew under 5 seeds, which split, initialise and shuffle differently, and counts the intervals that hold the mean of
+the 5 differences. The verdict on nothing::
+
+    python benchmarks/fusions.py --shuffled 20
+
+makes so many tables of a text and a number, 200 rows each, whose labels are drawn by a coin, and counts the sentences that say that there
+is no evidence. All else that is given (``--fusion concat``, ``training.epochs=10``) goes to ``compare``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from small_tables import emoji, vqa, write
+
+import polymodal as pm
+from polymodal.cli.compare import GridConsole, summary
+
+Found = dict[str, Any]
+
+
+def compared(path: Path, target: str, options: argparse.Namespace, seed: int, **settings: Any) -> Found:
+    """One comparison."""
+    given: dict[str, Any] = {
+        "fusions": options.fusion,
+        "time_limit": options.time_limit,
+        "rounds": options.rounds,
+        "trials": options.trials,
+    }
+    return pm.compare(path, *options.settings, target=target, seed=seed, **{**given, **settings})
+
+
+def rerun(name: str, path: Path, target: str, options: argparse.Namespace, root: Sequence[Path]) -> None:
+    """Compare under several seeds, and print what they agree on."""
+    found = []
+    for seed in range(options.reruns):
+        begin = time.monotonic()
+        found.append(compared(path, target, options, seed, root=root, observers=[GridConsole()] if options.verbose else []))
+        print(f"{name}, seed {seed}, {time.monotonic() - begin:.0f} s\n{summary(found[-1])}\n", flush=True)
+    told = [one["targets"][target] for one in found if target in one["targets"]]
+    if len(told) > 1:
+        pooled = statistics.mean(one["difference"]["mean"] for one in told)
+        held = sum(one["difference"]["low"] <= pooled <= one["difference"]["high"] for one in told)
+        print(
+            f"{name}: {held} of {len(told)} intervals hold the pooled difference {pooled:+.4f}; verdicts {[one['verdict'] for one in told]}"
+        )
+
+
+def shuffled(count: int, options: argparse.Namespace, folder: Path) -> None:
+    """Tables in which there is nothing to be found."""
+    silent = 0
+    for seed in range(count):
+        rng = np.random.default_rng([seed, 1])
+        path = folder / f"shuffled_{seed}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["say", "size", "label"])
+            for _ in range(200):
+                writer.writerow([" ".join(rng.choice(["alpha", "beta", "gamma", "delta"], 3)), f"{rng.normal():.3f}", int(rng.integers(2))])
+        told = compared(path, "label", options, seed, columns={"say": "text"})["targets"]["label"]
+        silent += "no evidence" in told["sentence"]
+        print(f"shuffled {seed}: {told['verdict']}; {told['sentence']}", flush=True)
+    print(f"{silent} of {count} sentences say that there is no evidence")
+
+
+def main() -> None:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--vqa", action="store_true", help="easy-VQA's 13 answers")
+    parser.add_argument("--emoji", nargs=2, type=Path, metavar=("GOOGLE", "EMOJIBASE"))
+    parser.add_argument("--shuffled", type=int, default=0, metavar="COUNT")
+    parser.add_argument("--reruns", type=int, default=1)
+    parser.add_argument("--fusion", action="append", default=[])
+    parser.add_argument("--trials", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--time-limit")
+    parser.add_argument("--verbose", action="store_true", help="a line for each training")
+    options, options.settings = parser.parse_known_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tables = list(emoji(*options.emoji)) if options.emoji else []
+        for table in tables:
+            rerun(table.name, write(folder / f"{table.name}.csv", table.rows), table.target, options, [table.folder])
+        if options.vqa:
+            (table,) = vqa(folder)
+            rerun(table.name, write(folder / "vqa.csv", table.rows), table.target, options, [table.folder])
+        if options.shuffled:
+            shuffled(options.shuffled, options, folder)
+
+
+if __name__ == "__main__":
+    main()
