@@ -291,16 +291,16 @@ def test_fitted_weights_prefer_the_voter_that_knows() -> None:
     knows = 2.0 * np.eye(3)[truth] + rng.normal(0, 0.5, (300, 3))
     noise = rng.normal(0, 2, (300, 3))
     task = multiclass(["a", "b", "c"])
-    everyone = [np.ones(300, bool)] * 3
+    everyone = [np.ones(300, bool)] * 2
     weights = fit_weights(task, [noise, knows, rng.normal(0, 2, (300, 3))], truth[:, None].astype(np.float32), everyone)
     assert weights[1] > 10 * (weights[0] + weights[2])
     two = binary(["a", "b"])
     label = (truth > 0).astype(np.float32)[:, None]
-    weights = fit_weights(two, [rng.normal(0, 1, (300, 1)), 4 * label - 2 + rng.normal(0, 2, (300, 1))], label, everyone[:2])
+    weights = fit_weights(two, [rng.normal(0, 1, (300, 1)), 4 * label - 2 + rng.normal(0, 2, (300, 1))], label, everyone[:1])
     assert weights[1] > 5 * weights[0]
     number = regression([0.0, 1.0, 2.0])
     target = rng.normal(size=(300, 1))
-    weights = fit_weights(number, [rng.normal(size=(300, 1)), target + rng.normal(0, 0.1, (300, 1))], target, everyone[:2])
+    weights = fit_weights(number, [rng.normal(size=(300, 1)), target + rng.normal(0, 0.1, (300, 1))], target, everyone[:1])
     assert weights[1] > 0.9
     assert sum(weights) == pytest.approx(1.0, abs=1e-5)
 
@@ -310,7 +310,22 @@ def test_few_rows_and_rows_without_a_target_leave_the_fused_vote_alone() -> None
     votes = [rng.normal(size=(300, 3)), rng.normal(size=(300, 3))]
     target = np.full((300, 1), np.nan)
     target[:15] = 0
-    assert fit_weights(multiclass(["a", "b", "c"]), votes, target, [np.ones(300, bool)] * 2) == [1.0, 0.0]
+    assert fit_weights(multiclass(["a", "b", "c"]), votes, target, [np.ones(300, bool)]) == [1.0, 0.0]
+
+
+def test_rows_that_lack_fields_weigh_votes_as_they_are_answered() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 600)
+    noise, knows, hardly = rng.normal(0, 2, (600, 3)), 4.0 * np.eye(3)[truth] + rng.normal(0, 2, (600, 3)), rng.normal(0, 2, (600, 3))
+    target, task, first = truth[:, None].astype(np.float32), multiclass(["a", "b", "c"]), np.arange(600) < 300
+    never, few = np.zeros(600, bool), np.arange(600) < 15
+    for last in (never, few, ~first):  # no row has every field
+        weights = fit_weights(task, [noise, knows, hardly], target, [first, last])
+        assert weights[1] > 5 * weights[0]
+        assert last is not never or weights[2] == 0.0, "nothing is known of it"
+        assert last is not few or weights[2] == 0.0, "a field of fifteen rows"
+    sure = 5 * (np.eye(3)[truth] + rng.normal(0, 1, (600, 3)))
+    assert fit_weights(task, [sure, sure], target, [never])[0] < 0.5, "scaled although one column is empty throughout"
 
 
 def test_a_number_that_float32_cannot_hold_is_a_fault() -> None:

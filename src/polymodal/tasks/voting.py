@@ -146,17 +146,26 @@ def pool(votes: Votes, present: Mapping[str, Tensor], weights_V: Tensor) -> Tens
 def fit_weights(task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
     """Weights of the voters (the fused one first), each 0 or more, that make the loss on held-out rows least.
 
-    ``votes`` are logits (N, C) by voter; ``present`` (N,) says where each voter has a say. Starts from the fused vote
-    alone and leaves it only for a gain: with few rows or one voter the answer is the fused vote's, scaled.
+    ``votes`` are logits (N, C) by voter; ``present`` (N,) says by single field which rows have it. A row that lacks fields takes part as it
+    is answered, by ``pool``. Starts from the fused vote alone and leaves it only for a gain: with few rows or one voter the answer is the
+    fused vote's, scaled; a field that few rows have gets no say.
     """
-    everyone = np.logical_and.reduce([_known(task, target_NT), *present])
-    if everyone.sum() < FEWEST:
-        return [1.0] + [0.0] * (len(votes) - 1)
-    logits_VNC = torch.stack([torch.from_numpy(np.asarray(vote, np.float64)[everyone]) for vote in votes])
-    target = torch.from_numpy(np.asarray(target_NT, np.float64)[everyone])
-    free = torch.full((len(votes),), -2.0, dtype=torch.float64)
+    known = _known(task, target_NT)
+    weights = [1.0] + [0.0] * (len(votes) - 1)
+    if known.sum() < FEWEST:
+        return weights
+    heard = [at for at in range(len(votes)) if not at or present[at - 1][known].sum() >= FEWEST]
+    said = {str(at) if at else FUSED: torch.from_numpy(np.asarray(votes[at], np.float64)[known]) for at in heard}
+    there = {str(at): torch.from_numpy(present[at - 1][known]) for at in heard if at} or {
+        "": torch.ones(int(known.sum()), dtype=torch.bool)
+    }
+    target = torch.from_numpy(np.asarray(target_NT, np.float64)[known])
+    free = torch.full((len(heard),), -2.0, dtype=torch.float64)
     free[0] = 0.5413  # softplus of it is 1
-    return _listed(task, _least(task, free, _weights_of(task), lambda weights: (weights.view(-1, 1, 1) * logits_VNC).sum(0), target))
+    fitted = _listed(task, _least(task, free, _weights_of(task), lambda shares: pool(said, there, shares), target))
+    for at, weight in zip(heard, fitted, strict=True):
+        weights[at] = weight
+    return weights
 
 
 class Held:
