@@ -79,11 +79,11 @@ def test_no_file_is_longer_than_400_lines() -> None:
     assert not long
 
 
-@pytest.mark.parametrize("family", ["modalities", "encoders", "fusions", "tasks"])
+@pytest.mark.parametrize("family", ["modalities", "encoders", "fusions", "tasks", "training/balance"])
 def test_every_config_with_a_kind_is_on_its_menu(family: str) -> None:
     from importlib import import_module
 
-    menu = {config.__name__ for config in import_module(f"polymodal.{family}").CONFIGS}
+    menu = {config.__name__ for config in import_module(f"polymodal.{family.replace('/', '.')}").CONFIGS}
     for path in (SOURCE / family).glob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in tree.body:

@@ -93,6 +93,7 @@ def test_adam_hides_scale_so_the_gradients_are_compared_themselves(folder: Path)
     from polymodal.tasks import RegressionConfig
     from polymodal.training.config import TrainingConfig
     from polymodal.training.observers import Observer
+    from polymodal.training.progress import Validated
     from polymodal.training.trainer import Trainer
 
     source = open_source(folder / "shared.csv")
@@ -110,7 +111,7 @@ def test_adam_hides_scale_so_the_gradients_are_compared_themselves(folder: Path)
         torch.manual_seed(0)
         model = build(ModelConfig(width=16, encoders={"x": Columns(dropout=0.0)}, dropout=0.0), {"x": modality.state}, {"y": made})
         loader = Loader(store, np.arange(60), {"y": target}, weights_N, batch_size=60, accumulate=accumulate, augment=False, ahead=0)
-        trainer = Trainer("t", model, {"y": made}, loader, dict, TrainingConfig(clip=1e9), epochs=1, seed=0,
+        trainer = Trainer("t", model, {"y": made}, loader, lambda: Validated({}), TrainingConfig(clip=1e9), epochs=1, seed=0,
                           device=torch.device("cpu"), precision=torch.float32, observer=Observer())  # fmt: skip
         gradients: dict[str, torch.Tensor] = {}
         trainer.optimiser.step = lambda *_, model=model, into=gradients: into.update(  # type: ignore[method-assign,misc]

@@ -186,7 +186,7 @@ def test_too_many_such_steps_end_the_run_and_leave_its_checkpoint(table: Path, t
 def test_two_bad_steps_in_a_row_bring_the_best_weights_back(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, heard = Trainer.gradient, Heard()
 
-    def gradient(self: Trainer, step: Any, epoch: int) -> float:
+    def gradient(self: Trainer, step: Any, epoch: int) -> Any:
         if self.progress.step in (5, 6):  # as if a step had spoiled the weights themselves
             with torch.no_grad():
                 next(self.model.parameters()).fill_(float("nan"))

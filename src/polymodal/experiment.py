@@ -18,7 +18,7 @@ from .flow import Form
 from .fusions import FusionConfig
 from .modalities import AnyField, FieldConfig, OnError
 from .model import ModelConfig, check_tasks
-from .tasks import AnyTask
+from .tasks import RULES, AnyTask
 from .training.config import TrainingConfig
 
 SOME_ROWS = 10_000
@@ -101,6 +101,12 @@ class Experiment(Config):
         if unknown:
             hint = nearest(unknown[0], self.fields)
             raise ValueError(f"model.encoders.{quote(unknown[0])}: no such field{hint or '; the fields are ' + ', '.join(self.fields)}")
+        for setting, names in self.training.named.items():
+            for name in names:
+                if name not in self.fields:
+                    hint = nearest(name, self.fields) or "; the fields are " + ", ".join(self.fields)
+                    raise ValueError(f"training.{setting}.{quote(name)}: no such field{hint}")
+        self._can_be_balanced()
         for name, field in self.fields.items():
             encoder = self.model.encoders.get(name)
             if isinstance(encoder, EncoderConfig):
@@ -122,6 +128,20 @@ class Experiment(Config):
             if seen:
                 raise ValueError(f"fields.{quote(name)}: reads the target {sorted(seen)[0]!r}; leave that column out of the fields")
         return self
+
+    def _can_be_balanced(self) -> None:
+        kind, fusion = self.training.balance.kind, self.model.fusion
+        fused = not isinstance(fusion, FusionConfig) or RULES[fusion.voting].fused
+        if kind != "none" and not self.model.votes and fused:
+            raise ValueError(
+                f"training.balance.kind: found {kind} under model.votes: false; it goes by what each field's own vote says; "
+                f"leave model.votes out, or balance by hand (training.rates, training.freeze)"
+            )
+        if kind == "gradient_blending" and not fused:
+            raise ValueError(
+                f"training.balance.kind: found {kind} under model.fusion.kind: {fusion.kind}; expected a fusion with a loss of its own to "
+                f"weigh beside those of its fields; take ogm_ge, or another fusion"
+            )
 
     @classmethod
     def read(cls, path: str | Path, overrides: Iterable[str] = ()) -> Experiment:

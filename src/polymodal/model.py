@@ -64,6 +64,8 @@ class MultiModalModel(nn.Module):
     :param names: names of the inputs, where they are not given by keyword
     """
 
+    probing: bool = False
+    """Whether the heads of single fields only read what encoders say, and teach them nothing."""
     vote_heads: nn.ModuleList
     vote_weights_TV: Tensor
 
@@ -160,6 +162,8 @@ class MultiModalModel(nn.Module):
     def _votes(self, features: Mapping[str, Features], fused: Sequence[Tensor]) -> list[dict[str, Tensor]]:
         """What each voter says of each task, the fused representation first where it has a say."""
         pooled = {name: mean_pool(field) for name, field in features.items()}
+        if self.probing:
+            pooled = {name: vector.detach() for name, vector in pooled.items()}
         votes: list[dict[str, Tensor]] = []
         for at, heads in enumerate(self.vote_heads):
             said = {name: head(self.drop(pooled[name])) for name, head in zip(self.voters, heads.children(), strict=True)}

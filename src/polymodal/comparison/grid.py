@@ -19,6 +19,7 @@ from ..experiment import Experiment
 from ..preparation import Prepared
 from ..runs.ledger import Ledger
 from ..runs.members import Members
+from ..tasks import constant
 from ..training.checkpoint import Checkpoints
 from ..training.observers import Observer, plain
 from ..training.plan import Clock, Plan
@@ -199,10 +200,9 @@ class Grid:
         told = {}
         for name, task in self.prepared.tasks.items():
             target = self.prepared.train.targets[name]
-            train = target[self.rounds.train[at]]
-            logits = task.prior(train[~np.isnan(train).any(1)])
+            logits, _ = constant(task, target[self.rounds.train[at]])
             here = target[self.rounds.measure[at]]
-            scores = score(task, [np.repeat(logits[None].astype(np.float32), len(here), 0)])
+            scores = score(task, [np.repeat(logits[None], len(here), 0)])
             told[name] = task.credits(*_known(here, scores))
         return told
 

@@ -16,9 +16,9 @@ from ..flow import FUSED
 from ..inference import Answer, Collected, collect, windows
 from ..model import MultiModalModel
 from ..preparation import Prepared
-from ..tasks.metrics import Metrics
+from ..tasks import known
 from ..training.observers import Observer
-from ..training.trainer import Fitted, NotFinite
+from ..training.progress import Fitted, NotFinite, Validated
 
 _WEIGHED_ON = 5_000
 """Held-out rows that vote weights are fitted on, at most."""
@@ -57,8 +57,8 @@ class HeldOut:
         store = self.prepared.valid.store
         return collect(model, store.modalities, windows(store, rows, names), hidden, self.device)
 
-    def validate(self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str]) -> Mapping[str, Metrics]:
-        """Metrics of the answer on rows that training does not see, votes weighed as they are after training."""
+    def validate(self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str]) -> Validated:
+        """Metrics of the answer on rows that training does not see, votes weighed as they are after training; and each vote's own loss."""
         found = self.collect(model, rows, names)
         if not all(np.isfinite(logits).all() for logits in found.answers[0].logits.values()):
             raise NotFinite("its answers to held-out rows are not finite")
@@ -66,7 +66,23 @@ class HeldOut:
             self._set_weights(model, self._weights(model, [found]))
         scores = {name: score(task, [_pooled(model, at, found, name, self._present(found, names))])
                   for at, (name, task) in enumerate(self.prepared.tasks.items())}  # fmt: skip
-        return measure(self.prepared.tasks, scores, self._targets(found.rows))[0]
+        return Validated(measure(self.prepared.tasks, scores, self._targets(found.rows))[0], self._own(model, found, names))
+
+    def _own(self, model: MultiModalModel, found: Collected, names: Sequence[str]) -> dict[str, float]:
+        """The mean loss of each vote by itself, of all tasks together, each at its weight, as in training."""
+        present, targets = self._present(found, names), self._targets(found.rows)
+        sums: dict[str, Any] = {}
+        for rule, (name, task) in zip(model.rules, self.prepared.tasks.items(), strict=True):
+            told = {voter: torch.from_numpy(logits) for voter, logits in found.answers[0].votes.get(name, {}).items()}
+            votes = told or {FUSED: torch.from_numpy(found.answers[0].logits[name])}
+            losses_VN = rule.own_losses(task, votes, present, torch.from_numpy(targets[name])).numpy()
+            for voter, losses_N in zip(votes, losses_VN, strict=True):
+                counts_N = known(task, targets[name]) & (present[voter].numpy() if voter != FUSED else True)
+                pair = task.config.weight * np.array([losses_N[counts_N].sum(), counts_N.sum()], np.float64)
+                sums[voter] = sums.get(voter, 0.0) + pair
+        if len(names) == 1:
+            sums.setdefault(names[0], sums.get(FUSED))
+        return {voter: float(loss / rows) for voter, (loss, rows) in sums.items() if rows > 0}
 
     def weigh(self, members: Sequence[Member], names: Sequence[str] | None = None) -> None:
         """Fit one set of vote weights for all members, on every held-out row, each answered by the member that did not see it."""

@@ -25,7 +25,8 @@ from ..training.devices import pick_device, pick_precision
 from ..training.observers import Observer
 from ..training.optimization import standardise
 from ..training.plan import RESERVE, Clock, Plan, make_plan, usual_plan
-from ..training.trainer import INTERRUPTED, Fitted, Replay, Trainer
+from ..training.progress import INTERRUPTED, Fitted, Replay
+from ..training.trainer import Trainer
 from .held_out import HeldOut, Member
 from .init import start_from
 from .ledger import Ledger
@@ -277,9 +278,10 @@ class Members:
             order = epoch_order(rows, None, seed, 0)[:_SEEN_FIRST]
             standardise(model, self._loader(rows, names, augment=False).batch(order, 0))
         model.to(self.device)
+        config = self.config if len(names) == len(self.fields) else self.config.alone(names[0])
         loader = self._loader(rows, names, seed=seed)
         return Trainer(
-            label, model, self.prepared.tasks, loader, lambda: self.held_out.validate(model, held_out, names), self.config, epochs=epochs,
+            label, model, self.prepared.tasks, loader, lambda: self.held_out.validate(model, held_out, names), config, epochs=epochs,
             seed=seed, device=self.device, precision=self.precision, observer=observer, deadline=deadline, interrupted=self.interrupted,
             keeper=keeper, replay=replay,
         )  # fmt: skip

@@ -270,7 +270,9 @@ class Run:
         experiment = self.experiment
         if len(fields) < len(prepared.modalities):
             model = experiment.model.model_copy(update={"encoders": {name: experiment.model.encoders[name] for name in fields}})
-            experiment = experiment.model_copy(update={"fields": {name: experiment.fields[name] for name in fields}, "model": model})
+            some = {name: experiment.fields[name] for name in fields}
+            training = experiment.training.alone(fields[0])
+            experiment = experiment.model_copy(update={"fields": some, "model": model, "training": training})
         states = {name: prepared.modalities[name].state for name in fields}
         backbones = {name: backbone for name, backbone in prepared.backbones.items() if name in fields}
         return Bundle(experiment, prepared.tasks, states, [member.model for member in members], plain(metrics), backbones)

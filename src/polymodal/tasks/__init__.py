@@ -8,7 +8,7 @@ from .multiclass import Multiclass, MulticlassConfig
 from .multilabel import Multilabel, MultilabelConfig, labels_of
 from .regression import Regression, RegressionConfig
 from .task import Task, TaskConfig
-from .voting import Learned, Mean, Rule, Uncertainty, Weighed
+from .voting import Learned, Mean, Rule, Uncertainty, Weighed, constant, known
 
 CONFIGS = (BinaryConfig, MulticlassConfig, MultilabelConfig, RegressionConfig)
 KINDS = kinds_of(CONFIGS)
@@ -32,5 +32,7 @@ __all__ = [
     "Rule",
     "Task",
     "TaskConfig",
+    "constant",
+    "known",
     "labels_of",
 ]

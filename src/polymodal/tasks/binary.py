@@ -120,11 +120,6 @@ class Binary(Task):
         """1 where right."""
         return (target_NT[:, 0] == scores_NC.argmax(1)).astype(np.float64)
 
-    def prior(self, target_NT: np.ndarray) -> np.ndarray:
-        """How often it is the positive class."""
-        share = (float((target_NT[:, 0] == 1).sum()) + 0.5) / (len(target_NT) + 1)
-        return np.array([np.log(share / (1 - share))])
-
     def sets(self, scores_NC: np.ndarray, bound: float) -> np.ndarray:
         """Class names, the most probable first."""
         return naming.sets_of(self.classes, scores_NC, bound)

@@ -61,6 +61,10 @@ class Evidential(Rule):
         log_alpha_BK = _log_alpha((weights_V.view(-1, 1, 1) * said_VBK).sum(0))
         return log_alpha_BK if self.outputs > 1 else log_alpha_BK[:, 1:] - log_alpha_BK[:, :1]
 
+    def alone(self, votes: Votes, present: Mapping[str, Tensor]) -> Tensor:
+        """The mean of each Dirichlet by itself."""
+        return torch.stack([self.pool({voter: vote}, present, vote.new_ones(1)) for voter, vote in votes.items()])
+
     def losses(self, task: Task, votes: Votes, present: Mapping[str, Tensor], target_BT: Tensor, done: float) -> dict[str, Tensor]:
         """That of each field's evidence, and that of all of it combined."""
         said = {voter: _said(vote_BK) for voter, vote_BK in votes.items()}

@@ -121,11 +121,6 @@ class Multiclass(Task):
         """1 where right."""
         return (target_NT[:, 0] == scores_NC.argmax(1)).astype(np.float64)
 
-    def prior(self, target_NT: np.ndarray) -> np.ndarray:
-        """How often each class is the truth."""
-        label_N = target_NT[:, 0].astype(np.int64)
-        return np.log(np.bincount(label_N[label_N >= 0], minlength=self.outputs) + 0.5)
-
     def sets(self, scores_NC: np.ndarray, bound: float) -> np.ndarray:
         """Class names, the most probable first."""
         return naming.sets_of(self.classes, scores_NC, bound)

@@ -125,11 +125,6 @@ class Multilabel(Task):
         """1 where every label is right."""
         return ((scores_NC >= 0.5) == (target_NT > 0.5)).all(1).astype(np.float64)
 
-    def prior(self, target_NT: np.ndarray) -> np.ndarray:
-        """How often each label is there."""
-        share_C = (target_NT.sum(0) + 0.5) / (len(target_NT) + 1)
-        return np.log(share_C / (1 - share_C))
-
     def sets(self, scores_NC: np.ndarray, bound: float) -> np.ndarray:
         """None: an answer is a set already."""
         raise ConfigError(

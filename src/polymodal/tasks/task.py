@@ -119,10 +119,6 @@ class Task(ABC):
         """What each row's answer is worth, float64 (N,): their mean is the metric ``worth``."""
 
     @abstractmethod
-    def prior(self, target_NT: np.ndarray) -> np.ndarray:
-        """The logits (C,) of the one answer to all of these rows that is best."""
-
-    @abstractmethod
     def sets(self, scores_NC: np.ndarray, bound: float) -> np.ndarray:
         """For each row the answers that are at most ``bound`` wrong (``errors``), the answer itself always among them: lists of class names
         (N,), or the ends of an interval (N, 2); ``ConfigError`` where the task has no such sets."""

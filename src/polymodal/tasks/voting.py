@@ -24,6 +24,7 @@ from .regression import Regression
 from .task import Task
 
 _PRIOR_ROWS = 5.0
+_CONSTANT_ON, _CONSTANT_SIZE = 4_000, 4_000_000
 FEWEST = 16
 """Held-out rows under which the weights stay what they were at first."""
 
@@ -62,6 +63,18 @@ class Rule(ABC):
     def pool(self, votes: Votes, present: Mapping[str, Tensor], weights_V: Tensor) -> Tensor:
         """The answer's logits (B, C); ``present`` (B,) says which fields a row has."""
         return pool(votes, present, weights_V)
+
+    def alone(self, votes: Votes, present: Mapping[str, Tensor]) -> Tensor:
+        """Each vote as the answer that it would be by itself: logits (V, B, C)."""
+        return torch.stack(list(votes.values()))
+
+    def own_losses(self, task: Task, votes: Votes, present: Mapping[str, Tensor], target_BT: Tensor) -> Tensor:
+        """The loss of each vote by itself (V, B), without what only regularises training. Counts where the voter is there, and the target
+        is known."""
+        logits_VBC = self.alone(votes, present).float()
+        target_BT = target_BT.nan_to_num(0.0).clamp(min=0) if task.classes is not None else target_BT.nan_to_num(0.0)
+        repeated = target_BT.repeat(len(logits_VBC), 1)
+        return plain_losses(task, logits_VBC.flatten(0, 1), repeated).view(logits_VBC.shape[:2])
 
     def losses(self, task: Task, votes: Votes, present: Mapping[str, Tensor], target_BT: Tensor, done: float) -> dict[str, Tensor]:
         """What training makes small: losses (B,) by voter, counted where that voter's field is there; ``FUSED`` counts in every row.
@@ -150,16 +163,16 @@ def fit_weights(task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, 
     is answered, by ``pool``. Starts from the fused vote alone and leaves it only for a gain: with few rows or one voter the answer is the
     fused vote's, scaled; a field that few rows have gets no say.
     """
-    known = _known(task, target_NT)
+    known_N = known(task, target_NT)
     weights = [1.0] + [0.0] * (len(votes) - 1)
-    if known.sum() < FEWEST:
+    if known_N.sum() < FEWEST:
         return weights
-    heard = [at for at in range(len(votes)) if not at or present[at - 1][known].sum() >= FEWEST]
-    said = {str(at) if at else FUSED: torch.from_numpy(np.asarray(votes[at], np.float64)[known]) for at in heard}
-    there = {str(at): torch.from_numpy(present[at - 1][known]) for at in heard if at} or {
-        "": torch.ones(int(known.sum()), dtype=torch.bool)
+    heard = [at for at in range(len(votes)) if not at or present[at - 1][known_N].sum() >= FEWEST]
+    said = {str(at) if at else FUSED: torch.from_numpy(np.asarray(votes[at], np.float64)[known_N]) for at in heard}
+    there = {str(at): torch.from_numpy(present[at - 1][known_N]) for at in heard if at} or {
+        "": torch.ones(int(known_N.sum()), dtype=torch.bool)
     }
-    target = torch.from_numpy(np.asarray(target_NT, np.float64)[known])
+    target = torch.from_numpy(np.asarray(target_NT, np.float64)[known_N])
     free = torch.full((len(heard),), -2.0, dtype=torch.float64)
     free[0] = 0.5413  # softplus of it is 1
     fitted = _listed(task, _least(task, free, _weights_of(task), lambda shares: pool(said, there, shares), target))
@@ -172,7 +185,7 @@ class Held:
     """The held-out rows that have a target and any field, as a rule without a fused vote fits its weights on them."""
 
     def __init__(self, rule: Rule, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> None:
-        some = _known(task, target_NT) & np.logical_or.reduce(list(present))
+        some = known(task, target_NT) & np.logical_or.reduce(list(present))
         self.rule, self.task, self.rows = rule, task, int(some.sum())
         self.votes = {str(at): torch.from_numpy(np.asarray(vote, np.float64)[some]) for at, vote in enumerate(votes)}
         self.present = {str(at): torch.from_numpy(there[some]) for at, there in enumerate(present)}
@@ -207,7 +220,10 @@ def scaled(relative: np.ndarray, held: Held, whole: float = 1.0) -> list[float]:
     return _listed(task, whole * _least(task, free, weights, lambda shares: held.answer(whole * shares), held.target))
 
 
-def _least(task: Task, free: Tensor, weights: Callable[[Tensor], Tensor], answer: Callable[[Tensor], Tensor], target: Tensor) -> Tensor:
+def _least(
+    task: Task, free: Tensor, weights: Callable[[Tensor], Tensor], answer: Callable[[Tensor], Tensor], target: Tensor,
+    prior: float = _PRIOR_ROWS,
+) -> Tensor:  # fmt: skip
     """``weights(free)`` for the ``free`` that makes the loss of ``answer(weights)`` least."""
     free.requires_grad_(True)
     optimiser = torch.optim.LBFGS([free], max_iter=200, line_search_fn="strong_wolfe")
@@ -215,8 +231,8 @@ def _least(task: Task, free: Tensor, weights: Callable[[Tensor], Tensor], answer
     def closure() -> Tensor:
         optimiser.zero_grad()
         # A prior worth a few rows: where every row is answered rightly, a larger sum would gain for ever.
-        prior = _PRIOR_ROWS / len(target) * (weights(free).sum() - 1) ** 2
-        loss = _plain_losses(task, answer(weights(free)), target).mean() + prior
+        kept = prior / len(target) * (weights(free).sum() - 1) ** 2
+        loss = plain_losses(task, answer(weights(free)), target).mean() + kept
         loss.backward()
         return loss
 
@@ -242,13 +258,25 @@ def _inverse_softplus(value: float) -> float:
     return float(np.log(np.expm1(value)))
 
 
-def _known(task: Task, target_NT: np.ndarray) -> np.ndarray:
+def constant(task: Task, target_NT: np.ndarray) -> tuple[np.ndarray, float]:
+    """The logits (C,) of the best answer that is the same for every row, and its loss, on some thousand of these rows."""
+    rows = np.flatnonzero(known(task, target_NT))
+    rows = rows[:: max(1, -(-len(rows) // max(64, min(_CONSTANT_ON, _CONSTANT_SIZE // task.outputs))))]
+    if not len(rows):
+        return np.zeros(task.outputs, np.float32), 0.0
+    target = torch.from_numpy(np.asarray(target_NT, np.float32)[rows])
+    free = torch.zeros(task.outputs)
+    fitted = _least(task, free, lambda free: free, lambda logits: logits.expand(len(rows), -1), target, prior=0.0)
+    return fitted.numpy(), float(plain_losses(task, fitted.expand(len(rows), -1), target).mean())
+
+
+def known(task: Task, target_NT: np.ndarray) -> np.ndarray:
     """Rows (N,) whose target is known: neither empty nor of a class that training did not see."""
     told_NT = np.isfinite(target_NT) if isinstance(task, Regression) else target_NT > -1  # NaN is not
     return np.asarray(told_NT.all(1))
 
 
-def _plain_losses(task: Task, logits: Tensor, target: Tensor) -> Tensor:
+def plain_losses(task: Task, logits: Tensor, target: Tensor) -> Tensor:
     """The task's loss without what only regularises training (label smoothing, class weights)."""
     if task.config.kind == "multiclass":
         return torch.nn.functional.cross_entropy(logits, target[:, 0].long(), reduction="none")

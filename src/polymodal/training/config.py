@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 from pydantic import Field as Setting
 
 from ..config import Config
+from .balance import AnyBalance, NoneConfig
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -21,6 +22,18 @@ def seconds(value: Any) -> Any:
             return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+(?:\.\d+)?)([smhd])", text))
         if not re.fullmatch(r"\d+(\.\d+)?", text):
             raise ValueError("expected a time such as 90s, 5m or 1h30m")
+    return value
+
+
+def shares(value: Any) -> Any:
+    """A share from 0 to under 1, or one by field."""
+    for share in value.values() if isinstance(value, dict) else [value]:
+        try:
+            share = float(share)  # YAML reads 1e-2 as text
+        except (TypeError, ValueError):
+            raise ValueError("expected a share from 0 to under 1, or one for each field: {photo: 0.3}") from None
+        if not 0 <= share < 1:
+            raise ValueError("expected shares from 0 to under 1")
     return value
 
 
@@ -45,8 +58,17 @@ class TrainingConfig(Config):
     """Epochs without a validation result better by 0.5 % before training stops; null = a quarter of the epochs, 3 at least."""
     auxiliary: float | None = Setting(None, ge=0)
     """Weight of the losses of single-field votes beside the fused loss; null = 0.3 under 10,000 rows, else 0.1."""
-    modality_dropout: float = Setting(0.05, ge=0, lt=1)
-    """Share of a row's fields hidden at random in training, never all: the model learns to do without."""
+    modality_dropout: Annotated[float | dict[str, float], BeforeValidator(shares)] = 0.05
+    """Share of a row's fields hidden at random in training, never all: the model learns to do without. By field: {photo: 0.3}, 0 of those
+    that are not named."""
+    modality_dropout_schedule: Literal["constant", "rise", "fall"] = "constant"
+    """rise = from none to that share at the end of training; fall = from that share to none at the end."""
+    balance: AnyBalance = NoneConfig()
+    """What keeps one field from stopping the others from learning."""
+    rates: dict[str, Annotated[float, Setting(gt=0, le=1e3)]] = {}
+    """Learning rate of a field's encoder, as a multiple of what it is otherwise: {photo: 0.3}."""
+    freeze: dict[str, Annotated[int, Setting(ge=0)]] = {}
+    """The epoch after which a field's encoder stops learning, 0 = it never learns; heads and fusion go on: {photo: 5}."""
     augment: bool = True
     """Vary training cells (pictures are mirrored, moved and relit)."""
     baselines: bool = True
@@ -68,6 +90,18 @@ class TrainingConfig(Config):
     """Steps of one model whose loss or gradient is not finite that are undone and passed over; one more stops training."""
     init: str | None = None
     """A trained run or bundle whose weights training starts from, wherever names and shapes agree."""
+
+    @property
+    def named(self) -> dict[str, list[str]]:
+        """The fields that settings name, by setting."""
+        hidden = self.modality_dropout if isinstance(self.modality_dropout, dict) else {}
+        return {"rates": list(self.rates), "freeze": list(self.freeze), "modality_dropout": list(hidden)}
+
+    def alone(self, field: str) -> TrainingConfig:
+        """For a model of a single field beside that of all fields: nothing is to be balanced there, and nothing hidden."""
+        rates = {field: self.rates[field]} if field in self.rates else {}
+        hidden = self.modality_dropout if isinstance(self.modality_dropout, float) else 0.0
+        return self.model_copy(update={"rates": rates, "freeze": {}, "modality_dropout": hidden, "balance": NoneConfig()})
 
 
 def usual_epochs(rows: int) -> int:

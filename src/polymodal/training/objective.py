@@ -14,6 +14,10 @@ from ..tasks import Rule, Task
 
 Counts = Mapping[tuple[str, str], float]
 """By task and voter: the weight of all rows of a batch."""
+Own = Mapping[str, Sequence[float]]
+"""By voter: the sums over rows of its own answer's loss and of exp(-loss), and the weight of the rows."""
+PROBE = 0.1
+"""The weight of the losses of heads that teach their encoders nothing: AdamW's steps do not depend on it, clipping hardly."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,9 @@ class Objective:
                     totals[name, voter] = totals.get((name, voter), 0.0) + float(weights_B.sum())
         return totals
 
-    def loss(self, output: Output, part: Batch, counts: Counts, done: float = 0.0) -> Tensor:
-        """A part's share of the loss of its batch; ``done`` is the share of training that is over."""
+    def loss(self, output: Output, part: Batch, counts: Counts, done: float = 0.0, shares: Mapping[str, float] | None = None) -> Tensor:
+        """A part's share of the loss of its batch; ``done`` is the share of training that is over, ``shares`` the weights of the losses by
+        voter, where they are not as usual."""
         total = torch.zeros((), device=output.fused_BD.device)
         for name, task in self.tasks.items():
             known_B = _known(part, name)
@@ -47,9 +52,27 @@ class Objective:
                     continue
                 weights_B = known_B if voter == FUSED else known_B * part.fields[voter].present_B
                 mean = (losses_B * weights_B).sum() / counts[name, voter]
-                share = self.auxiliary if voter != FUSED and self.rules[name].fused else 1.0
+                share = shares[voter] if shares is not None else self._share(name, voter)
                 total = total + task.config.weight * share * mean
         return total
+
+    def _share(self, task: str, voter: str) -> float:
+        return (self.auxiliary or PROBE) if voter != FUSED and self.rules[task].fused else 1.0
+
+    @torch.no_grad()
+    def own(self, output: Output, part: Batch) -> Own:
+        """What each voter says by itself: of all tasks together, each at its weight."""
+        sums: dict[str, list[float]] = {}
+        for name, task in self.tasks.items():
+            votes = output.votes.get(name) or {FUSED: output.logits[name]}
+            known_B = _known(part, name)
+            weights_VB = torch.stack([known_B if voter == FUSED else known_B * part.fields[voter].present_B for voter in votes])
+            present = {field: part.fields[field].present_B for field in self.fields}
+            losses_VB = self.rules[name].own_losses(task, votes, present, part.targets[name])
+            found_3V = torch.stack([(weights_VB * losses_VB).sum(1), (weights_VB * torch.exp(-losses_VB)).sum(1), weights_VB.sum(1)])
+            for voter, found in zip(votes, (task.config.weight * found_3V).T.tolist(), strict=True):
+                sums[voter] = [before + more for before, more in zip(sums.get(voter, [0.0, 0.0, 0.0]), found, strict=True)]
+        return sums if len(self.fields) > 1 or FUSED not in sums else {**sums, self.fields[0]: sums[FUSED]}
 
     @torch.no_grad()
     def culprits(self, output: Output, part: Batch) -> list[int]:
@@ -74,14 +97,21 @@ def _known(part: Batch, task: str) -> Tensor:
     return known_B if part.weights_B is None else known_B * part.weights_B
 
 
-def hide_some(parts: Sequence[Batch], share: float, rng: np.random.Generator) -> list[Batch]:
-    """Modality dropout (Neverova et al. 2015, arXiv:1501.00102): hide each field of each row with probability ``share``; a
-    row that would lose all it has keeps all. Drawn for the whole batch, so that its parts change nothing."""
+def share_hidden(most: float | Mapping[str, float], schedule: str, done: float) -> float | dict[str, float]:
+    """The share of a field's rows that is hidden when the share ``done`` of all steps is over."""
+    now = {"constant": 1.0, "rise": done, "fall": 1.0 - done}[schedule]
+    return {name: now * share for name, share in most.items()} if isinstance(most, Mapping) else now * most
+
+
+def hide_some(parts: Sequence[Batch], share: float | Mapping[str, float], rng: np.random.Generator) -> list[Batch]:
+    """Modality dropout (Neverova et al. 2015, arXiv:1501.00102): hide each field of each row with probability ``share`` (of every field, or
+    by field); a row that would lose all it has keeps all. Drawn for the whole batch, so that its parts change nothing."""
     if not share or len(parts[0].fields) < 2:
         return list(parts)
     names = list(parts[0].fields)
     present_FB = torch.stack([torch.cat([part.fields[name].present_B for part in parts]) for name in names])
-    hidden_FB = torch.from_numpy(rng.random(tuple(present_FB.shape)) < share)
+    share_F1 = np.array([[share.get(name, 0.0) if isinstance(share, Mapping) else share] for name in names])
+    hidden_FB = torch.from_numpy(rng.random(tuple(present_FB.shape)) < share_F1)
     nothing_B = ~(present_FB & ~hidden_FB).any(0)
     hidden_FB = hidden_FB & ~nothing_B
     out, start = [], 0

@@ -14,17 +14,27 @@ from ..layers.pooling import mean_pool
 from ..model import MultiModalModel
 from .config import TrainingConfig
 
+_PROBES = 10.0
+"""Learning rate of heads that only read what encoders say, as a multiple of the others': they should say what is there now."""
 
-def optimiser(model: nn.Module, config: TrainingConfig, device: torch.device) -> torch.optim.AdamW:
-    """AdamW over the parameters that learn: no decay on vectors (biases, norms, tokens), each encoder at its own scale."""
+
+def optimiser(model: MultiModalModel, config: TrainingConfig, device: torch.device) -> torch.optim.AdamW:
+    """AdamW over the parameters that learn: no decay on vectors (biases, norms, tokens), each encoder at its own scale. A group's ``field``
+    is whose encoder its parameters are of, None outside encoders."""
     scale_of = {parameter: scale for module in model.modules() if isinstance(module, Encoder) for parameter, scale in module.lr_scales()}
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    if model.probing:
+        scale_of |= dict.fromkeys(model.vote_heads.parameters(), _PROBES)
+    field_of = {parameter: name for name, encoder in zip(model.names, model.encoders, strict=True) for parameter in encoder.parameters()}
+    groups: dict[tuple[str | None, float, float], list[nn.Parameter]] = {}
     for parameter in model.parameters():
         if parameter.requires_grad:
-            key = (scale_of.get(parameter, 1.0), config.weight_decay if parameter.dim() > 1 else 0.0)
+            field = field_of.get(parameter)
+            scale = scale_of.get(parameter, 1.0) * (1.0 if field is None else config.rates.get(field, 1.0))
+            key = (field, scale, config.weight_decay if parameter.dim() > 1 else 0.0)
             groups.setdefault(key, []).append(parameter)
     return torch.optim.AdamW(
-        [{"params": members, "lr": config.lr * scale, "weight_decay": decay} for (scale, decay), members in groups.items()],
+        [{"params": members, "lr": config.lr * scale, "weight_decay": decay, "field": field}
+         for (field, scale, decay), members in groups.items()],
         betas=(0.9, 0.99), fused=device.type in ("cpu", "cuda"),
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -19,74 +19,19 @@ from ..errors import TrainingError
 from ..model import MultiModalModel
 from ..tasks import Task
 from ..tasks.metrics import Metrics
+from .balance import Moment, NoneConfig
 from .checkpoint import Facts, Keeper, generators, set_generators
 from .config import TrainingConfig, usual_auxiliary
 from .devices import autocast, is_out_of_memory
-from .objective import Objective, hide_some
+from .objective import Objective, hide_some, share_hidden
 from .observers import Observer
 from .optimization import optimiser, share_of_peak
+from .progress import INTERRUPTED, Fitted, NotFinite, Progress, Replay, Validated
+from .watch import Seen, clip, count, encoders_of, losses, told
 
-INTERRUPTED = "interrupted"
 _PERFECT = 0.003  # of what ``Task.monitor`` makes small: log loss, share of wrong answers, error in spreads
 
 _HAIR = 0.005  # gains smaller than this share are kept, but do not keep training going
-
-
-@dataclass
-class Fitted:
-    """What ``fit`` leaves: the best epoch's weights, when it was, what it measured, and every epoch's facts."""
-
-    weights: dict[str, Tensor] = field(default_factory=dict)
-    epoch: int = 0
-    monitor: float = float("inf")
-    metrics: Mapping[str, Metrics] = field(default_factory=dict)
-    history: list[dict[str, Any]] = field(default_factory=list)
-    stopped: str = ""
-
-    def facts(self) -> Facts:
-        """Everything but the weights, as plain data."""
-        return {"epoch": self.epoch, "monitor": self.monitor, "metrics": self.metrics, "history": self.history, "stopped": self.stopped}
-
-
-@dataclass
-class Progress:
-    """Where training stands, between two steps: what a checkpoint says beside its tensors."""
-
-    epoch: int = 1
-    at: int = 0
-    """Steps done of this epoch."""
-    step: int = 0
-    """Steps done in all."""
-    loss: float = 0.0
-    """Sum over this epoch's rows."""
-    rows: int = 0
-    seconds: float = 0.0
-    """Spent on this epoch, as is ``waited`` for batches."""
-    waited: float = 0.0
-    parts: int = 1
-    """Parts that a batch is computed in."""
-    mark: float = float("inf")
-    """The last result that was better by more than a hair."""
-    marked: int = 0
-    """Its epoch."""
-    bad: list[int] = field(default_factory=list)
-    """Steps that were undone: their loss or gradient was not finite."""
-
-
-class NotFinite(Exception):
-    """A loss, a gradient or an answer is not finite. Of a step: the model is as it was before it."""
-
-
-@dataclass
-class Replay:
-    """What the clock and the memory decided in this model's training, to be decided alike when it is resumed."""
-
-    stop: int | None = None
-    """The step after which the time was over."""
-    parts: dict[int, int] = field(default_factory=dict)
-    """From which steps on a batch was computed in more parts, for want of memory."""
-    decided: Callable[[Replay], None] = lambda _: None
-    """Told of each new decision, before it takes effect."""
 
 
 class Trainer:
@@ -98,7 +43,7 @@ class Trainer:
         model: MultiModalModel,
         tasks: Mapping[str, Task],
         loader: Loader,
-        validate: Callable[[], Mapping[str, Metrics]],
+        validate: Callable[[], Validated],
         config: TrainingConfig,
         *,
         epochs: int,
@@ -115,11 +60,14 @@ class Trainer:
         self.config, self.epochs, self.seed = config, epochs, seed
         self.device, self.precision, self.observer = device, precision, observer
         self.deadline, self.interrupted, self.keeper, self.replay = deadline, interrupted, keeper, replay or Replay()
+        auxiliary = config.auxiliary if config.auxiliary is not None else usual_auxiliary(len(loader.rows))
+        self.objective = Objective(tasks, model.names, auxiliary, dict(zip(model.tasks, model.rules, strict=True)))
+        self.balancer = (config.balance if len(model.names) > 1 else NoneConfig()).build(model.names)
+        model.probing = self.objective.auxiliary == 0 and self.balancer.shares is None and model.rules[0].fused
+        self.encoders = encoders_of(model)
         self.optimiser = optimiser(model, config, device)
         self.peaks = [group["lr"] for group in self.optimiser.param_groups]
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)
-        auxiliary = config.auxiliary if config.auxiliary is not None else usual_auxiliary(len(loader.rows))
-        self.objective = Objective(tasks, model.names, auxiliary, dict(zip(model.tasks, model.rules, strict=True)))
         self.steps = epochs * len(loader)
         self.progress = Progress(parts=loader.accumulate)
         self.fitted = Fitted()
@@ -131,10 +79,11 @@ class Trainer:
             facts = self.run_epoch(progress.epoch)
             if facts["complete"] or not fitted.weights:
                 try:
-                    metrics = self.validate()
+                    validated = self.validate()
                 except NotFinite as error:
                     self._give_up(str(error))
                     break
+                metrics = validated.metrics
                 monitor = float(np.mean([task.monitor(metrics[name]) for name, task in self.tasks.items()]))
                 better = monitor < fitted.monitor
                 if better or not fitted.weights:
@@ -145,17 +94,20 @@ class Trainer:
                     fitted.epoch, fitted.monitor, fitted.metrics = progress.epoch, monitor, metrics
                 if monitor < progress.mark * (1 - _HAIR):
                     progress.mark, progress.marked = monitor, progress.epoch
-                facts |= {"monitor": monitor, "best": better, "shown": self._shown(metrics), "metrics": metrics}
+                facts |= {"monitor": monitor, "best": better, "shown": self._shown(metrics), "metrics": metrics,
+                          "fields": told(progress.fields, validated.own)}  # fmt: skip
+                self.balancer.epoch(losses(progress.fields), validated.own)
                 fitted.history.append(facts)
                 self.observer.observe("epoch", facts)
             fitted.stopped = self._why_stop(facts["complete"])
             progress.epoch, progress.at = progress.epoch + 1, 0
-            progress.loss, progress.rows, progress.seconds, progress.waited = 0.0, 0, 0.0, 0.0
+            progress.loss, progress.rows, progress.seconds, progress.waited, progress.fields = 0.0, 0, 0.0, 0.0, {}
             if not fitted.stopped and self.interrupted():  # while it validated
                 if self.keeper is not None:
                     self.keeper.step(progress.step, self.snapshot, now=True)
                 fitted.stopped = INTERRUPTED
         self.model.load_state_dict(fitted.weights)
+        self._freeze(0)
         return fitted
 
     def _give_up(self, what: str) -> None:
@@ -198,7 +150,7 @@ class Trainer:
         for at, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{at}.{key}": value for key, value in state.items()}
         facts = {"progress": asdict(self.progress), "fitted": self.fitted.facts(), "scaler": self.scaler.state_dict(),
-                 "left": self.deadline - time.monotonic()}  # fmt: skip
+                 "left": self.deadline - time.monotonic(), "balance": self.balancer.facts()}  # fmt: skip
         return tensors | generators(self.device), facts
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Facts, keep_deadline: bool = True) -> None:
@@ -218,6 +170,7 @@ class Trainer:
             self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": states})
             self.scaler.load_state_dict(facts["scaler"])
             self.progress = Progress(**facts["progress"])
+            self.balancer.restore(facts["balance"])
             self.fitted = Fitted(below("best."), **facts["fitted"])
             set_generators(tensors, self.device)
             if keep_deadline:
@@ -238,6 +191,7 @@ class Trainer:
     def run_epoch(self, epoch: int) -> dict[str, Any]:
         """One pass over the rows, or the rest of one; ``complete`` is False when the clock or the user cut it short."""
         self.model.train()
+        self._freeze(epoch)
         progress, before = self.progress, self.progress.seconds
         start = time.perf_counter()
         self.loader.accumulate = progress.parts
@@ -269,6 +223,12 @@ class Trainer:
                 "seconds": round(progress.seconds, 3), "rows_per_second": progress.rows / max(progress.seconds, 1e-9),
                 "waiting": progress.waited / max(progress.seconds, 1e-9), "complete": complete}  # fmt: skip
 
+    def _freeze(self, epoch: int) -> None:
+        """Encoders whose last epoch is over learn no more; before the first one all of them do."""
+        for name, last in self.config.freeze.items():
+            for parameter in self.encoders[name]:
+                parameter.requires_grad_(epoch <= last)
+
     def train_step(self, step: Step, epoch: int) -> float | None:
         """One update from one batch, however many parts it is computed in; None where it was undone."""
         progress = self.progress
@@ -282,7 +242,7 @@ class Trainer:
                 self.loader.accumulate = progress.parts
                 step = self.loader.step(step.rows, epoch)
             try:
-                total = self.gradient(step, epoch)
+                seen = self.gradient(step, epoch)
                 break
             except NotFinite as error:
                 self._undo(str(error))
@@ -292,31 +252,35 @@ class Trainer:
                     raise
             self._take_smaller_parts(step)
             set_generators(before, self.device)
+        held = self.balancer.step(Moment(self.seed, epoch, progress.step, seen.confidence(self.model.names)), self.encoders)
+        for group in self.optimiser.param_groups:
+            group["lr"] *= held.get(group["field"], 1.0)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.optimiser.zero_grad(set_to_none=True)
-        return total
+        count(progress.fields, seen, held)
+        return seen.loss
 
-    def gradient(self, step: Step, epoch: int) -> float:
-        """The loss of a batch; its gradient, clipped, is left in the parameters."""
+    def gradient(self, step: Step, epoch: int) -> Seen:
+        """What was seen of a batch; its gradient, clipped, is left in the parameters."""
         rng = np.random.default_rng([self.seed, 13, epoch, self.progress.step])
-        parts = hide_some(step.parts, self.config.modality_dropout, rng)
+        done, seen = self.progress.step / max(1, self.steps), Seen()
+        parts = hide_some(step.parts, share_hidden(self.config.modality_dropout, self.config.modality_dropout_schedule, done), rng)
         counts = self.objective.counts(parts)
-        total, done = 0.0, self.progress.step / max(1, self.steps)
         for part in parts:
             part = part.to(self.device)
             with autocast(self.device, self.precision):
                 output = self.model(*[part.fields[name] for name in self.model.names])
-                loss = self.objective.loss(output, part, counts, done)
-            total += float(loss.detach())
-            if not np.isfinite(total):
-                raise NotFinite(f"the loss is {total}, in rows {_listed(self.objective.culprits(output, part))}")
+                loss = self.objective.loss(output, part, counts, done, self.balancer.shares)
+            seen.add(float(loss.detach()), self.objective.own(output, part))
+            if not np.isfinite(seen.loss):
+                raise NotFinite(f"the loss is {seen.loss}, in rows {_listed(self.objective.culprits(output, part))}")
             self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimiser)
-        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip))
+        norm, seen.norms = clip(self.model, self.encoders, self.config.clip)
         if not np.isfinite(norm) and not self.scaler.is_enabled():  # a scaler looks after this itself
             raise NotFinite(f"the gradient is {norm}, in rows {_listed([row for part in parts for row in part.rows])}")
-        return total
+        return seen
 
     # -- when a step cannot be taken ---------------------------------------------------------------------------------
 
