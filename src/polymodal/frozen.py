@@ -33,6 +33,7 @@ from .errors import ConfigError
 from .flow import Cell, Form, Geometry, Sample, State
 from .inference import BLOCK, WINDOW, Window, block_of, grouped
 from .modalities import Modality, Recognition, Roots
+from .modalities.corruption import Corruption
 from .modalities.modality import Drift, Parts, bucket
 
 _KEPT_EACH = 2_048
@@ -74,6 +75,18 @@ class Featured(Modality):
     def read(self, cell: Cell) -> Sample:
         """The sample that the backbone is given."""
         return self.inner.read(cell)
+
+    def corruptions(self) -> Mapping[str, Corruption]:
+        """As the modality it stands for."""
+        return self.inner.corruptions()
+
+    def held(self, cell: Cell) -> Any:
+        """As the modality it stands for."""
+        return self.inner.held(cell)
+
+    def sample_of(self, held: Any) -> Sample:
+        """The sample that the backbone is given."""
+        return self.inner.sample_of(held)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts | None:
         """As the modality it stands for, of a sample that the backbone is given."""

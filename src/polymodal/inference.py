@@ -8,6 +8,7 @@ is then the same to the last bit whatever rows stand beside it. A cell that seve
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,6 +116,17 @@ class Encoded:
     ) -> None:  # fmt: skip
         self.model, self.device = model, device or torch.device("cpu")
         self.cells = {name: _Cells(model, name, modalities[name], samples[name], self.device) for name in model.names}
+
+    @torch.inference_mode()
+    def cells_of(self, name: str, modality: Modality, samples: Sequence[Sample]) -> _Cells:
+        """Other cells of one field, encoded: what ``given`` takes."""
+        return _Cells(self.model, name, modality, samples, self.device)
+
+    def given(self, cells: Mapping[str, _Cells]) -> Encoded:
+        """The same, some fields' cells being others: nothing is encoded again."""
+        other = copy(self)
+        other.cells = {**self.cells, **cells}
+        return other
 
     @torch.inference_mode()
     def answer(self, index: Mapping[str, np.ndarray], represent: bool = False) -> Answer:

@@ -24,6 +24,7 @@ from ..errors import Fault, MissingDependency, requires
 from ..flow import Cell, Form, Geometry, Sample, State
 from ..layers.mel import slaney_filters
 from .containers import container_of, sound_of
+from .corruption import Corruption, of_sounds
 from .files import Roots
 from .modality import Modality, OneColumn, Recognition, bucket, padded
 
@@ -135,15 +136,21 @@ class Audio(Modality):
     def read(self, cell: Cell) -> Sample:
         """``mel`` uint8 (T, mels), steps of 80/255 dB, 255 = the loudest point; ``level`` float32 (1,), the loudest point. Of the form
         "waveform": ``waveform`` int16 (N,)."""
+        return self.sample_of(self.held(cell))
+
+    def held(self, cell: Cell) -> np.ndarray:
+        """The sound, float64 (N,), as long as it is heard."""
+        rate, heard = self.state["rate"], self.state["form"] == "waveform"
+        seconds = self.state["samples"] / rate if heard else self.state["frames"] * _HOP
+        return decode(self.roots.bytes_of(cell, int(self.config.max_mb * 2**20)), rate, seconds)[0]
+
+    def sample_of(self, held: np.ndarray) -> Sample:
+        """Its spectrogram, or the sound in whole steps."""
         if self.state["form"] == "waveform":
-            data, samples = self.roots.bytes_of(cell, int(self.config.max_mb * 2**20)), self.state["samples"]
-            sound, _ = decode(data, self.state["rate"], samples / self.state["rate"])
-            return {"waveform": np.round(sound[:samples].clip(-1, 1) * 32_767).astype(np.int16)}
-        frames = self.state["frames"]
-        sound, _ = decode(self.roots.bytes_of(cell, int(self.config.max_mb * 2**20)), self.state["rate"], frames * _HOP)
-        mel_TM, level = spectrogram(sound, self.state["rate"], self.state["mels"])
+            return {"waveform": np.round(held[: self.state["samples"]].clip(-1, 1) * 32_767).astype(np.int16)}
+        mel_TM, level = spectrogram(held, self.state["rate"], self.state["mels"])
         centred = (level - self.state["level"]) / self.state["level_std"]
-        return {"mel": mel_TM[:frames], "level": np.array([max(-10.0, min(10.0, centred))], np.float32)}
+        return {"mel": mel_TM[: self.state["frames"]], "level": np.array([max(-10.0, min(10.0, centred))], np.float32)}
 
     def blank(self) -> Sample:
         """Silence."""
@@ -196,15 +203,9 @@ class Audio(Modality):
                 mel_TM[:, start : start + width] = 0
         return {"mel": mel_TM, "level": sample["level"]}
 
-    def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
-        """Noise, 60 to 20 dB below the loudest point."""
-        if self.state["form"] == "waveform":
-            loud = float(np.abs(sample["waveform"]).max(initial=1)) * 10 ** (-(70 - 10 * severity) / 20)
-            noisy = sample["waveform"] + rng.normal(0, loud, sample["waveform"].shape)
-            return {"waveform": np.round(noisy).clip(-32_768, 32_767).astype(np.int16)}
-        floor = 255 * (1 - (70 - 10 * severity) / _FLOOR)
-        noise = np.clip(rng.normal(floor, 12, sample["mel"].shape), 0, 255).astype(np.uint8)
-        return {**sample, "mel": np.maximum(sample["mel"], noise)}
+    def corruptions(self) -> Mapping[str, Corruption]:
+        """Of the sound itself, resampled."""
+        return of_sounds(self.state["rate"])
 
     def cost(self) -> float:
         """Grows with the length."""

@@ -13,11 +13,12 @@ import numpy as np
 
 from ..errors import Fault
 from ..flow import Cell, Form, Sample, State
+from .corruption import Corruption, of_pictures
 from .files import Roots
 from .maps import is_a_picture, thinned
 from .medical import is_medical
 from .modality import Modality, Parts, Recognition
-from .pixels import PictureSettings, check_pixel_facts, looks_like_a_picture, noisy, open_picture, pixel_facts, read_pixels, varied
+from .pixels import PictureSettings, check_pixel_facts, looks_like_a_picture, open_picture, pixel_facts, read_pixels, varied
 
 _PROBE = 256  # cells read to learn the size and the mean colour
 _GRID = 8  # places a side that are painted over, one by one
@@ -81,7 +82,15 @@ class Image(Modality):
 
     def read(self, cell: Cell) -> Sample:
         """``pixels``: uint8 (C, size, size)."""
-        return {"pixels": read_pixels(cell, self.roots, self.config, self.state)}
+        return self.sample_of(self.held(cell))
+
+    def held(self, cell: Cell) -> np.ndarray:
+        """Its pixels."""
+        return read_pixels(cell, self.roots, self.config, self.state)
+
+    def sample_of(self, held: np.ndarray) -> Sample:
+        """The pixels."""
+        return {"pixels": held}
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Mirror, move and relight."""
@@ -92,9 +101,9 @@ class Image(Modality):
         size = self.state["size"]
         return {"pixels": np.zeros((self.state["channels"], size, size), np.uint8)}
 
-    def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
-        """Gaussian noise of 8 to 40 grey levels."""
-        return {"pixels": noisy(sample["pixels"], severity, rng)}
+    def corruptions(self) -> Mapping[str, Corruption]:
+        """Of the pixels that the model is shown."""
+        return of_pictures(self.state["channels"], self.state["mean"])
 
     def parts(self, cell: Cell, sample: Sample) -> Parts:
         """The places of a grid, each painted over with the mean colour of training (Zeiler and Fergus 2014, arXiv:1311.2901)."""

@@ -20,6 +20,7 @@ from ..cells import is_empty
 from ..config import Config
 from ..errors import ConfigError, Fault
 from ..flow import Cell, Form, Geometry, Sample, State
+from .corruption import Corruption, generator
 from .files import Roots
 
 OnError = Literal["error", "skip", "blank"]
@@ -173,10 +174,6 @@ class Modality(ABC):
         """The padded shape of a sample, a function of it alone; () where every sample has the same shape."""
         return ()
 
-    def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
-        """A worse version of a sample, at severity 1 to 5."""
-        return sample
-
     def parts(self, cell: Cell, sample: Sample) -> Parts | None:
         """What can be taken away from a cell that was read as ``sample``; None where it stands or falls as a whole."""
         return None
@@ -184,6 +181,30 @@ class Modality(ABC):
     def drift(self) -> Drift | None:
         """Watches whether cells to predict are like those of training; None where there is nothing to compare."""
         return None
+
+    # -- a cell that is worse than it was --------------------------------------------------------------------------
+
+    def corruptions(self) -> Mapping[str, Corruption]:
+        """What may go wrong with a cell in use, by name, as changes of what is ``held``; the default is nothing."""
+        return {}
+
+    def held(self, cell: Cell) -> Any:
+        """What a corruption changes: what is decoded of the cell, before it becomes a sample; the default is the cell. ``Fault`` as of
+        ``read``."""
+        return cell
+
+    def sample_of(self, held: Any) -> Sample:
+        """The sample of what is held, changed or not: ``read(cell)`` is ``sample_of(held(cell))``."""
+        return self.read(held)
+
+    def corrupt(self, cell: Cell, name: str, severity: int, seed: int = 0, field: str = "") -> Sample | None:
+        """``read`` of a cell that one of ``corruptions`` has made worse, at severity 1 to 5 (0 = as it is); None where nothing is left:
+        the field is missing then. What is drawn depends on seed, field, corruption and what the cell holds. ``Fault`` as of ``read``."""
+        if not severity:
+            return self.read(cell)
+        held = self.held(cell)
+        worse = self.corruptions()[name](held, severity, generator(seed, field, name, held))
+        return None if worse is None else self.sample_of(worse)
 
     # -- many cells --------------------------------------------------------------------------------------------------
 

@@ -19,11 +19,12 @@ from torch import Tensor
 from ..cells import is_empty
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
+from .corruption import Corruption, each, of_pictures
 from .files import Roots
 from .frames import MOST, blank_frames, check_frame_facts, collate_frames, evenly, frame_facts, frame_geometry, frame_parts
 from .maps import thinned
 from .modality import Modality, PartFault, Parts, Recognition
-from .pixels import Picture, PictureSettings, looks_like_a_picture, noisy, open_picture, pixel_facts, read_pixels, varied
+from .pixels import Picture, PictureSettings, looks_like_a_picture, open_picture, pixel_facts, read_pixels, varied
 
 _PROBE = 256  # pictures read to learn the size and the mean colour
 _PEEKED = 16  # cells looked up as folders to recognise a column
@@ -84,19 +85,27 @@ class Pictures(Modality):
 
     def read(self, cell: Cell) -> Sample:
         """``pixels``: uint8 (T, C, size, size). ``PartFault`` where some of them cannot be read."""
+        return self.sample_of(self.held(cell))
+
+    def held(self, cell: Cell) -> list[np.ndarray | Fault]:
+        """The pixels of each picture, or what is wrong with it."""
         items = _items(cell, self.roots)
-        chosen = evenly(len(items), self.state["frames"])
-        pixels, faults = [], []
-        for at in chosen:
+        found: list[np.ndarray | Fault] = []
+        for at in evenly(len(items), self.state["frames"]):
             try:
-                pixels.append(read_pixels(items[at], self.roots, self.config, self.state))
+                found.append(read_pixels(items[at], self.roots, self.config, self.state))
             except Fault as fault:
-                faults.append((at, fault))
+                found.append(Fault(f"picture {at + 1}: {fault}" if len(items) > 1 else str(fault)))
+        return found
+
+    def sample_of(self, held: Sequence[np.ndarray | Fault]) -> Sample:
+        """The pictures that could be read."""
+        pixels = [item for item in held if isinstance(item, np.ndarray)]
+        faults = [item for item in held if isinstance(item, Fault)]
         if not faults:
             return {"pixels": np.stack(pixels)}
-        told = "; ".join(f"picture {at + 1}: {fault}" for at, fault in faults[:_TOLD])
         more = f"; and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
-        message = f"{told}{more}" if len(items) > 1 else str(faults[0][1])
+        message = "; ".join(map(str, faults[:_TOLD])) + more
         if not pixels:
             raise Fault(message)
         raise PartFault({self.config.column: message}, {"pixels": np.stack(pixels)})
@@ -105,9 +114,9 @@ class Pictures(Modality):
         """Each picture mirrored, moved and relit by itself."""
         return {"pixels": np.stack([varied(pixels, rng, self.config) for pixels in sample["pixels"]])}
 
-    def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
-        """Gaussian noise of 8 to 40 grey levels."""
-        return {"pixels": noisy(sample["pixels"], severity, rng)}
+    def corruptions(self) -> Mapping[str, Corruption]:
+        """Of each picture by itself."""
+        return each(of_pictures(self.state["channels"], self.state["mean"]))
 
     def blank(self) -> Sample:
         """One black picture."""

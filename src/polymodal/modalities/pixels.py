@@ -146,11 +146,6 @@ def varied(pixels: np.ndarray, rng: np.random.Generator, config: PictureSettings
     return np.ascontiguousarray(pixels)
 
 
-def noisy(pixels: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
-    """Gaussian noise of 8 to 40 grey levels."""
-    return np.clip(pixels + rng.normal(0, 8 * severity, pixels.shape), 0, 255).astype(np.uint8)
-
-
 def looks_like_a_picture(cell: Cell) -> bool:
     """By its name, or its first bytes; which of them can be read is for reading to say."""
     if isinstance(cell, (bytes, bytearray)):

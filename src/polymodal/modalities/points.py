@@ -23,6 +23,7 @@ from torch import Tensor
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .clouds import ENDINGS, points_of
+from .corruption import Corruption, of_points
 from .files import Roots
 from .modality import Modality, OneColumn, Recognition, bucket
 
@@ -122,8 +123,15 @@ class Points(Modality):
 
     def read(self, cell: Cell) -> Sample:
         """``points`` float32 (N, C), standardised; ``count`` float32 (1,), how many there were, in spreads of its logarithm."""
-        cloud_NC = _cloud(cell, self.config, self.roots)
-        channels, most = self.state["channels"], self.state["points"]
+        return self.sample_of(self.held(cell))
+
+    def held(self, cell: Cell) -> np.ndarray:
+        """All its points, float64 (N, C)."""
+        return _cloud(cell, self.config, self.roots)
+
+    def sample_of(self, held: np.ndarray) -> Sample:
+        """At most as many points as are kept, standardised."""
+        cloud_NC, channels, most = held, self.state["channels"], self.state["points"]
         if cloud_NC.shape[1] != channels:
             raise Fault(f"points of {cloud_NC.shape[1]} numbers; expected {channels}, as in training")
         count = (math.log1p(len(cloud_NC)) - self.state["count"]) / self.state["count_std"]
@@ -167,12 +175,9 @@ class Points(Modality):
             keep[rng.permutation(np.flatnonzero(keep))[most:]] = False
         return {"points": np.ascontiguousarray(points_NC[keep]), "count": sample["count"]}
 
-    def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
-        """Points moved by 0.05 to 0.25 spreads, 10 to 50 % of them lost."""
-        points_NC = sample["points"] + rng.normal(0, 0.05 * severity, sample["points"].shape).astype(np.float32)
-        keep = rng.random(len(points_NC)) >= 0.1 * severity
-        keep[:1] |= not keep.any()
-        return {"points": points_NC[keep], "count": sample["count"]}
+    def corruptions(self) -> Mapping[str, Corruption]:
+        """Of all points, before some are drawn."""
+        return of_points(self.state["mean"], self.state["std"])
 
     def cost(self) -> float:
         """Grows with the points."""

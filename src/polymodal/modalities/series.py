@@ -25,6 +25,7 @@ from ..cells import number
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .arrays import numbers_of
+from .corruption import Corruption, of_series
 from .files import Roots
 from .modality import FieldConfig, Modality, Recognition, bucket
 
@@ -140,11 +141,18 @@ class Series(Modality):
 
     def read(self, cell: Cell) -> Sample:
         """``values`` float32 (T, C), standardised, NaN = missing."""
-        series_TC = _series(cell, self.config, self.roots)
+        return self.sample_of(self.held(cell))
+
+    def held(self, cell: Cell) -> np.ndarray:
+        """The values, float64 (T, C)."""
+        return _series(cell, self.config, self.roots)
+
+    def sample_of(self, held: np.ndarray) -> Sample:
+        """Averaged down, and standardised."""
         channels = self.state["channels"]
-        if series_TC.shape[1] != channels:
-            raise Fault(f"a series of {series_TC.shape[1]} channels; expected {channels}, as in training")
-        series_TC = _averaged(series_TC, self.state["length"])
+        if held.shape[1] != channels:
+            raise Fault(f"a series of {held.shape[1]} channels; expected {channels}, as in training")
+        series_TC = _averaged(held, self.state["length"])
         centred_TC = (series_TC - np.array(self.state["mean"])) / np.array(self.state["std"])
         return {"values": centred_TC.clip(-20, 20).astype(np.float32)}
 
@@ -176,11 +184,9 @@ class Series(Modality):
         noise_TC = rng.normal(0, 1, values_TC.shape) * self.config.jitter
         return {"values": (values_TC * size + noise_TC).astype(np.float32)}
 
-    def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
-        """Noise of 0.2 to 1 spreads, and 5 to 25 % of the steps lost."""
-        values_TC = sample["values"] + rng.normal(0, 0.2 * severity, sample["values"].shape).astype(np.float32)
-        values_TC[rng.random(len(values_TC)) < 0.05 * severity] = np.nan
-        return {"values": values_TC}
+    def corruptions(self) -> Mapping[str, Corruption]:
+        """Of the values as they were measured."""
+        return of_series(self.state["mean"], self.state["std"])
 
     def cost(self) -> float:
         """Grows with the length."""

@@ -20,6 +20,8 @@ from pydantic import model_validator
 from ..cells import ColumnType, category, date, is_missing_word, number, text_of, type_of
 from ..errors import ConfigError
 from ..flow import Cell, Form, Sample, State
+from .columns import of_columns
+from .corruption import Corruption
 from .drift import DATE_PARTS, HUGE, ColumnDrift
 from .files import Roots
 from .modality import FieldConfig, Modality, PartFault, Parts, Recognition
@@ -160,12 +162,9 @@ class Tabular(Modality):
         """Watches for numbers of another range, and for categories that are new."""
         return ColumnDrift(self.state["columns"])
 
-    def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
-        """Drop 10 to 50 % of the values."""
-        numbers, categories = sample["numbers"].copy(), sample["categories"].copy()
-        numbers[rng.random(len(numbers)) < 0.1 * severity] = np.nan
-        categories[rng.random(len(categories)) < 0.1 * severity] = 0
-        return {"numbers": numbers, "categories": categories}
+    def corruptions(self) -> Mapping[str, Corruption]:
+        """Of the cell; noise where there are numbers or dates."""
+        return of_columns(self.state["columns"])
 
     def parts(self, cell: Cell, sample: Sample) -> Parts:
         """Its columns, those aside that are missing already."""

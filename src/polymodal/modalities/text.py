@@ -30,7 +30,9 @@ from torch import Tensor
 from ..cells import is_empty, text_of
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
+from .corruption import Corruption
 from .files import Roots
+from .misprints import of_text
 from .modality import FieldConfig, Modality, Parts, Recognition, bucket, padded
 from .tokenizers import check_given, ids_of
 
@@ -139,13 +141,20 @@ class Text(Modality):
 
     def read(self, cell: Cell) -> Sample:
         """``ids`` int32 (n,), from 1 up; for ``ngrams`` also ``weights`` float32 (n,) of Euclidean length 1."""
+        return self.sample_of(self.held(cell))
+
+    def held(self, cell: Cell) -> str:
+        """The text, normalised."""
         if _unreadable(cell):
             raise Fault(f"found {type(cell).__name__}; expected text")
-        text = self._text(cell)
+        return normalise(cell, self.config.max_chars, form=None if "given" in self.state else "NFKC")
+
+    def sample_of(self, held: str) -> Sample:
+        """Its n-grams or tokens."""
         if self.state["form"] == "tokens":
-            ids = np.array(ids_of(self._tokenizer, text)[: self.state["max_tokens"]], np.int32)
+            ids = np.array(ids_of(self._tokenizer, held)[: self.state["max_tokens"]], np.int32)
             return {"ids": ids + 1 if len(ids) else np.ones(1, np.int32)}
-        hashes, counts = np.unique(_hashes(text, self.state["buckets"]), return_counts=True)
+        hashes, counts = np.unique(_hashes(held, self.state["buckets"]), return_counts=True)
         if not len(hashes):
             return self.blank()
         weights = (1 + np.log(counts)) * self._idf[hashes]
@@ -154,9 +163,6 @@ class Text(Modality):
             hashes, weights = hashes[keep], weights[keep]
         weights = weights / math.sqrt(float((weights**2).sum()))
         return {"ids": (hashes + 1).astype(np.int32), "weights": weights.astype(np.float32)}
-
-    def _text(self, cell: Cell) -> str:
-        return normalise(cell, self.config.max_chars, form=None if "given" in self.state else "NFKC")
 
     @cached_property
     def _idf(self) -> np.ndarray:
@@ -197,16 +203,14 @@ class Text(Modality):
         """Nothing: dropout inside the encoder does for text what shifts do for pictures."""
         return sample
 
-    def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
-        """Drop 10 to 50 % of what the text says."""
-        keep = rng.random(len(sample["ids"])) >= 0.1 * severity
-        keep[:1] |= not keep.any()
-        return {name: value[keep] for name, value in sample.items()}
+    def corruptions(self) -> Mapping[str, Corruption]:
+        """Of what is written, before it is cut into pieces."""
+        return of_text(_words)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts | None:
         """Its words, single characters where a script writes no spaces; of more than 64, so many runs of neighbours."""
-        text = self._text(cell)
-        spans = [span for word in _WORDS.finditer(text) for span in _spans(word)]
+        text = self.held(cell)
+        spans = _words(text)
         if not spans:
             return None
         runs = [spans[part[0]][:1] + spans[part[-1]][1:] for part in np.array_split(np.arange(len(spans)), min(len(spans), _MOST_PARTS))]
@@ -243,6 +247,11 @@ def normalise(cell: Cell, max_chars: int = 20_000, form: Literal["NFKC"] | None 
 def _unreadable(cell: Cell) -> bool:
     parts = cell if isinstance(cell, tuple) else (cell,)
     return any(isinstance(part, (bytes, bytearray, list, dict)) for part in parts)
+
+
+def _words(text: str) -> list[tuple[int, int]]:
+    """Where each word stands; each character where a script writes no spaces."""
+    return [span for word in _WORDS.finditer(text) for span in _spans(word)]
 
 
 def _spans(word: re.Match[str]) -> list[tuple[int, int]]:

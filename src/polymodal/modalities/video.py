@@ -17,10 +17,11 @@ from torch import Tensor
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .containers import ENDINGS, frames_of, is_video
+from .corruption import Corruption, of_pictures
 from .files import Roots
 from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
 from .modality import Modality, Parts, Recognition
-from .pixels import Picture, PictureSettings, noisy, pixel_facts, pixels_of, varied
+from .pixels import Picture, PictureSettings, pixel_facts, pixels_of, varied
 
 _PROBE = 64  # clips read to learn the size and the mean colour
 
@@ -87,17 +88,25 @@ class Video(Modality):
 
     def read(self, cell: Cell) -> Sample:
         """``pixels``: uint8 (T, C, size, size), first frame first; fewer than ``frames`` of a clip that has fewer."""
+        return self.sample_of(self.held(cell))
+
+    def held(self, cell: Cell) -> np.ndarray:
+        """The pixels of its frames."""
         clip = _clip(cell, self.config, self.roots, self.state["frames"])
         channels, size, resize = self.state["channels"], self.state["size"], self.state.get("resize")
-        return {"pixels": np.stack([pixels_of(picture, channels, size, resize=resize) for picture in clip])}
+        return np.stack([pixels_of(picture, channels, size, resize=resize) for picture in clip])
+
+    def sample_of(self, held: np.ndarray) -> Sample:
+        """The frames."""
+        return {"pixels": held}
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """All frames moved and relit alike."""
         return {"pixels": varied(sample["pixels"], rng, self.config)}
 
-    def corrupt(self, sample: Sample, severity: int, rng: np.random.Generator) -> Sample:
-        """Gaussian noise of 8 to 40 grey levels."""
-        return {"pixels": noisy(sample["pixels"], severity, rng)}
+    def corruptions(self) -> Mapping[str, Corruption]:
+        """Of all frames alike."""
+        return of_pictures(self.state["channels"], self.state["mean"])
 
     def blank(self) -> Sample:
         """One black frame."""
