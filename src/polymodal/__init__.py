@@ -28,6 +28,7 @@ _HOME = {
     "inspect": "profile",
     "load": "predictor",
     "resume": "runs",
+    "robustness": "explanation",
     "train": "runs",
 }
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from .comparison import compare
     from .errors import BundleError, ConfigError, DataError, MissingDependency, PolymodalError, TrainingError, UserError
     from .experiment import Experiment
-    from .explanation import explain
+    from .explanation import explain, robustness
     from .model import MultiModalModel
     from .predictor import Predictor, load
     from .profile import inspect

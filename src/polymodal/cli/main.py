@@ -271,11 +271,25 @@ def compare(table: str | None, overrides: tuple[str, ...], targets: tuple[str, .
 @click.option("--root", multiple=True, metavar="DIR", help="Another folder that file cells may name.")
 @click.option("--strict", is_flag=True, help="Stop when a column is absent, in place of taking it as missing.")
 @click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class).")
-def evaluate(run: str, table: str, as_json: bool, on_error: str | None, root: tuple[str, ...], strict: bool, trust: bool) -> None:
-    """Measure a trained model on a table that holds the target."""
+@click.option("--robustness", is_flag=True, help="What is left when cells are corrupted, at five severities, or missing.")
+@click.option("--against", metavar="RUN", help="A baseline that effective robustness is told by, such as one of late fusion.")
+@click.option("--seed", type=click.IntRange(min=0), help="Draws the rows of --robustness, and what happens to them; default: 0.")
+@click.option("-o", "--out", metavar="FOLDER", help="Write robustness.json and robustness.html there.")
+@click.option("--overwrite", is_flag=True, help="Replace what is in FOLDER.")
+def evaluate(run: str, table: str, robustness: bool, against: str | None, seed: int | None, out: str | None, overwrite: bool,
+             **settings: Any) -> None:  # fmt: skip
+    """Measure a trained model on a table that holds the target; with --robustness, also on cells that are corrupted or missing."""
+    if robustness:
+        from .robustness import verb as of_bad_cells
+
+        of_bad_cells(run, table, against=against, seed=seed or 0, out=out, overwrite=overwrite, **settings)
+        return
+    given = {"--against": against is not None, "--seed": seed is not None, "--out": out is not None, "--overwrite": overwrite}
+    if any(given.values()):
+        raise click.UsageError(f"{next(name for name, there in given.items() if there)} without --robustness; it says what that does")
     from .verbs import evaluate as verb
 
-    verb(run, table, as_json=as_json, on_error=on_error, root=root, strict=strict, trust=trust)
+    verb(run, table, **settings)
 
 
 def _numbers(_: click.Context, parameter: click.Parameter, value: str | None) -> list[int] | None:

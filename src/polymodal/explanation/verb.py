@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..data.sources import Source, open_source
-from ..disk import write_whole
-from ..errors import DataError, UserError
-from ..evaluation.contribution import MOST_ROWS, Asked, contributions
-from ..frozen import through
-from ..inference import Window
+from ..errors import UserError
+from ..evaluation.contribution import contributions
 from ..modalities import OnError
 from ..predictor import Chosen, Predictor, load
-from ..preparation import FaultBook, read_targets
 from ..training.observers import plain
+from .drawn import draw, free, known_rows, some_of, targets_of, write
 from .page import page
 from .rows import explain_row
 
@@ -49,7 +45,7 @@ def explain(
     :returns: ``{"table", "rows", "members", "fields", ...}`` and either ``"asked"`` and ``"targets"`` (``evaluation.contribution``) or
         ``"explained"`` (``explanation.rows``)
     """
-    folder = _free(out, overwrite)
+    folder = free(out, FILES, overwrite)
     predictor = model if isinstance(model, Predictor) else load(model, trust=trust)
     bundle = predictor.bundle
     source = open_source(table, encoding=bundle.experiment.data.encoding)
@@ -63,30 +59,18 @@ def explain(
         found["explained"] = [_one(predictor, chosen, at, seed) for at in range(len(chosen.skipped))]
     found = plain(found)
     if folder is not None:
-        _write(folder, found)
+        write(folder, FILES, found, page(found))
     return found
 
 
 def _whole(
     predictor: Predictor, source: Source, fields: Sequence[str], seed: int, on_error: OnError | None, root: Sequence[str | Path]
 ) -> dict[str, Any]:
-    bundle = predictor.bundle
-    source.check([task.config.column for task in bundle.tasks.values()])
-    book = FaultBook(None, source.name, lambda _: on_error or bundle.experiment.data.on_error)
-    targets = read_targets(source, bundle.tasks, book.record)
-    known = np.flatnonzero(np.any([~np.isnan(target).any(1) for target in targets.values()], axis=0))
-    drawn = np.sort(np.random.default_rng(seed).permutation(known)[:MOST_ROWS])
-    if not len(drawn):
-        raise DataError(f"{source.name}: no row has a target; expected some to measure on, or rows to explain (--rows)")
-    chosen = predictor.read(source, drawn, on_error, root)
-    kept = np.flatnonzero(~chosen.skipped)
-    if not len(kept):
-        raise DataError(f"{source.name}: none of {len(drawn):,} rows can be read; use on_error=blank (--on-error blank)")
-    window = chosen.window
-    window = Window(window.rows[kept], window.samples, {name: index[kept] for name, index in window.index.items()})
-    asked = Asked(bundle.members, chosen.modalities, bundle.tasks, through(window, chosen.modalities, bundle.backbones))
-    told = contributions(asked, {name: target[window.rows] for name, target in targets.items()}, fields, seed)
-    return {"seed": seed, "with_target": len(known), "asked": len(kept), "targets": told}
+    targets = targets_of(predictor, source, on_error)
+    known = known_rows(source, targets)
+    drawn = draw(predictor, source, some_of(known, seed), targets, on_error, root)
+    told = contributions(drawn.asked, drawn.targets, fields, seed)
+    return {"seed": seed, "with_target": len(known), "asked": len(drawn.asked.window.rows), "targets": told}
 
 
 def _one(predictor: Predictor, chosen: Chosen, at: int, seed: int) -> dict[str, Any]:
@@ -106,27 +90,3 @@ def _numbers(rows: Sequence[int], source: Source) -> np.ndarray:
     if wrong is not None:
         raise UserError(f"rows: {wrong}; expected numbers from 1 to {source.rows:,}, the rows of {source.name}")
     return np.array(found, np.int64) - 1
-
-
-def _free(out: str | Path | None, overwrite: bool) -> Path | None:
-    """The folder to write into, made now: hours before its disk is missed."""
-    if out is None:
-        return None
-    folder = Path(out)
-    there = [name for name in FILES if (folder / name).exists()]
-    if there and not overwrite:
-        raise UserError(f"{folder / there[0]}: already there; choose another folder (-o FOLDER), or replace it: --overwrite")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder (-o FOLDER)") from None
-    return folder
-
-
-def _write(folder: Path, found: dict[str, Any]) -> None:
-    bodies = (json.dumps(found, ensure_ascii=False, indent=1) + "\n", page(found))
-    try:
-        for name, body in zip(FILES, bodies, strict=True):
-            write_whole(folder / name, body.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder (-o FOLDER)") from None

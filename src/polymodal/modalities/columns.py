@@ -22,10 +22,11 @@ _LAST = 2_932_896.0  # and from there to the last one
 def of_columns(columns: Sequence[Mapping[str, Any]]) -> dict[str, Corruption]:
     """Of a cell of one or several columns; ``columns`` are the facts of each. An empty value, and one of another type, stays as it is."""
 
-    def missing(cell: Cell, severity: int, rng: np.random.Generator) -> Cell:
+    def dropped(cell: Cell, severity: int, rng: np.random.Generator) -> Cell:
         """10 to 50 % of the values are gone."""
         parts = _parts(cell, columns)
-        kept = [None if lost else part for part, lost in zip(parts, rng.random(len(parts)) < 0.1 * severity, strict=True)]
+        lost = rng.random(len(parts)) < 0.1 * severity
+        kept = [None if gone and _is_read(part, column) else part for part, column, gone in zip(parts, columns, lost, strict=True)]
         return None if all(map(is_missing_word, kept)) else _cell(kept)
 
     def swapped(cell: Cell, severity: int, rng: np.random.Generator) -> Cell:
@@ -42,7 +43,7 @@ def of_columns(columns: Sequence[Mapping[str, Any]]) -> dict[str, Corruption]:
         return _cell([_moved(part, column, float(by)) for part, column, by in zip(_parts(cell, columns), columns, off, strict=True)])
 
     numbers = any(column["type"] != "category" for column in columns)
-    found: dict[str, Corruption] = {"missing": missing, "swapped": swapped}
+    found: dict[str, Corruption] = {"dropped": dropped, "swapped": swapped}
     return found | {"noise": noise} if numbers else found
 
 
@@ -69,6 +70,10 @@ def _other(part: Cell, column: Mapping[str, Any], share: float) -> Cell:
 def _moved(part: Cell, column: Mapping[str, Any], by: float) -> Cell:
     value = None if column["type"] == "category" or is_missing_word(part) else _value(part, column)
     return part if value is None else _written(value + by * column["std"], column)
+
+
+def _is_read(part: Cell, column: Mapping[str, Any]) -> bool:
+    return column["type"] == "category" or _value(part, column) is not None
 
 
 def _value(part: Cell, column: Mapping[str, Any]) -> float | None:

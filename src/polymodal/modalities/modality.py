@@ -197,12 +197,11 @@ class Modality(ABC):
         """The sample of what is held, changed or not: ``read(cell)`` is ``sample_of(held(cell))``."""
         return self.read(held)
 
-    def corrupt(self, cell: Cell, name: str, severity: int, seed: int = 0, field: str = "") -> Sample | None:
-        """``read`` of a cell that one of ``corruptions`` has made worse, at severity 1 to 5 (0 = as it is); None where nothing is left:
-        the field is missing then. What is drawn depends on seed, field, corruption and what the cell holds. ``Fault`` as of ``read``."""
+    def corrupt(self, held: Any, name: str, severity: int, seed: int = 0, field: str = "") -> Sample | None:
+        """The sample of what is held, once one of ``corruptions`` has made it worse, at severity 1 to 5 (0 = as it is); None where nothing
+        is left: the field is missing then. What is drawn depends on seed, field, corruption and what is held. ``Fault`` as of ``read``."""
         if not severity:
-            return self.read(cell)
-        held = self.held(cell)
+            return self.sample_of(held)
         worse = self.corruptions()[name](held, severity, generator(seed, field, name, held))
         return None if worse is None else self.sample_of(worse)
 

@@ -1,0 +1,55 @@
+"""``polymodal evaluate --robustness``: what is left when cells go bad, as lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+from rich.cells import cell_len, set_cell_size
+
+from ..evaluation.robustness import MISSING
+from ..explanation import robustness
+from ..explanation.curves import name_of, number
+from .warned import warnings_as_lines
+
+
+def verb(run: str, table: str, *, out: str | None, as_json: bool, **settings: Any) -> None:
+    """Measure, write, and print."""
+    with warnings_as_lines():
+        found = robustness(run, table, out=out, **settings)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        for line in _lines(found):
+            click.echo(line)
+    click.echo(f"wrote {out}/robustness.html and robustness.json" if out is not None else "for a page of it: -o FOLDER", err=True)
+
+
+def _lines(found: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{found['table']}: {found['asked']:,} of {found['with_target']:,} rows with a target, seed {found['seed']}"
+    for target, told in found["targets"].items():
+        metric, curves = told["metric"], told["curves"]
+        yield f"{target}: {metric} {number(told['whole'][metric])} of untouched cells, {told['rows']:,} rows"
+        wide = max(5, *(cell_len(name_of(curve)) for curve in curves))
+        long = max(10, *(cell_len(curve["corruption"]) for curve in curves))
+        for missing in (False, True):
+            shown = [curve for curve in curves if (curve["corruption"] == MISSING) == missing]
+            if not shown:
+                continue
+            heads = [f"{level:.0%}" if missing else str(level) for level in shown[0]["levels"]]
+            effective = any(curve["effective"] is not None for curve in shown)
+            yield (
+                "  " + set_cell_size("field", wide) + "  " + set_cell_size("corruption", long)
+                + "".join(f"{head:>8}" for head in heads) + f"{'relative':>10}" + (f"{'effective':>11}" if effective else "")
+            )  # fmt: skip
+            for curve in shown:
+                values = "".join(f"{number(one[metric]):>8}" for one in curve["metrics"])
+                beyond = "-" if curve["effective"] is None else f"{curve['effective']:+.4f}"
+                yield (
+                    "  " + set_cell_size(name_of(curve), wide) + "  " + set_cell_size(curve["corruption"], long) + values
+                    + f"{number(curve['relative']):>10}" + (f"{beyond:>11}" if effective else "")
+                )  # fmt: skip
+    if found["against"] is not None:
+        yield f"effective: what is lost less than by {found['against']}"

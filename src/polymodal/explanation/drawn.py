@@ -1,0 +1,94 @@
+"""Rows of a table that are asked again and again, and the folder that what was found goes to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.sources import Source
+from ..disk import write_whole
+from ..errors import DataError, UserError
+from ..evaluation.contribution import MOST_ROWS, Asked
+from ..flow import Cell
+from ..frozen import through
+from ..inference import Window
+from ..modalities import Modality, OnError
+from ..predictor import Predictor
+from ..preparation import FaultBook, read_targets
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Some rows with a target: ``asked`` can be asked of them, ``cells`` by field (N,), ``targets`` by task (N, T)."""
+
+    asked: Asked
+    modalities: Mapping[str, Modality]
+    cells: Mapping[str, Sequence[Cell]]
+    targets: Mapping[str, np.ndarray]
+
+
+def targets_of(predictor: Predictor, source: Source, on_error: OnError | None) -> dict[str, np.ndarray]:
+    """By task, every row's target (N, T), NaN where it has none."""
+    bundle = predictor.bundle
+    source.check([task.config.column for task in bundle.tasks.values()])
+    return read_targets(source, bundle.tasks, FaultBook(None, source.name, lambda _: on_error or bundle.experiment.data.on_error).record)
+
+
+def known_rows(source: Source, targets: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The rows that have a target."""
+    known = np.flatnonzero(np.any([~np.isnan(target).any(1) for target in targets.values()], axis=0))
+    if not len(known):
+        raise DataError(f"{source.name}: no row has a target; expected some to measure on, or rows to explain (explain --rows)")
+    return known
+
+
+def some_of(rows: np.ndarray, seed: int) -> np.ndarray:
+    """At most ``MOST_ROWS`` of them, in order."""
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_ROWS])
+
+
+def draw(
+    predictor: Predictor, source: Source, rows: np.ndarray, targets: Mapping[str, np.ndarray], on_error: OnError | None,
+    root: Sequence[str | Path],
+) -> Drawn:  # fmt: skip
+    """Rows as a model sees them, those aside that are skipped."""
+    bundle = predictor.bundle
+    chosen = predictor.read(source, rows, on_error, root)
+    kept = np.flatnonzero(~chosen.skipped)
+    if not len(kept):
+        raise DataError(f"{source.name}: none of {len(rows):,} rows can be read; use on_error=blank (--on-error blank)")
+    window = chosen.window
+    window = Window(window.rows[kept], window.samples, {name: index[kept] for name, index in window.index.items()})
+    asked = Asked(bundle.members, chosen.modalities, bundle.tasks, through(window, chosen.modalities, bundle.backbones))
+    cells = {name: [held[at] for at in kept.tolist()] for name, held in chosen.cells.items()}
+    return Drawn(asked, chosen.modalities, cells, {name: target[window.rows] for name, target in targets.items()})
+
+
+def free(out: str | Path | None, names: Sequence[str], overwrite: bool) -> Path | None:
+    """The folder to write into, made now: hours before its disk is missed."""
+    if out is None:
+        return None
+    folder = Path(out)
+    there = [name for name in names if (folder / name).exists()]
+    if there and not overwrite:
+        raise UserError(f"{folder / there[0]}: already there; choose another folder (-o FOLDER), or replace it: --overwrite")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder (-o FOLDER)") from None
+    return folder
+
+
+def write(folder: Path, names: Sequence[str], found: Mapping[str, Any], page: str) -> None:
+    """What was found as JSON, and as a page."""
+    bodies = (json.dumps(found, ensure_ascii=False, indent=1) + "\n", page)
+    try:
+        for name, body in zip(names, bodies, strict=True):
+            write_whole(folder / name, body.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder (-o FOLDER)") from None
