@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..disk import write_whole
-from . import charts
+from . import charts, fields
 from .gather import gather
 
 FILE = "report.html"
@@ -46,7 +46,16 @@ def page(found: Mapping[str, Any]) -> str:
     """The report, as one page."""
     metrics, kept = found["metrics"], found["kept"]
     parts = [_head(found, metrics), _scores(metrics)]
-    parts += [_learning(found["log"]), _answers(kept), _missing(metrics), _worst(kept), _faults(found), _how(found, metrics)]
+    parts += [
+        _learning(found["log"]),
+        fields.curves(found["log"]),
+        fields.balance(metrics),
+        _answers(kept),
+        _missing(metrics),
+        _worst(kept),
+        _faults(found),
+        _how(found, metrics),
+    ]
     title = escape(found["name"])
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'

@@ -33,12 +33,14 @@ class Member:
 
 @dataclass(frozen=True)
 class Measured:
-    """``metrics`` as they are written down; ``rows`` (N,) from 0 on, and by task ``scores`` (N, C) and ``targets`` (N, T)."""
+    """``metrics`` as they are written down; ``rows`` (N,) from 0 on; by task ``scores`` (N, C) and ``targets`` (N, T), and by field
+    ``votes``, the scores of its own."""
 
     metrics: dict[str, Any]
     rows: np.ndarray
     scores: Mapping[str, np.ndarray]
     targets: Mapping[str, np.ndarray]
+    votes: Mapping[str, Mapping[str, np.ndarray]]
 
 
 class HeldOut:
@@ -150,7 +152,20 @@ class HeldOut:
                 result["present"] = [{"fields": [name for name in fields if name not in names], "tasks": by_set[names]} for names in by_set]
         for metric, reason in measured[0][1].items():
             self.observer.observe("undefined", {"metric": metric, "reason": reason})
-        return Measured(result, np.concatenate(rows), every[0], targets)
+        votes = {name: self._votes(name, [(member.model, part[0]) for member, part in zip(members, parts, strict=True)]) for name in tasks}
+        return Measured(result, np.concatenate(rows), every[0], targets, votes)
+
+    def _votes(self, task: str, found: Sequence[tuple[MultiModalModel, Answer]]) -> dict[str, np.ndarray]:
+        """The scores of each field's own vote, over the members."""
+        by_field: dict[str, list[np.ndarray]] = {}
+        for model, answer in found:
+            rule = model.rules[model.tasks.index(task)]
+            for field, vote in answer.votes.get(task, {}).items():
+                if field != FUSED:
+                    there = torch.ones(len(vote), dtype=torch.bool)
+                    logits = rule.alone({field: torch.from_numpy(vote)}, {field: there})[0].numpy()
+                    by_field.setdefault(field, []).append(score(self.prepared.tasks[task], [logits]))
+        return {field: np.concatenate(scores) for field, scores in by_field.items()}
 
 
 def _pooled(model: MultiModalModel, at: int, found: Collected, task: str, present: Mapping[str, torch.Tensor]) -> np.ndarray:
