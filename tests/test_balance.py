@@ -22,6 +22,7 @@ from polymodal.experiment import Experiment
 from polymodal.flow import FUSED
 from polymodal.modalities import Roots, Tabular, TabularConfig
 from polymodal.model import ModelConfig, build
+from polymodal.runs.balance import has_stopped
 from polymodal.tasks import RULES, MulticlassConfig, RegressionConfig, constant
 from polymodal.training.balance import GradientBlendingConfig, Moment, OGMGEConfig
 from polymodal.training.balance.balancer import add_noise
@@ -32,6 +33,8 @@ from polymodal.training.objective import hide_some, share_hidden
 from polymodal.training.observers import Observer
 from polymodal.training.progress import Validated
 from polymodal.training.trainer import Trainer
+from polymodal.training.watch import silent
+from test_report import Page
 from test_resume import SETTINGS, At, Broken, crash, digest, without_time
 from test_survival import SmallMemory
 
@@ -270,6 +273,41 @@ def test_shares_of_the_gradient_are_those_of_the_encoders_norms(made: Made) -> N
     assert float(every.norm()) == pytest.approx(1e-3, rel=1e-3), "and the gradient is clipped"
 
 
+# -- who has stopped -----------------------------------------------------------------------------------------------------
+
+
+def epoch(**fields: tuple[float, float]) -> dict[str, Any]:
+    return {"fields": {name: {"loss": loss, "held_out": held_out} for name, (loss, held_out) in fields.items()}}
+
+
+def test_a_field_that_has_learned_nothing_while_another_fits_is_told_of_once() -> None:
+    begin, fits = epoch(a=(0.7, 0.7), b=(0.7, 0.7)), epoch(a=(0.1, 0.5), b=(0.65, 0.7))
+    history = [begin, fits, fits, fits, fits]
+    assert [silent(history[:end], 0.69) for end in range(1, 6)] == [{}, {}, {}, {"b": "a"}, {}]
+    assert silent([begin, fits, fits, epoch(a=(0.1, 0.5), b=(0.6, 0.6))], 0.69) == {}, "it has learned something"
+    assert silent([begin, begin, begin, begin], 0.69) == {}, "nobody fits the training rows"
+
+
+@pytest.mark.parametrize(
+    ("vote", "alone", "stopped"),
+    [(0.52, 0.95, True), (0.9, 0.95, False), (0.5, 0.5, False), (0.45, 0.53, False), (0.95, 0.6, False), (0.7, 0.95, True)],
+)
+def test_a_field_has_stopped_where_its_vote_does_not_know_what_it_knows_alone(vote: float, alone: float, stopped: bool) -> None:
+    config = MulticlassConfig(column="y")
+    task = config.task()(config, config.task().fit(config, ["a", "b"], "here"))
+    rng = np.random.default_rng(0)
+    target = rng.integers(0, 2, (200, 1)).astype(np.float32)
+
+    def right(share: float) -> np.ndarray:
+        sure_N = np.where(rng.random(200) < share, target[:, 0], 1 - target[:, 0])
+        return np.stack([1 - sure_N, sure_N], 1) * 0.8 + 0.1
+
+    scores: dict[str, Any] = {"vote": right(vote), "alone": right(alone), "constant": np.full((200, 2), 0.5)}
+    worth = {name: task.measure(target, found)[0]["accuracy"] for name, found in scores.items()}
+    assert has_stopped(task, target, worth, scores) is stopped
+    assert has_stopped(task, target, {**worth, "alone": None}, {**scores, "alone": None}) is None
+
+
 # -- whole runs ----------------------------------------------------------------------------------------------------------
 
 
@@ -328,6 +366,24 @@ def test_every_epoch_tells_of_every_field(unbroken: dict[str, Path]) -> None:
         assert all(facts["loss"] > 0 and facts["held_out"] > 0 for facts in fields.values())
         assert all(facts["step"] == 1 for facts in fields.values()) or not alone
     assert any(facts["step"] < 1 for fields in found.values() for facts in fields.values())
+
+
+def test_what_each_field_did_is_measured_and_drawn(unbroken: dict[str, Path]) -> None:
+    metrics = json.loads((unbroken["ogm_ge"] / "metrics.json").read_text(encoding="utf-8"))
+    assert set(metrics["balance"]) == {"photo", "标题", "columns"}
+    for name, by_task in metrics["balance"].items():
+        told, alone = by_task["label"], metrics["baselines"][name]
+        assert told["metric"] == "accuracy"
+        assert told["alone"] == pytest.approx(alone["tasks"]["label"]["accuracy"])
+        assert told["rows"] == alone["rows"]
+        assert told["constant"] < 0.6
+        assert told["stopped"] in (True, False)
+    text = (unbroken["ogm_ge"] / "report.html").read_text(encoding="utf-8")
+    assert "share of the gradient" in text
+    assert "What each field learned beside the others" in text
+    assert not Page(text).open
+    without = json.loads((unbroken["probes"] / "metrics.json").read_text(encoding="utf-8"))["balance"]
+    assert all(told["label"]["alone"] is None is told["label"]["stopped"] for told in without.values())
 
 
 def test_frozen_backbones_are_balanced_by_their_projections(table: Path, tmp_path: Path) -> None:

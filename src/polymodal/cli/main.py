@@ -276,18 +276,9 @@ def compare(table: str | None, overrides: tuple[str, ...], targets: tuple[str, .
 @click.option("--seed", type=click.IntRange(min=0), help="Draws the rows of --robustness, and what happens to them; default: 0.")
 @click.option("-o", "--out", metavar="FOLDER", help="Write robustness.json and robustness.html there.")
 @click.option("--overwrite", is_flag=True, help="Replace what is in FOLDER.")
-def evaluate(run: str, table: str, robustness: bool, against: str | None, seed: int | None, out: str | None, overwrite: bool,
-             **settings: Any) -> None:  # fmt: skip
+def evaluate(run: str, table: str, **settings: Any) -> None:
     """Measure a trained model on a table that holds the target; with --robustness, also on cells that are corrupted or missing."""
-    if robustness:
-        from .robustness import verb as of_bad_cells
-
-        of_bad_cells(run, table, against=against, seed=seed or 0, out=out, overwrite=overwrite, **settings)
-        return
-    given = {"--against": against is not None, "--seed": seed is not None, "--out": out is not None, "--overwrite": overwrite}
-    if any(given.values()):
-        raise click.UsageError(f"{next(name for name, there in given.items() if there)} without --robustness; it says what that does")
-    from .verbs import evaluate as verb
+    from .robustness import evaluate as verb
 
     verb(run, table, **settings)
 

@@ -10,15 +10,28 @@ import click
 from rich.cells import cell_len, set_cell_size
 
 from ..evaluation.robustness import MISSING
-from ..explanation import robustness
+from ..explanation import robustness as measured
 from ..explanation.curves import name_of, number
+from .verbs import evaluate as as_they_are
 from .warned import warnings_as_lines
+
+
+def evaluate(run: str, table: str, *, robustness: bool, against: str | None, seed: int | None, out: str | None, overwrite: bool,
+             **settings: Any) -> None:  # fmt: skip
+    """As cells are, or as they may become."""
+    if robustness:
+        verb(run, table, against=against, seed=seed or 0, out=out, overwrite=overwrite, **settings)
+        return
+    given = {"--against": against is not None, "--seed": seed is not None, "--out": out is not None, "--overwrite": overwrite}
+    if any(given.values()):
+        raise click.UsageError(f"{next(name for name, there in given.items() if there)} without --robustness; it says what that does")
+    as_they_are(run, table, **settings)
 
 
 def verb(run: str, table: str, *, out: str | None, as_json: bool, **settings: Any) -> None:
     """Measure, write, and print."""
     with warnings_as_lines():
-        found = robustness(run, table, out=out, **settings)
+        found = measured(run, table, out=out, **settings)
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..disk import write_whole
-from . import charts
+from . import charts, fields
 from .gather import gather
 
 FILE = "report.html"
@@ -48,6 +48,8 @@ def page(found: Mapping[str, Any]) -> str:
     parts = [_head(found, metrics), _scores(metrics)]
     parts += [
         _learning(found["log"]),
+        fields.curves(found["log"]),
+        fields.balance(metrics),
         _answers(kept, metrics["validation"]),
         _missing(metrics),
         _worst(kept),

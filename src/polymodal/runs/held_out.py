@@ -35,14 +35,15 @@ class Member:
 
 @dataclass(frozen=True)
 class Measured:
-    """``metrics`` as they are written down; ``rows`` (N,) from 0 on, and by task ``scores`` (N, C), ``targets`` (N, T), and by voter
-    ``votes``."""
+    """``metrics`` as they are written down; ``rows`` (N,) from 0 on; by task ``scores`` (N, C) and ``targets`` (N, T), by voter ``votes``
+    (N, width of a vote), and by field ``own``, the scores that its vote would have by itself (N, C)."""
 
     metrics: dict[str, Any]
     rows: np.ndarray
     scores: Mapping[str, np.ndarray]
     targets: Mapping[str, np.ndarray]
     votes: Mapping[str, Mapping[str, np.ndarray]]
+    own: Mapping[str, Mapping[str, np.ndarray]]
 
 
 class HeldOut:
@@ -160,7 +161,10 @@ class HeldOut:
         if members[0].model.has_votes:
             votes = {name: {voter: np.concatenate([part[0].votes[name][voter] for part in parts]) for voter in parts[0][0].votes[name]}
                      for name in tasks}  # fmt: skip
-        return Measured(result, np.concatenate(rows), every[0], targets, votes)
+        own = {
+            name: self._own_scores(name, [(member.model, part[0]) for member, part in zip(members, parts, strict=True)]) for name in tasks
+        }
+        return Measured(result, np.concatenate(rows), every[0], targets, votes, own)
 
     def calibrate(self, model: MultiModalModel, measured: Measured, seed: int) -> dict[str, Calibration]:
         """By task, how far answers can be believed before and after scaling; nothing where nothing was scaled."""
@@ -173,6 +177,18 @@ class HeldOut:
             if told is not None:
                 found[name] = told
         return found
+
+    def _own_scores(self, task: str, found: Sequence[tuple[MultiModalModel, Answer]]) -> dict[str, np.ndarray]:
+        """The scores of each field's own vote, over the members."""
+        by_field: dict[str, list[np.ndarray]] = {}
+        for model, answer in found:
+            rule = model.rules[model.tasks.index(task)]
+            for field, vote in answer.votes.get(task, {}).items():
+                if field != FUSED:
+                    there = torch.ones(len(vote), dtype=torch.bool)
+                    logits = rule.alone({field: torch.from_numpy(vote)}, {field: there})[0].numpy()
+                    by_field.setdefault(field, []).append(score(self.prepared.tasks[task], [logits]))
+        return {field: np.concatenate(scores) for field, scores in by_field.items()}
 
 
 def _pooled(model: MultiModalModel, at: int, found: Collected, task: str, present: Mapping[str, torch.Tensor]) -> np.ndarray:

@@ -35,6 +35,7 @@ from ..preparation import Prepared, prepare
 from ..training.checkpoint import Checkpoints
 from ..training.observers import JsonLines, Observer, Observers, plain
 from ..training.plan import RESERVE, Clock, Plan
+from . import balance
 from .examples import kept_for_report
 from .held_out import Measured, Member
 from .ledger import ASIDE, Ledger, code_of, differing, digest_of
@@ -162,8 +163,12 @@ class Run:
         bundle = self._bundle(prepared, members, team.fields, metrics)
         predictor = Predictor(bundle, root=self.experiment.data.root, run=self.folder if self.keep else None)
         self._save(bundle, metrics)  # what follows adds to the measurements, never to the model
+        alone: dict[str, Measured] = {}
         if plan.baseline_members:
-            metrics["baselines"], predictor.baselines = self._baselines(prepared, team, plan, members, ledger)
+            metrics["baselines"], predictor.baselines, alone = self._baselines(prepared, team, plan, members, ledger)
+        metrics["balance"] = balance.compare(prepared, measured, alone)
+        for line in balance.warnings(metrics["balance"], members, self.experiment.training.balance.kind):
+            self.observer.observe("warning", {"text": line})
         metrics["finding"] = finding(prepared, metrics["validation"], metrics["baselines"])
         untried = [name for name in team.fields if name not in metrics["baselines"]]
         if metrics["finding"] and untried:
@@ -244,10 +249,11 @@ class Run:
 
     def _baselines(
         self, prepared: Prepared, team: Members, plan: Plan, whole: Sequence[Member], ledger: Ledger
-    ) -> tuple[dict[str, Any], dict[str, Bundle]]:
+    ) -> tuple[dict[str, Any], dict[str, Bundle], dict[str, Measured]]:
         """Each single field alone, trained and measured on the same rows as the whole."""
         measured: dict[str, Any] = {}
         bundles: dict[str, Bundle] = {}
+        every: dict[str, Measured] = {}
         for name in team.fields:
             if self.stopping.asked:
                 self._note(f"baseline {name!r}: left out, interrupted")
@@ -259,12 +265,12 @@ class Run:
                 continue
             begin = time.monotonic()
             members = team.train_alone(plan, name)
-            found = team.held_out.measure(members, [frozenset()], [name]).metrics
-            measured[name] = {**found, "folds": len(members), "seconds": round(time.monotonic() - begin, 1)}
+            every[name] = team.held_out.measure(members, [frozenset()], [name])
+            measured[name] = {**every[name].metrics, "folds": len(members), "seconds": round(time.monotonic() - begin, 1)}
             if len(members) < len(whole):  # compared with the whole on the same rows, always
                 measured[name]["fused"] = team.held_out.measure(whole[: len(members)], [frozenset()], team.fields).metrics["tasks"]
             bundles[name] = self._bundle(prepared, members, [name], measured[name])
-        return measured, bundles
+        return measured, bundles, every
 
     def _bundle(self, prepared: Prepared, members: Sequence[Member], fields: Sequence[str], metrics: Mapping[str, Any]) -> Bundle:
         experiment = self.experiment

@@ -220,10 +220,7 @@ def scaled(relative: np.ndarray, held: Held, whole: float = 1.0) -> list[float]:
     return _listed(task, whole * _least(task, free, weights, lambda shares: held.answer(whole * shares), held.target))
 
 
-def _least(
-    task: Task, free: Tensor, weights: Callable[[Tensor], Tensor], answer: Callable[[Tensor], Tensor], target: Tensor,
-    prior: float = _PRIOR_ROWS,
-) -> Tensor:  # fmt: skip
+def _least(task: Task, free: Tensor, weights: Callable[[Tensor], Tensor], answer: Callable[[Tensor], Tensor], target: Tensor) -> Tensor:
     """``weights(free)`` for the ``free`` that makes the loss of ``answer(weights)`` least."""
     free.requires_grad_(True)
     optimiser = torch.optim.LBFGS([free], max_iter=200, line_search_fn="strong_wolfe")
@@ -231,8 +228,8 @@ def _least(
     def closure() -> Tensor:
         optimiser.zero_grad()
         # A prior worth a few rows: where every row is answered rightly, a larger sum would gain for ever.
-        kept = prior / len(target) * (weights(free).sum() - 1) ** 2
-        loss = plain_losses(task, answer(weights(free)), target).mean() + kept
+        prior = _PRIOR_ROWS / len(target) * (weights(free).sum() - 1) ** 2
+        loss = plain_losses(task, answer(weights(free)), target).mean() + prior
         loss.backward()
         return loss
 
@@ -265,9 +262,11 @@ def constant(task: Task, target_NT: np.ndarray) -> tuple[np.ndarray, float]:
     if not len(rows):
         return np.zeros(task.outputs, np.float32), 0.0
     target = torch.from_numpy(np.asarray(target_NT, np.float32)[rows])
-    free = torch.zeros(task.outputs)
-    fitted = _least(task, free, lambda free: free, lambda logits: logits.expand(len(rows), -1), target, prior=0.0)
-    return fitted.numpy(), float(plain_losses(task, fitted.expand(len(rows), -1), target).mean())
+    if task.config.kind == "multiclass":
+        best = (torch.bincount(target[:, 0].long(), minlength=task.outputs) / len(rows)).clamp(min=1e-6).log()
+    else:
+        best = target.mean(0) if isinstance(task, Regression) else target.mean(0).logit(1e-6)
+    return best.numpy(), float(plain_losses(task, best.expand(len(rows), -1), target).mean())
 
 
 def known(task: Task, target_NT: np.ndarray) -> np.ndarray:

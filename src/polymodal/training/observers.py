@@ -154,9 +154,10 @@ class TensorBoard(Observer):
         return self._made
 
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        """Loss and validation results by epoch, a curve for each model."""
+        """Loss, validation results and what each field did, by epoch, a curve for each model."""
         if event == "epoch":
-            for name, value in {"loss": facts["loss"], **facts["shown"]}.items():
+            by_field = {f"{name} {figure}": value for name, told in facts["fields"].items() for figure, value in told.items()}
+            for name, value in {"loss": facts["loss"], **facts["shown"], **by_field}.items():
                 if value is not None:
                     self._writer.add_scalar(f"{facts['name']}/{name}", value, facts["epoch"])
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from ..data.loader import Loader, Step
 from ..errors import TrainingError
 from ..model import MultiModalModel
-from ..tasks import Task
+from ..tasks import Task, constant
 from ..tasks.metrics import Metrics
 from .balance import Moment, NoneConfig
 from .checkpoint import Facts, Keeper, generators, set_generators
@@ -27,7 +27,7 @@ from .objective import Objective, hide_some, share_hidden
 from .observers import Observer
 from .optimization import optimiser, share_of_peak
 from .progress import INTERRUPTED, Fitted, NotFinite, Progress, Replay, Validated
-from .watch import Seen, clip, count, encoders_of, losses, told
+from .watch import Seen, clip, count, encoders_of, losses, silent, told
 
 _PERFECT = 0.003  # of what ``Task.monitor`` makes small: log loss, share of wrong answers, error in spreads
 
@@ -62,6 +62,9 @@ class Trainer:
         self.deadline, self.interrupted, self.keeper, self.replay = deadline, interrupted, keeper, replay or Replay()
         auxiliary = config.auxiliary if config.auxiliary is not None else usual_auxiliary(len(loader.rows))
         self.objective = Objective(tasks, model.names, auxiliary, dict(zip(model.tasks, model.rules, strict=True)))
+        self.constant = sum(
+            task.config.weight * constant(task, loader.targets[name][loader.rows])[1] for name, task in tasks.items()
+        ) / max(sum(task.config.weight for task in tasks.values()), 1e-12)
         self.balancer = (config.balance if len(model.names) > 1 else NoneConfig()).build(model.names)
         model.probing = self.objective.auxiliary == 0 and self.balancer.shares is None and model.rules[0].fused
         self.encoders = encoders_of(model)
@@ -99,6 +102,7 @@ class Trainer:
                 self.balancer.epoch(losses(progress.fields), validated.own)
                 fitted.history.append(facts)
                 self.observer.observe("epoch", facts)
+                self._tell_of_silent()
             fitted.stopped = self._why_stop(facts["complete"])
             progress.epoch, progress.at = progress.epoch + 1, 0
             progress.loss, progress.rows, progress.seconds, progress.waited, progress.fields = 0.0, 0, 0.0, 0.0, {}
@@ -109,6 +113,18 @@ class Trainer:
         self.model.load_state_dict(fitted.weights)
         self._freeze(0)
         return fitted
+
+    def _tell_of_silent(self) -> None:
+        """Once of each field: training goes on, and what it comes to is measured when it has ended."""
+        will = "its own model, trained after this one, will tell" if self.config.baselines else "a model of it alone would tell"
+        for name, other in silent(self.fitted.history, self.constant).items():
+            told, fitting = self.fitted.history[-1]["fields"][name], self.fitted.history[-1]["fields"][other]
+            text = (
+                f"field {name!r} has learned nothing so far that holds for other rows (its own loss there {told['held_out']:.2f}, "
+                f"a constant's {self.constant:.2f}), while {other!r} fits the training rows ({fitting['loss']:.2f}); it holds nothing of "
+                f"the answer, or it stopped learning: {will}"
+            )
+            self.observer.observe("note", {"text": f"{self.name}, epoch {self.progress.epoch}: {text}"})
 
     def _give_up(self, what: str) -> None:
         """The weights are spoiled: training ends with those of the best epoch, or with an error where there is none."""

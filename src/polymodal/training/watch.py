@@ -74,6 +74,37 @@ def count(sums: Sums, seen: Seen, held: Mapping[str, float]) -> None:
             before["steps"] += 1
 
 
+_NOTHING, _FITS, _EPOCHS = 0.95, 0.5, 3
+
+
+def silent(history: Sequence[Mapping[str, Any]], constant: float) -> dict[str, str]:
+    """Fields that, as of the last epoch and not before it, have learned nothing that holds for other rows, and the field that fits the
+    training rows meanwhile: in ``_EPOCHS`` epochs running its own loss was at most half of theirs, and theirs on held-out rows was never
+    better than a constant's by 5 %.
+
+    Whether such a field holds nothing, or stopped learning, curves cannot tell: both look like this.
+    """
+    found = _silent(history, constant)
+    return {
+        name: other for name, other in found.items() if not any(name in _silent(history[:end], constant) for end in range(len(history)))
+    }
+
+
+def _silent(history: Sequence[Mapping[str, Any]], constant: float) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if len(history) < _EPOCHS:
+        return found
+    for name, now in history[-1]["fields"].items():
+        held_out = [one["fields"][name]["held_out"] for one in history if name in one["fields"]]
+        if now["loss"] is None or None in held_out or min(held_out) < _NOTHING * constant:
+            continue
+        for other in history[-1]["fields"]:
+            last = [(one["fields"].get(other, {}).get("loss"), one["fields"].get(name, {}).get("loss")) for one in history[-_EPOCHS:]]
+            if other != name and all(theirs is not None and own is not None and theirs < _FITS * own for theirs, own in last):
+                found[name] = other
+    return found
+
+
 def losses(sums: Sums) -> dict[str, float]:
     """The mean loss of each voter's own answer in an epoch."""
     return {voter: found["loss"] / found["rows"] for voter, found in sums.items() if found["rows"] > 0}

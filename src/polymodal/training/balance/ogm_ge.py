@@ -28,7 +28,7 @@ class OGMGEConfig(BalanceConfig):
     """The encoder of a field that is ahead takes smaller steps (OGM-GE)."""
 
     kind: Literal["ogm_ge"] = "ogm_ge"
-    alpha: float = Setting(0.5, gt=0, le=100)
+    alpha: float = Setting(2.0, gt=0, le=100)
     """How far a field that is ahead is held back: its step is multiplied by 1 - tanh(alpha * ratio)."""
     noise: bool = False
     """Add Gaussian noise of the gradient's own spread to the gradients of encoders that are held back."""
