@@ -327,3 +327,12 @@ def test_a_contender_whose_training_fails_is_left_out_and_told(tmp_path: Path, m
         assert found["targets"]["label"]["best_fused"] == "concat"
         assert "the loss is nan" in (tmp_path / "o" / "compare.html").read_text(encoding="utf-8")
         assert plain(resume_compare(tmp_path / "o")) == plain(found), "what failed is remembered"
+
+
+def test_every_fusion_takes_part_once_more_under_other_settings_unless_it_refuses_them(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=80)
+    balanced = "training.balance.kind=gradient_blending"
+    found = compare(path, None, also=[balanced])
+    assert found["contenders"][f"concat + {balanced}"]["rounds"] == 2
+    assert "late" in found["contenders"]
+    assert "late" in found["refused"][f"late + {balanced}"], "its votes are all there is to balance"

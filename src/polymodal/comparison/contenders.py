@@ -72,8 +72,20 @@ def contenders(experiment: Experiment, fusions: Sequence[str] | None, also: Sequ
             continue
         fused.append(one)
     if also:
-        more = [Contender(f"{one.name} + {' '.join(also)}", None, (*one.overrides, *also)) for one in fused]
-        for one in more:
-            one.experiment(experiment, 0, 0)
-        fused += more
+        fused += _once_more(experiment, fused, also, refused)
     return [*alone, *fused], refused
+
+
+def _once_more(experiment: Experiment, fused: Sequence[Contender], also: Sequence[str], refused: dict[str, str]) -> list[Contender]:
+    """The fusions under other settings; those that refuse them are told, and ``ConfigError`` where all do."""
+    more, first = [], None
+    for one in fused:
+        again = Contender(f"{one.name} + {' '.join(also)}", None, (*one.overrides, *also))
+        try:
+            again.experiment(experiment, 0, 0)
+            more.append(again)
+        except ConfigError as error:
+            first, refused[again.name] = first or error, str(error)
+    if first is not None and not more:
+        raise first
+    return more
