@@ -43,9 +43,9 @@ def trained(folder: Path, table: str, seed: int, *words: str) -> tuple[float, di
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_shortcut_stops_the_other_field_that_is_told_and_balancing_mends_it(tmp_path: Path, seed: int) -> None:
     accuracy, fields, warnings, silent = trained(tmp_path, "shortcut", seed, *benchmark.BARE)
-    assert accuracy < 0.88
+    assert accuracy < 0.9
     assert fields["columns"]["alone"] > 0.94
-    assert fields["columns"]["vote"] < 0.75
+    assert fields["columns"]["vote"] < 0.85
     assert fields["columns"]["stopped"] is True
     assert fields["text"]["stopped"] is False
     (line,) = warnings

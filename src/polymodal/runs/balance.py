@@ -17,7 +17,7 @@ from ..preparation import Prepared
 from ..tasks import Task, constant
 from .held_out import Measured, Member
 
-_KEPT = 0.5
+_KEPT = 2 / 3
 """A field has stopped learning if its vote is less than this share of the way from a constant's answer to what it reaches alone."""
 _SURE = 3.0
 """And its own model answers better, row by row, than the vote and than a constant, by this many standard errors."""
