@@ -26,7 +26,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from real_tables import Real, options, read, write
+from real_tables import Real, options, read
+from small_tables import write
 
 import polymodal as pm
 from polymodal.tasks.metrics import ece, ece_by_chance

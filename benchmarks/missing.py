@@ -26,9 +26,9 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from real_tables import FIELDS, SMALL, Real, options, read, write
+from real_tables import FIELDS, SMALL, Real, options, read
 from sklearn.metrics import accuracy_score, r2_score
-from small_tables import Row, difference, spread
+from small_tables import Row, difference, spread, write
 
 import polymodal as pm
 

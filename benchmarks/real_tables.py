@@ -7,8 +7,7 @@ emoji are fetched as ``pretrained.py`` and ``small_tables.py`` say.
 from __future__ import annotations
 
 import argparse
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,12 +106,3 @@ def options(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--emoji", type=Path, nargs=2, metavar=("GOOGLE", "EMOJIBASE"), help="the two npm packages, unpacked")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this table; may be given again")
     return parser
-
-
-def write(path: Path, rows: Sequence[Row]) -> Path:
-    """Rows as CSV."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return path

@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,15 @@ def write_whole(path: Path, body: bytes, previous: Path | None = None) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_texts(folder: Path, bodies: Mapping[str, str]) -> None:
+    """Write files into a folder that a user named, each whole (``UserError``)."""
+    try:
+        for name, body in bodies.items():
+            write_whole(folder / name, body.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder (-o FOLDER)") from None
 
 
 def _keep(path: Path, previous: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+from ..report.document import NO_ICON, document
+from ..report.document import number as _number
+from ..report.document import text as _text
+
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#667;--line:#d8dde6;--back:#fff;--card:#f6f8fb}
 @media(prefers-color-scheme:dark){:root{--ink:#e6e9ef;--soft:#9aa4b5;--line:#39414f;--back:#14181f;--card:#1c222c}}
@@ -32,19 +34,7 @@ def page(found: Mapping[str, Any]) -> str:
     parts.append(f'<p class="note">{found["rows"]:,} rows; {found["seconds"]:,.0f} s{limit}; seed {found["seed"]}</p>')
     parts += [_target(name, told, found["contenders"]) for name, told in found["targets"].items()]
     parts.append(_left(found))
-    return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{_text(title)}</title><link rel="icon" href="data:,">'
-        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
-    )
-
-
-def _text(value: object) -> str:
-    return escape(str(value), quote=True)
-
-
-def _number(value: float | None, signed: bool = False) -> str:
-    return "–" if value is None else f"{value:+.4f}" if signed else f"{value:.4f}"
+    return document(title, _STYLE, "".join(parts), NO_ICON)
 
 
 def _target(name: str, told: Mapping[str, Any], about: Mapping[str, Any]) -> str:

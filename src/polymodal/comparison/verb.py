@@ -15,7 +15,7 @@ import torch
 
 from ..config import explain, override
 from ..data.sources import Source
-from ..disk import Lock, write_whole
+from ..disk import Lock, write_texts, write_whole
 from ..errors import UserError
 from ..experiment import Experiment
 from ..modalities import OnError
@@ -251,10 +251,5 @@ def _best(experiment: Experiment, best: Contender, course: Course) -> Experiment
 
 
 def _write(place: Path, found: Mapping[str, Any], best: Experiment | None, reasons: Mapping[str, str]) -> None:
-    try:
-        write_whole(place / FOUND, (json.dumps(found, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "backslashreplace"))
-        write_whole(place / PAGE, page(found).encode("utf-8", "backslashreplace"))
-        if best is not None:
-            write_whole(place / BEST, explain(best, reasons).encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise UserError(f"{place}: cannot be written ({error.strerror or error}); choose another folder (-o FOLDER)") from None
+    bodies = {FOUND: json.dumps(found, ensure_ascii=False, indent=1) + "\n", PAGE: page(found)}
+    write_texts(place, bodies if best is None else {**bodies, BEST: explain(best, reasons)})

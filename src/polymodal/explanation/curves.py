@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from ..evaluation.robustness import MISSING
 from ..report.charts import lines
+from ..report.document import document
+from ..report.document import text as _text
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 70em; margin: 2em auto; padding: 0 1em; overflow-wrap: anywhere; }
 table { border-collapse: collapse; margin: .5em 0 1em; } th, td { text-align: right; padding: .2em .7em; border-bottom: 1px solid #ddd; }
@@ -29,14 +29,8 @@ def page(found: Mapping[str, Any]) -> str:
     title = f"What is left when cells go bad: {found['table']}"
     count = f"{found['asked']:,} of {found['with_target']:,} rows with a target (seed {found['seed']})"
     against = "" if found["against"] is None else f"; the baseline: {found['against']}"
-    head = [
-        "<!DOCTYPE html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-        f"<title>{_text(title)}</title><style>{_STYLE}</style></head><body>",
-        f'<h1>{_text(title)}</h1><p>{_text(count)}{_text(against)}.</p><p class="note">{_LEGEND}</p>',
-    ]
-    return "\n".join([*head, *(_target(name, told) for name, told in found["targets"].items()), "</body></html>", ""])
+    head = f'<h1>{_text(title)}</h1><p>{_text(count)}{_text(against)}.</p><p class="note">{_LEGEND}</p>'
+    return document(title, _STYLE, "\n".join([head, *(_target(name, told) for name, told in found["targets"].items())]))
 
 
 def name_of(curve: Mapping[str, Any]) -> str:
@@ -47,10 +41,6 @@ def name_of(curve: Mapping[str, Any]) -> str:
 def number(value: float | None) -> str:
     """Four digits, or nothing."""
     return "-" if value is None else f"{value:.4f}"
-
-
-def _text(value: object) -> str:
-    return escape(str(value), quote=True)
 
 
 def _target(name: str, told: Mapping[str, Any]) -> str:

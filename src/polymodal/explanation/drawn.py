@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..data.sources import Source
-from ..disk import write_whole
+from ..disk import write_texts
 from ..errors import DataError, UserError
 from ..evaluation.contribution import MOST_ROWS, Asked
 from ..flow import Cell
@@ -86,9 +86,4 @@ def free(out: str | Path | None, names: Sequence[str], overwrite: bool) -> Path 
 
 def write(folder: Path, names: Sequence[str], found: Mapping[str, Any], page: str) -> None:
     """What was found as JSON, and as a page."""
-    bodies = (json.dumps(found, ensure_ascii=False, indent=1) + "\n", page)
-    try:
-        for name, body in zip(names, bodies, strict=True):
-            write_whole(folder / name, body.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder (-o FOLDER)") from None
+    write_texts(folder, dict(zip(names, (json.dumps(found, ensure_ascii=False, indent=1) + "\n", page), strict=True)))

@@ -1,13 +1,16 @@
 """``explain.html``: what ``explain`` found, as one page that needs nothing else: no script, no request, pictures inside.
 
-All that comes from a table or a model passes ``_text``. The page forbids itself everything but its own style and its own pictures.
+All that comes from a table or a model passes ``_text``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
+
+from ..report.document import document
+from ..report.document import number as _number
+from ..report.document import text as _text
 
 _FOR, _AGAINST = "#1f6fb4", "#d9731a"  # told apart by those who see red and green alike
 _SIDE = 256  # of a picture on the page
@@ -15,7 +18,6 @@ _LEGEND = (
     "Shapley values of a row's fields sum to its answer beyond that of a row without any field. A word, a column or a place of a picture "
     "is worth what is lost when it alone is taken away. Blue speaks for the answer, orange against it."
 )
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 60em; margin: 2em auto; padding: 0 1em; overflow-wrap: anywhere; }
 table { border-collapse: collapse; margin: .5em 0 1em; } th, td { text-align: right; padding: .2em .7em; border-bottom: 1px solid #ddd; }
@@ -34,22 +36,8 @@ def page(found: Mapping[str, Any]) -> str:
         body = [f'<p class="note">{_LEGEND}</p>', *(_row(row) for row in found["explained"])]
     members = f", {found['members']} models averaged" if found["members"] > 1 else ""
     title, count = f"What each field contributes: {found['table']}", f"{found['rows']:,} rows in the table{members}."
-    head = [
-        "<!DOCTYPE html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-        f"<title>{_text(title)}</title><style>{_STYLE}</style></head><body>",
-        f'<h1>{_text(title)}</h1><p class="note">{_text(count)}</p>',
-    ]
-    return "\n".join([*head, *body, "</body></html>", ""])
-
-
-def _text(value: object) -> str:
-    return escape(str(value), quote=True)
-
-
-def _number(value: float | None, signed: bool = False) -> str:
-    return "–" if value is None else f"{value:+.4f}" if signed else f"{value:.4f}"
+    head = f'<h1>{_text(title)}</h1><p class="note">{_text(count)}</p>'
+    return document(title, _STYLE, "\n".join([head, *body]))
 
 
 def _line(*cells: str, tag: str = "td") -> str:

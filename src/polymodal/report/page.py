@@ -10,10 +10,10 @@ from typing import Any
 
 from ..disk import write_whole
 from . import charts, fields
+from .document import NO_ICON, document
 from .gather import gather
 
 FILE = "report.html"
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#667;--line:#d8dde6;--back:#fff;--card:#f6f8fb}
 @media(prefers-color-scheme:dark){:root{--ink:#e6e9ef;--soft:#9aa4b5;--line:#39414f;--back:#14181f;--card:#1c222c}}
@@ -56,13 +56,7 @@ def page(found: Mapping[str, Any]) -> str:
         _faults(found),
         _how(found, metrics),
     ]
-    title = escape(found["name"])
-    return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{title} - polymodal</title>'
-        f'<link rel="icon" href="data:,">'
-        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
-    )
+    return document(f"{found['name']} - polymodal", _STYLE, "".join(parts), NO_ICON)
 
 
 def _heading(english: str, chinese: str) -> str:

@@ -35,14 +35,14 @@ def open_source(table: Any, *, encoding: str | None = None, name: str | None = N
         if not all(isinstance(row, dict) for row in table):
             raise DataError(f"table: found a {type(table).__name__}; expected rows as dicts")
         return RowsSource(name or "rows", list(table))
-    pandas = type(table).__module__.partition(".")[0] == "pandas" and hasattr(table, "to_dict")
+    pandas = (type(table).__module__.partition(".")[0], type(table).__name__) == ("pandas", "DataFrame")
     if getattr(table, "__arrow_c_stream__", None) is not None:
         try:
             return ArrowSource(name or "dataframe", pa.table(table))
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             if not pandas:
                 raise DataError(f"dataframe: cannot be read as a table ({error})") from None
-    if pandas and table.ndim == 2:  # of cells that no Arrow column can hold; its NA and NaT are None
+    if pandas:  # of cells that no Arrow column can hold; its NA and NaT are None
         return RowsSource(name or "dataframe", table.astype(object).where(table.notna(), None).to_dict("records"))
     raise DataError(f"table: found {type(table).__name__}; expected a path, a dataframe, an Arrow table or rows as dicts")
 
