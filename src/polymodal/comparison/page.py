@@ -20,7 +20,7 @@ h1{font-size:26px;margin:0}h2{font-size:19px;margin:30px 0 8px}small,.note{color
 table{border-collapse:collapse;font-size:13.5px;width:100%}td,th{padding:4px 9px;text-align:right;
 border-bottom:1px solid var(--line);font-weight:400;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}thead th{color:var(--soft)}.best td{font-weight:600}.scroll{overflow-x:auto}
-svg{width:260px;height:16px;display:block}svg .zero{stroke:var(--soft);stroke-dasharray:3 3}svg .span{stroke:#3366cc;stroke-width:3}
+svg{width:220px;height:16px;display:block}svg .zero{stroke:var(--soft);stroke-dasharray:3 3}svg .span{stroke:#3366cc;stroke-width:3}
 svg circle{fill:#3366cc}svg .sure{stroke:#109618}svg .sure+circle{fill:#109618}svg .worse{stroke:#dc3912}svg .worse+circle{fill:#dc3912}
 """
 _WIDTH, _HEIGHT = 260, 16

@@ -98,6 +98,6 @@ def sentence(name: str, facts: Mapping[str, Any], difference: Difference, course
     basis = (
         f"{len(course.rounds)} rounds, each trained with another seed on {trained:,} rows for up to {cell.epochs} epochs; "
         f"{facts['measured']:,} rows measured, none of which chose anything; "
-        f"{course.trials} trials of each contender on {course.search_rows:,} rows"
+        f"{course.trials} {'trial' if course.trials == 1 else 'trials'} of each contender on {course.search_rows:,} rows"
     )
     return f"{name}: {heads[verdict(difference)]} ({facts['metric']}: {means}; {span}){nothing}. It rests on {basis}."
