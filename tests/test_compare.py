@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
+import multiprocessing
+import os
+import signal
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -137,7 +141,8 @@ def test_a_column_that_says_which_rows_are_for_what_is_obeyed(tmp_path: Path) ->
 def test_on_xor_products_help_sums_stay_at_chance_and_the_best_configuration_trains(tmp_path: Path) -> None:
     path, out = table(tmp_path / "<script>alert(1)<.csv", lambda one, two: "no" if one == two else "yes"), tmp_path / "o"
     result = run(
-        path, "--target", "label", *QUICK, "--fusion", "concat", "--fusion", "lowrank", "--trials", 2, "--rounds", 5, "-o", out, "--quiet"
+        path, "--target", "label", *QUICK, "--fusion", "concat", "--fusion", "lowrank", "--trials", 2, "--rounds", 5, "-o", out, "--quiet",
+        "--also", "none",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     found = json.loads((out / "compare.json").read_text(encoding="utf-8"))
@@ -161,7 +166,7 @@ def test_on_xor_products_help_sums_stay_at_chance_and_the_best_configuration_tra
 
 @pytest.mark.slow
 def test_where_one_field_tells_all_fusing_is_not_said_to_help_and_of_shuffled_labels_nothing_is_said(tmp_path: Path) -> None:
-    common = ("--fusion", "concat", "--fusion", "lowrank", "--trials", 1, "--rounds", 3, "--quiet", "--json")
+    common = ("--fusion", "concat", "--fusion", "lowrank", "--also", "none", "--trials", 1, "--rounds", 3, "--quiet", "--json")
     one = json.loads(
         run(table(tmp_path / "one.csv", lambda one, two: one), "--target", "label", *QUICK, *common, "-o", tmp_path / "a").stdout
     )
@@ -174,6 +179,48 @@ def test_where_one_field_tells_all_fusing_is_not_said_to_help_and_of_shuffled_la
     assert none["verdict"] in ("undecided", "no difference")
     assert "no evidence that fusing helps" in none["sentence"]
     assert "no evidence that any field tells 'label'" in none["sentence"]
+
+
+@pytest.mark.slow
+def test_of_a_sum_products_are_not_better_than_sums_and_fusing_helps(tmp_path: Path) -> None:
+    """Both fields are needed, and nothing but their sum: the fusion without products loses nothing."""
+    rng = np.random.default_rng(3)
+    path = table(tmp_path / "sum.csv", lambda one, two: f"{3 * one + 2 * two + rng.normal(0, 0.1):.3f}")
+    words = ("--fusion", "concat", "--fusion", "lowrank", "--also", "none", "--trials", 1, "--rounds", 3, "--quiet", "--json")
+    told = json.loads(run(path, "--target", "label", *QUICK, "training.epochs=40", *words, "-o", tmp_path / "o").stdout)["targets"]["label"]
+    assert told["metric"] == "r2"
+    assert told["verdict"] == "helps"
+    assert told["best_alone"] == "only say", "it tells 9 parts of 13 of the variance"
+    assert told["contenders"]["only say"]["mean"] == pytest.approx(9 / 13, abs=0.1)
+    assert told["contenders"]["concat"]["mean"] > 0.93
+    assert abs(told["contenders"]["concat"]["mean"] - told["contenders"]["lowrank"]["mean"]) < 0.03
+
+
+@pytest.mark.slow
+def test_where_a_shortcut_stops_a_field_balancing_is_compared_and_helps(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("balance_benchmark", Path(__file__).parent.parent / "benchmarks" / "balance.py")
+    assert spec is not None
+    assert spec.loader is not None
+    benchmark: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    made = benchmark.shortcut(np.random.default_rng(0), 800)
+    path = write_csv(tmp_path / "t.csv", list(made), list(zip(*made.values(), strict=True)))
+    words = (
+        path, "--target", "y", "--column", "text=text", *benchmark.SETTINGS[2:], *benchmark.BARE, "--fusion", "concat", "--trials", 1,
+        "--rounds", 3, "-o", tmp_path / "o",
+    )  # fmt: skip
+    result = CliRunner().invoke(main, ["compare", *map(str, words)])
+    assert result.exit_code == 0, result.output
+    told = json.loads((tmp_path / "o" / "compare.json").read_bytes())["targets"]["y"]
+    balanced = "concat + training.balance.kind=ogm_ge"
+    assert told["best_alone"] == "only columns"
+    assert told["contenders"]["concat"]["difference"]["high"] < 0, "unbalanced, fusing harms"
+    assert told["best_fused"] == balanced
+    change = told["contenders"][balanced]["change"]
+    assert change["of"] == "concat"
+    assert change["difference"]["low"] > 0.03
+    assert f"{balanced} against concat: +" in result.output
+    assert f"{balanced} against concat: +" in (tmp_path / "o" / "compare.html").read_text(encoding="utf-8")
 
 
 # -- going on ------------------------------------------------------------------------------------------------------------
@@ -192,14 +239,15 @@ def plain(found: Any) -> Any:
 
 def compare(path: Path, out: Path | None, **settings: Any) -> dict[str, Any]:
     return pm.compare(
-        path, *TINY, target="label", columns={"say": "text"}, fusions=["concat", "late"], trials=2, rounds=2, out=out, **settings
-    )
+        path, *TINY, target="label", columns={"say": "text"}, fusions=["concat", "late"], trials=2, rounds=2, out=out,
+        **{"also": [], **settings},
+    )  # fmt: skip
 
 
 def test_a_comparison_that_was_killed_goes_on_where_it_was_and_finds_the_same(tmp_path: Path) -> None:
     path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=80)
-    whole = compare(path, tmp_path / "whole")
-    assert plain(compare(path, None)) == plain(whole), "the same seed, the same figures"
+    whole = compare(path, tmp_path / "whole", jobs=2)
+    assert plain(compare(path, None, jobs=1)) == plain(whole), "the same seed, the same figures, however many train at a time"
     lines = (tmp_path / "whole" / LOG).read_bytes().split(b"\n")
     compare(path, tmp_path / "killed")
     (tmp_path / "killed" / LOG).write_bytes(b"\n".join(lines[:8]) + b"\n" + lines[8][:20])
@@ -214,7 +262,8 @@ def test_a_comparison_that_was_killed_goes_on_where_it_was_and_finds_the_same(tm
         resume_compare(tmp_path / "killed")
 
 
-def test_a_signal_ends_it_with_what_was_done_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_signal_ends_it_with_what_was_done_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
     from polymodal.comparison import verb
     from polymodal.runs import Interrupted
 
@@ -224,13 +273,14 @@ def test_a_signal_ends_it_with_what_was_done_kept(tmp_path: Path, monkeypatch: p
         @property
         def asked(self) -> bool:
             type(self).seen += self.gently
-            return type(self).seen > 20
+            return type(self).seen > (20 if jobs == 1 else 4)
 
     path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=80)
     with monkeypatch.context() as patched:
         patched.setattr(verb, "Stop", Asking)
         with pytest.raises(Interrupted):
-            compare(path, tmp_path / "o")
+            compare(path, tmp_path / "o", jobs=jobs)
+    assert not multiprocessing.active_children()
     kept = (tmp_path / "o" / LOG).read_bytes().count(b'"cell"')
     assert kept > 0
     assert not (tmp_path / "o" / "compare.json").exists()
@@ -241,8 +291,9 @@ def test_under_a_time_limit_every_contender_has_the_same_trials_and_the_single_f
     path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=150)
     names = ["concat", "lowrank", "late", "gated", "mixture"]
     found = pm.compare(
-        path, *TINY, target="label", columns={"say": "text"}, fusions=names, trials=4, rounds=3, time_limit=20, out=tmp_path / "o"
-    )
+        path, *TINY, target="label", columns={"say": "text"}, fusions=names, also=[], trials=4, rounds=3, time_limit=20,
+        out=tmp_path / "o",
+    )  # fmt: skip
     told = found["contenders"]
     assert {told["only say"]["rounds"], told["only columns"]["rounds"]} == {found["rounds"]}
     assert sum(told[name]["rounds"] > 0 for name in names) == 3
@@ -312,16 +363,16 @@ def test_a_contender_whose_training_fails_is_left_out_and_told(tmp_path: Path, m
     from polymodal.comparison.grid import Grid
     from polymodal.errors import TrainingError
 
-    train = Grid._train
+    find = Grid._found
 
-    def failing(self: Grid, cell: Any, contender: Any, rows: int, measured: bool) -> Any:
+    def failing(self: Grid, cell: Any, contender: Any, *rest: Any) -> Any:
         if contender.name == "late":
             raise TrainingError("the loss is nan")
-        return train(self, cell, contender, rows, measured)
+        return find(self, cell, contender, *rest)
 
     path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=80)
     with monkeypatch.context() as patched:
-        patched.setattr(Grid, "_train", failing)
+        patched.setattr(Grid, "_found", failing)
         found = compare(path, tmp_path / "o")
         assert found["contenders"]["late"]["failed"] == "the loss is nan"
         assert found["targets"]["label"]["best_fused"] == "concat"
@@ -336,3 +387,47 @@ def test_every_fusion_takes_part_once_more_under_other_settings_unless_it_refuse
     assert found["contenders"][f"concat + {balanced}"]["rounds"] == 2
     assert "late" in found["contenders"]
     assert "late" in found["refused"][f"late + {balanced}"], "its votes are all there is to balance"
+
+
+def test_a_process_that_was_killed_is_told_and_the_rest_goes_on_from_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from polymodal.comparison.grid import Grid
+
+    find = Grid._found
+
+    def killed(self: Grid, cell: Any, contender: Any, *rest: Any) -> Any:
+        if contender.name == "late":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return find(self, cell, contender, *rest)
+
+    path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=80)
+    with monkeypatch.context() as patched:
+        patched.setattr(Grid, "_found", killed)
+        with pytest.raises(pm.UserError, match=r"^late, search: its training was ended by SIGKILL .*--jobs 1"):
+            compare(path, tmp_path / "o", jobs=2)
+    assert not multiprocessing.active_children()
+    assert plain(resume_compare(tmp_path / "o", jobs=1)) == plain(compare(path, None))
+
+
+def test_what_a_process_says_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from polymodal.comparison.grid import Grid
+    from polymodal.training.observers import Observer
+
+    find, heard = Grid._found, []
+
+    class Hearing(Observer):
+        def observe(self, event: str, facts: Any) -> None:
+            if event == "warning":
+                heard.append(facts["text"])
+
+    def talking(self: Grid, cell: Any, contender: Any, rows: int, measured: bool, warn: Any, stop: Any) -> Any:
+        warn(f"{contender.name} 说")
+        if contender.name == "late":
+            raise ZeroDivisionError("nothing is left")
+        return find(self, cell, contender, rows, measured, warn, stop)
+
+    path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=80)
+    monkeypatch.setattr(Grid, "_found", talking)
+    with pytest.raises(RuntimeError, match=r"late, search(?s:.)*ZeroDivisionError: nothing is left"):
+        compare(path, None, jobs=2, observers=[Hearing()])
+    assert "only say 说" in heard
+    assert "late 说" in heard

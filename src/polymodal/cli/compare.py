@@ -64,16 +64,17 @@ class GridConsole(Observer):
 
 
 def verb(table: str | None, overrides: Sequence[str], *, out: str | None, resume: str | None, quiet: bool, as_json: bool, start: float,
-         overwrite: bool, **settings: Any) -> None:  # fmt: skip
+         overwrite: bool, jobs: int | None, also: Sequence[str], **settings: Any) -> None:  # fmt: skip
     """Compare, or go on, and say what was found."""
+    settings["also"] = None if not also else [one for one in also if one != "none"]
     folder = resume or out or _free(Path(str(table)).stem)
     observers: list[Observer] = [] if quiet else [GridConsole()]
     try:
         with warnings_as_lines():
             if resume is not None:
-                found = resume_compare(folder, table, observers=observers, start=start)
+                found = resume_compare(folder, table, jobs=jobs, observers=observers, start=start)
             else:
-                found = compare(table, *overrides, out=folder, overwrite=overwrite, observers=observers, start=start, **settings)
+                found = compare(table, *overrides, jobs=jobs, out=folder, overwrite=overwrite, observers=observers, start=start, **settings)
     except Interrupted as stopped:
         click.echo(f"interrupted; go on: polymodal compare --resume {shlex.quote(str(folder))}", err=True)
         sys.exit(128 + stopped.signal)
@@ -99,6 +100,7 @@ def summary(found: Mapping[str, Any]) -> str:
             spread = "-" if figures["spread"] is None else f"{figures['spread']:.4f}"
             line = f"{figures['mean']:>10.4f}{spread:>9}{gain:>12}{ends:>21}{about['seconds']:>10.1f}{about['parameters']:>12,}"
             lines.append("  " + set_cell_size(one, width) + line)
+        lines += [changed(one, told["contenders"][one]["change"]) for one, _ in ranked if told["contenders"][one]["change"]]
         lines.append(told["sentence"])
     if not found["targets"]:
         lines.append("nothing to compare: no single field, or no fusion, was trained to its end")
@@ -108,6 +110,12 @@ def summary(found: Mapping[str, Any]) -> str:
         elif not about["rounds"]:
             lines.append(f"{name}: left out after the search ({about['search']:.4f} on {about['search_rows']:,} rows)")
     return "\n".join(lines)
+
+
+def changed(name: str, change: Mapping[str, Any]) -> str:
+    """What other settings change in a fusion, as a line."""
+    span = change["difference"]
+    return f"{name} against {change['of']}: {span['mean']:+.4f}, 95 % interval {span['low']:+.4f} to {span['high']:+.4f}"
 
 
 def _free(name: str) -> str:

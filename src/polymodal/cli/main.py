@@ -238,9 +238,12 @@ def _resumed(context: click.Context, table: str | None, overrides: tuple[str, ..
 @_reading
 @_on_error
 @click.option("--fusion", "fusions", multiple=True, metavar="NAME", help="Only these fusions; default: all that can fuse these fields.")
-@click.option("--also", multiple=True, metavar="PATH=VALUE", help="Every fusion takes part once more, under these settings.")
+@click.option("--also", multiple=True, metavar="PATH=VALUE|none", help="Every fusion once more, under these settings; else one, balanced.")
 @click.option("--trials", type=click.IntRange(1, 4), default=4, show_default=True, help="Settings tried for every contender alike.")
 @click.option("--rounds", type=click.IntRange(2, 10), default=5, show_default=True, help="Trainings of each contender that are measured.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Trainings at a time, a core each; changes no bit. Default: one a core, 8 at most."
+)
 @click.option("-o", "--out", metavar="FOLDER", help="Folder for what is found; default: runs/NAME-compare.")
 @click.option("--overwrite", is_flag=True, help="Replace the comparison that is there.")
 @click.option("--resume", metavar="FOLDER", help="Go on with a comparison that was interrupted or killed.")
@@ -251,7 +254,7 @@ def compare(table: str | None, overrides: tuple[str, ...], targets: tuple[str, .
     """Does fusing help on TABLE, by which fusion, by how much, and is it noise? Every field alone against every fusion."""
     context = click.get_current_context()
     if resume is not None:
-        told = ("table", "resume", "as_json", "quiet")
+        told = ("table", "resume", "jobs", "as_json", "quiet")
         for parameter in context.command.params:
             given = context.get_parameter_source(str(parameter.name)) is not click.core.ParameterSource.DEFAULT
             if str(parameter.name) not in told and given:

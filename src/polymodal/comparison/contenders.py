@@ -18,6 +18,8 @@ MULTIPLES: tuple[dict[str, float], ...] = (
 )
 """The trials that every contender gets, the same for all: by how much each setting of the experiment is multiplied."""
 _MOST = {"model.dropout": 0.5}
+BALANCED = "ogm_ge"
+"""How the fusion that takes part once more is balanced where nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Contender:
     """The one field that it sees; None = all."""
     overrides: tuple[str, ...] = ()
     """``path=value`` settings that make it what it is."""
+    of: str = ""
+    """The fusion that this one is once more, under other settings."""
 
     def experiment(self, base: Experiment, trial: int, seed: int) -> Experiment:
         """The experiment of one trial."""
@@ -45,11 +49,12 @@ def settings_of(base: Experiment, trial: int) -> list[str]:
     return said
 
 
-def contenders(experiment: Experiment, fusions: Sequence[str] | None, also: Sequence[str]) -> tuple[list[Contender], dict[str, str]]:
+def contenders(experiment: Experiment, fusions: Sequence[str] | None, also: Sequence[str] | None) -> tuple[list[Contender], dict[str, str]]:
     """Single fields first, then fusions; and by name why a fusion of the menu cannot take part.
 
     :param fusions: names on the menu; None = all of it, and the experiment's own
-    :param also: settings under which each fusion takes part once more
+    :param also: settings under which each fusion takes part once more; None = the experiment's own fusion (else the first) with balancing,
+        or without it where the experiment has it
     """
     alone = [Contender(f"only {name}", name) for name in experiment.fields]
     if len(alone) < 2:
@@ -73,6 +78,9 @@ def contenders(experiment: Experiment, fusions: Sequence[str] | None, also: Sequ
         fused.append(one)
     if also:
         fused += _once_more(experiment, fused, also, refused)
+    elif also is None and fused:
+        first = next((one for one in fused if not one.overrides), fused[0])
+        fused += _balanced(experiment, first, refused)
     return [*alone, *fused], refused
 
 
@@ -80,7 +88,7 @@ def _once_more(experiment: Experiment, fused: Sequence[Contender], also: Sequenc
     """The fusions under other settings; those that refuse them are told, and ``ConfigError`` where all do."""
     more, first = [], None
     for one in fused:
-        again = Contender(f"{one.name} + {' '.join(also)}", None, (*one.overrides, *also))
+        again = _again(one, also)
         try:
             again.experiment(experiment, 0, 0)
             more.append(again)
@@ -89,3 +97,15 @@ def _once_more(experiment: Experiment, fused: Sequence[Contender], also: Sequenc
     if first is not None and not more:
         raise first
     return more
+
+
+def _balanced(experiment: Experiment, one: Contender, refused: dict[str, str]) -> list[Contender]:
+    kind = BALANCED if experiment.training.balance.kind == "none" else "none"
+    try:
+        return _once_more(experiment, [one], [f"training.balance.kind={kind}"], refused)
+    except ConfigError:
+        return []
+
+
+def _again(one: Contender, also: Sequence[str]) -> Contender:
+    return Contender(f"{one.name} + {' '.join(also)}", None, (*one.overrides, *also), one.name)

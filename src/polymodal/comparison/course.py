@@ -2,8 +2,9 @@
 
 Without a time limit every contender goes all the way. Under one it is successive halving (Jamieson and Talwalkar 2016, arXiv:1502.07943):
 the search is done on few rows, in as many trials as there is time for, the same number for every contender; then the better half of the
-fusions goes on with twice the rows, until three are left (the experiment's own fusion always is); what rows the last rounds train on, and
-how many rounds there are, is what fits. Single fields are never dropped. Every choice is made on rows that never measure.
+fusions goes on with twice the rows, where that leaves the rounds their time, until three are left (the experiment's own fusion always is);
+what rows the last rounds train on, and how many rounds there are, is what fits. Single fields are never dropped. Every choice is made on
+rows that never measure. Rows are planned in steps of a half, so that a machine that is a little slower plans the same.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from ..flow import FUSED
 from ..training.plan import RESERVE
 from .contenders import MULTIPLES, Contender
 from .grid import Cell, Grid
-from .rounds import choosing_for
 
 _LAST = 3  # fusions that come to the rounds under a time limit
-_FEWEST_ROUNDS = 2
-_SEARCH, _PASS = 0.3, 0.07  # shares of the time: for the search, for its first pass over all contenders
+_FEWEST_ROUNDS, _PLANNED_ROUNDS = 2, 4
+_PASS, _SEARCH, _HALVING = 0.1, 0.25, 0.4  # shares of the time: what a first pass over all, all trials, and all that chooses may take
 _FEWEST_ROWS, _USUAL_SEARCH = 120, 1_000
-_SAFE = 0.8  # of what is left is planned with
+_STEP = 1.5  # between two numbers of rows that may be planned
+_SAFE = 0.9  # of what is left is planned with
+_RAN = 0.9  # of the epochs that a training may take, as most stop early
+_ANSWER = 0.25  # what answering a row costs, where training on it costs 1
 
 
 @dataclass
@@ -58,13 +61,16 @@ def play(grid: Grid, contenders: Sequence[Contender], trials: int, rounds: int) 
     while limited and len(fused) > _LAST:
         fused = _better_half(fused, course)
         rows = min(2 * rows, most)
-        if len(fused) <= _LAST or rows == course.search_rows:
+        if len(fused) <= _LAST or rows == course.search_rows or not _halves(grid, fused, course, rows):
             continue
         grid.total = grid.done + len(fused) + _FEWEST_ROUNDS * (len(alone) + _LAST)
+        stage = f"search, {rows:,} rows"
         for one in fused:
-            course.search[one.name] = grid.play(f"search, {rows:,} rows", one, course.trial[one.name], 0, rows)
+            grid.put(stage, one, course.trial[one.name], 0, rows)
+        grid.wait()
+        course.search |= {one.name: grid.cell(stage, one, course.trial[one.name], 0) for one in fused}
     going = [one for one in (*alone, *fused) if not course.search[one.name].failed]
-    course.rows = grid.decide("rows", lambda: _last_rows(grid, going, course, min(rounds, 3)) if limited else most)
+    course.rows = grid.decide("rows", lambda: _last_rows(grid, going, course, min(rounds, _PLANNED_ROUNDS)) if limited else most)
     _rounds(grid, going, course, rounds)
     return course
 
@@ -78,7 +84,10 @@ def _search(grid: Grid, contenders: Sequence[Contender], trials: int, course: Co
             break
         start = time.monotonic()
         for one in contenders:
-            cell = grid.play("search", one, trial, 0, course.search_rows)
+            grid.put("search", one, trial, 0, course.search_rows)
+        grid.wait()
+        for one in contenders:
+            cell = grid.cell("search", one, trial, 0)
             if one.name not in course.search or _order(cell) > _order(course.search[one.name]):
                 course.search[one.name], course.trial[one.name] = cell, trial
         course.trials = trial + 1
@@ -105,46 +114,82 @@ def _first_rows(grid: Grid, contenders: Sequence[Contender], usual: int) -> int:
     one = next(one for one in contenders if one.field is None)
     trial = grid.team(one, 0, 0, usual).try_out(FUSED, min(3.0, 0.01 * (grid.clock.limit or 0.0)))
     budget = _PASS * max(grid.clock.left, 1.0)
-    weight = sum(0.7 if one.field is not None else 1.4 for one in contenders)
+    weight = _RAN * sum(0.7 if one.field is not None else 1.4 for one in contenders) / grid.jobs
+    return _largest(lambda rows: weight * grid.epochs(rows) * trial.epoch(rows, grid.choosing(rows)) <= budget, _FEWEST_ROWS, usual)
 
-    def fits(rows: int) -> bool:
-        return weight * grid.epochs(rows) * trial.epoch(rows, min(choosing_for(rows), len(grid.rounds.choose))) <= budget
 
-    return _largest(fits, min(_FEWEST_ROWS, usual), usual)
+def _seconds(grid: Grid, one: Contender, course: Course, rows: int, measured: int = 0) -> float:
+    """Of a training on so many rows and answers to ``measured`` others, by what the search took."""
+    cell = course.search[one.name]
+    pace = cell.seconds / max(cell.ran * (cell.rows + _ANSWER * grid.choosing(cell.rows)), 1)
+    return pace * (_RAN * grid.epochs(rows) * (rows + _ANSWER * grid.choosing(rows)) + _ANSWER * measured)
+
+
+def _together(grid: Grid, seconds: Sequence[float]) -> float:
+    """Of trainings beside one another."""
+    return max(sum(seconds) / grid.jobs, max(seconds, default=0.0))
+
+
+def _left(grid: Grid) -> float:
+    return grid.clock.left - RESERVE * (grid.clock.limit or 0.0)
+
+
+def _halves(grid: Grid, fused: Sequence[Contender], course: Course, rows: int) -> bool:
+    """Whether a stage of halving leaves the rounds their time."""
+
+    def fits() -> bool:
+        takes = _together(grid, [_seconds(grid, one, course, rows) for one in fused])
+        return grid.clock.spent + takes <= _HALVING * (grid.clock.limit or 0.0)
+
+    return bool(grid.decide(f"halving, {rows:,} rows", fits))
 
 
 def _last_rows(grid: Grid, going: Sequence[Contender], course: Course, rounds: int) -> int:
-    """Rows of the rounds, so that ``rounds`` of them fit what is left, by what the search took."""
-    found = [course.search[one.name] for one in going]
-    pace = sum(cell.seconds / max(cell.rows * cell.ran, 1) for cell in found)
-    budget = _SAFE * (grid.clock.left - RESERVE * (grid.clock.limit or 0.0))
-    most = grid.rounds.most
-    return _largest(lambda rows: rounds * pace * rows * grid.epochs(rows) <= budget, min(course.search_rows, most), most)
+    """Rows of the rounds, so that ``rounds`` of them fit what is left."""
+    budget, measured = _SAFE * _left(grid), len(grid.rounds.measure[0])
+
+    def fits(rows: int) -> bool:
+        return _together(grid, rounds * [_seconds(grid, one, course, rows, measured) for one in going]) <= budget
+
+    return _largest(fits, course.search_rows, grid.rounds.most)
 
 
 def _largest(fits: Callable[[int], bool], low: int, high: int) -> int:
-    """The largest number of rows that fits, between the two."""
-    if fits(high):
+    """The largest number of rows that fits: ``high``, or ``low`` times a power of the step."""
+    if low >= high or fits(high):
         return high
-    while high - low > max(1, low // 100):
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
+    rows = low
+    while (more := round(rows * _STEP)) < high and fits(more):
+        rows = more
+    return rows
 
 
 def _rounds(grid: Grid, going: Sequence[Contender], course: Course, rounds: int) -> None:
-    longest = 0.0
+    """Round after round, the next one begun when the last has no more to begin."""
     grid.total = grid.done + rounds * len(going)
+    played = 0
     for at in range(rounds):
         if at >= grid.log.decisions.get("rounds", rounds):
             break
-        left = grid.clock.left - RESERVE * (grid.clock.limit or 0.0)
-        if at >= _FEWEST_ROUNDS and f"round {at}" not in grid.log.decisions and 1.1 * longest > left:
+        if at >= _FEWEST_ROUNDS and f"round {at}" not in grid.log.decisions and not _one_more(grid, going, course, at):
             grid.decide("rounds", lambda: at)  # noqa: B023  (called at once)
             break
         grid.decide(f"round {at}", lambda: True)
-        cells = {one.name: grid.play("round", one, course.trial[one.name], at, course.rows, measured=True) for one in going}
-        longest = max(longest, sum(cell.seconds for cell in cells.values()))
-        course.rounds.append(cells)
+        for one in going:
+            grid.put("round", one, course.trial[one.name], at, course.rows, measured=True)
+        played = at + 1
+    grid.wait()
+    course.rounds = [{one.name: grid.cell("round", one, course.trial[one.name], at) for one in going} for at in range(played)]
     failed = {name for cells in course.rounds for name, cell in cells.items() if cell.failed}
     course.rounds = [{name: cell for name, cell in cells.items() if name not in failed} for cells in course.rounds]
+
+
+def _one_more(grid: Grid, going: Sequence[Contender], course: Course, at: int) -> bool:
+    """Whether what is begun and another round can end in time: by the longest training of each contender so far."""
+    measured = len(grid.rounds.measure[0])
+    longest = {}
+    for one in going:
+        found = [cell.seconds for cell in grid.log.cells.values() if cell.stage == "round" and cell.contender == one.name]
+        longest[one.name] = max(found, default=_seconds(grid, one, course, course.rows, measured))
+    begun = [longest[name] for name in grid.running]
+    return 1.1 * _together(grid, [*begun, *longest.values()]) <= _left(grid)

@@ -24,14 +24,11 @@ from ..training.checkpoint import Checkpoints
 from ..training.observers import Observer, plain
 from ..training.plan import Clock, Plan
 from .contenders import Contender
-from .rounds import Rounds
+from .crew import Crew, Stopped, Warn
+from .rounds import Rounds, choosing_for
 
 LOG = "cells.jsonl"
 _FORMAT = 1
-
-
-class Stopped(Exception):
-    """A signal came: the cell at hand is not kept."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,11 @@ class Cell:
         """Its place in the grid."""
         return f"{self.stage}/{self.contender}/{self.trial}/{self.round}"
 
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Cell:
+        """From plain data, in which what is infinite is null."""
+        return cls(**{name: value for name, value in facts.items() if value is not None})
+
 
 class Log:
     """``cells.jsonl``: what was decided and found, a line each, the first of which says what it is of. None: kept nowhere."""
@@ -88,7 +90,7 @@ class Log:
             for one in found[1:]:
                 self.spent = one["spent"]
                 if "cell" in one:
-                    cell = Cell(**{name: value for name, value in one["cell"].items() if value is not None})  # what is infinite is null
+                    cell = Cell.of(one["cell"])
                     self.cells[cell.key] = cell
                 else:
                     self.decisions |= one["decided"]
@@ -118,17 +120,40 @@ def _line(tree: Mapping[str, Any]) -> bytes:
     return json.dumps(plain(tree), ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
 
 
+@dataclass(frozen=True)
+class _Job:
+    """A cell to be played; ``measured``: on the rows of its round as well."""
+
+    cell: Cell
+    contender: Contender
+    rows: int
+    measured: bool
+
+    def __str__(self) -> str:
+        return f"{self.cell.contender}, {self.cell.stage}"
+
+
 class Grid:
-    """Plays the cells of one comparison."""
+    """Plays the cells of one comparison, ``jobs`` at a time. Close it."""
 
     def __init__(
         self, experiment: Experiment, prepared: Prepared, rounds: Rounds, log: Log, clock: Clock, observer: Observer,
-        interrupted: Callable[[], bool],
+        interrupted: Callable[[], bool], jobs: int,
     ) -> None:  # fmt: skip
         self.experiment, self.prepared, self.rounds, self.log, self.clock = experiment, prepared, rounds, log, clock
-        self.observer, self.interrupted = observer, interrupted
+        self.observer, self.jobs = observer, jobs
         self.done, self.total = 0, 0
         """Cells played, and to be played as far as is known."""
+        self._crew = Crew(jobs, self._train, self._keep, self._warn, interrupted)
+
+    @property
+    def threads(self) -> int:
+        """On which a cell computes."""
+        return int(self.log.decisions["threads"])
+
+    def close(self) -> None:
+        """End what is still being trained."""
+        self._crew.close()
 
     def decide(self, name: str, value: Callable[[], Any]) -> Any:
         """What was decided under this name; decided now, and written down, where it was not."""
@@ -137,37 +162,72 @@ class Grid:
             self.log.keep({"decided": {name: self.log.decisions[name]}}, self.clock.spent)
         return self.log.decisions[name]
 
-    def team(self, contender: Contender, trial: int, at: int, rows: int) -> Members:
+    def team(
+        self, contender: Contender, trial: int, at: int, rows: int, warn: Warn | None = None, stop: Callable[[], bool] = lambda: False
+    ) -> Members:
         """Who trains a cell."""
         seed = int(np.random.SeedSequence([self.experiment.seed, 29, at]).generate_state(1, np.uint64)[0] >> 2)
         experiment = contender.experiment(self.experiment, trial, seed)
         prepared = replace(self.prepared, experiment=experiment, split=self.rounds.split(at, rows, self.experiment.seed))
-        return Members(experiment, prepared, Clock(None), _Warnings(self.observer), self.interrupted, Checkpoints(None), Ledger(None))
+        observer = Observer() if warn is None else _Warnings(warn)
+        return Members(experiment, prepared, Clock(None), observer, stop, Checkpoints(None), Ledger(None))
 
     def epochs(self, rows: int) -> int:
         """Epochs that a training on about so many rows takes, at most."""
         return self.team(Contender(""), 0, 0, rows).usual_epochs()
 
-    def play(self, stage: str, contender: Contender, trial: int, at: int, rows: int, measured: bool = False) -> Cell:
-        """Train one contender in round ``at`` on about ``rows`` rows; ``measured``: on the rows of the round as well."""
-        cell = Cell(contender.name, stage, trial, at)
-        found = self.log.cells.get(cell.key)
-        if found is None:
-            begin = time.monotonic()
-            try:
-                found = self._train(cell, contender, rows, measured)
-            except TrainingError as error:
-                found = replace(cell, failed=str(error))
-            found = replace(found, seconds=round(time.monotonic() - begin, 3))
-            self.log.cells[cell.key] = found
-            self.log.keep({"cell": asdict(found)}, self.clock.spent)
-        self.done += 1
-        told = {"stage": stage, "name": contender.name, "trial": trial, "round": at, "worth": found.worth, "seconds": found.seconds}
-        self.observer.observe("cell", {**told, "done": self.done, "total": max(self.total, self.done), "failed": found.failed})
-        return found
+    def choosing(self, rows: int) -> int:
+        """Rows that choose beside about so many that train, at most."""
+        return min(choosing_for(rows), len(self.rounds.choose))
 
-    def _train(self, cell: Cell, contender: Contender, rows: int, measured: bool) -> Cell:
-        team = self.team(contender, cell.trial, cell.round, rows)
+    def put(self, stage: str, contender: Contender, trial: int, at: int, rows: int, measured: bool = False) -> None:
+        """Train one contender in round ``at`` on about ``rows`` rows, as soon as there is a place for it; ``measured``: on the rows of the
+        round as well."""
+        cell = Cell(contender.name, stage, trial, at)
+        known = self.log.cells.get(cell.key)
+        if known is None:
+            self._crew.put(_Job(cell, contender, rows, measured))
+        else:
+            self._tell(known)
+
+    def wait(self) -> None:
+        """Until every cell that was put is there."""
+        self._crew.wait()
+
+    def cell(self, stage: str, contender: Contender, trial: int, at: int) -> Cell:
+        """What was found."""
+        return self.log.cells[Cell(contender.name, stage, trial, at).key]
+
+    @property
+    def running(self) -> list[str]:
+        """The contenders that are being trained."""
+        return [job.contender.name for job in self._crew.running]
+
+    def _keep(self, job: _Job, facts: Mapping[str, Any]) -> None:
+        found = Cell.of(facts)
+        self.log.cells[found.key] = found
+        self.log.keep({"cell": facts}, self.clock.spent)
+        self._tell(found)
+
+    def _tell(self, found: Cell) -> None:
+        self.done += 1
+        told = {"stage": found.stage, "name": found.contender, "trial": found.trial, "round": found.round, "worth": found.worth}
+        counts = {"done": self.done, "total": max(self.total, self.done)}
+        self.observer.observe("cell", {**told, **counts, "seconds": found.seconds, "failed": found.failed})
+
+    def _warn(self, text: str) -> None:
+        self.observer.observe("warning", {"text": text})
+
+    def _train(self, job: _Job, warn: Warn, stop: Callable[[], bool]) -> Mapping[str, Any]:
+        begin = time.monotonic()
+        try:
+            found = self._found(job.cell, job.contender, job.rows, job.measured, warn, stop)
+        except TrainingError as error:
+            found = replace(job.cell, failed=str(error))
+        return asdict(replace(found, seconds=round(time.monotonic() - begin, 3)))
+
+    def _found(self, cell: Cell, contender: Contender, rows: int, measured: bool, warn: Warn, stop: Callable[[], bool]) -> Cell:
+        team = self.team(contender, cell.trial, cell.round, rows, warn, stop)
         names = team.fields if contender.field is None else [contender.field]
         epochs = team.usual_epochs()
         plan = Plan(1, 1, epochs, {})
@@ -176,7 +236,7 @@ class Grid:
             team.held_out.weigh(members)
         else:
             members = team.train_alone(plan, contender.field)
-        if self.interrupted():
+        if stop():
             raise Stopped
         model, tasks = members[0].model, self.prepared.tasks
         chosen = team.held_out.measure(members, [frozenset()], names).metrics["tasks"]
@@ -221,10 +281,10 @@ def _known(target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np
 class _Warnings(Observer):
     """Lets nothing of a single training through but its warnings."""
 
-    def __init__(self, to: Observer) -> None:
-        self.to = to
+    def __init__(self, warn: Warn) -> None:
+        self.warn = warn
 
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
         """Warnings."""
         if event == "warning":
-            self.to.observe(event, facts)
+            self.warn(facts["text"])

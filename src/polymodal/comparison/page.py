@@ -59,8 +59,15 @@ def _target(name: str, told: Mapping[str, Any], about: Mapping[str, Any]) -> str
         f"{_table(heads, rows)}"
         f'<p class="note">Bold: the best single field and the best fusion, chosen on rows that measure nothing. The intervals hold 95 % '
         f"each, one by one; of many contenders one will look good by chance. One constant answer has {_text(metric)} "
-        f"{_number(told['constant'])}.</p><details><summary>every metric</summary>{_table(metrics, more)}</details>"
+        f"{_number(told['constant'])}.{_changes(told['contenders'])}</p>"
+        f"<details><summary>every metric</summary>{_table(metrics, more)}</details>"
     )
+
+
+def _changes(contenders: Mapping[str, Any]) -> str:
+    """What other settings change in a fusion."""
+    said = [(name, one["change"]["of"], one["change"]["difference"]) for name, one in contenders.items() if one["change"]]
+    return "".join(f" {_text(name)} against {_text(of)}: {_number(span['mean'], True)} ({_ends(span)})." for name, of, span in said)
 
 
 def _row(cells: Sequence[str], bold: bool) -> str:

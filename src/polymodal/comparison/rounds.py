@@ -95,8 +95,8 @@ class Rounds:
 
 
 def choosing_for(rows: int) -> int:
-    """How many rows choose, at most, beside so many that train."""
-    return max(400, rows // 3)
+    """How many rows choose, at most, beside so many that train: as many up to 400 (200 at least), a third of more than 1,200."""
+    return max(200, min(rows, 400), rows // 3)
 
 
 def _clusters(prepared: Prepared) -> np.ndarray:

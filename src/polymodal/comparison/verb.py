@@ -19,7 +19,7 @@ from ..disk import Lock, write_texts, write_whole
 from ..errors import UserError
 from ..experiment import Experiment
 from ..modalities import OnError
-from ..preparation import prepare
+from ..preparation import Prepared, prepare
 from ..runs.asked import resolve
 from ..runs.ledger import code_of
 from ..runs.run import Interrupted
@@ -29,7 +29,9 @@ from ..training.plan import Clock
 from .contenders import Contender, contenders, settings_of
 from .course import Course
 from .course import play as play_course
-from .grid import LOG, Grid, Log, Stopped
+from .crew import Stopped, can_fork
+from .crew import usual as usual_jobs
+from .grid import LOG, Grid, Log
 from .page import page
 from .rounds import Rounds, dealt
 from .verdict import judged
@@ -51,10 +53,11 @@ def compare(
     on_error: OnError | None = None,
     seed: int | None = None,
     fusions: Sequence[str] = (),
-    also: Sequence[str] = (),
+    also: Sequence[str] | None = None,
     trials: int = 4,
     rounds: int = 5,
     time_limit: str | float | None = None,
+    jobs: int | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     observers: Sequence[Observer] = (),
@@ -64,10 +67,13 @@ def compare(
 
     :param table: what ``train`` takes, as are all settings that are not named here
     :param fusions: names on the menu; none = all of it that can fuse these fields
-    :param also: settings (``path=value``) under which each fusion takes part once more
+    :param also: settings (``path=value``) under which each fusion takes part once more; None = only the experiment's own fusion (else the
+        first) does, with balancing (``training.balance.kind=ogm_ge``), or without it where the experiment has it; () = none does
     :param trials: settings tried for every contender, 1 to 4: other learning rates, other regularisation
     :param rounds: trainings of each contender that are measured, 2 to 10; each on other rows where the table does not say which
     :param time_limit: seconds, or 90s, 20m, for the whole call; what rows, trials, fusions and rounds fit is found on the way
+    :param jobs: trainings at a time, each in a process and on one thread; changes no bit; None = one a core, 8 at most. One where there is
+        no ``fork``, or an accelerator trains
     :param out: a folder for ``compare.json`` (what is returned), ``compare.html``, ``best.yaml`` and what was found so far
     :returns: ``{"targets": {name: {"sentence", "verdict", "contenders", ...}}, "contenders": {...}, "best": ..., ...}``
     :raises UserError: a mistake in what was given
@@ -75,13 +81,16 @@ def compare(
     """
     if not 1 <= trials <= 4:
         raise UserError(f"trials: {trials}; expected 1 to 4 (--trials)")
+    if jobs is not None and jobs < 1:
+        raise UserError(f"jobs: {jobs}; expected 1 or more trainings at a time (--jobs)")
     if not 2 <= rounds <= 10:
         raise UserError(f"rounds: {rounds}; expected 2 to 10: one cannot tell what training leaves to chance (--rounds)")
     asked = {
         "table": str(Path(table).resolve()) if isinstance(table, (str, Path)) else None, "overrides": list(overrides),
         "target": target if target is None or isinstance(target, str) else list(target), "columns": dict(columns or {}),
         "ignore": list(ignore), "group": group, "split": split, "root": [str(Path(one).resolve()) for one in root], "on_error": on_error,
-        "seed": seed, "fusions": list(fusions), "also": list(also), "trials": trials, "rounds": rounds, "time_limit": time_limit,
+        "seed": seed, "fusions": list(fusions), "also": None if also is None else list(also), "trials": trials, "rounds": rounds,
+        "time_limit": time_limit,
     }  # fmt: skip
     folder = None if out is None else Path(out)
     if folder is not None:
@@ -90,14 +99,16 @@ def compare(
         with _held(folder) as place:
             if folder is not None:
                 write_whole(place / ASKED, json.dumps(asked, ensure_ascii=False, indent=1).encode())
-            return _compare(table, asked, place, folder is not None, observers, start)
+            return _compare(table, asked, place, folder is not None, jobs, observers, start)
     except UserError:
         if folder is not None and not (folder / LOG).exists():
             shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def resume_compare(out: str | Path, table: Any = None, *, observers: Sequence[Observer] = (), start: float | None = None) -> dict[str, Any]:
+def resume_compare(
+    out: str | Path, table: Any = None, *, jobs: int | None = None, observers: Sequence[Observer] = (), start: float | None = None
+) -> dict[str, Any]:
     """Go on with a comparison that was broken off, where it was; ``table`` where it came from memory."""
     folder = Path(out)
     try:
@@ -113,7 +124,7 @@ def resume_compare(out: str | Path, table: Any = None, *, observers: Sequence[Ob
     if table is None:
         raise UserError(f"{folder}: its table came from memory; expected it again (table=...)")
     with _held(folder) as place:
-        return _compare(table, asked, place, True, observers, start)
+        return _compare(table, asked, place, True, jobs, observers, start)
 
 
 @contextmanager
@@ -144,7 +155,7 @@ def _make(folder: Path, overwrite: bool) -> None:
 
 
 def _compare(
-    table: Any, asked: Mapping[str, Any], place: Path, keep: bool, observers: Sequence[Observer], start: float | None
+    table: Any, asked: Mapping[str, Any], place: Path, keep: bool, jobs: int | None, observers: Sequence[Observer], start: float | None
 ) -> dict[str, Any]:
     observer, stop = Observers(observers), Stop()
     given = resolve(
@@ -170,14 +181,9 @@ def _compare(
                 log = Log(place / LOG if keep else None, about)
                 clock.start -= log.spent
                 stop.gently = True
-                threads = torch.get_num_threads()
-                grid = Grid(experiment, prepared, rounds, log, clock, observer, lambda: stop.asked)
+                grid = _grid(experiment, prepared, rounds, log, clock, observer, stop, jobs)
                 _tell(observer, grid, taking_part, refused)
-                torch.set_num_threads(grid.decide("threads", lambda: threads))
-                try:
-                    course = play_course(grid, taking_part, asked["trials"], asked["rounds"])
-                finally:
-                    torch.set_num_threads(threads)
+                course = _play(grid, taking_part, asked["trials"], asked["rounds"])
                 found = _found(grid, course, taking_part, refused, given.source)
                 best = next((one for one in taking_part if one.name == found["best"]), None)
                 if keep:
@@ -189,6 +195,28 @@ def _compare(
     finally:
         observer.close()
     return found
+
+
+def _grid(
+    experiment: Experiment, prepared: Prepared, rounds: Rounds, log: Log, clock: Clock, observer: Observer, stop: Stop, jobs: int | None
+) -> Grid:
+    device = experiment.training.device
+    own = can_fork(device) and log.decisions.get("threads", 1) == 1
+    at_once = (jobs or usual_jobs(device)) if own else 1
+    grid = Grid(experiment, prepared, rounds, log, clock, observer, lambda: stop.asked, at_once)
+    grid.decide("threads", lambda: 1 if own else torch.get_num_threads())
+    return grid
+
+
+def _play(grid: Grid, taking_part: Sequence[Contender], trials: int, rounds: int) -> Course:
+    """The course, on the threads that it began with."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(grid.threads)
+    try:
+        return play_course(grid, taking_part, trials, rounds)
+    finally:
+        grid.close()
+        torch.set_num_threads(threads)
 
 
 def _free(experiment: Experiment) -> dict[str, Any]:

@@ -19,21 +19,25 @@ _SMALL = 0.01
 
 def judged(grid: Grid, course: Course, contenders: Sequence[Contender], seed: int) -> dict[str, Any]:
     """By target: ``metric``, the best single field and the best fusion (by rows that do not measure), every contender's ``mean``,
-    ``spread`` (over rounds) and ``difference`` to the best single field, and the ``sentence``."""
+    ``spread`` (over rounds) and ``difference`` to the best single field, ``change`` where it is another under other settings (the
+    ``difference`` to the one that it is ``of``), and the ``sentence``."""
     choose = {name: float(np.mean([cells[name].worth for cells in course.rounds])) for name in course.last}
     alone = [one.name for one in contenders if one.field is not None and one.name in choose]
     fused = [one.name for one in contenders if one.field is None and one.name in choose]
     if not alone or not fused:
         return {"choose": choose, "best": None, "targets": {}}
     best_alone, best_fused = max(alone, key=choose.__getitem__), max(fused, key=choose.__getitem__)
+    again = {one.name: one.of for one in contenders if one.of in choose and one.name in choose}
     targets = {
-        name: _target(grid, course, name, task, best_alone, best_fused, seed) for name, task in grid.prepared.tasks.items()
+        name: _target(grid, course, name, task, (best_alone, best_fused), again, seed) for name, task in grid.prepared.tasks.items()
     }  # fmt: skip
     return {"choose": choose, "best": max(choose, key=choose.__getitem__), "targets": targets}
 
 
-def _target(grid: Grid, course: Course, name: str, task: Task, best_alone: str, best_fused: str, seed: int) -> dict[str, Any]:
-    rounds = range(len(course.rounds))
+def _target(
+    grid: Grid, course: Course, name: str, task: Task, best: tuple[str, str], again: Mapping[str, str], seed: int
+) -> dict[str, Any]:
+    (best_alone, best_fused), rounds = best, range(len(course.rounds))
     clusters = [grid.clusters(at, name) for at in rounds]
     credits = {one: [np.array(cells[one].credits[name], np.float64) for cells in course.rounds] for one in course.last}
     constant = [grid.constant(at)[name] for at in rounds]
@@ -46,8 +50,11 @@ def _target(grid: Grid, course: Course, name: str, task: Task, best_alone: str, 
         difference = differences[one].facts() if one in differences else None
         told[one] = {
             "mean": float(np.concatenate(found).mean()), "spread": float(np.std(each, ddof=1)) if len(each) > 1 else None, "rounds": each,
-            "difference": difference, "metrics": metrics,
+            "difference": difference, "change": None, "metrics": metrics,
         }  # fmt: skip
+    for one, of in again.items():
+        change = against({one: credits[one]}, credits[of], clusters, seed)[one]
+        told[one]["change"] = {"of": of, "difference": change.facts()} if len(course.rounds) > 1 else None
     gain = differences[best_fused]
     learned = max(one.low for one in against({one: credits[one] for one in (best_alone, best_fused)}, constant, clusters, seed).values())
     facts = {
