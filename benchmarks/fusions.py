@@ -48,7 +48,7 @@ def compared(path: Path, target: str, options: argparse.Namespace, seed: int, **
 def rerun(name: str, path: Path, target: str, options: argparse.Namespace, root: Sequence[Path]) -> None:
     """Compare under several seeds, and print what they agree on."""
     found = []
-    for seed in range(options.reruns):
+    for seed in range(options.first, options.first + options.reruns):
         begin = time.monotonic()
         found.append(compared(path, target, options, seed, root=root, observers=[GridConsole()] if options.verbose else []))
         print(f"{name}, seed {seed}, {time.monotonic() - begin:.0f} s\n{summary(found[-1])}\n", flush=True)
@@ -83,6 +83,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vqa", action="store_true", help="easy-VQA's 13 answers")
     parser.add_argument("--emoji", nargs=2, type=Path, metavar=("GOOGLE", "EMOJIBASE"))
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this table (emoji_en, emoji_zh)")
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first seed")
     parser.add_argument("--shuffled", type=int, default=0, metavar="COUNT")
     parser.add_argument("--reruns", type=int, default=1)
     parser.add_argument("--fusion", action="append", default=[])
@@ -94,7 +96,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tables = list(emoji(*options.emoji)) if options.emoji else []
-        for table in tables:
+        for table in [one for one in tables if not options.only or one.name in options.only]:
             rerun(table.name, write(folder / f"{table.name}.csv", table.rows), table.target, options, [table.folder])
         if options.vqa:
             (table,) = vqa(folder)

@@ -279,6 +279,13 @@ def test_each_of_several_pictures_may_be_seen_by_a_pretrained_encoder(tune: str,
     assert set(again.bundle.backbones) == ({"it"} if tune == "frozen" else set())
 
 
+@pytest.mark.parametrize("word", ["fields.it.size=24", "fields.it.channels=1"])
+def test_a_size_that_the_encoder_does_not_read_is_refused(word: str, tmp_path: Path) -> None:
+    path, said = word.split("=")
+    with pytest.raises(pm.ConfigError, match=rf"^{path}: {said}, but its encoder, it in model.encoders, reads \d+; leave it out$"):
+        train(table_of("image", tmp_path), tiny("vit"), "frozen", tmp_path / "run", word)
+
+
 # -- saved -----------------------------------------------------------------------------------------------------------------
 
 

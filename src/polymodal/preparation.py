@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from .errors import ConfigError, DataError, Fault, UserError
 from .experiment import Experiment
 from .flow import Cell, State
 from .frozen import FeatureCache, fill
-from .modalities import Modality, Roots, is_empty, is_missing_word
+from .modalities import FieldConfig, Modality, Roots, is_empty, is_missing_word
 from .model import form_of
 from .tasks import Task
 from .training.devices import pick_device
@@ -225,11 +226,22 @@ def fit_modalities(experiment: Experiment, source: Source, roots: Roots, fitting
             form, needs = form_of(experiment.model.encoders[name], kind.forms)
         except ConfigError as error:
             raise ConfigError(f"model.encoders.{quote(name)}: {error}") from None
+        _agree(name, config, needs)
         state = kind.fit(config, _fitting_cells(source, config.sources, fitting_N), form, needs, roots)
         if "backbone" in needs:
             state["backbone"] = needs["backbone"]
         modalities[name] = kind(config, state, roots)
     return modalities
+
+
+def _agree(name: str, config: FieldConfig, needs: Mapping[str, Any]) -> None:
+    """``ConfigError`` where a field was told what its encoder knows better: of settings that nothing stands for where they are left out."""
+    for key, value in needs.items():
+        said = getattr(config, key, None)
+        if said is not None and said != value and type(config).model_fields[key].default is None:
+            raise ConfigError(
+                f"fields.{quote(name)}.{key}: {said}, but its encoder, {quote(name)} in model.encoders, reads {value}; leave it out"
+            )
 
 
 def read_table(

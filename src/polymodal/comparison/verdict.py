@@ -59,6 +59,7 @@ def _target(
     learned = max(one.low for one in against({one: credits[one] for one in (best_alone, best_fused)}, constant, clusters, seed).values())
     facts = {
         "metric": task.worth, "best_alone": best_alone, "best_fused": best_fused, "difference": gain.facts(), "measured": rows,
+        "trainable": grid.rounds.most,
         "constant": float(np.concatenate(constant).mean()), "learned": learned > 0, "contenders": told,
     }  # fmt: skip
     return {**facts, "verdict": verdict(gain), "sentence": sentence(name, facts, gain, course)}
@@ -102,8 +103,11 @@ def sentence(name: str, facts: Mapping[str, Any], difference: Difference, course
     )
     cell = course.rounds[0][fused]
     trained = round(float(np.mean([cells[fused].rows for cells in course.rounds])))
+    few = trained < 0.9 * facts["trainable"]
+    of = f" of {facts['trainable']:,}" if few else ""
+    more = " (a longer --time-limit trains on more)" if few else ""
     basis = (
-        f"{len(course.rounds)} rounds, each trained with another seed on {trained:,} rows for up to {cell.epochs} epochs; "
+        f"{len(course.rounds)} rounds, each trained with another seed on {trained:,}{of} rows for up to {cell.epochs} epochs{more}; "
         f"{facts['measured']:,} rows measured, none of which chose anything; "
         f"{course.trials} {'trial' if course.trials == 1 else 'trials'} of each contender on {course.search_rows:,} rows"
     )
