@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from polymodal.evaluation.calibration import calibrate
+from polymodal.evaluation.measure import score
 from polymodal.flow import FUSED
 from polymodal.tasks import RULES, Multiclass, MulticlassConfig, Regression, RegressionConfig, Task
 from polymodal.tasks.metrics import ece, ece_by_chance
@@ -43,6 +44,22 @@ def test_scaling_mends_what_is_too_sure_or_not_sure_enough(rule: str, sharper: f
     assert facts["after"]["log_loss"] < facts["before"]["log_loss"]
     assert abs(facts["after"]["ece"] - facts["chance"]) < 3 * facts["spread"] + 0.005
     assert sum(rows for _, _, rows in found.curves["after"]) == 2_000 == sum(rows for _, _, rows in found.curves["before"])
+
+
+def test_members_answer_with_the_mean_of_their_logits() -> None:
+    """Which is as sure as the members are where they agree, and surer than the mean of their probabilities where they differ."""
+    sure, doubting, other = (np.array([row], np.float32) for row in ([6.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 3.0]))
+    task = three()
+    chances = np.exp([2.0, 0.0, 1.0])
+    np.testing.assert_allclose(score(task, [sure, doubting, other]), [chances / chances.sum()], rtol=1e-6)
+    np.testing.assert_array_equal(score(task, [sure, sure]), score(task, [sure]))
+    assert score(task, [sure, doubting]).max() > np.mean([score(task, [one]).max() for one in (sure, doubting)])
+    log = Regression(
+        RegressionConfig(column="y", transform="log"), Regression.fit(RegressionConfig(column="y", transform="log"), ["1", "9"], "t")
+    )
+    low, high = (np.array([[value]], np.float32) for value in (-1.0, 1.0))
+    one, two, both = (float(score(log, members)[0, 0]) for members in ([low], [high], [low, high]))
+    assert both + 1 == pytest.approx(((one + 1) * (two + 1)) ** 0.5, rel=1e-4), "numbers are averaged as the transform has them"
 
 
 def test_rows_without_a_target_or_a_field_take_no_part_where_they_cannot() -> None:

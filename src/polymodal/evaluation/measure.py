@@ -14,9 +14,13 @@ from ..tasks.metrics import Metrics
 
 
 def score(task: Task, members: Sequence[np.ndarray]) -> np.ndarray:
-    """Probabilities (N, C), or the answer in its unit (N, 1): the mean over members of what each one's logits say."""
-    scores = [task.scores(torch.from_numpy(logits)).numpy() for logits in members]
-    return scores[0] if len(scores) == 1 else np.mean(np.stack(scores), axis=0, dtype=scores[0].dtype)
+    """Probabilities (N, C), or the answer in its unit (N, 1): what the mean of the members' logits says."""
+    return task.scores(torch.from_numpy(pool(members))).numpy()
+
+
+def pool(members: Sequence[np.ndarray]) -> np.ndarray:
+    """The members' logits (N, C) as those of one answer: their mean, a logarithmic pool of what each one says."""
+    return members[0] if len(members) == 1 else np.mean(np.stack(members), axis=0, dtype=members[0].dtype)
 
 
 def measure(

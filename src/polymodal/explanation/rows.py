@@ -18,7 +18,7 @@ from PIL import Image as Pillow
 
 from ..bundle import Bundle
 from ..evaluation.contribution import Asked
-from ..evaluation.measure import score
+from ..evaluation.measure import pool, score
 from ..evaluation.shapley import shapley
 from ..flow import Sample
 from ..frozen import through
@@ -97,11 +97,11 @@ def _taken_apart(chosen: Chosen, at: int) -> tuple[dict[str, Parts], Window, dic
 
 
 def _evidence(task: Task, members: Sequence[np.ndarray], label: int) -> np.ndarray:
-    """What the members' logits say for a class, as log-odds of their mean probability (N,); or the number that is answered."""
+    """What the members' logits say for a class, as log-odds (N,); or the number that is answered."""
     if task.classes is None:
         return score(task, members)[:, 0]
-    for_MN, against_MN = zip(*(task.log_chances(torch.from_numpy(logits), label) for logits in members), strict=True)
-    odds_N: np.ndarray = (torch.stack(for_MN).logsumexp(0) - torch.stack(against_MN).logsumexp(0)).numpy()
+    for_N, against_N = task.log_chances(torch.from_numpy(pool(members)), label)
+    odds_N: np.ndarray = (for_N - against_N).numpy()
     return odds_N
 
 
