@@ -88,7 +88,7 @@ def _once_more(experiment: Experiment, fused: Sequence[Contender], also: Sequenc
     """The fusions under other settings; those that refuse them are told, and ``ConfigError`` where all do."""
     more, first = [], None
     for one in fused:
-        again = _again(one, also)
+        again = Contender(f"{one.name} + {' '.join(also)}", None, (*one.overrides, *also), one.name)
         try:
             again.experiment(experiment, 0, 0)
             more.append(again)
@@ -105,7 +105,3 @@ def _balanced(experiment: Experiment, one: Contender, refused: dict[str, str]) -
         return _once_more(experiment, [one], [f"training.balance.kind={kind}"], refused)
     except ConfigError:
         return []
-
-
-def _again(one: Contender, also: Sequence[str]) -> Contender:
-    return Contender(f"{one.name} + {' '.join(also)}", None, (*one.overrides, *also), one.name)
