@@ -24,7 +24,7 @@ from polymodal.comparison import resume_compare
 from polymodal.comparison.grid import LOG
 from polymodal.comparison.rounds import Rounds, dealt
 from polymodal.data.sources import open_source
-from polymodal.evaluation.paired import Difference, paired
+from polymodal.evaluation.paired import Difference, against, paired
 from polymodal.experiment import Experiment
 from polymodal.inspection.infer import infer
 from polymodal.preparation import prepare
@@ -65,6 +65,17 @@ def test_a_difference_is_the_mean_over_all_rows_and_its_interval_is_of_clusters_
     same = [np.repeat(part[::10], 10) for part in first], [np.repeat(part[::10], 10) for part in second]
     assert paired(*same, ten).high - paired(*same, ten).low > 1.5 * (found.high - found.low), "ten rows alike are one row's worth"
     assert paired(first[:1], second[:1], rows[:1]).low == -np.inf, "one round cannot tell what training leaves to chance"
+
+
+def test_these_models_may_be_known_to_differ_where_retrained_ones_are_not() -> None:
+    """Two rounds leave much to chance in training; that what was trained beats a constant answer hangs on the rows alone."""
+    rng = np.random.default_rng(0)
+    model = [(rng.random(400) < share).astype(float) for share in (0.5, 0.6)]
+    nothing, rows = [np.zeros(400)] * 2, [np.arange(400), np.arange(400, 800)]
+    assert against({"m": model}, nothing, rows)["m"].low < 0
+    found = against({"m": model}, nothing, rows, retrained=False)["m"]
+    assert 0.5 < found.low < found.mean < found.high < 0.6
+    assert against({"m": model[:1]}, nothing[:1], rows[:1], retrained=False)["m"].low > 0.4
 
 
 def test_the_interval_seldom_excludes_nothing_where_there_is_nothing() -> None:

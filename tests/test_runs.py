@@ -84,8 +84,8 @@ def test_ctrl_c_saves_the_best_weights_and_exits_130(shop_folder: Path, tmp_path
 def test_a_model_of_one_field_is_calibrated_like_the_whole() -> None:
     """Words that tell the class four times in five: a model that is surer than that is wrong about itself."""
     rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, 400)
-    told = np.where(rng.random(400) < 0.8, labels, 1 - labels)
+    labels = rng.integers(0, 2, 800)
+    told = np.where(rng.random(800) < 0.8, labels, 1 - labels)
     rows = {"text": [f"{('red', 'blue')[word]} thing {at % 7}" for at, word in enumerate(told)], "y": ["ab"[label] for label in labels]}
     model = pm.train(rows, "training.epochs=6", "data.split.folds=2", "model.width=16", target="y")
     assert model.bundle.members[0].voters == []

@@ -44,7 +44,38 @@ def test_folds_are_even_in_every_stratum_and_every_row_is_validated_once() -> No
     np.testing.assert_array_equal(np.sort(seen), np.arange(190))
     for fold in range(5):
         train, valid = found.member(fold)
-        np.testing.assert_array_equal(np.sort(np.concatenate([train, valid])), np.arange(190))
+        np.testing.assert_array_equal(np.sort(np.concatenate([train, valid, found.twice((fold - 1) % 5)])), np.arange(190))
+
+
+@pytest.mark.parametrize(("rows", "folds", "fewest", "most"), [(190, 5, 40, 55), (2_900, 5, 220, 260), (400, 2, 22, 28), (300, 20, 60, 80)])
+def test_some_rows_are_left_out_by_two_members(rows: int, folds: int, fewest: int, most: int) -> None:
+    """Evenly over strata and folds, each by the member of its fold and of the next, at most a sixteenth of what a member would train on."""
+    strata = np.arange(rows) % 4 == 0
+    found = splitted(rows, strata=strata, kind="folds", folds=folds)
+    twice = [found.twice(fold) for fold in range(folds)]
+    assert fewest <= sum(map(len, twice)) <= most
+    assert max(map(len, twice)) - min(map(len, twice)) <= 1
+    assert np.mean(strata[np.concatenate(twice)]) == pytest.approx(0.25, abs=0.05)
+    for fold, both in enumerate(twice):
+        out = [other for other in range(folds) if not set(both) & set(found.member(other)[0])]
+        assert out == sorted({fold, (fold + 1) % folds})
+        assert set(both) <= set(found.member(fold)[1])
+        assert len(both) <= (rows - len(found.member((fold + 1) % folds)[1])) / 16 + 1
+
+
+def test_no_row_is_left_out_twice_where_too_few_would_be() -> None:
+    assert not any(len(splitted(60, kind="folds", folds=5).twice(fold)) for fold in range(5))
+    assert not len(splitted(60, kind="random").twice(0))
+
+
+def test_groups_are_left_out_whole() -> None:
+    group = np.arange(900) // 3
+    found = splitted(900, groups=group, kind="folds", folds=5, test=0.2)
+    for fold in range(5):
+        both = found.twice(fold)
+        assert len(both)
+        assert set(np.flatnonzero(np.isin(group, group[both]))) == set(both)
+        assert (found.part_N[both] == TRAIN).all()
 
 
 @pytest.mark.parametrize("settings", [{"kind": "random"}, {"kind": "folds", "folds": 3}, {"kind": "random", "test": 0.2}])

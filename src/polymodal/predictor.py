@@ -77,13 +77,24 @@ class Predictor:
         return self._single({name: value for name, value in scores.items() if self.bundle.tasks[name].classes is not None})
 
     def predict_sets(
-        self, table: Any, coverage: float = 0.9, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = ()
+        self,
+        table: Any,
+        coverage: float = 0.9,
+        *,
+        empty: bool = False,
+        on_error: OnError | None = None,
+        strict: bool = False,
+        root: Sequence[str | Path] = (),
     ) -> Any:
         """Answers that hold the truth of a share ``coverage`` of rows like those of training: (N,) lists of classes, the most probable
-        first, or (N, 2) the ends of an interval; a dict of them for several targets. Of a row that was skipped: an empty list, or NaN."""
+        first, or (N, 2) the ends of an interval; a dict of them for several targets. Of a row that was skipped: an empty list, or NaN.
+
+        :param empty: let a list be empty where even the most probable class is less so than was asked. Without it that class is always
+            there, so that where more answers are right than ``coverage`` asks for, more sets hold the truth too
+        """
         bounds = self.bounds(coverage)
         scores = self._joined(self._predictions(table, on_error, strict, root), "scores")
-        return self._single({name: self.sets(name, scores[name], bounds[name]) for name in bounds})
+        return self._single({name: self.sets(name, scores[name], bounds[name], empty) for name in bounds})
 
     def bounds(self, coverage: float) -> dict[str, float]:
         """By task, how wrong an answer may be that is kept in a set of this coverage (``evaluation.conformal``)."""
@@ -94,10 +105,10 @@ class Predictor:
             found[name] = bound(kept.get(name), coverage, f"target {name!r}")
         return found
 
-    def sets(self, name: str, scores_NC: np.ndarray, bound: float) -> np.ndarray:
+    def sets(self, name: str, scores_NC: np.ndarray, bound: float, empty: bool = False) -> np.ndarray:
         """A task's sets for some rows' scores; nothing for rows that were skipped."""
         skipped = np.isnan(scores_NC).any(1)
-        sets = self.bundle.tasks[name].sets(np.nan_to_num(scores_NC), bound)
+        sets = self.bundle.tasks[name].sets(np.nan_to_num(scores_NC), bound, empty)
         for at in np.flatnonzero(skipped):
             sets[at] = [] if sets.ndim == 1 else np.nan
         return sets

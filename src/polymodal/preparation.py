@@ -85,7 +85,8 @@ class Prepared:
 
     def content(self) -> dict[str, str]:
         """Digests of all that training sees of the data, by what it is: other data, another digest."""
-        found = {"split": _digest(self.split.part_N, self.split.fold_N)}
+        second = [] if self.split.second_N is None else [self.split.second_N]
+        found = {"split": _digest(self.split.part_N, self.split.fold_N, *second)}
         for what, table in (("", self.train), ("validation table, ", self.valid)):
             if what and self.valid is self.train:
                 break

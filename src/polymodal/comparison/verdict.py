@@ -56,7 +56,8 @@ def _target(
         change = against({one: credits[one]}, credits[of], clusters, seed)[one]
         told[one]["change"] = {"of": of, "difference": change.facts()} if len(course.rounds) > 1 else None
     gain = differences[best_fused]
-    learned = max(one.low for one in against({one: credits[one] for one in (best_alone, best_fused)}, constant, clusters, seed).values())
+    both = {one: credits[one] for one in (best_alone, best_fused)}  # that these models know something is enough: no training in doubt
+    learned = max(one.low for one in against(both, constant, clusters, seed, retrained=False).values())
     facts = {
         "metric": task.worth, "best_alone": best_alone, "best_fused": best_fused, "difference": gain.facts(), "measured": rows,
         "trainable": grid.rounds.most,

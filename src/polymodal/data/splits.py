@@ -15,6 +15,9 @@ from ..errors import DataError
 TRAIN, VALID, TEST, OUT = 0, 1, 2, 3
 FEW_ROWS = 3_000
 """Under this many rows the default is folds whose models are averaged: every row trains, and every row validates."""
+_TWICE, _TWICE_AT_MOST, _TWICE_AT_LEAST = 16, 250, 16
+"""Under folds a member leaves out one more in so many of the rows that it would train on; of all rows at most about so many are left out by
+two, and none where they would be fewer than so many."""
 _WORDS = {"train": TRAIN, "training": TRAIN, "valid": VALID, "val": VALID, "validation": VALID, "dev": VALID, "test": TEST,
           "训练": TRAIN, "验证": VALID, "测试": TEST}  # fmt: skip
 
@@ -56,19 +59,26 @@ class SplitConfig(Config):
 class Split:
     """``part_N`` uint8: TRAIN, VALID, TEST or OUT; ``fold_N`` int8: the fold that a row validates in, -1 = none.
 
-    Under folds, every row that is not TEST or OUT is TRAIN, and has a fold.
+    Under folds, every row that is not TEST or OUT is TRAIN, and has a fold. ``second_N`` int8: the fold whose member leaves the row out
+    too, though it validates in another, -1 = none.
     """
 
     part_N: np.ndarray
     fold_N: np.ndarray
     folds: int
+    second_N: np.ndarray | None = None
 
     def member(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows (0-based) that the member of one fold trains on, and those that it is validated on."""
         if not self.folds:
             return np.flatnonzero(self.part_N == TRAIN), np.flatnonzero(self.part_N == VALID)
-        inside = self.part_N == TRAIN
-        return np.flatnonzero(inside & (self.fold_N != fold)), np.flatnonzero(inside & (self.fold_N == fold))
+        inside, own = self.part_N == TRAIN, self.fold_N == fold
+        left = own if self.second_N is None else own | (self.second_N == fold)
+        return np.flatnonzero(inside & ~left), np.flatnonzero(inside & own)
+
+    def twice(self, fold: int) -> np.ndarray:
+        """The rows of a fold that the member of the next fold (of the first after the last) does not train on either."""
+        return np.flatnonzero((self.fold_N == fold) & (self.second_N >= 0)) if self.second_N is not None else np.zeros(0, np.int64)
 
     @property
     def members(self) -> int:
@@ -118,7 +128,9 @@ def split(
     if folds:
         part_N[order] = np.where(test_unit[unit], TEST, TRAIN)
         fold_N[order] = np.where(test_unit[unit], -1, rest[unit] % folds)
-        return Split(part_N, fold_N, folds)
+        second_N = np.full(rows, -1, np.int8)
+        second_N[order] = np.where(_twice(rest, folds)[unit] & ~test_unit[unit], (fold_N[order] + 1) % folds, -1)
+        return Split(part_N, fold_N, folds, second_N)
     share = config.valid / (1 - config.test)
     valid_unit = _every(rest, share, rng.random()) & ~test_unit
     if not valid_unit.any():
@@ -139,6 +151,13 @@ def _even_order(
     place = np.empty(len(groups), np.int64)
     place[ranked] = np.arange(len(groups))
     return usable, place[inverse]
+
+
+def _twice(at: np.ndarray, folds: int) -> np.ndarray:
+    """True at the positions, evenly over those of each fold, that two members leave out."""
+    units = int(at.max()) + 1
+    step = max(4, -(-_TWICE // (folds - 1)), -(-units // _TWICE_AT_MOST))
+    return (at // folds % step == step // 2) & (units // step >= _TWICE_AT_LEAST)
 
 
 def _every(at: np.ndarray, share: float, offset: float) -> np.ndarray:

@@ -3,8 +3,8 @@ arXiv:1609.00451).
 
 From rows that a model was not trained on: how wrong it was on each (``Task.errors``: 1 - the probability of the truth, or the distance to
 it). A set for a new row holds every answer that is no more wrong than a share ``coverage`` of them. It holds the truth with that
-probability, over rows like the held-out ones. Departs from it in that under folds the errors are each fold's own and the answer is the mean
-of all, which errs a little less.
+probability, over rows like the held-out ones. Departs from it under folds: the errors are each fold's own and the answer is the mean of
+all, so they are carried over to it (``agreement.py``).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..tasks import Task
+from .agreement import carried
 
 KEPT = 500
 """Errors of a task that a bundle keeps, at most: of more, evenly spaced ones."""
@@ -27,10 +28,11 @@ Kept = Mapping[str, Any]
 """``rows``, how many there were, and ``errors``, ascending."""
 
 
-def kept_errors(task: Task, target_NT: np.ndarray, scores_NC: np.ndarray) -> dict[str, Any]:
-    """What a bundle keeps of the held-out rows of a task."""
+def kept_errors(task: Task, target_NT: np.ndarray, scores_NC: np.ndarray, share: float = 1.0) -> dict[str, Any]:
+    """What a bundle keeps of the held-out rows of a task. ``share``: see ``agreement.py``, of members whose mean is the answer."""
     known = ~np.isnan(target_NT).any(1) & ~np.isnan(scores_NC).any(1)
-    errors = np.sort(task.errors(target_NT[known], scores_NC[known]).astype(np.float64))
+    errors = task.errors(target_NT[known], scores_NC[known]).astype(np.float64)
+    errors = np.sort(carried(task, errors, scores_NC[known], share))
     count = len(errors)
     if count > KEPT:
         errors = errors[_ranks(count, KEPT) - 1]

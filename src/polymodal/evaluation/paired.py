@@ -40,16 +40,18 @@ def paired(first: Sequence[np.ndarray], second: Sequence[np.ndarray], clusters: 
 
 
 def against(
-    many: Mapping[str, Sequence[np.ndarray]], second: Sequence[np.ndarray], clusters: Sequence[np.ndarray], seed: int = 0
-) -> dict[str, Difference]:
+    many: Mapping[str, Sequence[np.ndarray]], second: Sequence[np.ndarray], clusters: Sequence[np.ndarray], seed: int = 0, *,
+    retrained: bool = True,
+) -> dict[str, Difference]:  # fmt: skip
     """What each of ``many`` is better by than ``second``, the same draws for all.
 
     :param many: by name and round, what each row's answer is worth (N,), larger for better (``Task.credits``); ``second`` likewise
     :param clusters: by round, the number of what each row belongs to (N,); one number may occur in several rounds
+    :param retrained: whether it is asked of models trained anew; else of these ones, on other rows, for which one round is enough
     """
     gains = {name: [one - other for one, other in zip(of, second, strict=True)] for name, of in many.items()}
     means, rounds = {name: float(np.concatenate(gain_R).mean()) for name, gain_R in gains.items()}, len(second)
-    if rounds < 2:
+    if retrained and rounds < 2:
         return {name: Difference(mean, float("-inf"), float("inf")) for name, mean in means.items()}
     _, unit = np.unique(np.concatenate(clusters), return_inverse=True)
     units = int(unit.max()) + 1
@@ -62,10 +64,10 @@ def against(
         times = rng.poisson(1.0, (min(left, max(1, _AT_ONCE // units)), units)).astype(np.float64)
         total = times @ count_U1
         drawn.append(np.where(total > 0, times @ sum_UM / np.maximum(total, 1e-12), np.array(list(means.values()))))
-    chance = rng.standard_t(rounds - 1, DRAWS)
+    chance = rng.standard_t(max(rounds - 1, 1), DRAWS)
     found = {}
     for (name, gain_R), replicates in zip(gains.items(), np.concatenate(drawn).T, strict=True):
-        error = float(np.std([gain.mean() for gain in gain_R], ddof=1)) / rounds**0.5
+        error = float(np.std([gain.mean() for gain in gain_R], ddof=1)) / rounds**0.5 if retrained else 0.0
         low, high = np.quantile(replicates + error * chance, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
         found[name] = Difference(means[name], float(low), float(high))
     return found

@@ -129,6 +129,7 @@ def _answers(kept: Mapping[str, Any], validation: Mapping[str, Any]) -> str:
         if drawn.get("calibration"):
             cards.append(
                 _calibration(drawn["calibration"], kept.get("reliability", {}).get(task), validation.get("calibration", {}).get(task))
+                + _together(validation.get("agreement", {}).get(task))
             )
         if drawn.get("curves"):
             roc = {curve["class"]: curve["roc"] for curve in drawn["curves"]}
@@ -164,6 +165,16 @@ def _calibration(
         "<h3>Calibration before and after 校准前后</h3>"
         + charts.lines(curves, "confidence 置信度", "share right 正确率", square=True)
         + f"<table><thead><tr><th></th><th>before</th><th>after</th></tr></thead>{rows}</table><p><small>{note}</small></p>"
+    )
+
+
+def _together(told: Mapping[str, Any] | None) -> str:
+    """By how much the mean of several models is surer than one of them, which the figures are of."""
+    if told is None or told["share"] >= 1:
+        return ""
+    return (
+        f"<p><small>These are single models 单个模型; the answer is what {told['members']} say together 合并回答, multiplied by "
+        f"{1 / told['share']:.2f}: two of them correlate by {told['correlation']:.2f} on {told['rows']:,} rows that neither saw</small></p>"
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..evaluation.agreement import Agreement, agreement
 from ..evaluation.calibration import Calibration, calibrate
 from ..evaluation.contribution import shared_out
 from ..evaluation.measure import measure, score
@@ -16,7 +17,8 @@ from ..flow import FUSED
 from ..inference import Answer, Collected, collect, windows
 from ..model import MultiModalModel
 from ..preparation import Prepared
-from ..tasks import known
+from ..tasks import Task, known
+from ..tasks.metrics import Metrics
 from ..training.observers import Observer
 from ..training.progress import Fitted, NotFinite, Validated
 
@@ -45,6 +47,10 @@ class Measured:
     votes: Mapping[str, Mapping[str, np.ndarray]]
     own: Mapping[str, Mapping[str, np.ndarray]]
 
+    def first(self, rows: int, tasks: Mapping[str, Task]) -> dict[str, Metrics]:
+        """The metrics over the first of the rows alone: those of the first members."""
+        return measure(tasks, *({name: values[:rows] for name, values in side.items()} for side in (self.scores, self.targets)))[0]
+
 
 class HeldOut:
     """The rows that each fold holds out, and what is done with them."""
@@ -57,6 +63,14 @@ class HeldOut:
     ) -> Collected:
         store = self.prepared.valid.store
         return collect(model, store.modalities, windows(store, rows, names), hidden, self.device)
+
+    def _asked(
+        self, member: Member, rows: np.ndarray, names: Sequence[str], hidden: Sequence[frozenset[str]] = (frozenset(),)
+    ) -> Collected:
+        """What a trained member says; it stays on the CPU."""
+        found = self.collect(member.model.to(self.device), rows, names, hidden)
+        member.model.to("cpu")
+        return found
 
     def validate(self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str]) -> Validated:
         """Metrics of the answer on rows that training does not see, votes weighed as they are after training; and each vote's own loss."""
@@ -92,10 +106,8 @@ class HeldOut:
         found = []
         for member in members:
             rows = self.prepared.member(member.fold)[1]
-            member.model.to(self.device)
             some = rows[:: max(1, -(-len(rows) * len(members) // _WEIGHED_ON))]
-            found.append(self.collect(member.model, some, names or list(self.prepared.modalities)))
-            member.model.to("cpu")
+            found.append(self._asked(member, some, names or list(self.prepared.modalities)))
         weights = self._weights(members[0].model, found)
         for member in members:
             self._set_weights(member.model, weights)
@@ -136,9 +148,7 @@ class HeldOut:
         parts: list[list[Answer]] = []
         rows: list[np.ndarray] = []
         for member in members:
-            member.model.to(self.device)
-            found = self.collect(member.model, self.prepared.member(member.fold)[1], fields, hidden)
-            member.model.to("cpu")
+            found = self._asked(member, self.prepared.member(member.fold)[1], fields, hidden)
             parts.append(list(found.answers))
             rows.append(found.rows)
         targets = self._targets(np.concatenate(rows))
@@ -165,6 +175,35 @@ class HeldOut:
             name: self._own_scores(name, [(member.model, part[0]) for member, part in zip(members, parts, strict=True)]) for name in tasks
         }
         return Measured(result, np.concatenate(rows), every[0], targets, votes, own)
+
+    def sharpen(self, members: Sequence[Member], fields: Sequence[str]) -> dict[str, Agreement]:
+        """By task, how far two members agree where neither saw a row; the votes of all become as sure as their mean is right. To be
+        done when single members have been measured. Nothing changes where nothing is known, or where weights do not scale logits."""
+        by_fold = {member.fold: member for member in members}
+        rows, pairs = [np.zeros(0, np.int64)], []
+        for fold, member in by_fold.items() if len(members) > 1 else ():
+            other, both = by_fold.get((fold + 1) % self.prepared.split.folds), self.prepared.split.twice(fold)
+            if other is not None and len(both):
+                pairs.append([self._asked(one, both, fields).answers[0].logits for one in (member, other)])
+                rows.append(both)
+        targets = self._targets(np.concatenate(rows))
+        found = {}
+        for at, (name, task) in enumerate(self.prepared.tasks.items()):
+            first, second = ([pair[one][name] for pair in pairs] for one in (0, 1))
+            told = agreement(task, first, second, targets[name], len(members))
+            model = members[0].model
+            if task.classes is not None and not (model.has_votes and model.rules[at].linear):
+                told = replace(told, correlation=1.0)
+            found[name] = told
+            if told.share >= 1:
+                continue
+            text = f"two models correlate by {told.correlation:.2f} on {told.rows:,} rows that neither saw"
+            if task.classes is not None:
+                text += f"; what all say together is multiplied by {1 / told.share:.2f}"
+                for member in members:
+                    member.model.vote_weights_TV[at] /= told.share
+            self.observer.observe("note", {"text": f"target {name!r}: {text}"})
+        return found
 
     def calibrate(self, model: MultiModalModel, measured: Measured, seed: int) -> dict[str, Calibration]:
         """By task, how far answers can be believed before and after scaling; nothing where nothing was scaled."""

@@ -150,11 +150,16 @@ class Run:
         measured = team.held_out.measure(members, every_set(team.fields), team.fields)
         calibration = team.held_out.calibrate(members[0].model, measured, self.experiment.seed)
         measured.metrics["calibration"] = {name: found.facts for name, found in calibration.items()}
+        agreed = team.held_out.sharpen(members, team.fields)
+        measured.metrics["agreement"] = {name: found.facts() for name, found in agreed.items()}
         metrics: dict[str, Any] = {
             "rows": {"table": self.source.rows, "training": len(prepared.member(0)[0]), "without_target": dict(prepared.unlabelled)},
             "validation": measured.metrics,
             "baselines": {},
-            "conformal": {name: kept_errors(task, measured.targets[name], measured.scores[name]) for name, task in prepared.tasks.items()},
+            "conformal": {
+                name: kept_errors(task, measured.targets[name], measured.scores[name], agreed[name].share)
+                for name, task in prepared.tasks.items()
+            },
             "plan": plan.facts(),
             "seconds": {"fused": round(self.clock.spent, 1)},
             "members": [{"epoch": m.fitted.epoch, "epochs": plan.epochs, "stopped": m.fitted.stopped} for m in members],
@@ -165,7 +170,7 @@ class Run:
         self._save(bundle, metrics)  # what follows adds to the measurements, never to the model
         alone: dict[str, Measured] = {}
         if plan.baseline_members:
-            metrics["baselines"], predictor.baselines, alone = self._baselines(prepared, team, plan, members, ledger)
+            metrics["baselines"], predictor.baselines, alone = self._baselines(prepared, team, plan, measured, len(members), ledger)
         metrics["balance"] = balance.compare(prepared, measured, alone)
         for line in balance.warnings(metrics["balance"], members, self.experiment.training.balance.kind):
             self.observer.observe("warning", {"text": line})
@@ -248,9 +253,9 @@ class Run:
             self.observer.observe("warning", {"text": text})
 
     def _baselines(
-        self, prepared: Prepared, team: Members, plan: Plan, whole: Sequence[Member], ledger: Ledger
+        self, prepared: Prepared, team: Members, plan: Plan, whole: Measured, count: int, ledger: Ledger
     ) -> tuple[dict[str, Any], dict[str, Bundle], dict[str, Measured]]:
-        """Each single field alone, trained and measured on the same rows as the whole."""
+        """Each single field alone, trained and measured on the same rows as the ``whole`` of so many members, or on the first of them."""
         measured: dict[str, Any] = {}
         bundles: dict[str, Bundle] = {}
         every: dict[str, Measured] = {}
@@ -267,8 +272,9 @@ class Run:
             members = team.train_alone(plan, name)
             every[name] = team.held_out.measure(members, [frozenset()], [name])
             measured[name] = {**every[name].metrics, "folds": len(members), "seconds": round(time.monotonic() - begin, 1)}
-            if len(members) < len(whole):  # compared with the whole on the same rows, always
-                measured[name]["fused"] = team.held_out.measure(whole[: len(members)], [frozenset()], team.fields).metrics["tasks"]
+            if len(members) < count:  # compared with the whole on the same rows, always
+                measured[name]["fused"] = whole.first(len(every[name].rows), prepared.tasks)
+            team.held_out.sharpen(members, [name])
             bundles[name] = self._bundle(prepared, members, [name], measured[name])
         return measured, bundles, every
 

@@ -83,11 +83,11 @@ def array_of(classes: list[Any], index_N: np.ndarray) -> np.ndarray:
     return out
 
 
-def sets_of(classes: list[Any], scores_NC: np.ndarray, bound: float) -> np.ndarray:
-    """For each row the classes of probability 1 - ``bound`` or more, the most probable first, and that one in any case."""
+def sets_of(classes: list[Any], scores_NC: np.ndarray, bound: float, empty: bool) -> np.ndarray:
+    """For each row the classes of probability 1 - ``bound`` or more, the most probable first; unless ``empty``, that one in any case."""
     out = np.empty(len(scores_NC), object)
     order_NC = np.argsort(-scores_NC, axis=1, kind="stable")
-    kept_N = np.maximum((scores_NC >= 1 - bound - 1e-7).sum(1), 1)
+    kept_N = np.maximum((scores_NC >= 1 - bound - 1e-7).sum(1), 0 if empty else 1)
     out[:] = [[classes[at] for at in order[:kept]] for order, kept in zip(order_NC, kept_N, strict=True)]
     return out
 

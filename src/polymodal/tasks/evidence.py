@@ -33,6 +33,8 @@ _SUREST = 9.0
 class Evidential(Rule):
     """Dempster's rule over the fields that a row has."""
 
+    linear = False
+
     @classmethod
     def refusal(cls, kind: str) -> str:
         """Classes that exclude one another only."""

@@ -119,9 +119,9 @@ class Task(ABC):
         """What each row's answer is worth, float64 (N,): their mean is the metric ``worth``."""
 
     @abstractmethod
-    def sets(self, scores_NC: np.ndarray, bound: float) -> np.ndarray:
-        """For each row the answers that are at most ``bound`` wrong (``errors``), the answer itself always among them: lists of class names
-        (N,), or the ends of an interval (N, 2); ``ConfigError`` where the task has no such sets."""
+    def sets(self, scores_NC: np.ndarray, bound: float, empty: bool = False) -> np.ndarray:
+        """For each row the answers that are at most ``bound`` wrong (``errors``), the answer itself among them (unless ``empty``): lists of
+        class names (N,), or the ends of an interval (N, 2); ``ConfigError`` where the task has no such sets."""
 
     def monitor(self, metrics: Metrics) -> float:
         """What training makes small: the chosen metric, turned and scaled so that tasks can be averaged (0 = perfect)."""

@@ -37,6 +37,8 @@ class Rule(ABC):
 
     fused: ClassVar[bool] = False
     """Whether the fused representation has a vote; else the answer is made of single-field votes alone."""
+    linear: ClassVar[bool] = True
+    """Whether weights multiplied by a number multiply the answer's logits by it."""
 
     def __init__(self, outputs: int) -> None:
         self.outputs = outputs

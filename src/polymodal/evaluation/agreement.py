@@ -1,0 +1,89 @@
+"""How far the members of a model agree on rows that neither of two saw, and what their mean is worth beyond one of them.
+
+Under folds each held-out row is answered by one member, so what is fitted on these rows (the scale of the votes, the errors of conformal
+sets) suits one member; the answer is the mean of all. Let a member's logit be what all of them say of a row, and its own noise. Over rows
+the mean of K members then has 1/K + (1 - 1/K) r of one member's variance, where r is the correlation of two members: the ``share``. If one
+member's logits are calibrated, the mean's are after division by it (the best slope for x of x + noise is the part of the variance that is
+x's, so it grows by 1 / share as the noise shrinks). For a number r is that of the errors, and the squared error of the mean is the
+share of one member's. Rahaman and Thiery (2021, arXiv:2007.08792) show that pooled answers are not sure enough and scale them on rows that
+no member saw; two members suffice here, and no labels, so that a few rows do.
+
+Shapes: ``N`` rows, ``C`` outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..tasks import Task
+from ..tasks.voting import FEWEST
+
+_CARRIED = 4_000_000
+"""Probabilities that the errors of one member are carried over to the mean by, at most."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Of ``members``, two of which answered each of ``rows``: the ``correlation`` of what they say, from 0 to 1."""
+
+    members: int
+    rows: int
+    correlation: float
+
+    @property
+    def share(self) -> float:
+        """The variance of the members' mean, as a share of one member's."""
+        return 1 / self.members + (1 - 1 / self.members) * self.correlation
+
+    def facts(self) -> dict[str, Any]:
+        """As it is written down."""
+        return {"members": self.members, "rows": self.rows, "correlation": self.correlation, "share": self.share}
+
+
+def agreement(task: Task, first: Sequence[np.ndarray], second: Sequence[np.ndarray], target_NT: np.ndarray, members: int) -> Agreement:
+    """From what two members say of the same rows: logits (N, C) of each, in parts. Too few rows count as one opinion."""
+    one, other = (np.concatenate([np.zeros((0, task.outputs)), *parts]).astype(np.float64) for parts in (first, second))
+    if task.classes is None:
+        known = np.isfinite(target_NT).all(1)
+        one, other = (said[known] - target_NT[known] for said in (one, other))
+    else:
+        one, other = (_centred(said, task.config.kind == "multiclass") for said in (one, other))
+    both = float((one**2).sum() + (other**2).sum())
+    if len(one) < FEWEST or both == 0:
+        return Agreement(members, len(one), 1.0)
+    return Agreement(members, len(one), min(1.0, max(0.0, 2 * float((one * other).sum()) / both)))
+
+
+def _centred(logits_NC: np.ndarray, against_one_another: bool) -> np.ndarray:
+    if against_one_another:  # a number added to all of a row's logits says nothing
+        logits_NC = logits_NC - logits_NC.mean(1, keepdims=True)
+    return logits_NC - logits_NC.mean(0) if len(logits_NC) else logits_NC
+
+
+def carried(task: Task, errors_N: np.ndarray, scores_NC: np.ndarray, share: float) -> np.ndarray:
+    """The errors that the mean of the members would make, from those of single members (``Task.errors``) on the rows of these scores.
+
+    For a number all shrink alike. For a class the answers spread wider, by the root of 1 / share. How errors are distributed among
+    calibrated answers follows from the answers alone; so an error takes the rank that it has by the answers as they are, and becomes the
+    error of that rank by the wider ones. Not for labels that do not exclude one another, which have no sets.
+    """
+    if share >= 1 or not len(errors_N) or task.config.kind == "multilabel":
+        return errors_N
+    if task.classes is None:
+        return errors_N * share**0.5
+    scores_NC = scores_NC[:: -(-scores_NC.size // _CARRIED)].astype(np.float64)
+    wider_NC = scores_NC**share**-0.5
+    wider_NC /= wider_NC.sum(1, keepdims=True)
+    errors, ranks = _ranked(scores_NC)
+    instead, ranks_instead = _ranked(wider_NC)
+    return np.interp(np.interp(errors_N, errors, ranks), ranks_instead, instead)
+
+
+def _ranked(scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The errors that answers can turn out to be, ascending, and the probability of one that is no larger, were they calibrated."""
+    chances = np.sort(scores_NC.ravel())[::-1]
+    return 1 - chances, np.cumsum(chances) / len(scores_NC)

@@ -1,0 +1,133 @@
+"""What the mean of several members is worth beyond one of them, from how far two agree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polymodal as pm
+from conftest import write_csv
+from polymodal.evaluation.agreement import agreement, carried
+from polymodal.evaluation.conformal import bound, kept_errors
+from polymodal.evaluation.measure import score
+from polymodal.tasks import RULES, BinaryConfig, MulticlassConfig, MultilabelConfig, RegressionConfig, Task
+from polymodal.tasks.metrics import ece
+
+MEMBERS = 5
+
+
+def task_of(kind: str) -> Task:
+    every: dict[str, tuple[Any, list[Any]]] = {
+        "binary": (BinaryConfig(column="y"), ["no", "yes"]),
+        "multiclass": (MulticlassConfig(column="y"), list("abcd")),
+        "multilabel": (MultilabelConfig(column="y"), ["a;b", "b"]),
+        "regression": (RegressionConfig(column="y"), [f"{value}" for value in np.random.default_rng(0).normal(size=400)]),
+    }
+    config, cells = every[kind]
+    return config.task()(config, config.task().fit(config, cells, "t"))
+
+
+def said(rows: int, outputs: int, noise: float, seed: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Logits of members that each add noise of their own to what the truth is drawn by, scaled as one of them wants; and the truth (N, 1)."""
+    rng = np.random.default_rng(seed)
+    own = rng.normal(0, 2, (rows, outputs))
+    if outputs == 1:
+        truth = (rng.random((rows, 1)) < 1 / (1 + np.exp(-own))).astype(np.float32)
+    else:
+        chances = np.exp(own) / np.exp(own).sum(1, keepdims=True)
+        truth = (rng.random((rows, 1)) > chances.cumsum(1)).sum(1, keepdims=True).astype(np.float32)
+    members = [own + rng.normal(0, noise, own.shape) for _ in range(MEMBERS)]
+    scale = RULES["weighed"](outputs).fit(task_of("binary" if outputs == 1 else "multiclass"), [members[0]], truth, [])[0]
+    return [scale * one for one in members], truth
+
+
+@pytest.mark.parametrize(("kind", "outputs"), [("binary", 1), ("multiclass", 4)])
+def test_two_members_tell_what_the_mean_of_five_wants(kind: str, outputs: int) -> None:
+    members, truth = said(40_000, outputs, 0.7, 0)
+    task = task_of(kind)
+    found = agreement(task, [members[0][:300]], [members[1][:300]], truth[:300], MEMBERS)
+    exact = np.var(np.mean(members, 0) - np.mean(members, 0).mean(0)) / np.var(members[0])
+    assert found.rows == 300
+    assert found.share == pytest.approx(exact, abs=0.05)
+    assert found.share == pytest.approx(1 / MEMBERS + (1 - 1 / MEMBERS) * found.correlation)
+    errors = {}
+    for name, scale in (("one", 0.0), ("mean", 1.0), ("scaled", 1 / found.share)):
+        scores = score(task, [members[0]] if not scale else [scale * one for one in members])
+        errors[name] = ece(scores.argmax(1) == truth[:, 0], scores.max(1))
+    assert errors["scaled"] < 0.6 * errors["mean"]
+
+
+@pytest.mark.parametrize(("kind", "outputs"), [("binary", 1), ("multiclass", 4), ("regression", 1)])
+@pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])
+def test_sets_of_the_mean_hold_what_was_asked(kind: str, outputs: int, coverage: float) -> None:
+    """By the errors of single members, which as they are hold more."""
+    task = task_of(kind)
+    members, truth = said(30_000, outputs, 0.7, 1)
+    if kind == "regression":
+        truth = np.random.default_rng(2).normal(size=(30_000, 1)).astype(np.float32)
+        members = [truth + np.random.default_rng([3, at]).normal(0, 1, truth.shape) for at in range(MEMBERS)]
+    known, rest = slice(0, 5_000), slice(5_000, None)
+    share = agreement(task, [members[0][known]], [members[1][known]], truth[known], MEMBERS).share
+    scale = 1.0 if task.classes is None else 1 / share
+    scores = score(task, [scale * one[rest] for one in members])
+    inside = {}
+    for name, used in (("carried", share), ("single", 1.0)):
+        kept = kept_errors(task, truth[known], score(task, [members[0][known]]), used)
+        errors = task.errors(truth[rest], scores)
+        inside[name] = float((errors <= bound(kept, coverage, "y") + 1e-9).mean())
+    assert abs(inside["carried"] - coverage) < 0.02, inside
+    assert inside["single"] > coverage + 0.005, inside
+
+
+def test_members_that_agree_or_are_not_known_change_nothing() -> None:
+    task = task_of("multiclass")
+    logits = np.random.default_rng(0).normal(size=(40, 4))
+    truth = np.zeros((40, 1), np.float32)
+    assert agreement(task, [logits], [logits + 3.0], truth, 5).share == pytest.approx(1.0), "a shift of all logits says nothing"
+    assert agreement(task, [logits[:10]], [-logits[:10]], truth[:10], 5).share == 1.0, "too few rows"
+    assert agreement(task, [], [], truth[:0], 5).share == 1.0
+    assert agreement(task, [logits], [-logits], truth, 5).share == pytest.approx(1 / 5), "never less than of independent ones"
+    scores = score(task, [logits])
+    errors = np.array([0.0, 0.3, 1.0])
+    np.testing.assert_array_equal(carried(task, errors, scores, 1.0), errors)
+    np.testing.assert_array_equal(carried(task_of("multilabel"), errors, scores, 0.5), errors)
+    moved = carried(task, errors, scores, 0.5)
+    assert 0 <= moved[0] <= moved[1] < errors[1]
+    number, target = task_of("regression"), np.where(np.arange(40) < 30, 0.0, np.nan)[:, None]
+    assert agreement(number, [np.ones((40, 1))], [-np.ones((40, 1))], target, 2).rows == 30
+
+
+def noisy(path: Path, rows: int, seed: int) -> Path:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, 8))
+    right = x[:, 0] + 0.7 * x[:, 1] - 0.5 * x[:, 2] + rng.logistic(size=rows) > 0
+    return write_csv(path, [*(f"x{at}" for at in range(8)), "label"], [[*(f"{v:.4f}" for v in row), "yes" if r else "no"] for row, r in zip(x, right, strict=True)])  # fmt: skip
+
+
+FOLDS = ("data.split.kind=folds", "training.epochs=30", "training.lr=5e-3", "model.width=32", "training.baselines=false")
+
+
+def test_a_run_of_folds_scales_what_its_members_say_together(tmp_path: Path) -> None:
+    table = noisy(tmp_path / "t.csv", 400, 0)
+    model = pm.train(table, *FOLDS, target="label", out=tmp_path / "run")
+    told = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))["validation"]["agreement"]["label"]
+    assert (told["members"], told["rows"]) == (5, 100)
+    assert 0 < told["correlation"] < 1
+    weights = {round(float(member.vote_weights_TV.sum()), 5) for member in pm.load(tmp_path / "run").bundle.members}
+    scale = model.metrics["validation"]["calibration"]["label"]["scale"]
+    assert list(weights) == pytest.approx([scale / told["share"]], rel=1e-4)
+    log = (tmp_path / "run" / "log.jsonl").read_text(encoding="utf-8")
+    assert "100 rows that neither saw" in log
+    assert "100 rows that neither saw" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("setting", ["model.fusion.kind=evidential", "model.votes=false", "data.split.kind=random"])
+def test_what_cannot_be_scaled_is_left_as_it_is(tmp_path: Path, setting: str) -> None:
+    table = noisy(tmp_path / "t.csv", 200, 0)
+    words = [*FOLDS, "training.epochs=2", "fields.a={kind: tabular, columns: [x0]}", "fields.b={kind: tabular, columns: [x1]}", setting]
+    model = pm.train(table, *words, target="label")
+    assert model.metrics["validation"]["agreement"]["label"]["share"] == 1.0
