@@ -89,17 +89,16 @@ def main() -> None:
             found = {name: np.concatenate(values) for name, values in pooled.items()}
             lines.append(line(table, found, statistics.mean(seconds)))
             print(lines[-1], flush=True)
-    print(
-        f"\n{'':14}{'rows':>7}{'accuracy':>10}{'ECE before':>12}{'after':>8}{'chance':>17}   coverage of 80 / 90 / 95 %, size of a set, as by default"
-    )
+    heads = "coverage of 80 / 90 / 95 %, size of a set, coverage as by default"
+    print(f"\n{'':14}{'rows':>7}{'accuracy':>10}{'ECE before':>12}{'after':>8}{'chance':>17}   {heads}")
     print("\n".join(lines))
 
 
 def line(table: Real, found: dict[str, np.ndarray], seconds: float) -> str:
     """One table's figures."""
     inside = [100 * found[f"in {coverage}"].mean() for coverage in COVERAGES]
-    sizes = [found[f"size {coverage}"].mean() for coverage in COVERAGES]
-    held, default, parts = True, "", f"{table.name:14}{len(found['in 0.8']):7,}"
+    sets = " / ".join(f"{x:.1f}" for x in inside) + ", " + " / ".join(f"{found[f'size {coverage}'].mean():.3g}" for coverage in COVERAGES)
+    held, parts = True, f"{table.name:14}{len(found['in 0.8']):7,}"
     if table.regression:
         parts += f"{'':47}"
     else:
@@ -108,10 +107,10 @@ def line(table: Real, found: dict[str, np.ndarray], seconds: float) -> str:
         chance, spread = ece_by_chance(found["sure after"])
         parts += f"{right:10.4f}{before:12.4f}{after:8.4f}{chance:9.4f} +-{spread:6.4f}"
         held = after < 0.05
-        default = ", " + " / ".join(f"{100 * found[f'default {coverage}'].mean():.1f}" for coverage in COVERAGES)
+        sets += ", " + " / ".join(f"{100 * found[f'default {coverage}'].mean():.1f}" for coverage in COVERAGES)
     covered = all(abs(got - asked) <= 2 for asked, got in zip((80, 90, 95), inside, strict=True))
     verdict = f"ECE {'held' if held else 'NOT held'}, coverage {'held' if covered else 'NOT held'}"
-    return f"{parts}   {' / '.join(f'{x:.1f}' for x in inside)}, {' / '.join(f'{x:.3g}' for x in sizes)}{default}   {verdict}; {seconds:.0f} s a seed"
+    return f"{parts}   {sets}   {verdict}; {seconds:.0f} s a seed"
 
 
 if __name__ == "__main__":

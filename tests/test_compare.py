@@ -74,7 +74,7 @@ def test_these_models_may_be_known_to_differ_where_retrained_ones_are_not() -> N
     nothing, rows = [np.zeros(400)] * 2, [np.arange(400), np.arange(400, 800)]
     assert against({"m": model}, nothing, rows)["m"].low < 0
     found = against({"m": model}, nothing, rows, retrained=False)["m"]
-    assert 0.5 < found.low < found.mean < found.high < 0.6
+    assert 0.48 < found.low < found.mean < found.high < 0.62
     assert against({"m": model[:1]}, nothing[:1], rows[:1], retrained=False)["m"].low > 0.4
 
 
