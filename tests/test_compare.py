@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ import polymodal as pm
 from conftest import write_csv
 from polymodal.cli.main import main
 from polymodal.comparison import resume_compare
-from polymodal.comparison.grid import LOG
+from polymodal.comparison.contenders import Contender
+from polymodal.comparison.course import Course, _going
+from polymodal.comparison.grid import LOG, Cell
 from polymodal.comparison.rounds import Rounds, dealt
 from polymodal.data.sources import open_source
 from polymodal.evaluation.paired import Difference, against, paired
@@ -307,13 +310,27 @@ def test_under_a_time_limit_every_contender_has_the_same_trials_and_the_single_f
     )  # fmt: skip
     told = found["contenders"]
     assert {told["only say"]["rounds"], told["only columns"]["rounds"]} == {found["rounds"]}
-    assert sum(told[name]["rounds"] > 0 for name in names) == 3
+    assert 2 <= sum(told[name]["rounds"] > 0 for name in names) <= 3
     assert told["lowrank"]["rounds"], "the experiment's own fusion is never dropped"
     searched = [json.loads(line)["cell"] for line in (tmp_path / "o" / LOG).read_bytes().splitlines() if b'"cell"' in line]
     counts = {name: sum(cell["contender"] == name and cell["stage"] == "search" for cell in searched) for name in told}
     assert set(counts.values()) == {found["trials"]}
     page = (tmp_path / "o" / "compare.html").read_text(encoding="utf-8")
     assert "left out after the search" in page
+
+
+@pytest.mark.parametrize(("left", "others"), [(1e4, ["b", "a", "c"]), (140.0, ["a", "c"]), (110.0, ["a"]), (1.0, ["a"])])
+def test_fusions_give_way_so_that_three_rounds_fit(left: float, others: list[str]) -> None:
+    """The worst first; never the experiment's own, the best of the others, or a single field. Each takes some ten seconds a round."""
+    every = [Contender("only say", "say"), Contender("lowrank"), *(Contender(name, overrides=("x=1",)) for name in ("b", "a", "c"))]
+    grid: Any = SimpleNamespace(
+        jobs=1, clock=SimpleNamespace(limit=0.0, left=left), rounds=SimpleNamespace(measure=[np.arange(40)]), epochs=lambda rows: 10,
+        choosing=lambda rows: 40,
+    )  # fmt: skip
+    course = Course(search_rows=100)
+    for one, worth in zip(every, (0.9, 0.1, 0.5, 0.7, 0.6), strict=True):
+        course.search[one.name] = Cell(one.name, "search", 0, 0, rows=100, epochs=10, ran=9, seconds=9.8, worth=worth)
+    assert _going(grid, every, course, 3) == ["only say", "lowrank", *others]
 
 
 # -- what is refused -----------------------------------------------------------------------------------------------------

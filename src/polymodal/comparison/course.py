@@ -2,8 +2,8 @@
 
 Without a time limit every contender goes all the way. Under one it is successive halving (Jamieson and Talwalkar 2016, arXiv:1502.07943):
 the search is done on few rows, in as many trials as there is time for, the same number for every contender; then the better half of the
-fusions goes on with twice the rows, where that leaves the rounds their time, until three are left (the experiment's own fusion always is);
-what rows the last rounds train on, and how many rounds there are, is what fits. Single fields are never dropped. Every choice is made on
+fusions goes on with twice the rows, where that leaves the rounds their time, until three are left (the experiment's own fusion always is),
+or two where three rounds would not fit otherwise; what rows the last rounds train on, and how many rounds there are, is what fits. Single fields are never dropped. Every choice is made on
 rows that never measure. Rows are planned in steps of a half, so that a machine that is a little slower plans the same.
 """
 
@@ -19,7 +19,7 @@ from .contenders import MULTIPLES, Contender
 from .grid import Cell, Grid
 
 _LAST = 3  # fusions that come to the rounds under a time limit
-_FEWEST_ROUNDS, _PLANNED_ROUNDS = 2, 4
+_FEWEST_ROUNDS, _TELLING_ROUNDS, _PLANNED_ROUNDS = 2, 3, 4  # after two, Student's t makes intervals three times as wide as after three
 _PASS, _SEARCH, _HALVING = 0.1, 0.25, 0.4  # shares of the time: what a first pass over all, all trials, and all that chooses may take
 _FEWEST_ROWS, _USUAL_SEARCH = 120, 1_000
 _STEP = 1.5  # between two numbers of rows that may be planned
@@ -70,6 +70,9 @@ def play(grid: Grid, contenders: Sequence[Contender], trials: int, rounds: int) 
         grid.wait()
         course.search |= {one.name: grid.cell(stage, one, course.trial[one.name], 0) for one in fused}
     going = [one for one in (*alone, *fused) if not course.search[one.name].failed]
+    if limited:
+        names = grid.decide("going", lambda: _going(grid, going, course, min(rounds, _TELLING_ROUNDS)))
+        going = [one for one in going if one.name in names]
     course.rows = grid.decide("rows", lambda: _last_rows(grid, going, course, min(rounds, _PLANNED_ROUNDS)) if limited else most)
     _rounds(grid, going, course, rounds)
     return course
@@ -142,6 +145,18 @@ def _halves(grid: Grid, fused: Sequence[Contender], course: Course, rows: int) -
         return grid.clock.spent + takes <= _HALVING * (grid.clock.limit or 0.0)
 
     return bool(grid.decide(f"halving, {rows:,} rows", fits))
+
+
+def _going(grid: Grid, going: Sequence[Contender], course: Course, rounds: int) -> list[str]:
+    """Who comes to the rounds: fewer fusions, if need be the experiment's own and the best of the others, where else time is too short for
+    ``rounds``."""
+    names = {one.name: _seconds(grid, one, course, course.search_rows, len(grid.rounds.measure[0])) for one in going}
+    others = sorted((one for one in going if one.field is None and one.overrides), key=lambda one: _order(course.search[one.name]))
+    for worst in others[:-1]:
+        if _together(grid, rounds * list(names.values())) <= _SAFE * _left(grid):
+            break
+        del names[worst.name]
+    return list(names)
 
 
 def _last_rows(grid: Grid, going: Sequence[Contender], course: Course, rounds: int) -> int:
