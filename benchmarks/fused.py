@@ -28,8 +28,9 @@ from polymodal.evaluation.paired import paired
 def answered(table: Real, seed: int) -> tuple[dict[str, np.ndarray], str, np.ndarray]:
     """What each model's answer to each test row is worth, by field and "" for all of them; the field that was chosen; the rows."""
     train, test = table.split(seed, 0.3)
-    place = {id(row): at for at, row in enumerate(table.rows)}
-    rows = np.array([place[id(row)] for row in test])
+    of = "picture" if "picture" in table.fields else None  # rows that share a picture are drawn together
+    place = {(row[of] if of else id(row)): at for at, row in enumerate(table.rows)}
+    rows = np.array([place[row[of] if of else id(row)] for row in test])
     with tempfile.TemporaryDirectory() as name:
         paths = [write(Path(name) / f"{part}.csv", some) for part, some in (("train", train), ("test", test))]
         model = pm.train(pm.Experiment(data={"table": str(paths[0]), "root": [str(table.folder)]}, **table.settings(seed)))
@@ -37,6 +38,9 @@ def answered(table: Real, seed: int) -> tuple[dict[str, np.ndarray], str, np.nda
         for field, bundle in model.baselines.items():
             found[field] = pm.Predictor(bundle).predict(paths[1], root=[table.folder])
         told = model.metrics["baselines"]
+        folds = {field: len(bundle.members) for field, bundle in (("all", model.bundle), *model.baselines.items())}
+        if len(set(folds.values())) > 1:
+            print(f"{table.name}, seed {seed}: models averaged: {folds}", flush=True)
         metric = "r2" if table.regression else "accuracy"
         chosen = max(told, key=lambda field: told[field]["tasks"][table.target][metric])
     if table.regression:

@@ -31,10 +31,12 @@ def task_of(kind: str) -> Task:
     return config.task()(config, config.task().fit(config, cells, "t"))
 
 
-def said(rows: int, outputs: int, noise: float, seed: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Logits of members that each add noise of their own to what the truth is drawn by, scaled as one of them wants; and the truth (N, 1)."""
+def said(rows: int, outputs: int, noise: float, seed: int, spread: float = 2.0, prior: float = 0.0) -> tuple[list[np.ndarray], np.ndarray]:
+    """Logits of members that each add noise of their own to what the truth is drawn by, scaled as one of them wants; and the truth (N, 1).
+    The last class is more likely than others by ``prior``."""
     rng = np.random.default_rng(seed)
-    own = rng.normal(0, 2, (rows, outputs))
+    own = rng.normal(0, spread, (rows, outputs))
+    own[:, -1] += prior
     if outputs == 1:
         truth = (rng.random((rows, 1)) < 1 / (1 + np.exp(-own))).astype(np.float32)
     else:
@@ -50,7 +52,7 @@ def test_two_members_tell_what_the_mean_of_five_wants(kind: str, outputs: int) -
     members, truth = said(40_000, outputs, 0.7, 0)
     task = task_of(kind)
     found = agreement(task, [members[0][:300]], [members[1][:300]], truth[:300], MEMBERS)
-    exact = np.var(np.mean(members, 0) - np.mean(members, 0).mean(0)) / np.var(members[0])
+    exact = np.mean(np.mean(members, 0) ** 2) / np.mean(members[0] ** 2)
     assert found.rows == 300
     assert found.share == pytest.approx(exact, abs=0.05)
     assert found.share == pytest.approx(1 / MEMBERS + (1 - 1 / MEMBERS) * found.correlation)
@@ -59,6 +61,35 @@ def test_two_members_tell_what_the_mean_of_five_wants(kind: str, outputs: int) -
         scores = score(task, [members[0]] if not scale else [scale * one for one in members])
         errors[name] = ece(scores.argmax(1) == truth[:, 0], scores.max(1))
     assert errors["scaled"] < 0.6 * errors["mean"]
+
+
+@pytest.mark.parametrize(("kind", "outputs"), [("binary", 1), ("multiclass", 4)])
+@pytest.mark.parametrize(("spread", "prior"), [(0.0, -1.0), (0.7, -2.0), (1.0, -3.0), (1.0, 3.0)])
+def test_rare_classes_stay_as_rare(kind: str, outputs: int, spread: float, prior: float) -> None:
+    """Weights multiply what is said of a rare class as such too: where members know little beside it, the mean wants little more."""
+    members, truth = said(40_000, outputs, 0.8, 3, spread, prior)
+    task = task_of(kind)
+    share = agreement(task, [members[0][:300]], [members[1][:300]], truth[:300], MEMBERS).share
+    losses, shares = [], []
+    for scale in (1.0, 1 / share):
+        scores = score(task, [scale * one for one in members]).astype(np.float64)
+        losses.append(-np.log(scores[np.arange(len(truth)), truth[:, 0].astype(int)]).mean())
+        shares.append(scores[:, -1].mean())
+    assert losses[1] < losses[0] + 0.005, (share, losses, shares)
+    rare = float((truth == scores.shape[1] - 1).mean())
+    assert abs(shares[1] - rare) < abs(shares[0] - rare) + 0.01, (rare, shares)
+
+
+def test_rows_alike_have_one_rank() -> None:
+    task = task_of("binary")
+    scores = np.repeat(np.array([[0.7, 0.3], [0.9, 0.1]], np.float32), 200, 0)
+    errors = task.errors(np.tile([[0.0], [1.0]], (200, 1)), scores)
+    moved = dict(zip(errors.astype(np.float64).round(4).tolist(), carried(task, errors, scores, 0.6), strict=False))
+    wider = scores[::200].astype(np.float64) ** 0.6**-0.5
+    wider /= wider.sum(1, keepdims=True)
+    assert moved[0.1] == pytest.approx(1 - wider[1, 0])
+    assert moved[0.9] == pytest.approx(1 - wider[1, 1]), "the largest stays the largest"
+    assert moved[0.7] <= moved[0.9]
 
 
 @pytest.mark.parametrize(("kind", "outputs"), [("binary", 1), ("multiclass", 4), ("regression", 1)])
@@ -88,9 +119,14 @@ def test_members_that_agree_or_are_not_known_change_nothing() -> None:
     logits = np.random.default_rng(0).normal(size=(40, 4))
     truth = np.zeros((40, 1), np.float32)
     assert agreement(task, [logits], [logits + 3.0], truth, 5).share == pytest.approx(1.0), "a shift of all logits says nothing"
-    assert agreement(task, [logits[:10]], [-logits[:10]], truth[:10], 5).share == 1.0, "too few rows"
+    few = agreement(task, [logits[:10]], [-logits[:10]], truth[:10], 5)
+    assert (few.share, few.correlation, few.facts()["rows"]) == (1.0, None, 10), "too few rows"
     assert agreement(task, [], [], truth[:0], 5).share == 1.0
-    assert agreement(task, [logits], [-logits], truth, 5).share == pytest.approx(1 / 5), "never less than of independent ones"
+    for rows in (20, 40):
+        found = agreement(task, [logits[:rows]], [-logits[:rows]], truth[:rows], 5)
+        assert found.share == pytest.approx(1 / 5), "never less than of independent ones"
+        other = np.random.default_rng(1).normal(size=(40, 4))[:rows]
+        assert agreement(task, [logits[:rows]], [other], truth[:rows], 5).correlation < 0.3  # type: ignore[operator]
     scores = score(task, [logits])
     errors = np.array([0.0, 0.3, 1.0])
     np.testing.assert_array_equal(carried(task, errors, scores, 1.0), errors)
@@ -130,4 +166,6 @@ def test_what_cannot_be_scaled_is_left_as_it_is(tmp_path: Path, setting: str) ->
     table = noisy(tmp_path / "t.csv", 200, 0)
     words = [*FOLDS, "training.epochs=2", "fields.a={kind: tabular, columns: [x0]}", "fields.b={kind: tabular, columns: [x1]}", setting]
     model = pm.train(table, *words, target="label")
-    assert model.metrics["validation"]["agreement"]["label"]["share"] == 1.0
+    told = model.metrics["validation"]["agreement"]["label"]
+    assert told["share"] == 1.0
+    assert (told["correlation"] is None) == ("random" in setting), "what is not used is told all the same"

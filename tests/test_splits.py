@@ -47,7 +47,7 @@ def test_folds_are_even_in_every_stratum_and_every_row_is_validated_once() -> No
         np.testing.assert_array_equal(np.sort(np.concatenate([train, valid, found.twice((fold - 1) % 5)])), np.arange(190))
 
 
-@pytest.mark.parametrize(("rows", "folds", "fewest", "most"), [(190, 5, 40, 55), (2_900, 5, 220, 260), (400, 2, 22, 28), (300, 20, 60, 80)])
+@pytest.mark.parametrize(("rows", "folds", "fewest", "most"), [(190, 5, 40, 55), (2_900, 5, 220, 260), (400, 3, 45, 55), (300, 20, 60, 80)])
 def test_some_rows_are_left_out_by_two_members(rows: int, folds: int, fewest: int, most: int) -> None:
     """Evenly over strata and folds, each by the member of its fold and of the next, at most a sixteenth of what a member would train on."""
     strata = np.arange(rows) % 4 == 0
@@ -63,8 +63,16 @@ def test_some_rows_are_left_out_by_two_members(rows: int, folds: int, fewest: in
         assert len(both) <= (rows - len(found.member((fold + 1) % folds)[1])) / 16 + 1
 
 
-def test_no_row_is_left_out_twice_where_too_few_would_be() -> None:
+def test_no_row_is_left_out_twice_where_too_few_would_be_or_none_would_train_on_it() -> None:
     assert not any(len(splitted(60, kind="folds", folds=5).twice(fold)) for fold in range(5))
+    assert not any(len(splitted(400, kind="folds", folds=2).twice(fold)) for fold in range(2))
+    for rows in range(60, 140, 3):
+        for folds in (3, 5, 10):
+            found = splitted(rows, kind="folds", folds=folds)
+            assert not 0 < sum(len(found.twice(fold)) for fold in range(folds)) < 16, (rows, folds)
+    found = splitted(400, kind="folds", folds=5)
+    found.part_N[::2] = OUT
+    assert all((found.twice(fold) % 2 == 1).all() for fold in range(5)), "rows that are out later are asked nothing"
     assert not len(splitted(60, kind="random").twice(0))
 
 

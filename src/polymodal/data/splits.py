@@ -14,10 +14,10 @@ from ..errors import DataError
 
 TRAIN, VALID, TEST, OUT = 0, 1, 2, 3
 FEW_ROWS = 3_000
-"""Under this many rows the default is folds whose models are averaged: every row trains, and every row validates."""
+"""Under this many rows the default is folds whose models are averaged: every row trains some of them, and every row validates."""
 _TWICE, _TWICE_AT_MOST, _TWICE_AT_LEAST = 16, 250, 16
-"""Under folds a member leaves out one more in so many of the rows that it would train on; of all rows at most about so many are left out by
-two, and none where they would be fewer than so many."""
+"""Under folds a member leaves out one more in so many of the rows that it would train on; of all rows (or groups) at most about so many are
+left out by two, and none where they would be fewer than so many."""
 _WORDS = {"train": TRAIN, "training": TRAIN, "valid": VALID, "val": VALID, "validation": VALID, "dev": VALID, "test": TEST,
           "训练": TRAIN, "验证": VALID, "测试": TEST}  # fmt: skip
 
@@ -78,7 +78,9 @@ class Split:
 
     def twice(self, fold: int) -> np.ndarray:
         """The rows of a fold that the member of the next fold (of the first after the last) does not train on either."""
-        return np.flatnonzero((self.fold_N == fold) & (self.second_N >= 0)) if self.second_N is not None else np.zeros(0, np.int64)
+        if self.second_N is None:
+            return np.zeros(0, np.int64)
+        return np.flatnonzero((self.part_N == TRAIN) & (self.fold_N == fold) & (self.second_N >= 0))
 
     @property
     def members(self) -> int:
@@ -157,7 +159,8 @@ def _twice(at: np.ndarray, folds: int) -> np.ndarray:
     """True at the positions, evenly over those of each fold, that two members leave out."""
     units = int(at.max()) + 1
     step = max(4, -(-_TWICE // (folds - 1)), -(-units // _TWICE_AT_MOST))
-    return (at // folds % step == step // 2) & (units // step >= _TWICE_AT_LEAST)
+    chosen = at // folds % step == step // 2
+    return chosen & (folds > 2) & (len(np.unique(at[chosen])) >= _TWICE_AT_LEAST)  # of two members, neither would train on them
 
 
 def _every(at: np.ndarray, share: float, offset: float) -> np.ndarray:

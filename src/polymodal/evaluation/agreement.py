@@ -2,11 +2,12 @@
 
 Under folds each held-out row is answered by one member, so what is fitted on these rows (the scale of the votes, the errors of conformal
 sets) suits one member; the answer is the mean of all. Let a member's logit be what all of them say of a row, and its own noise. Over rows
-the mean of K members then has 1/K + (1 - 1/K) r of one member's variance, where r is the correlation of two members: the ``share``. If one
-member's logits are calibrated, the mean's are after division by it (the best slope for x of x + noise is the part of the variance that is
-x's, so it grows by 1 / share as the noise shrinks). For a number r is that of the errors, and the squared error of the mean is the
-share of one member's. Rahaman and Thiery (2021, arXiv:2007.08792) show that pooled answers are not sure enough and scale them on rows that
-no member saw; two members suffice here, and no labels, so that a few rows do.
+the square of the mean of K members is then 1/K + (1 - 1/K) r of one member's, where r is what two members have in common: E[ab] over the
+mean of E[aa] and E[bb]. That is the ``share``. If one member's logits are calibrated, the mean's are after division by it: the best
+multiple of x + noise to tell x is the part of the mean square that is x's, and grows by 1 / share as the noise shrinks. (Means are not
+taken off: weights multiply the prior of a class that is rare as well.) For a number r is that of the errors, and the squared error of the
+mean is the share of one member's. Rahaman and Thiery (2021, arXiv:2007.08792) show that pooled answers are not sure enough and scale them
+on rows that no member saw; two members suffice here, and no labels, so that a few rows do.
 
 Shapes: ``N`` rows, ``C`` outputs.
 """
@@ -22,21 +23,27 @@ import numpy as np
 from ..tasks import Task
 from ..tasks.voting import FEWEST
 
+_PRIOR_ROWS = 5.0
+"""Rows on which two members say the same, beside those that were asked: few tell little."""
 _CARRIED = 4_000_000
 """Probabilities that the errors of one member are carried over to the mean by, at most."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of ``members``, two of which answered each of ``rows``: the ``correlation`` of what they say, from 0 to 1."""
+    """Of ``members``, two of which answered each of ``rows``: the ``correlation`` (about 0) of what they say, from 0 to 1; None: not known.
+    Where it cannot be ``used``, the share is 1."""
 
     members: int
     rows: int
-    correlation: float
+    correlation: float | None
+    used: bool = True
 
     @property
     def share(self) -> float:
-        """The variance of the members' mean, as a share of one member's."""
+        """The mean square of the members' mean, as a share of one member's."""
+        if self.correlation is None or not self.used:
+            return 1.0
         return 1 / self.members + (1 - 1 / self.members) * self.correlation
 
     def facts(self) -> dict[str, Any]:
@@ -45,23 +52,18 @@ class Agreement:
 
 
 def agreement(task: Task, first: Sequence[np.ndarray], second: Sequence[np.ndarray], target_NT: np.ndarray, members: int) -> Agreement:
-    """From what two members say of the same rows: logits (N, C) of each, in parts. Too few rows count as one opinion."""
+    """From what two members say of the same rows: logits (N, C) of each, in parts."""
     one, other = (np.concatenate([np.zeros((0, task.outputs)), *parts]).astype(np.float64) for parts in (first, second))
     if task.classes is None:
         known = np.isfinite(target_NT).all(1)
         one, other = (said[known] - target_NT[known] for said in (one, other))
-    else:
-        one, other = (_centred(said, task.config.kind == "multiclass") for said in (one, other))
-    both = float((one**2).sum() + (other**2).sum())
-    if len(one) < FEWEST or both == 0:
-        return Agreement(members, len(one), 1.0)
-    return Agreement(members, len(one), min(1.0, max(0.0, 2 * float((one * other).sum()) / both)))
-
-
-def _centred(logits_NC: np.ndarray, against_one_another: bool) -> np.ndarray:
-    if against_one_another:  # a number added to all of a row's logits says nothing
-        logits_NC = logits_NC - logits_NC.mean(1, keepdims=True)
-    return logits_NC - logits_NC.mean(0) if len(logits_NC) else logits_NC
+    elif task.config.kind == "multiclass":  # a number added to all of a row's logits says nothing
+        one, other = (said - said.mean(1, keepdims=True) for said in (one, other))
+    rows, both = len(one), float((one**2).sum() + (other**2).sum())
+    if rows < FEWEST or both == 0:
+        return Agreement(members, rows, None)
+    correlation = 2 * float((one * other).sum()) / both
+    return Agreement(members, rows, min(1.0, max(0.0, (rows * correlation + _PRIOR_ROWS) / (rows + _PRIOR_ROWS))))
 
 
 def carried(task: Task, errors_N: np.ndarray, scores_NC: np.ndarray, share: float) -> np.ndarray:
@@ -77,10 +79,11 @@ def carried(task: Task, errors_N: np.ndarray, scores_NC: np.ndarray, share: floa
         return errors_N * share**0.5
     scores_NC = scores_NC[:: -(-scores_NC.size // _CARRIED)].astype(np.float64)
     wider_NC = scores_NC**share**-0.5
-    wider_NC /= wider_NC.sum(1, keepdims=True)
     errors, ranks = _ranked(scores_NC)
-    instead, ranks_instead = _ranked(wider_NC)
-    return np.interp(np.interp(errors_N, errors, ranks), ranks_instead, instead)
+    instead, ranks_instead = _ranked(wider_NC / wider_NC.sum(1, keepdims=True))
+    # Rows alike have errors alike: the last of them has the rank. Errors are float32, and a little off.
+    rank_N = np.concatenate([[0.0], ranks])[np.searchsorted(errors, errors_N + 1e-6, side="right")]
+    return instead[np.minimum(np.searchsorted(ranks_instead, rank_N - 1e-9), len(instead) - 1)]
 
 
 def _ranked(scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

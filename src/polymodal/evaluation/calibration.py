@@ -29,7 +29,7 @@ _FITTED_ON = 2_500
 
 @dataclass(frozen=True)
 class Calibration:
-    """``facts``: ``rows``, the ``scale`` of the weights that are used, ``ece`` and ``log_loss`` ``before`` and ``after``, and what ECE
+    """``facts``: ``rows``, the ``scale`` of the weights, ``ece`` and ``log_loss`` ``before`` and ``after``, and what ECE
     perfect calibration would show by ``chance``, with its ``spread``. ``curves``: ``before`` and ``after``, for drawing."""
 
     facts: dict[str, Any]

@@ -193,7 +193,7 @@ class HeldOut:
             told = agreement(task, first, second, targets[name], len(members))
             model = members[0].model
             if task.classes is not None and not (model.has_votes and model.rules[at].linear):
-                told = replace(told, correlation=1.0)
+                told = replace(told, used=False)
             found[name] = told
             if told.share >= 1:
                 continue
