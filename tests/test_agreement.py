@@ -55,7 +55,7 @@ def test_two_members_tell_what_the_mean_of_five_wants(kind: str, outputs: int) -
     exact = np.mean(np.mean(members, 0) ** 2) / np.mean(members[0] ** 2)
     assert found.rows == 300
     assert found.share == pytest.approx(exact, abs=0.05)
-    assert found.share == pytest.approx(1 / MEMBERS + (1 - 1 / MEMBERS) * found.correlation)
+    assert found.share == pytest.approx(1 / MEMBERS + (1 - 1 / MEMBERS) * (found.correlation or 0))
     errors = {}
     for name, scale in (("one", 0.0), ("mean", 1.0), ("scaled", 1 / found.share)):
         scores = score(task, [members[0]] if not scale else [scale * one for one in members])
