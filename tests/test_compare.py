@@ -27,7 +27,7 @@ from polymodal.comparison.course import Course, _going
 from polymodal.comparison.grid import LOG, Cell
 from polymodal.comparison.rounds import Rounds, dealt
 from polymodal.data.sources import open_source
-from polymodal.evaluation.paired import Difference, against, paired
+from polymodal.evaluation.paired import Difference, against, chosen, paired
 from polymodal.experiment import Experiment
 from polymodal.inspection.infer import infer
 from polymodal.preparation import prepare
@@ -79,6 +79,25 @@ def test_these_models_may_be_known_to_differ_where_retrained_ones_are_not() -> N
     found = against({"m": model}, nothing, rows, retrained=False)["m"]
     assert 0.48 < found.low < found.mean < found.high < 0.62
     assert against({"m": model[:1]}, nothing[:1], rows[:1], retrained=False)["m"].low > 0.4
+
+
+def test_the_interval_of_what_was_chosen_holds_what_might_have_been() -> None:
+    """Two fusions that the choosing rows cannot tell apart, one of which is better: the choice is part of the interval. Where they can, it
+    is the interval of the one."""
+    rng = np.random.default_rng(0)
+    rows = [np.arange(2_000) + 2_000 * at for at in range(5)]
+    nothing = {"only x": [np.zeros(2_000)] * 5}
+    fused = {name: [(rng.random(2_000) < share).astype(float) for _ in rows] for name, share in (("a", 0.1), ("b", 0.2))}
+    worth = {"only x": [0.0] * 5, "a": [0.51, 0.48, 0.52, 0.47, 0.55], "b": [0.5, 0.49, 0.51, 0.48, 0.52]}
+    found = chosen(fused, nothing, worth, rows)
+    alone = against(fused, nothing["only x"], rows)
+    assert found.mean == pytest.approx(alone["a"].mean), "the one with the best mean is the one that is told"
+    assert found.low == pytest.approx(alone["a"].low, abs=0.01)
+    assert found.high == pytest.approx(alone["b"].high, abs=0.01)
+    clear = chosen(fused, nothing, {**worth, "a": [0.6] * 5}, rows)
+    assert (clear.low, clear.high) == (alone["a"].low, alone["a"].high)
+    one = {name: part[:1] for name, part in fused.items()}
+    assert chosen(one, {"only x": nothing["only x"][:1]}, {name: part[:1] for name, part in worth.items()}, rows[:1]).low == -np.inf
 
 
 def test_the_interval_seldom_excludes_nothing_where_there_is_nothing() -> None:

@@ -89,8 +89,8 @@ class Rounds:
     def split(self, at: int, rows: int, seed: int) -> Split:
         """Round ``at``, on about so many training rows, and as many to choose by as go with them."""
         part_N = np.full(len(self.cluster_N), OUT, np.uint8)
-        part_N[_some(self.train[at], rows, self.cluster_N, seed + 1)] = TRAIN
-        part_N[_some(self.choose, choosing_for(rows), self.cluster_N, seed + 2)] = VALID
+        part_N[_some(self.train[at], rows, self.cluster_N, seed, 1, at)] = TRAIN
+        part_N[_some(self.choose, choosing_for(rows), self.cluster_N, seed, 2, at)] = VALID
         return Split(part_N, np.full(len(part_N), -1, np.int8), 0)
 
 
@@ -113,12 +113,12 @@ def _clusters(prepared: Prepared) -> np.ndarray:
     return np.where(index_N >= 0, index_N + len(own_N), own_N)
 
 
-def _some(rows: np.ndarray, count: int, cluster_N: np.ndarray, seed: int) -> np.ndarray:
+def _some(rows: np.ndarray, count: int, cluster_N: np.ndarray, *seed: int) -> np.ndarray:
     """At most about ``count`` of the rows, ascending, whole clusters drawn by the seed; of more rows those of fewer, and some more."""
     if len(rows) <= count:
         return rows
     clusters, unit = np.unique(cluster_N[rows], return_inverse=True)
-    order = np.random.default_rng([seed, 23]).permutation(len(clusters))
+    order = np.random.default_rng([*seed, 23]).permutation(len(clusters))
     size = np.bincount(unit, minlength=len(clusters))[order]
     taken = order[: max(1, int(np.searchsorted(np.cumsum(size), count, side="right")))]
     return rows[np.isin(unit, taken)]

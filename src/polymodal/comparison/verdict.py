@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation.paired import Difference, against
+from ..evaluation.paired import Difference, against, chosen
 from ..tasks import Task
 from .contenders import Contender
 from .course import Course
@@ -28,14 +28,20 @@ def judged(grid: Grid, course: Course, contenders: Sequence[Contender], seed: in
         return {"choose": choose, "best": None, "targets": {}}
     best_alone, best_fused = max(alone, key=choose.__getitem__), max(fused, key=choose.__getitem__)
     again = {one.name: one.of for one in contenders if one.of in choose and one.name in choose}
-    targets = {
-        name: _target(grid, course, name, task, (best_alone, best_fused), again, seed) for name, task in grid.prepared.tasks.items()
-    }  # fmt: skip
+    sides, best = (alone, fused), (best_alone, best_fused)
+    targets = {name: _target(grid, course, name, task, sides, best, again, seed) for name, task in grid.prepared.tasks.items()}
     return {"choose": choose, "best": max(choose, key=choose.__getitem__), "targets": targets}
 
 
 def _target(
-    grid: Grid, course: Course, name: str, task: Task, best: tuple[str, str], again: Mapping[str, str], seed: int
+    grid: Grid,
+    course: Course,
+    name: str,
+    task: Task,
+    sides: tuple[list[str], list[str]],
+    best: tuple[str, str],
+    again: Mapping[str, str],
+    seed: int,
 ) -> dict[str, Any]:
     (best_alone, best_fused), rounds = best, range(len(course.rounds))
     clusters = [grid.clusters(at, name) for at in rounds]
@@ -55,7 +61,9 @@ def _target(
     for one, of in again.items():
         change = against({one: credits[one]}, credits[of], clusters, seed)[one]
         told[one]["change"] = {"of": of, "difference": change.facts()} if len(course.rounds) > 1 else None
-    gain = differences[best_fused]
+    alone, fused = ({one: credits[one] for one in side} for side in sides)
+    worth = {one: [cells[one].worth for cells in course.rounds] for one in course.last}
+    gain = chosen(fused, alone, worth, clusters, seed)
     both = {one: credits[one] for one in (best_alone, best_fused)}  # that these models know something is enough: no training in doubt
     learned = max(one.low for one in against(both, constant, clusters, seed, retrained=False).values())
     facts = {

@@ -49,10 +49,51 @@ def against(
     :param clusters: by round, the number of what each row belongs to (N,); one number may occur in several rounds
     :param retrained: whether it is asked of models trained anew; else of these ones, on other rows, for which one round is enough
     """
+    means, replicates = _replicates(many, second, clusters, seed, retrained)
+    return {name: Difference(mean, *_ends(replicates[name])) for name, mean in means.items()}
+
+
+def chosen(
+    first: Mapping[str, Sequence[np.ndarray]], second: Mapping[str, Sequence[np.ndarray]], worth: Mapping[str, Sequence[float]],
+    clusters: Sequence[np.ndarray], seed: int = 0,
+) -> Difference:  # fmt: skip
+    """What the one of ``first`` is better by than the one of ``second`` that each are the best by the mean of ``worth`` over the rounds (of
+    rows that do not measure). Where others are nearly as good, another set of rounds would have chosen another: so each replicate chooses
+    among rounds drawn with replacement, and the interval is as wide as what may be chosen."""
+    rounds = len(clusters)
+    drawn_DR = np.random.default_rng([seed, 41]).integers(0, rounds, (DRAWS, rounds))
+
+    def best(names: list[str]) -> tuple[str, np.ndarray]:
+        worth_NR = np.array([worth[name] for name in names], np.float64)
+        return names[int(worth_NR.mean(1).argmax())], worth_NR[:, drawn_DR].mean(2).argmax(0)
+
+    (one, at_D), (other, against_D) = best(list(first)), best(list(second))
+    found = {name: _replicates(first, of, clusters, seed) for name, of in second.items()}
+    mean = found[other][0][one]
+    every_SFD = np.stack([np.stack(list(replicates.values())) for _, replicates in found.values()])
+    low, high = _ends(every_SFD[against_D, at_D, np.arange(DRAWS)])
+    return Difference(mean, min(low, mean), max(high, mean))
+
+
+def _ends(replicates: np.ndarray) -> tuple[float, float]:
+    if not np.isfinite(replicates).all():
+        return float("-inf"), float("inf")
+    low, high = np.quantile(replicates, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    return float(low), float(high)
+
+
+def _replicates(
+    many: Mapping[str, Sequence[np.ndarray]],
+    second: Sequence[np.ndarray],
+    clusters: Sequence[np.ndarray],
+    seed: int,
+    retrained: bool = True,
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """By name the mean difference, and what it would be in other draws (``DRAWS``,); infinite where one round cannot tell."""
     gains = {name: [one - other for one, other in zip(of, second, strict=True)] for name, of in many.items()}
     means, rounds = {name: float(np.concatenate(gain_R).mean()) for name, gain_R in gains.items()}, len(second)
     if retrained and rounds < 2:
-        return {name: Difference(mean, float("-inf"), float("inf")) for name, mean in means.items()}
+        return means, {name: np.full(DRAWS, np.inf) for name in means}
     _, unit = np.unique(np.concatenate(clusters), return_inverse=True)
     units = int(unit.max()) + 1
     sum_UM = np.stack([np.bincount(unit, np.concatenate(gain_R), units) for gain_R in gains.values()], 1)
@@ -68,6 +109,5 @@ def against(
     found = {}
     for (name, gain_R), replicates in zip(gains.items(), np.concatenate(drawn).T, strict=True):
         error = float(np.std([gain.mean() for gain in gain_R], ddof=1)) / rounds**0.5 if retrained else 0.0
-        low, high = np.quantile(replicates + error * chance, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-        found[name] = Difference(means[name], float(low), float(high))
-    return found
+        found[name] = replicates + error * chance
+    return means, found
