@@ -20,13 +20,15 @@ from click.testing import CliRunner, Result
 
 import polymodal as pm
 from conftest import write_csv
+from polymodal.cli.compare import summary
 from polymodal.cli.main import main
 from polymodal.comparison import resume_compare
 from polymodal.comparison.contenders import Contender
 from polymodal.comparison.course import Course, _going
-from polymodal.comparison.grid import LOG, Cell
+from polymodal.comparison.grid import LOG, Cell, Grid
 from polymodal.comparison.rounds import Rounds, dealt
 from polymodal.data.sources import open_source
+from polymodal.errors import TrainingError
 from polymodal.evaluation.paired import Difference, against, chosen, paired
 from polymodal.experiment import Experiment
 from polymodal.inspection.infer import infer
@@ -352,6 +354,25 @@ def test_fusions_give_way_so_that_three_rounds_fit(left: float, others: list[str
     assert _going(grid, every, course, 3) == ["only say", "lowrank", *others]
 
 
+def test_a_contender_that_fails_in_a_round_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = table(tmp_path / "t.csv", lambda one, two: one, rows=90)
+    found_as = Grid._found
+
+    def found(self: Grid, cell: Cell, contender: Contender, *rest: Any) -> Cell:
+        if cell.contender == "gated" and cell.stage == "round" and cell.round == 1:
+            raise TrainingError("its loss is not finite")
+        return found_as(self, cell, contender, *rest)
+
+    monkeypatch.setattr(Grid, "_found", found)
+    said = pm.compare(
+        path, *TINY, target="label", columns={"say": "text"}, fusions=["concat", "gated"], also=[], trials=1, rounds=2, jobs=1
+    )
+    assert said["contenders"]["gated"]["failed"] == "its loss is not finite"
+    assert "gated" not in said["targets"]["label"]["contenders"]
+    assert "gated: training failed: its loss is not finite" in summary(said)
+    assert "nan" not in summary(said)
+
+
 # -- what is refused -----------------------------------------------------------------------------------------------------
 
 
@@ -372,6 +393,22 @@ def test_a_mistake_is_one_message_and_leaves_nothing(tmp_path: Path, words: list
     assert told in result.output
     assert "Traceback" not in result.output
     assert not (tmp_path / "o").exists()
+
+
+def test_a_mistake_takes_nothing_away_from_what_it_would_have_replaced(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", lambda one, two: one, rows=90)
+    out = tmp_path / "o"
+    words = ["--target", "label", *TINY, "--rounds", 2, "--trials", 1, "--also", "none", "training.rates={say: 0.5}", "-o", out]
+    assert run(path, "--fusion", "concat", *words).exit_code == 0
+    (out / "mine.txt").touch()
+    before = {one.name: one.read_bytes() for one in out.iterdir()}
+    for mistake in (["--fusion", "concart"], ["--fusion", "concat", "model.nothing=1"]):
+        assert run(path, *mistake, *words, "--overwrite").exit_code == 2
+        assert {one.name: one.read_bytes() for one in out.iterdir()} == before
+    best = pm.Experiment.read(out / "best.yaml")
+    assert set(best.training.rates) <= set(best.fields), "what is said of a field goes with it"
+    assert run(path, "--fusion", "gated", *words, "--overwrite").exit_code == 0
+    assert (out / "mine.txt").exists()
 
 
 def test_too_few_rows_and_folders_that_are_no_comparison_are_refused(tmp_path: Path) -> None:

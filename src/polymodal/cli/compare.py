@@ -82,7 +82,8 @@ def verb(table: str | None, overrides: Sequence[str], *, out: str | None, resume
         click.echo(json.dumps(found, ensure_ascii=False))
         return
     click.echo(summary(found))
-    click.echo(f"{folder}/compare.html shows it; train the best: polymodal train {shlex.quote(str(folder))}/best.yaml")
+    best = f"; train the best: polymodal train {shlex.quote(str(folder))}/best.yaml" if (Path(folder) / "best.yaml").exists() else ""
+    click.echo(f"{folder}/compare.html shows it{best}")
 
 
 def summary(found: Mapping[str, Any]) -> str:
@@ -108,14 +109,16 @@ def summary(found: Mapping[str, Any]) -> str:
         if about["failed"]:
             lines.append(f"{name}: training failed: {about['failed']}")
         elif not about["rounds"]:
-            lines.append(f"{name}: left out after the search ({about['search']:.4f} on {about['search_rows']:,} rows)")
+            worth = "nothing to choose by" if about["search"] is None else f"{about['search']:.4f}"
+            lines.append(f"{name}: left out after the search ({worth} on {about['search_rows']:,} rows)")
     return "\n".join(lines)
 
 
 def changed(name: str, change: Mapping[str, Any]) -> str:
     """What other settings change in a fusion, as a line."""
     span = change["difference"]
-    return f"{name} against {change['of']}: {span['mean']:+.4f}, 95 % interval {span['low']:+.4f} to {span['high']:+.4f}"
+    ends = "no interval" if span["low"] is None else f"95 % interval {span['low']:+.4f} to {span['high']:+.4f}"
+    return f"{name} against {change['of']}: {span['mean']:+.4f}, {ends}"
 
 
 def _free(name: str) -> str:

@@ -41,6 +41,8 @@ class Course:
     """By contender, the best cell of the last stage of the search that it came to."""
     rounds: list[dict[str, Cell]] = field(default_factory=list)
     """By round, the cell of each contender that came to it."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """By contender, why a round of its trainings failed: it is measured in none."""
     rows: int = 0
 
     @property
@@ -57,7 +59,7 @@ def play(grid: Grid, contenders: Sequence[Contender], trials: int, rounds: int) 
     course.search_rows = grid.decide("search rows", lambda: _first_rows(grid, contenders, usual) if limited else usual)
     _search(grid, contenders, min(trials, len(MULTIPLES)), course, rounds)
     alone = [one for one in contenders if one.field is not None]
-    fused = [one for one in contenders if one.field is None]
+    fused = [one for one in contenders if one.field is None and not course.search[one.name].failed]
     rows = course.search_rows
     while limited and len(fused) > _LAST:
         fused = _better_half(fused, course)
@@ -196,8 +198,8 @@ def _rounds(grid: Grid, going: Sequence[Contender], course: Course, rounds: int)
         played = at + 1
     grid.wait()
     course.rounds = [{one.name: grid.cell("round", one, course.trial[one.name], at) for one in going} for at in range(played)]
-    failed = {name for cells in course.rounds for name, cell in cells.items() if cell.failed}
-    course.rounds = [{name: cell for name, cell in cells.items() if name not in failed} for cells in course.rounds]
+    course.failed = {name: cell.failed for cells in course.rounds for name, cell in cells.items() if cell.failed}
+    course.rounds = [{name: cell for name, cell in cells.items() if name not in course.failed} for cells in course.rounds]
 
 
 def _one_more(grid: Grid, going: Sequence[Contender], course: Course, at: int) -> bool:

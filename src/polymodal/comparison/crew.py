@@ -83,7 +83,7 @@ class Crew:
             return
         self._collect(self.jobs - 1)
         receive, send = multiprocessing.Pipe(duplex=False)
-        process = multiprocessing.get_context("fork").Process(target=self._child, args=(job, send, os.getpid()), daemon=True)
+        process = multiprocessing.get_context("fork").Process(target=self._child, args=(job, receive, send, os.getpid()), daemon=True)
         process.start()
         send.close()
         self._running[receive] = _Running(job, process)
@@ -135,7 +135,9 @@ class Crew:
             )
         self.done(one.job, one.found)
 
-    def _child(self, job: Any, send: Connection, parent: int) -> None:
+    def _child(self, job: Any, receive: Connection, send: Connection, parent: int) -> None:
+        for connection in (receive, *self._running):  # once the process that waits is gone, nobody reads: saying something must fail
+            connection.close()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits: it ends this one
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

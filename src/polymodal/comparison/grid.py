@@ -244,7 +244,7 @@ class Grid:
         cell = replace(
             cell, rows=len(team.prepared.member(0)[0]), epochs=epochs, ran=len(members[0].fitted.history),
             parameters=sum(parameter.numel() for parameter in model.parameters()), monitor=members[0].fitted.monitor,
-            worth=float(np.mean([float("-inf") if worth is None else worth for worth in worths])),
+            worth=float(np.mean([worth for worth in worths if worth is not None] or [float("-inf")])),
         )  # fmt: skip
         if not measured:
             return cell

@@ -93,15 +93,12 @@ def compare(
         "time_limit": time_limit,
     }  # fmt: skip
     folder = None if out is None else Path(out)
-    if folder is not None:
-        _make(folder, overwrite)
+    made = folder is not None and _make(folder, overwrite)
     try:
         with _held(folder) as place:
-            if folder is not None:
-                write_whole(place / ASKED, json.dumps(asked, ensure_ascii=False, indent=1).encode())
-            return _compare(table, asked, place, folder is not None, jobs, observers, start)
+            return _compare(table, asked, place, folder is not None, jobs, observers, start, fresh=True)
     except UserError:
-        if folder is not None and not (folder / LOG).exists():
+        if made and folder is not None and not (folder / LOG).exists():
             shutil.rmtree(folder, ignore_errors=True)
         raise
 
@@ -137,26 +134,26 @@ def _held(folder: Path | None) -> Iterator[Path]:
         yield folder
 
 
-def _make(folder: Path, overwrite: bool) -> None:
+def _make(folder: Path, overwrite: bool) -> bool:
+    """Whether the folder was made just now; one that holds a comparison is left as it is until there is something to replace it with."""
     if folder.exists():
         if not overwrite:
             again = f", or go on with it: --resume {shlex.quote(str(folder))}" if (folder / ASKED).exists() else ""
             raise UserError(f"{folder}: already there; choose another folder (-o FOLDER), or replace it: --overwrite{again}")
         if not folder.is_dir() or not (folder / ASKED).is_file():
             raise UserError(f"{folder}: no comparison, so it is not replaced; choose another folder (-o FOLDER)")
-        with Lock(folder):
-            for name in (LOG, FOUND, PAGE, BEST, ASKED):
-                (folder / name).unlink(missing_ok=True)
-        return
+        return False
     try:
         folder.mkdir(parents=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder (-o FOLDER)") from None
+    return True
 
 
 def _compare(
-    table: Any, asked: Mapping[str, Any], place: Path, keep: bool, jobs: int | None, observers: Sequence[Observer], start: float | None
-) -> dict[str, Any]:
+    table: Any, asked: Mapping[str, Any], place: Path, keep: bool, jobs: int | None, observers: Sequence[Observer], start: float | None,
+    fresh: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     observer, stop = Observers(observers), Stop()
     given = resolve(
         table, asked["overrides"], target=asked["target"], columns=asked["columns"] or None, ignore=asked["ignore"], group=asked["group"],
@@ -178,6 +175,10 @@ def _compare(
                 rounds = Rounds.of(prepared, asked["rounds"])
                 # What is compared depends on these: a comparison goes on only where none of them differs.
                 about = {"content": prepared.content(), "experiment": _free(experiment), "code": code_of(experiment), "asked": _part(asked)}
+                if keep and fresh:
+                    for name in (LOG, FOUND, PAGE, BEST):
+                        (place / name).unlink(missing_ok=True)
+                    write_whole(place / ASKED, json.dumps(asked, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass"))
                 log = Log(place / LOG if keep else None, about)
                 clock.start -= log.spent
                 stop.gently = True
@@ -249,7 +250,7 @@ def _found(grid: Grid, course: Course, taking_part: Sequence[Contender], refused
     for one in taking_part:
         search = course.search[one.name]
         cells = [cells[one.name] for cells in course.rounds if one.name in cells]
-        failed = search.failed or next((cell.failed for cell in cells if cell.failed), "")
+        failed = search.failed or course.failed.get(one.name, "")
         told[one.name] = {
             "field": one.field, "trial": course.trial[one.name], "settings": settings_of(grid.experiment, course.trial[one.name]),
             "search": search.worth, "search_rows": search.rows, "rounds": len(cells), "parameters": search.parameters,
@@ -270,6 +271,8 @@ def _best(experiment: Experiment, best: Contender, course: Course) -> Experiment
     if data.table is not None:
         placed["table"] = str(Path(data.table).resolve())  # type: ignore[assignment]
     experiment = experiment.model_copy(update={"data": data.model_copy(update=placed)}).with_models_at(Path.cwd())
+    if best.field is not None:
+        experiment = experiment.model_copy(update={"training": experiment.training.alone(best.field)})
     tree, _ = override(experiment.tree(), [*best.overrides, *settings_of(experiment, course.trial[best.name])])
     if best.field is not None:
         tree["fields"] = {best.field: tree["fields"][best.field]}

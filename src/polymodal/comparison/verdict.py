@@ -29,7 +29,10 @@ def judged(grid: Grid, course: Course, contenders: Sequence[Contender], seed: in
     best_alone, best_fused = max(alone, key=choose.__getitem__), max(fused, key=choose.__getitem__)
     again = {one.name: one.of for one in contenders if one.of in choose and one.name in choose}
     sides, best = (alone, fused), (best_alone, best_fused)
-    targets = {name: _target(grid, course, name, task, sides, best, again, seed) for name, task in grid.prepared.tasks.items()}
+    measured = {name: sum(len(grid.clusters(at, name)) for at in range(len(course.rounds))) for name in grid.prepared.tasks}
+    targets = {
+        name: _target(grid, course, name, task, sides, best, again, seed) for name, task in grid.prepared.tasks.items() if measured[name]
+    }
     return {"choose": choose, "best": max(choose, key=choose.__getitem__), "targets": targets}
 
 
@@ -51,7 +54,7 @@ def _target(
     differences = against({one: found for one, found in credits.items() if one != best_alone}, credits[best_alone], clusters, seed)
     told: dict[str, Any] = {}
     for one, found in credits.items():
-        each = [float(part.mean()) for part in found]
+        each = [float(part.mean()) for part in found if len(part)]
         metrics = {metric: _mean([cells[one].metrics[name].get(metric) for cells in course.rounds]) for metric in task.metric_names}
         difference = differences[one].facts() if one in differences else None
         told[one] = {

@@ -91,7 +91,7 @@ def _replicates(
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """By name the mean difference, and what it would be in other draws (``DRAWS``,); infinite where one round cannot tell."""
     gains = {name: [one - other for one, other in zip(of, second, strict=True)] for name, of in many.items()}
-    means, rounds = {name: float(np.concatenate(gain_R).mean()) for name, gain_R in gains.items()}, len(second)
+    means, rounds = {name: float(np.concatenate(gain_R).mean()) for name, gain_R in gains.items()}, sum(map(bool, map(len, second)))
     if retrained and rounds < 2:
         return means, {name: np.full(DRAWS, np.inf) for name in means}
     _, unit = np.unique(np.concatenate(clusters), return_inverse=True)
@@ -108,6 +108,6 @@ def _replicates(
     chance = rng.standard_t(max(rounds - 1, 1), DRAWS)
     found = {}
     for (name, gain_R), replicates in zip(gains.items(), np.concatenate(drawn).T, strict=True):
-        error = float(np.std([gain.mean() for gain in gain_R], ddof=1)) / rounds**0.5 if retrained else 0.0
+        error = float(np.std([gain.mean() for gain in gain_R if len(gain)], ddof=1)) / rounds**0.5 if retrained else 0.0
         found[name] = replicates + error * chance
     return means, found

@@ -117,10 +117,10 @@ class Regression(Task):
         return np.abs(scores_NC[:, 0] - truth)
 
     def credits(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
-        """1 - the squared error as a share of the variance of these rows."""
+        """1 - the squared error as a share of the variance of these rows, or of a hundredth of that of training where they hardly vary."""
         truth_N = self.scores(torch.from_numpy(np.asarray(target_NT, np.float64))).numpy()[:, 0]
         spread = float(((truth_N - truth_N.mean()) ** 2).mean()) if len(truth_N) else 0.0
-        return 1 - (scores_NC[:, 0].astype(np.float64) - truth_N) ** 2 / max(spread, 1e-300)
+        return 1 - (scores_NC[:, 0].astype(np.float64) - truth_N) ** 2 / max(spread, (0.1 * self.state["spread"]) ** 2, 1e-300)
 
     def sets(self, scores_NC: np.ndarray, bound: float, empty: bool = False) -> np.ndarray:
         """The answer and as much to either side."""
