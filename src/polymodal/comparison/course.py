@@ -3,7 +3,7 @@
 Without a time limit every contender goes all the way. Under one it is successive halving (Jamieson and Talwalkar 2016, arXiv:1502.07943):
 the search is done on few rows, in as many trials as there is time for, the same number for every contender; then the better half of the
 fusions goes on with twice the rows, where that leaves the rounds their time, until three are left (the experiment's own fusion always
-is), or two where three rounds would not fit otherwise; what rows the last rounds train on, and how many rounds there are, is what fits.
+is), or fewer where three rounds would not fit; what rows the last rounds train on, and how many rounds there are, is what fits.
 Single fields are never dropped. Every choice is made on rows that never measure. Rows are planned in steps of a half, so that a machine
 that is a little slower plans the same.
 """
