@@ -181,9 +181,9 @@ class HeldOut:
         done when single members have been measured. Nothing changes where nothing is known, or where weights do not scale logits."""
         by_fold = {member.fold: member for member in members}
         rows, pairs = [np.zeros(0, np.int64)], []
-        for fold, member in by_fold.items() if len(members) > 1 else ():
-            other, both = by_fold.get((fold + 1) % self.prepared.split.folds), self.prepared.split.twice(fold)
-            if other is not None and len(both):
+        for fold, member in by_fold.items():
+            both = self.prepared.split.twice(fold)
+            if len(both) and (other := by_fold.get((fold + 1) % self.prepared.split.folds)) is not None:
                 pairs.append([self._asked(one, both, fields).answers[0].logits for one in (member, other)])
                 rows.append(both)
         targets = self._targets(np.concatenate(rows))

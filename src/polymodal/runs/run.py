@@ -170,7 +170,7 @@ class Run:
         self._save(bundle, metrics)  # what follows adds to the measurements, never to the model
         alone: dict[str, Measured] = {}
         if plan.baseline_members:
-            metrics["baselines"], predictor.baselines, alone = self._baselines(prepared, team, plan, measured, len(members), ledger)
+            metrics["baselines"], predictor.baselines, alone = self._baselines(prepared, team, plan, measured, ledger)
         metrics["balance"] = balance.compare(prepared, measured, alone)
         for line in balance.warnings(metrics["balance"], members, self.experiment.training.balance.kind):
             self.observer.observe("warning", {"text": line})
@@ -253,9 +253,9 @@ class Run:
             self.observer.observe("warning", {"text": text})
 
     def _baselines(
-        self, prepared: Prepared, team: Members, plan: Plan, whole: Measured, count: int, ledger: Ledger
+        self, prepared: Prepared, team: Members, plan: Plan, whole: Measured, ledger: Ledger
     ) -> tuple[dict[str, Any], dict[str, Bundle], dict[str, Measured]]:
-        """Each single field alone, trained and measured on the same rows as the ``whole`` of so many members, or on the first of them."""
+        """Each single field alone, trained and measured on the same rows as the ``whole``, or on the first of them."""
         measured: dict[str, Any] = {}
         bundles: dict[str, Bundle] = {}
         every: dict[str, Measured] = {}
@@ -272,7 +272,7 @@ class Run:
             members = team.train_alone(plan, name)
             every[name] = team.held_out.measure(members, [frozenset()], [name])
             measured[name] = {**every[name].metrics, "folds": len(members), "seconds": round(time.monotonic() - begin, 1)}
-            if len(members) < count:  # compared with the whole on the same rows, always
+            if len(every[name].rows) < len(whole.rows):  # compared with the whole on the same rows, always
                 measured[name]["fused"] = whole.first(len(every[name].rows), prepared.tasks)
             team.held_out.sharpen(members, [name])
             bundles[name] = self._bundle(prepared, members, [name], measured[name])
