@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import io
 import json
 import multiprocessing
 import os
@@ -20,13 +21,14 @@ from click.testing import CliRunner, Result
 
 import polymodal as pm
 from conftest import write_csv
-from polymodal.cli.compare import summary
+from polymodal.cli.compare import GridConsole, summary
 from polymodal.cli.main import main
 from polymodal.comparison import resume_compare
 from polymodal.comparison.contenders import Contender
 from polymodal.comparison.course import Course, _going
 from polymodal.comparison.grid import LOG, Cell, Grid
 from polymodal.comparison.rounds import Rounds, dealt
+from polymodal.comparison.verdict import judged
 from polymodal.data.sources import open_source
 from polymodal.errors import TrainingError
 from polymodal.evaluation.paired import Difference, against, chosen, paired
@@ -371,6 +373,71 @@ def test_a_contender_that_fails_in_a_round_is_told_as_that(tmp_path: Path, monke
     assert "gated" not in said["targets"]["label"]["contenders"]
     assert "gated: training failed: its loss is not finite" in summary(said)
     assert "nan" not in summary(said)
+
+
+def test_a_fusion_that_cannot_be_tried_out_does_not_keep_a_comparison_from_being_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from polymodal.runs.members import Members
+
+    tried, try_out = [], Members.try_out
+
+    def failing(self: Members, name: str, seconds: float) -> Any:
+        tried.append(self.experiment.model.fusion.kind)
+        if len(tried) == 1:
+            raise TrainingError("its loss is not finite")
+        return try_out(self, name, seconds)
+
+    monkeypatch.setattr(Members, "try_out", failing)
+    path = table(tmp_path / "t.csv", lambda one, two: one, rows=90)
+    said = pm.compare(
+        path, *TINY, target="label", columns={"say": "text"}, fusions=["concat", "gated"], also=[], trials=1, rounds=2, time_limit=60
+    )
+    assert tried == ["concat", "gated"]
+    assert set(said["targets"]["label"]["contenders"]) == {"only say", "only columns", "concat", "gated"}
+
+
+def judged_from(alone: np.ndarray, fused: np.ndarray) -> dict[str, Any]:
+    """What is said of three rounds in which the rows that choose prefer the fusion, and those that measure have these credits."""
+    every = [Contender("only say", "say"), Contender("concat")]
+    course = Course(trials=1, search_rows=100)
+    for at in range(3):
+        cells = {}
+        for one, worth, credit_RN in zip(every, (0.6, 0.7), (alone, fused), strict=True):
+            cells[one.name] = Cell(one.name, "round", 0, at, rows=100, worth=worth, credits={"label": credit_RN[at].tolist()})
+        course.rounds.append(cells)
+    task: Any = SimpleNamespace(metric_names=[], worth="accuracy")
+    grid: Any = SimpleNamespace(
+        prepared=SimpleNamespace(tasks={"label": task}), constant=lambda at: {"label": np.zeros(alone.shape[1])},
+        clusters=lambda at, name: np.arange(alone.shape[1]) + at * alone.shape[1],
+        rounds=SimpleNamespace(measure=list(np.arange(alone.size).reshape(alone.shape)), most=100),
+    )  # fmt: skip
+    return judged(grid, course, every, 0)
+
+
+def test_the_best_configuration_is_the_one_that_the_sentence_advises() -> None:
+    rng = np.random.default_rng(0)
+    good, poor = (rng.random((3, 200)) < 0.9).astype(float), (rng.random((3, 200)) < 0.5).astype(float)
+    harms, helps = judged_from(good, poor), judged_from(poor, good)
+    assert harms["targets"]["label"]["verdict"] == "harms"
+    assert "take only say" in harms["targets"]["label"]["sentence"]
+    assert harms["best"] == "only say"
+    assert (helps["targets"]["label"]["verdict"], helps["best"]) == ("helps", "concat")
+
+
+def test_a_bar_that_nobody_reads_any_more_stops_nothing() -> None:
+    class Closed(io.StringIO):
+        lines = 0
+
+        def write(self, text: str) -> int:
+            self.lines += 1
+            raise BrokenPipeError(32, "Broken pipe")
+
+    stream, facts = Closed(), {"stage": "round", "round": 0, "name": "concat", "worth": 0.5, "seconds": 1.0, "failed": ""}
+    console = GridConsole(stream)
+    for done in (1, 2):
+        console.observe("cell", {**facts, "done": done, "total": 2})
+    assert stream.lines == 1
 
 
 # -- what is refused -----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 from rich.cells import cell_len, set_cell_size
@@ -18,29 +18,22 @@ from ..training.observers import Console, Observer
 from .warned import warnings_as_lines
 
 
-class GridConsole(Observer):
+class GridConsole(Console):
     """A bar over the grid on a terminal, a line for each training elsewhere."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = stream or sys.stderr
-        self.console = Console(self.stream)
-        self._bar: Any = None
-        self._task: Any = None
-
-    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        """Show it."""
+    def _show(self, event: str, facts: Mapping[str, Any]) -> None:
         if event == "cell":
             self._cell(facts)
         elif event in ("note", "warning"):
-            self.console.observe(event, facts)
+            super()._show(event, facts)
 
     def _cell(self, facts: Mapping[str, Any]) -> None:
         worth = "failed" if facts["failed"] else f"{facts['worth']:.4f}"
         where = f"round {facts['round'] + 1}" if facts["stage"] == "round" else f"{facts['stage']}, trial {facts['trial'] + 1}"
-        if not self.console.live:
-            self.console.say(f"  {facts['done']}/{facts['total']}  {where}  {facts['name']}  {worth}  {facts['seconds']:.1f} s")
+        if not self.live:
+            self.say(f"  {facts['done']}/{facts['total']}  {where}  {facts['name']}  {worth}  {facts['seconds']:.1f} s")
             return
-        if self._bar is None:
+        if self._progress is None:
             from rich.console import Console as RichConsole
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -51,16 +44,10 @@ class GridConsole(Observer):
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
             )
-            self._bar = Progress(*columns, console=RichConsole(file=self.stream), transient=True)
-            self._bar.start()
-            self._task = self._bar.add_task("", total=facts["total"])
-        self._bar.update(self._task, completed=facts["done"], total=facts["total"], description=f"{where}: {facts['name']} {worth}")
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+            self._progress = Progress(*columns, console=RichConsole(file=self.stream), transient=True)
+            self._progress.start()
+            self._task = self._progress.add_task("", total=facts["total"])
+        self._progress.update(self._task, completed=facts["done"], total=facts["total"], description=f"{where}: {facts['name']} {worth}")
 
 
 def verb(table: str | None, overrides: Sequence[str], *, out: str | None, resume: str | None, quiet: bool, as_json: bool, start: float,

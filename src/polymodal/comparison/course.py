@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ..errors import TrainingError
 from ..flow import FUSED
 from ..training.plan import RESERVE
 from .contenders import MULTIPLES, Contender
@@ -116,9 +117,17 @@ def _better_half(fused: Sequence[Contender], course: Course) -> list[Contender]:
 
 
 def _first_rows(grid: Grid, contenders: Sequence[Contender], usual: int) -> int:
-    """Rows of the search, so that a pass over all contenders takes its share of the time, by a short trial of the first fusion."""
-    one = next(one for one in contenders if one.field is None)
-    trial = grid.team(one, 0, 0, usual).try_out(FUSED, min(3.0, 0.01 * (grid.clock.limit or 0.0)))
+    """Rows of the search, so that a pass over all contenders takes its share of the time, by a short trial of the first fusion that can be
+    trained."""
+    for one in contenders:
+        if one.field is None:
+            try:
+                trial = grid.team(one, 0, 0, usual).try_out(FUSED, min(3.0, 0.01 * (grid.clock.limit or 0.0)))
+                break
+            except TrainingError:  # its training will tell
+                continue
+    else:
+        return _FEWEST_ROWS
     budget = _PASS * max(grid.clock.left, 1.0)
     weight = _RAN * sum(0.7 if one.field is not None else 1.4 for one in contenders) / grid.jobs
     return _largest(lambda rows: weight * grid.epochs(rows) * trial.epoch(rows, grid.choosing(rows)) <= budget, _FEWEST_ROWS, usual)
@@ -132,8 +141,8 @@ def _seconds(grid: Grid, one: Contender, course: Course, rows: int, measured: in
 
 
 def _together(grid: Grid, seconds: Sequence[float]) -> float:
-    """Of trainings beside one another."""
-    return max(sum(seconds) / grid.jobs, max(seconds, default=0.0))
+    """Of trainings beside one another, at most: the last to begin may be the longest (Graham 1966)."""
+    return sum(seconds) / grid.jobs + (1 - 1 / grid.jobs) * max(seconds, default=0.0)
 
 
 def _left(grid: Grid) -> float:

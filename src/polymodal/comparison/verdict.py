@@ -33,7 +33,8 @@ def judged(grid: Grid, course: Course, contenders: Sequence[Contender], seed: in
     targets = {
         name: _target(grid, course, name, task, sides, best, again, seed) for name, task in grid.prepared.tasks.items() if measured[name]
     }
-    return {"choose": choose, "best": max(choose, key=choose.__getitem__), "targets": targets}
+    harms = bool(targets) and all(told["verdict"] == "harms" for told in targets.values())  # then the sentences say what to take
+    return {"choose": choose, "best": best_alone if harms else max(choose, key=choose.__getitem__), "targets": targets}
 
 
 def _target(
