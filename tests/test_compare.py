@@ -25,7 +25,7 @@ from polymodal.cli.compare import GridConsole, summary
 from polymodal.cli.main import main
 from polymodal.comparison import resume_compare
 from polymodal.comparison.contenders import Contender
-from polymodal.comparison.course import Course, _going
+from polymodal.comparison.course import Course, _going, _one_more
 from polymodal.comparison.grid import LOG, Cell, Grid
 from polymodal.comparison.rounds import Rounds, dealt
 from polymodal.comparison.verdict import judged
@@ -354,6 +354,18 @@ def test_fusions_give_way_so_that_three_rounds_fit(left: float, others: list[str
     for one, worth in zip(every, (0.9, 0.1, 0.5, 0.7, 0.6), strict=True):
         course.search[one.name] = Cell(one.name, "search", 0, 0, rows=100, epochs=10, ran=9, seconds=9.8, worth=worth)
     assert _going(grid, every, course, 3) == ["only say", "lowrank", *others]
+
+
+@pytest.mark.parametrize(("left", "more"), [(36.0, True), (32.0, False)])
+def test_another_round_is_begun_where_it_ends_in_time_beside_what_runs(left: float, more: bool) -> None:
+    """Ten seconds a training, two at a time; one runs since four: ends at 6, 10, 16, 20, 26 and 30 (with a tenth to be safe, 33)."""
+    going = [Contender("only say", "say"), *(Contender(name) for name in ("lowrank", "a", "b", "c"))]
+    cells = {str(at): Cell(one.name, "round", 0, 0, seconds=10.0) for at, one in enumerate(going)}
+    grid: Any = SimpleNamespace(
+        jobs=2, clock=SimpleNamespace(limit=0.0, left=left), rounds=SimpleNamespace(measure=[np.arange(40)]), running=[("c", 4.0)],
+        log=SimpleNamespace(cells=cells),
+    )  # fmt: skip
+    assert _one_more(grid, going, Course(), 1) is more
 
 
 def test_a_contender_that_fails_in_a_round_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

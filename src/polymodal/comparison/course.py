@@ -10,6 +10,7 @@ that is a little slower plans the same.
 
 from __future__ import annotations
 
+import heapq
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -141,8 +142,11 @@ def _seconds(grid: Grid, one: Contender, course: Course, rows: int, measured: in
 
 
 def _together(grid: Grid, seconds: Sequence[float]) -> float:
-    """Of trainings beside one another, at most: the last to begin may be the longest (Graham 1966)."""
-    return sum(seconds) / grid.jobs + (1 - 1 / grid.jobs) * max(seconds, default=0.0)
+    """Of trainings beside one another, each begun as soon as there is a place for it."""
+    ends = [0.0] * grid.jobs
+    for one in seconds:
+        heapq.heapreplace(ends, ends[0] + one)
+    return max(ends)
 
 
 def _left(grid: Grid) -> float:
@@ -217,6 +221,6 @@ def _one_more(grid: Grid, going: Sequence[Contender], course: Course, at: int) -
     longest = {}
     for one in going:
         found = [cell.seconds for cell in grid.log.cells.values() if cell.stage == "round" and cell.contender == one.name]
-        longest[one.name] = max(found, default=_seconds(grid, one, course, course.rows, measured))
-    begun = [longest[name] for name in grid.running]
+        longest[one.name] = max(found) if found else _seconds(grid, one, course, course.rows, measured)
+    begun = [max(longest[name] - seconds, 0.0) for name, seconds in grid.running]
     return 1.1 * _together(grid, [*begun, *longest.values()]) <= _left(grid)

@@ -12,9 +12,10 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -54,6 +55,7 @@ def usual(device: str) -> int:
 class _Running:
     job: Any
     process: BaseProcess
+    begun: float = field(default_factory=time.monotonic)
     found: Mapping[str, Any] | None = None
     error: Mapping[str, str] | None = None
 
@@ -72,9 +74,10 @@ class Crew:
         self._running: dict[Connection, _Running] = {}
 
     @property
-    def running(self) -> list[Any]:
-        """The jobs being trained."""
-        return [one.job for one in self._running.values()]
+    def running(self) -> list[tuple[Any, float]]:
+        """The jobs being trained, and since how many seconds."""
+        now = time.monotonic()
+        return [(one.job, now - one.begun) for one in self._running.values()]
 
     def put(self, job: Any) -> None:
         """Begin a job as soon as there is a place for it; with one place, to its end."""

@@ -199,9 +199,9 @@ class Grid:
         return self.log.cells[Cell(contender.name, stage, trial, at).key]
 
     @property
-    def running(self) -> list[str]:
-        """The contenders that are being trained."""
-        return [job.contender.name for job in self._crew.running]
+    def running(self) -> list[tuple[str, float]]:
+        """The contenders that are being trained, and since how many seconds."""
+        return [(job.contender.name, seconds) for job, seconds in self._crew.running]
 
     def _keep(self, job: _Job, facts: Mapping[str, Any]) -> None:
         found = Cell.of(facts)
