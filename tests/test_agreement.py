@@ -11,7 +11,7 @@ import pytest
 
 import polymodal as pm
 from conftest import write_csv
-from polymodal.evaluation.agreement import agreement, carried
+from polymodal.evaluation.agreement import ALONE, Agreement, agreement, carried
 from polymodal.evaluation.conformal import bound, kept_errors
 from polymodal.evaluation.measure import score
 from polymodal.tasks import RULES, BinaryConfig, MulticlassConfig, MultilabelConfig, RegressionConfig, Task
@@ -20,10 +20,10 @@ from polymodal.tasks.metrics import ece
 MEMBERS = 5
 
 
-def task_of(kind: str) -> Task:
+def task_of(kind: str, outputs: int = 4) -> Task:
     every: dict[str, tuple[Any, list[Any]]] = {
         "binary": (BinaryConfig(column="y"), ["no", "yes"]),
-        "multiclass": (MulticlassConfig(column="y"), list("abcd")),
+        "multiclass": (MulticlassConfig(column="y"), list("abcdefghijklmnop"[: max(outputs, 2)])),
         "multilabel": (MultilabelConfig(column="y"), ["a;b", "b"]),
         "regression": (RegressionConfig(column="y"), [f"{value}" for value in np.random.default_rng(0).normal(size=400)]),
     }
@@ -43,7 +43,7 @@ def said(rows: int, outputs: int, noise: float, seed: int, spread: float = 2.0, 
         chances = np.exp(own) / np.exp(own).sum(1, keepdims=True)
         truth = (rng.random((rows, 1)) > chances.cumsum(1)).sum(1, keepdims=True).astype(np.float32)
     members = [own + rng.normal(0, noise, own.shape) for _ in range(MEMBERS)]
-    scale = RULES["weighed"](outputs).fit(task_of("binary" if outputs == 1 else "multiclass"), [members[0]], truth, [])[0]
+    scale = RULES["weighed"](outputs).fit(task_of("binary" if outputs == 1 else "multiclass", outputs), [members[0]], truth, [])[0]
     return [scale * one for one in members], truth
 
 
@@ -84,34 +84,52 @@ def test_rows_alike_have_one_rank() -> None:
     task = task_of("binary")
     scores = np.repeat(np.array([[0.7, 0.3], [0.9, 0.1]], np.float32), 200, 0)
     errors = task.errors(np.tile([[0.0], [1.0]], (200, 1)), scores)
-    moved = dict(zip(errors.astype(np.float64).round(4).tolist(), carried(task, errors, scores, 0.6), strict=False))
-    wider = scores[::200].astype(np.float64) ** 0.6**-0.5
+    told = Agreement(5, 100, 0.5, gained=0.2)
+    moved = dict(zip(errors.astype(np.float64).round(4).tolist(), carried(task, errors, scores, told), strict=False))
+    wider = scores[::200].astype(np.float64) ** (1 + 2 * 0.8 * 0.2)
     wider /= wider.sum(1, keepdims=True)
     assert moved[0.1] == pytest.approx(1 - wider[1, 0])
     assert moved[0.9] == pytest.approx(1 - wider[1, 1]), "the largest stays the largest"
     assert moved[0.7] <= moved[0.9]
 
 
-@pytest.mark.parametrize(("kind", "outputs"), [("binary", 1), ("multiclass", 4), ("regression", 1)])
+@pytest.mark.parametrize(
+    ("kind", "outputs", "noise", "spread"),
+    [("binary", 1, 0.7, 2.0), ("multiclass", 4, 0.7, 2.0), ("regression", 1, 0.0, 0.0)],
+)
 @pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])
-def test_sets_of_the_mean_hold_what_was_asked(kind: str, outputs: int, coverage: float) -> None:
+def test_sets_of_the_mean_hold_what_was_asked(kind: str, outputs: int, noise: float, spread: float, coverage: float) -> None:
     """By the errors of single members, which as they are hold more."""
-    task = task_of(kind)
-    members, truth = said(30_000, outputs, 0.7, 1)
+    task = task_of(kind, outputs)
+    members, truth = said(30_000, outputs, noise, 1, spread)
     if kind == "regression":
         truth = np.random.default_rng(2).normal(size=(30_000, 1)).astype(np.float32)
         members = [truth + np.random.default_rng([3, at]).normal(0, 1, truth.shape) for at in range(MEMBERS)]
     known, rest = slice(0, 5_000), slice(5_000, None)
-    share = agreement(task, [members[0][known]], [members[1][known]], truth[known], MEMBERS).share
-    scale = 1.0 if task.classes is None else 1 / share
+    told = agreement(task, [members[0][known]], [members[1][known]], truth[known], MEMBERS)
+    scale = 1.0 if task.classes is None else 1 / told.share
     scores = score(task, [scale * one[rest] for one in members])
     inside = {}
-    for name, used in (("carried", share), ("single", 1.0)):
+    for name, used in (("carried", told), ("single", ALONE)):
         kept = kept_errors(task, truth[known], score(task, [members[0][known]]), used)
         errors = task.errors(truth[rest], scores)
         inside[name] = float((errors <= bound(kept, coverage, "y") + 1e-9).mean())
     assert abs(inside["carried"] - coverage) < 0.02, inside
     assert inside["single"] > coverage + 0.005, inside
+
+
+def test_among_many_classes_the_mean_is_surer_than_the_share_says() -> None:
+    """Each of 11 wrong classes has noise of its own, and the largest of them is what makes a member unsure."""
+    rng = np.random.default_rng(0)
+    own = np.concatenate([np.full((4_000, 1), 9.0), np.zeros((4_000, 11))], 1) + rng.normal(0, 0.5, (4_000, 12))
+    members = [own + rng.normal(0, 1.0, own.shape) for _ in range(MEMBERS)]
+    told = agreement(task_of("multiclass", 12), [members[0][:300]], [members[1][:300]], np.zeros((300, 1)), MEMBERS)
+    wrong = [
+        np.log(1 - score(task_of("multiclass", 12), [logits]).astype(np.float64)[:, 0]).mean()
+        for logits in (members[0], np.mean(members, 0) / told.share)
+    ]
+    assert told.surer == pytest.approx(wrong[1] / wrong[0], abs=0.02)
+    assert told.surer > told.share**-0.5 + 0.03
 
 
 def test_members_that_agree_or_are_not_known_change_nothing() -> None:
@@ -129,9 +147,11 @@ def test_members_that_agree_or_are_not_known_change_nothing() -> None:
         assert agreement(task, [logits[:rows]], [other], truth[:rows], 5).correlation < 0.3  # type: ignore[operator]
     scores = score(task, [logits])
     errors = np.array([0.0, 0.3, 1.0])
-    np.testing.assert_array_equal(carried(task, errors, scores, 1.0), errors)
-    np.testing.assert_array_equal(carried(task_of("multilabel"), errors, scores, 0.5), errors)
-    moved = carried(task, errors, scores, 0.5)
+    np.testing.assert_array_equal(carried(task, errors, scores, ALONE), errors)
+    told = agreement(task_of("multilabel"), [logits[:, :2]], [0.5 * logits[:, :2]], truth, 5)
+    np.testing.assert_array_equal(carried(task_of("multilabel"), errors, scores, told), errors)
+    np.testing.assert_array_equal(carried(task, errors, scores, Agreement(5, 40, 0.5, 0.2, used=False)), errors)
+    moved = carried(task, errors, scores, Agreement(5, 40, 0.5, 0.2))
     assert 0 <= moved[0] <= moved[1] < errors[1]
     number, target = task_of("regression"), np.where(np.arange(40) < 30, 0.0, np.nan)[:, None]
     assert agreement(number, [np.ones((40, 1))], [-np.ones((40, 1))], target, 2).rows == 30

@@ -81,7 +81,7 @@ class Predictor:
         table: Any,
         coverage: float = 0.9,
         *,
-        empty: bool = False,
+        empty: bool = True,
         on_error: OnError | None = None,
         strict: bool = False,
         root: Sequence[str | Path] = (),
@@ -89,8 +89,8 @@ class Predictor:
         """Answers that hold the truth of a share ``coverage`` of rows like those of training: (N,) lists of classes, the most probable
         first, or (N, 2) the ends of an interval; a dict of them for several targets. Of a row that was skipped: an empty list, or NaN.
 
-        :param empty: let a list be empty where even the most probable class is less so than was asked. Without it that class is always
-            there, so that where more answers are right than ``coverage`` asks for, more sets hold the truth too
+        :param empty: a list is empty where no class is probable enough for that coverage, as happens where more answers are right than it
+            asks for: ask for more then. False: the most probable class is in every list, and more than ``coverage`` of them hold the truth
         """
         bounds = self.bounds(coverage)
         scores = self._joined(self._predictions(table, on_error, strict, root), "scores")
@@ -105,7 +105,7 @@ class Predictor:
             found[name] = bound(kept.get(name), coverage, f"target {name!r}")
         return found
 
-    def sets(self, name: str, scores_NC: np.ndarray, bound: float, empty: bool = False) -> np.ndarray:
+    def sets(self, name: str, scores_NC: np.ndarray, bound: float, empty: bool = True) -> np.ndarray:
         """A task's sets for some rows' scores; nothing for rows that were skipped."""
         skipped = np.isnan(scores_NC).any(1)
         sets = self.bundle.tasks[name].sets(np.nan_to_num(scores_NC), bound, empty)

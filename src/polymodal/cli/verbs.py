@@ -8,6 +8,8 @@ import json
 import math
 import shlex
 import sys
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -141,11 +143,13 @@ def predict(
                 click.echo(json.dumps(plain(record), ensure_ascii=False))
                 if out is not None:
                     _write(out, sure, iter([record]))
+            sure.warn()
             return
         assert table is not None
         assert out is not None
         parts = predictor.predictions(table, on_error=on_error, strict=strict, root=root)
         count = _write(out, sure, records(predictor, parts, sure))
+        sure.warn()
     click.echo(f"wrote {out}: {count:,} rows", err=True)
 
 
@@ -163,7 +167,9 @@ class Sure:
     """What was asked of how sure answers are: sets of a coverage, no answer below a probability."""
 
     def __init__(self, predictor: Predictor, coverage: float | None = None, abstain_below: float | None = None) -> None:
-        self.predictor, self.abstain_below = predictor, abstain_below
+        self.predictor, self.coverage, self.abstain_below = predictor, coverage, abstain_below
+        self._sets: Counter[str] = Counter()
+        self._empty: Counter[str] = Counter()
         self.bounds = predictor.bounds(coverage) if coverage is not None else {}
         if abstain_below is not None and all(task.classes is None for task in predictor.bundle.tasks.values()):
             raise UserError("--abstain-below: every target is a number, which has no probability; expected classes; use --coverage")
@@ -189,6 +195,20 @@ class Sure:
                 record |= {f"{task.config.column}:low": low, f"{task.config.column}:high": high}
             else:
                 record[f"{task.config.column}:set"] = list(found)
+                if not np.isnan(scores_C).any():
+                    self._sets[name] += 1
+                    self._empty[name] += not len(found)
+
+    def warn(self) -> None:
+        """Of sets that are empty."""
+        for name, none in self._empty.items():
+            if none:
+                warnings.warn(
+                    f"target {name!r}: {none:,} of {self._sets[name]:,} sets are empty: no class is probable enough there for a "
+                    f"coverage of {self.coverage:g}, as happens where more answers are right than that; ask for more coverage",
+                    UserWarning,
+                    stacklevel=2,
+                )
 
 
 def records(predictor: Predictor, parts: Iterator[Prediction], sure: Sure | None = None) -> Iterator[dict[str, Any]]:

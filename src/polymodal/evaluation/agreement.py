@@ -9,13 +9,18 @@ taken off: weights multiply the prior of a class that is rare as well.) For a nu
 mean is the share of one member's. Rahaman and Thiery (2021, arXiv:2007.08792) show that pooled answers are not sure enough and scale them
 on rows that no member saw; two members suffice here, and no labels, so that a few rows do.
 
+Errors shrink faster than the share says where there are many classes: noise makes some that are not true look likely, and averaging takes
+that away as well. So it is measured how much smaller the chance to be wrong (1 minus the largest probability, in logarithms) is in the mean
+of two, divided by their share, than in each of them. Noise falls to 1/2 there and to 1/K in the mean of all: what is gained is 2 (1 - 1/K)
+times as much (``surer``).
+
 Shapes: ``N`` rows, ``C`` outputs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,11 +37,13 @@ _CARRIED = 4_000_000
 @dataclass(frozen=True)
 class Agreement:
     """Of ``members``, two of which answered each of ``rows``: the ``correlation`` (about 0) of what they say, from 0 to 1; None: not known.
-    Where it cannot be ``used``, the share is 1."""
+    ``gained``: by what share the logarithm of the chance to be wrong grows in the mean of two. Where they cannot be ``used``, nothing
+    changes."""
 
     members: int
     rows: int
     correlation: float | None
+    gained: float = 0.0
     used: bool = True
 
     @property
@@ -46,9 +53,19 @@ class Agreement:
             return 1.0
         return 1 / self.members + (1 - 1 / self.members) * self.correlation
 
+    @property
+    def surer(self) -> float:
+        """The logarithm of the mean of all's chance to be wrong, as a multiple of one member's; 1 of what is no class."""
+        return 1.0 + 2 * (1 - 1 / self.members) * self.gained if self.used else 1.0
+
     def facts(self) -> dict[str, Any]:
         """As it is written down."""
-        return {"members": self.members, "rows": self.rows, "correlation": self.correlation, "share": self.share}
+        known = {"members": self.members, "rows": self.rows, "correlation": self.correlation}
+        return {**known, "share": self.share, "surer": self.surer}
+
+
+ALONE = Agreement(1, 0, None)
+"""Of a single member."""
 
 
 def agreement(task: Task, first: Sequence[np.ndarray], second: Sequence[np.ndarray], target_NT: np.ndarray, members: int) -> Agreement:
@@ -63,22 +80,39 @@ def agreement(task: Task, first: Sequence[np.ndarray], second: Sequence[np.ndarr
     if rows < FEWEST or both == 0:
         return Agreement(members, rows, None)
     correlation = 2 * float((one * other).sum()) / both
-    return Agreement(members, rows, min(1.0, max(0.0, (rows * correlation + _PRIOR_ROWS) / (rows + _PRIOR_ROWS))))
+    found = Agreement(members, rows, min(1.0, max(0.0, (rows * correlation + _PRIOR_ROWS) / (rows + _PRIOR_ROWS))))
+    if task.classes is None or task.config.kind == "multilabel":
+        return found
+    alone = (_sureness(one) + _sureness(other)) / 2
+    together = _sureness((one + other) / 2 / replace(found, members=2).share)
+    return replace(found, gained=max(0.0, together / alone - 1) * rows / (rows + _PRIOR_ROWS))
 
 
-def carried(task: Task, errors_N: np.ndarray, scores_NC: np.ndarray, share: float) -> np.ndarray:
+def _sureness(logits_NC: np.ndarray) -> float:
+    """Minus the mean logarithm of the chance that the most probable class is not the true one."""
+    if logits_NC.shape[1] == 1:
+        odds_N = np.abs(logits_NC[:, 0])
+    else:
+        ordered_NC = np.sort(logits_NC, axis=1)
+        odds_N = ordered_NC[:, -1] - np.logaddexp.reduce(ordered_NC[:, :-1], axis=1)
+    return float(np.logaddexp(0.0, odds_N).mean())
+
+
+def carried(task: Task, errors_N: np.ndarray, scores_NC: np.ndarray, found: Agreement) -> np.ndarray:
     """The errors that the mean of the members would make, from those of single members (``Task.errors``) on the rows of these scores.
 
-    For a number all shrink alike. For a class the answers spread wider, by the root of 1 / share. How errors are distributed among
-    calibrated answers follows from the answers alone; so an error takes the rank that it has by the answers as they are, and becomes the
-    error of that rank by the wider ones. Not for labels that do not exclude one another, which have no sets.
+    For a number all shrink alike. For a class the answers spread wider, as they are surer. How errors are distributed among calibrated
+    answers follows from the answers alone; so an error takes the rank that it has by the answers as they are, and becomes the error of that
+    rank by the wider ones. Not for labels that do not exclude one another, which have no sets.
     """
-    if share >= 1 or not len(errors_N) or task.config.kind == "multilabel":
+    if not len(errors_N):
         return errors_N
     if task.classes is None:
-        return errors_N * share**0.5
+        return errors_N * found.share**0.5
+    if found.surer == 1:
+        return errors_N
     scores_NC = scores_NC[:: -(-scores_NC.size // _CARRIED)].astype(np.float64)
-    wider_NC = scores_NC**share**-0.5
+    wider_NC = scores_NC**found.surer
     errors, ranks = _ranked(scores_NC)
     instead, ranks_instead = _ranked(wider_NC / wider_NC.sum(1, keepdims=True))
     # Rows alike have errors alike: the last of them has the rank. Errors are float32, and a little off.

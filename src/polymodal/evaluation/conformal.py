@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..tasks import Task
-from .agreement import carried
+from .agreement import ALONE, Agreement, carried
 
 KEPT = 500
 """Errors of a task that a bundle keeps, at most: of more, evenly spaced ones."""
@@ -28,11 +28,11 @@ Kept = Mapping[str, Any]
 """``rows``, how many there were, and ``errors``, ascending."""
 
 
-def kept_errors(task: Task, target_NT: np.ndarray, scores_NC: np.ndarray, share: float = 1.0) -> dict[str, Any]:
-    """What a bundle keeps of the held-out rows of a task. ``share``: see ``agreement.py``, of members whose mean is the answer."""
+def kept_errors(task: Task, target_NT: np.ndarray, scores_NC: np.ndarray, members: Agreement = ALONE) -> dict[str, Any]:
+    """What a bundle keeps of the held-out rows of a task. ``members``: how far those agree whose mean is the answer."""
     known = ~np.isnan(target_NT).any(1) & ~np.isnan(scores_NC).any(1)
     errors = task.errors(target_NT[known], scores_NC[known]).astype(np.float64)
-    errors = np.sort(carried(task, errors, scores_NC[known], share))
+    errors = np.sort(carried(task, errors, scores_NC[known], members))
     count = len(errors)
     if count > KEPT:
         errors = errors[_ranks(count, KEPT) - 1]

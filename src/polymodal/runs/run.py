@@ -157,7 +157,7 @@ class Run:
             "validation": measured.metrics,
             "baselines": {},
             "conformal": {
-                name: kept_errors(task, measured.targets[name], measured.scores[name], agreed[name].share)
+                name: kept_errors(task, measured.targets[name], measured.scores[name], agreed[name])
                 for name, task in prepared.tasks.items()
             },
             "plan": plan.facts(),

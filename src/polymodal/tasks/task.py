@@ -119,7 +119,7 @@ class Task(ABC):
         """What each row's answer is worth, float64 (N,): their mean is the metric ``worth``."""
 
     @abstractmethod
-    def sets(self, scores_NC: np.ndarray, bound: float, empty: bool = False) -> np.ndarray:
+    def sets(self, scores_NC: np.ndarray, bound: float, empty: bool = True) -> np.ndarray:
         """For each row the answers that are at most ``bound`` wrong (``errors``), the answer itself among them (unless ``empty``): lists of
         class names (N,), or the ends of an interval (N, 2); ``ConfigError`` where the task has no such sets."""
 
