@@ -118,6 +118,18 @@ def test_sets_of_the_mean_hold_what_was_asked(kind: str, outputs: int, noise: fl
     assert inside["single"] > coverage + 0.005, inside
 
 
+def test_errors_of_rows_that_chose_the_epoch_are_too_small_by_what_another_member_tells() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(20_000, 1))
+    common = rng.normal(0, 1.0, truth.shape)
+    members = [truth + common + rng.normal(0, 0.5, truth.shape) for _ in range(MEMBERS)]
+    chosen = truth + 0.9 * (members[0] - truth)  # the epoch that answers these rows best
+    told = agreement(task_of("regression"), [chosen], [members[1]], truth, MEMBERS)
+    exact = ((np.mean(members, 0) - truth) ** 2).mean() / ((chosen - truth) ** 2).mean()
+    assert exact > 1
+    assert told.share == pytest.approx(exact, abs=0.03)
+
+
 def test_among_many_classes_the_mean_is_surer_than_the_share_says() -> None:
     """Each of 11 wrong classes has noise of its own, and the largest of them is what makes a member unsure."""
     rng = np.random.default_rng(0)

@@ -6,8 +6,9 @@ the square of the mean of K members is then 1/K + (1 - 1/K) r of one member's, w
 mean of E[aa] and E[bb]. That is the ``share``. If one member's logits are calibrated, the mean's are after division by it: the best
 multiple of x + noise to tell x is the part of the mean square that is x's, and grows by 1 / share as the noise shrinks. (Means are not
 taken off: weights multiply the prior of a class that is rare as well.) For a number r is that of the errors, and the squared error of the
-mean is the share of one member's. Rahaman and Thiery (2021, arXiv:2007.08792) show that pooled answers are not sure enough and scale them
-on rows that no member saw; two members suffice here, and no labels, so that a few rows do.
+mean is the share of one member's. The errors of the member whose epoch was chosen by these rows are a little too small; those of the other,
+which has never seen them, say by how much (``unseen``). Rahaman and Thiery (2021, arXiv:2007.08792) show that pooled answers are not sure
+enough and scale them on rows that no member saw; two members suffice here, and few labels or none, so that a few rows do.
 
 Errors shrink faster than the share says where there are many classes: noise makes some that are not true look likely, and averaging takes
 that away as well. So it is measured how much smaller the chance to be wrong (1 minus the largest probability, in logarithms) is in the mean
@@ -37,21 +38,22 @@ _CARRIED = 4_000_000
 @dataclass(frozen=True)
 class Agreement:
     """Of ``members``, two of which answered each of ``rows``: the ``correlation`` (about 0) of what they say, from 0 to 1; None: not known.
-    ``gained``: by what share the logarithm of the chance to be wrong grows in the mean of two. Where they cannot be ``used``, nothing
-    changes."""
+    ``gained``: by what share the logarithm of the chance to be wrong grows in the mean of two. ``unseen``: of a number, the squared error
+    of the second member as a multiple of the first one's, which chose by these rows. Where they cannot be ``used``, nothing changes."""
 
     members: int
     rows: int
     correlation: float | None
     gained: float = 0.0
+    unseen: float = 1.0
     used: bool = True
 
     @property
     def share(self) -> float:
-        """The mean square of the members' mean, as a share of one member's."""
+        """The mean square of the members' mean, as a share of one member's; of errors on new rows, as a share of those on held-out ones."""
         if self.correlation is None or not self.used:
             return 1.0
-        return 1 / self.members + (1 - 1 / self.members) * self.correlation
+        return self.unseen * (1 / self.members + (1 - 1 / self.members) * self.correlation)
 
     @property
     def surer(self) -> float:
@@ -69,7 +71,7 @@ ALONE = Agreement(1, 0, None)
 
 
 def agreement(task: Task, first: Sequence[np.ndarray], second: Sequence[np.ndarray], target_NT: np.ndarray, members: int) -> Agreement:
-    """From what two members say of the same rows: logits (N, C) of each, in parts."""
+    """From what two members say of the same rows: logits (N, C) of each, in parts. The ``first`` chose its epoch by these rows."""
     one, other = (np.concatenate([np.zeros((0, task.outputs)), *parts]).astype(np.float64) for parts in (first, second))
     if task.classes is None:
         known = np.isfinite(target_NT).all(1)
@@ -81,7 +83,10 @@ def agreement(task: Task, first: Sequence[np.ndarray], second: Sequence[np.ndarr
         return Agreement(members, rows, None)
     correlation = 2 * float((one * other).sum()) / both
     found = Agreement(members, rows, min(1.0, max(0.0, (rows * correlation + _PRIOR_ROWS) / (rows + _PRIOR_ROWS))))
-    if task.classes is None or task.config.kind == "multilabel":
+    if task.classes is None:
+        unseen = float((other**2).sum() / max((one**2).sum(), 1e-12))
+        return replace(found, unseen=(rows * unseen + _PRIOR_ROWS) / (rows + _PRIOR_ROWS))
+    if task.config.kind == "multilabel":
         return found
     alone = (_sureness(one) + _sureness(other)) / 2
     together = _sureness((one + other) / 2 / replace(found, members=2).share)
