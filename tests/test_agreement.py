@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 import polymodal as pm
 from conftest import write_csv
-from polymodal.evaluation.agreement import ALONE, Agreement, agreement, carried
+from polymodal.evaluation.agreement import ALONE, agreement, carried
 from polymodal.evaluation.conformal import bound, kept_errors
 from polymodal.evaluation.measure import score
 from polymodal.tasks import RULES, BinaryConfig, MulticlassConfig, MultilabelConfig, RegressionConfig, Task
@@ -80,17 +81,17 @@ def test_rare_classes_stay_as_rare(kind: str, outputs: int, spread: float, prior
     assert abs(shares[1] - rare) < abs(shares[0] - rare) + 0.01, (rare, shares)
 
 
-def test_rows_alike_have_one_rank() -> None:
+def test_rows_alike_have_errors_alike() -> None:
+    """Two answers only, so that quantiles take few values."""
     task = task_of("binary")
-    scores = np.repeat(np.array([[0.7, 0.3], [0.9, 0.1]], np.float32), 200, 0)
-    errors = task.errors(np.tile([[0.0], [1.0]], (200, 1)), scores)
-    told = Agreement(5, 100, 0.5, gained=0.2)
-    moved = dict(zip(errors.astype(np.float64).round(4).tolist(), carried(task, errors, scores, told), strict=False))
-    wider = scores[::200].astype(np.float64) ** (1 + 2 * 0.8 * 0.2)
-    wider /= wider.sum(1, keepdims=True)
-    assert moved[0.1] == pytest.approx(1 - wider[1, 0])
-    assert moved[0.9] == pytest.approx(1 - wider[1, 1]), "the largest stays the largest"
-    assert moved[0.7] <= moved[0.9]
+    one = np.tile([[1.0], [-2.0]], (100, 1))
+    told = agreement(task, [one], [one + np.tile([[1.0], [1.0], [-1.0], [-1.0]], (50, 1))], np.zeros((200, 1)), 5)
+    errors = np.array([0.1, 0.3, 0.3, 0.7, 0.9])
+    moved = carried(task, errors, told)
+    assert moved[1] == moved[2]
+    assert ((moved > 0) & (moved < 1)).all()
+    same = agreement(task, [np.ones((200, 1))], [np.ones((200, 1))], np.zeros((200, 1)), 5)
+    np.testing.assert_allclose(carried(task, errors, same), errors, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -130,18 +131,17 @@ def test_errors_of_rows_that_chose_the_epoch_are_too_small_by_what_another_membe
     assert told.share == pytest.approx(exact, abs=0.03)
 
 
-def test_among_many_classes_the_mean_is_surer_than_the_share_says() -> None:
+def test_among_many_classes_averaging_takes_away_more_than_the_share_says() -> None:
     """Each of 11 wrong classes has noise of its own, and the largest of them is what makes a member unsure."""
-    rng = np.random.default_rng(0)
+    rng, task = np.random.default_rng(0), task_of("multiclass", 12)
     own = np.concatenate([np.full((4_000, 1), 9.0), np.zeros((4_000, 11))], 1) + rng.normal(0, 0.5, (4_000, 12))
     members = [own + rng.normal(0, 1.0, own.shape) for _ in range(MEMBERS)]
-    told = agreement(task_of("multiclass", 12), [members[0][:300]], [members[1][:300]], np.zeros((300, 1)), MEMBERS)
-    wrong = [
-        np.log(1 - score(task_of("multiclass", 12), [logits]).astype(np.float64)[:, 0]).mean()
-        for logits in (members[0], np.mean(members, 0) / told.share)
-    ]
-    assert told.surer == pytest.approx(wrong[1] / wrong[0], abs=0.02)
-    assert told.surer > told.share**-0.5 + 0.03
+    told = agreement(task, [members[0][:300]], [members[1][:300]], np.zeros((300, 1)), MEMBERS)
+    single, mean = (1 - score(task, [logits]).astype(np.float64)[:, 0] for logits in (members[0], np.mean(members, 0) / told.share))
+    for rank in (0.3, 0.5, 0.8, 0.95):
+        exact, moved, before = (np.log(np.quantile(found, rank)) for found in (mean, carried(task, single, told), single))
+        assert exact < (before - 0.15) * told.share**-0.5
+        assert abs(moved - exact) < 0.3 * (before - exact)
 
 
 def test_members_that_agree_or_are_not_known_change_nothing() -> None:
@@ -157,14 +157,13 @@ def test_members_that_agree_or_are_not_known_change_nothing() -> None:
         assert found.share == pytest.approx(1 / 5), "never less than of independent ones"
         other = np.random.default_rng(1).normal(size=(40, 4))[:rows]
         assert agreement(task, [logits[:rows]], [other], truth[:rows], 5).correlation < 0.3  # type: ignore[operator]
-    scores = score(task, [logits])
     errors = np.array([0.0, 0.3, 1.0])
-    np.testing.assert_array_equal(carried(task, errors, scores, ALONE), errors)
+    np.testing.assert_array_equal(carried(task, errors, ALONE), errors)
     told = agreement(task_of("multilabel"), [logits[:, :2]], [0.5 * logits[:, :2]], truth, 5)
-    np.testing.assert_array_equal(carried(task_of("multilabel"), errors, scores, told), errors)
-    np.testing.assert_array_equal(carried(task, errors, scores, Agreement(5, 40, 0.5, 0.2, used=False)), errors)
-    moved = carried(task, errors, scores, Agreement(5, 40, 0.5, 0.2))
-    assert 0 <= moved[0] <= moved[1] < errors[1]
+    np.testing.assert_array_equal(carried(task_of("multilabel"), errors, told), errors)
+    told = agreement(task, [logits], [logits + np.random.default_rng(2).normal(size=logits.shape)], truth, 5)
+    np.testing.assert_array_equal(carried(task, errors, replace(told, used=False)), errors)
+    assert (np.diff(carried(task, errors, told)) > 0).all()
     number, target = task_of("regression"), np.where(np.arange(40) < 30, 0.0, np.nan)[:, None]
     assert agreement(number, [np.ones((40, 1))], [-np.ones((40, 1))], target, 2).rows == 30
 

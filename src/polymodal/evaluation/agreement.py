@@ -10,10 +10,11 @@ mean is the share of one member's. The errors of the member whose epoch was chos
 which has never seen them, say by how much (``unseen``). Rahaman and Thiery (2021, arXiv:2007.08792) show that pooled answers are not sure
 enough and scale them on rows that no member saw; two members suffice here, and few labels or none, so that a few rows do.
 
-Errors shrink faster than the share says where there are many classes: noise makes some that are not true look likely, and averaging takes
-that away as well. So it is measured how much smaller the chance to be wrong (1 minus the largest probability, in logarithms) is in the mean
-of two, divided by their share, than in each of them. Noise falls to 1/2 there and to 1/K in the mean of all: what is gained is 2 (1 - 1/K)
-times as much (``surer``).
+Of classes, errors (1 - the probability of the truth) do not all shrink alike: among many, noise makes some that are not true look likely,
+and averaging takes that away; where a member is often wrong, the mean is less often. How errors are distributed among calibrated answers
+follows from the answers alone. So it is measured how far each quantile of their log odds moves from one member to the mean of two (divided
+by their share). Noise falls to 1/2 there and to 1/K in the mean of all: quantiles move 2 (1 - 1/K) times as far. A parabola smooths that
+(``Shift``).
 
 Shapes: ``N`` rows, ``C`` outputs.
 """
@@ -28,23 +29,54 @@ import numpy as np
 
 from ..tasks import Task
 from ..tasks.voting import FEWEST
+from .measure import score
 
 _PRIOR_ROWS = 5.0
 """Rows on which two members say the same, beside those that were asked: few tell little."""
-_CARRIED = 4_000_000
-"""Probabilities that the errors of one member are carried over to the mean by, at most."""
+_PRIOR_SHIFT = 20.0
+"""Likewise of a shift, which is of three numbers."""
+_RANKS = np.linspace(0.05, 0.97, 60)
+"""The quantiles that a shift is measured at."""
+_LEAST = 1e-7
+"""A probability as float32 knows it."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How far the log odds of errors move: a polynomial in them, the highest power first, between ``low`` and ``high``; never farther than
+    was seen (``least`` to ``most``)."""
+
+    coefficients: tuple[float, ...]
+    low: float
+    high: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, before: np.ndarray, after: np.ndarray, times: float) -> Shift:
+        """From the log odds of errors at the same ranks."""
+        moved = (after - before) * times
+        powers = min(2, len(np.unique(before.round(6))) - 1)
+        coefficients = np.polynomial.Polynomial.fit(before, moved, powers).convert().coef if powers else [moved.mean()]
+        return cls(tuple(map(float, coefficients))[::-1], *map(float, (before.min(), before.max(), moved.min(), moved.max())))
+
+    def __call__(self, errors_N: np.ndarray) -> np.ndarray:
+        """Errors, moved."""
+        odds_N = _log_odds(errors_N)
+        moved_N = np.clip(np.polyval(self.coefficients, np.clip(odds_N, self.low, self.high)), self.least, self.most)
+        return 1 / (1 + np.exp(-(odds_N + moved_N)))
 
 
 @dataclass(frozen=True)
 class Agreement:
     """Of ``members``, two of which answered each of ``rows``: the ``correlation`` (about 0) of what they say, from 0 to 1; None: not known.
-    ``gained``: by what share the logarithm of the chance to be wrong grows in the mean of two. ``unseen``: of a number, the squared error
-    of the second member as a multiple of the first one's, which chose by these rows. Where they cannot be ``used``, nothing changes."""
+    ``shift``: of the errors of classes. ``unseen``: of a number, the squared error of the second member as a multiple of the first one's,
+    which chose by these rows. Where they cannot be ``used``, nothing changes."""
 
     members: int
     rows: int
     correlation: float | None
-    gained: float = 0.0
+    shift: Shift | None = None
     unseen: float = 1.0
     used: bool = True
 
@@ -55,15 +87,9 @@ class Agreement:
             return 1.0
         return self.unseen * (1 / self.members + (1 - 1 / self.members) * self.correlation)
 
-    @property
-    def surer(self) -> float:
-        """The logarithm of the mean of all's chance to be wrong, as a multiple of one member's; 1 of what is no class."""
-        return 1.0 + 2 * (1 - 1 / self.members) * self.gained if self.used else 1.0
-
     def facts(self) -> dict[str, Any]:
         """As it is written down."""
-        known = {"members": self.members, "rows": self.rows, "correlation": self.correlation}
-        return {**known, "share": self.share, "surer": self.surer}
+        return {"members": self.members, "rows": self.rows, "correlation": self.correlation, "share": self.share}
 
 
 ALONE = Agreement(1, 0, None)
@@ -88,44 +114,26 @@ def agreement(task: Task, first: Sequence[np.ndarray], second: Sequence[np.ndarr
         return replace(found, unseen=(rows * unseen + _PRIOR_ROWS) / (rows + _PRIOR_ROWS))
     if task.config.kind == "multilabel":
         return found
-    alone = (_sureness(one) + _sureness(other)) / 2
-    together = _sureness((one + other) / 2 / replace(found, members=2).share)
-    return replace(found, gained=max(0.0, together / alone - 1) * rows / (rows + _PRIOR_ROWS))
+    mean = (one + other) / 2 / replace(found, members=2).share
+    before, after = _quantiles(task, np.concatenate([one, other])), _quantiles(task, mean)
+    return replace(found, shift=Shift.of(before, after, 2 * (1 - 1 / members) * rows / (rows + _PRIOR_SHIFT)))
 
 
-def _sureness(logits_NC: np.ndarray) -> float:
-    """Minus the mean logarithm of the chance that the most probable class is not the true one."""
-    if logits_NC.shape[1] == 1:
-        odds_N = np.abs(logits_NC[:, 0])
-    else:
-        ordered_NC = np.sort(logits_NC, axis=1)
-        odds_N = ordered_NC[:, -1] - np.logaddexp.reduce(ordered_NC[:, :-1], axis=1)
-    return float(np.logaddexp(0.0, odds_N).mean())
+def _quantiles(task: Task, logits_NC: np.ndarray) -> np.ndarray:
+    """The log odds of errors at ``_RANKS``, were answers right as often as they say."""
+    chances = np.sort(score(task, [logits_NC]).astype(np.float64).ravel())[::-1]
+    ranks = np.searchsorted(np.cumsum(chances) / len(logits_NC), _RANKS - 1e-9)
+    return _log_odds(1 - chances[np.minimum(ranks, len(chances) - 1)])
 
 
-def carried(task: Task, errors_N: np.ndarray, scores_NC: np.ndarray, found: Agreement) -> np.ndarray:
-    """The errors that the mean of the members would make, from those of single members (``Task.errors``) on the rows of these scores.
+def _log_odds(chances: np.ndarray) -> np.ndarray:
+    chances = np.clip(chances, _LEAST, 1 - _LEAST)
+    return np.log(chances) - np.log1p(-chances)
 
-    For a number all shrink alike. For a class the answers spread wider, as they are surer. How errors are distributed among calibrated
-    answers follows from the answers alone; so an error takes the rank that it has by the answers as they are, and becomes the error of that
-    rank by the wider ones. Not for labels that do not exclude one another, which have no sets.
-    """
-    if not len(errors_N):
-        return errors_N
+
+def carried(task: Task, errors_N: np.ndarray, found: Agreement) -> np.ndarray:
+    """The errors that the mean of the members would make, from those of single members (``Task.errors``). Of labels that do not exclude one
+    another, which have no sets, as they are."""
     if task.classes is None:
         return errors_N * found.share**0.5
-    if found.surer == 1:
-        return errors_N
-    scores_NC = scores_NC[:: -(-scores_NC.size // _CARRIED)].astype(np.float64)
-    wider_NC = scores_NC**found.surer
-    errors, ranks = _ranked(scores_NC)
-    instead, ranks_instead = _ranked(wider_NC / wider_NC.sum(1, keepdims=True))
-    # Rows alike have errors alike: the last of them has the rank. Errors are float32, and a little off.
-    rank_N = np.concatenate([[0.0], ranks])[np.searchsorted(errors, errors_N + 1e-6, side="right")]
-    return instead[np.minimum(np.searchsorted(ranks_instead, rank_N - 1e-9), len(instead) - 1)]
-
-
-def _ranked(scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The errors that answers can turn out to be, ascending, and the probability of one that is no larger, were they calibrated."""
-    chances = np.sort(scores_NC.ravel())[::-1]
-    return 1 - chances, np.cumsum(chances) / len(scores_NC)
+    return errors_N if found.shift is None or not found.used else found.shift(errors_N)

@@ -32,7 +32,7 @@ def kept_errors(task: Task, target_NT: np.ndarray, scores_NC: np.ndarray, member
     """What a bundle keeps of the held-out rows of a task. ``members``: how far those agree whose mean is the answer."""
     known = ~np.isnan(target_NT).any(1) & ~np.isnan(scores_NC).any(1)
     errors = task.errors(target_NT[known], scores_NC[known]).astype(np.float64)
-    errors = np.sort(carried(task, errors, scores_NC[known], members))
+    errors = np.sort(carried(task, errors, members))
     count = len(errors)
     if count > KEPT:
         errors = errors[_ranks(count, KEPT) - 1]
