@@ -129,6 +129,9 @@ def test_errors_of_rows_that_chose_the_epoch_are_too_small_by_what_another_membe
     exact = ((np.mean(members, 0) - truth) ** 2).mean() / ((chosen - truth) ** 2).mean()
     assert exact > 1
     assert told.share == pytest.approx(exact, abs=0.03)
+    assert agreement(task_of("regression"), [truth[:40]], [members[1][:40]], truth[:40], MEMBERS).share < 40, (
+        "though the first errs nowhere"
+    )
 
 
 def test_among_many_classes_averaging_takes_away_more_than_the_share_says() -> None:

@@ -110,8 +110,8 @@ def agreement(task: Task, first: Sequence[np.ndarray], second: Sequence[np.ndarr
     correlation = 2 * float((one * other).sum()) / both
     found = Agreement(members, rows, min(1.0, max(0.0, (rows * correlation + _PRIOR_ROWS) / (rows + _PRIOR_ROWS))))
     if task.classes is None:
-        unseen = float((other**2).sum() / max((one**2).sum(), 1e-12))
-        return replace(found, unseen=(rows * unseen + _PRIOR_ROWS) / (rows + _PRIOR_ROWS))
+        alike = _PRIOR_ROWS * both / (2 * rows)
+        return replace(found, unseen=(float((other**2).sum()) + alike) / (float((one**2).sum()) + alike))
     if task.config.kind == "multilabel":
         return found
     mean = (one + other) / 2 / replace(found, members=2).share
