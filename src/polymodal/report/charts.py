@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 COLORS = ("#3366cc", "#dc3912", "#109618", "#ff9900", "#990099", "#0099c6", "#dd4477", "#66aa00", "#b82e2e", "#316395")
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 460, 260, 46, 36, 10
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 460, 260, 60, 36, 10
 
 Points = Sequence[Sequence[float]]
 
