@@ -16,6 +16,7 @@ import numpy as np
 from .backbones import Backbone
 from .cells import number
 from .config import quote
+from .data.sampling import cells_at, rows_to_fit_on
 from .data.sources import Source
 from .data.splits import OUT, TRAIN, Split, split
 from .data.store import FAULTY, MISSING, Store
@@ -219,8 +220,11 @@ def fit_tasks(experiment: Experiment, source: Source, fitting_N: np.ndarray) -> 
 
 
 def fit_modalities(experiment: Experiment, source: Source, roots: Roots, fitting_N: np.ndarray) -> dict[str, Modality]:
-    """Each field's modality, its facts learned from the rows where ``fitting_N``."""
+    """Each field's modality, its facts learned from the rows where ``fitting_N``: of many, from a sample spread evenly over them."""
     modalities = {}
+    columns = {name: config.sources for name, config in experiment.fields.items()}
+    most = {name: config.modality().fit_cells for name, config in experiment.fields.items()}
+    rows = rows_to_fit_on(source, columns, most, fitting_N, experiment.seed)
     for name, config in experiment.fields.items():
         kind = config.modality()
         try:
@@ -228,7 +232,7 @@ def fit_modalities(experiment: Experiment, source: Source, roots: Roots, fitting
         except ConfigError as error:
             raise ConfigError(f"model.encoders.{quote(name)}: {error}") from None
         _agree(name, config, needs)
-        state = kind.fit(config, _fitting_cells(source, config.sources, fitting_N), form, needs, roots)
+        state = kind.fit(config, cells_at(source, config.sources, rows[name]), form, needs, roots)
         if "backbone" in needs:
             state["backbone"] = needs["backbone"]
         modalities[name] = kind(config, state, roots)
@@ -385,7 +389,3 @@ def _codes(source: Source, column: str, ranked: bool = True) -> np.ndarray:
 
 def _fitting_targets(source: Source, column: str, fitting_N: np.ndarray) -> Iterator[Cell]:
     return (cell for cell, fits in zip(source.cells([column]), fitting_N, strict=True) if fits and not empty_target(cell))
-
-
-def _fitting_cells(source: Source, columns: Sequence[str], fitting_N: np.ndarray) -> Iterator[Cell]:
-    return (cell for cell, fits in zip(source.cells(columns), fitting_N, strict=True) if fits and not is_empty(cell))

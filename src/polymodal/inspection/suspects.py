@@ -6,15 +6,15 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import islice
 
 import numpy as np
 
 from ..cells import number
+from ..data.sampling import cells_at
 from ..data.sources import Source
 from ..errors import Fault
 from ..flow import Cell
-from ..modalities import Image, ImageConfig, Roots, is_empty, is_missing_word
+from ..modalities import Image, ImageConfig, Roots, evenly, is_missing_word
 
 LOOKED_AT = 5_000
 """Pictures and texts that are compared, at most; their rows are drawn evenly."""
@@ -30,8 +30,8 @@ def thumbnails(
     """Read the pictures of the chosen rows: the rows (0-based) that could be read, and their thumbnails (K, C x 64). What could
     not is added to ``faults``: row (1 = first) and what is wrong."""
     config = ImageConfig(column=column, size=_THUMB)
-    first = (cell for cell in source.cells([column]) if not is_empty(cell))
-    reader = Image(config, Image.fit(config, islice(first, _FITTED), "pixels", {}, roots), roots)
+    fitted = cells_at(source, [column], chosen[np.array(evenly(len(chosen), _FITTED), np.int64)])
+    reader = Image(config, Image.fit(config, fitted, "pixels", {}, roots), roots)
     rows, thumbs, wanted = [], [], set(chosen.tolist())
     seen: dict[Cell, np.ndarray | Fault] = {}
     for at, cell in enumerate(source.cells([column])):

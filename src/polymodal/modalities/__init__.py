@@ -5,7 +5,7 @@ from ..config import kinds_of, menu
 from .audio import Audio, AudioConfig
 from .files import Roots
 from .image import Image, ImageConfig
-from .modality import FieldConfig, Modality, OnError, PartFault, Recognition
+from .modality import FieldConfig, Modality, OnError, PartFault, Recognition, evenly
 from .pictures import Pictures, PicturesConfig
 from .points import Points, PointsConfig
 from .series import Series, SeriesConfig
@@ -47,6 +47,7 @@ __all__ = [
     "TextConfig",
     "Video",
     "VideoConfig",
+    "evenly",
     "is_empty",
     "is_missing_word",
 ]

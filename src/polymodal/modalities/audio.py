@@ -12,7 +12,6 @@ import io
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -26,12 +25,11 @@ from ..layers.mel import slaney_filters
 from .containers import container_of, sound_of
 from .corruption import Corruption, of_sounds
 from .files import Roots
-from .modality import Modality, OneColumn, Recognition, bucket, padded
+from .modality import Modality, OneColumn, Recognition, bucket, evenly, padded
 
 ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".m4a")
 _MAGIC = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b".snd")
 _PEEKED = 16  # files whose first bytes are looked at to recognise a column
-_PROBE = 128  # cells read to learn the length, the mean and the spread
 _WINDOW, _HOP = 0.025, 0.010  # seconds
 _FLOOR = 80.0  # decibels below the loudest point
 _SHORTEST = 32  # frames that a spectrogram is padded to, at least
@@ -69,6 +67,7 @@ class Audio(Modality):
 
     kind = "audio"
     forms = ("spectrogram", "waveform")
+    fit_cells = 128
     of_files = True
 
     @classmethod
@@ -76,7 +75,8 @@ class Audio(Modality):
         """Sure when most cells look like sounds; which of them can be read is for ``read`` to say."""
         looks = sum(map(_looks_like_a_sound, cells)) / max(len(cells), 1)
         if looks < 0.5:
-            begun = sum(map(_looks_like_a_sound, roots.heads(cells[:_PEEKED]))) / max(len(cells[:_PEEKED]), 1)
+            peeked = [cells[at] for at in evenly(len(cells), _PEEKED)]
+            begun = sum(map(_looks_like_a_sound, roots.heads(peeked))) / max(len(peeked), 1)
             return Recognition(0.95 if begun >= 0.5 else 0.0, {}, f"{begun:.0%} of the files looked at begin as sounds do")
         return Recognition(0.6 + 0.4 * looks, {}, f"{looks:.0%} of the cells looked at are sound files or bytes")
 
@@ -88,7 +88,7 @@ class Audio(Modality):
             return cls._fit_waveform(config, cells, needs, roots)
         found: list[tuple[np.ndarray, float]] = []
         lengths = []
-        for cell in islice(cells, _PROBE):
+        for cell in cells:
             try:
                 sound, seconds = decode(roots.bytes_of(cell, int(config.max_mb * 2**20)), config.rate, config.seconds or 10.0)
             except Fault:
@@ -111,7 +111,7 @@ class Audio(Modality):
         rate, seconds = int(needs["rate"]), config.seconds
         if seconds is None:
             lengths = []
-            for cell in islice(cells, _PROBE):
+            for cell in cells:
                 with contextlib.suppress(Fault):
                     lengths.append(decode(roots.bytes_of(cell, int(config.max_mb * 2**20)), rate, 0.1)[1])
             seconds = min(10.0, max(0.25, float(np.quantile(lengths, 0.95)) if lengths else 1.0))

@@ -22,13 +22,6 @@ _MOST_BYTES = 2**28
 """Bytes of one sample, at most."""
 
 
-def evenly(count: int, most: int) -> list[int]:
-    """At most ``most`` of ``count`` places, evenly from the first to the last, each once."""
-    if count <= most:
-        return list(range(count))
-    return sorted({round(at) for at in np.linspace(0, count - 1, most)})
-
-
 def frame_facts(pixels: State, frames: int, ordered: bool) -> State:
     """The facts of a field of pictures and those of its sets: ``frames`` at most, and whether their order says something."""
     state: State = {**pixels, "frames": frames, "ordered": ordered}

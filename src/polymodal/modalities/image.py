@@ -6,7 +6,7 @@ What can be read is in ``pixels.py``; arrays of any numbers, such as radar maps,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -17,10 +17,9 @@ from .corruption import Corruption, of_pictures
 from .files import Roots
 from .maps import is_a_picture, thinned
 from .medical import is_medical
-from .modality import Modality, Parts, Recognition
+from .modality import Modality, Parts, Recognition, evenly
 from .pixels import PictureSettings, check_pixel_facts, looks_like_a_picture, open_picture, pixel_facts, read_pixels, varied
 
-_PROBE = 256  # cells read to learn the size and the mean colour
 _GRID = 8  # places a side that are painted over, one by one
 _PEEKED = 16  # files opened to recognise a column of arrays
 _PREVIEW = 128  # pixels of a picture in a report
@@ -43,6 +42,7 @@ class Image(Modality):
 
     kind = "image"
     forms = ("pixels",)
+    fit_cells = 256
     of_files = True
 
     @classmethod
@@ -53,13 +53,13 @@ class Image(Modality):
         looks = sum(looks_like_a_picture(cell) for cell in cells) / len(cells)
         if looks >= 0.5:
             return Recognition(0.6 + 0.4 * looks, {}, f"{looks:.0%} of the cells looked at are picture files or bytes")
-        heads = roots.heads(cells[:_PEEKED])  # DICOM files often have no ending
-        begun = sum(looks_like_a_picture(head) for head in heads) / len(cells[:_PEEKED])
+        peeked = [cells[at] for at in evenly(len(cells), _PEEKED)]
+        begun = sum(looks_like_a_picture(head) for head in roots.heads(peeked)) / len(peeked)  # DICOM files often have no ending
         if begun >= 0.5:
             return Recognition(0.95, {}, f"{begun:.0%} of the files looked at begin as pictures do")
-        if not all(_may_be_an_array(cell) for cell in cells[:_PEEKED]):
+        if not all(_may_be_an_array(cell) for cell in peeked):
             return Recognition(0.0)
-        arrays = sum(_is_an_array(cell, roots) for cell in cells[:_PEEKED]) / len(cells[:_PEEKED])
+        arrays = sum(_is_an_array(cell, roots) for cell in peeked) / len(peeked)
         return Recognition(0.95, {}, "arrays of height x width x channels") if arrays >= 0.5 else Recognition(0.0)
 
     @classmethod
@@ -67,7 +67,7 @@ class Image(Modality):
         """State: ``size``, ``channels``, ``mean`` and ``std`` of each channel in units of 0 to 255, ``range`` of arrays."""
         cls.check_form(form)
         pictures = []
-        for cell in islice(cells, _PROBE):
+        for cell in cells:
             try:
                 picture = open_picture(roots, cell, config, config.channels, at_least=256)
             except Fault:

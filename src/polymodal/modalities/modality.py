@@ -120,6 +120,8 @@ class Modality(ABC):
     kind: ClassVar[str]
     forms: ClassVar[tuple[Form, ...]]
     """What it can make for an encoder; the first is the usual one."""
+    fit_cells: ClassVar[int] = 50_000
+    """Cells that ``fit`` is given, at most: a sample spread evenly over the training rows. As many as its facts need to be steady."""
     of_files: ClassVar[bool] = False
     """Whether its cells name files: what a name or folder says may give the answer away."""
     may_be_id: ClassVar[bool] = False
@@ -140,7 +142,10 @@ class Modality(ABC):
     @classmethod
     @abstractmethod
     def fit(cls, config: Any, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
-        """Learn from training cells the facts that ``needs`` does not give; ``ConfigError`` for a form it cannot make."""
+        """Learn from training cells the facts that ``needs`` does not give; ``ConfigError`` for a form it cannot make.
+
+        ``cells`` are at most ``fit_cells``, none of them empty, spread evenly over the training rows.
+        """
 
     @classmethod
     def check_form(cls, form: Form) -> None:
@@ -235,6 +240,13 @@ class Modality(ABC):
     def describe(self) -> str:
         """What the fitted facts say, in one line."""
         return ""
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """At most ``most`` of ``count`` places, evenly from the first to the last, each once."""
+    if count <= most:
+        return list(range(count))
+    return sorted({round(at) for at in np.linspace(0, count - 1, most)})
 
 
 def bucket(length: int, smallest: int, largest: int) -> int:

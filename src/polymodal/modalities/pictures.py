@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -21,12 +20,11 @@ from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .corruption import Corruption, each, of_pictures
 from .files import Roots
-from .frames import MOST, blank_frames, check_frame_facts, collate_frames, evenly, frame_facts, frame_geometry, frame_parts
+from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
 from .maps import thinned
-from .modality import Modality, PartFault, Parts, Recognition
+from .modality import Modality, PartFault, Parts, Recognition, evenly
 from .pixels import Picture, PictureSettings, looks_like_a_picture, open_picture, pixel_facts, read_pixels, varied
 
-_PROBE = 256  # pictures read to learn the size and the mean colour
 _PEEKED = 16  # cells looked up as folders to recognise a column
 _MOST_NAMES = 10_000  # of a folder, or of a list
 _TOLD = 3  # pictures of a cell whose faults are told one by one
@@ -50,6 +48,7 @@ class Pictures(Modality):
 
     kind = "pictures"
     forms = ("frames",)
+    fit_cells = 128
     of_files = True
 
     @classmethod
@@ -71,7 +70,7 @@ class Pictures(Modality):
     def fit(cls, config: PicturesConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
         """State: that of a field of pictures, ``frames`` = pictures of a cell at most, ``ordered`` = false."""
         cls.check_form(form)
-        found = islice(_opened(config, cells, roots), _PROBE)
+        found = _opened(config, cells, roots)
         return {**frame_facts(pixel_facts(list(found), config, needs), config.max_pictures, ordered=False), "form": form}
 
     def check(self) -> None:

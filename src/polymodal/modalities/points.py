@@ -11,7 +11,6 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any, Literal
 from zlib import crc32
 
@@ -25,10 +24,9 @@ from ..flow import Cell, Form, Geometry, Sample, State
 from .clouds import ENDINGS, points_of
 from .corruption import Corruption, of_points
 from .files import Roots
-from .modality import Modality, OneColumn, Recognition, bucket
+from .modality import Modality, OneColumn, Recognition, bucket, evenly
 
 _ENOUGH = 256  # points of one cloud that a training step looks at, unless more than twice as many are kept
-_PROBE = 256  # cells read to learn channels, centre and spread
 _PEEKED = 16  # files opened to recognise a column
 _SHORTEST, _MAX_CHANNELS, _MAX_POINTS = 32, 64, 20_000_000
 _FROM, _TO = 3, 8  # channels of what is taken for points without being told
@@ -60,6 +58,7 @@ class Points(Modality):
 
     kind = "points"
     forms = ("points",)
+    fit_cells = 256
     of_files = True
 
     @classmethod
@@ -72,7 +71,8 @@ class Points(Modality):
             return Recognition(0.6 + 0.4 * named, {}, f"{named:.0%} of the cells looked at are files of points")
         config = PointsConfig(column="x")
         shapes = []
-        for cell in cells[:_PEEKED] if _ends_with(cells[0], (".npy", ".csv", ".parquet")) else cells:
+        in_files = _ends_with(cells[0], (".npy", ".csv", ".parquet"))
+        for cell in [cells[at] for at in evenly(len(cells), _PEEKED)] if in_files else cells:
             try:
                 shapes.append(_cloud(cell, config, roots).shape)
             except Fault:
@@ -89,7 +89,7 @@ class Points(Modality):
         """State: ``channels``, ``points`` at most, ``mean`` and ``std`` of each channel (x y z share one), ``count`` and its spread."""
         cls.check_form(form)
         found = []
-        for cell in islice(cells, _PROBE):
+        for cell in cells:
             try:
                 found.append(_cloud(cell, config, roots))
             except Fault:

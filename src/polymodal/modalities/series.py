@@ -12,7 +12,6 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -30,7 +29,6 @@ from .files import Roots
 from .modality import FieldConfig, Modality, Recognition, bucket
 
 ENDINGS = (".npy", ".csv", ".parquet")
-_PROBE = 512  # cells read to learn channels, length, mean and spread
 _SHORTEST, _LONGEST = 16, 1_024
 _MAX_CHANNELS, _MAX_VALUES = 256, 16_000_000
 _FEWEST = 8  # numbers that make a list a series
@@ -82,6 +80,7 @@ class Series(Modality):
 
     kind = "series"
     forms = ("series",)
+    fit_cells = 512
     of_files = True
 
     @classmethod
@@ -103,7 +102,7 @@ class Series(Modality):
         """State: ``channels``, ``length`` at most, ``mean`` and ``std`` of each channel."""
         cls.check_form(form)
         found = []
-        for cell in islice(cells, _PROBE):
+        for cell in cells:
             try:
                 found.append(_series(cell, config, roots))
             except Fault:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -26,7 +25,6 @@ from .drift import DATE_PARTS, HUGE, ColumnDrift
 from .files import Roots
 from .modality import FieldConfig, Modality, PartFault, Parts, Recognition
 
-_FIT_CELLS = 50_000
 _MAX_CATEGORIES = 1_000
 
 
@@ -86,7 +84,7 @@ class Tabular(Modality):
         unknown = sorted(set(config.types) - set(config.columns))
         if unknown:
             raise ConfigError(f"types: {unknown[0]!r} is not among the field's columns")
-        rows = [cell if isinstance(cell, tuple) else (cell,) for cell in islice(cells, _FIT_CELLS)]
+        rows = [cell if isinstance(cell, tuple) else (cell,) for cell in cells]
         bins = int(needs.get("bins", 16))
         return {
             "form": form,

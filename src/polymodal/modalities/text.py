@@ -17,7 +17,6 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
 from typing import Any, Literal
 from zlib import crc32
 
@@ -36,7 +35,6 @@ from .misprints import of_text
 from .modality import FieldConfig, Modality, Parts, Recognition, bucket, padded
 from .tokenizers import check_given, ids_of
 
-_FIT_CELLS = 50_000
 _MOST_PARTS = 64
 _IDF_STEP = 1 / 16  # IDF is kept as bytes of this step: 0 to 16
 _UNSPACED = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -103,7 +101,7 @@ class Text(Modality):
         cls.check_form(form)
         if "tokenizer" in needs:  # of a pretrained model, which must read as it was taught to
             return {"form": form, "tokenizer": needs["tokenizer"], "vocabulary": 0, "max_tokens": int(needs["max_tokens"]), "given": True}
-        texts = (normalise(cell, config.max_chars) for cell in islice(cells, _FIT_CELLS) if not _unreadable(cell))
+        texts = (normalise(cell, config.max_chars) for cell in cells if not _unreadable(cell))
         if form == "ngrams":
             buckets = int(needs["buckets"])
             seen = np.zeros(buckets, np.int64)

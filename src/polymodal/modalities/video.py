@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -22,8 +21,6 @@ from .files import Roots
 from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
 from .modality import Modality, Parts, Recognition
 from .pixels import Picture, PictureSettings, pixel_facts, pixels_of, varied
-
-_PROBE = 64  # clips read to learn the size and the mean colour
 
 
 class VideoConfig(PictureSettings):
@@ -54,6 +51,7 @@ class Video(Modality):
 
     kind = "video"
     forms = ("frames",)
+    fit_cells = 64
     of_files = True
 
     @classmethod
@@ -69,7 +67,7 @@ class Video(Modality):
         """State: that of a field of pictures, ``frames`` of a clip, ``ordered`` = true."""
         cls.check_form(form)
         found: list[Picture] = []
-        for cell in islice(cells, _PROBE):
+        for cell in cells:
             try:
                 clip = _clip(cell, config, roots, 2)
             except Fault:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from ...errors import DataError
@@ -30,6 +31,14 @@ class ArrowSource(Source):
         wanted = self.table.select(list(columns))
         for batch in wanted.to_batches(max_chunksize=_rows(wanted.nbytes, wanted.num_rows)):
             yield _to_python(batch)
+
+    def at(self, columns: Sequence[str], rows: np.ndarray) -> Iterator[Slice]:
+        """Only the cells asked for are made Python objects."""
+        wanted = self.table.select(list(columns))
+        size = _rows(wanted.nbytes, wanted.num_rows)
+        for start in range(0, len(rows), size):
+            for batch in wanted.take(rows[start : start + size]).to_batches():
+                yield _to_python(batch)
 
 
 class ParquetSource(Source):

@@ -35,6 +35,18 @@ class Source(ABC):
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
         """The rows in order, some at a time: cells by column."""
 
+    def at(self, columns: Sequence[str], rows: np.ndarray) -> Iterator[Slice]:
+        """Some rows (0-based, ascending), in their order, some at a time: cells by column."""
+        start, upto = 0, 0
+        for part in self.slices(columns):
+            if upto == len(rows):
+                return
+            end = start + len(part[columns[0]])
+            here = rows[upto : upto + int(np.searchsorted(rows[upto:], end))] - start
+            if len(here):
+                yield {name: [cells[at] for at in here] for name, cells in part.items()}
+            start, upto = end, upto + len(here)
+
     def check(self, columns: Iterable[str]) -> None:
         """``DataError`` naming the nearest column when one is not there."""
         for column in columns:
