@@ -266,7 +266,7 @@ FUSED_WIDTHS = {"a": 8, "b": WIDTH, "c": 5}
 
 def features_of(rows: int, widths: dict[str, int], seed: int = 0) -> dict[str, Features]:
     rng = torch.Generator().manual_seed(seed)
-    lengths = {name: at + 1 for at, name in enumerate(widths)}
+    lengths = {name: at + 2 for at, name in enumerate(widths)}  # of a single token, attention has no gradient to the query
     made = {}
     for name, width in widths.items():
         mask = torch.rand(rows, lengths[name], generator=rng) > 0.3
@@ -480,7 +480,8 @@ def test_hiding_a_field_is_lacking_it(encoder: Any, fusion: Any) -> None:
 @pytest.mark.parametrize("missing", ["nothing", "token"])
 @pytest.mark.parametrize("config", fusions.CONFIGS, ids=named)
 def test_a_model_answers_with_an_output_and_gradients_reach_all_of_it(config: Any, missing: Any) -> None:
-    encoder = {"a": encoders.BagConfig(buckets=64), "b": encoders.TabularConfig(hidden=16)}
+    small = encoders.TextTransformerConfig(hidden=16, heads=2, depth=1)  # several tokens: of a single one, a query has no gradient
+    encoder = {"a": small, "b": small}
     read = {name: fitted(one) for name, one in encoder.items()}
     model = build(
         ModelConfig(width=WIDTH, encoders=encoder, fusion=config(), missing=missing),
