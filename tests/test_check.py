@@ -152,7 +152,7 @@ def test_a_run_is_looked_at_as_resume_would(table: Path, tmp_path: Path) -> None
 
 
 def test_clusters_of_bad_cells_are_counted_over_the_whole_table(tmp_path: Path) -> None:
-    rows = [[f"word {at} here", "bad" if at >= 3_900 else at, "ab"[at % 2]] for at in range(4_000)]
+    rows = [[f"word {at} here", f"bad {at}" if at >= 3_900 else at, "ab"[at % 2]] for at in range(4_000)]
     table = write_csv(tmp_path / "tail.csv", ["text", "x", "label"], rows)
     found = pm.check(table, target="label", columns={"x": "number"})
     assert found.ok, found.stops

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from PIL import Image as Pillow
@@ -132,7 +133,7 @@ def test_a_sample_of_a_large_table_keeps_its_row_numbers(tmp_path: Path) -> None
     assert len(facts.sample_rows) == SAMPLE == len(facts.sample["n"])
     assert [int(cell) for cell in facts.sample["n"]] == facts.sample_rows.tolist()
     assert facts.counts["y"] == {"0": count // 2 + 1, "1": count // 2}
-    assert facts.rising == {"n"}
+    assert facts.ids == {"n"}
     again = look(source, seed=1)
     np.testing.assert_array_equal(again.sample_rows, facts.sample_rows)
 
@@ -272,3 +273,89 @@ def test_a_profile_stands_in_columns_whatever_the_script() -> None:
         line = next(line for line in lines if line.startswith(f"  {name} "))
         role = "target" if name == "标签" else "feature"
         assert cell_len(line[: line.index(role)]) == head.index("role"), line
+
+
+def test_ids_are_told_whatever_their_order(tmp_path: Path, rng: np.random.Generator) -> None:
+    rows = 300
+    columns: dict[str, list[Any]] = {
+        "Unnamed: 0": rng.permutation(rows).tolist(),
+        "large": [2**53 + 7 + at for at in range(rows)],
+        "huge": [10**30 + int(at) for at in rng.permutation(rows)],
+        "most": rng.permutation(int(rows * 1.05))[:rows].tolist(),
+        "sparse": rng.permutation(rows * 40)[:rows].tolist(),
+        "twice": rng.integers(0, rows, rows).tolist(),
+        "y": [at % 2 for at in range(rows)],
+    }
+    found = {column.name: column for column in profile_of(tmp_path, columns, target="y").columns}
+    assert {name for name, column in found.items() if column.role == "ignored"} == {"Unnamed: 0", "large", "huge", "most"}
+    assert "an id" in found["large"].why
+    frame = pd.DataFrame(columns)
+    frame["huge"] = frame["huge"].astype(object)
+    named = pm.inspect(frame[["sparse", "y"]].set_index(pd.Index(rng.normal(size=rows), name="key")), target="y")
+    assert {column.name: column.role for column in named.columns if column.name != "key"} == {"sparse": "feature", "y": "target"}
+    assert all(column.role == "ignored" for column in named.columns if column.name == "key")
+
+
+def test_some_rows_of_a_larger_table_have_ids_too(tmp_path: Path, rng: np.random.Generator) -> None:
+    columns = {"id": rng.permutation(2_500)[:1_500].tolist(), "y": [at % 2 for at in range(1_500)], "x": rng.normal(size=1_500).tolist()}
+    assert next(column for column in profile_of(tmp_path, columns, target="y").columns if column.name == "id").role == "ignored"
+
+
+def test_a_number_that_tells_the_target_by_a_threshold_is_a_suspicion(tmp_path: Path, rng: np.random.Generator) -> None:
+    y = rng.integers(0, 3, 400)
+    columns = {
+        "leak": (y + rng.uniform(0, 0.9, 400)).tolist(),
+        "when": [f"{2020 + label}-0{int(rng.integers(1, 9))}-11" for label in y],
+        "weak": (y + rng.normal(0, 1, 400)).tolist(),
+        "noise": rng.normal(size=400).tolist(),
+        "y": [f"class {label}" for label in y],
+    }
+    told = [line for line in profile_of(tmp_path, columns, target="y").suspicions if "a leak" in line]
+    assert [line.partition(":")[0] for line in told] == ["column 'leak'", "column 'when'"]
+    assert "by thresholds alone it tells the target in 100% of the rows" in told[0]
+    columns["y"] = np.exp(y + rng.normal(size=400)).tolist()
+    columns["leak"] = [value**3 for value in columns["y"]]
+    (line,) = [line for line in profile_of(tmp_path, columns, target="y").suspicions if "a leak" in line]
+    assert "rank correlation" in line
+
+
+def test_categories_that_do_not_recur_are_a_suspicion(tmp_path: Path, rng: np.random.Generator) -> None:
+    columns = {
+        "d": [f"{at}~{at % 7}" for at in range(100)] + ["0~0"] * 20,
+        "c": list("abcdefghijkl" * 10),
+        "y": [at % 2 for at in range(120)],
+    }
+    profile = profile_of(tmp_path, columns, target="y", columns={"d": "category"})
+    (line,) = [line for line in profile.suspicions if "occur once" in line]
+    assert line.startswith("column 'd': 99 of 100 different values occur once, such as '0~0'")
+
+
+def test_words_for_missing_values_count_as_missing_where_training_takes_them_so(tmp_path: Path, rng: np.random.Generator) -> None:
+    words = ["NA", "N/A", "-", "无", "缺失"]
+    columns = {
+        "c": [words[at % 5] if at % 4 == 0 else "pqr"[at % 3] for at in range(100)],
+        "n": [words[at % 5] if at % 4 == 0 else "unknown" if at % 4 == 1 else at * 7 % 97 for at in range(100)],
+        "t": [words[at % 5] if at % 4 == 0 else sentence(rng) + f" {at}" for at in range(100)],
+        "all": ["NA"] * 99 + ["-"],
+        "y": [at % 2 for at in range(100)],
+    }
+    profile = profile_of(tmp_path, columns, target="y")
+    found = {column.name: column for column in profile.columns}
+    assert {name: column.missing for name, column in found.items()} == {"c": 0.25, "n": 0.5, "t": 0.0, "all": 0.0, "y": 0.0}
+    assert (found["c"].distinct, found["n"].options["type"], found["t"].modality) == (3, "number", "text")
+    assert found["all"].why == "every cell is empty"
+    (line,) = [line for line in profile.suspicions if line.startswith("column 'n'")]
+    assert line == "column 'n': 25 of 75 cells are no numbers ('unknown'); they count as missing"
+
+
+def test_no_guess_stops_a_run(tmp_path: Path, rng: np.random.Generator) -> None:
+    isbn = [f"{int(rng.integers(10**8, 10**9))}{'X' if at % 11 == 0 else at % 10}" for at in range(200)]
+    odd = [f"n{at} km" if at % 12 == 0 else at * 13 % 83 for at in range(200)]
+    table = write_csv(tmp_path / "t.csv", ["isbn", "odd", "x", "y"], [[isbn[at], odd[at], at % 5, "ab"[at % 2]] for at in range(200)])
+    quick = ("training.epochs=1", "training.baselines=false", "data.split.kind=random", "model.width=8")
+    with pytest.warns(UserWarning, match=r"column 'odd': 17 of 200 cells cannot be read .*; they count as missing"):
+        model = pm.train(table, *quick, target="y")
+    assert model.bundle.experiment.fields["columns"].columns == ["odd", "x"]
+    assert pm.check(table, target="y").ok
+    with pytest.raises(pm.DataError, match="17 of 200 cells cannot be read"):
+        pm.train(table, *quick, target="y", columns={"odd": "number"})

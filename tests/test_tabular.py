@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polymodal.cells import category, date, number, type_of
+from polymodal.cells import category, date, number, writing_of
 from polymodal.config import validate
 from polymodal.errors import ConfigError
 from polymodal.modalities import PartFault, Roots, Tabular, TabularConfig
@@ -38,7 +38,7 @@ JANUARY = 18262.0 + 1  # 2020-01-02, in days since 1970-01-01
     ("cell", "value"),
     [
         ("2020-01-02", JANUARY), ("2020/1/2", JANUARY), ("2020.1.2", JANUARY), ("2020年1月2日", JANUARY), ("２０２０-０１-０２", JANUARY),
-        ("2020-01-02 12:00", JANUARY + 0.5), ("2020-01-02T06:00:00Z", JANUARY + 0.25), ("2020-01-02T18:00:00.123+08:00", JANUARY + 0.75),
+        ("2020-01-02 12:00", JANUARY + 0.5), ("2020-01-02T06:00:00Z", JANUARY + 0.25), ("2020-01-02T18:00:00.123+08:00", JANUARY + 10 / 24),
         (datetime.date(2020, 1, 2), JANUARY), (datetime.datetime(2020, 1, 2, 12), JANUARY + 0.5), (pd.Timestamp("2020-01-02"), JANUARY),
         (np.datetime64("2020-01-02"), JANUARY), (np.datetime64("2020-01-02T12:00:00", "ns"), JANUARY + 0.5), ("1969-12-31", -1.0),
         ("2020-13-01", None), ("2020-02-30", None), ("20200102", None), ("yesterday", None), ("2020", None), (2020, None), ("", None),
@@ -55,12 +55,13 @@ def test_one_category_is_one_however_it_is_stored() -> None:
 
 
 def test_types_need_nine_cells_in_ten() -> None:
-    assert type_of(["1"] * 9 + ["x"])[0] == "number"
-    assert type_of(["1"] * 8 + ["x"] * 2)[0] == "category"
-    assert type_of(["1", "N/A", "", "无", "-"]) == ("number", 1.0)
-    assert type_of(["2020-01-01"] * 9 + ["x"])[0] == "date"
-    assert type_of(["True", "False"])[0] == "category"
-    assert type_of([])[0] == "category"
+    assert writing_of(["1"] * 9 + ["x"]).type == "number"
+    assert writing_of(["1"] * 8 + ["x"] * 2).type == "category"
+    found = writing_of(["1", "N/A", "", "无", "-"])
+    assert (found.type, found.share) == ("number", 1.0)
+    assert writing_of(["2020-01-01"] * 9 + ["x"]).type == "date"
+    assert writing_of(["True", "False"]).type == "category"
+    assert writing_of([]).type == "category"
 
 
 ROWS = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -273,8 +274,9 @@ def read_table(
             if experiment.on_error(name) == "skip":
                 usable_N &= ~store.faulty[name]
             held = int((index[keep_N] != MISSING).sum())
-            for column in (*experiment.fields[name].sources, " + ".join(experiment.fields[name].sources)):
-                _bound_faults(book, column, held, experiment.data.max_faults)
+            config = experiment.fields[name]
+            for column in (*config.sources, " + ".join(config.sources)):
+                _bound_faults(book, column, held, experiment.data.max_faults, is_guess=config.is_guess(column))
             index[index == FAULTY] = MISSING
     except OSError as error:
         store.close()
@@ -292,10 +294,19 @@ def read_table(
     return Table(source, store, targets, weights_N, usable_N)
 
 
-def _bound_faults(book: FaultBook, column: str, held: int, limit: float) -> None:
+def _bound_faults(book: FaultBook, column: str, held: int, limit: float, is_guess: bool) -> None:
+    """``DataError`` for more cells that cannot be read than ``limit``; a warning where they are none only by a guess of ours."""
     count = book.counts.pop(column, 0)
     if count > limit * max(held, 1):
         row, fault = book.first[column]
+        if is_guess:
+            warnings.warn(
+                f"{book.table}, column {column!r}: {count:,} of {held:,} cells cannot be read (first in row {row}: {fault}); they count as "
+                f"missing; say what the column is (--column {column}=category), or leave it out (--ignore)",
+                UserWarning,
+                stacklevel=2,
+            )
+            return
         raise DataError(
             f"{book.table}, column {column!r}: {count:,} of {held:,} cells cannot be read (first in row {row}: {fault}); expected at "
             f"most {limit:.0%}; mend them, leave the column out (--ignore), or raise data.max_faults"

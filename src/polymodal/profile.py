@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
-from .cells import number
+from .cells import Writing, category, writing_of
 from .config import explain
 from .data.sources import Source, open_source
 from .disk import write_whole
@@ -20,8 +20,11 @@ from .experiment import Experiment
 from .inspection.columns import Column, Facts, look
 from .inspection.infer import encoding_in, infer
 from .inspection.suspects import LOOKED_AT, column_leak, path_leaks, picture_twins, text_twins, thumbnails
-from .modalities import OF_FILES, Roots, is_empty
+from .modalities import OF_FILES, Roots, is_empty, is_missing_word
 from .preparation import known_targets, roots_of, split_rows
+
+_SEVERAL = 10
+"""Values of a column, or cells, that are enough to tell something of them."""
 
 
 @dataclass
@@ -189,14 +192,8 @@ def _suspect(
                 _tell_twins(profile, column.name, picture_twins(rows, thumbs, side_N), "pictures", len(rows))
         elif column.modality == "text" and side_N is not None:
             _tell_twins(profile, column.name, text_twins(source, column.name, chosen, side_N), "texts", len(chosen))
-        elif column.options.get("type") in ("number", "date"):
-            bad = [
-                (int(row) + 1, f"found {str(cell)[:40]!r}; expected a {column.options['type']}")
-                for row, cell in zip(facts.sample_rows, facts.sample[column.name], strict=True)
-                if column.options["type"] == "number" and not is_empty(cell) and number(cell) is None and _is_a_word(cell)
-            ]
-            if bad:
-                profile.unreadable[column.name] = bad
+        elif "writing" in column.options:
+            _tell_writing(profile, facts, column)
         if labels is not None:
             _tell_leaks(profile, facts, column, labels, targets[0])
     if targets and labels is not None:
@@ -209,10 +206,30 @@ def _suspect(
             )
 
 
-def _is_a_word(cell: Any) -> bool:
-    from .modalities import is_missing_word
-
-    return not is_missing_word(cell)
+def _tell_writing(profile: Profile, facts: Facts, column: Column) -> None:
+    """Cells that are not of their column's type, what a person should know of how the others are read, categories that do not recur."""
+    writing: Writing = column.options["writing"]
+    profile.suspicions += [f"column {column.name!r}: {line}" for line in writing.told]
+    if writing.type != "category":
+        bad = [
+            (int(row) + 1, f"found {str(cell)[:40]!r}; expected a {writing.type}")
+            for row, cell in zip(facts.sample_rows, facts.sample[column.name], strict=True)
+            if not is_missing_word(cell) and writing.value(cell) is None and not writing.is_word(cell)
+        ]
+        if bad:
+            profile.unreadable[column.name] = bad
+        return
+    names = Counter[str]()
+    for text, count in facts.counts[column.name].items():
+        if not is_missing_word(text):
+            names[category(text)] += count
+    once = sum(count == 1 for count in names.values())
+    if len(names) >= _SEVERAL and once > 0.5 * len(names):
+        profile.suspicions.append(
+            f"column {column.name!r}: {once:,} of {len(names):,} different values occur once, such as {next(iter(names))[:40]!r}: as "
+            f"categories they say nothing of new rows; if they are numbers or dates, write them in one way; take them as text with "
+            f"--column {column.name}=text, or leave them out (--ignore)"
+        )
 
 
 def _labels(profile: Profile, facts: Facts, target: str) -> list[str | None]:
@@ -237,16 +254,19 @@ def _tell_leaks(profile: Profile, facts: Facts, column: Column, labels: Sequence
     texts = [str(labels[at]) for at in known]
     numbers: list[float] | None = None
     if profile.experiment is not None and profile.experiment.tasks[target].kind == "regression":
-        values = [number(text) for text in texts]
-        if any(value is None for value in values):
+        target_writing = writing_of(texts, "number")
+        values = [target_writing.value(text) for text in texts]
+        known = [at for at, value in zip(known, values, strict=True) if value is not None]
+        cells = [facts.sample[column.name][at] for at in known]
+        numbers = [value for value in values if value is not None]
+        if len(numbers) < _SEVERAL:
             return
-        numbers = [float(value) for value in values if value is not None]
         ranks = np.searchsorted(np.quantile(numbers, [0.25, 0.5, 0.75]), numbers)
         texts = [str(rank) for rank in ranks]
     if column.modality in OF_FILES:
         for leak in path_leaks(cells, texts):
             profile.suspicions.append(f"column {column.name!r}: {leak}")
     elif not any(isinstance(cell, bytes) for cell in cells):
-        told = column_leak(cells, texts, numbers)
+        told = column_leak(cells, texts, numbers, column.options.get("writing"))
         if told:
             profile.suspicions.append(f"column {column.name!r}: likely a leak: {told}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..cells import number, type_of
+from ..cells import LONGEST_MISSING_WORD, MISSING_WORDS, Writing, writing_of
 from ..data.sources import Source
 from ..data.sources.source import body_of
 from ..errors import ConfigError, DataError, Fault, nearest
@@ -26,6 +27,11 @@ _CHARS_SAMPLE = 20_000
 _DISTINCT = 10_000
 TABULAR_TYPES = ("number", "category", "date")
 _CODE = re.compile(r"(?=.*\d)[\w.:#/-]+")
+_WHOLE = re.compile(r"([+-]?[0-9]{1,38})(?:\.0*)?")
+_FEWEST_IDS = 20
+_GAPLESS, _MANY_IDS, _HALF_GAPLESS = 0.9, 1_000, 0.5
+"""Of ids: the share of the whole numbers from the smallest to the largest that are there; of many ids, which may be some rows of a larger
+table, less is enough."""
 
 
 @dataclass
@@ -40,56 +46,120 @@ class Column:
     missing: float = 0.0
     distinct: int = 0
     capped: bool = False
+    asked: bool = False
+    """Whether the modality was asked for, and not found."""
     cells: list[Cell] = field(default_factory=list, repr=False)
 
 
 @dataclass
 class Facts:
-    """One pass over the table: for each column, how many cells are empty, how many differ, and a sample of them."""
+    """One pass over the table: for each column, how many cells are empty, how many are words that may stand for a missing value, how many
+    differ, whether all are different whole numbers as ids are, and a sample of them."""
 
     rows: int
     missing: Counter[str]
+    words: Counter[str]
     counts: Mapping[str, Counter[str]]
     capped: set[str]
-    rising: set[str]
+    ids: set[str]
     sample_rows: np.ndarray
     sample: Mapping[str, list[Cell]]
 
 
 def look(source: Source, seed: int = 0) -> Facts:
-    """Read the whole table once; memory is bounded by ``SAMPLE`` rows and 10,000 values a column."""
+    """Read the whole table once. Memory is bounded by ``SAMPLE`` rows, 10,000 values a column, and 8 bytes a row for each column of whole
+    numbers."""
     rng = np.random.default_rng([seed, 3])
     chosen = np.sort(rng.permutation(source.rows)[:SAMPLE]) if source.rows > SAMPLE else np.arange(source.rows)
     missing: Counter[str] = Counter()
+    words: Counter[str] = Counter()
     counts: dict[str, Counter[str]] = {name: Counter() for name in source.columns}
     capped: set[str] = set()
-    last: dict[str, float] = {}
-    rising = set(source.columns)
+    whole = {name: _WholeNumbers() for name in source.columns}
     sample: dict[str, list[Cell]] = {name: [] for name in source.columns}
+    heavy: dict[str, list[int]] = {name: [] for name in source.columns}
+    met: Counter[str] = Counter()
     start = 0
     for part in source.slices(source.columns):
         rows = len(part[source.columns[0]])
         inside = chosen[(chosen >= start) & (chosen < start + rows)] - start
         for name, cells in part.items():
             for at in inside:
-                keep = not _is_heavy(cells[at]) or len(sample[name]) < _HEAVY_SAMPLE
-                sample[name].append(_cut(cells[at]) if keep else None)
+                sample[name].append(_cut(cells[at]))
+                if _is_heavy(cells[at]):
+                    met[name] += 1
+                    _keep_some(sample[name], heavy[name], met[name], rng)
             for cell in cells:
                 if is_empty(cell):
                     missing[name] += 1
                     continue
-                if name in rising:
-                    value = number(cell) if not isinstance(cell, (bytes, list, dict)) else None
-                    if value is None or not value.is_integer() or value <= last.get(name, -np.inf):
-                        rising.discard(name)
-                    else:
-                        last[name] = value
+                if isinstance(cell, str) and len(cell) <= LONGEST_MISSING_WORD and cell.strip().casefold() in MISSING_WORDS:
+                    words[name] += 1
+                elif name in whole and not whole[name].add(cell):
+                    del whole[name]
                 if name not in capped:
                     counts[name][_value(cell)] += 1
                     if len(counts[name]) > _DISTINCT:
                         capped.add(name)
         start += rows
-    return Facts(source.rows, missing, counts, capped, rising, chosen, sample)
+    ids = {name for name, numbers in whole.items() if numbers.are_ids()}
+    return Facts(source.rows, missing, words, counts, capped, ids, chosen, sample)
+
+
+class _WholeNumbers:
+    """The whole numbers of a column, exact at any size, as distances from the first."""
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+        self._away = array("q")
+
+    def add(self, cell: Cell) -> bool:
+        """One cell; whether it is a whole number, and near enough to the first to be kept."""
+        value = _whole(cell)
+        if value is None:
+            return False
+        if self._first is None:
+            self._first = value
+        try:
+            self._away.append(value - self._first)
+        except OverflowError:
+            return False
+        return True
+
+    def are_ids(self) -> bool:
+        """Whether all are different, and rise from row to row or leave hardly a gap."""
+        away_N = np.frombuffer(self._away, np.int64) if len(self._away) else np.zeros(0, np.int64)
+        if len(away_N) < _FEWEST_IDS:
+            return False
+        if (away_N[1:] > away_N[:-1]).all():
+            return True
+        if len(np.unique(away_N)) < len(away_N):
+            return False
+        dense = len(away_N) / (float(away_N.max()) - float(away_N.min()) + 1)
+        return dense >= (_HALF_GAPLESS if len(away_N) >= _MANY_IDS else _GAPLESS)
+
+
+def _whole(cell: Cell) -> int | None:
+    if isinstance(cell, str):
+        match = _WHOLE.fullmatch(cell.strip()) if len(cell) <= 64 else None
+        return int(match[1]) if match else None
+    if isinstance(cell, (bool, np.bool_)):
+        return None
+    if isinstance(cell, (int, np.integer)):
+        return int(cell)
+    return int(cell) if isinstance(cell, (float, np.floating)) and float(cell).is_integer() else None
+
+
+def _keep_some(sample: list[Cell], kept: list[int], met: int, rng: np.random.Generator) -> None:
+    """Of the large cells of a sample, the last of which is the ``met``-th, keep a few, each as likely (reservoir sampling, Vitter 1985)."""
+    if len(kept) < _HEAVY_SAMPLE:
+        kept.append(len(sample) - 1)
+        return
+    place = int(rng.integers(met))
+    gone = len(sample) - 1
+    if place < _HEAVY_SAMPLE:
+        gone, kept[place] = kept[place], gone
+    sample[gone] = None
 
 
 def _cut(cell: Cell) -> Cell:
@@ -144,11 +214,16 @@ def describe(
             column.role, column.why = "target", "asked for"
         elif name in roles:
             column.role, column.why = roles[name], "asked for"
+        elif name in source.index and name not in given:
+            column.role, column.why = "ignored", "the index of the table"
         elif name in given:
             kind = given[name]
             column.modality = "tabular" if kind in TABULAR_TYPES else kind
-            column.options = {"type": kind} if kind in TABULAR_TYPES else {}
-            column.why = "asked for"
+            column.asked, column.why = True, "asked for"
+            if column.modality == "tabular":
+                found = writing_of(cells, kind if kind in TABULAR_TYPES else None)  # type: ignore[arg-type]
+                column.options = {"type": found.type, "writing": found}
+                _count_missing(column, facts)
         else:
             _recognise(column, facts, roots)
     return columns
@@ -156,7 +231,7 @@ def describe(
 
 def _recognise(column: Column, facts: Facts, roots: Roots) -> None:
     held = facts.rows - facts.missing[column.name]
-    if not column.cells:
+    if not column.cells or held == facts.words[column.name]:
         column.role, column.why = "ignored", "every cell is empty"
         return
     if column.distinct == 1 and held == facts.rows:
@@ -165,21 +240,32 @@ def _recognise(column: Column, facts: Facts, roots: Roots) -> None:
     found = {modality.kind: modality.recognise(column.cells, roots) for modality in MODALITIES}
     best = max(found, key=lambda kind: found[kind].confidence)
     column.modality, column.options, column.why = best, dict(found[best].options), found[best].why
+    if best == "tabular":
+        _count_missing(column, facts)
     if found[best].confidence <= 0:
         kinds = sorted({type(cell).__name__ for cell in column.cells})
         column.role, column.modality, column.why = "ignored", None, f"cells of {', '.join(kinds)}: no modality reads them"
         return
-    unique = held >= 20 and (column.capped or column.distinct == held)
+    unique = held >= _FEWEST_IDS and (column.capped or column.distinct == held)
     if not next(modality for modality in MODALITIES if modality.kind == best).may_be_id:
         return
-    if unique and column.name in facts.rising and column.options.get("type") == "number":
-        column.role, column.why = "ignored", "whole numbers that rise from row to row: an id"
+    if column.name in facts.ids and column.options.get("type") != "date":
+        column.role, column.why = "ignored", "different whole numbers, one after the other or in another order: an id"
     elif (
         unique
         and all(isinstance(cell, str) and _CODE.fullmatch(cell.strip()) for cell in column.cells)
         and column.options.get("type") not in ("number", "date")
     ):
         column.role, column.why = "ignored", "a different code in every row: an id"
+
+
+def _count_missing(column: Column, facts: Facts) -> None:
+    """Words that stand for a missing value in a column of numbers, dates or categories count as missing."""
+    writing: Writing = column.options["writing"]
+    words = {text: count for text, count in facts.counts[column.name].items() if is_missing_word(text) or writing.is_word(text)}
+    column.distinct -= len(words)
+    others = sum(count for text, count in words.items() if not is_missing_word(text))
+    column.missing = (facts.missing[column.name] + facts.words[column.name] + others) / max(facts.rows, 1)
 
 
 def guess_task(column: Column, facts: Facts, place: str) -> tuple[dict[str, Any], str]:
@@ -206,9 +292,9 @@ def guess_task(column: Column, facts: Facts, place: str) -> tuple[dict[str, Any]
                 names[name_of(text)] += count
             except Fault as fault:
                 raise DataError(f"{place}: found {text[:40]!r}, {fault}; mend those cells, or choose another target") from None
-    kind, share = type_of(cells)
-    if kind == "number" and share == 1.0:
-        values = [number(cell) for cell in cells]
+    writing = writing_of(cells)
+    if writing.type == "number":
+        values = [value for cell in cells if (value := writing.value(cell)) is not None]
         whole = all(value is not None and value.is_integer() for value in values)
         often = sum(names.values()) / max(len(names), 1)
         if not (whole and len(names) <= 20 and (often >= 5 or len(names) <= 2)):

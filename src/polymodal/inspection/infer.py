@@ -12,7 +12,7 @@ from ..experiment import Experiment, usual_encoder, with_encoders
 from ..modalities import OF_FILES, Roots
 from ..model import ModelConfig
 from ..training.config import usual_batch_size, usual_epochs
-from .columns import Column, Facts, describe, guess_task, look
+from .columns import TABULAR_TYPES, Column, Facts, describe, guess_task, look
 
 
 def infer(
@@ -57,7 +57,7 @@ def infer(
         else:
             tasks[name], why = guess_task(column, facts, f"{source.name}, column {name!r}")
             reasons[f"tasks.{quote(name)}.kind"] = why
-    fields = _fields(columns, reasons)
+    fields = _fields(columns, given or {}, reasons)
     tree_out = {**base, "fields": {**fields, **dict(base.get("fields") or {})}, "tasks": tasks}
     split_tree = {**dict(dict(base.get("data") or {}).get("split") or {})}
     if split is not None:
@@ -116,7 +116,7 @@ def encoding_in(overrides: Iterable[str]) -> str | None:
     return next((text.partition("=")[2] or None for text in overrides if text.startswith("data.encoding=")), None)
 
 
-def _fields(columns: Sequence[Column], reasons: dict[str, str]) -> dict[str, Any]:
+def _fields(columns: Sequence[Column], given: Mapping[str, str], reasons: dict[str, str]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     taken = {column.name for column in columns}
     tabular = [column for column in columns if column.role == "feature" and column.modality == "tabular"]
@@ -128,9 +128,12 @@ def _fields(columns: Sequence[Column], reasons: dict[str, str]) -> dict[str, Any
         name = "columns"
         while name in taken:
             name += "_"
-        types = {column.name: column.options["type"] for column in tabular if "type" in column.options}
+        types = {column.name: given[column.name] for column in tabular if given.get(column.name) in TABULAR_TYPES}
         fields[name] = {"kind": "tabular", "columns": [column.name for column in tabular], "types": types}
         reasons[f"fields.{quote(name)}"] = "; ".join(f"{column.name}: {column.why}" for column in tabular)[:300]
+        for column in tabular:
+            if column.options["writing"].told:
+                reasons[f"columns.{quote(column.name)}"] = "; ".join(column.options["writing"].told).replace("NAME", quote(name))
     return fields
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections import Counter, defaultdict
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..cells import number
+from ..cells import Writing
 from ..data.sampling import cells_at
 from ..data.sources import Source
 from ..errors import Fault
@@ -21,7 +22,8 @@ LOOKED_AT = 5_000
 _THUMB = 8
 _FITTED = 16  # pictures that tell how many channels there are, and the range of arrays
 _TWIN = 2.0  # mean difference of 8 x 8 thumbnails, in grey levels
-_GIVES_AWAY = 0.98
+_GIVES_AWAY, _GOES_ALONG = 0.98, 0.999
+_FEWEST, _MOST_CLASSES = 20, 20
 
 
 def thumbnails(
@@ -119,21 +121,70 @@ def path_leaks(cells: Sequence[Cell], labels: Sequence[str]) -> list[str]:
     return found
 
 
-def column_leak(cells: Sequence[Cell], labels: Sequence[str], numbers: Sequence[float] | None) -> str | None:
-    """Whether one column alone all but states the target."""
+def column_leak(
+    cells: Sequence[Cell], labels: Sequence[str], numbers: Sequence[float] | None, writing: Writing | None = None
+) -> str | None:
+    """Whether one column alone nearly states the target: by its values, by thresholds on its numbers, or by rising with it.
+
+    ``numbers``: the target where it is a number; ``writing``: how the cells are written where they may be numbers or dates.
+    """
+    values = None
+    if writing is not None and writing.type != "category":
+        values = [None if is_missing_word(cell) else writing.value(cell) for cell in cells]
     if numbers is not None:
-        pairs = [
-            (value, target)
-            for cell, target in zip(cells, numbers, strict=True)
-            if not is_missing_word(cell) and (value := number(cell)) is not None
-        ]
-        if len(pairs) >= 20:
-            left, right = np.array(pairs).T
-            if left.std() > 0 and right.std() > 0 and abs(np.corrcoef(left, right)[0, 1]) > 0.999:
-                return "it rises and falls with the target (correlation above 0.999): is it known when you predict?"
+        pairs = [(value, target) for value, target in zip(values or (), numbers, strict=False) if value is not None]
+        if len(pairs) < _FEWEST:
+            return None
+        left, right = np.array(pairs).T
+        if len(np.unique(left)) < _FEWEST or len(np.unique(right)) < _FEWEST:
+            return None
+        for first, second, how in ((left, right, "correlation"), (_ranks(left), _ranks(right), "rank correlation")):
+            if first.std() > 0 and second.std() > 0 and abs(np.corrcoef(first, second)[0, 1]) > _GOES_ALONG:
+                return f"it rises and falls with the target ({how} above {_GOES_ALONG}): is it known when you predict?"
         return None
-    keys = [str(cell) for cell in cells]
-    share, base, count = gives_away(keys, labels)
-    if 1 < count < 0.5 * len(labels) and share >= max(_GIVES_AWAY, base + 0.5 * (1 - base)):
+    share, base, count = gives_away([str(cell) for cell in cells], labels)
+    bound = max(_GIVES_AWAY, base + 0.5 * (1 - base))
+    if 1 < count < 0.5 * len(labels) and share >= bound:
         return f"alone it tells the target in {share:.0%} of the rows: is it known when you predict?"
+    if values is not None and (share := _by_thresholds(values, labels)) >= bound:
+        return f"by thresholds alone it tells the target in {share:.0%} of the rows: is it known when you predict?"
     return None
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    return np.unique(values, return_inverse=True)[1].astype(np.float64)
+
+
+def _by_thresholds(values: Sequence[float | None], labels: Sequence[str]) -> float:
+    """The share of rows that are told by one interval of numbers for each class, found by splitting the numbers as a decision tree does;
+    rows without a number by their most frequent label."""
+    known = np.array([at for at, value in enumerate(values) if value is not None], np.int64)
+    names, codes_N = np.unique(np.array(labels), return_inverse=True)
+    if len(known) < _FEWEST or not 2 <= len(names) <= _MOST_CLASSES:
+        return 0.0
+    order = known[np.argsort([values[at] for at in known], kind="stable")]
+    sorted_N = np.array([values[at] for at in order], np.float64)
+    counts_NC = np.zeros((len(order) + 1, len(names)))
+    counts_NC[np.arange(1, len(order) + 1), codes_N[order]] = 1
+    counts_NC = counts_NC.cumsum(0)
+    edges = [0, len(order)]
+    for _ in range(len(names) - 1):
+        best: tuple[float, int] | None = None
+        for low, high in itertools.pairwise(edges):
+            inside = np.arange(low + 1, high)
+            inside = inside[sorted_N[inside] > sorted_N[inside - 1]]
+            if not len(inside):
+                continue
+            left_JC, right_JC = counts_NC[inside] - counts_NC[low], counts_NC[high] - counts_NC[inside]
+            pure_J = (left_JC**2).sum(1) / left_JC.sum(1) + (right_JC**2).sum(1) / right_JC.sum(1)
+            whole_C = counts_NC[high] - counts_NC[low]
+            gain = float(pure_J.max() - (whole_C**2).sum() / whole_C.sum())
+            if best is None or gain > best[0]:
+                best = gain, int(inside[pure_J.argmax()])
+        if best is None:
+            break
+        edges = sorted([*edges, best[1]])
+    right = sum(float((counts_NC[high] - counts_NC[low]).max()) for low, high in itertools.pairwise(edges))
+    unknown = np.setdiff1d(np.arange(len(labels)), known)
+    right += float(np.bincount(codes_N[unknown]).max()) if len(unknown) else 0.0
+    return right / len(labels)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..cells import date, number
+from ..cells import number, writing_of
 from ..errors import Fault
 from ..flow import Cell
 
@@ -83,12 +83,15 @@ def _columns(table: Any) -> tuple[np.ndarray, np.ndarray | None]:
     for name in table.column_names:
         cells = table.column(name).to_pylist()
         if times_T is None and str(name).strip().casefold() in _TIMES:
-            moments = [number(cell) if (day := date(cell)) is None else day * _DAY for cell in cells]
+            writing = writing_of(cells)
+            scale = _DAY if writing.type == "date" else 1.0
+            moments = [None if (value := writing.value(cell)) is None else value * scale for cell in cells]
             if any(moment is None for moment in moments):
                 raise Fault(f"column {name!r}: times that cannot be read; expected seconds or dates")
             times_T = np.array(moments, np.float64)
             continue
-        read = [math.nan if cell is None else number(cell) for cell in cells]
+        writing = writing_of(cells, "number")
+        read = [math.nan if cell is None else writing.value(cell) for cell in cells]
         if any(value is None for value in read):
             raise Fault(f"column {name!r}: found {next(c for c, v in zip(cells, read, strict=True) if v is None)!r}; expected numbers")
         values.append(np.array(read, np.float64))

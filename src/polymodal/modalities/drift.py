@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..cells import category, number
+from ..cells import Writing, category
 from ..flow import Cell, Sample, State
 from .modality import Drift
 
@@ -93,6 +93,7 @@ class ColumnDrift(Drift):
     """The drift of a field over columns."""
 
     def __init__(self, columns: Sequence[State]) -> None:
+        self._writings = [Writing.of_facts(column["type"], column.get("writing")) for column in columns]
         self._numbers: list[tuple[int, _Numbers]] = []
         self._categories: list[_Categories] = []
         self._several = len(columns) > 1
@@ -129,7 +130,7 @@ class ColumnDrift(Drift):
         known = ~np.isnan(centred_R)
         values = centred_R[known] * state["std"] + state["mean"]
         for at in np.flatnonzero(np.abs(centred_R[known]) >= _CLIPPED):
-            said = number(self._part(cells[rows[known][at]], numbers.at))
+            said = self._writings[numbers.at].value(self._part(cells[rows[known][at]], numbers.at))
             values[at] = values[at] if said is None else said
         values = values.clip(-HUGE, HUGE)
         if not len(values):

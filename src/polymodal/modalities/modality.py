@@ -37,6 +37,10 @@ class FieldConfig(Config):
         """The columns that the field reads, in order."""
         raise NotImplementedError
 
+    def is_guess(self, column: str) -> bool:
+        """Whether what is expected of a column's cells was found by looking at them, and not asked for."""
+        return False
+
     @classmethod
     def modality(cls) -> type[Modality]:
         """The class that reads this field's cells."""

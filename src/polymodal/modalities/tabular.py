@@ -1,8 +1,8 @@
-"""Numbers, categories, booleans and dates: any count of columns as one field.
+"""Numbers, categories, booleans, dates and durations: any count of columns as one field.
 
-A column's type is decided once, by ``fit``: from its training cells, or from the config. Missing values are facts of their
-own, never filled in here; a category not seen in training is "other". A cell of the wrong type (a word among numbers) is
-a fault of that column only: the row keeps the rest of the field.
+``fit`` decides the type of a column and how its cells are written, from the training cells or from the config. Missing values are facts of
+their own, never filled in here; a category not seen in training is "other". A word that comes back among numbers or dates is a missing
+value; any other cell of the wrong type is a fault of that column only: the row keeps the rest of the field.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field as Setting
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
-from ..cells import ColumnType, category, date, is_missing_word, number, text_of, type_of
+from ..cells import ColumnType, Decimal, Writing, category, check_facts, check_order, is_missing_word, text_of, writing_of
 from ..errors import ConfigError
 from ..flow import Cell, Form, Sample, State
 from .columns import of_columns
@@ -36,6 +37,11 @@ class TabularConfig(FieldConfig):
     """The columns of this field, in order."""
     types: dict[str, ColumnType] = {}
     """The type of a column where the one found is not right: number, category or date."""
+    decimal: Decimal | dict[str, Decimal] | None = None
+    """The decimal sign of numbers, "." or ",", of all columns or by column; null = what the column's cells show together."""
+    date_format: str | dict[str, str] | None = None
+    """How dates are written, in all columns or by column: dmy, mdy, ymd, or a format such as "%d/%m/%Y %H:%M"; null = what the column's
+    cells show together."""
 
     @model_validator(mode="before")
     @classmethod
@@ -44,6 +50,24 @@ class TabularConfig(FieldConfig):
         if isinstance(data, Mapping) and "columns" not in data and isinstance(data.get("column"), str):
             return {**{key: value for key, value in data.items() if key != "column"}, "columns": [data["column"]]}
         return data
+
+    @field_validator("date_format")
+    @classmethod
+    def _known_formats(cls, said: Any) -> Any:
+        for order in said.values() if isinstance(said, Mapping) else [said]:
+            if order is not None:
+                check_order(order)
+        return said
+
+    def said_of(self, column: str) -> tuple[ColumnType | None, Decimal | None, str | None]:
+        """What the config says of a column: its type, its decimal sign and how its dates are written; None = nothing."""
+        decimal = self.decimal.get(column) if isinstance(self.decimal, Mapping) else self.decimal
+        order = self.date_format.get(column) if isinstance(self.date_format, Mapping) else self.date_format
+        return self.types.get(column), decimal, order
+
+    def is_guess(self, column: str) -> bool:
+        """Whether the type of a column was found by looking at its cells."""
+        return column in self.columns and column not in self.types
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -66,31 +90,33 @@ class Tabular(Modality):
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
         """Sure of numbers and dates; of text, where few values come back often."""
-        kind, share = type_of(cells)
-        if kind in ("number", "date"):
-            return Recognition(0.95 if share > 0.98 else 0.8, {"type": kind}, f"{share:.0%} of the cells are {kind}s")
+        found = writing_of(cells)
+        kind = found.type
+        if kind != "category":
+            why = "; ".join([f"{found.share:.0%} of the cells are {kind}s", *found.told])
+            return Recognition(0.95 if found.share > 0.98 else 0.8, {"type": kind, "writing": found}, why)
         hashable = [str(cell) for cell in cells]
         distinct = len(set(hashable)) / max(len(hashable), 1)
         if any(isinstance(cell, (bytes, list, dict, tuple)) for cell in cells):
             return Recognition(0.0)
         confidence = 0.7 if distinct <= 0.2 else 0.55 if distinct <= 0.5 else 0.4
-        return Recognition(confidence, {"type": kind}, f"{len(set(hashable))} different values in {len(hashable)} cells")
+        return Recognition(confidence, {"type": kind, "writing": found}, f"{len(set(hashable))} different values in {len(hashable)} cells")
 
     @classmethod
     def fit(cls, config: TabularConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
         """State: ``columns``, each with its type and, for numbers and dates, centre, spread and quantiles; for categories
         the vocabulary (from two rows up)."""
         cls.check_form(form)
-        unknown = sorted(set(config.types) - set(config.columns))
-        if unknown:
-            raise ConfigError(f"types: {unknown[0]!r} is not among the field's columns")
+        for setting in ("types", "decimal", "date_format"):
+            said = getattr(config, setting)
+            unknown = sorted(set(said) - set(config.columns)) if isinstance(said, Mapping) else []
+            if unknown:
+                raise ConfigError(f"{setting}: {unknown[0]!r} is not among the field's columns")
         rows = [cell if isinstance(cell, tuple) else (cell,) for cell in cells]
         bins = int(needs.get("bins", 16))
         return {
             "form": form,
-            "columns": [
-                _fit_column(name, [row[at] for row in rows], config.types.get(name), bins) for at, name in enumerate(config.columns)
-            ],
+            "columns": [_fit_column(name, [row[at] for row in rows], config, bins) for at, name in enumerate(config.columns)],
         }
 
     def check(self) -> None:
@@ -106,13 +132,15 @@ class Tabular(Modality):
                 facts = [*(column[name] for name in ("mean", "std", "scale", "low", "high")), *column["edges"]]
                 right = column["type"] in ("number", "date") and all(type(fact) in (int, float) and math.isfinite(fact) for fact in facts)
                 right = right and column["std"] > 0
+                if "writing" in column:
+                    check_facts(column["writing"])
             if not right:
                 raise ValueError(f"column {column['name']!r}: facts that are none of a {column['type']}")
 
     def is_missing(self, cell: Cell) -> bool:
         """Whether every column is empty."""
         parts = self._parts(cell)
-        return all(is_missing_word(part) for part in parts)
+        return all(is_missing_word(part) or writing.is_word(part) for part, writing in zip(parts, self.writings, strict=True))
 
     def read(self, cell: Cell) -> Sample:
         """``numbers`` float32 (K,), standardised, NaN = missing; ``categories`` int32 (M,), 0 = missing, 1 = other."""
@@ -120,16 +148,17 @@ class Tabular(Modality):
         numbers: list[float] = []
         categories: list[int] = []
         faults: dict[str, str] = {}
-        for column, part in zip(self.state["columns"], parts, strict=True):
+        for column, writing, part in zip(self.state["columns"], self.writings, parts, strict=True):
             if column["type"] == "category":
                 categories.append(0 if is_missing_word(part) else self._codes(column).get(category(part), 1))
                 continue
             values = [math.nan] * (DATE_PARTS if column["type"] == "date" else 1)
             if not is_missing_word(part):
-                value = number(part) if column["type"] == "number" else date(part)
+                value = writing.value(part)
                 if value is None:
-                    expected = "a finite number" if column["type"] == "number" else "a date such as 2024-05-31"
-                    faults[column["name"]] = f"found {_short(part)}; expected {expected}"
+                    if not writing.is_word(part):
+                        expected = "a finite number" if column["type"] == "number" else f"a date {_as_dates_are(writing.order)}"
+                        faults[column["name"]] = f"found {_short(part)}; expected {expected}"
                 else:
                     centred = max(-10.0, min(10.0, (value - column["mean"]) / column["std"]))
                     values = [centred] if column["type"] == "number" else [centred, *_calendar(value)]
@@ -143,11 +172,19 @@ class Tabular(Modality):
     def _parts(self, cell: Cell) -> tuple[Cell, ...]:
         return cell if len(self.config.sources) > 1 else (cell,)  # a cell of one column may be a tuple itself
 
+    @cached_property
+    def writings(self) -> list[Writing]:
+        """How the cells of each column are written."""
+        return [Writing.of_facts(column["type"], column.get("writing")) for column in self.state["columns"]]
+
     def _codes(self, column: dict[str, Any]) -> dict[str, int]:
         codes = self.__dict__.setdefault("_tables", {})
         name = column["name"]
         if name not in codes:
-            codes[name] = {value: code for code, value in enumerate(column["values"], start=2)}
+            codes[name] = {}
+            for code, value in enumerate(column["values"], start=2):
+                codes[name].setdefault(category(value), code)  # states of old bundles hold "true", which is now "True"
+                codes[name].setdefault(value, code)
         return codes[name]  # type: ignore[no-any-return]
 
     def blank(self) -> Sample:
@@ -162,7 +199,7 @@ class Tabular(Modality):
 
     def corruptions(self) -> Mapping[str, Corruption]:
         """Of the cell; noise where there are numbers or dates."""
-        return of_columns(self.state["columns"])
+        return of_columns(self.state["columns"], self.writings)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts:
         """Its columns, those aside that are missing already."""
@@ -189,28 +226,30 @@ class Tabular(Modality):
         return super().show(", ".join(shown))
 
     def describe(self) -> str:
-        """How many columns of each type."""
+        """How many columns of each type, and how their cells are written where that is not the plain way."""
         counts = Counter(column["type"] for column in self.state["columns"])
         plural = {"number": "numbers", "category": "categories", "date": "dates"}
-        return ", ".join(f"{count} {kind if count == 1 else plural[kind]}" for kind, count in sorted(counts.items()))
+        said = ", ".join(f"{count} {kind if count == 1 else plural[kind]}" for kind, count in sorted(counts.items()))
+        written = [f"{column['name']!r} with {text}" for column in self.state["columns"] if (text := _written(column))]
+        return "; ".join([said, *written])
 
 
-def _fit_column(name: str, cells: list[Cell], given: ColumnType | None, bins: int) -> dict[str, Any]:
+def _fit_column(name: str, cells: list[Cell], config: TabularConfig, bins: int) -> dict[str, Any]:
     cells = [cell for cell in cells if not is_missing_word(cell)]
-    kind = given or type_of(cells)[0]
+    writing = writing_of(cells, *config.said_of(name))
+    kind = writing.type
     if kind == "category":
         counts = Counter(category(cell) for cell in cells)
         values = sorted((value for value, count in counts.items() if count >= 2), key=lambda value: (-counts[value], value))
         return {"name": name, "type": kind, "values": sorted(values[:_MAX_CATEGORIES])}
-    read = number if kind == "number" else date
-    values_N = np.array([value for cell in cells if (value := read(cell)) is not None], np.float64)
+    values_N = np.array([value for cell in cells if (value := writing.value(cell)) is not None], np.float64)
     if not len(values_N):
         values_N = np.zeros(1)
     values_N = values_N.clip(-HUGE, HUGE)  # the spread of larger ones is no number
     mean, std = float(values_N.mean()), float(values_N.std())
     std = std if std > 1e-12 * float(abs(values_N).max()) else 1.0
     edges = np.unique(np.quantile((values_N - mean) / std, np.linspace(0, 1, bins + 1)))
-    return {"name": name, "type": kind, "mean": mean, "std": std, "scale": float(abs(values_N).mean()),
+    return {"name": name, "type": kind, "writing": writing.facts(), "mean": mean, "std": std, "scale": float(abs(values_N).mean()),
             "low": float(values_N.min()), "high": float(values_N.max()),
             "edges": [float(f"{edge:.9g}") for edge in np.clip(edges, -10, 10)]}  # fmt: skip
 
@@ -219,6 +258,28 @@ def _calendar(days: float) -> list[float]:
     """Where in the year, the week and the day a date stands, as points on circles (the day's is its sine only)."""
     year, week, day = 2 * math.pi * days / 365.2425, 2 * math.pi * days / 7, 2 * math.pi * (days % 1)
     return [math.sin(year), math.cos(year), math.sin(week), math.cos(week), math.sin(day)]
+
+
+def _written(column: Mapping[str, Any]) -> str:
+    """How the cells of a column are written, where that is not the plain way."""
+    facts = column.get("writing", {})
+    said = []
+    if facts.get("decimal") == ",":
+        said.append("a decimal comma")
+    if facts.get("unit"):
+        said.append(f"the unit {facts['unit']!r}")
+    if facts.get("order", "ymd") != "ymd":
+        said.append(f"dates {_as_dates_are(facts['order'])}")
+    if facts.get("words"):
+        said.append(f"{', '.join(map(repr, facts['words'][:3]))} as missing")
+    return ", ".join(said)
+
+
+def _as_dates_are(order: str) -> str:
+    """What a date of a column looks like."""
+    return {"ymd": "such as 2024-05-31", "dmy": "such as 31/05/2024", "mdy": "such as 05/31/2024", "yymd": "such as 24-05-31"}.get(
+        order, f"as {order} writes it"
+    )
 
 
 def _short(cell: Cell) -> str:

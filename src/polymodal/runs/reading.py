@@ -52,6 +52,9 @@ class Faults:
                 continue
             name = column if self.table is None else f"{column} of {self.table}"
             found = f"column {name!r}: {count:,} of {tally.held:,} cells"
+            if tally.modality.config.is_guess(column):
+                self.found.notes.append(f"{found} cannot be read and count as missing; say what the column is (--column {column}=category)")
+                continue
             sure = tally.rows == rows or count > limit * rows
             if sure:
                 mend = "mend them, leave the column out (--ignore), or raise data.max_faults"

@@ -215,6 +215,8 @@ class Run:
         for path, reason in self.reasons.items():
             if path.startswith("model.encoders") and self.experiment.model.preset != "scratch":
                 self._note(f"{path}: {reason}")
+            if path.startswith("columns."):
+                self._note(f"column {path.removeprefix('columns.')}: {reason}")
             if path.startswith(("data.split", "override")):
                 self._note(f"{path}: {reason}" if path.startswith("data") else reason)
 

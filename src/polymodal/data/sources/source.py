@@ -30,6 +30,8 @@ class Source(ABC):
     folder: Path | None = None
     columns: list[str]
     rows: int
+    index: tuple[str, ...] = ()
+    """Columns that are the index of a dataframe: names of rows, and no features."""
 
     @abstractmethod
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:

@@ -1,0 +1,25 @@
+"""What a cell of a table says: a number, a date, a duration or the name of a category, however it is written."""
+
+from .dates import date
+from .numbers import Decimal, Numbers, number
+from .words import LONGEST_MISSING_WORD, MISSING_WORDS, category, is_empty, is_missing_word, is_writable, text_of
+from .writing import ColumnType, Writing, check_facts, check_order, writing_of
+
+__all__ = [
+    "LONGEST_MISSING_WORD",
+    "MISSING_WORDS",
+    "ColumnType",
+    "Decimal",
+    "Numbers",
+    "Writing",
+    "category",
+    "check_facts",
+    "check_order",
+    "date",
+    "is_empty",
+    "is_missing_word",
+    "is_writable",
+    "number",
+    "text_of",
+    "writing_of",
+]

@@ -1,0 +1,198 @@
+"""Dates and moments as the world writes them, as days since 1970-01-01 in UTC.
+
+A date that begins with its year (``2024-05-31``, ``2024年5月31日``), or names its month (``31 May 2024``), is read by itself.
+``05/06/2024`` may be the 5th of June or the 6th of May: the order of its parts is a fact of the column (``order_of``). A moment
+without a time zone is taken as UTC; one with a zone is the same moment in whatever zone it is written.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..flow import Cell
+from .words import LONGEST, plain_text
+
+ORDERS = ("ymd", "dmy", "mdy", "yymd")
+COMPACT = "%Y%m%d"
+_EPOCH = datetime.datetime(1970, 1, 1)
+_PIVOT = 69  # two digits of a year: 69 to 99 are 1969 to 1999, 0 to 68 are 2000 to 2068 (POSIX)
+
+_ZONE = r"(?:\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?))?(?:\s*\[[\w/+-]{1,40}\])?"
+_TIME = (
+    r"(?:(?:T|,?\s+|\s*:)(上午|下午|早上|晚上|中午|凌晨)?\s*(\d{1,2})[:h.时](\d{2})?(?:[:.分](\d{2})(?:[.,](\d{1,9}))?秒?)?分?(?:\s*([AaPp])\.?[Mm]\.?)?"
+    + _ZONE
+    + ")?"
+)
+_YEAR_FIRST = re.compile(r"(\d{4})([-/.年])(\d{1,2})(?:[-/.月](\d{1,2})日?|月)?" + _TIME)
+_YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})" + _TIME)
+_MONTH_YEAR = re.compile(r"(\d{1,2})[-/.](\d{4})")
+_QUARTER = re.compile(r"(?:(\d{4})[- ]?Q([1-4])|Q([1-4])[- /]?(\d{4}))", re.IGNORECASE)
+_WEEK = re.compile(r"(\d{4})-?W(\d{2})(?:-?([1-7]))?")
+_NAMED = re.compile(
+    r"(?:[^\W\d_]{2,10}\.?,?\s+)?(?:(?P<day>\d{1,2})(?:st|nd|rd|th|er|º|ª|\.)?[\s/-]*(?:of\s+|de\s+)?)?(?P<month>[^\W\d_]{3,10})\.?"
+    r"(?:[\s/-]*(?P<day_2>\d{1,2})(?:st|nd|rd|th)?(?=[,\s/-]))?,?[\s/-]*(?:de\s+|del\s+)?(?P<year>\d{4}|(?<=[/-])\d{2})" + _TIME,
+    re.IGNORECASE,
+)
+_MONTHS = (
+    "jan january januar janvier enero ene gennaio gen janeiro januari",
+    "feb february februar février fevrier févr febrero febbraio fevereiro fev februari",
+    "mar march märz maerz mär mars marzo março marco maart mrt mrz",
+    "apr april avril avr abril abr aprile",
+    "may mai mayo maggio mag maio mei",
+    "jun june juni juin junio giugno giu junho",
+    "jul july juli juillet juil julio luglio lug julho",
+    "aug august août aout agosto ago augustus",
+    "sep sept september septembre septiembre settembre set setembro",
+    "oct october oktober okt octobre octubre ottobre ott outubro out",
+    "nov november novembre noviembre novembro",
+    "dec december dezember dez décembre decembre déc diciembre dic dicembre dezembro",
+)
+_MONTH_OF = {name: at for at, names in enumerate(_MONTHS, 1) for name in names.split()}
+
+
+def date(cell: Cell, order: str = "ymd") -> float | None:
+    """Days since 1970-01-01 in UTC, or None for what is no date.
+
+    ``order``: how a date of digits is written that does not begin with a year of four digits: "dmy", "mdy", "yymd" (a year of two digits
+    comes first), or "ymd" (it is no date, for nothing tells its parts apart); or a format of ``datetime.strptime`` for every text.
+    """
+    if isinstance(cell, str):
+        text = plain_text(cell[: LONGEST + 1])
+        if len(text) > LONGEST:
+            return None
+        moment = _formatted(text, order) if "%" in order else _written(text, order)
+        return None if moment is None else _days(moment)
+    if isinstance(cell, np.datetime64):
+        microseconds = cell.astype("datetime64[us]")
+        if microseconds.astype(cell.dtype) != cell:  # out of its range, it would be another date
+            return None
+        cell = microseconds.item()
+    if isinstance(cell, datetime.datetime):
+        return _days(cell) if cell == cell else None
+    if type(cell) is datetime.date:
+        return float((cell - datetime.date(1970, 1, 1)).days)
+    if order == COMPACT and isinstance(cell, (int, float, np.integer, np.floating)):
+        digits = float(cell)
+        return date(f"{digits:.0f}", order) if digits.is_integer() else None
+    return None
+
+
+def _days(moment: datetime.datetime) -> float | None:
+    try:
+        if moment.tzinfo is not None:
+            moment = moment.replace(tzinfo=None) - (moment.utcoffset() or datetime.timedelta())
+    except (OverflowError, ValueError):
+        return None
+    return (moment - _EPOCH).total_seconds() / 86_400
+
+
+def _formatted(text: str, form: str) -> datetime.datetime | None:
+    if form == COMPACT and (len(text) != 8 or not text.isdecimal()):
+        return None
+    try:
+        return datetime.datetime.strptime(text, form)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _written(text: str, order: str) -> datetime.datetime | None:
+    """A moment by the shape of its text."""
+    if match := _YEAR_FIRST.fullmatch(text):
+        year, sign, month, day, *time = match.groups()
+        if day is None and sign == "." and time[1] is None:  # 2024.05 is a number
+            return None
+        return _moment(int(year), int(month), int(day or 1), time)
+    if match := _YEAR_LAST.fullmatch(text):
+        if order == "ymd" or not _is_a_date(match) or (order == "yymd" and len(match[4]) != 2):
+            return None
+        first, _, second, third, *time = match.groups()
+        day, month, year = {"dmy": (first, second, third), "mdy": (second, first, third), "yymd": (third, second, first)}[order]
+        return _moment(_year(year), int(month), int(day), time)
+    if match := _MONTH_YEAR.fullmatch(text):
+        return _moment(int(match[2]), int(match[1]), 1, ()) if "." not in text else None
+    if match := _QUARTER.fullmatch(text):
+        return _moment(int(match[1] or match[4]), 3 * int(match[2] or match[3]) - 2, 1, ())
+    if match := _WEEK.fullmatch(text):
+        try:
+            return datetime.datetime.combine(
+                datetime.date.fromisocalendar(int(match[1]), int(match[2]), int(match[3] or 1)), datetime.time()
+            )
+        except ValueError:
+            return None
+    if match := _NAMED.fullmatch(text):
+        month_at, day = _MONTH_OF.get(match["month"].casefold()), match["day"] or match["day_2"]
+        if month_at is None or (match["day"] and match["day_2"]):
+            return None
+        return _moment(_year(match["year"]), month_at, int(day or 1), match.groups()[4:])
+    return None
+
+
+def _is_a_date(match: re.Match[str]) -> bool:
+    """``1.2.13`` is rather a version than a date: with points and a year of two digits, days and months have two."""
+    return match[2] != "." or len(match[4]) == 4 or (len(match[1]) == len(match[3]) == 2)
+
+
+def _year(digits: str) -> int:
+    year = int(digits)
+    return year if len(digits) == 4 else year + (1900 if year >= _PIVOT else 2000)
+
+
+def _moment(year: int, month: int, day: int, time: tuple[str | None, ...] | list[str | None]) -> datetime.datetime | None:
+    """A day, and a time of ``_TIME``'s groups."""
+    part, hour, minute, second, fraction, half, zone = time or (None,) * 7
+    try:
+        hours = int(hour or 0)
+        if half is not None or part is not None:
+            if not 0 <= hours <= 12:
+                return None
+            late = half in ("P", "p") if half is not None else part in ("下午", "晚上", "中午")
+            hours = hours % 12 + 12 * late
+        extra = datetime.timedelta(days=1) if hours == 24 and not int(minute or 0) and not int(second or 0) else datetime.timedelta()
+        hours = 0 if extra else hours
+        leap = int(second or 0) == 60
+        micro = int((fraction or "0").ljust(6, "0")[:6])
+        moment = datetime.datetime(year, month, day, hours, int(minute or 0), 59 if leap else int(second or 0), micro) + extra
+        if leap:
+            moment += datetime.timedelta(seconds=1)
+        if zone is not None and zone[0] in "+-":
+            digits = zone[1:].replace(":", "").ljust(4, "0")
+            away = datetime.timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+            moment += away if zone[0] == "-" else -away
+        return moment
+    except (ValueError, OverflowError):
+        return None
+
+
+def order_of(cells: Iterable[Cell]) -> tuple[str, bool]:
+    """How a column's dates are written whose year comes last: their order, and whether its cells show it (else it is a convention).
+
+    A part over 12 is a day. Where no cell shows which part is the day, months come first beside ``/`` and days beside ``.`` and ``-``.
+    """
+    days_first = months_first = ambiguous = slashes = years_first = 0
+    for cell in cells:
+        if not isinstance(cell, str) or len(cell) > LONGEST:
+            continue
+        match = _YEAR_LAST.fullmatch(plain_text(cell))
+        if match is None or not _is_a_date(match):
+            continue
+        first, second = int(match[1]), int(match[3])
+        slashes += match[2] == "/"
+        if len(match[4]) == 2 and first > 31:
+            years_first += 1
+        elif first > 12 >= second:
+            days_first += 1
+        elif second > 12 >= first:
+            months_first += 1
+        else:
+            ambiguous += 1
+    if years_first > days_first + months_first:
+        return "yymd", True
+    if days_first or months_first:
+        return ("dmy" if days_first >= months_first else "mdy"), True
+    if not ambiguous:
+        return "ymd", True
+    return ("mdy" if 2 * slashes > ambiguous else "dmy"), False

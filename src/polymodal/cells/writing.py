@@ -1,0 +1,199 @@
+"""What a column's cells are, and how they are written: decided by all of them together, for one cell often shows too little."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from ..flow import Cell
+from .dates import COMPACT, ORDERS, date, order_of
+from .numbers import PLAIN, Decimal, Numbers, is_dressed, number, numbers_of
+from .words import is_missing_word, plain_text
+
+ColumnType = Literal["number", "category", "date"]
+
+ENOUGH = 0.9
+"""Share of a column's cells that are numbers, or dates, for it to be a column of them whatever the others are."""
+_HALF, _FEW_WORDS, _MANY_VALUES = 0.5, 5, 20
+_MOST_WORDS, _LONGEST_WORD = 100, 60
+_CODE_LENGTH = 6  # digits and letters, at least, of codes that all have one length
+_YEARS = (1_800, 2_200)
+
+
+@dataclass(frozen=True)
+class Writing:
+    """The type of a column and how its cells are written.
+
+    ``share`` of the cells (missing ones aside) are of the type. ``words`` (in lower case) are texts among numbers or dates that stand for a
+    missing value, as they come back. ``told`` says what a person should know of how the cells are read, a line each.
+    """
+
+    type: ColumnType
+    numbers: Numbers = PLAIN
+    order: str = "ymd"
+    words: frozenset[str] = frozenset()
+    share: float = 1.0
+    told: Sequence[str] = field(default=(), compare=False)
+
+    def value(self, cell: Cell) -> float | None:
+        """A number, or a date as days since 1970-01-01; None for a cell that is neither."""
+        return self.numbers.read(cell) if self.type == "number" else date(cell, self.order)
+
+    def is_word(self, cell: Cell) -> bool:
+        """Whether a text among numbers or dates stands for a missing value."""
+        return bool(self.words) and isinstance(cell, str) and len(cell) <= _LONGEST_WORD and cell.strip().casefold() in self.words
+
+    def facts(self) -> dict[str, Any]:
+        """As plain JSON data."""
+        return {"decimal": self.numbers.decimal, "unit": self.numbers.unit, "clock": self.numbers.clock, "order": self.order,
+                "words": sorted(self.words)}  # fmt: skip
+
+    @classmethod
+    def of_facts(cls, type: ColumnType, facts: Mapping[str, Any] | None) -> Writing:
+        """The writing that ``facts`` came from; None = numbers with a decimal point, dates that begin with their year."""
+        if facts is None:
+            return cls(type)
+        numbers = Numbers(facts["decimal"], facts["unit"], facts["clock"])
+        return cls(type, numbers, facts["order"], frozenset(facts["words"]))
+
+
+def check_facts(facts: Mapping[str, Any]) -> None:
+    """``ValueError`` for facts that no ``Writing`` gives."""
+    right = facts["decimal"] in (".", ",") and facts["clock"] in ("h:m", "m:s") and type(facts["unit"]) is str and len(facts["unit"]) <= 40
+    words = facts["words"]
+    if not right or type(words) is not list or len(words) > _MOST_WORDS or not all(type(word) is str for word in words):
+        raise ValueError("facts of how a column is written that are none")
+    check_order(facts["order"])
+
+
+def check_order(order: str) -> None:
+    """``ValueError`` unless ``order`` is one of the orders of a date's parts, or a format of ``datetime.strptime``."""
+    import datetime
+
+    if order in ORDERS:
+        return
+    try:
+        if "%" not in order or len(order) > _LONGEST_WORD:
+            raise ValueError
+        moment = datetime.datetime(2024, 5, 31, 10, 20, 30)
+        datetime.datetime.strptime(moment.strftime(order), order)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError(f"{order!r} is no format of dates; expected dmy, mdy, ymd, or such as %d/%m/%Y") from None
+
+
+def writing_of(cells: Sequence[Cell], type: ColumnType | None = None, decimal: Decimal | None = None, order: str | None = None) -> Writing:
+    """The type of a column and how its cells are written, by what they show together.
+
+    Numbers and dates need nine cells in ten. With five in ten they are enough where the others are a few words that come back, such as
+    "unknown", among many different values. ``type``, ``decimal`` and ``order`` are given where they are known.
+    """
+    cells = [cell for cell in cells if not is_missing_word(cell)]
+    if type == "category" or not cells:
+        return Writing(type or "category")
+    if type != "date":
+        found = _numbers(cells, decimal)
+        if type == "number" or (found.share >= _HALF and _is_enough(found, cells) and not _are_codes(cells)):
+            if type is None and order is None and _are_compact_dates(cells, found):
+                return _told(Writing("date", order=COMPACT, share=found.share, told=("digits such as 20240531 are read as dates",)), cells)
+            return _told(found, cells)
+    found = _dates(cells, order)
+    if type == "date" or (found.share >= _HALF and _is_enough(found, cells)):
+        return _told(found, cells)
+    return Writing("category")
+
+
+def _numbers(cells: Sequence[Cell], decimal: Decimal | None) -> Writing:
+    plain = [number(cell) for cell in cells]
+    if decimal is None and all(
+        value is not None and not (isinstance(cell, str) and is_dressed(cell)) for cell, value in zip(cells, plain, strict=True)
+    ):
+        return Writing("number")
+    numbers, currencies = numbers_of(cells, decimal)
+    if numbers != PLAIN:
+        plain = [numbers.read(cell) for cell in cells]
+    told = []
+    if numbers.decimal == "," and decimal is None:
+        shown = next((cell for cell in cells if isinstance(cell, str) and ("," in cell or cell.count(".") > 1)), "")
+        told.append(f"the comma is read as the decimal sign, as in {shown.strip()[:30]!r}; say otherwise with fields.NAME.decimal='.'")
+    if len(currencies) > 1:
+        told.append(f"amounts in several currencies ({', '.join(currencies[:4])}) are read as they are, without conversion")
+    return Writing("number", numbers, share=sum(value is not None for value in plain) / len(cells), told=tuple(told))
+
+
+def _dates(cells: Sequence[Cell], order: str | None) -> Writing:
+    found, shown = (order, True) if order is not None else order_of(cells)
+    share = sum(date(cell, found) is not None for cell in cells) / len(cells)
+    told = []
+    if not shown and share >= _HALF:
+        first, other = ("month", "%d/%m/%Y") if found == "mdy" else ("day", "%m/%d/%Y")
+        told.append(
+            f"no cell shows whether the day or the month comes first, as in {_example(cells, '/', '.', '-')}; the {first} is taken as the "
+            f"first; say otherwise with fields.NAME.date_format={other}"
+        )
+    return Writing("date", order=found, share=share, told=tuple(told))
+
+
+def _is_enough(found: Writing, cells: Sequence[Cell]) -> bool:
+    """Whether a column is of a type whose share is at least a half."""
+    if found.share >= ENOUGH:
+        return True
+    others: set[str] = set()
+    values: set[float] = set()
+    for cell in cells:
+        value = found.value(cell)
+        if value is not None:
+            values.add(value)
+        elif isinstance(cell, str) and len(cell) <= _LONGEST_WORD:
+            others.add(cell.strip().casefold())
+        else:
+            return False
+    return (
+        len(others) <= _FEW_WORDS and len(values) > _MANY_VALUES and not any(character.isdigit() for word in others for character in word)
+    )
+
+
+def _are_codes(cells: Sequence[Cell]) -> bool:
+    """Whether digits are names rather than numbers: of one length with zeros in front, or with letters among some of them."""
+    lengths = {len(cell.strip()) if isinstance(cell, str) else 0 for cell in cells}
+    if len(lengths) != 1 or (length := next(iter(lengths))) < 2:
+        return False
+    texts = [plain_text(cell) for cell in cells]
+    digits = sum(text.isdecimal() for text in texts)
+    if digits == len(texts):
+        zeros = sum(text[0] == "0" for text in texts)
+        return length >= 4 and zeros >= max(2, 0.01 * len(texts))
+    return length >= _CODE_LENGTH and digits > 0 and all(text.isalnum() for text in texts)
+
+
+def _are_compact_dates(cells: Sequence[Cell], found: Writing) -> bool:
+    """Whether numbers are dates without separators: eight digits each, of a year, a month and a day that there are."""
+    if found.share < 1.0 or any(isinstance(cell, str) and not cell.strip().isdecimal() for cell in cells):
+        return False
+    values = np.array([number(cell) for cell in cells], np.float64)
+    if values.min() < _YEARS[0] * 1e4 or values.max() > _YEARS[1] * 1e4 or len(np.unique(values)) < 3:
+        return False
+    return all(date(cell, COMPACT) is not None for cell in cells)
+
+
+def _told(found: Writing, cells: Sequence[Cell]) -> Writing:
+    """With the words that stand for a missing value: texts that cannot be read, and come back."""
+    if found.share == 1.0:
+        return found
+    counts = Counter(
+        cell.strip().casefold() for cell in cells if isinstance(cell, str) and len(cell) <= _LONGEST_WORD and found.value(cell) is None
+    )
+    words = [word for word, count in counts.most_common(_MOST_WORDS) if count >= 2]
+    told = list(found.told)
+    left = sum(counts.values())
+    if left:
+        shown = ", ".join(repr(word) for word, _ in counts.most_common(3)) + (", ..." if len(counts) > 3 else "")
+        told.append(f"{left:,} of {len(cells):,} cells are no {found.type}s ({shown}); they count as missing")
+    return Writing(found.type, found.numbers, found.order, frozenset(words), found.share, tuple(told))
+
+
+def _example(cells: Sequence[Cell], *signs: str) -> str:
+    return repr(next((cell.strip()[:30] for cell in cells if isinstance(cell, str) and any(sign in cell for sign in signs)), ""))
