@@ -28,6 +28,7 @@ Decimal = Literal[".", ","]
 Clock = Literal["h:m", "m:s"]
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _SHAPE = re.compile(
     r"(?P<open>\()?\s*(?P<sign>[+-])?\s*(?P<before>[^\d\s.,()+-][^\d\s()+-]{0,8})?\s*(?P<sign_2>[+-])?\s*"
     r"(?P<digits>[.,]?\d[\d.,'’ ]*)(?P<power>[eE][+-]?\d+)?(?P<after>[^\d()+]{0,24}?)(?P<last>-)?\s*(?P<close>\))?"
@@ -83,8 +84,11 @@ class Numbers:
                 return None
             if not text.isascii():
                 text = plain_text(text)
+            value: float | None
             if self.decimal == "." and _NUMBER.fullmatch(text):
-                value: float | None = float(text)
+                value = float(text)
+            elif self.decimal == "." and _THOUSANDS.fullmatch(text):
+                value = float(text.replace(",", ""))
             else:
                 value = self._dressed(text.replace("\u2212", "-"))
             return value if value is not None and math.isfinite(value) else None

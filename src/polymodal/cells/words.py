@@ -35,7 +35,7 @@ def canonical(text: str) -> str:
     """One writing of a truth value or a whole number, whatever tool wrote it: "true" is "True", "1.0" is "1"."""
     if len(text) <= 5 and text in ("true", "TRUE", "false", "FALSE"):
         return text.capitalize()
-    if text.endswith("0") and (match := _ZEROS.fullmatch(text)):
+    if "." in text and (match := _ZEROS.fullmatch(text)):
         return match[1]
     return text
 

@@ -20,6 +20,7 @@ ENOUGH = 0.9
 """Share of a column's cells that are numbers, or dates, for it to be a column of them whatever the others are."""
 _HALF, _FEW_WORDS, _MANY_VALUES = 0.5, 5, 20
 _MOST_WORDS, _LONGEST_WORD = 100, 60
+_LOOKED_AT, _EVIDENCE = 1_000, 5_000  # cells of a long column that show that it holds categories, and how its cells are written
 _CODE_LENGTH = 6  # digits and letters, at least, of codes that all have one length
 _YEARS = (1_800, 2_200)
 
@@ -94,25 +95,39 @@ def writing_of(cells: Sequence[Cell], type: ColumnType | None = None, decimal: D
     cells = [cell for cell in cells if not is_missing_word(cell)]
     if type == "category" or not cells:
         return Writing(type or "category")
-    if type != "date":
+    tried = _tried(cells, decimal, order) if type is None else (type,)
+    if "number" in tried:
         found = _numbers(cells, decimal)
         if type == "number" or (found.share >= _HALF and _is_enough(found, cells) and not _are_codes(cells)):
             if type is None and order is None and _are_compact_dates(cells, found):
                 return _told(Writing("date", order=COMPACT, share=found.share, told=("digits such as 20240531 are read as dates",)), cells)
             return _told(found, cells)
-    found = _dates(cells, order)
-    if type == "date" or (found.share >= _HALF and _is_enough(found, cells)):
-        return _told(found, cells)
+    if "date" in tried:
+        found = _dates(cells, order)
+        if type == "date" or (found.share >= _HALF and _is_enough(found, cells)):
+            return _told(found, cells)
     return Writing("category")
+
+
+def _some(cells: Sequence[Cell], most: int) -> Sequence[Cell]:
+    """At most about ``most`` of the cells, evenly from the first to the last."""
+    return cells[:: max(1, -(-len(cells) // most))]
+
+
+def _tried(cells: Sequence[Cell], decimal: Decimal | None, order: str | None) -> tuple[ColumnType, ...]:
+    """The types that a column may be of: of a long one, some cells show that it is neither of numbers nor of dates."""
+    if len(cells) <= 2 * _LOOKED_AT:
+        return ("number", "date")
+    some = _some(cells, _LOOKED_AT)
+    shares: dict[ColumnType, float] = {"number": _numbers(some, decimal).share, "date": _dates(some, order).share}
+    return tuple(type for type, share in shares.items() if share >= 0.5 * _HALF)
 
 
 def _numbers(cells: Sequence[Cell], decimal: Decimal | None) -> Writing:
     plain = [number(cell) for cell in cells]
-    if decimal is None and all(
-        value is not None and not (isinstance(cell, str) and is_dressed(cell)) for cell, value in zip(cells, plain, strict=True)
-    ):
+    if decimal is None and None not in plain and not any(isinstance(cell, str) and is_dressed(cell) for cell in cells):
         return Writing("number")
-    numbers, currencies = numbers_of(cells, decimal)
+    numbers, currencies = numbers_of(_some(cells, _EVIDENCE), decimal)
     if numbers != PLAIN:
         plain = [numbers.read(cell) for cell in cells]
     told = []
@@ -125,7 +140,7 @@ def _numbers(cells: Sequence[Cell], decimal: Decimal | None) -> Writing:
 
 
 def _dates(cells: Sequence[Cell], order: str | None) -> Writing:
-    found, shown = (order, True) if order is not None else order_of(cells)
+    found, shown = (order, True) if order is not None else order_of(_some(cells, _EVIDENCE))
     share = sum(date(cell, found) is not None for cell in cells) / len(cells)
     told = []
     if not shown and share >= _HALF:

@@ -139,8 +139,10 @@ class Tabular(Modality):
 
     def is_missing(self, cell: Cell) -> bool:
         """Whether every column is empty."""
-        parts = self._parts(cell)
-        return all(is_missing_word(part) or writing.is_word(part) for part, writing in zip(parts, self.writings, strict=True))
+        for part, writing in zip(self._parts(cell), self.writings, strict=True):
+            if not is_missing_word(part) and not (writing.words and writing.is_word(part)):
+                return False
+        return True
 
     def read(self, cell: Cell) -> Sample:
         """``numbers`` float32 (K,), standardised, NaN = missing; ``categories`` int32 (M,), 0 = missing, 1 = other."""
@@ -235,11 +237,10 @@ class Tabular(Modality):
 
 
 def _fit_column(name: str, cells: list[Cell], config: TabularConfig, bins: int) -> dict[str, Any]:
-    cells = [cell for cell in cells if not is_missing_word(cell)]
     writing = writing_of(cells, *config.said_of(name))
     kind = writing.type
     if kind == "category":
-        counts = Counter(category(cell) for cell in cells)
+        counts = Counter(category(cell) for cell in cells if not is_missing_word(cell))
         values = sorted((value for value, count in counts.items() if count >= 2), key=lambda value: (-counts[value], value))
         return {"name": name, "type": kind, "values": sorted(values[:_MAX_CATEGORIES])}
     values_N = np.array([value for cell in cells if (value := writing.value(cell)) is not None], np.float64)
