@@ -115,7 +115,7 @@ class _WholeNumbers:
 
     def add(self, cell: Cell) -> bool:
         """One cell; whether it is a whole number, and near enough to the first to be kept."""
-        value = _whole(cell)
+        value = cell if type(cell) is int else _whole(cell)
         if value is None:
             return False
         if self._first is None:
