@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 import polymodal as pm
 from conftest import FAST, write_csv
@@ -139,6 +140,17 @@ def test_private_rows_are_not_shown(words: tuple[str, ...], shop_folder: Path, t
     assert "data:image/png" not in text
     assert "Wrong, or least sure" not in text
     assert "Confusion" in text
+
+
+def test_medical_pictures_behind_the_first_rows_are_private_too(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "scan.dcm").write_bytes(dicom(RAMP))
+    rows = []
+    for at in range(60):
+        Image.fromarray(rng.integers(0, 256, (16, 16, 3)).astype(np.uint8)).save(tmp_path / f"{at}.png")
+        rows.append(["scan.dcm" if at >= 40 else f"{at}.png", "ab"[at % 2]])
+    pm.train(write_csv(tmp_path / "t.csv", ["photo", "y"], rows), *ONE, target="y", out=tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["worst"] == {}
 
 
 def test_medical_pictures_are_not_shown_unless_asked(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from ..modalities import Modality
 from ..tasks import Task
 
 NAME = "report.json"
-_FAULTS, _WORST, _PROBE = 50, 12, 16
+_FAULTS, _WORST = 50, 12
 _LONGEST = 300
 
 
@@ -126,8 +126,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def is_private(modalities: Mapping[str, Modality], cells: Mapping[str, Sequence[Cell]]) -> bool:
-    """Whether some cells are of a kind that should not be shown around."""
-    return any(
-        modalities[name].is_private(list(islice((cell for cell in column if cell is not None), _PROBE))) for name, column in cells.items()
-    )
+def is_private(modalities: Mapping[str, Modality], rows: Iterable[Mapping[str, Cell]]) -> bool:
+    """Whether some cells of some rows, by field, are of a kind that should not be shown around."""
+    rows = list(rows)
+    return any(modality.is_private([row[name] for row in rows if row[name] is not None]) for name, modality in modalities.items())

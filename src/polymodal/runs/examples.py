@@ -11,11 +11,12 @@ from .. import report
 from ..data.sources import Source, cells_of
 from ..experiment import Experiment
 from ..flow import Cell
+from ..modalities import evenly
 from ..preparation import Prepared
 from .held_out import Measured
 
 _PROBE = 16
-"""Rows whose cells are looked at to find out whether they should be shown at all."""
+"""Rows, spread evenly over the table, whose cells are looked at beside those that are shown, to find out whether any should be shown."""
 
 
 def kept_for_report(experiment: Experiment, prepared: Prepared, measured: Measured, source: Source) -> dict[str, Any]:
@@ -35,8 +36,10 @@ def kept_for_report(experiment: Experiment, prepared: Prepared, measured: Measur
     shown = experiment.report.examples
     if shown is False or (shown is None and experiment.data.private):
         return kept
-    cells, truths, first = _cells(experiment, prepared, source, {row for rows in wanted.values() for row in rows})
-    if shown is None and report.is_private(prepared.modalities, first):
+    worst = {row for rows in wanted.values() for row in rows}
+    peeked = set(evenly(source.rows, _PROBE))
+    cells, truths = _cells(experiment, source, worst | peeked)
+    if shown is None and report.is_private(prepared.modalities, cells.values()):
         return kept
     for name, rows in wanted.items():
         some = {row: cells[row] for row in rows}
@@ -47,21 +50,16 @@ def kept_for_report(experiment: Experiment, prepared: Prepared, measured: Measur
     return kept
 
 
-def _cells(
-    experiment: Experiment, prepared: Prepared, source: Source, wanted: set[int]
-) -> tuple[dict[int, dict[str, Cell]], dict[int, dict[str, Cell]], dict[str, list[Cell]]]:
-    """The cells by field, and the targets by task, of the wanted rows (0-based); and the first cells of each field."""
+def _cells(experiment: Experiment, source: Source, wanted: set[int]) -> tuple[dict[int, dict[str, Cell]], dict[int, dict[str, Cell]]]:
+    """The cells by field, and the targets by task, of the wanted rows (0-based)."""
     fields = {name: config.sources for name, config in experiment.fields.items()}
     targets = {name: task.column for name, task in experiment.tasks.items()}
     columns = list(dict.fromkeys([*experiment.columns(), *targets.values()]))
     cells: dict[int, dict[str, Cell]] = {}
     truths: dict[int, dict[str, Cell]] = {}
-    first: dict[str, list[Cell]] = {}
     start = 0
     for part in source.slices(columns):
         count = len(part[columns[0]])
-        if not start:
-            first = {name: list(cells_of(part, sources))[:_PROBE] for name, sources in fields.items()}
         for row in (row for row in wanted if start <= row < start + count):
             at = row - start
             cells[row] = {
@@ -69,4 +67,4 @@ def _cells(
             }
             truths[row] = {name: part[column][at] for name, column in targets.items()}
         start += count
-    return cells, truths, first
+    return cells, truths
