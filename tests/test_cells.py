@@ -25,6 +25,7 @@ from polymodal.modalities import PartFault, Roots, Tabular, TabularConfig
         ("¥1,000", 1000), ("￥１２３", 123), ("98元", 98), ("CHF 5.-", 5), ("R$ 12", 12), ("(1,234)", -1234), ("($5)", -5), ("1,234-", -1234),
         ("−5", -5), ("12 %", 0.12), ("12％", 0.12), ("5‰", 0.005), ("1.5万", 15_000), ("3亿", 3e8), ("1.5万元", 15_000), ("1亿2000万", 1.2e8),
         ("12k", 12_000), ("$3.5M", 3.5e6), ("2 bn", 2e9), ("１，２３４．５", 1234.5), ("1e5", 1e5), ("٣", 3), (Decimal("103.28"), 103.28),
+        ("<0.5", 0.5), ("≥90", 90), ("~5", 5), ("约300", 300), ("5000+", 5000), ("3.2×10^4", 32_000), ("1.5x10^-2", 0.015),
         ("12 kg", None), ("5 m", None), ("1,2,3", None), ("1.2.3", None), ("--5", None), ("-(5)", None), ("1_000", None), ("$", None), ("€", None),
         ("5 apples", None), ("1 234 5", None), ("12 34", None), ("0x10", None), ("½", None), ("1/2", None), ("(5", None), ("%", None), (".", None),
     ],
@@ -39,7 +40,7 @@ def test_numbers(cell: Any, value: float | None) -> None:
         ("1:02:03", 3723), ("01:02:03.5", 3723.5), ("100:00:00", 360_000), ("-0:00:05", -5), ("3:45", 13_500), ("1 day, 2:03:04", 93_784),
         ("2 days 03:04:05", 183_845), ("0 days 01:23:45.500000", 5025.5), ("10:30 PM", 81_000), ("12:05 am", 300), ("下午3:05", 54_300),
         ("PT1H30M", 5_400), ("P1DT2S", 86_402), ("-PT5S", -5), ("1h 20m", 4_800), ("1 h 20 min", 4_800), ("45 min", 2_700), ("90s", 90),
-        ("2小时5分钟", 7_500), (datetime.timedelta(hours=1, seconds=3), 3_603), (pd.Timedelta("1h"), 3_600), (np.timedelta64(1_500, "ms"), 1.5),
+        ("2小时5分钟", 7_500), ("2:30.5", 150.5), (datetime.timedelta(hours=1, seconds=3), 3_603), (pd.Timedelta("1h"), 3_600), (np.timedelta64(1_500, "ms"), 1.5),
         (datetime.time(1, 2, 3, 500_000), 3723.5), ("1:75", None), ("1:2", None), ("13:00 PM", None), ("PT", None), ("P", None), ("16:9", None),
         (pd.NaT, None), (np.timedelta64("NaT"), None), (np.timedelta64(3, "Y"), None),
     ],
@@ -59,7 +60,8 @@ MAY_31 = (datetime.date(2024, 5, 31) - datetime.date(1970, 1, 1)).days
         ("2024-05-31 10:00:00+00", 10 / 24), ("2024-05-31T12:00:00+02:00", 10 / 24), ("2024-05-31 05:30:00-0430", 10 / 24), ("2024-05-31T10:00Z", 10 / 24),
         ("2024-05-31 10:00:00 UTC", 10 / 24), ("2024-05-31 12:00:00+02:00[Europe/Berlin]", 10 / 24), ("2024/5/31 10:00 AM", 10 / 24),
         ("2024年5月31日 下午3时05分", 15 / 24 + 5 / 1440), ("２０２４年５月３１日", 0), ("2024-05-31 24:00", 1), ("2024-05", -30), ("2024年5月", -30), ("05/2024", -30),
-        ("May 2024", -30), ("2024Q2", -60), ("Q2 2024", -60), ("2024-W22-5", 0), (datetime.datetime(2024, 5, 31, 10, tzinfo=datetime.UTC), 10 / 24),
+        ("2024-May-31", 0), ("2024 May 31", 0), ("Fri May 31 10:00:00 2024", 10 / 24), ("Fri May 31 10:00:00 UTC 2024", 10 / 24), ("20240531T100000Z", 10 / 24),
+        ("2024-05-31 10", 10 / 24), ("May 2024", -30), ("2024Q2", -60), ("Q2 2024", -60), ("2024-W22-5", 0), (datetime.datetime(2024, 5, 31, 10, tzinfo=datetime.UTC), 10 / 24),
         (pd.Timestamp("2024-05-31 12:00", tz="Europe/Berlin"), 10 / 24), ("1.2.13", None), ("2024.05", None), ("31.02.2024", None), ("Mark 2024", None),
         ("May", None), ("5-6", None), ("31/05/2024", None), ("192.168.10.12", None), ("2024-05-31 25:00", None), ("May 31 31, 2024", None),
     ],
@@ -110,6 +112,15 @@ COLUMNS: list[tuple[list[Any], str, list[float | None]]] = [
     (["99-05-31", "24-05-31", "98-01-02"], "date", [10_742, MAY_31, 10_228]),
     ([20240531, 20240601, 20230102], "date", [MAY_31, MAY_31 + 1]),
     (["20240531", "20240601", "20230102"], "date", [MAY_31, MAY_31 + 1]),
+    (["24-05-30", "24-05-31", "24-06-03", "24-06-17", "23-06-28"], "date", [MAY_31 - 1, MAY_31]),
+    (["30.05.24", "31.05.24", "03.06.24", "17.06.24"], "date", [MAY_31 - 1, MAY_31]),
+    (["12 °C", "-3.5°C"], "number", [12, -3.5]),
+    (["12 m²", "3.5 m²"], "number", [12, 3.5]),
+    (["1,200 sq ft", "900 sq ft"], "number", [1200, 900]),
+    (["12km/h", "3km/h"], "number", [12, 3]),
+    (["36岁", "7岁"], "number", [36, 7]),
+    (["<0.5", "0.7", "1.2", ">90"], "number", [0.5, 0.7, 1.2, 90]),
+    ([20240531100000, 20240601120000, 20230102000000], "date", [MAY_31 + 10 / 24, MAY_31 + 1.5]),
     ([20240531, 20241399, 20230102], "number", [20240531]),
     (["0306406152", "030640615X", "1234567890"], "category", []),
     (["1306406152", "130640615X", "1234567890"], "category", []),
@@ -133,10 +144,12 @@ def test_a_column_is_read_by_what_its_cells_show_together(cells: list[Any], kind
 def test_what_is_not_shown_is_told() -> None:
     slashes, points = writing_of(["05/06/2024", "07/08/2024"]), writing_of(["05.06.2024", "07.08.2024"])
     assert (slashes.order, points.order) == ("mdy", "dmy")
-    assert "the month is taken as the first; say otherwise with fields.NAME.date_format=%d/%m/%Y" in slashes.told[0]
+    assert "the month is taken as the first; say otherwise with fields.NAME.date_format=dmy" in slashes.told[0]
     assert "the day is taken as the first" in points.told[0]
     assert writing_of(["05/06/2024", "31/08/2024"]).told == ()
     assert "decimal sign, as in '1234,50'" in writing_of(["1234,50", "3,5"]).told[0]
+    assert "bounds and rough figures, such as '<0.5'" in writing_of(["1", "2", "<0.5"]).told[0]
+    assert "the year is taken as the first" in writing_of(["24-05-30", "24-05-12", "24-06-03"]).told[0]
     assert "several currencies ($, €)" in writing_of(["$5", "$6", "€7"]).told[0]
 
 

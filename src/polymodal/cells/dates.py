@@ -17,19 +17,23 @@ from ..flow import Cell
 from .words import LONGEST, plain_text
 
 ORDERS = ("ymd", "dmy", "mdy", "yymd")
-COMPACT = "%Y%m%d"
+COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+"""By how many digits they have, the formats of dates without separators."""
 _EPOCH = datetime.datetime(1970, 1, 1)
 _PIVOT = 69  # two digits of a year: 69 to 99 are 1969 to 1999, 0 to 68 are 2000 to 2068 (POSIX)
 
 _ZONE = r"(?:\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?))?(?:\s*\[[\w/+-]{1,40}\])?"
 _TIME = (
-    r"(?:(?:T|,?\s+|\s*:)(上午|下午|早上|晚上|中午|凌晨)?\s*(\d{1,2})[:h.时](\d{2})?(?:[:.分](\d{2})(?:[.,](\d{1,9}))?秒?)?分?(?:\s*([AaPp])\.?[Mm]\.?)?"
+    r"(?:(?:T|,?\s+|\s*:)(上午|下午|早上|晚上|中午|凌晨)?\s*(\d{1,2})(?:[:h.时](\d{2})?)?(?:[:.分](\d{2})(?:[.,](\d{1,9}))?秒?)?分?(?:\s*([AaPp])\.?[Mm]\.?)?"
     + _ZONE
     + ")?"
 )
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.年])(\d{1,2})(?:[-/.月](\d{1,2})日?|月)?" + _TIME)
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})" + _TIME)
 _MONTH_YEAR = re.compile(r"(\d{1,2})[-/.](\d{4})")
+_BASIC = re.compile(r"(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})?" + _ZONE)
+_YEAR_NAMED = re.compile(r"(\d{4})[\s/-]+([^\W\d_]{3,10})\.?[\s/-]+(\d{1,2})" + _TIME)
+_YEAR_LAST_OF_ALL = re.compile(r"(?:[^\W\d_]{3,9} )?([^\W\d_]{3,9}) +(\d{1,2}) (\d{1,2}:\d{2}:\d{2})(?: ([A-Z]{3}|[+-]\d{4}))? (\d{4})")
 _QUARTER = re.compile(r"(?:(\d{4})[- ]?Q([1-4])|Q([1-4])[- /]?(\d{4}))", re.IGNORECASE)
 _WEEK = re.compile(r"(\d{4})-?W(\d{2})(?:-?([1-7]))?")
 _NAMED = re.compile(
@@ -75,7 +79,7 @@ def date(cell: Cell, order: str = "ymd") -> float | None:
         return _days(cell) if cell == cell else None
     if type(cell) is datetime.date:
         return float((cell - datetime.date(1970, 1, 1)).days)
-    if order == COMPACT and isinstance(cell, (int, float, np.integer, np.floating)):
+    if order in COMPACT.values() and isinstance(cell, (int, float, np.integer, np.floating)):
         digits = float(cell)
         return date(f"{digits:.0f}", order) if digits.is_integer() else None
     return None
@@ -91,7 +95,7 @@ def _days(moment: datetime.datetime) -> float | None:
 
 
 def _formatted(text: str, form: str) -> datetime.datetime | None:
-    if form == COMPACT and (len(text) != 8 or not text.isdecimal()):
+    if form in COMPACT.values() and (COMPACT.get(len(text)) != form or not text.isdecimal()):
         return None
     try:
         return datetime.datetime.strptime(text, form)
@@ -123,6 +127,16 @@ def _written(text: str, order: str) -> datetime.datetime | None:
             )
         except ValueError:
             return None
+    if match := _BASIC.fullmatch(text):
+        year, month, day, hour, minute, second, zone = match.groups()
+        return _moment(int(year), int(month), int(day), (None, hour, minute, second, None, None, zone))
+    if match := _YEAR_NAMED.fullmatch(text):
+        year, name, day, *time = match.groups()
+        month_at = _MONTH_OF.get(name.casefold())
+        return None if month_at is None else _moment(int(year), month_at, int(day), time)
+    if match := _YEAR_LAST_OF_ALL.fullmatch(text):  # as C's asctime and `date` write it
+        name, day, clock, zone, year = match.groups()
+        return _written(f"{day} {name} {year} {clock} {zone or ''}".strip(), order)
     if match := _NAMED.fullmatch(text):
         month_at, day = _MONTH_OF.get(match["month"].casefold()), match["day"] or match["day_2"]
         if month_at is None or (match["day"] and match["day_2"]):
@@ -168,29 +182,41 @@ def _moment(year: int, month: int, day: int, time: tuple[str | None, ...] | list
 
 
 def order_of(cells: Iterable[Cell]) -> tuple[str, bool]:
-    """How a column's dates are written whose year comes last: their order, and whether its cells show it (else it is a convention).
+    """How a column writes dates that do not begin with a year of four digits, and whether its cells show it (else it is a convention).
 
-    A part over 12 is a day. Where no cell shows which part is the day, months come first beside ``/`` and days beside ``.`` and ``-``.
+    A part over 12 is no month, one over 31 is a year. Where no cell shows which part is the day, months come first beside ``/`` and days
+    beside ``.`` and ``-``; of years of two digits, the part with fewer different values is the year.
     """
-    days_first = months_first = ambiguous = slashes = years_first = 0
+    days_first = months_first = years_first = years_last = ambiguous = slashes = 0
+    firsts: set[int] = set()
+    lasts: set[int] = set()
+    short = False
     for cell in cells:
         if not isinstance(cell, str) or len(cell) > LONGEST:
             continue
         match = _YEAR_LAST.fullmatch(plain_text(cell))
         if match is None or not _is_a_date(match):
             continue
-        first, second = int(match[1]), int(match[3])
+        first, second, last = int(match[1]), int(match[3]), int(match[4])
         slashes += match[2] == "/"
-        if len(match[4]) == 2 and first > 31:
-            years_first += 1
-        elif first > 12 >= second:
+        if len(match[4]) == 2:
+            short = True
+            firsts.add(first)
+            lasts.add(last)
+            years_first += first > 31 or first == 0
+            years_last += last > 31 or last == 0 or second > 12
+        else:
+            years_last += 1
+        if first > 12 >= second:
             days_first += 1
         elif second > 12 >= first:
             months_first += 1
         else:
             ambiguous += 1
-    if years_first > days_first + months_first:
+    if short and years_first > years_last:
         return "yymd", True
+    if short and not years_last and max(lasts) > 12 and len(lasts) > 2 * len(firsts):
+        return "yymd", False
     if days_first or months_first:
         return ("dmy" if days_first >= months_first else "mdy"), True
     if not ambiguous:

@@ -2,8 +2,8 @@
 
 A plain number is ``1234.5``. Others have separators of thousands (``1,234.50``, ``1 234.50``, ``1'234.50``, ``12,34,567``), a decimal
 comma (``1.234,50``), a currency (``$1,234.50``, ``EUR 103.28``, ``98元``), a percent sign, a multiplier (``1.5万``, ``3亿``, ``12k``),
-brackets for a minus (``(1,234)``), or a unit that all cells of the column share (``12 kg``). Whether a comma is the decimal sign, and
-what the unit is, is a fact of the column and not of a cell: see ``writing.py``.
+brackets for a minus (``(1,234)``), a bound (``<0.5``, read as 0.5), or a unit that all cells of the column share (``12 kg``). Whether a
+comma is the decimal sign, and what the unit is, is a fact of the column and not of a cell: see ``writing.py``.
 
 A duration is ``H:MM:SS``, ``M:SS``, ``2 days 03:04:05``, ``PT1H30M``, ``1h 20min`` or a ``timedelta``. A time of day is the seconds since
 midnight.
@@ -31,16 +31,19 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _SHAPE = re.compile(
     r"(?P<open>\()?\s*(?P<sign>[+-])?\s*(?P<before>[^\d\s.,()+-][^\d\s()+-]{0,8})?\s*(?P<sign_2>[+-])?\s*"
-    r"(?P<digits>[.,]?\d[\d.,'’ ]*)(?P<power>[eE][+-]?\d+)?(?P<after>[^\d()+]{0,24}?)(?P<last>-)?\s*(?P<close>\))?"
+    r"(?P<digits>[.,]?\d[\d.,'’ ]*)(?P<power>[eE][+-]?\d+)?(?P<after>[^\d()+]{0,24}?[23]?)(?P<last>[+-])?\s*(?P<close>\))?"
 )
+_ABOUT = re.compile(r"[~≈≃≤≥<>约]=?\s*")
+_POWER = re.compile(r"\s*[x×*·]\s*10\^([+-]?\d{1,3})")
 _GROUPED = {
     ".": re.compile(r"\d+(?:\.\d*)?|\.\d+|\d{1,3}([, '’])\d{3}(?:\1\d{3})*(?:\.\d*)?|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d*)?"),
     ",": re.compile(r"\d+(?:,\d*)?|,\d+|\d{1,3}([. '’])\d{3}(?:\1\d{3})*(?:,\d*)?"),
 }
 _CURRENCY_SIGNS = """
-    $ € £ ¥ ₹ ₽ ₩ ₺ ₫ ฿ ₪ ₴ ₦ ₱ ₡ ₲ ₸ ¢ us$ u.s.$ a$ c$ hk$ nt$ s$ r$ kr kr. zł kč ft rs rs. fr. 元 円 圆 块 人民币 rmb 美元 欧元 英镑
-    日元 港元 港币 台币 원 usd eur gbp jpy cny cnh chf cad aud nzd hkd twd sgd krw inr rub brl mxn zar sek nok dkk pln czk huf ron bgn try
-    ils thb vnd idr myr php aed sar
+    $ € £ ¥ ₹ ₽ ₩ ₺ ₫ ฿ ₪ ₴ ₦ ₱ ₡ ₲ ₸ ¢ us$ u.s.$ a$ au$ c$ ca$ nz$ mx$ hk$ nt$ s$ r$ rp rp. rm kr kr. zł kč ft rs rs. fr. руб руб. лв
+    元 円 圆 块 人民币 rmb 美元 欧元 英镑 日元 港元 港币 台币 원
+    usd eur gbp jpy cny cnh chf cad aud nzd hkd twd sgd krw inr rub brl mxn zar sek nok dkk pln czk huf ron bgn try ils thb vnd idr myr
+    php aed sar
 """
 _CURRENCIES = frozenset(_CURRENCY_SIGNS.split())
 _TIMES = {
@@ -49,9 +52,10 @@ _TIMES = {
     "千万": 1e7, "亿": 1e8, "億": 1e8, "万亿": 1e12, "만": 1e4, "억": 1e8,
 }  # fmt: skip
 _PARTS_OF = {"%": 1e-2, "‰": 1e-3}
-_UNIT = re.compile(r"[^\W\d_°µμ\"'][^\W\d_]{0,10}[²³23]?(?:/[^\W\d_]{1,6}[²³23]?)?\.?|°[a-z]?|[µμ][a-z]{1,3}|[\"']")
+_UNIT = re.compile(r"[^\W\d_]{1,12}\.?[23]?(?: [^\W\d_]{1,12}\.?)?(?:/[^\W\d_]{1,12}[23]?)?|°[a-z]?|[\"']")
 _BY_TEN_THOUSAND = re.compile(r"([\d.]+)(亿|億)([\d.]+)(万|萬)?")
 
+_MINUTES = re.compile(r"(-)?(\d{1,6}):([0-5]\d[.,]\d{1,9})")
 _CLOCK = re.compile(
     r"(-)?(?:(\d{1,6}) days?,? \+?)?(上午|下午|早上|晚上|中午|凌晨|오전|오후)?\s*"
     r"(\d{1,6}):([0-5]\d)(?::([0-5]\d)(?:[.,](\d{1,9}))?)?(?:\s*([AaPp])\.?[Mm]\.?)?"
@@ -112,10 +116,14 @@ class Numbers:
             return self._clock(text)
         if text[-2:] in (".-", ",-"):  # as in "CHF 5.-": no cents
             text = text[:-2]
+        if match := _ABOUT.match(text):
+            text = text[match.end() :]
+        if "^" in text:
+            text = _POWER.sub(r"e\1", text, count=1)
         match = _SHAPE.fullmatch(text)
         if match is None or (match["open"] is None) != (match["close"] is None):
             return _spelled(text)
-        signs = [sign for sign in (match["sign"], match["sign_2"], match["last"], match["open"]) if sign]
+        signs = [sign for sign in (match["sign"], match["sign_2"], match["open"], match["last"]) if sign]
         before, after = (match["before"] or "").casefold(), match["after"].strip()
         if len(signs) > 1 or (before and before.strip() not in _CURRENCIES):
             return _spelled(text)
@@ -160,7 +168,8 @@ class Numbers:
     def _clock(self, text: str) -> float | None:
         match = _CLOCK.fullmatch(text)
         if match is None:
-            return None
+            minutes = _MINUTES.fullmatch(text)
+            return None if minutes is None else (-1 if minutes[1] else 1) * (int(minutes[2]) * 60.0 + float(minutes[3].replace(",", ".")))
         minus, days, part_of_day, first, second, third, fraction, half = match.groups()
         if third is None and self.clock == "m:s" and half is None and part_of_day is None:
             seconds = int(first) * 60.0 + int(second)
@@ -212,9 +221,10 @@ def _spelled_match(text: str) -> re.Match[str] | None:
     return match if match is not None and any(match.groups()) and text.lstrip("0123456789. ").casefold() != "m" else None
 
 
-def numbers_of(cells: Iterable[Cell], decimal: Decimal | None = None) -> tuple[Numbers, list[str]]:
-    """How the numbers of a column are written, by what its cells show together, and the currencies that they name, the most frequent first.
-    ``decimal``: the decimal sign, where it is known."""
+def numbers_of(cells: Iterable[Cell], decimal: Decimal | None = None) -> tuple[Numbers, list[str], str | None]:
+    """How the numbers of a column are written, by what its cells show together; the currencies that they name, the most frequent first; and
+    a cell that is only a bound, such as ``<0.5``. ``decimal``: the decimal sign, where it is known."""
+    bound: str | None = None
     currencies: Counter[str] = Counter()
     points = commas = 0
     units: Counter[str] = Counter()
@@ -235,21 +245,25 @@ def numbers_of(cells: Iterable[Cell], decimal: Decimal | None = None) -> tuple[N
                     three += 1
                     padded &= len(match[4]) > 1
             continue
+        if about := _ABOUT.match(text):
+            bound = bound or text
+            text = text[about.end() :]
         match = _SHAPE.fullmatch(text)
         if match is None:
             continue
+        bound = text if bound is None and match["last"] == "+" else bound
         sign = _decimal_shown(match["digits"].rstrip(" "))
         points, commas = points + (sign == "."), commas + (sign == ",")
         after = match["after"].strip()
         currencies.update(sign for sign in ((match["before"] or "").casefold(), after.casefold()) if sign in _CURRENCIES)
-        if after and PLAIN._scale(after) is None and _UNIT.fullmatch(after) is not None and _spelled_match(text) is None:
+        if after and PLAIN._scale(after) is None and _UNIT.fullmatch(after.casefold()) is not None and _spelled_match(text) is None:
             units[after.casefold()] += 1
     unit, count = units.most_common(1)[0] if units else ("", 0)
     if count < max(0.5 * texts, 0.9 * units.total()):
         unit = ""  # kilograms beside grams are not one measure
     clock: Clock = "m:s" if two and (minutes or (three and not padded)) else "h:m"
     named = [name for name, _ in currencies.most_common()]
-    return Numbers(decimal or ("," if commas > points else "."), unit, clock), named
+    return Numbers(decimal or ("," if commas > points else "."), unit, clock), named, bound
 
 
 def _shows_a_point(text: str) -> bool:

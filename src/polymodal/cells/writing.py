@@ -99,8 +99,9 @@ def writing_of(cells: Sequence[Cell], type: ColumnType | None = None, decimal: D
     if "number" in tried:
         found = _numbers(cells, decimal)
         if type == "number" or (found.share >= _HALF and _is_enough(found, cells) and not _are_codes(cells)):
-            if type is None and order is None and _are_compact_dates(cells, found):
-                return _told(Writing("date", order=COMPACT, share=found.share, told=("digits such as 20240531 are read as dates",)), cells)
+            compact = _compact_format(cells, found) if type is None and order is None else None
+            if compact is not None:
+                return Writing("date", order=compact, told=(f"digits such as {cells[0]} are read as dates",))
             return _told(found, cells)
     if "date" in tried:
         found = _dates(cells, order)
@@ -127,7 +128,7 @@ def _numbers(cells: Sequence[Cell], decimal: Decimal | None) -> Writing:
     plain = [number(cell) for cell in cells]
     if decimal is None and None not in plain and not any(isinstance(cell, str) and is_dressed(cell) for cell in cells):
         return Writing("number")
-    numbers, currencies = numbers_of(_some(cells, _EVIDENCE), decimal)
+    numbers, currencies, bound = numbers_of(_some(cells, _EVIDENCE), decimal)
     if numbers != PLAIN:
         plain = [numbers.read(cell) for cell in cells]
     told = []
@@ -136,6 +137,8 @@ def _numbers(cells: Sequence[Cell], decimal: Decimal | None) -> Writing:
         told.append(f"the comma is read as the decimal sign, as in {shown.strip()[:30]!r}; say otherwise with fields.NAME.decimal='.'")
     if len(currencies) > 1:
         told.append(f"amounts in several currencies ({', '.join(currencies[:4])}) are read as they are, without conversion")
+    if bound is not None:
+        told.append(f"bounds and rough figures, such as {bound[:30]!r}, are read as the number that they name")
     return Writing("number", numbers, share=sum(value is not None for value in plain) / len(cells), told=tuple(told))
 
 
@@ -144,7 +147,7 @@ def _dates(cells: Sequence[Cell], order: str | None) -> Writing:
     share = sum(date(cell, found) is not None for cell in cells) / len(cells)
     told = []
     if not shown and share >= _HALF:
-        first, other = ("month", "%d/%m/%Y") if found == "mdy" else ("day", "%m/%d/%Y")
+        first, other = {"mdy": ("month", "dmy"), "dmy": ("day", "mdy"), "yymd": ("year", "dmy")}[found]
         told.append(
             f"no cell shows whether the day or the month comes first, as in {_example(cells, '/', '.', '-')}; the {first} is taken as the "
             f"first; say otherwise with fields.NAME.date_format={other}"
@@ -184,14 +187,18 @@ def _are_codes(cells: Sequence[Cell]) -> bool:
     return length >= _CODE_LENGTH and digits > 0 and all(text.isalnum() for text in texts)
 
 
-def _are_compact_dates(cells: Sequence[Cell], found: Writing) -> bool:
-    """Whether numbers are dates without separators: eight digits each, of a year, a month and a day that there are."""
+def _compact_format(cells: Sequence[Cell], found: Writing) -> str | None:
+    """The format of numbers that are dates without separators: so many digits each, of a year, a month and a day that there are."""
     if found.share < 1.0 or any(isinstance(cell, str) and not cell.strip().isdecimal() for cell in cells):
-        return False
+        return None
     values = np.array([number(cell) for cell in cells], np.float64)
-    if values.min() < _YEARS[0] * 1e4 or values.max() > _YEARS[1] * 1e4 or len(np.unique(values)) < 3:
-        return False
-    return all(date(cell, COMPACT) is not None for cell in cells)
+    form = COMPACT.get(len(f"{values.max():.0f}"))
+    if form is None or len(np.unique(values)) < 3:
+        return None
+    years = values / 10.0 ** (len(f"{values.max():.0f}") - 4)
+    if years.min() < _YEARS[0] or years.max() > _YEARS[1] or any(date(cell, form) is None for cell in cells):
+        return None
+    return form
 
 
 def _told(found: Writing, cells: Sequence[Cell]) -> Writing:
