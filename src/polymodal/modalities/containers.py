@@ -45,17 +45,17 @@ def container_of(data: bytes) -> str | None:
     return "matroska" if data[:4] == b"\x1aE\xdf\xa3" else None
 
 
-def is_video(head: bytes) -> bool:
-    """Whether the first bytes are those of a video."""
-    return container_of(head) is not None and head[8:12] not in _SOUND
+def is_video(data: bytes) -> bool:
+    """Whether bytes begin as a video does. An old MOV may hold its index, which tells it from other files, at its end."""
+    return container_of(data) is not None and data[8:12] not in _SOUND
 
 
 def frames_of(data: bytes, count: int, seconds: float | None, max_pixels: int) -> list[Pillow.Image]:
     """At most ``count`` of the frames that a player shows, evenly from the first to the last, in their order and as they are displayed.
 
     Edit lists are applied, and so is the display matrix: frames are rotated and mirrored as it says, by multiples of 90 degrees. Frames
-    whose pixels are not square are resized so that they are. With ``seconds``, only frames within that time after the first frame are taken. Interlaced frames are not
-    deinterlaced. ``Fault`` for a video that is broken, truncated, or larger than the bounds.
+    whose pixels are not square are resized so that they are. With ``seconds``, only frames within that time after the first frame are
+    taken. Interlaced frames are not deinterlaced. ``Fault`` for a video that is broken, truncated, or larger than the bounds.
     """
     with _opened(data, "video", max_pixels) as (container, stream):
         _codec(stream, stream.codec_context.name in _VIDEO_CODECS)
@@ -219,7 +219,8 @@ def _times(moments: Sequence[int | None], stream: Any) -> list[float]:
     known = [moment for moment in moments if moment is not None]
     if len(known) < len(moments):
         return [at / float(stream.average_rate or 25) for at in range(len(moments))]
-    return [float((moment - known[0]) * stream.time_base) for moment in known]
+    step = float(stream.time_base)
+    return [(moment - known[0]) * step for moment in known]
 
 
 def _spread(times: list[float], count: int, seconds: float | None) -> list[int]:
@@ -249,8 +250,9 @@ def _picked(data: bytes, plan: _Plan, max_pixels: int) -> list[Pillow.Image]:
 def _displayed(frame: Any, aspect: Any) -> Pillow.Image:
     """A frame as RGB, its pixels square (``aspect`` = their width by their height), rotated and mirrored as its display matrix says."""
     width, height = frame.width, frame.height
-    if aspect and 1 / _MOST_ASPECT <= aspect <= _MOST_ASPECT:  # the longer side becomes shorter, so that it costs no more
-        width, height = max(1, round(width * min(aspect, 1))), max(1, round(height / max(aspect, 1)))
+    if aspect and 1 / _MOST_ASPECT <= aspect <= _MOST_ASPECT:  # as many pixels as before, so that it costs no more
+        scale = math.sqrt(aspect)
+        width, height = max(1, round(width * scale)), max(1, round(height / scale))
     array = frame.to_ndarray(format="rgb24", width=width, height=height)
     (a, b), (c, d) = _matrix(frame)
     # A pixel at (x, y) is displayed at (a x + c y, b x + d y). The nearest of the eight rotations and mirrorings by 90 degrees is taken.
@@ -289,7 +291,7 @@ def _decoded(container: Any, stream: Any, max_pixels: int, stretches: frozenset[
 
 
 def _each(container: Any, stream: Any, stretches: frozenset[int] | None = None) -> Iterator[Any]:
-    """The same, of pictures or sound, without bounds."""
+    """The frames of pictures or sound as ``_decoded`` gives them, without a bound on their size."""
     import av.error
 
     broken, stretch, fed, some = 0, 0, False, False
