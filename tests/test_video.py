@@ -6,9 +6,12 @@ import base64
 import io
 import json
 import resource
+import struct
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -18,6 +21,7 @@ from conftest import clip, write_csv
 from polymodal.cli.main import main
 from polymodal.errors import Fault
 from polymodal.modalities import Audio, AudioConfig, Roots, Video, VideoConfig
+from polymodal.modalities.containers import frames_of
 from test_audio import encoded, tone
 
 SIDE = 32
@@ -120,6 +124,265 @@ def test_frames_of_a_clip_are_varied_alike_and_not_mirrored() -> None:
         varied = video.augment(sample, np.random.default_rng(seed))["pixels"]
         assert np.abs(varied.astype(int) - varied[0]).max() <= 12, "no more than the clip's own frames differ"
         np.testing.assert_array_equal(still.augment(sample, np.random.default_rng(seed))["pixels"], sample["pixels"])
+
+
+# -- the frames that a player shows ---------------------------------------------------------------------------------------
+
+
+def film(
+    moments: Any,
+    format: str = "mp4",
+    codec: str = "libx264",
+    left_out: Any = (),
+    g: int = 6,
+    bf: int = 0,
+    faststart: Any = None,
+    **options: Any,
+) -> bytes:
+    """Frame t, of the grey of ``greys``, is shown at moment t in tenths of a second; some are left out. ``faststart`` = a file to write."""
+    out = io.BytesIO()
+    flags = {"movflags": "faststart"} if faststart else {}
+    with av.open(faststart or out, "w", format=format, options=flags) as container:
+        stream: Any = container.add_stream(codec, rate=10, options={name: str(value) for name, value in options.items()})
+        stream.width, stream.height, stream.pix_fmt = SIDE, SIDE, {"mjpeg": "yuvj420p", "ffv1": "bgr0"}.get(codec, "yuv420p")
+        context = stream.codec_context
+        context.gop_size, context.max_b_frames, context.time_base = g, bf, Fraction(1, 10)
+        context.qmin, context.qmax, stream.bit_rate = 1, 5, 4_000_000
+        for at, (grey, moment) in enumerate(zip(greys(len(moments)), moments, strict=True)):
+            if at not in left_out:
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(grey), "rgb24")
+                frame.pts, frame.time_base = moment, Fraction(1, 10)
+                container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return Path(faststart).read_bytes() if faststart else out.getvalue()
+
+
+def edited(body: bytes, edits: list[tuple[float, float]]) -> bytes:
+    """An MP4 with another edit list: of each edit its seconds, and from which second of the track they are (-1 = nothing is shown)."""
+    changed = bytearray(body)
+    units, movie_units = (struct.unpack(">I", changed[changed.find(box) + 16 :][:4])[0] for box in (b"mdhd", b"mvhd"))
+    parts = b"".join(
+        struct.pack(">IiI", round(long * movie_units), -1 if start < 0 else round(start * units), 2**16) for long, start in edits
+    )
+    at = changed.find(b"elst") - 4
+    size = int.from_bytes(changed[at : at + 4], "big")
+    changed[at : at + size] = (16 + len(parts)).to_bytes(4, "big") + b"elst" + bytes(4) + len(edits).to_bytes(4, "big") + parts
+    for box in (b"moov", b"trak", b"edts"):
+        at = changed.find(box) - 4
+        changed[at : at + 4] = (int.from_bytes(changed[at : at + 4], "big") + 16 + len(parts) - size).to_bytes(4, "big")
+    return bytes(changed)
+
+
+def played(body: bytes) -> list[int]:
+    """Which frames of ``greys`` FFmpeg decodes."""
+    with av.open(io.BytesIO(body), "r") as container:
+        return [round((float(frame.to_ndarray(format="rgb24").mean()) - 10) / 10) for frame in container.decode(video=0)]
+
+
+def all_places(body: bytes, count: int = 10_000, seconds: float | None = None) -> list[int]:
+    return [round((float(np.asarray(frame).mean()) - 10) / 10) for frame in frames_of(body, count, seconds, 10**6)]
+
+
+def remuxed(body: bytes, format: str, first: int) -> bytes:
+    """The same pieces but for those before the ``first``."""
+    out = io.BytesIO()
+    with av.open(io.BytesIO(body), "r") as source, av.open(out, "w", format=format) as container:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        for at, packet in enumerate(source.demux(video=0)):
+            if packet.size and at >= first:
+                packet.stream = stream
+                container.mux(packet)
+    return out.getvalue()
+
+
+def test_of_a_clip_trimmed_by_an_edit_list_the_frames_that_are_shown_are_read() -> None:
+    body = edited(film(range(22)), [(0.8, 0.8)])
+    assert played(body) == [8, 9, 10, 11, 12, 13, 14, 15]
+    assert places(reader().read(body)) == [8, 9, 10, 11, 12, 13, 14, 15]
+    assert places(reader(frames=3).read(body)) == [8, 12, 15]
+    assert places(reader(frames=1).read(body)) == [8]
+    assert places(reader(frames=2, seconds=0.5).read(body)) == [8, 12], "half a second after the first that is shown"
+
+
+@pytest.mark.parametrize(
+    ("edits", "shown"),
+    [
+        ([(0.4, 0.2), (0.3, 1.5)], [2, 3, 4, 5, 15, 16, 17]),
+        ([(0.3, 1.5), (0.4, 0.2)], [15, 16, 17, 2, 3, 4, 5]),
+        ([(0.3, 0.2), (0.3, 0.2)], [2, 3, 4, 2, 3, 4]),
+        ([(1.0, -1), (0.4, 0.7)], [7, 8, 9, 10]),
+        ([(9.0, 0.0)], list(range(22))),
+    ],
+    ids=["parts", "parts in another order", "a part twice", "nothing first", "longer than the clip"],
+)
+def test_edit_lists_of_several_parts(edits: list[tuple[float, float]], shown: list[int]) -> None:
+    body = edited(film(range(22)), edits)
+    assert played(body) == shown
+    assert all_places(body) == shown
+    with_b_frames = edited(film(range(22), bf=2), edits)
+    assert len(played(with_b_frames)) > 1
+    assert all_places(with_b_frames) == played(with_b_frames)
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "mjpeg"])
+@pytest.mark.parametrize("left_out", [(7,), (7, 8, 12), (19,), (0,)])
+def test_frames_that_were_dropped_while_recording_are_no_loss(codec: str, left_out: tuple[int, ...]) -> None:
+    body = film(range(20), "avi", codec, left_out)
+    shown = [at for at in range(20) if at not in left_out]
+    assert all_places(body) == shown
+    assert all_places(body, 5) == [shown[round(at)] for at in np.linspace(0, len(shown) - 1, 5)]
+
+
+def test_data_that_is_missing_is_told(tmp_path: Path) -> None:
+    frames = range(40)
+    fast = film(frames, faststart=str(tmp_path / "fast.mp4"))
+    assert all_places(fast) == played(fast)
+    assert fast.index(b"moov") < fast.index(b"mdat")
+    cases = [
+        fast[: (fast.index(b"mdat") + len(fast)) // 2],
+        fast[:-10],
+        film(frames, "avi", "mpeg4")[:-4_000],
+        film(frames, "avi", "mpeg4", (7,))[:-4_000],
+    ]
+    for body in cases:
+        with pytest.raises(Fault, match=r"truncated video: .* frames are there"):
+            frames_of(body, 8, None, 10**6)
+    whole = film(range(20), "avi", "mpeg4")
+    assert all_places(whole[: whole.rindex(b"idx1")]) == list(range(20)), "only the index is missing"
+
+
+@pytest.mark.parametrize("format", ["matroska", "mp4"])
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_a_clip_whose_first_frame_is_no_key_frame(format: str, codec: str) -> None:
+    body = remuxed(film(range(22), "matroska", codec, g=6, sc_threshold=0 if codec == "libx264" else 10**9), format, 3)
+    with av.open(io.BytesIO(body), "r") as container:
+        assert not next(container.demux(video=0)).is_keyframe
+    shown = played(body)
+    assert all_places(body) == shown
+    assert all_places(body, 4) == [shown[round(at)] for at in np.linspace(0, len(shown) - 1, 4)]
+    if codec == "libx264":
+        assert shown == list(range(6, 22))
+        assert all_places(body, 100, 0.5) == [6, 7, 8, 9, 10]
+
+
+@pytest.mark.parametrize(
+    ("format", "moments", "bf"),
+    [
+        ("mp4", [at * at for at in range(16)], 2),
+        ("matroska", [at * at for at in range(16)], 2),
+        ("matroska", range(-5, 11), 2),
+        ("matroska", range(100, 116), 0),
+        ("avi", range(16), 2),
+    ],
+    ids=["variable mp4", "variable mkv", "negative", "late", "b-frames in avi"],
+)
+def test_moments_of_any_kind(format: str, moments: Any, bf: int) -> None:
+    body = film(moments, format, "mpeg4" if format == "avi" else "libx264", bf=bf)
+    assert all_places(body) == played(body) == list(range(16))
+    assert all_places(body, 4) == [0, 5, 10, 15], "evenly over the frames, not over the time"
+    assert all_places(body, 100, 1.7) == [at for at in range(16) if moments[at] - moments[0] < 17]
+
+
+def test_frames_that_are_never_shown_are_not_counted() -> None:
+    """VP8 keeps frames that others refer to and that are not shown."""
+    body = film(range(24), "webm", "libvpx", g=12, **{"auto-alt-ref": 1, "lag-in-frames": 12})
+    assert all_places(body) == played(body)
+    assert len(all_places(body, 7)) == 7
+
+
+# -- how a frame is displayed ------------------------------------------------------------------------------------------------
+
+
+def corners() -> np.ndarray:
+    """Four quarters of different greys."""
+    frame = np.zeros((48, 32), np.uint8)
+    frame[:24, :16], frame[:24, 16:], frame[24:, :16], frame[24:, 16:] = 20, 90, 160, 230
+    return frame
+
+
+def quarters_of(picture: Any) -> np.ndarray:
+    array = np.asarray(picture).mean(2)
+    high, wide = array.shape[0] // 2, array.shape[1] // 2
+    return np.array([[array[:high, :wide].mean(), array[:high, wide:].mean()], [array[high:, :wide].mean(), array[high:, wide:].mean()]])
+
+
+Q = np.array([[20, 90], [160, 230]])
+MATRICES = [
+    ((1, 0, 0, 1), Q),
+    ((-1, 0, 0, 1), Q[:, ::-1]),
+    ((1, 0, 0, -1), Q[::-1]),
+    ((-1, 0, 0, -1), Q[::-1, ::-1]),
+    ((0, 1, 1, 0), Q.T),
+    ((0, 1, -1, 0), np.rot90(Q, -1)),
+    ((0, -1, 1, 0), np.rot90(Q)),
+    ((0, -1, -1, 0), np.rot90(Q, 2).T),
+    ((0.94, 0.34, -0.34, 0.94), Q),
+    ((-0.34, 0.94, -0.94, -0.34), np.rot90(Q, -1)),
+    ((-0.94, 0.34, 0.34, 0.94), Q[:, ::-1]),
+    ((0, 0, 0, 0), Q),
+]
+
+
+@pytest.mark.parametrize(("matrix", "expected"), MATRICES, ids=[str(matrix) for matrix, _ in MATRICES])
+def test_the_display_matrix_rotates_and_mirrors(matrix: tuple[float, ...], expected: np.ndarray) -> None:
+    """In a track's header: a, b, u, c, d, v, x, y, w, where a point (x, y) goes to (a x + c y, b x + d y), y running down."""
+    body = clip(corners()[None, :, :, None].repeat(3, 0).repeat(3, 3), format="mp4", codec="libx264")
+    a, b, c, d = (round(value * 2**16) for value in matrix)
+    body = patched(body, b"tkhd", 44, struct.pack(">9i", a, b, 0, c, d, 0, 48 * 2**16, 0, 2**30))
+    picture = frames_of(body, 1, None, 10**6)[0]
+    np.testing.assert_allclose(quarters_of(picture), expected, atol=4)
+    is_turned = abs(matrix[1]) > abs(matrix[0])
+    assert picture.size == ((48, 32) if is_turned else (32, 48))
+
+
+def test_pixels_that_are_not_square_are_displayed_square() -> None:
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as container:
+        stream: Any = container.add_stream("mpeg4", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 48, 32, "yuv420p"
+        stream.sample_aspect_ratio = stream.codec_context.sample_aspect_ratio = Fraction(6, 1)
+        for _ in range(2):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(corners()[:, :, None].repeat(3, 2), "rgb24")))
+        container.mux(stream.encode())
+    picture = frames_of(out.getvalue(), 1, None, 10**6)[0]
+    assert picture.size == (78, 20), "four times as wide as high, of about as many pixels"
+    np.testing.assert_allclose(quarters_of(picture), Q, atol=8)
+
+
+LUMA = {"bt601": (0.299, 0.114, 6), "bt709": (0.2126, 0.0722, 1), "bt2020": (0.2627, 0.0593, 9)}
+"""Weights of red and blue (ITU-R BT.601, BT.709, BT.2020), and the number by which a stream names them (ITU-T H.273)."""
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+@pytest.mark.parametrize("is_full", [False, True])
+@pytest.mark.parametrize("standard", LUMA)
+@pytest.mark.parametrize(("format", "codec"), [("mp4", "libx264"), ("matroska", "ffv1")])
+def test_colours_of_every_standard_range_and_depth_are_right(format: str, codec: str, standard: str, is_full: bool, bits: int) -> None:
+    red, blue, number = LUMA[standard]
+    rgb = np.array([200, 40, 90]) / 255
+    y = rgb @ [red, 1 - red - blue, blue]
+    cb, cr = (rgb[2] - y) / (2 - 2 * blue), (rgb[0] - y) / (2 - 2 * red)
+    top, unit = 2**bits - 1, 2 ** (bits - 8)
+    values = (
+        [y * top, cb * top + 128 * unit, cr * top + 128 * unit]
+        if is_full
+        else [unit * (16 + 219 * y), unit * (128 + 224 * cb), unit * (128 + 224 * cr)]
+    )
+    out = io.BytesIO()
+    with av.open(out, "w", format=format) as container:
+        stream: Any = container.add_stream(codec, rate=10, options={"crf": "1"} if codec == "libx264" else {})
+        stream.width, stream.height, stream.pix_fmt = SIDE, SIDE, "yuv420p" if bits == 8 else "yuv420p10le"
+        stream.codec_context.colorspace, stream.codec_context.color_range = number, 2 if is_full else 1
+        for at in range(2):
+            frame: Any = av.VideoFrame(SIDE, SIDE, stream.pix_fmt)
+            frame.pts, frame.colorspace, frame.color_range = at, number, 2 if is_full else 1
+            for plane, value in zip(frame.planes, values, strict=True):
+                kind = np.dtype(np.uint16 if bits > 8 else np.uint8)
+                plane.update(np.full(plane.buffer_size // kind.itemsize, round(value), kind).tobytes())
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    found = np.asarray(frames_of(out.getvalue(), 1, None, 10**6)[0])
+    np.testing.assert_allclose(found.reshape(-1, 3).mean(0), [200, 40, 90], atol=4)
 
 
 # -- its sound -------------------------------------------------------------------------------------------------------------
@@ -311,6 +574,9 @@ def test_videos_are_found_by_their_names_and_bytes_and_inspect_says_so(tmp_path:
     assert "video" in said
     assert "their sound: a field of kind audio" in said
     assert Video.recognise([GOOD, WITHOUT], Roots()).confidence == 1.0
+    old = GOOD[int.from_bytes(GOOD[:4], "big") :]  # without its first box, as old MOV files are: the index comes last
+    assert old[4:8] in (b"free", b"mdat")
+    assert Video.recognise([old], Roots()).confidence == 1.0
     assert Video.recognise(["data:video/mp4;base64,AAAA"], Roots()).confidence == 1.0
     assert Video.recognise(["a.gif", "b.wav", encoded(tone(440))], Roots()).confidence == 0.0
 

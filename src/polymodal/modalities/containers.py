@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,10 @@ _MAX_STREAMS, _MAX_PACKETS, _MAX_DECODED = 64, 1_000_000, 4_000_000_000
 """Tracks of a container; pieces of it that are looked through; pixels that are decoded to find the frames that are wanted."""
 _MAX_SAMPLES = 64_000_000  # of all channels of a sound track
 _MAX_BROKEN = 1_000  # pieces that cannot be decoded
+_MAX_BOXES = 100_000
+"""Parts of a container, one after another, that are looked through."""
+_MOST_ASPECT = 10
+"""Pixels are not taken for more than this many times as wide as they are high, or as high as wide."""
 
 
 def container_of(data: bytes) -> str | None:
@@ -41,22 +45,30 @@ def container_of(data: bytes) -> str | None:
     return "matroska" if data[:4] == b"\x1aE\xdf\xa3" else None
 
 
-def is_video(head: bytes) -> bool:
-    """Whether the first bytes are those of a video."""
-    return container_of(head) is not None and head[8:12] not in _SOUND
+def is_video(data: bytes) -> bool:
+    """Whether bytes begin as a video does. An old MOV may hold its index, which tells it from other files, at its end."""
+    return container_of(data) is not None and data[8:12] not in _SOUND
 
 
 def frames_of(data: bytes, count: int, seconds: float | None, max_pixels: int) -> list[Pillow.Image]:
-    """At most ``count`` frames, evenly from the first to the last, upright, in their order; of the first ``seconds`` only."""
+    """At most ``count`` of the frames that a player shows, evenly from the first to the last, in their order and as they are displayed.
+
+    Edit lists are applied, and so is the display matrix: frames are rotated and mirrored as it says, by multiples of 90 degrees. Frames
+    whose pixels are not square are resized so that they are. With ``seconds``, only frames within that time after the first frame are
+    taken. Interlaced frames are not deinterlaced. ``Fault`` for a video that is broken, truncated, or larger than the bounds.
+    """
     with _opened(data, "video", max_pixels) as (container, stream):
         _codec(stream, stream.codec_context.name in _VIDEO_CODECS)
         width, height = stream.codec_context.width, stream.codec_context.height
         if not 1 <= width * height <= max_pixels:  # a size above the bound may come as none
             raise Fault(f"a video of frames of {width:,} x {height:,} pixels; expected at least 1 and at most {max_pixels:,}")
-        plan = _plan(_pieces(container, stream), count, seconds, stream)
-    with _opened(data, "video", max_pixels) as (container, stream):
-        stream.codec_context.options = {"max_pixels": str(max_pixels)}
-        found = list(_picked(container, stream, plan, max_pixels))
+        plan = _plan(_pieces(container, stream, data), count, seconds, stream)
+    found = _picked(data, plan, max_pixels)
+    if len(found) < len(plan.wanted):  # not every frame that the container lists can be shown: those before the first key frame, say
+        with _opened(data, "video", max_pixels) as (container, stream):
+            moments = [frame.pts for frame in _decoded(container, stream, max_pixels)]
+            wanted = _spread(_times(moments, stream), count, seconds)
+        found = _picked(data, _Plan(wanted, False, None), max_pixels)
     if not found:
         raise Fault("a video none of whose frames can be decoded")
     return found
@@ -73,7 +85,7 @@ def sound_of(data: bytes, seconds: float) -> tuple[np.ndarray, int, int]:
             raise Fault(f"a sound of {channels} channels, {wanted * channels:,} samples to read; expected at most {_MAX_SAMPLES:,}")
         length = int(stream.duration * stream.time_base * rate) if stream.duration else 0
         parts, have = [], 0
-        for frame in _decoded(container, stream):
+        for frame in _each(container, stream):
             if frame.sample_rate != rate or frame.layout.nb_channels != channels:
                 raise Fault("a sound track that changes its rate or its channels")
             parts.append(_samples(frame, channels))
@@ -130,83 +142,156 @@ def _codec(stream: Any, known: bool) -> None:
 
 @dataclass(frozen=True)
 class _Piece:
-    """One frame as a container holds it, not decoded: when it is shown, and which key frame it follows."""
+    """One frame as a container holds it, not decoded: when it is shown, whether it is, and which key frame it follows."""
 
     moment: int | None
     stretch: int
     is_key: bool
+    is_shown: bool
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """The frames to be taken: the moments at which they are shown, or their places where the container tells no moments; and the
-    stretches, from one key frame to the next, that must be decoded for them (None = all)."""
+    """The frames to be taken: the moments at which they are shown, or their positions among the decoded frames where moments do not tell
+    frames apart; and the stretches, from one key frame to the next, that must be decoded for them (None = all)."""
 
     wanted: list[int]
     by_moment: bool
     stretches: frozenset[int] | None
 
 
-def _pieces(container: Any, stream: Any) -> list[_Piece]:
+def _pieces(container: Any, stream: Any, data: bytes) -> list[_Piece]:
     pieces: list[_Piece] = []
-    stretch = 0
+    stretch, is_cut_off = 0, False
     for count, packet in enumerate(container.demux(stream)):
         if count > _MAX_PACKETS:
             raise Fault(f"a video of more than {_MAX_PACKETS:,} pieces; expected at most that")
         if packet.size:
             stretch += bool(packet.is_keyframe and pieces)
-            pieces.append(_Piece(packet.pts, stretch, bool(packet.is_keyframe)))
-    if not pieces:
+            pieces.append(_Piece(packet.pts, stretch, bool(packet.is_keyframe), not packet.is_discard))
+            is_cut_off |= bool(packet.is_corrupt)  # the data ends within it
+    # Fewer frames than the header counts are no loss by themselves: an edit list leaves frames out, and a dropped frame of an AVI is empty.
+    if is_cut_off or (len(pieces) < stream.frames and _ends_early(data)):
+        raise Fault(f"a truncated video: {len(pieces) - is_cut_off:,} of {max(stream.frames, len(pieces)):,} frames are there")
+    if not any(piece.is_shown for piece in pieces):
         raise Fault("a video of no frames")
-    if stream.frames and len(pieces) < stream.frames:
-        raise Fault(f"a truncated video: {len(pieces):,} of {stream.frames:,} frames are there")
     return pieces
+
+
+def _ends_early(data: bytes) -> bool:
+    """Whether an MP4, MOV or AVI ends before a part of it does, by the size that the part declares. Other containers: False."""
+    at, is_riff = 0, data[:4] == b"RIFF"
+    for _ in range(_MAX_BOXES):
+        head = data[at : at + 16]
+        if len(head) < 8 or (is_riff and head[:4] != b"RIFF"):
+            return False
+        size = int.from_bytes(head[4:8], "little") + 8 if is_riff else int.from_bytes(head[:4], "big")
+        if size == 1 and not is_riff:
+            size = int.from_bytes(head[8:16], "big")
+        if size < 8:  # 0: up to the end of the file
+            return False
+        if at + size > len(data):
+            return True
+        at += size + (size % 2 if is_riff else 0)
+    return False
 
 
 def _plan(pieces: list[_Piece], count: int, seconds: float | None, stream: Any) -> _Plan:
     """``count`` frames, evenly from the first to the last that is shown within ``seconds``."""
-    moments = sorted(piece.moment for piece in pieces if piece.moment is not None)
-    by_moment = len(set(moments)) == len(pieces)
-    step = float(stream.time_base) if by_moment else 1 / float(stream.average_rate or 25)
-    shown = moments if by_moment else list(range(len(pieces)))
-    last = len(shown) if seconds is None else max(1, sum((moment - shown[0]) * step < seconds for moment in shown))
-    wanted = [shown[at] for at in sorted({round(at) for at in np.linspace(0, last - 1, min(count, last))})]
-    if not by_moment:
-        return _Plan(wanted, False, None)
+    moments = [piece.moment for piece in pieces if piece.is_shown]
+    known = sorted(moment for moment in moments if moment is not None)
+    if len(set(known)) < len(moments):
+        return _Plan(_spread(_times([None] * len(moments), stream), count, seconds), False, None)
+    wanted = [known[at] for at in _spread(_times(known, stream), count, seconds)]
     taken = frozenset(wanted)
     keys = {piece.stretch: piece.moment for piece in pieces if piece.is_key}
     needed: set[int] = set()
     for piece in pieces:
-        if piece.moment in taken:
+        if piece.moment in taken and piece.is_shown:
             needed.add(piece.stretch)
             if (keys.get(piece.stretch) or 0) > (piece.moment or 0):  # shown before its key frame, it needs those before
                 needed.add(piece.stretch - 1)
     return _Plan(wanted, True, frozenset(needed))
 
 
-def _picked(container: Any, stream: Any, plan: _Plan, max_pixels: int) -> Iterator[Pillow.Image]:
-    """The wanted frames, upright; of those that are decoded on the way to them, nothing is kept."""
-    spent, left = 0, list(plan.wanted)
-    for at, frame in enumerate(_decoded(container, stream, plan.stretches)):
+def _times(moments: Sequence[int | None], stream: Any) -> list[float]:
+    """Seconds after the first frame at which frames are shown; by the frame rate where the container does not tell their moments."""
+    known = [moment for moment in moments if moment is not None]
+    if len(known) < len(moments):
+        return [at / float(stream.average_rate or 25) for at in range(len(moments))]
+    step = float(stream.time_base)
+    return [(moment - known[0]) * step for moment in known]
+
+
+def _spread(times: list[float], count: int, seconds: float | None) -> list[int]:
+    """Positions of at most ``count`` frames, evenly from the first to the last that is shown within ``seconds``."""
+    last = len(times) if seconds is None else max(1, sum(time < seconds for time in times))
+    return sorted({round(at) for at in np.linspace(0, last - 1, min(count, last))}) if times else []
+
+
+def _picked(data: bytes, plan: _Plan, max_pixels: int) -> list[Pillow.Image]:
+    """The wanted frames as they are displayed; of those that are decoded on the way to them, nothing is kept."""
+    found: list[Pillow.Image] = []
+    if not plan.wanted:
+        return found
+    left = set(plan.wanted)
+    with _opened(data, "video", max_pixels) as (container, stream):
+        aspect = stream.sample_aspect_ratio
+        for at, frame in enumerate(_decoded(container, stream, max_pixels, plan.stretches)):
+            place = frame.pts if plan.by_moment else at
+            if place in left:
+                left.remove(place)
+                found.append(_displayed(frame, aspect))
+                if not left:
+                    break
+    return found
+
+
+def _displayed(frame: Any, aspect: Any) -> Pillow.Image:
+    """A frame as RGB, its pixels square (``aspect`` = their width by their height), rotated and mirrored as its display matrix says."""
+    width, height = frame.width, frame.height
+    if aspect and 1 / _MOST_ASPECT <= aspect <= _MOST_ASPECT:  # as many pixels as before, so that it costs no more
+        scale = math.sqrt(aspect)
+        width, height = max(1, round(width * scale)), max(1, round(height / scale))
+    array = frame.to_ndarray(format="rgb24", width=width, height=height)
+    (a, b), (c, d) = _matrix(frame)
+    # A pixel at (x, y) is displayed at (a x + c y, b x + d y). The nearest of the eight rotations and mirrorings by 90 degrees is taken.
+    is_turned = abs(b) + abs(c) > abs(a) + abs(d)
+    across, down = (c, b) if is_turned else (a, d)
+    if is_turned:
+        array = array.transpose(1, 0, 2)
+    array = array[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
+    return Pillow.fromarray(np.ascontiguousarray(array))
+
+
+def _matrix(frame: Any) -> list[list[float]]:
+    """The part of the display matrix of a frame that rotates and mirrors, ((a, b), (c, d)); without a matrix the identity."""
+    try:
+        found = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV refuses all side data when it does not know the kind of one; the angle can still be read
+        turn = math.radians(frame.rotation)
+        return [[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]
+    if found is None:
+        return [[1, 0], [0, 1]]
+    return (np.frombuffer(found, np.int32)[:9].reshape(3, 3)[:2, :2] / 2**16).tolist()  # type: ignore[no-any-return]
+
+
+def _decoded(container: Any, stream: Any, max_pixels: int, stretches: frozenset[int] | None = None) -> Iterator[Any]:
+    """The frames of some stretches in the order in which they are shown; a piece that cannot be decoded is passed over."""
+    stream.codec_context.options = {"max_pixels": str(max_pixels)}
+    spent = 0
+    for frame in _each(container, stream, stretches):
         pixels = frame.width * frame.height
         spent += pixels
         if pixels > max_pixels:
             raise Fault(f"a frame of {frame.width:,} x {frame.height:,} pixels; expected at most {max_pixels:,}")
         if spent > _MAX_DECODED:
             raise Fault(f"a video of more than {_MAX_DECODED:,} pixels to decode; expected key frames more often, or less of it (seconds)")
-        place = frame.pts if plan.by_moment else at
-        if place is None or place < left[0]:
-            continue
-        left = [other for other in left if other > place]
-        array = frame.to_ndarray(format="rgb24")
-        turns = round(frame.rotation / 90) % 4
-        yield Pillow.fromarray(np.ascontiguousarray(np.rot90(array, turns)) if turns else array)
-        if not left:
-            return
+        yield frame
 
 
-def _decoded(container: Any, stream: Any, stretches: frozenset[int] | None = None) -> Iterator[Any]:
-    """The frames of some stretches in the order in which they are shown; a piece that cannot be decoded is passed over."""
+def _each(container: Any, stream: Any, stretches: frozenset[int] | None = None) -> Iterator[Any]:
+    """The frames of pictures or sound as ``_decoded`` gives them, without a bound on their size."""
     import av.error
 
     broken, stretch, fed, some = 0, 0, False, False

@@ -1,15 +1,23 @@
-"""Medical pictures: DICOM and NIfTI, to pixels of 8 bits. Of a file's fields only those of its pixels are read: no name, date or number of
-a patient is kept, shown or logged.
+"""Medical pictures: DICOM and NIfTI, to pixels of 8 bits. Of a file only what its pixels need is read: no name, date or number of a
+patient is kept, shown or logged.
 
-DICOM: modality rescale, window and level (the file's own, or ``fields.NAME.window``), MONOCHROME1 turned over, 8 to 16 bits, one frame of
-many. NIfTI: three neighbouring slices as the three colours (2.5D), from the middle of the last axis.
+DICOM: one frame of those in the file. Grey values pass through the Modality LUT or rescale slope and intercept, then through the VOI LUT
+or the window of the file; MONOCHROME1 or the presentation shape INVERSE inverts them once. The functional groups of the frame come before
+those shared by all frames, and these before the file's own values. ``fields.NAME.window`` replaces VOI LUT and window. Without any of them
+the range from the 1st to the 99th percentile of the values, without padding, becomes black to white. PALETTE COLOR and YBR become RGB.
+
+NIfTI: the middle slice across the head-foot axis, or three neighbouring ones as the three colours (2.5D). Whatever the order and direction
+in which the axes are stored, the front of the patient is up and the patient's right side is on the right of the picture: the axes are
+those of the closest canonical orientation, RAS+, of the sform, else of the qform. A volume that has one slice along another axis is that
+slice, the head or the front up. A file without a usable orientation keeps its stored order, as if it were RAS+.
+
+One voxel or pixel of a file is one pixel of the picture. Its physical size is not applied, since pictures are resized to a square anyway.
 """
 
 from __future__ import annotations
 
 import io
 import math
-import warnings
 import zlib
 from typing import Any
 
@@ -17,11 +25,18 @@ import numpy as np
 from PIL import Image as Pillow
 
 from ..errors import Fault, MissingDependency, requires
+from .lookup import colours_of, table_of
+from .quiet import quiet
 
 ENDINGS = (".dcm", ".dicom", ".nii", ".nii.gz")
 _NIFTI = (b"n+1\0", b"ni1\0")
+_NIFTI_HEADER = 352
+"""Bytes before the voxels of a NIfTI file, at least."""
 _MAX_BYTES = 512 * 2**20
 """Bytes that a packed NIfTI may unpack to."""
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_NOT_RGB = ("HSV", "CMYK", "ARGB", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
+"""Retired colour models, which pydicom does not convert."""
 
 
 def is_medical(data: bytes) -> bool:
@@ -35,11 +50,11 @@ def is_medical(data: bytes) -> bool:
 
 
 def open_medical(data: bytes, max_pixels: int, channels: int, window: tuple[float, float] | None, frame: str) -> Pillow.Image:
-    """L or RGB; ``Fault`` for what is none. No message repeats what a file says of itself."""
+    """A picture of mode L or RGB; ``Fault`` for bytes that hold none. No message repeats what a file says of a patient."""
     is_dicom = data[128:132] == b"DICM"
+    quiet("pydicom", "openjpeg", "nibabel")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with np.errstate(all="ignore"):
             return _dicom(data, max_pixels, window, frame) if is_dicom else _nifti(data, max_pixels, channels, window)
     except Fault:
         raise
@@ -51,29 +66,99 @@ def open_medical(data: bytes, max_pixels: int, channels: int, window: tuple[floa
         raise Fault(f"a broken {'DICOM' if is_dicom else 'NIfTI'} file; expected pixels that can be read") from None
 
 
+# -- DICOM -----------------------------------------------------------------------------------------------------------------
+
+
 def _dicom(data: bytes, max_pixels: int, window: tuple[float, float] | None, frame: str) -> Pillow.Image:
     pydicom: Any = requires("pydicom", "medical")
     pixels: Any = requires("pydicom.pixels", "medical")
     file = pydicom.dcmread(io.BytesIO(data))
-    if "PixelData" not in file:
+    if not any(name in file for name in _PIXELS):
         raise Fault("a DICOM without pixels; expected an image")
     rows, columns, frames = int(file.Rows), int(file.Columns), int(file.get("NumberOfFrames", 1) or 1)
     if rows * columns > max_pixels:
         raise Fault(f"a picture of {columns:,} x {rows:,} pixels; expected at most {max_pixels:,}")
     if not 1 <= frames <= 1_000_000:
         raise Fault(f"a DICOM of {frames:,} frames; expected 1 to 1,000,000")
+    at = 0 if frame == "first" else (frames - 1) // 2
     try:
-        array = pixels.pixel_array(file, index=0 if frame == "first" else (frames - 1) // 2)
+        array = pixels.pixel_array(file, index=at)
     except (RuntimeError, NotImplementedError, AttributeError, ValueError):
         raise Fault("a DICOM whose pixels cannot be unpacked; expected a transfer syntax that pydicom reads, and all of them") from None
+    photometric = str(file.get("PhotometricInterpretation", "")).strip().upper()
+    if photometric == "PALETTE COLOR":
+        return Pillow.fromarray(colours_of(array, file, _is_little_endian(file)))
     if array.ndim == 3:
-        return Pillow.fromarray(np.asarray(array, np.uint8) if array.dtype == np.uint8 else _scaled(array.astype(np.float64), None))
-    values = array.astype(np.float64) * float(file.get("RescaleSlope", 1) or 1) + float(file.get("RescaleIntercept", 0) or 0)
-    if window is None:
-        center, width = (_first(file.get(name)) for name in ("WindowCenter", "WindowWidth"))
-        window = (center, width) if center is not None and width is not None and width > 0 else None
-    grey = _scaled(values, window)
-    return Pillow.fromarray(255 - grey if str(file.get("PhotometricInterpretation", "")) == "MONOCHROME1" else grey)
+        if array.shape[2] != 3 or photometric in _NOT_RGB:
+            raise Fault(
+                f"a DICOM of {array.shape[2]} samples a pixel in a colour model that is not read; expected RGB, YBR_FULL or a palette"
+            )
+        full = 2.0 ** int(file.BitsStored) - 1
+        return Pillow.fromarray(array if array.dtype == np.uint8 and full == 255 else _scaled(array.astype(np.float64), 0, full))
+    grey = _grey(array, file, at, window)
+    is_inverse = photometric == "MONOCHROME1" or str(file.get("PresentationLUTShape", "")).strip().upper() == "INVERSE"
+    return Pillow.fromarray(255 - grey if is_inverse else grey)
+
+
+def _grey(stored: np.ndarray, file: Any, at: int, window: tuple[float, float] | None) -> np.ndarray:
+    """Stored values (H, W) of frame ``at`` as uint8: the Modality LUT, then the VOI LUT or a window, as ``pydicom.pixels`` applies them."""
+    places = _places(file, at)
+    values = _modality(stored, file, places)
+    if window is not None:
+        return _scaled(values, *_bounds(*window))
+    for place in places:
+        luts = place.get("VOILUTSequence")
+        if luts and "LUTDescriptor" in luts[0] and "LUTData" in luts[0]:
+            table = table_of(luts[0], _is_little_endian(file))
+            return _scaled(table.of(values).astype(np.float64), 0, 2.0**table.bits - 1)
+        center, width = (_first(place.get(name)) for name in ("WindowCenter", "WindowWidth"))
+        if center is None or width is None or width <= 0:
+            continue
+        function = str(place.get("VOILUTFunction") or "LINEAR").strip().upper()
+        if function == "SIGMOID":
+            return _scaled(1 / (1 + np.exp(-4 * (values - center) / width)), 0, 1)
+        # PS3.3 C.11.2.1.2: LINEAR spans width - 1; a width below 1 is allowed in LINEAR_EXACT only, so it is taken for that
+        is_exact = function == "LINEAR_EXACT" or width < 1
+        return _scaled(values, *_bounds(*((center, width) if is_exact else (center - 0.5, width - 1))))
+    return _scaled(values, *_range(_unpadded(values, stored, file)))
+
+
+def _places(file: Any, at: int) -> list[Any]:
+    """Where the transformations of a frame are looked up, in this order: its functional groups, those of all frames, the file."""
+    places = []
+    for groups, index in ((file.get("PerFrameFunctionalGroupsSequence"), at), (file.get("SharedFunctionalGroupsSequence"), 0)):
+        if groups and index < len(groups):
+            macros = (groups[index].get(name) for name in ("PixelValueTransformationSequence", "FrameVOILUTSequence"))
+            places += [macro[0] for macro in macros if macro]
+    return [*places, file]
+
+
+def _modality(stored: np.ndarray, file: Any, places: list[Any]) -> np.ndarray:
+    """Stored values in the units of the file, such as Hounsfield units, as float64."""
+    for place in places:
+        if place.get("ModalityLUTSequence"):
+            return table_of(place.ModalityLUTSequence[0], _is_little_endian(file)).of(stored).astype(np.float64)
+        if "RescaleSlope" in place or "RescaleIntercept" in place:
+            slope, intercept = (float(place.get(name) or 0) for name in ("RescaleSlope", "RescaleIntercept"))
+            if not math.isfinite(slope) or not math.isfinite(intercept):
+                raise Fault("a DICOM whose rescale slope or intercept is not a number")
+            return stored.astype(np.float64) * (slope or 1) + intercept
+    return stored.astype(np.float64)
+
+
+def _unpadded(values: np.ndarray, stored: np.ndarray, file: Any) -> np.ndarray:
+    """The values that are not padding, unless all are (PS3.3 C.7.5.1.1.2). A file may write the padding signed or unsigned."""
+    value = file.get("PixelPaddingValue")
+    if not isinstance(value, int) or stored.dtype.kind not in "iu":
+        return values
+    limit = file.get("PixelPaddingRangeLimit")
+    low, high = sorted(int(np.array(end).astype(stored.dtype)) for end in (value, limit if isinstance(limit, int) else value))
+    kept = (stored < low) | (stored > high)
+    return values[kept] if kept.any() else values
+
+
+def _is_little_endian(file: Any) -> bool:
+    return str(file.file_meta.get("TransferSyntaxUID", "")) != "1.2.840.10008.1.2.2"  # Explicit VR Big Endian
 
 
 def _first(value: Any) -> float | None:
@@ -85,6 +170,9 @@ def _first(value: Any) -> float | None:
     return found if math.isfinite(found) else None
 
 
+# -- NIfTI -----------------------------------------------------------------------------------------------------------------
+
+
 def _nifti(data: bytes, max_pixels: int, channels: int, window: tuple[float, float] | None) -> Pillow.Image:
     nibabel: Any = requires("nibabel", "medical")
     if data[:2] == b"\x1f\x8b":
@@ -92,30 +180,70 @@ def _nifti(data: bytes, max_pixels: int, channels: int, window: tuple[float, flo
         data = unpacker.decompress(data, _MAX_BYTES)
         if unpacker.unconsumed_tail:
             raise Fault(f"a packed file of more than {_MAX_BYTES:,} bytes; expected at most that")
-    image = nibabel.Nifti1Image.from_bytes(data)
-    shape = tuple(int(size) for size in image.shape)
-    claimed = math.prod(shape) * image.get_data_dtype().itemsize
-    if len(shape) < 2 or min(shape) < 1 or claimed > len(data):
+    header = nibabel.Nifti1Header.from_fileobj(io.BytesIO(data))
+    if data[344:348] == b"ni1\0":
+        raise Fault("a NIfTI header whose voxels are in another file (.hdr and .img); expected one file, .nii or .nii.gz")
+    shape = tuple(int(size) for size in header.get_data_shape())
+    offset = int(header.get_data_offset()) or _NIFTI_HEADER
+    claimed = math.prod(shape) * header.get_data_dtype().itemsize
+    if len(shape) < 2 or min(shape) < 1 or offset < _NIFTI_HEADER or offset + claimed > len(data):
         raise Fault(f"a NIfTI of shape {shape} in {len(data):,} bytes; expected two dimensions or more, all of it there")
-    if shape[0] * shape[1] > max_pixels:
-        raise Fault(f"a picture of {shape[0]:,} x {shape[1]:,} pixels; expected at most {max_pixels:,}")
-    depth = shape[2] if len(shape) > 2 else 1
+    stored = np.ndarray(shape, header.get_data_dtype(), data, offset, order="F")  # a view: only the slices are read
+    first: Any = (..., None) if len(shape) == 2 else (..., *(0,) * (len(shape) - 3))  # of several volumes the first
+    volume = _canonical(stored[first], header, nibabel)
+    thin = [axis for axis in range(3) if volume.shape[axis] == 1]
+    volume = np.moveaxis(volume, thin[0] if len(thin) == 1 else 2, 2)
+    width, height, depth = volume.shape
+    if width * height > max_pixels:
+        raise Fault(f"a picture of {width:,} x {height:,} pixels; expected at most {max_pixels:,}")
     middle = (depth - 1) // 2
     wanted = [min(max(middle + step, 0), depth - 1) for step in ((-1, 0, 1) if channels == 3 else (0,))]
-    rest = (0,) * (len(shape) - 3)
-    slices = [np.asarray(image.dataobj[(..., at, *rest)] if len(shape) > 2 else image.dataobj, np.float64) for at in wanted]
-    stack = _scaled(np.stack(slices, -1), window)
-    stack = np.rot90(stack)  # the first axis runs to the right, the second up
+    slope, intercept = header.get_slope_inter()
+    values = _real(volume[..., wanted]) * (1 if slope is None else slope) + (0 if intercept is None else intercept)
+    stack = np.rot90(_scaled(values, *(_range(values) if window is None else _bounds(*window))))  # the second axis runs up
     return Pillow.fromarray(np.ascontiguousarray(stack if channels == 3 else stack[..., 0]))
 
 
-def _scaled(values: np.ndarray, window: tuple[float, float] | None) -> np.ndarray:
-    """To uint8 by a window (center, width), or between the 1st and the 99th percentile."""
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    if window is not None:
-        low, high = window[0] - window[1] / 2, window[0] + window[1] / 2
-    else:
-        low, high = (float(bound) for bound in np.percentile(values, (1, 99)))
-        if high <= low:
-            low, high = float(values.min()), float(values.max())
-    return np.round((values - low) / max(high - low, 1e-12) * 255).clip(0, 255).astype(np.uint8)
+def _canonical(volume: np.ndarray, header: Any, nibabel: Any) -> np.ndarray:
+    """A view of a volume whose axes run to the patient's right, front and head (RAS+); the stored order where no affine tells it."""
+    for form in (header.get_sform, header.get_qform):
+        affine, code = form(coded=True)
+        if code <= 0 or not np.isfinite(affine).all():
+            continue
+        lengths = np.linalg.norm(affine[:3, :3], axis=0)
+        if not lengths.all() or np.linalg.matrix_rank(affine[:3, :3] / lengths, tol=1e-3) < 3:
+            continue
+        orientation = nibabel.io_orientation(affine)
+        axes = [int(axis) for axis in np.argsort(orientation[:, 0])]
+        return volume.transpose(axes)[tuple(slice(None, None, int(orientation[axis, 1])) for axis in axes)]
+    return volume
+
+
+def _real(values: np.ndarray) -> np.ndarray:
+    """Voxels as float64: of complex ones the magnitude."""
+    if values.dtype.names:
+        raise Fault("a NIfTI of colours; expected one number a voxel")
+    return np.asarray(np.abs(values) if values.dtype.kind == "c" else values, np.float64)
+
+
+# -- grey values -----------------------------------------------------------------------------------------------------------
+
+
+def _bounds(center: float, width: float) -> tuple[float, float]:
+    return center - width / 2, center + width / 2
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    """The 1st and the 99th percentile, or the least and the largest value where these are one."""
+    values = _finite(values)
+    low, high = (float(bound) for bound in np.percentile(values, (1, 99)))
+    return (low, high) if high > low else (float(values.min()), float(values.max()))
+
+
+def _scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """To uint8: ``low`` and below is 0, ``high`` and above 255."""
+    return np.round((_finite(values) - low) / max(high - low, 1e-12) * 255).clip(0, 255).astype(np.uint8)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)

@@ -147,7 +147,7 @@ def _clip(cell: Cell, config: VideoConfig, roots: Roots, frames: int) -> list[An
 
 def _looks_like_a_video(cell: Cell) -> bool:
     if isinstance(cell, (bytes, bytearray)):
-        return is_video(bytes(cell[:64]))
+        return is_video(bytes(cell))
     if isinstance(cell, os.PathLike):
         cell = os.fspath(cell)
     if not isinstance(cell, str):
