@@ -1,0 +1,30 @@
+"""Harmless warnings of the libraries that decode cells, ignored: what is wrong with a cell is told as a ``Fault``."""
+
+from __future__ import annotations
+
+import re
+import threading
+import warnings
+
+_LOCK = threading.Lock()
+_FILTERS: list[tuple[str, None, type[Warning], re.Pattern[str], int]] = []
+"""The filters that were asked for so far, as ``warnings.filters`` holds them."""
+
+
+def quiet(*packages: str) -> None:
+    """Ignore the ``UserWarning`` of some packages' modules, such as ``"PIL"``, and no other warning.
+
+    Safe when several threads read, unlike ``warnings.catch_warnings``, which changes the filters of the whole process and restores them
+    later. The filters stand before all others, and are put there again after ``warnings.resetwarnings`` or ``simplefilter("error")``.
+    """
+    wanted = [("ignore", None, UserWarning, re.compile(_module(package)), 0) for package in packages]
+    if all(entry in warnings.filters[: len(_FILTERS)] for entry in wanted):
+        return
+    with _LOCK:
+        _FILTERS.extend(entry for entry in wanted if entry not in _FILTERS)  # type: ignore[misc]
+        for package in packages:
+            warnings.filterwarnings("ignore", category=UserWarning, module=_module(package))
+
+
+def _module(package: str) -> str:
+    return rf"{re.escape(package)}(\.|$)"
