@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import warnings
+from itertools import takewhile
 
 _LOCK = threading.Lock()
 _FILTERS: list[tuple[str, None, type[Warning], re.Pattern[str], int]] = []
@@ -18,7 +19,8 @@ def quiet(*packages: str) -> None:
     later. The filters stand before all others, and are put there again after ``warnings.resetwarnings`` or ``simplefilter("error")``.
     """
     wanted = [("ignore", None, UserWarning, re.compile(_module(package)), 0) for package in packages]
-    if all(entry in warnings.filters[: len(_FILTERS)] for entry in wanted):
+    first = list(takewhile(_FILTERS.__contains__, warnings.filters))
+    if all(entry in first for entry in wanted):
         return
     with _LOCK:
         _FILTERS.extend(entry for entry in wanted if entry not in _FILTERS)  # type: ignore[misc]
