@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,97 @@ def test_a_raw_file_says_how_many_numbers_it_wants(tmp_path: Path) -> None:
     assert points.read("a.bin")["points"].shape == (7, 5)
     with pytest.raises(Fault, match="raw file of 7 bytes"):
         points.read("b.bin")
+
+
+# -- how many numbers a point of a raw file has -----------------------------------------------------------------------------
+
+
+def scan(points: int, channels: int, seed: int) -> np.ndarray:
+    """A lidar's sweep of 32 rings: x y z, then the strength (0 to 255), the ring and the time of each point, or as many as are asked for."""
+    rng = np.random.default_rng(seed)
+    ring, turn = np.arange(points) % 32, 2 * np.pi * (np.arange(points) // 32) / (points / 32)
+    rise = np.deg2rad(-30 + 40 * ring / 32)
+    far = np.minimum(np.where(rise < 0, 1.8 / np.maximum(np.sin(-rise), 1e-3), 80), 80) * rng.uniform(0.3, 1, points)
+    columns = [far * np.cos(rise) * np.cos(turn), far * np.cos(rise) * np.sin(turn), far * np.sin(rise),
+               rng.integers(0, 256, points), ring, np.linspace(0, 0.1, points)]  # fmt: skip
+    return np.stack(columns[:channels], 1).astype("<f4")
+
+
+def written(folder: Path, clouds: list[np.ndarray]) -> list[str]:
+    for at, cloud in enumerate(clouds):
+        (folder / f"{at}.bin").write_bytes(cloud.astype("<f4").tobytes())
+    return [f"{at}.bin" for at in range(len(clouds))]
+
+
+@pytest.mark.parametrize("channels", [3, 4, 5, 6])
+@pytest.mark.parametrize("points", [120, 4_800, 34_720])
+def test_the_numbers_of_a_point_are_told_from_the_column_and_not_from_the_size_of_a_file(
+    channels: int, points: int, tmp_path: Path
+) -> None:
+    points -= points % 60  # so that the size of every file allows 3 to 6
+    clouds = [scan(points, channels, seed) for seed in range(4)]
+    cells = written(tmp_path, clouds)
+    reads = reader(tmp_path, cells, points=65_536)
+    reads.check()
+    assert (reads.state["raw_channels"], reads.state["channels"]) == (channels, channels)
+    np.testing.assert_allclose(raw(reads, cells[2]), clouds[2], rtol=1e-4, atol=1e-2)
+    sweeps = reader(tmp_path, [f"{one};{two}" for one, two in pairwise(cells)])
+    assert (sweeps.state["raw_channels"], sweeps.state["channels"]) == (channels, channels + 1)
+
+
+@pytest.mark.parametrize("channels", [3, 6])
+def test_plain_clouds_of_objects_and_coloured_ones(channels: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    clouds = [
+        np.c_[rng.uniform(-1, 1, (2_040, 3)) * rng.uniform(0.3, 1, 3), rng.uniform(0, 1, (2_040, 3))][:, :channels] for _ in range(20)
+    ]
+    assert reader(tmp_path, written(tmp_path, clouds)).state["raw_channels"] == channels
+
+
+def test_sizes_decide_where_they_can_and_the_config_always(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    clouds = [rng.normal(size=(20 * at + 7, 5)) for at in range(1, 9)]  # all channels alike
+    cells = written(tmp_path, clouds)
+    assert reader(tmp_path, cells).state["raw_channels"] == 5
+    seven = written(tmp_path, [rng.normal(size=(60, 7))] * 3)
+    told = reader(tmp_path, seven, channels=7)
+    assert (told.state["raw_channels"], told.read(seven[0])["points"].shape) == (7, (60, 7))
+    assert "raw_channels" not in reader(tmp_path, [CLOUD] * 3).state
+
+
+def test_a_raw_file_of_another_size_than_the_column_s_is_a_fault(tmp_path: Path) -> None:
+    cells = written(tmp_path, [scan(600, 5, seed) for seed in range(3)])
+    points = reader(tmp_path, cells)
+    (tmp_path / "four.bin").write_bytes(scan(601, 4, 0).tobytes())
+    with pytest.raises(Fault, match="expected float32 of 5 channels"):
+        points.read("four.bin")
+
+
+def test_a_state_without_the_count_reads_by_the_size_as_before(tmp_path: Path) -> None:
+    cells = written(tmp_path, [scan(601, 5, seed) for seed in range(3)])
+    state = {name: value for name, value in reader(tmp_path, cells).state.items() if name != "raw_channels"}
+    points = Points(PointsConfig(column="x"), state, Roots([tmp_path]))
+    points.check()
+    assert points.read(cells[0])["points"].shape == (512, 5)
+    (tmp_path / "even.bin").write_bytes(scan(600, 5, 0).tobytes())
+    with pytest.raises(Fault, match="points of 4 numbers; expected 5"):
+        points.read("even.bin")
+
+
+@pytest.mark.parametrize("bad", [0, 65, 4.0, "4", None, True, [4]])
+def test_a_count_that_no_fit_makes_is_refused(bad: Any) -> None:
+    points = reader()
+    points.state["raw_channels"] = bad
+    with pytest.raises(ValueError, match="raw files"):
+        points.check()
+
+
+def test_raw_files_of_no_numbers_tell_nothing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for at, body in enumerate((b"", bytes(7), b"\xff" * 4_800, rng.bytes(4_800), np.full(1_200, np.nan, "<f4").tobytes(), bytes(240))):
+        (tmp_path / f"{at}.bin").write_bytes(body)
+    for at in range(6):
+        reader(tmp_path, [f"{at}.bin", "none.bin", "../x.bin", "https://example.com/a.bin"]).check()
 
 
 # -- a table of clouds -----------------------------------------------------------------------------------------------------

@@ -144,11 +144,14 @@ def answer(
 ) -> list[Answer]:
     """What the model says of a window's rows: one ``Answer`` for each set of hidden fields. Cells are encoded once."""
     was_training = model.training
-    model.eval()
-    encoded = Encoded(model, modalities, window.samples, device)
-    answers = [encoded.answer(window.without(fields), represent) for fields in hidden]
-    model.train(was_training)
-    return answers
+    if was_training:  # a trained model stays in eval mode, so that several threads may ask it
+        model.eval()
+    try:
+        encoded = Encoded(model, modalities, window.samples, device)
+        return [encoded.answer(window.without(fields), represent) for fields in hidden]
+    finally:
+        if was_training:
+            model.train()
 
 
 def _answer(

@@ -1,4 +1,4 @@
-"""Sound: a file (wav, flac, ogg, mp3, or the sound track of a video), bytes or a data URI, to a log-mel spectrogram.
+"""Sound: a file, bytes or a data URI (``sounds.py`` says of which formats), or the sound track of a video, to a log-mel spectrogram.
 
 Any sampling rate and any count of channels: channels are averaged, and the sound is resampled in the frequency domain, which is exact for
 a band-limited signal. A spectrogram is kept in bytes, as steps of 80/255 dB below its loudest point: how loud a recording is says more of
@@ -8,9 +8,7 @@ the microphone than of what is said, and stands beside it as a number of its own
 from __future__ import annotations
 
 import contextlib
-import io
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -19,23 +17,20 @@ import torch
 from pydantic import Field as Setting
 from torch import Tensor
 
-from ..errors import Fault, MissingDependency, requires
+from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from ..layers.mel import slaney_filters
-from .containers import container_of, sound_of
 from .corruption import Corruption, of_sounds
 from .files import Roots
 from .modality import Modality, OneColumn, Recognition, bucket, evenly, padded
+from .sounds import looks_like_a_sound, samples_of
+from .tracks import hold_sound_alone
 
-ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".m4a")
-_MAGIC = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b".snd")
 _PEEKED = 16  # files whose first bytes are looked at to recognise a column
 _WINDOW, _HOP = 0.025, 0.010  # seconds
 _FLOOR = 80.0  # decibels below the loudest point
 _SHORTEST = 32  # frames that a spectrogram is padded to, at least
 _SHORTEST_WAVE = 4_096  # samples that a waveform is padded to, at least
-_MAX_SAMPLES = 64_000_000
-"""Samples of all channels that are decoded of one sound, at most."""
 
 
 class AudioConfig(OneColumn):
@@ -72,13 +67,20 @@ class Audio(Modality):
 
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
-        """Sure when most cells look like sounds; which of them can be read is for ``read`` to say."""
-        looks = sum(map(_looks_like_a_sound, cells)) / max(len(cells), 1)
-        if looks < 0.5:
-            peeked = [cells[at] for at in evenly(len(cells), _PEEKED)]
-            begun = sum(map(_looks_like_a_sound, roots.heads(peeked))) / max(len(peeked), 1)
-            return Recognition(0.95 if begun >= 0.5 else 0.0, {}, f"{begun:.0%} of the files looked at begin as sounds do")
-        return Recognition(0.6 + 0.4 * looks, {}, f"{looks:.0%} of the cells looked at are sound files or bytes")
+        """Sure when most cells look like sounds, by their names or their first bytes; which of them can be read is for ``read`` to say.
+        Videos of which most have a sound track alone are sounds."""
+        if not cells:
+            return Recognition(0.0)
+        looks = sum(map(looks_like_a_sound, cells)) / len(cells)
+        if looks >= 0.5:
+            return Recognition(0.6 + 0.4 * looks, {}, f"{looks:.0%} of the cells looked at are sound files or bytes")
+        peeked = [cells[at] for at in evenly(len(cells), _PEEKED)]
+        others = [cell for cell in peeked if not looks_like_a_sound(cell)]
+        begun = (len(peeked) - len(others) + sum(map(looks_like_a_sound, roots.heads(others)))) / len(peeked)
+        if begun >= 0.5:
+            return Recognition(0.95, {}, f"{begun:.0%} of the files looked at begin as sounds do")
+        alone = hold_sound_alone(peeked, roots)
+        return Recognition(0.95 if alone else 0.0, {}, "files with a sound track and no moving pictures" if alone else "")
 
     @classmethod
     def fit(cls, config: AudioConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
@@ -228,63 +230,15 @@ class Audio(Modality):
         return f"{self.state['frames'] * _HOP:g} s at most, {self.state['mels']} mel bands, resampled to {self.state['rate']:,} Hz"
 
 
-def _looks_like_a_sound(cell: Cell) -> bool:
-    if isinstance(cell, (bytes, bytearray)):
-        head = bytes(cell[:12])
-        return head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WAVE")
-    if isinstance(cell, os.PathLike):
-        cell = os.fspath(cell)
-    if not isinstance(cell, str):
-        return False
-    return cell.startswith("data:audio/") or (len(cell) < 4096 and cell.strip().casefold().endswith(ENDINGS))
-
-
 def decode(data: bytes, rate: int, seconds: float) -> tuple[np.ndarray, float]:
-    """The first ``seconds`` of a sound as float64 (N,) at ``rate``, and how long all of it is; ``Fault`` for what is none."""
-    if container_of(data) is None:
-        samples_NC, source, length = _read(data, seconds)
-    else:
-        try:
-            samples_NC, source, length = sound_of(data, seconds)
-        except MissingDependency as error:  # one such file among others is a fault of its own
-            raise Fault(str(error)) from None
-        _bound_rate(source)
+    """The first ``seconds`` of a sound as float64 (N,) at ``rate``, and how many seconds all of it has; ``Fault`` for what is none."""
+    samples_NC, source, length = samples_of(data, seconds)
     if not len(samples_NC):
         raise Fault("a sound of no samples")
     sound_N = samples_NC.mean(1, dtype=np.float64)
     if not np.isfinite(sound_N).all():
         raise Fault("a sound whose samples are no numbers")
     return resample(sound_N, source, rate), length / source
-
-
-def _bound_rate(source: int) -> None:
-    if not 100 <= source <= 1_000_000:
-        raise Fault(f"a sound of {source:,} samples a second; expected 100 to 1,000,000")
-
-
-def _read(data: bytes, seconds: float) -> tuple[np.ndarray, int, int]:
-    """The first ``seconds`` as float32 (N, channels), the rate, and how many samples there are."""
-    soundfile = requires("soundfile", "audio")
-    try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            source, channels, length = int(file.samplerate), int(file.channels), int(file.frames)
-            _bound_rate(source)
-            count = min(max(length, 0), math.ceil(seconds * source))
-            if count * channels > _MAX_SAMPLES:
-                raise Fault(f"a sound of {channels} channels, {count * channels:,} samples to read; expected at most {_MAX_SAMPLES:,}")
-            samples_NC = file.read(count, dtype="float32", always_2d=True)
-    except Fault:
-        raise
-    except MemoryError:
-        raise Fault("a sound that needs more memory than there is") from None
-    except Exception as error:  # libsndfile's own errors, whatever a hostile file brings about
-        raise Fault(f"not a sound that can be read ({_short(error)}); expected wav, flac, ogg or mp3") from None
-    return samples_NC, source, length
-
-
-def _short(error: Exception) -> str:
-    text = str(error).partition("Error opening")[2] or str(error)
-    return " ".join(text.rpartition(": ")[2].split())[:80].rstrip(".")
 
 
 def resample(sound_N: np.ndarray, source: int, rate: int) -> np.ndarray:

@@ -1,9 +1,14 @@
-"""Files of points: PCD, PLY, LAS and LAZ, raw float32, and files of numbers. Bounded by what a file holds, whatever its header claims."""
+"""Files of points: PCD, PLY, LAS and LAZ, raw float32, and files of numbers. Bounded by what a file holds, whatever its header claims.
+
+A raw file does not tell how many numbers a point has. ``raw_channels`` tells it from the values of several files: with the right count each
+column has a distribution of its own, with another one the channels are mixed and the columns look alike.
+"""
 
 from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,6 +18,13 @@ from ..flow import Cell
 from .arrays import numbers_of
 
 ENDINGS = (".pcd", ".ply", ".las", ".laz", ".bin")
+RAW = ".bin"
+_COUNTS = (4, 5, 3, 6)  # numbers of a point in raw files: KITTI's, nuScenes' lidar, plain ones; what comes first is preferred
+_ROW = 60  # numbers that hold whole points of any of these counts
+_ROWS = 64  # such rows that are looked at in a file, evenly
+_QUANTILES = np.linspace(0, 1, 17)[1:-1]
+_NEARLY, _SURE = 0.8, 6.0
+"""A smaller count is taken when it tells this share of what the best one does. How many standard deviations above chance that must be."""
 _HEADER = 2**16
 _PCD_TYPES = {("F", 4): "<f4", ("F", 8): "<f8", ("U", 1): "u1", ("U", 2): "<u2", ("U", 4): "<u4", ("U", 8): "<u8",
               ("I", 1): "i1", ("I", 2): "<i2", ("I", 4): "<i4", ("I", 8): "<i8"}  # fmt: skip
@@ -34,7 +46,7 @@ def points_of(data: bytes, cell: Cell, channels: int | None) -> np.ndarray:
             return _ply(data)
         if b"FIELDS" in head and b"DATA" in head:
             return _pcd(data)
-        if name.endswith(".bin"):
+        if name.endswith(RAW):
             return _raw(data, channels)
     except (Fault, MemoryError):
         raise
@@ -44,10 +56,55 @@ def points_of(data: bytes, cell: Cell, channels: int | None) -> np.ndarray:
 
 
 def _raw(data: bytes, channels: int | None) -> np.ndarray:
-    for count in (channels,) if channels else (4, 5, 3, 6):  # KITTI's, nuScenes' lidar, plain ones
-        if count and len(data) and len(data) % (4 * count) == 0:
+    for count in (channels,) if channels else _COUNTS:
+        if len(data) and len(data) % (4 * count) == 0:
             return np.frombuffer(data, "<f4").reshape(-1, count).astype(np.float64)
     raise Fault(f"a raw file of {len(data):,} bytes; expected float32 of {channels or '3 to 6'} channels (fields.NAME.channels)")
+
+
+def raw_channels(files: Iterable[bytes]) -> int | None:
+    """How many numbers a point has in raw files of one kind, 3 to 6; None for no files, or for sizes that none of these divides.
+
+    Of the counts that divide most of the files, the one with which the place of a number within its point tells most about its value.
+    """
+    divided, told, chance = dict.fromkeys(_COUNTS, 0), dict.fromkeys(_COUNTS, 0.0), dict.fromkeys(_COUNTS, 0.0)
+    for data in files:
+        if len(data) % 4:
+            continue
+        rows_RN = _rows(np.frombuffer(data, "<f4"))
+        edges = np.unique(np.quantile(rows_RN, _QUANTILES, method="nearest")) if len(rows_RN) else np.zeros(0)
+        bins_RN = np.searchsorted(edges, rows_RN, side="right")
+        for count in _COUNTS:
+            divided[count] += len(data) > 0 and len(data) % (4 * count) == 0
+            told[count] += bins_RN.size * _information(bins_RN, count, len(edges) + 1)
+            chance[count] += len(edges) * (count - 1) / 2  # what is told by chance is distributed as half a chi-squared
+    counts = [count for count in _COUNTS if divided[count] == max(divided.values()) > 0]
+    if not counts:
+        return None
+    best = max(counts, key=lambda count: told[count])
+    if told[best] <= _SURE * math.sqrt(chance[best]):
+        return counts[0]
+    return min(count for count in counts if told[count] >= _NEARLY * told[best])
+
+
+def _rows(values_N: np.ndarray) -> np.ndarray:
+    """Some rows (R, 60) of a file's numbers, evenly; each begins with a point, whatever the count of its numbers. NaN is largest."""
+    rows = len(values_N) // _ROW
+    at = np.unique(np.linspace(0, rows - 1, min(rows, _ROWS)).astype(np.int64)) if rows else np.zeros(0, np.int64)
+    return np.nan_to_num(values_N[: rows * _ROW].reshape(rows, _ROW)[at], nan=np.inf, posinf=np.inf, neginf=-np.inf)
+
+
+def _information(bins_RN: np.ndarray, count: int, bins: int) -> float:
+    """Nats that a number's place within a point of ``count`` numbers tells about its bin (mutual information), less what it would seem to
+    tell by chance (Miller 1955)."""
+    if not bins_RN.size:
+        return 0.0
+    place_N = np.arange(bins_RN.shape[1]) % count
+    joint = np.bincount((place_N * bins + bins_RN).ravel(), minlength=count * bins).reshape(count, bins).astype(np.float64)
+    share = joint / joint.sum()
+    alone = share.sum(1, keepdims=True) * share.sum(0, keepdims=True)
+    there = share > 0
+    return float((share[there] * np.log(share[there] / alone[there])).sum()) - (bins - 1) * (count - 1) / (2 * joint.sum())
 
 
 def _taken(records: np.ndarray) -> np.ndarray:

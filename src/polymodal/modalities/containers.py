@@ -1,4 +1,5 @@
-"""Containers of moving pictures and sound: MP4 and MOV, AVI, Matroska and WebM, decoded in this process from bytes in memory.
+"""Containers of moving pictures and sound: MP4 and MOV, AVI, Matroska and WebM, decoded in this process from bytes in memory; and files of
+sound that only FFmpeg reads: raw AAC (ADTS), WMA, AMR.
 
 Which container it is is told by its first bytes, and only that one is opened, so that a list of other files is never taken for a video;
 what it asks to open besides is refused. Only decoders on a list are run, on one thread, and what they may make is bounded before they do.
@@ -11,19 +12,25 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
 
 from ..errors import Fault, MissingDependency, requires
+from .tracks import tracks_of
 
 ENDINGS = (".mp4", ".m4v", ".mov", ".avi", ".webm", ".mkv")
 _STILL = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1")  # pictures in the same kind of container
 _SOUND = (b"M4A ", b"M4B ")
 _VIDEO_CODECS = frozenset(("av1", "dvvideo", "ffv1", "h263", "h264", "hevc", "huffyuv", "mjpeg", "mpeg1video", "mpeg2video", "mpeg4",
                            "msmpeg4v2", "msmpeg4v3", "png", "prores", "qtrle", "rawvideo", "theora", "vp8", "vp9"))  # fmt: skip
-_AUDIO_CODECS = ("aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus", "vorbis")  # and pcm_...
+_AUDIO_CODECS = ("aac", "ac3", "alac", "amrnb", "amrwb", "eac3", "flac", "mp2", "mp3", "opus", "vorbis", "wmapro", "wmav1", "wmav2")
+"""Decoders of sound that may run, and those of uncompressed sound (pcm_...)."""
+_OF_VIDEO = frozenset(("mov", "avi", "matroska"))
+_WMA = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"
 _MAX_STREAMS, _MAX_PACKETS, _MAX_DECODED = 64, 1_000_000, 4_000_000_000
 """Tracks of a container; pieces of it that are looked through; pixels that are decoded to find the frames that are wanted."""
 _MAX_SAMPLES = 64_000_000  # of all channels of a sound track
@@ -34,7 +41,7 @@ _MOST_ASPECT = 10
 """Pixels are not taken for more than this many times as wide as they are high, or as high as wide."""
 
 
-def container_of(data: bytes) -> str | None:
+def container_of(data: bytes | bytearray) -> str | None:
     """The name of the container that bytes are, by their beginning; None for anything else."""
     if data[4:8] == b"ftyp":
         return None if data[8:12] in _STILL else "mov"
@@ -42,12 +49,35 @@ def container_of(data: bytes) -> str | None:
         return "mov"
     if data[:4] == b"RIFF" and data[8:12] in (b"AVI ", b"AVIX"):
         return "avi"
-    return "matroska" if data[:4] == b"\x1aE\xdf\xa3" else None
+    if data[:4] == b"\x1aE\xdf\xa3":
+        return "matroska"
+    if data[:8] == _WMA:
+        return "asf"
+    if data[:6] == b"#!AMR\n" or data[:9] == b"#!AMR-WB\n":
+        return "amr"
+    return "aac" if _is_adts(data) else None
 
 
-def is_video(data: bytes) -> bool:
-    """Whether bytes begin as a video does. An old MOV may hold its index, which tells it from other files, at its end."""
-    return container_of(data) is not None and data[8:12] not in _SOUND
+def _is_adts(data: bytes | bytearray) -> bool:
+    """Raw AAC: a frame's header (ISO 13818-7), and another one where the frame ends, if the file goes on there."""
+    at = 0
+    for _ in range(2):
+        head = data[at : at + 7]
+        size = int.from_bytes(head[3:6], "big") >> 5 & 0x1FFF
+        if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 > 12 or size < 7:
+            return at > 0 and at + 7 > len(data)
+        at += size
+    return True
+
+
+def is_video(head: bytes | bytearray) -> bool:
+    """Whether bytes, or the first of them, are those of a video; of all of them, that it has moving pictures.
+
+    An old MOV may hold its index, which tells it from other files, at its end.
+    """
+    if container_of(head) not in _OF_VIDEO or head[8:12] in _SOUND:
+        return False
+    return tracks_of(io.BytesIO(head)) != {"sound"}
 
 
 def frames_of(data: bytes, count: int, seconds: float | None, max_pixels: int) -> list[Pillow.Image]:
@@ -75,7 +105,8 @@ def frames_of(data: bytes, count: int, seconds: float | None, max_pixels: int) -
 
 
 def sound_of(data: bytes, seconds: float) -> tuple[np.ndarray, int, int]:
-    """The first ``seconds`` of a sound track as float32 (N, channels), its rate, and how many samples all of it has, about."""
+    """The first ``seconds`` of a sound track as float32 (N, channels), its rate, and how many samples all of it has: by the container's
+    tables where it has such, else by its pieces, whose durations are added up."""
     with _opened(data, "audio", 2**26) as (container, stream):
         name = stream.codec_context.name
         _codec(stream, name.startswith(("pcm_", *_AUDIO_CODECS)))
@@ -83,18 +114,27 @@ def sound_of(data: bytes, seconds: float) -> tuple[np.ndarray, int, int]:
         wanted = math.ceil(seconds * rate)
         if wanted * channels > _MAX_SAMPLES:
             raise Fault(f"a sound of {channels} channels, {wanted * channels:,} samples to read; expected at most {_MAX_SAMPLES:,}")
-        length = int(stream.duration * stream.time_base * rate) if stream.duration else 0
-        parts, have = [], 0
+        parts, have, rest = [], 0, 0
         for frame in _each(container, stream):
             if frame.sample_rate != rate or frame.layout.nb_channels != channels:
                 raise Fault("a sound track that changes its rate or its channels")
             parts.append(_samples(frame, channels))
             have += len(parts[-1])
             if have >= wanted:
+                rest = _rest(container, stream, rate, have)
                 break
     if not parts:
         raise Fault("a sound track of no samples")
-    return np.concatenate(parts)[:wanted], rate, max(length, min(have, wanted))
+    return np.concatenate(parts)[:wanted], rate, have + rest
+
+
+def _rest(container: Any, stream: Any, rate: int, have: int) -> int:
+    """Samples of a sound track behind those that were decoded. What an ADTS or AMR file says of its duration is an estimate."""
+    if container.format.name not in ("aac", "amr") and (stream.duration or container.duration):
+        seconds = stream.duration * stream.time_base if stream.duration else Fraction(container.duration, 1_000_000)
+        return max(0, int(seconds * rate) - have)
+    pieces = islice(container.demux(stream), _MAX_PACKETS)
+    return int(sum(max(0, piece.duration or 0) for piece in pieces) * stream.time_base * rate)
 
 
 def _samples(frame: Any, channels: int) -> np.ndarray:
@@ -110,8 +150,8 @@ def _samples(frame: Any, channels: int) -> np.ndarray:
 @contextmanager
 def _opened(data: bytes, kind: str, max_pixels: int) -> Generator[tuple[Any, Any]]:
     """A container and its first stream of a kind; whatever goes wrong inside is a ``Fault``."""
-    format = container_of(data)
-    if format is None:
+    format, noun = container_of(data), "sound" if kind == "audio" else "video"
+    if format is None or (kind == "video" and format not in _OF_VIDEO):
         raise Fault("not a video that can be read; expected MP4, MOV, AVI, WebM or MKV")
     av: Any = requires("av", "video")
     try:
@@ -125,10 +165,11 @@ def _opened(data: bytes, kind: str, max_pixels: int) -> Generator[tuple[Any, Any
     except (Fault, MissingDependency):
         raise
     except MemoryError:
-        raise Fault("a video that needs more memory than there is") from None
+        raise Fault(f"a {noun} that needs more memory than there is") from None
     except Exception as error:  # FFmpeg raises whatever it likes on hostile bytes
         said = " ".join(str(getattr(error, "strerror", None) or type(error).__name__).split())[:60]
-        raise Fault(f"a broken video ({said}); expected MP4, MOV, AVI, WebM or MKV, all of it there") from None
+        formats = "MP4, MOV, AVI, WebM or MKV" if format in _OF_VIDEO else "AAC, WMA or AMR"
+        raise Fault(f"a broken {noun} ({said}); expected {formats}, all of it there") from None
 
 
 def _refuse(*_: Any) -> Any:
@@ -137,7 +178,7 @@ def _refuse(*_: Any) -> Any:
 
 def _codec(stream: Any, known: bool) -> None:
     if not known:
-        raise Fault(f"a video track of {stream.codec_context.name}; expected a common one, such as h264, vp9 or mpeg4, aac or opus")
+        raise Fault(f"a {stream.type} track of {stream.codec_context.name}; expected a common one, such as h264, vp9 or mpeg4, aac or opus")
 
 
 @dataclass(frozen=True)

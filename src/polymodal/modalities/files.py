@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import ConfigError, Fault
 
@@ -71,20 +74,26 @@ class Roots:
         """The first bytes of the files that some cells name: a kind is told by them where no name tells it. Nothing of other cells."""
         found = []
         for cell in cells:
-            if not isinstance(cell, str) or cell.startswith("data:") or not 0 < len(cell) <= _LONGEST or "\n" in cell:
-                continue
-            try:
-                descriptor = self._descriptor(cell.strip())
-            except Fault:
-                continue
-            try:
-                if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    found.append(os.read(descriptor, _HEAD))
-            except OSError:
-                continue
-            finally:
-                os.close(descriptor)
+            with contextlib.suppress(Fault), self.opened(cell) as file:
+                found.append(file.read(_HEAD))
         return found
+
+    @contextmanager
+    def opened(self, cell: object) -> Generator[BinaryIO]:
+        """The regular file that a cell names, to look at parts of it without reading all; ``Fault`` where it names none."""
+        path = os.fspath(cell) if isinstance(cell, os.PathLike) else cell
+        if not isinstance(path, str) or path.startswith("data:") or not 0 < len(path) <= _LONGEST or "\n" in path:
+            raise Fault(f"found {type(cell).__name__}; expected a path")
+        descriptor = self._descriptor(path.strip())
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise Fault("not a regular file (a device, a pipe or a socket)")
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                yield file
+        except OSError as error:
+            raise Fault(f"a file that cannot be opened ({error.strerror or error})") from None
+        finally:
+            os.close(descriptor)
 
     def _file(self, path: str, at_most: int) -> bytes:
         descriptor = self._descriptor(path)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -21,12 +20,14 @@ from pydantic import Field as Setting
 
 from ..errors import Fault
 from ..flow import Cell, State
+from .deep import is_deep, measured, shallow
 from .files import Roots
 from .maps import MAGIC as NPY
 from .maps import MAX_CHANNELS, bytes_of_map, map_of, range_of
 from .medical import ENDINGS as MEDICAL
 from .medical import is_medical, open_medical
 from .modality import OneColumn
+from .quiet import quiet
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # a camera's MPO is opened as JPEG
 ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", *MEDICAL)
@@ -34,7 +35,6 @@ _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"GI
 _MOST_PACKED = 1_032  # bytes that one byte of a deflate stream can stand for, at most (RFC 1951); a pixel takes a bit at least
 _SCAN, _MAX_SCANS = b"\xff\xda", 200
 _MAX_SEGMENTS, _MAX_HEADER = 1_000, 16 * 2**20
-_STRIP = 64  # rows of a deep picture that are scaled at a time
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 Pillow.MAX_IMAGE_PIXELS = None  # the cap below is ours, an error and not a warning
@@ -53,8 +53,9 @@ class PictureSettings(OneColumn):
     max_mb: float = Setting(64.0, gt=0, le=2_048)
     """A file or cell larger than this (in MiB) is a fault, found before it is read."""
     window: tuple[float, float] | None = None
-    """Center and width of the values that become black to white, of DICOM and NIfTI files and of ``.npy`` arrays; null = the file's own,
-    or nearly all of its range; of arrays nearly all of the range that training saw."""
+    """Center and width of the values that become black to white, of DICOM and NIfTI files, of ``.npy`` arrays and of grey pictures of
+    more than 8 bits; null = the file's own, or nearly all of its range; of arrays and of deep grey nearly all of the range that training
+    saw."""
     frame: Literal["first", "middle"] = "middle"
     """Which frame of a DICOM of several is read."""
     flip: bool | None = None
@@ -72,11 +73,13 @@ Picture = Pillow.Image | np.ndarray
 def read_pixels(cell: Cell, roots: Roots, config: PictureSettings, state: State) -> np.ndarray:
     """One picture as uint8 (C, size, size), by the facts of a field; ``Fault`` for what cannot be read."""
     channels, size = state["channels"], state["size"]
-    return pixels_of(open_picture(roots, cell, config, channels, size), channels, size, state.get("range", ()), state.get("resize"))
+    picture = open_picture(roots, cell, config, channels, size)
+    return pixels_of(picture, channels, size, state.get("range", ()), state.get("resize"), state.get("deep_range"))
 
 
 def pixel_facts(pictures: Sequence[Picture], config: PictureSettings, needs: Mapping[str, Any]) -> State:
-    """``size``, ``channels``, ``mean`` and ``std`` of each channel in units of 0 to 255, and the ``range`` of arrays."""
+    """``size``, ``channels``, ``mean`` and ``std`` of each channel in units of 0 to 255, the ``range`` of arrays, and ``deep_range``, that
+    of grey of more than 8 bits, where there is such."""
     arrays = [picture for picture in pictures if isinstance(picture, np.ndarray)]
     channels = int(needs.get("channels") or config.channels or 3)
     if config.channels is None and "channels" not in needs and 2 * len(arrays) > len(pictures):
@@ -86,12 +89,15 @@ def pixel_facts(pictures: Sequence[Picture], config: PictureSettings, needs: Map
     state: State = {"size": size, "channels": channels, "mean": [127.5] * channels, "std": [64.0] * channels, "range": []}
     if arrays:
         state["range"] = range_of(arrays, config.window)
+    deep = [measured(picture) for picture in pictures if isinstance(picture, Pillow.Image) and is_deep(picture)]
+    if deep:
+        state["deep_range"] = range_of(deep, config.window)[0]
     if "resize" in needs:
         state["resize"] = dict(needs["resize"])
     seen = []
     for picture in pictures if "mean" not in needs else ():
         try:
-            seen.append(pixels_of(picture, channels, size, state["range"]))
+            seen.append(pixels_of(picture, channels, size, state["range"], deep=state.get("deep_range", ())))
         except Fault:
             continue
     if seen:
@@ -116,6 +122,14 @@ def check_pixel_facts(state: State) -> None:
         raise ValueError("ranges of other channels")
     if not all(len(bound) == 2 and all(type(end) in (int, float) and math.isfinite(end) for end in bound) for bound in bounds):
         raise ValueError("ranges that are no numbers")
+    deep = state.get("deep_range", [0, 1])
+    if (
+        type(deep) is not list
+        or len(deep) != 2
+        or not all(type(end) in (int, float) and math.isfinite(end) for end in deep)
+        or deep[0] >= deep[1]
+    ):
+        raise ValueError(f"a range of deep grey of {deep}")
     resize = state.get("resize")
     if resize is not None and (resize["resample"] not in range(6) or resize["edge"] not in (None, *range(4, 4_097))):
         raise ValueError(f"pictures resized by {resize}")
@@ -173,22 +187,21 @@ def open_picture(roots: Roots, cell: Cell, config: PictureSettings, channels: in
         return map_of(data, config.max_pixels, channels)
     if is_medical(data):
         return open_medical(data, config.max_pixels, channels or 3, config.window, config.frame)
+    quiet("PIL")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            _bound_segments(data)
-            picture = Pillow.open(io.BytesIO(data), formats=FORMATS)
-            width, height = picture.size
-            most = config.max_pixels // 2 if picture.format == "WEBP" else config.max_pixels  # its decoder keeps two canvases
-            if width * height > most:
-                raise Fault(f"a picture of {width:,} x {height:,} pixels; expected at most {most:,}")
-            _bound(picture, data, most)
-            if picture.format == "JPEG":
-                picture.draft(None, (2 * at_least, 2 * at_least))
-            picture.load()
-            _mend(picture, data)
-            ImageOps.exif_transpose(picture, in_place=True)
-            return picture
+        _bound_segments(data)
+        picture = Pillow.open(io.BytesIO(data), formats=FORMATS)
+        width, height = picture.size
+        most = config.max_pixels // 2 if picture.format == "WEBP" else config.max_pixels  # its decoder keeps two canvases
+        if width * height > most:
+            raise Fault(f"a picture of {width:,} x {height:,} pixels; expected at most {most:,}")
+        _bound(picture, data, most)
+        if picture.format == "JPEG":
+            picture.draft(None, (2 * at_least, 2 * at_least))
+        picture.load()
+        _mend(picture, data)
+        ImageOps.exif_transpose(picture, in_place=True)
+        return picture
     except Fault:
         raise
     except Pillow.UnidentifiedImageError:
@@ -234,9 +247,19 @@ def _mend(picture: Pillow.Image, data: bytes) -> None:
 
 
 def pixels_of(
-    picture: Picture, channels: int, size: int, bounds: Sequence[Sequence[float]] = (), resize: Mapping[str, Any] | None = None
+    picture: Picture,
+    channels: int,
+    size: int,
+    bounds: Sequence[Sequence[float]] = (),
+    resize: Mapping[str, Any] | None = None,
+    deep: Sequence[float] | None = (),
 ) -> np.ndarray:
-    """uint8 (C, size, size): resized before colours are widened, so that a large picture takes no more memory than it must."""
+    """uint8 (C, size, size): resized before colours are widened, so that a large picture takes no more memory than it must.
+
+    :param bounds: of an array, the values of each channel that become 0 and 255; none: its own range
+    :param deep: of grey of more than 8 bits, the values that become 0 and 255; none: its own range. None: 16 bits by all of their range,
+        32 bits and floats by the least and the largest value of the picture, as models were trained before a range was learned
+    """
     if isinstance(picture, np.ndarray):
         map_HWC = bytes_of_map(picture, channels, bounds)
         bands = [Pillow.fromarray(np.ascontiguousarray(map_HWC[:, :, at])) for at in range(channels)]
@@ -245,7 +268,7 @@ def pixels_of(
     if mode is None:
         raise Fault(f"a picture of grey or colour; expected {channels} channels, which only .npy arrays have")
     try:
-        picture = _resized(_eight_bits(picture), size, resize)
+        picture = _resized(_eight_bits(picture, deep), size, resize)
         if picture.mode == "RGBA" != mode:
             picture = Pillow.alpha_composite(Pillow.new("RGBA", picture.size, (255, 255, 255, 255)), picture)
         picture = picture.convert(mode)
@@ -271,40 +294,12 @@ def _resized(picture: Pillow.Image, size: int, resize: Mapping[str, Any] | None)
     return picture if picture.size == (size, size) else picture.resize((size, size), Pillow.Resampling.BILINEAR, reducing_gap=3.0)
 
 
-def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
-    """Any mode as L, RGB or RGBA of 8 bits: deep grey scaled by its range; what is transparent stays so."""
-    if picture.mode.startswith(("I", "F")):
-        return _shallow(picture)
+def _eight_bits(picture: Pillow.Image, deep: Sequence[float] | None) -> Pillow.Image:
+    """Any mode as L, RGB or RGBA of 8 bits: deep grey scaled by a range; what is transparent stays so."""
+    if is_deep(picture):
+        return shallow(picture, deep)
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
         return picture if picture.mode == "RGBA" else picture.convert("RGBA")
     if picture.mode in ("L", "RGB"):
         return picture
     return picture.convert("L" if picture.mode == "1" else "RGB")
-
-
-def _shallow(picture: Pillow.Image) -> Pillow.Image:
-    """Deep grey as L, or as RGBA where one grey is transparent; a TIFF whose white is zero turned over."""
-    values_HW = np.asarray(picture)
-    grey_HW = _scaled(values_HW)
-    if picture.format == "TIFF" and picture.tag_v2.get(262) == 0:  # type: ignore[attr-defined]
-        grey_HW = 255 - grey_HW
-    grey = Pillow.fromarray(grey_HW)
-    clear = picture.info.get("transparency")
-    if not isinstance(clear, int):
-        return grey
-    return Pillow.merge("LA", (grey, Pillow.fromarray(np.where(values_HW == clear, 0, 255).astype(np.uint8)))).convert("RGBA")
-
-
-def _scaled(values_HW: np.ndarray) -> np.ndarray:
-    """Deep grey as uint8 (H, W): 16 bits by their whole range, anything else by the range of its finite values."""
-    strips = [values_HW[start : start + _STRIP] for start in range(0, len(values_HW), _STRIP)]
-    low, high = 0.0, 65_535.0
-    if values_HW.dtype.kind == "f" or values_HW.max(initial=0) > high or values_HW.min(initial=0) < low:
-        bounds = [(finite.min(), finite.max()) for strip in strips if (finite := strip[np.isfinite(strip)]).size]
-        low, high = (float(min(b[0] for b in bounds)), float(max(b[1] for b in bounds))) if bounds else (0.0, 1.0)
-    scale = 255 / max(high - low, 1e-12)
-    out_HW = np.empty(values_HW.shape, np.uint8)
-    for at, strip in enumerate(strips):
-        values = np.nan_to_num(strip.astype(np.float64), nan=low, posinf=high, neginf=low)
-        out_HW[at * _STRIP : (at + 1) * _STRIP] = np.round((values - low) * scale)
-    return out_HW

@@ -6,11 +6,12 @@ sweeps of one cell (a list of lists of points, or ``a.pcd;b.pcd``) become one se
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 from zlib import crc32
 
@@ -21,13 +22,14 @@ from torch import Tensor
 
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
-from .clouds import ENDINGS, points_of
+from .clouds import ENDINGS, RAW, points_of, raw_channels
 from .corruption import Corruption, of_points
 from .files import Roots
 from .modality import Modality, OneColumn, Recognition, bucket, evenly
 
 _ENOUGH = 256  # points of one cloud that a training step looks at, unless more than twice as many are kept
 _PEEKED = 16  # files opened to recognise a column
+_COMPARED = 64  # raw files that are compared to tell how many numbers a point has
 _SHORTEST, _MAX_CHANNELS, _MAX_POINTS = 32, 64, 20_000_000
 _FROM, _TO = 3, 8  # channels of what is taken for points without being told
 
@@ -37,7 +39,7 @@ class PointsConfig(OneColumn):
 
     kind: Literal["points"] = "points"
     channels: int | None = Setting(None, ge=1, le=_MAX_CHANNELS)
-    """Numbers of each point in a raw ``.bin`` file; null = 4 (as KITTI) or 5 (as nuScenes' lidar), what divides the file."""
+    """Numbers of each point in a raw ``.bin`` file; null = 3 to 6, what the values of the training files say."""
     points: int = Setting(512, ge=32, le=65_536)
     """Points kept of one cloud, drawn evenly from a larger one. Cost grows with it."""
     max_mb: float = Setting(64.0, gt=0, le=2_048)
@@ -72,9 +74,10 @@ class Points(Modality):
         config = PointsConfig(column="x")
         shapes = []
         in_files = _ends_with(cells[0], (".npy", ".csv", ".parquet"))
+        raw = _raw_channels(cells, config, roots)
         for cell in [cells[at] for at in evenly(len(cells), _PEEKED)] if in_files else cells:
             try:
-                shapes.append(_cloud(cell, config, roots).shape)
+                shapes.append(_cloud(cell, config, roots, raw).shape)
             except Fault:
                 continue
         counts, channels = {shape[0] for shape in shapes}, {shape[1] for shape in shapes}
@@ -86,18 +89,23 @@ class Points(Modality):
 
     @classmethod
     def fit(cls, config: PointsConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
-        """State: ``channels``, ``points`` at most, ``mean`` and ``std`` of each channel (x y z share one), ``count`` and its spread."""
+        """State: ``channels``, ``points`` at most, ``mean`` and ``std`` of each channel (x y z share one), ``count`` and its spread;
+        ``raw_channels``, the numbers of a point in raw files, where there are such."""
         cls.check_form(form)
+        cells = list(cells)
+        raw = _raw_channels(cells, config, roots)
         found = []
         for cell in cells:
             try:
-                found.append(_cloud(cell, config, roots))
+                found.append(_cloud(cell, config, roots, raw))
             except Fault:
                 continue
         shapes = Counter(cloud.shape[1] for cloud in found)
         channels = shapes.most_common(1)[0][0] if shapes else 3
         state: State = {"form": form, "channels": channels, "points": config.points, "mean": [0.0] * channels, "std": [1.0] * channels,
                         "count": 5.0, "count_std": 1.0}  # fmt: skip
+        if raw is not None:
+            state["raw_channels"] = raw
         kept = [cloud for cloud in found if cloud.shape[1] == channels]
         if kept:
             values = np.concatenate([cloud[:: max(1, len(cloud) // 2_000)] for cloud in kept]).clip(-1e150, 1e150)
@@ -116,6 +124,9 @@ class Points(Modality):
         channels, points, mean, std = (self.state[name] for name in ("channels", "points", "mean", "std"))
         if type(channels) is not int or not 1 <= channels <= _MAX_CHANNELS + 1 or type(points) is not int or not 32 <= points <= 65_536:
             raise ValueError(f"{points} points of {channels} channels")
+        raw = self.state.get("raw_channels", 1)
+        if type(raw) is not int or not 1 <= raw <= _MAX_CHANNELS:
+            raise ValueError(f"raw files of {raw} channels")
         facts = [*mean, *std, self.state["count"], self.state["count_std"]]
         right = len(mean) == len(std) == channels and all(type(fact) in (int, float) and math.isfinite(fact) for fact in facts)
         if not right or min(*std, self.state["count_std"]) <= 0:
@@ -127,7 +138,7 @@ class Points(Modality):
 
     def held(self, cell: Cell) -> np.ndarray:
         """All its points, float64 (N, C)."""
-        return _cloud(cell, self.config, self.roots)
+        return _cloud(cell, self.config, self.roots, self.state.get("raw_channels"))
 
     def sample_of(self, held: np.ndarray) -> Sample:
         """At most as many points as are kept, standardised."""
@@ -194,20 +205,35 @@ def _ends_with(cell: Cell, endings: tuple[str, ...]) -> bool:
     return isinstance(cell, str) and len(cell) < 4096 and cell.strip().casefold().endswith(endings)
 
 
-def _cloud(cell: Cell, config: PointsConfig, roots: Roots) -> np.ndarray:
-    """A cell as float64 (N, C); ``Fault`` for what holds no points."""
+def _raw_channels(cells: Sequence[Cell], config: PointsConfig, roots: Roots) -> int | None:
+    """The numbers of a point in the raw files that cells name, as the config or their values say; None where there are none."""
+    raw = [cell for cell in cells if _ends_with(cell, (RAW,))]
+    if config.channels is not None or not raw:
+        return config.channels if raw else None
+    return raw_channels(_bodies([raw[at] for at in evenly(len(raw), _COMPARED)], config, roots))
+
+
+def _bodies(cells: Iterable[Cell], config: PointsConfig, roots: Roots) -> Iterator[bytes]:
+    """The files that cells name, of several sweeps the last; nothing for those that cannot be read."""
+    for cell in cells:
+        with contextlib.suppress(Fault):
+            yield roots.bytes_of(os.fspath(cell).rpartition(";")[2].strip(), int(config.max_mb * 2**20))
+
+
+def _cloud(cell: Cell, config: PointsConfig, roots: Roots, raw: int | None) -> np.ndarray:
+    """A cell as float64 (N, C), raw files of ``raw`` numbers a point; ``Fault`` for what holds no points."""
     if isinstance(cell, str) and cell.lstrip().startswith("["):
         try:
             cell = json.loads(cell)
         except (ValueError, RecursionError):
             raise Fault("a list that is no JSON; expected points") from None
     if isinstance(cell, str) and ";" in cell and not cell.startswith("data:"):
-        sweeps = [_file(part.strip(), config, roots) for part in cell.split(";") if part.strip()]
+        sweeps = [_file(part.strip(), config, roots, raw) for part in cell.split(";") if part.strip()]
         cloud_NC = _in_time(sweeps)
     elif isinstance(cell, (list, tuple, np.ndarray)):
         cloud_NC = _of_list(cell)
     else:
-        cloud_NC = _file(cell, config, roots)
+        cloud_NC = _file(cell, config, roots, raw)
     if not cloud_NC.size:
         raise Fault("a cloud of no points")
     if len(cloud_NC) > _MAX_POINTS or cloud_NC.shape[1] > _MAX_CHANNELS + 1:
@@ -218,8 +244,8 @@ def _cloud(cell: Cell, config: PointsConfig, roots: Roots) -> np.ndarray:
     return cloud_NC[real_N]
 
 
-def _file(cell: Cell, config: PointsConfig, roots: Roots) -> np.ndarray:
-    return points_of(roots.bytes_of(cell, int(config.max_mb * 2**20)), cell, config.channels)
+def _file(cell: Cell, config: PointsConfig, roots: Roots, raw: int | None) -> np.ndarray:
+    return points_of(roots.bytes_of(cell, int(config.max_mb * 2**20)), cell, config.channels or raw)
 
 
 def _of_list(cell: Any) -> np.ndarray:

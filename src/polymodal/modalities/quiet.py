@@ -1,26 +1,32 @@
-"""Keeps the warnings of file readers, which users cannot act on, from being shown."""
+"""Harmless warnings of the libraries that decode cells, ignored: what is wrong with a cell is told as a ``Fault``."""
 
 from __future__ import annotations
 
 import re
 import threading
 import warnings
+from itertools import takewhile
 
 _LOCK = threading.Lock()
+_FILTERS: list[tuple[str, None, type[Warning], re.Pattern[str], int]] = []
+"""The filters that were asked for so far, as ``warnings.filters`` holds them."""
 
 
 def quiet(*packages: str) -> None:
-    """Keep the warnings of some packages from being shown, for the rest of the process. Safe in many threads.
+    """Ignore the ``UserWarning`` of some packages' modules, such as ``"PIL"``, and no other warning.
 
-    ``packages`` are names of top-level packages. Only ``UserWarning`` that their own modules raise is ignored. The filters persist:
-    ``warnings.catch_warnings`` replaces the filters of the whole process and restores them later, which is wrong when threads overlap.
-    A filter that something else has removed, such as ``warnings.resetwarnings``, is inserted again.
+    Safe when several threads read, unlike ``warnings.catch_warnings``, which changes the filters of the whole process and restores them
+    later. The filters stand before all others, and are put there again after ``warnings.resetwarnings`` or ``simplefilter("error")``.
     """
-    for package in packages:
-        pattern = package + r"(\.|$)"
-        item = ("ignore", None, UserWarning, re.compile(pattern), 0)
-        if item in warnings.filters:
-            continue
-        with _LOCK:
-            if item not in warnings.filters:
-                warnings.filterwarnings("ignore", category=UserWarning, module=pattern)
+    wanted = [("ignore", None, UserWarning, re.compile(_module(package)), 0) for package in packages]
+    first = list(takewhile(_FILTERS.__contains__, warnings.filters))
+    if all(entry in first for entry in wanted):
+        return
+    with _LOCK:
+        _FILTERS.extend(entry for entry in wanted if entry not in _FILTERS)  # type: ignore[misc]
+        for package in packages:
+            warnings.filterwarnings("ignore", category=UserWarning, module=_module(package))
+
+
+def _module(package: str) -> str:
+    return rf"{re.escape(package)}(\.|$)"

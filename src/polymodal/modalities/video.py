@@ -19,8 +19,11 @@ from .containers import ENDINGS, frames_of, is_video
 from .corruption import Corruption, of_pictures
 from .files import Roots
 from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
-from .modality import Modality, Parts, Recognition
+from .modality import Modality, Parts, Recognition, evenly
 from .pixels import Picture, PictureSettings, pixel_facts, pixels_of, varied
+from .tracks import hold_sound_alone
+
+_PEEKED = 16  # files whose tracks are looked at to recognise a column
 
 
 class VideoConfig(PictureSettings):
@@ -56,9 +59,10 @@ class Video(Modality):
 
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
-        """Sure when most cells look like videos; which of them can be read is for ``read`` to say."""
+        """Sure when most cells look like videos; which of them can be read is for ``read`` to say. Files that hold a sound track and no
+        moving pictures are sounds, whatever they are named."""
         looks = sum(map(_looks_like_a_video, cells)) / max(len(cells), 1)
-        if looks < 0.5:
+        if looks < 0.5 or hold_sound_alone([cells[at] for at in evenly(len(cells), _PEEKED)], roots):
             return Recognition(0.0)
         return Recognition(0.6 + 0.4 * looks, {}, f"{looks:.0%} of the cells looked at are videos (their sound: a field of kind audio)")
 
@@ -147,7 +151,7 @@ def _clip(cell: Cell, config: VideoConfig, roots: Roots, frames: int) -> list[An
 
 def _looks_like_a_video(cell: Cell) -> bool:
     if isinstance(cell, (bytes, bytearray)):
-        return is_video(bytes(cell))
+        return is_video(cell)
     if isinstance(cell, os.PathLike):
         cell = os.fspath(cell)
     if not isinstance(cell, str):
