@@ -15,6 +15,7 @@ from conftest import FAST, shop, write_csv
 from polymodal.data.loader import Loader
 from polymodal.data.sources import open_source
 from polymodal.data.store import FAULTY, MISSING, Store
+from polymodal.layers.elementwise import sigmoid
 from polymodal.modalities import Image, ImageConfig, Roots, Tabular, TabularConfig
 
 
@@ -188,3 +189,16 @@ def test_an_error_in_the_thread_reaches_the_one_who_waits() -> None:
     early = prefetched(numbers, 2)
     next(early)
     early.close()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_sigmoid_has_the_same_bits_wherever_its_element_stands(dtype: torch.dtype) -> None:
+    values = torch.linspace(-9, 9, 301, dtype=dtype)
+    whole = sigmoid(values)
+    torch.testing.assert_close(whole, values.sigmoid())
+    for length in (1, 7, 33, 64, 100, 301):
+        assert torch.equal(sigmoid(values[-length:]), whole[-length:])
+        assert torch.equal(sigmoid(values[:length, None])[:, 0], whole[:length])
+    large = values.repeat(200)
+    assert torch.equal(sigmoid(large), whole.repeat(200))
+    assert sigmoid(values[:0]).shape == (0,)

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from ..errors import DataError
 from ..flow import Cell, State
+from ..layers.elementwise import sigmoid
 from . import classes as naming
 from . import curves as drawing
 from .metrics import Metrics, classification
@@ -88,7 +89,7 @@ class Binary(Task):
 
     def scores(self, logits_NC: Tensor) -> Tensor:
         """(N, 2)."""
-        positive_N = torch.sigmoid(logits_NC[:, 0])
+        positive_N = sigmoid(logits_NC[:, 0])
         return torch.stack([1 - positive_N, positive_N], 1)
 
     def log_chances(self, logits_NC: Tensor, label: int) -> tuple[Tensor, Tensor]:

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from ..errors import ConfigError, DataError, Fault
 from ..flow import Cell, State
+from ..layers.elementwise import sigmoid
 from . import classes as naming
 from . import curves as drawing
 from .binary import ClassMetric
@@ -93,7 +94,7 @@ class Multilabel(Task):
 
     def scores(self, logits_NC: Tensor) -> Tensor:
         """Sigmoid."""
-        return logits_NC.sigmoid()
+        return sigmoid(logits_NC)
 
     def log_chances(self, logits_NC: Tensor, label: int) -> tuple[Tensor, Tensor]:
         """Of one label, whatever the others are."""
