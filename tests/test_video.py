@@ -141,7 +141,7 @@ def film(
 ) -> bytes:
     """Frame t, of the grey of ``greys``, is shown at moment t in tenths of a second; some are left out. ``faststart`` = a file to write."""
     out = io.BytesIO()
-    flags = {"movflags": "faststart"} if faststart else {}
+    flags = {"movflags": "faststart"} if faststart else {"movflags": options.pop("movflags")} if "movflags" in options else {}
     with av.open(faststart or out, "w", format=format, options=flags) as container:
         stream: Any = container.add_stream(codec, rate=10, options={name: str(value) for name, value in options.items()})
         stream.width, stream.height, stream.pix_fmt = SIDE, SIDE, {"mjpeg": "yuvj420p", "ffv1": "bgr0"}.get(codec, "yuv420p")
@@ -247,6 +247,9 @@ def test_data_that_is_missing_is_told(tmp_path: Path) -> None:
     for body in cases:
         with pytest.raises(Fault, match=r"truncated video: .* frames are there"):
             frames_of(body, 8, None, 10**6)
+    parts = film(frames, movflags="frag_keyframe+empty_moov")
+    with pytest.raises(Fault, match=r"truncated video: [0-9]+ frames are there"):
+        frames_of(parts[: parts.rindex(b"mdat") + 20], 8, None, 10**6)
     whole = film(range(20), "avi", "mpeg4")
     assert all_places(whole[: whole.rindex(b"idx1")]) == list(range(20)), "only the index is missing"
 

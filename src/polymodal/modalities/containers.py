@@ -213,7 +213,8 @@ def _pieces(container: Any, stream: Any, data: bytes) -> list[_Piece]:
             is_cut_off |= bool(packet.is_corrupt)  # the data ends within it
     # Fewer frames than the header counts are no loss by themselves: an edit list leaves frames out, and a dropped frame of an AVI is empty.
     if is_cut_off or (len(pieces) < stream.frames and _ends_early(data)):
-        raise Fault(f"a truncated video: {len(pieces) - is_cut_off:,} of {max(stream.frames, len(pieces)):,} frames are there")
+        counted = f" of {stream.frames:,}" if stream.frames >= len(pieces) else ""
+        raise Fault(f"a truncated video: {len(pieces) - is_cut_off:,}{counted} frames are there; expected a whole file")
     if not any(piece.is_shown for piece in pieces):
         raise Fault("a video of no frames")
     return pieces
