@@ -18,6 +18,7 @@ from polymodal.errors import Fault
 from polymodal.modalities import Audio, Image, Roots, Video
 from polymodal.modalities.audio import decode
 from polymodal.modalities.mpeg import frame_of, stream_start
+from polymodal.modalities.tracks import tracks_of
 
 RATE = 16_000
 SOUND = (0.3 * np.sin(np.arange(2 * RATE) / 5) * np.linspace(0, 1, 2 * RATE)).astype(np.float32)
@@ -167,6 +168,48 @@ def test_other_files_of_sound_are_read_or_named(codec: str, format: str, rate: i
         except Fault as fault:
             said = str(fault)
             assert len(said) < 250
+
+
+def test_tables_of_tracks_may_be_anything() -> None:
+    box = b"\0\0\0\x08trak"
+    nested = b"".join(
+        struct.pack(">I", 8 * depth) + name for depth, name in zip((900_003, 900_002, 900_001), (b"moov", b"trak", b"mdia"), strict=True)
+    )
+    for data in (
+        b"",
+        b"\0\0\0\x18ftypisom" + bytes(12) + nested + box * 900_000,
+        b"\x1aE\xdf\xa3" + b"\x80" * 900_000,
+        b"\x1aE\xdf\xa3\xff" * 9,
+    ):
+        assert tracks_of(io.BytesIO(data)) == frozenset()
+    rng = np.random.default_rng(0)
+    for body in (film(), film("matroska"), film("avi"), with_av("aac", "mp4")):
+        for _ in range(200):
+            changed = bytearray(body)
+            for at in rng.integers(0, len(body), 3):
+                changed[at] = rng.integers(0, 256)
+            assert tracks_of(io.BytesIO(changed)) <= {"video", "sound"}
+
+
+def test_any_byte_of_a_sound_without_its_length_may_be_another() -> None:
+    rng = np.random.default_rng(0)
+    flac, wav = bytearray(encoded("FLAC")), bytearray(encoded("WAV"))
+    flac[21] &= 0xF0
+    flac[22:26] = bytes(4)
+    wav[40:44] = bytes(4)
+    for body in (bytes(flac), bytes(wav), without_information(encoded("MP3")), encoded("CAF"), encoded("RF64"), encoded("AIFF")):
+        for _ in range(40):
+            changed = bytearray(body)
+            for at in rng.integers(0, min(len(body), 300), 3):
+                changed[at] = rng.integers(0, 256)
+            try:
+                sound, seconds = decode(bytes(changed[: len(body) - rng.integers(0, 500)]), RATE, 1.0)
+            except Fault as fault:
+                said = str(fault)
+                assert len(said) < 250
+                continue
+            assert np.isfinite(sound).all()
+            assert seconds > 0
 
 
 def test_a_table_of_sounds_as_bytes_is_learned_as_sounds() -> None:

@@ -73,7 +73,7 @@ class Points(Modality):
             return Recognition(0.6 + 0.4 * named, {}, f"{named:.0%} of the cells looked at are files of points")
         config = PointsConfig(column="x")
         shapes = []
-        in_files = _ends_with(cells[0], (".npy", ".csv", ".parquet"))
+        in_files = any(_ends_with(cell, (".npy", ".csv", ".parquet", RAW)) for cell in cells)
         raw = _raw_channels(cells, config, roots)
         for cell in [cells[at] for at in evenly(len(cells), _PEEKED)] if in_files else cells:
             try:

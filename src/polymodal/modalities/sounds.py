@@ -90,10 +90,21 @@ def _check_rate(rate: int) -> None:
         raise Fault(f"a sound of {rate:,} samples a second; expected 100 to 1,000,000")
 
 
+class _Body(io.BytesIO):
+    """Bytes for libsndfile, which, led by a broken header, asks for places before the first one."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """To a place; where there is none, nowhere: libsndfile compares the place that it gets."""
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
+
+
 def _by_libsndfile(data: bytes, seconds: float) -> tuple[np.ndarray, int, int]:
     soundfile = requires("soundfile", "audio")
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        with soundfile.SoundFile(_Body(data)) as file:
             rate, channels, length = int(file.samplerate), int(file.channels), int(file.frames)
             _check_rate(rate)
             wanted = min(max(length, 0), math.ceil(seconds * rate))

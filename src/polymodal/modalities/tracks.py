@@ -18,7 +18,7 @@ _STREAMS = {b"vids": "video", b"auds": "sound"}
 _TYPES = {1: "video", 2: "sound"}
 _SEGMENT, _TRACKS, _ENTRY, _TYPE, _CLUSTER = 0x18538067, 0x1654AE6B, 0xAE, 0x83, 0x1F43B675
 _MAX_PARTS = 4_096
-"""Boxes or elements of one level that are looked through, at most."""
+"""Boxes or elements of a file that are looked at, at most."""
 
 
 def hold_sound_alone(cells: Sequence[Cell], roots: Roots) -> bool:
@@ -52,17 +52,18 @@ def _places(body: bytes, mark: bytes) -> Iterator[int]:
 
 
 def _of_boxes(file: BinaryIO) -> Iterator[str | None]:
-    for movie in _boxes(file, 0, file.seek(0, 2), b"moov"):
-        for track in _boxes(file, *movie, b"trak"):
-            for media in _boxes(file, *track, b"mdia"):
-                for start, _ in _boxes(file, *media, b"hdlr"):
+    parts = iter(range(_MAX_PARTS))
+    for movie in _boxes(file, parts, 0, file.seek(0, 2), b"moov"):
+        for track in _boxes(file, parts, *movie, b"trak"):
+            for media in _boxes(file, parts, *track, b"mdia"):
+                for start, _ in _boxes(file, parts, *media, b"hdlr"):
                     file.seek(start + 8)
                     yield _HANDLERS.get(file.read(4))
 
 
-def _boxes(file: BinaryIO, at: int, end: int, wanted: bytes) -> Iterator[tuple[int, int]]:
-    """Where the content of each box of a kind begins and ends."""
-    for _ in range(_MAX_PARTS):
+def _boxes(file: BinaryIO, parts: Iterator[int], at: int, end: int, wanted: bytes) -> Iterator[tuple[int, int]]:
+    """Where the content of each box of a kind begins and ends; ``parts`` is used up by one for each box that is looked at."""
+    for _ in parts:
         file.seek(at)
         head = file.read(16)
         if at + 8 > end or len(head) < 8:
@@ -79,17 +80,18 @@ def _boxes(file: BinaryIO, at: int, end: int, wanted: bytes) -> Iterator[tuple[i
 
 
 def _of_matroska(file: BinaryIO) -> Iterator[str | None]:
-    for segment in _elements(file, 0, file.seek(0, 2), _SEGMENT):
-        for tracks in _elements(file, *segment, _TRACKS):
-            for entry in _elements(file, *tracks, _ENTRY):
-                for start, end in _elements(file, *entry, _TYPE):
+    parts = iter(range(_MAX_PARTS))
+    for segment in _elements(file, parts, 0, file.seek(0, 2), _SEGMENT):
+        for tracks in _elements(file, parts, *segment, _TRACKS):
+            for entry in _elements(file, parts, *tracks, _ENTRY):
+                for start, end in _elements(file, parts, *entry, _TYPE):
                     file.seek(start)
                     yield _TYPES.get(int.from_bytes(file.read(min(end - start, 8)), "big"))
 
 
-def _elements(file: BinaryIO, at: int, end: int, wanted: int) -> Iterator[tuple[int, int]]:
-    """Where the content of each element of a kind begins and ends; tables stand before the first cluster."""
-    for _ in range(_MAX_PARTS):
+def _elements(file: BinaryIO, parts: Iterator[int], at: int, end: int, wanted: int) -> Iterator[tuple[int, int]]:
+    """Where the content of each element of a kind begins and ends; tables stand before the first cluster. ``parts`` as of ``_boxes``."""
+    for _ in parts:
         file.seek(at)
         head = file.read(12)
         width = 9 - (head[0] if head else 0).bit_length()
