@@ -30,7 +30,7 @@ from pydantic import model_validator
 from torch import Tensor
 
 from ..cells import is_empty, text_of
-from ..errors import Fault
+from ..errors import ConfigError, Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .corruption import Corruption
 from .files import Roots
@@ -41,6 +41,7 @@ from .tokenizers import check_given, ids_of
 
 _MOST_PARTS = 64
 _CLUSTERS = "clusters"
+_NEEDED = {"ngrams": ("buckets", "max_ngrams"), "tokens": ("vocabulary", "max_tokens")}  # what an encoder of a form says
 _IDF_STEP = 1 / 16  # IDF is kept as bytes of this step: 0 to 16
 _LETTER = rf"[^\W_{UNSPACED}{SYLLABIC}]"
 _PIECE = re.compile(
@@ -122,6 +123,11 @@ class Text(Modality):
         if "tokenizer" in needs:  # of a pretrained model, which must read as it was taught to
             return {"form": form, "tokenizer": needs["tokenizer"], "vocabulary": 0, "max_tokens": int(needs["max_tokens"]), "given": True,
                     "letters": _CLUSTERS}  # fmt: skip
+        missing = [name for name in _NEEDED[form] if name not in needs]
+        if missing:
+            raise ConfigError(
+                f"an encoder of {form!r} whose needs lack {' and '.join(missing)}; expected whole numbers; add them to its needs"
+            )
         texts = (normalise(cell, config.max_chars) for cell in cells if not _unreadable(cell))
         if form == "ngrams":
             buckets = int(needs["buckets"])
