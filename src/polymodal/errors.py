@@ -219,7 +219,7 @@ def nearest_of(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | No
     """The word that ``nearest`` offers; ``cutoff`` is how alike two are that only look alike (0 to 1)."""
     folded = {_folded(candidate): str(candidate) for candidate in words}
     said = _folded(word)
-    for like in (_alike(said, folded, 0.8), _synonym(said, folded), _alike(said, folded, cutoff)):
+    for like in (_alike(said, folded, 0.9), _synonym(said, folded), _alike(said, folded, cutoff)):
         if like is not None:
             return folded[like]
     return None

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field as Setting
 from pydantic import model_validator
 
-from .config import Config, External, override, quote, read_tree, shaped, validate
+from .config import Config, External, flow, override, quote, read_tree, shaped, shortened, validate
 from .data.splits import SplitConfig
 from .encoders import CONFIGS as ENCODERS
 from .encoders import KINDS as ENCODER_KINDS
@@ -205,22 +205,18 @@ def _advice(path: Sequence[str], found: Any, data: Mapping[str, Any]) -> str | N
         fields = data.get("fields")
         return _of_encoder(path, found, data, fields if isinstance(fields, Mapping) else {})
     if path in (["fields"], ["tasks"]) and (plain or isinstance(found, list)):
-        name, kind = quote(str(found if plain else next(iter(found), "NAME"))), "image" if path == ["fields"] else "multiclass"
+        name, kind = quote(str(found if plain else next(iter(found), "NAME"))[:40]), "image" if path == ["fields"] else "multiclass"
         flag = "leave fields out, they are found in the table" if path == ["fields"] else "name the target by --target"
-        return (
-            f"{where}: found {found!r}; expected settings by name; write {where}: {{{name}: {{kind: {kind}, column: {name}}}}}, or {flag}"
-        )
+        instead = f"{where}: {{{name}: {{kind: {kind}, column: {name}}}}}"
+        return f"{where}: found {shortened(found)}; expected settings by name; write {instead}, or {flag}"
     if path[:1] in (["fields"], ["tasks"]) and len(path) > 1:
         return _of_name(path, found, data)
     if path == ["data"] and isinstance(found, str):
-        return f"data: found {found!r}; expected settings; write data: {{table: {found}}}"
+        return f"data: found {shortened(found)}; expected settings; write data: {{table: {flow(found)}}}"
     if path == ["model"] and isinstance(found, str):
-        instead = (
-            f"model.fusion.kind={found}"
-            if found in FUSION_KINDS
-            else f"model.encoders.FIELD.kind={nearest_of(found, ENCODER_KINDS) or 'KIND'}"
-        )
-        return f"model: found {found!r}; expected settings; write {instead}"
+        encoder = nearest_of(found, ENCODER_KINDS) or "KIND"
+        instead = f"model.fusion.kind={found}" if found in FUSION_KINDS else f"model.encoders.FIELD.kind={encoder}"
+        return f"model: found {shortened(found)}; expected settings; write {instead}"
     return None
 
 
@@ -230,7 +226,7 @@ def _of_name(path: Sequence[str], found: Any, data: Mapping[str, Any]) -> str | 
     here = f"{room}.{quote(name)}"
     if len(path) == 2 and isinstance(found, str):
         kind = nearest_of(found, FIELD_KINDS if room == "fields" else TASK_KINDS) or "KIND"
-        return f"{here}: found {found!r}; expected settings; write {here}={{kind: {kind}, column: {quote(name)}}}"
+        return f"{here}: found {shortened(found)}; expected settings; write {here}={{kind: {kind}, column: {quote(name)}}}"
     fields = data[room]
     said = fields.get(name) if isinstance(fields, Mapping) else None
     if not isinstance(said, Mapping):
@@ -240,7 +236,8 @@ def _of_name(path: Sequence[str], found: Any, data: Mapping[str, Any]) -> str | 
     if {"column", "columns"} & set(said):
         return None
     others = [other for other in fields if other != name]
-    holder = next((other for other in others if isinstance(fields[other], Mapping) and name in (fields[other].get("columns") or ())), None)
+    columns = {other: below.get("columns") for other in others if isinstance(below := fields[other], Mapping)}
+    holder = next((other for other, held in columns.items() if isinstance(held, (list, tuple)) and name in held), None)
     if holder is not None:
         kind = next((said[key] for key in ("kind", "type") if said.get(key) in ("number", "category", "date")), "number")
         column = f"fields.{quote(holder)}.types.{quote(name)}={kind}"
@@ -256,7 +253,7 @@ def _of_kind(here: str, name: str, kind: str) -> str | None:
     if kind in ("number", "category", "date"):
         return f"{here}.kind: {kind!r} is the type of a column; write --column {name}={kind}"
     encoder = nearest_of(kind, ENCODER_KINDS)
-    told = f"{here}.kind: {kind!r} is not on the menu; expected one of {', '.join(FIELD_KINDS)}"
+    told = f"{here}.kind: {shortened(kind)} is not on the menu; expected one of {', '.join(FIELD_KINDS)}"
     return f"{told}; an encoder is chosen by model.encoders.{quote(name)}.kind={encoder}" if encoder is not None else None
 
 
@@ -264,11 +261,11 @@ def _of_encoder(path: Sequence[str], found: Any, data: Mapping[str, Any], fields
     """Of ``model.encoders`` and what is below."""
     if len(path) == 2:
         name, kind = quote(str(next(iter(fields), "FIELD"))), nearest_of(str(found), ENCODER_KINDS) or "KIND"
-        told = f"model.encoders: found {found!r}; expected an encoder for each field; write model.encoders.{name}.kind={kind}"
+        told = f"model.encoders: found {shortened(found)}; expected an encoder for each field; write model.encoders.{name}.kind={kind}"
         return told if isinstance(found, str) else None
     name, here = path[2], f"model.encoders.{quote(path[2])}"
     if name not in fields:
-        return f"{here}: no such field{nearest(name, fields) or '; the fields are ' + ', '.join(fields)}" if fields else None
+        return f"{here}: no such field{nearest(name, fields) or '; the fields are ' + ', '.join(map(str, fields))}" if fields else None
     said = found.get("kind") if isinstance(found, Mapping) else found
     of = fields[name].get("kind") if isinstance(fields[name], Mapping) else None
     modality = next((one for one in MODALITIES if one.kind == of), None)
@@ -279,9 +276,11 @@ def _of_encoder(path: Sequence[str], found: Any, data: Mapping[str, Any], fields
         return None
     suits = encoders_of(modality.forms)
     if said in suits:
-        return f"{here}: found {said!r}; expected settings with a kind; write {here}.kind={said}"
+        return f"{here}: found {shortened(said)}; expected settings with a kind; write {here}.kind={said}"
     scratch = [one for one in suits if one != PretrainedConfig.model_fields["kind"].default]
-    told = f"{here}.kind: {said!r} is not on the menu; expected, of a field of kind {of}, one of {', '.join(suits)}, module:Class; "
+    told = (
+        f"{here}.kind: {shortened(said)} is not on the menu; expected, of a field of kind {of}, one of {', '.join(suits)}, module:Class; "
+    )
     told += f"write {here}.kind={nearest_of(said, scratch) or scratch[0]}"
     if scratch == suits:
         return told

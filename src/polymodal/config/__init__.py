@@ -7,7 +7,7 @@ ends in the same object. A docstring under a field is its description, in the sc
 from .base import Config, External, kinds_of, menu
 from .explaining import explain
 from .faults import shaped, validate
-from .overriding import merge, override, quote, split_override
+from .overriding import flow, merge, override, quote, shortened, split_override
 from .reading import parse_yaml, read_tree
 from .settings import Setting, settings_of
 
@@ -16,6 +16,7 @@ __all__ = [
     "External",
     "Setting",
     "explain",
+    "flow",
     "kinds_of",
     "menu",
     "merge",
@@ -25,6 +26,7 @@ __all__ = [
     "read_tree",
     "settings_of",
     "shaped",
+    "shortened",
     "split_override",
     "validate",
 ]

@@ -48,29 +48,31 @@ class External(Config):
             raise ValueError(f"{self.kind!r} is neither on the menu nor of the form module:Class")
         return self
 
-    def load(self, beside: Iterable[Path] = ()) -> Any:
+    def load(self, beside: Iterable[Path] = (), contract: str = "") -> Any:
         """Import and return the class; running its module's code is what the config asks for.
 
         ``ConfigError`` where that fails. It names the folder to put on ``PYTHONPATH`` where the module lies in the working folder or in
-        one of those ``beside``; nothing is ever imported from there unasked.
+        one of those ``beside``, from which nothing is imported unasked, and says what the class must be, its ``contract``.
         """
+        must = f"; the class must be {contract}" if contract else ""
         name, _, wanted = self.kind.partition(":")
         try:
             module = importlib.import_module(name)
         except (ModuleNotFoundError, TypeError, ValueError) as error:
             missing = getattr(error, "name", None) or name
             if missing == name or name.startswith(missing + "."):
-                raise ConfigError(f"kind {self.kind!r}: cannot be imported ({error}); {_where(name, beside)}") from error
+                raise ConfigError(f"kind {self.kind!r}: cannot be imported ({error}); {_where(name, beside)}{must}") from error
             raise ConfigError(f"kind {self.kind!r}: cannot be imported ({error}); install {missing}, which it imports") from error
         except Exception as error:  # the module's own code
             raise ConfigError(f"kind {self.kind!r}: cannot be imported ({_place(error)}); mend that module") from error
-        if wanted not in vars(module):
+        try:
+            return getattr(module, wanted)
+        except AttributeError:
             classes = [key for key, value in vars(module).items() if isinstance(value, type) and value.__module__ == module.__name__]
             raise ConfigError(
                 f"kind {self.kind!r}: cannot be imported (module {name!r} has no {wanted!r}); expected one of its classes"
-                f"{': ' + ', '.join(classes) if classes else ''}{nearest(wanted, classes)}"
-            )
-        return vars(module)[wanted]
+                f"{': ' + ', '.join(classes) if classes else ''}{nearest(wanted, classes)}{must}"
+            ) from None
 
     def make(self, contract: str, **facts: Any) -> Any:
         """Build ``Class(settings, **facts)``; ``ConfigError`` with the ``contract`` where the class does not take these arguments."""

@@ -13,6 +13,8 @@ from .base import Config
 from .overriding import flow, quote, shortened
 from .settings import members, settings_of
 
+_MOST = 50
+"""Faults that are told; of more, how many they are."""
 _SCALARS = ("int_type", "float_type", "string_type", "bool_type", "literal_error")
 
 
@@ -21,7 +23,10 @@ def validate(model: type[Config], data: Any, place: str = "") -> Any:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        lines = dict.fromkeys(_explain(fault, data, model) for fault in error.errors())
+        faults = error.errors()
+        lines = dict.fromkeys(_explain(fault, data, model) for fault in faults[:_MOST])
+        if len(faults) > _MOST:
+            lines[f"and {len(faults) - _MOST:,} more"] = None
         head = f"{place}: " if place else ""
         raise ConfigError("\n".join(head + line for line in lines)) from None
 
@@ -87,7 +92,7 @@ def _no_kind(where: str, at: Any, facts: Any) -> str:
     tags, said = re.findall(r"'([^']*)'", facts["expected_tags"]), facts["tag"]
     offered = ", ".join("module:Class" if tag == "external" else tag for tag in tags)
     if isinstance(at, Mapping):
-        told = f"{said!r} is not on the menu" if said != "None" else "missing"
+        told = f"{shortened(said)} is not on the menu" if said != "None" else "missing"
         return f"{where}.kind: {told}; expected one of {offered}{nearest(said, tags) if said != 'None' else ''}"
     near = nearest_of(str(at), tags)
     return f"{where}: found {shortened(at)}; expected settings with a kind; write {where}.kind={near or 'KIND'}, one of {offered}"

@@ -85,8 +85,9 @@ def shortened(value: Any) -> str:
 
 
 def flow(value: Any) -> str:
-    """A value as an override says it."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str).replace('"', "")
+    """A value as an override says it, cut where it is long."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str).replace('"', "")
+    return text if len(text) < 80 else text[:77] + "..."
 
 
 def override(tree: Mapping[str, Any], overrides: Iterable[str]) -> tuple[dict[str, Any], list[str]]:

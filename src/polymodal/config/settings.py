@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import Tag
@@ -46,7 +47,8 @@ class Setting:
         return (f"{'.'.join(self.menu)}.kind={self.kinds[0]} " if says_kind else "") + f"{'.'.join(path)}={value}"
 
 
-def settings_of(model: type[Config]) -> list[Setting]:
+@cache
+def settings_of(model: type[Config]) -> tuple[Setting, ...]:
     """Every setting below a configuration, the least deep first; one that several kinds have, once."""
     found: dict[tuple[str, ...], Setting] = {}
     for setting in _walk(model, Setting(()), None):
@@ -54,7 +56,7 @@ def settings_of(model: type[Config]) -> list[Setting]:
         if one is not setting:
             kinds = tuple(dict.fromkeys((*one.kinds, *setting.kinds))) if one.menu == setting.menu else one.kinds
             found[setting.path] = replace(one, kinds=kinds, usual=one.usual or setting.usual)
-    return sorted(found.values(), key=lambda setting: len(setting.path))
+    return tuple(sorted(found.values(), key=lambda setting: len(setting.path)))
 
 
 def members(annotation: Any) -> dict[str, Any]:

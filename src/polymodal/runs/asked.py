@@ -15,6 +15,7 @@ from ..errors import ConfigError, DataError
 from ..experiment import Experiment, with_encoders
 from ..inspection.infer import encoding_in, infer
 from ..modalities import OnError
+from ..model import ENCODER_CONTRACT, FUSION_CONTRACT
 
 PATHS = ("table", "valid", "test")
 
@@ -64,9 +65,10 @@ def resolve(
     experiment = experiment.with_models_at(path.parent if path is not None else Path())
     if experiment.training.init is not None:
         find(experiment.training.init)
-    for part in (*experiment.model.encoders.values(), experiment.model.fusion):
+    own = [(part, ENCODER_CONTRACT) for part in experiment.model.encoders.values()] + [(experiment.model.fusion, FUSION_CONTRACT)]
+    for part, contract in own:
         if isinstance(part, External):  # what cannot be imported is told before the table is read
-            part.load([] if source.folder is None else [source.folder])
+            part.load([] if source.folder is None else [source.folder], contract)
     encoding = experiment.data.encoding
     opened = [
         None if given is None and said is None else open_source(said if given is None else given, encoding=encoding)

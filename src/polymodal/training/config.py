@@ -18,6 +18,7 @@ UNITS = {
     "d": 86_400, "day": 86_400, "days": 86_400, "天": 86_400,
 }  # fmt: skip
 """Seconds of each unit of time, by how it is written."""
+_LONGEST = 60  # characters of a time
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([^\W\d_]+)\.?\s*(?:,|and\b)?\s*")
 
 
@@ -27,7 +28,7 @@ def seconds(value: Any) -> Any:
         text = value.strip().lower()
         if re.fullmatch(r"\d+(\.\d+)?", text):
             return text
-        parts = _TIME.findall(text)
+        parts = _TIME.findall(text) if len(text) <= _LONGEST else []
         if not parts or _TIME.sub("", text) or not all(unit in UNITS for _, unit in parts):
             raise ValueError("expected a time such as 90s, 5m or 1h30m (or 10 min, 2 hours)")
         return sum(float(number) * UNITS[unit] for number, unit in parts)
