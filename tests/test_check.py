@@ -55,11 +55,12 @@ def test_bad_cells_are_told_by_row_with_what_comes_of_them(table: Path) -> None:
     for policy, comes in (("blank", "the row goes on without it"), ("skip", "the row is left out")):
         found = pm.check(bad, *FAST, target="label", on_error=policy)  # type: ignore[arg-type]
         assert found.ok
-        assert found.faults == [(3, "photo", f"no such file ({comes})"), (7, "price", f"found 'cheap'; expected a finite number ({comes})")]
+        none = "no such file 'photos/none.png' under the table's folder (--root adds folders)"
+        assert found.faults == [(3, "photo", f"{none} ({comes})"), (7, "price", f"found 'cheap'; expected a finite number ({comes})")]
         assert len(pm.train(bad, *FAST, "training.epochs=1", target="label", on_error=policy).predict(bad)) == 60  # type: ignore[arg-type]
     stopped = run(bad, *FAST, "--target", "label", "--on-error", "error")
     assert stopped.exit_code == 2
-    assert "row 3, column 'photo': no such file; set data.on_error: blank" in stopped.output
+    assert f"row 3, column 'photo': {none}; set data.on_error: blank" in stopped.output
     assert "Traceback" not in stopped.output
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 import polymodal as pm
-from polymodal.config import External, explain, merge, override, parse_yaml, split_override
+from polymodal.config import External, explain, merge, override, parse_yaml, settings_of, split_override
 from polymodal.errors import ConfigError
 from polymodal.experiment import Experiment, with_encoders
 
@@ -128,9 +129,58 @@ def test_a_field_that_changes_its_kind_keeps_its_columns(old: str) -> None:
     assert Experiment.of(back).fields["net.weight"].sources == ("net.weight",)
 
 
-def test_an_override_below_a_value_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("tree", "override_", "said"),
+    [
+        ({"seed": 3}, "seed.deep=4", "seed.deep: seed is a value (3), with no settings below it; write seed=4"),
+        ({"training": {"lr": 0.1}}, "training.lr.x.y=2", "training.lr.x.y: training.lr is a value (0.1), with no settings below it; write training.lr=2"),
+        ({"data": {"root": ["a"]}}, "data.root.0=b", "data.root.0: data.root is a value (['a']), with no settings below it; write data.root=[b]"),
+        ({"fields": {"a.b": 3}}, 'fields."a.b".c=4', 'fields."a.b".c: fields."a.b" is a value (3), with no settings below it; write fields."a.b"=4'),
+    ],
+)  # fmt: skip
+def test_an_override_below_a_value_is_refused_with_what_to_write(tree: dict[str, Any], override_: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        override(tree, [override_])
+    assert str(caught.value) == said
+    path, value = split_override(override_)
     with pytest.raises(ConfigError, match="is a value"):
-        merge({"seed": 3}, ["seed", "deep"], 4)
+        merge(tree, path, value)
+
+
+def test_the_settings_of_a_tree_are_found_with_how_they_are_written() -> None:
+    settings = {".".join(setting.path): setting for setting in settings_of(Experiment)}
+    assert settings["training.epochs"].written("3") == "training.epochs=3"
+    assert settings["training.device"].choices == ("auto", "cpu", "cuda", "mps")
+    assert settings["training.augment"].written(None) == "training.augment=true"
+    assert settings["training.rates.FIELD"].written("0.3") == "training.rates.FIELD=0.3"
+    assert settings["model.fusion.kind"].name == "fusion"
+    assert settings["model.fusion.rank"].usual, "the usual fusion has it"
+    assert settings["model.fusion.hidden"].kinds == ("tensor", "mixture")
+    assert settings["model.encoders.FIELD.tune"].written("lora") == "model.encoders.FIELD.kind=pretrained model.encoders.FIELD.tune=lora"
+    assert settings["fields.FIELD.max_chars"].written("9") == "fields.FIELD.max_chars=9", "a field's kind is what its column is"
+    depths = [len(setting.path) for setting in settings_of(Experiment)]
+    assert depths == sorted(depths)
+
+
+def test_of_many_faults_some_are_told_and_long_values_are_cut() -> None:
+    said = refused({f"setting_{at}": 1 for at in range(20_000)}).splitlines()
+    assert len(said) == 51
+    assert said[-1] == "and 19,950 more"
+    for tree in ({"fields": "y" * 10**6}, {"fields": {"x": {"kind": "y" * 10**6}}}, {"data": "y" * 10**6}, {"data": {"root": "y" * 10**6}},
+                 {**TREE, "model": {"encoders": {"photo": {"kind": "y" * 10**6}}}}, {"training": {"device": "y" * 10**6}}):  # fmt: skip
+        assert len(refused(tree)) < 2_000
+
+
+@pytest.mark.parametrize(
+    "wrong", [3, "x", ["a"], [["a"]], {"kind": 3}, {"kind": ["a"]}, {"columns": 5}, {"a": {"b": 1}}, True, 1.5, {"x": None}]
+)
+def test_wrong_nodes_anywhere_are_told_and_never_a_traceback(wrong: Any) -> None:
+    for tree in ({"fields": wrong}, {"fields": {"photo": wrong}}, {"tasks": wrong}, {"tasks": {"y": wrong}}, {"data": wrong}, {"model": wrong},
+                 {"training": wrong}, {"model": {"encoders": wrong}}, {**TREE, "model": {"encoders": {"photo": wrong}}},
+                 {**TREE, "fields": {**TREE["fields"], "phto": wrong}}, {"data": {"split": wrong}}, {"model": {"fusion": wrong}}):  # fmt: skip
+        for check in (Experiment.of, Experiment.check_tree):
+            with contextlib.suppress(ConfigError):
+                check(tree)
 
 
 # -- files ---------------------------------------------------------------------------------------------------------------

@@ -230,7 +230,7 @@ def place(tmp_path: Path) -> Path:
         ("vector.png", "not a picture"),
         ("script.jpg", "not a picture"),
         ("none.png", "no such file"),
-        ("none/none.png", "no such file"),
+        ("none/none.png", "no such file 'none/none.png' under"),
         ("good.png/x.png", "no such file"),
         ("dangling.png", "no such file"),
         ("folder.png", "a folder"),

@@ -73,7 +73,7 @@ def test_blank_answers_without_the_cell_and_moves_no_other_row(
     parts = list(model.predictions(changed(rows, BROKEN)))
     faults = [text for part in parts for text in part.faults]
     assert [at for at, text in enumerate(faults) if text] == sorted(BROKEN)
-    assert faults[3] == "photo: no such file"
+    assert faults[3] == "photo: no such file 'photos/none.png' under the table's folder (--root adds folders)"
     assert "price: found 'cheap'; expected a finite number" in faults[10]
     assert "photo: " in faults[20]
     assert "price: " in faults[20]
@@ -98,7 +98,7 @@ def test_skip_leaves_the_row_without_an_answer_and_moves_no_other_row(
 
 
 def test_error_names_the_row_and_the_column(model: pm.Predictor, rows: list[dict[str, Any]]) -> None:
-    with pytest.raises(pm.DataError, match=r"row 4, column 'photo': no such file; .*blank"):
+    with pytest.raises(pm.DataError, match=r"row 4, column 'photo': no such file 'photos/none.png' under .*; .*blank"):
         model.predict(changed(rows, {3: BROKEN[3]}), on_error="error")
     with pytest.raises(pm.DataError, match=r"row 11, .*price: found 'cheap'"):
         model.predict(changed(rows, {10: BROKEN[10]}), on_error="error")
@@ -201,7 +201,7 @@ def test_predictions_are_written_one_row_for_each(
     found = read_back(out)
     assert list(found[0]) == ["row", "label", "label:blue", "label:green", "label:red", "present", "faults"]
     assert [int(record["row"]) for record in found] == list(range(1, 71))
-    assert found[3]["faults"] == "photo: no such file"
+    assert found[3]["faults"] == "photo: no such file 'photos/none.png' under the table's folder (--root adds folders)"
     assert found[3]["present"] == ("标题;columns" if policy == "blank" else "")
     assert found[9]["faults"] == ""
     assert found[9]["present"] == "photo;标题;columns"
@@ -312,8 +312,8 @@ def mistakes() -> dict[str, tuple[Callable[[Path, Path, Path], Words], str]]:
         "bad policy": (lambda run, shop, tmp: ["predict", run, shop / "shop.csv", "-o", tmp / "o.csv", "--on-error", "ignore"], "blank"),
         "evaluate without target": (lambda run, shop, tmp: ["evaluate", run, write_csv(tmp / "t.csv", COLUMNS, [["", "a", 1, "x"]])], "no column 'label'"),
         "one class": (lambda run, shop, tmp: ["train", write_csv(tmp / "t.csv", ["a", "y"], [[at, "x"] for at in range(30)]), "--target", "y", "-o", tmp / "r"], "only one class, 'x'"),
-        "all unreadable": (lambda run, shop, tmp: ["train", write_csv(tmp / "t.csv", ["p", "q", "y"], [[f"{at}.png", at % 5, at % 2] for at in range(40)]), "--target", "y", "-o", tmp / "r"], "40 of 40 cells cannot be read (first in row 1: no such file)"),
-        "stop at the first fault": (lambda run, shop, tmp: ["train", write_csv(tmp / "t.csv", ["p", "q", "y"], [[f"{at}.png", at % 5, at % 2] for at in range(40)]), "--target", "y", "-o", tmp / "r", "--on-error", "error"], "row 1, column 'p': no such file"),
+        "all unreadable": (lambda run, shop, tmp: ["train", write_csv(tmp / "t.csv", ["p", "q", "y"], [[f"{at}.png", at % 5, at % 2] for at in range(40)]), "--target", "y", "-o", tmp / "r"], "40 of 40 cells cannot be read (first in row 1: no such file '0.png' under "),
+        "stop at the first fault": (lambda run, shop, tmp: ["train", write_csv(tmp / "t.csv", ["p", "q", "y"], [[f"{at}.png", at % 5, at % 2] for at in range(40)]), "--target", "y", "-o", tmp / "r", "--on-error", "error"], "row 1, column 'p': no such file '0.png'"),
         "nothing to learn from": (lambda run, shop, tmp: ["train", write_csv(tmp / "t.csv", ["a", "y"], [["same", at % 2] for at in range(30)]), "--target", "y", "-o", tmp / "r"], "no column to learn from"),
         "every target another": (lambda run, shop, tmp: ["train", write_csv(tmp / "t.csv", ["a", "y"], [[at % 3, f"v{at}"] for at in range(60)]), "--target", "y", "-o", tmp / "r"], "60 different values"),
     }  # fmt: skip

@@ -36,11 +36,17 @@ def test_without_a_limit_what_takes_long_is_done_on_fewer_folds_and_all_epochs()
     assert usual_plan(1, 6, False, 10**6, large).baseline_members == 0
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("5m", 300), ("1h30m", 5400), ("0.5m", 30), (7, 7)])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("5m", 300), ("1h30m", 5400), ("0.5m", 30), (7, 7), ("10 min", 600), ("10min", 600), ("10 minutes", 600),
+     ("1 hour", 3600), ("600s", 600), ("90 Seconds", 90), ("1h 30m", 5400), ("1 hour and 30 minutes", 5400), ("1.5 hrs", 5400), ("2 days", 172_800),
+     ("10分钟", 600), ("1小时30分", 5400)],
+)  # fmt: skip
 def test_times_are_read_as_people_write_them(text: object, seconds: float) -> None:
     assert TrainingConfig(time_limit=text).time_limit == seconds  # type: ignore[arg-type]
 
 
-def test_a_time_that_is_none_is_refused() -> None:
+@pytest.mark.parametrize("text", ["soon", "10 minutes of time", "m", "1h 30", "-5m", "10 parsecs", "1s" + " " * 200_000 + "x"])
+def test_a_time_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected a time such as"):
-        TrainingConfig(time_limit="soon")  # type: ignore[arg-type]
+        TrainingConfig(time_limit=text)  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 from collections.abc import Iterable
 from types import ModuleType
 
@@ -54,12 +55,198 @@ class Fault(PolymodalError):
     """One cell cannot be read. The message says what was found and what was expected, never where."""
 
 
+_SYNONYMS = tuple(
+    frozenset(line.split())
+    for line in """
+    lr learning_rate learningrate base_lr max_lr peak_lr eta 学习率
+    epochs n_epochs num_epochs max_epochs num_train_epochs nepochs 轮数 训练轮数
+    batch_size batch bs batchsize train_batch_size per_device_train_batch_size minibatch 批大小 批量
+    weight_decay wd l2 decay
+    workers num_workers n_workers jobs n_jobs threads num_threads
+    device gpu gpus cuda accelerator 设备 显卡
+    precision amp fp16 bf16 half mixed_precision dtype
+    patience early_stopping early_stop
+    clip grad_clip clip_grad gradient_clip max_grad_norm clip_norm
+    warmup warmup_steps warmup_ratio warmup_epochs
+    accumulate grad_accum accumulation_steps gradient_accumulation gradient_accumulation_steps
+    augment augmentation augmentations aug data_augmentation
+    init initial_weights from_checkpoint finetune fine_tune finetune_from
+    seed random_state random_seed manual_seed rng 随机种子 种子
+    time_limit timeout max_time time_budget budget 时间限制
+    folds n_folds num_folds k_folds kfold kfolds k_fold cv n_splits
+    valid val validation dev val_size valid_size validation_size validation_split val_split
+    test test_size test_split
+    width hidden_size hidden_dim d_model embed_dim embedding_dim embedding_size hidden_units
+    depth layers num_layers n_layers
+    heads num_heads n_heads
+    hidden hidden_size hidden_dim hidden_units
+    size image_size img_size imgsz resolution input_size
+    max_chars max_length max_len maxlen
+    max_tokens max_length max_len maxlen max_seq_len
+    rate sample_rate sampling_rate sr
+    model model_name backbone architecture arch network 模型
+    encoders encoder
+    fusion fusion_method fusion_type 融合
+    balance balancing
+    metric metrics scoring eval_metric score
+    class_weight class_weights
+    out output outdir out_dir output_dir output_path save_dir save_path savedir save run_dir log_dir logdir folder 输出
+    target targets target_column label labels y response outcome predict label_column label_col
+    ignore drop exclude skip skip_columns drop_columns ignore_columns
+    column columns col type types dtypes
+    root roots data_dir image_dir image_root images_dir base_dir data_root
+    quiet silent
+    overwrite exist_ok replace
+    resume continue
+    table data dataset input train train_data training_data file csv data_path train_file path config config_file yaml cfg
+    cuda gpu nvidia
+    mps metal apple
+    float16 fp16 half
+    bfloat16 bf16
+    float32 fp32 full single float64 fp64 double
+    random shuffle shuffled stratified stratify holdout
+    folds cross_validation crossvalidation
+    time temporal chronological
+    f1 f1_score macro_f1 f1_macro
+    roc_auc auc auroc rocauc
+    average_precision ap auprc map
+    log_loss logloss cross_entropy nll
+    r2 r_squared
+    text string str txt sentence 文本
+    image img jpg png 图像
+    number numeric numerical float int integer num double 数字 数值
+    category categorical cat enum factor bool boolean nominal string str text object
+    date datetime timestamp
+    audio wav mp3 speech
+    series timeseries time_series signal sequence sequences
+    points pointcloud point_cloud pointclouds lidar
+    pictures images imgs gallery
+    tabular table numeric_table
+    multiclass classification classifier classify multi_class
+    regression regressor
+    multilabel multi_label
+    convnet cnn conv resnet resnet18 resnet34 resnet50 resnet101 efficientnet efficientnet_b0 mobilenet densenet vgg vgg16
+    convnet convnext inception shufflenet squeezenet
+    vit vision_transformer swin deit transformer
+    text_transformer transformer lstm gru rnn bilstm gpt
+    bag bow bag_of_words tfidf tf_idf fasttext ngrams ngram
+    tabular mlp dense linear fc xgboost lightgbm catboost gbm random_forest
+    tabular_transformer transformer ft_transformer tabtransformer
+    series_transformer transformer lstm gru rnn tcn cnn
+    spectrogram cnn ast melspectrogram mel
+    pointnet pointnet2 pointnet++ dgcnn point_transformer
+    frames resnet3d r3d c3d i3d slowfast
+    pretrained bert roberta distilbert clip dino dinov2 whisper wav2vec wav2vec2 hubert
+    late average avg mean vote voting ensemble ensembling late_fusion decision decision_level
+    gated sum add weighted weighted_sum gate gating gmu
+    concat concatenate concatenation cat early early_fusion feature_level simple
+    attention transformer self_attention selfattention multihead mha
+    cross_attention crossattention co_attention coattention mult
+    lowrank low_rank lmf bilinear
+    tensor tfn outer product multiply mul outer_product hadamard
+    mixture moe mixture_of_experts experts
+    """.strip().splitlines()
+)
+"""Words of which one is offered where another is found, the nearer groups first: settings, their values, kinds."""
+_OF_COLUMNS = tuple(
+    frozenset(line.split())
+    for line in """
+    price cost 价格 价錢 价钱 價格 单价 售价 金额
+    title headline 标题 標題 题目 题名
+    name 名称 名字 姓名 名稱
+    category kind 类别 類別 分类 分類 种类 品类 类目
+    label annotation tag 标签 標籤 标注 标记
+    class 类 班级 类别
+    type 类型
+    target y outcome 目标 目标值 预测目标
+    text content body 文本 文字 内容 正文
+    description desc summary 描述 说明 简介 摘要
+    comment review 评论 评价 点评
+    question query 问题 提问
+    answer reply 答案 回答 回复
+    image photo picture pic img 图片 图像 照片 图
+    audio sound recording 音频 声音 录音
+    video clip movie 视频 影片
+    file path filename 文件 路径 文件名
+    date day 日期
+    time 时间
+    year 年 年份
+    month 月 月份
+    age 年龄
+    gender sex 性别
+    size 尺寸 大小 尺码
+    color colour 颜色
+    brand 品牌
+    quantity count amount 数量 件数
+    weight 重量 体重 权重
+    height 高度 身高
+    length 长度
+    width 宽度
+    area 面积
+    temperature 温度
+    city 城市
+    country 国家
+    address location 地址 地点 位置
+    score rating grade stars 评分 得分 分数 打分
+    sentiment emotion 情感 情绪
+    status state 状态
+    result 结果
+    group 组 分组
+    split 划分 数据划分
+    level 等级 级别
+    diagnosis disease 诊断 疾病
+    patient 患者 病人
+    user customer 用户 客户 顾客
+    product item goods 商品 产品
+    shop store 店铺 商店
+    sales 销量 销售额
+    income salary 收入 工资
+    language 语言
+    label category class target outcome 标签 类别 分类 目标 结果
+    """.strip().splitlines()
+)
+"""Common names of columns in English and Chinese, the nearer groups first."""
+
+
 def nearest(word: str, words: Iterable[str]) -> str:
-    """``"; did you mean 'x'?"`` for the word of ``words`` nearest to ``word``, or an empty string."""
-    words = [str(candidate) for candidate in words]
-    folded = {candidate.casefold(): candidate for candidate in words}
-    close = difflib.get_close_matches(str(word).casefold(), list(folded), n=1, cutoff=0.6)
-    return f"; did you mean {folded[close[0]]!r}?" if close else ""
+    """``"; did you mean 'x'?"`` for the word of ``words`` that ``word`` most likely stands for, or an empty string: one that is written
+    nearly so, one that means the same (``learning_rate``: ``lr``, ``类别``: ``category``), or one that is written a little like it."""
+    found = nearest_of(word, words)
+    return f"; did you mean {found!r}?" if found is not None else ""
+
+
+def nearest_of(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The word that ``nearest`` offers; ``cutoff`` is how alike two are that only look alike (0 to 1)."""
+    folded = {_folded(candidate): str(candidate) for candidate in words}
+    said = _folded(word)
+    for like in (_alike(said, folded, 0.9), _synonym(said, folded), _alike(said, folded, cutoff)):
+        if like is not None:
+            return folded[like]
+    return None
+
+
+def _folded(word: object) -> str:
+    return re.sub(r"[\s_-]+", "_", str(word).strip().casefold()).strip("_") or str(word)
+
+
+def _alike(said: str, words: Iterable[str], cutoff: float) -> str | None:
+    return next(iter(difflib.get_close_matches(said, list(words), n=1, cutoff=cutoff)), None)
+
+
+def _synonym(said: str, words: Iterable[str]) -> str | None:
+    """A word of the same meaning as what was said; else one of several parts, of which one is (``商品标题``: ``title``)."""
+    groups = [group for group in (*_SYNONYMS, *_OF_COLUMNS) if said in group]
+    for group in groups:
+        for word in words:
+            if word in group:
+                return word
+    for group in groups:
+        if group not in _OF_COLUMNS:
+            continue
+        for word in words:
+            if set(word.split("_")) & group or any(not one.isascii() and len(one) > 1 and one in word for one in group):
+                return word
+    return None
 
 
 def requires(package: str, extra: str) -> ModuleType:

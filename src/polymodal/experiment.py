@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field as Setting
 from pydantic import model_validator
 
-from .config import Config, External, override, quote, read_tree, validate
+from .config import Config, External, flow, override, quote, read_tree, shaped, shortened, validate
 from .data.splits import SplitConfig
 from .encoders import CONFIGS as ENCODERS
+from .encoders import KINDS as ENCODER_KINDS
 from .encoders import BagConfig, EncoderConfig, FramesConfig, PretrainedConfig, TextTransformerConfig
-from .errors import ConfigError, nearest
+from .errors import ConfigError, nearest, nearest_of
 from .flow import Form
+from .fusions import KINDS as FUSION_KINDS
 from .fusions import FusionConfig
-from .modalities import AnyField, FieldConfig, OnError
+from .modalities import KINDS as FIELD_KINDS
+from .modalities import MODALITIES, AnyField, FieldConfig, OnError, TabularConfig
 from .model import ModelConfig, check_tasks
+from .tasks import KINDS as TASK_KINDS
 from .tasks import RULES, AnyTask
 from .training.config import TrainingConfig
 
@@ -109,6 +113,10 @@ class Experiment(Config):
         self._can_be_balanced()
         for name, field in self.fields.items():
             encoder = self.model.encoders.get(name)
+            for column in field.types if isinstance(field, TabularConfig) else ():
+                if column not in field.sources:
+                    hint = nearest(column, field.sources) or "; its columns are " + ", ".join(field.sources)
+                    raise ValueError(f"fields.{quote(name)}.types.{quote(column)}: no such column{hint}")
             if isinstance(encoder, EncoderConfig):
                 try:
                     field.modality().check_form(encoder.form_for(field.modality().forms))
@@ -144,6 +152,17 @@ class Experiment(Config):
             )
 
     @classmethod
+    def advice(cls, path: Sequence[str], found: Any, data: Any) -> str | None:
+        """What to say of names of fields, of kinds that no field of that kind has, and of values in the place of settings."""
+        return _advice(path, found, data) if isinstance(data, Mapping) else None
+
+    @classmethod
+    def check_tree(cls, tree: Mapping[str, Any], place: str = "") -> None:
+        """``ConfigError`` for a tree on which nothing can be inferred: a value in the place of settings, or wrong settings of ``data``."""
+        shaped(cls, tree, place)
+        validate(cls, {"data": tree.get("data") or {}}, place)
+
+    @classmethod
     def read(cls, path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
         """From YAML or JSON, with ``path=value`` overrides laid over it; relative paths are relative to the file."""
         path = Path(path)
@@ -177,6 +196,106 @@ class Experiment(Config):
     def on_error(self, field: str) -> OnError:
         """The policy for a field's unreadable cells."""
         return self.fields[field].on_error or self.data.on_error
+
+
+def _advice(path: Sequence[str], found: Any, data: Mapping[str, Any]) -> str | None:
+    where = ".".join(map(quote, path))
+    plain = isinstance(found, (str, int, float))
+    if path[:2] == ["model", "encoders"]:
+        fields = data.get("fields")
+        return _of_encoder(path, found, data, fields if isinstance(fields, Mapping) else {})
+    if path in (["fields"], ["tasks"]) and (plain or isinstance(found, list)):
+        name, kind = quote(str(found if plain else next(iter(found), "NAME"))[:40]), "image" if path == ["fields"] else "multiclass"
+        flag = "leave fields out, they are found in the table" if path == ["fields"] else "name the target by --target"
+        instead = f"{where}: {{{name}: {{kind: {kind}, column: {name}}}}}"
+        return f"{where}: found {shortened(found)}; expected settings by name; write {instead}, or {flag}"
+    if path[:1] in (["fields"], ["tasks"]) and len(path) > 1:
+        return _of_name(path, found, data)
+    if path == ["data"] and isinstance(found, str):
+        return f"data: found {shortened(found)}; expected settings; write data: {{table: {flow(found)}}}"
+    if path == ["model"] and isinstance(found, str):
+        encoder = nearest_of(found, ENCODER_KINDS) or "KIND"
+        instead = f"model.fusion.kind={found}" if found in FUSION_KINDS else f"model.encoders.FIELD.kind={encoder}"
+        return f"model: found {shortened(found)}; expected settings; write {instead}"
+    return None
+
+
+def _of_name(path: Sequence[str], found: Any, data: Mapping[str, Any]) -> str | None:
+    """Of a field or a task: one that names no column is most likely a name that is mistyped."""
+    room, name = path[0], path[1]
+    here = f"{room}.{quote(name)}"
+    if len(path) == 2 and isinstance(found, str):
+        kind = nearest_of(found, FIELD_KINDS if room == "fields" else TASK_KINDS) or "KIND"
+        return f"{here}: found {shortened(found)}; expected settings; write {here}={{kind: {kind}, column: {quote(name)}}}"
+    fields = data[room]
+    said = fields.get(name) if isinstance(fields, Mapping) else None
+    if not isinstance(said, Mapping):
+        return None
+    if room == "fields" and len(path) == 2 and nearest_of(str(said.get("kind")), FIELD_KINDS) is None and "kind" in said:
+        return _of_kind(here, name, str(said["kind"]))
+    if {"column", "columns"} & set(said):
+        return None
+    others = [other for other in fields if other != name]
+    columns = {other: below.get("columns") for other in others if isinstance(below := fields[other], Mapping)}
+    holder = next((other for other, held in columns.items() if isinstance(held, (list, tuple)) and name in held), None)
+    if holder is not None:
+        kind = next((said[key] for key in ("kind", "type") if said.get(key) in ("number", "category", "date")), "number")
+        column = f"fields.{quote(holder)}.types.{quote(name)}={kind}"
+        return f"{here}: no such field; {name!r} is a column of the field {holder!r}; write {column} (number, category or date)"
+    near = nearest(name, others)
+    if room == "tasks":
+        return f"{here}: a task without a column{near}; a target is named by --target {quote(name)}, or by {here}.column=COL"
+    return f"{here}: a field without a column{near}; a new field says its kind and its column" if near else None
+
+
+def _of_kind(here: str, name: str, kind: str) -> str | None:
+    """Of a field's kind that is another thing's: the type of a column, or an encoder."""
+    if kind in ("number", "category", "date"):
+        return f"{here}.kind: {kind!r} is the type of a column; write --column {name}={kind}"
+    encoder = nearest_of(kind, ENCODER_KINDS)
+    told = f"{here}.kind: {shortened(kind)} is not on the menu; expected one of {', '.join(FIELD_KINDS)}"
+    return f"{told}; an encoder is chosen by model.encoders.{quote(name)}.kind={encoder}" if encoder is not None else None
+
+
+def _of_encoder(path: Sequence[str], found: Any, data: Mapping[str, Any], fields: Mapping[str, Any]) -> str | None:
+    """Of ``model.encoders`` and what is below."""
+    if len(path) == 2:
+        name, kind = quote(str(next(iter(fields), "FIELD"))), nearest_of(str(found), ENCODER_KINDS) or "KIND"
+        told = f"model.encoders: found {shortened(found)}; expected an encoder for each field; write model.encoders.{name}.kind={kind}"
+        return told if isinstance(found, str) else None
+    name, here = path[2], f"model.encoders.{quote(path[2])}"
+    if name not in fields:
+        return f"{here}: no such field{nearest(name, fields) or '; the fields are ' + ', '.join(map(str, fields))}" if fields else None
+    said = found.get("kind") if isinstance(found, Mapping) else found
+    of = fields[name].get("kind") if isinstance(fields[name], Mapping) else None
+    modality = next((one for one in MODALITIES if one.kind == of), None)
+    on_menu = isinstance(found, Mapping) and said in ENCODER_KINDS
+    if path[3:] == ["model"] and modality is not None and isinstance(found, Mapping) and "model" not in found:
+        return f"{here}.model: missing; expected a pretrained model; write {here}.model=NAME{_such_as(modality.forms)}"
+    if len(path) > 3 or modality is None or not isinstance(said, str) or ":" in said or on_menu:
+        return None
+    suits = encoders_of(modality.forms)
+    if said in suits:
+        return f"{here}: found {shortened(said)}; expected settings with a kind; write {here}.kind={said}"
+    scratch = [one for one in suits if one != PretrainedConfig.model_fields["kind"].default]
+    told = (
+        f"{here}.kind: {shortened(said)} is not on the menu; expected, of a field of kind {of}, one of {', '.join(suits)}, module:Class; "
+    )
+    told += f"write {here}.kind={nearest_of(said, scratch) or scratch[0]}"
+    if scratch == suits:
+        return told
+    return f"{told} (trained from scratch), or {here}.kind=pretrained {here}.model=NAME{_such_as(modality.forms)}"
+
+
+def _such_as(forms: Sequence[Form]) -> str:
+    """An example of a pretrained model for what makes these forms."""
+    return next((f" (such as {PRETRAINED[form][0]})" for form in forms if form in PRETRAINED), "")
+
+
+def encoders_of(forms: Sequence[Form]) -> list[str]:
+    """The kinds of encoders that read a modality which makes these forms, in the menu's order."""
+    bare: list[Any] = [config.model_construct for config in ENCODERS]
+    return [kind for kind, make in zip(ENCODER_KINDS, bare, strict=True) if make().form_for(forms) in forms]
 
 
 def usual_encoder(field: FieldConfig, rows: int, preset: str = "scratch") -> tuple[EncoderConfig | External, str]:

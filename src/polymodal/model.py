@@ -191,7 +191,7 @@ def build(config: ModelConfig, states: Mapping[str, State], tasks: Mapping[str, 
     for name, state in states.items():
         encoder = config.encoders[name]
         if isinstance(encoder, External):
-            encoders.append(encoder.load()(encoder.settings, width=config.width, state=state))
+            encoders.append(_own_encoder(encoder, width=config.width, state=state))
         else:
             encoders.append(encoder.build(config.width, state))
     return MultiModalModel(
@@ -214,17 +214,46 @@ def check_tasks(fusion: FusionConfig, kinds: Mapping[str, str]) -> None:
             raise ConfigError(f"tasks.{quote(name)}.kind: found {kind} under {fusion.voting} votes; {reason}; take model.fusion.kind: late")
 
 
+ENCODER_CONTRACT = (
+    "a subclass of polymodal.encoders.Encoder, built as Class(settings, width=..., state=...), whose class attributes form (such as "
+    "'pixels') and needs (a dict, such as {}) say what it reads; see CONTRIBUTING.md"
+)
+FUSION_CONTRACT = (
+    "a subclass of polymodal.fusions.Fusion, built as Class(settings, widths=..., width=...), that sets width_out; see CONTRIBUTING.md"
+)
+"""What a component of the user's own must be."""
+
+
 def form_of(encoder: EncoderConfig | External, made: Sequence[Form]) -> tuple[Form, dict[str, Any]]:
     """What an encoder asks of a modality that makes these forms, and what it needs; an external one says so by class attributes ``form``
     and ``needs``."""
     if isinstance(encoder, External):
         part = encoder.load()
         try:
-            return part.form, dict(part.needs)
-        except AttributeError as error:
-            raise ConfigError(f"kind {encoder.kind!r}: {error}; expected an encoder's class, which says its form and needs") from None
+            form, needs = part.form, dict(part.needs)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ConfigError(f"kind {encoder.kind!r}: {error}; expected {ENCODER_CONTRACT}") from None
+        if form not in made:
+            raise ConfigError(f"kind {encoder.kind!r}: its form is {form!r}; expected one that this field makes: {', '.join(made)}")
+        return form, needs
     form = encoder.form_for(made)
     return form, encoder.needs(form)
+
+
+def _own_encoder(encoder: External, **facts: Any) -> Encoder:
+    made = encoder.make(ENCODER_CONTRACT, **facts)
+    if not isinstance(made, Encoder):
+        raise ConfigError(f"kind {encoder.kind!r}: made a {type(made).__name__}; expected {ENCODER_CONTRACT}")
+    return made
+
+
+def _own_fusion(fusion: External, **facts: Any) -> Fusion:
+    made = fusion.make(FUSION_CONTRACT, **facts)
+    try:
+        _ = made.width_out, made.voting, made.forward
+    except AttributeError as error:
+        raise ConfigError(f"kind {fusion.kind!r}: {error}; expected {FUSION_CONTRACT}") from None
+    return made  # type: ignore[no-any-return]
 
 
 def _fusion(fusion: object, widths: Mapping[str, int | None], width: int) -> Fusion:
@@ -233,6 +262,6 @@ def _fusion(fusion: object, widths: Mapping[str, int | None], width: int) -> Fus
     if isinstance(fusion, str):
         fusion = menu_of(fusion)
     if isinstance(fusion, External):
-        return fusion.load()(fusion.settings, widths=widths, width=width)  # type: ignore[no-any-return]
+        return _own_fusion(fusion, widths=widths, width=width)
     assert isinstance(fusion, FusionConfig)
     return fusion.build(widths, width)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import os
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 import click
 
 from .. import __version__
+from .mistakes import Commands
+from .options import numbers, on_error_option, reading, root_option, training
 from .table import table
 
 
-class _Group(click.Group):
+class _Group(Commands):
     """Turns the library's errors into one message and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -43,81 +43,11 @@ class _Group(click.Group):
             click.echo("interrupted at once", err=True)
             sys.exit(130)
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        from ..errors import nearest
-
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError:
-            raise click.UsageError(
-                f"no command {args[0]!r}; the commands are {', '.join(self.commands)}{nearest(args[0], self.commands)}"
-            ) from None
-
 
 def _fail(error: Exception, code: int) -> None:
     with contextlib.suppress(OSError, ValueError):
         click.echo(f"error: {error}", err=True)
     sys.exit(code)
-
-
-def _pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
-    for value in values:
-        name, sign, modality = value.rpartition("=")
-        if not sign or not name:
-            raise click.BadParameter(f"{value!r}; expected NAME=MODALITY, such as code=text")
-        pairs[name] = modality
-    return pairs
-
-
-def _with_preset(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--pretrained`` as the override that it stands for."""
-
-    @functools.wraps(command)
-    def run(*args: Any, overrides: tuple[str, ...], pretrained: bool, **settings: Any) -> Any:
-        return command(*args, overrides=(*overrides, "model.preset=pretrained") if pretrained else overrides, **settings)
-
-    return run
-
-
-def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flags of everything that looks at a training table."""
-    options = [
-        click.option("--column", "columns", multiple=True, metavar="NAME=MODALITY", callback=_pairs,
-                     help="Take a column as image, pictures, video, text, audio, series, points, tabular, number, category or date."),
-        click.option("--ignore", multiple=True, metavar="COL", help="Leave a column out: it is not a feature (fields)."),
-        click.option("--group", metavar="COL", help="Keep rows with one value of this column on one side of a split (data.split.group)."),
-        click.option("--split", metavar="COL", help="A column that says train, valid or test (data.split.column)."),
-        click.option("--root", multiple=True, metavar="DIR", help="Another folder that file cells may name (data.root)."),
-        click.option("--seed", type=click.IntRange(min=0), help="Same seed, same bits (seed)."),
-        click.option("--time-limit", metavar="TIME", help="Bound on the whole command, such as 5m (training.time_limit)."),
-        click.option("--pretrained", is_flag=True, help="Pretrained encoders, fetched unless they are here (model.preset=pretrained)."),
-    ]  # fmt: skip
-    command = _with_preset(command)
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-_on_error = click.option(
-    "--on-error", type=click.Choice(["error", "skip", "blank"]), help="What a cell that cannot be read does (data.on_error)."
-)
-
-
-def _training(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flags of what trains, or looks at what would be trained."""
-    options: list[Callable[..., Any]] = [
-        click.option(
-            "--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks)."
-        ),
-        _reading,
-        _on_error,
-        click.option("--valid", metavar="TABLE", help="A table of its own to validate on (data.valid)."),
-        click.option("--test", metavar="TABLE", help="A table that is measured once, at the end (data.test)."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -132,7 +62,7 @@ def main(context: click.Context) -> None:
 @click.argument("table")
 @click.argument("overrides", nargs=-1, metavar="[PATH=VALUE]...")
 @click.option("--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks).")
-@_reading
+@reading
 def inspect(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], ignore: tuple[str, ...],
             group: str | None, split: str | None,
             root: tuple[str, ...], seed: int | None, time_limit: str | None) -> None:  # fmt: skip
@@ -160,7 +90,7 @@ def inspect(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], co
 @click.option(
     "--target", "targets", multiple=True, required=True, metavar="COL", help="The column to predict; may be given several times (tasks)."
 )
-@_reading
+@reading
 @click.option("-o", "--out", default="run.yaml", show_default=True, help="The file to write; - for standard output.")
 @click.option("--overwrite", is_flag=True, help="Replace the file.")
 def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], ignore: tuple[str, ...],
@@ -178,7 +108,7 @@ def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], colum
 @main.command()
 @click.argument("table", metavar="TABLE|run.yaml|RUN")
 @click.argument("overrides", nargs=-1, metavar="[PATH=VALUE]...")
-@_training
+@training
 @click.option("-o", "--out", metavar="RUN", help="Folder that the run would be written to.")
 def check(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], **settings: Any) -> None:
     """Look before training, some seconds: what would fail, by row; estimated time, memory and disk; which precision and why."""
@@ -192,7 +122,7 @@ def check(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], colu
 @main.command()
 @click.argument("table", required=False)
 @click.argument("overrides", nargs=-1, metavar="[PATH=VALUE]...")
-@_training
+@training
 @click.option("-o", "--out", metavar="RUN", help="Folder of the run; default: runs/NAME.")
 @click.option("--overwrite", is_flag=True, help="Replace the run that is there.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was interrupted or killed, from its last checkpoint.")
@@ -235,8 +165,8 @@ def _resumed(context: click.Context, table: str | None, overrides: tuple[str, ..
 @click.argument("table", required=False)
 @click.argument("overrides", nargs=-1, metavar="[PATH=VALUE]...")
 @click.option("--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks).")
-@_reading
-@_on_error
+@reading
+@on_error_option
 @click.option("--fusion", "fusions", multiple=True, metavar="NAME", help="Only these fusions; default: all that can fuse these fields.")
 @click.option("--also", multiple=True, metavar="PATH=VALUE|none", help="Every fusion once more, under these settings; else one, balanced.")
 @click.option("--trials", type=click.IntRange(1, 4), default=4, show_default=True, help="Settings tried for every contender alike.")
@@ -270,8 +200,8 @@ def compare(table: str | None, overrides: tuple[str, ...], targets: tuple[str, .
 @click.argument("run", metavar="RUN")
 @click.argument("table")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else.")
-@_on_error
-@click.option("--root", multiple=True, metavar="DIR", help="Another folder that file cells may name.")
+@on_error_option
+@root_option("Another folder that file cells may name.")
 @click.option("--strict", is_flag=True, help="Stop when a column is absent, in place of taking it as missing.")
 @click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class).")
 @click.option("--robustness", is_flag=True, help="What is left when cells are corrupted, at five severities, or missing.")
@@ -286,22 +216,15 @@ def evaluate(run: str, table: str, **settings: Any) -> None:
     verb(run, table, **settings)
 
 
-def _numbers(_: click.Context, parameter: click.Parameter, value: str | None) -> list[int] | None:
-    try:
-        return None if value is None else [int(part) for part in value.split(",")]
-    except ValueError:
-        raise click.BadParameter(f"{value!r}; expected numbers of rows, such as 3,17 (the first data row is 1)") from None
-
-
 @main.command()
 @click.argument("run", metavar="RUN")
 @click.argument("table")
-@click.option("--rows", metavar="N,N", callback=_numbers, help="Explain these rows (1 = the first), in place of the whole table.")
+@click.option("--rows", metavar="N,N", callback=numbers, help="Explain these rows (1 = the first), in place of the whole table.")
 @click.option("-o", "--out", metavar="FOLDER", help="Write explain.json and explain.html there.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Draws the rows, and what is permuted.")
-@_on_error
-@click.option("--root", multiple=True, metavar="DIR", help="Another folder that file cells may name.")
+@on_error_option
+@root_option("Another folder that file cells may name.")
 @click.option("--strict", is_flag=True, help="Stop when a column is absent, in place of taking it as missing.")
 @click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class).")
 @click.option("--overwrite", is_flag=True, help="Replace what is in FOLDER.")
@@ -317,8 +240,8 @@ def explain(run: str, table: str, **settings: Any) -> None:
 @click.argument("table", required=False)
 @click.option("--row", metavar="JSON", help="One row as JSON, in place of a table.")
 @click.option("-o", "--out", metavar="OUT", help="The file to write: .csv, .parquet or .jsonl.")
-@_on_error
-@click.option("--root", multiple=True, metavar="DIR", help="Another folder that file cells may name.")
+@on_error_option
+@root_option("Another folder that file cells may name.")
 @click.option("--strict", is_flag=True, help="Stop when a column is absent, in place of taking it as missing.")
 @click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class).")
 @click.option("--overwrite", is_flag=True, help="Replace OUT.")
@@ -330,7 +253,7 @@ def predict(run: str, table: str | None, row: str | None, out: str | None, on_er
     from .verbs import predict as verb
 
     if (table is None) == (row is None):
-        raise click.UsageError("give a TABLE, or --row JSON")
+        raise click.UsageError("expected a trained run and a table, polymodal predict RUN TABLE -o OUT; or one row: RUN --row JSON")
     if table is not None and out is None:
         raise click.UsageError("missing -o OUT: the file to write (.csv, .parquet or .jsonl)")
     verb(run, table, row=row, out=out, on_error=on_error, root=root, strict=strict, trust=trust, overwrite=overwrite, coverage=coverage,

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from .mistakes import Commands
+
 _SHARED = [
     click.option("-o", "--out", default="table.csv", show_default=True, metavar="TABLE", help="The CSV to write."),
     click.option("--overwrite", is_flag=True, help="Replace the file."),
@@ -20,7 +22,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group()
+@click.group(cls=Commands)
 def table() -> None:
     """Make a table of a folder whose layout is known."""
 

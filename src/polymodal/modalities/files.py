@@ -125,7 +125,7 @@ class Roots:
                 raise Fault(f"a file that cannot be opened ({getattr(error, 'strerror', None) or error})") from None
         if not missing:
             raise Fault("a path outside every root; expected a file under the table's folder (--root adds folders)")
-        raise Fault("no such file")
+        raise Fault(f"no such file {_shown(path)} under the table's folder (--root adds folders)")
 
     @staticmethod
     def _read(descriptor: int, at_most: int) -> bytes:
@@ -157,6 +157,11 @@ def _open_below(folder: str, path: str) -> int:
             os.close(descriptor)
         descriptor = below
     return descriptor
+
+
+def _shown(path: str) -> str:
+    """A path as it is written in a cell, its end where it is long."""
+    return repr(path if len(path) <= 100 else f"...{path[-97:]}")
 
 
 def _within(path: str, folder: str) -> bool:

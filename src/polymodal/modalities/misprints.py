@@ -1,7 +1,8 @@
 """Text as it is mistyped, cut and misread: typos, dropped words, and what a scanner takes for something else.
 
-Of a script that writes no spaces a character is what a word is elsewhere. Tables are short and plain: the keys beside a key, letters and
-characters that look alike. Nothing is drawn that depends on the severity, so that a typo at one is there at the next as well.
+A letter is a character with its marks (``graphemes.py``): a typo takes a vowel sign along. Of a script that writes no spaces a letter is
+what a word is elsewhere. Tables are short and plain: the keys beside a key, letters and characters that look alike. Nothing is drawn that
+depends on the severity, so that a typo at one is there at the next as well.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .corruption import Corruption
+from .graphemes import MARK, clusters
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")  # of a keyboard, each half a key further to the right
 _ALIKE = (
@@ -47,7 +49,7 @@ def _confusions() -> dict[str, list[str]]:
 
 
 _KEYS, _CONFUSED = _neighbours(), _confusions()
-_READ = re.compile("|".join(sorted(map(re.escape, _CONFUSED), key=len, reverse=True)) + r"|\w")
+_READ = re.compile(rf"(?:{'|'.join(sorted(map(re.escape, _CONFUSED), key=len, reverse=True))})(?!{MARK})|\w{MARK}*")
 
 
 def of_text(words: Callable[[str], list[tuple[int, int]]]) -> dict[str, Corruption]:
@@ -70,40 +72,42 @@ def _anything(text: str) -> str | None:
     return text if text and not text.isspace() else None
 
 
-def _bare(sign: str) -> str:
-    """A letter without its accents; other signs as they are."""
-    apart = unicodedata.normalize("NFD", sign)
-    return apart[0] if all(map(unicodedata.combining, apart[1:])) else sign
+def _bare(letter: str) -> str:
+    """A letter without its accents, points or tones; one with vowel signs as it is."""
+    apart = unicodedata.normalize("NFD", letter)
+    return apart[0] if all(map(unicodedata.combining, apart[1:])) else letter
 
 
 def _mistyped(text: str, severity: int, rng: np.random.Generator) -> str | None:
     """3 to 15 % of the letters: of Latin ones a neighbouring key, none, twice, or changed with the next one; of others only the last."""
-    hit, kind, key = rng.random(len(text)) < 0.03 * severity, rng.integers(0, 4, len(text)), rng.random(len(text))
-    signs = list(text)
-    for at, sign in enumerate(text):
-        if not hit[at] or not sign.isalpha():
+    letters = clusters(text)
+    count = len(letters)
+    hit, kind, key = rng.random(count) < 0.03 * severity, rng.integers(0, 4, count), rng.random(count)
+    typed = list(letters)
+    for at, letter in enumerate(letters):
+        if not hit[at] or not letter[0].isalpha():
             continue
-        beside = _KEYS.get(sign.lower())
+        beside = _KEYS.get(letter.lower())
         if beside is None or kind[at] == 3:
-            if at + 1 < len(text) and text[at + 1].isalpha():
-                signs[at], signs[at + 1] = signs[at + 1], signs[at]
+            if at + 1 < count and letters[at + 1][0].isalpha():
+                typed[at], typed[at + 1] = typed[at + 1], typed[at]
         elif kind[at] == 0:
             other = beside[int(key[at] * len(beside))]
-            signs[at] = other.upper() if sign.isupper() else other
+            typed[at] = other.upper() if letter.isupper() else other
         else:
-            signs[at] = "" if kind[at] == 1 else signs[at] * 2
-    return _anything("".join(signs))
+            typed[at] = "" if kind[at] == 1 else typed[at] * 2
+    return _anything("".join(typed))
 
 
 def _misread(text: str, severity: int, rng: np.random.Generator) -> str | None:
-    """10 to 50 % of what looks like something else is taken for it; of other letters their accents go."""
+    """10 to 50 % of what looks like something else is taken for it; other letters lose their accents, points and tones."""
     chance, which = rng.random(len(text)), rng.random(len(text))
 
     def read(found: re.Match[str]) -> str:
-        sign, at = found[0], found.start()
+        letter, at = found[0], found.start()
         if chance[at] >= 0.1 * severity:
-            return sign
-        others = _CONFUSED.get(sign)
-        return others[int(which[at] * len(others))] if others else _bare(sign)
+            return letter
+        others = _CONFUSED.get(letter)
+        return others[int(which[at] * len(others))] if others else _bare(letter)
 
     return _anything(_READ.sub(read, text))

@@ -1,21 +1,24 @@
 """Text in any language: Unicode-normalised, then hashed n-grams or tokens of a subword vocabulary.
 
-``ngrams``: words, word pairs and runs of 3 and 4 letters inside words, hashed into buckets; where a script writes no
-spaces (Chinese, Japanese kanji and kana), single characters, pairs and triples. Weights are TF-IDF of length 1
-(Salton and Buckley 1988), so that what every row says weighs little. The features of fastText (Joulin et al. 2016,
-arXiv:1607.01759), counted rather than averaged.
+``ngrams``: words, word pairs and runs of 3 and 4 letters inside words, hashed into buckets. Where a script writes no spaces: single
+characters, pairs and triples of Chinese characters and kana, and runs of 1 to 4 letters of Thai, Lao, Burmese and Khmer, whose words are
+longer. A letter is a character with its marks (``graphemes.py``). Weights are TF-IDF of length 1 (Salton and Buckley 1988), so that what
+every row says weighs little. The features of fastText (Joulin et al. 2016, arXiv:1607.01759), counted rather than averaged.
 
 ``tokens``: byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) trained on the training rows.
+
+A state says by ``letters`` how texts are cut. One without it was fitted when a letter was a single code point, and is read so.
 """
 
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 from zlib import crc32
@@ -27,20 +30,38 @@ from pydantic import model_validator
 from torch import Tensor
 
 from ..cells import is_empty, text_of
-from ..errors import Fault
+from ..errors import ConfigError, Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .corruption import Corruption
 from .files import Roots
+from .graphemes import MARK, MARKS, SIGN, SYLLABIC, UNSPACED, clusters, cut
 from .misprints import of_text
 from .modality import FieldConfig, Modality, Parts, Recognition, bucket, padded
 from .tokenizers import check_given, ids_of
 
 _MOST_PARTS = 64
+_CLUSTERS = "clusters"
+_NEEDED = {"ngrams": ("buckets", "max_ngrams"), "tokens": ("vocabulary", "max_tokens")}  # what an encoder of a form says
 _IDF_STEP = 1 / 16  # IDF is kept as bytes of this step: 0 to 16
-_UNSPACED = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_PIECE = re.compile(rf"([{_UNSPACED}]+)|([^\W_{_UNSPACED}]+)|(\S)")
-_PRETOKENS = r"\s?[\p{Han}\p{Hiragana}\p{Katakana}]{1,8}|\s?\p{L}+|\s?\p{N}{1,3}|\s?[^\s\p{L}\p{N}]+|\s+"
-_WORDS = re.compile(rf"[{_UNSPACED}]+|[^\W{_UNSPACED}]+|[^\w\s]")
+_LETTER = rf"[^\W_{UNSPACED}{SYLLABIC}]"
+_PIECE = re.compile(
+    rf"({_LETTER}+)((?:{MARK}{_LETTER}*)*)|([{UNSPACED}]+)((?:{MARK}[{UNSPACED}]*)*)|((?:[{SYLLABIC}]{MARK}*)+)|({SIGN}|\S{MARK}*)"
+)
+"""A word, up to its first mark and from there on; a run of Chinese characters or kana, likewise; a run of another script without spaces; a
+sign."""
+_UNSPACED_POINTS = UNSPACED.replace(r"\u3098\u309b-", "")  # with the marks of kana
+_PIECE_OF_POINTS = re.compile(rf"([^\W_{_UNSPACED_POINTS}]+)()|([{_UNSPACED_POINTS}]+)()|((?!))|(\S)")
+"""The same where a letter is a code point: in states without ``letters``."""
+_BASE = re.compile(rf"[\U0001f1e6-\U0001f1ff]{{2}}|[^{MARKS}]")
+_OF_WORDS = rf"[^\W{UNSPACED}{SYLLABIC}]"  # letters, digits and underscores
+_WORDS = re.compile(rf"{_OF_WORDS}+(?:{MARK}{_OF_WORDS}*)*|[{UNSPACED}]+(?:{MARK}[{UNSPACED}]*)*|(?:[{SYLLABIC}]{MARK}*)+|{SIGN}")
+_IDEOGRAPH, _SYLLABIC = re.compile(f"[{UNSPACED}]"), re.compile(f"[{SYLLABIC}]")
+_PRETOKENS = (
+    r"\s?(?:[\p{Han}\p{Hiragana}\p{Katakana}]\p{M}*){1,8}|\s?(?:[[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]&&\p{L}]\p{M}*){1,8}"
+    r"|\s?\p{L}[\p{L}\p{M}\x{200c}\x{200d}]*|\s?\p{N}{1,3}\p{M}*|\s?[^\s\p{L}\p{N}]+|\s+"
+)
+_PRETOKENS_OF_POINTS = r"\s?[\p{Han}\p{Hiragana}\p{Katakana}]{1,8}|\s?\p{L}+|\s?\p{N}{1,3}|\s?[^\s\p{L}\p{N}]+|\s+"
+"""Of tokenizers that were trained when a letter was a code point; they are read as they are."""
 
 
 class TextConfig(FieldConfig):
@@ -100,7 +121,13 @@ class Text(Modality):
         """State: for ``ngrams`` the buckets and their IDF; for ``tokens`` the tokenizer and its vocabulary size."""
         cls.check_form(form)
         if "tokenizer" in needs:  # of a pretrained model, which must read as it was taught to
-            return {"form": form, "tokenizer": needs["tokenizer"], "vocabulary": 0, "max_tokens": int(needs["max_tokens"]), "given": True}
+            return {"form": form, "tokenizer": needs["tokenizer"], "vocabulary": 0, "max_tokens": int(needs["max_tokens"]), "given": True,
+                    "letters": _CLUSTERS}  # fmt: skip
+        missing = [name for name in _NEEDED[form] if name not in needs]
+        if missing:
+            raise ConfigError(
+                f"an encoder of {form!r} whose needs lack {' and '.join(missing)}; expected whole numbers; add them to its needs"
+            )
         texts = (normalise(cell, config.max_chars) for cell in cells if not _unreadable(cell))
         if form == "ngrams":
             buckets = int(needs["buckets"])
@@ -112,15 +139,17 @@ class Text(Modality):
             idf = np.log((1 + count) / (1 + seen)) + 1  # as in scikit-learn's smooth_idf
             steps = np.clip(np.round(idf / _IDF_STEP), 1, 255).astype(np.uint8)
             return {"form": form, "buckets": buckets, "max_ngrams": int(needs["max_ngrams"]),
-                    "idf": base64.b64encode(steps.tobytes()).decode()}  # fmt: skip
+                    "idf": base64.b64encode(steps.tobytes()).decode(), "letters": _CLUSTERS}  # fmt: skip
         tokenizer = _train_tokenizer(texts, int(needs["vocabulary"]))
         return {"form": form, "tokenizer": json.loads(tokenizer.to_str()), "vocabulary": tokenizer.get_vocab_size(),
-                "max_tokens": int(needs["max_tokens"])}  # fmt: skip
+                "max_tokens": int(needs["max_tokens"]), "letters": _CLUSTERS}  # fmt: skip
 
     def check(self) -> None:
         """A weight for each bucket, or a tokenizer of the vocabulary that it says."""
         state = self.state
         self.check_form(state["form"])
+        if state.get("letters", _CLUSTERS) != _CLUSTERS:
+            raise ValueError(f"letters that are {str(state['letters'])[:40]!r}; expected {_CLUSTERS!r}")
         length = state["max_ngrams" if state["form"] == "ngrams" else "max_tokens"]
         if type(length) is not int or not 1 <= length <= 2**20:
             raise ValueError(f"texts of {length} parts")
@@ -130,8 +159,8 @@ class Text(Modality):
             check_given(state["tokenizer"])
             self._tokenizer.get_vocab_size()
         elif state["form"] == "tokens":
-            said, ours = _without_words(self._tokenizer), _without_words(_train_tokenizer([], 257))
-            if said != ours:
+            ours = [_without_words(_train_tokenizer([], 257, pattern)) for pattern in (_PRETOKENS, _PRETOKENS_OF_POINTS)]
+            if _without_words(self._tokenizer) not in ours:
                 raise ValueError("a tokenizer that is not of the kind that training makes")
             numbers = sorted(self._tokenizer.get_vocab().values())
             if type(state["vocabulary"]) is not int or state["vocabulary"] != len(numbers) or numbers != list(range(len(numbers))):
@@ -145,6 +174,8 @@ class Text(Modality):
         """The text, normalised."""
         if _unreadable(cell):
             raise Fault(f"found {type(cell).__name__}; expected text")
+        if not self._by_clusters:
+            cell = _cut_anywhere(cell, self.config.max_chars)
         return normalise(cell, self.config.max_chars, form=None if "given" in self.state else "NFKC")
 
     def sample_of(self, held: str) -> Sample:
@@ -152,7 +183,7 @@ class Text(Modality):
         if self.state["form"] == "tokens":
             ids = np.array(ids_of(self._tokenizer, held)[: self.state["max_tokens"]], np.int32)
             return {"ids": ids + 1 if len(ids) else np.ones(1, np.int32)}
-        hashes, counts = np.unique(_hashes(held, self.state["buckets"]), return_counts=True)
+        hashes, counts = np.unique(_hashes(held, self.state["buckets"], self._by_clusters), return_counts=True)
         if not len(hashes):
             return self.blank()
         weights = (1 + np.log(counts)) * self._idf[hashes]
@@ -161,6 +192,11 @@ class Text(Modality):
             hashes, weights = hashes[keep], weights[keep]
         weights = weights / math.sqrt(float((weights**2).sum()))
         return {"ids": (hashes + 1).astype(np.int32), "weights": weights.astype(np.float32)}
+
+    @property
+    def _by_clusters(self) -> bool:
+        """Whether a letter is a character with its marks; else a single code point, as in states of old."""
+        return "letters" in self.state
 
     @cached_property
     def _idf(self) -> np.ndarray:
@@ -206,7 +242,7 @@ class Text(Modality):
         return of_text(_words)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts | None:
-        """Its words, single characters where a script writes no spaces; of more than 64, so many runs of neighbours."""
+        """Its words, single letters where a script writes no spaces; of more than 64, so many runs of neighbours."""
         text = self.held(cell)
         spans = _words(text)
         if not spans:
@@ -232,10 +268,11 @@ class Text(Modality):
 
 
 def normalise(cell: Cell, max_chars: int = 20_000, form: Literal["NFKC"] | None = "NFKC") -> str:
-    """A cell (or the joined parts of one) as text: NFKC (unless ``form`` is None), no NUL, at most ``max_chars`` characters."""
+    """A cell (or the joined parts of one) as text: NFKC (unless ``form`` is None), no NUL, at most ``max_chars`` characters, of which none
+    is parted from its marks."""
     if isinstance(cell, tuple):
         cell = "\n".join(text_of(part)[:max_chars] for part in cell if not is_empty(part))
-    text = text_of(cell)[:max_chars]
+    text = cut(text_of(cell), max_chars)
     text = unicodedata.normalize(form, text) if form else text
     if not text.isascii():
         text = text.encode("utf-8", "ignore").decode("utf-8")  # lone surrogates go
@@ -247,45 +284,66 @@ def _unreadable(cell: Cell) -> bool:
     return any(isinstance(part, (bytes, bytearray, list, dict)) for part in parts)
 
 
+def _cut_anywhere(cell: Cell, max_chars: int) -> Cell:
+    """A long text cut after ``max_chars`` code points, wherever that is."""
+    if isinstance(cell, tuple):
+        cell = "\n".join(text_of(part)[:max_chars] for part in cell if not is_empty(part))
+    return cell[:max_chars] if isinstance(cell, str) else cell
+
+
 def _words(text: str) -> list[tuple[int, int]]:
-    """Where each word stands; each character where a script writes no spaces."""
+    """Where each word and sign stands; each letter where a script writes no spaces. None begins with a mark."""
     return [span for word in _WORDS.finditer(text) for span in _spans(word)]
 
 
 def _spans(word: re.Match[str]) -> list[tuple[int, int]]:
-    """Where a word stands, or each character of a run without spaces."""
-    start, end = word.span()
-    return [(at, at + 1) for at in range(start, end)] if re.match(rf"[{_UNSPACED}]", word[0]) else [(start, end)]
+    """Where a word stands, or each letter of a run without spaces."""
+    if not (_IDEOGRAPH.match(word[0]) or _SYLLABIC.match(word[0])):
+        return [word.span()]
+    ends = [word.start(), *itertools.accumulate(map(len, clusters(word[0])), initial=word.start())][1:]
+    return list(itertools.pairwise(ends))
 
 
 def _reading_units(word: str) -> float:
-    """About how many words a run of letters is: two Chinese characters make one."""
-    return max(1.0, len(word) / 2) if re.match(rf"[{_UNSPACED}]", word) else 1.0
+    """About how many words a run of letters is: two Chinese characters make one, and three letters of Thai."""
+    if _IDEOGRAPH.match(word):
+        return max(1.0, len(word) / 2)
+    return max(1.0, len(clusters(word)) / 3) if _SYLLABIC.match(word) else 1.0
 
 
-def _grams(text: str) -> Iterator[str]:
+def _grams(text: str, by_clusters: bool = True) -> list[str]:
+    """The n-grams of a text, piece by piece."""
+    grams: list[str] = []
     before = ""
-    for unspaced, word, sign in _PIECE.findall(text.casefold()):
-        if unspaced:
-            for length in (1, 2, 3):
-                for start in range(len(unspaced) - length + 1):
-                    yield unspaced[start : start + length]
-            before = unspaced[-1]
+    for word, of_word, run, of_run, syllables, sign in (_PIECE if by_clusters else _PIECE_OF_POINTS).findall(text.casefold()):
+        if run or syllables:
+            letters = clusters(run + of_run + syllables) if of_run or syllables else run
+            grams += _runs(letters, (1, 2, 3, 4) if syllables else (1, 2, 3))
+            before = letters[-1]
             continue
-        piece = word or sign
-        yield piece
+        piece = word + of_word or sign
+        grams.append(piece)
         if before:
-            yield before + " " + piece
+            grams.append(f"{before} {piece}")
         before = piece
-        if word:
+        if of_word:
+            grams += ["#" + run for run in _runs(["<", *clusters(piece)[:64], ">"], (3, 4))]
+        elif word:
             framed = f"<{word[:64]}>"
-            for length in (3, 4):
-                for start in range(len(framed) - length + 1):
-                    yield "#" + framed[start : start + length]
+            grams += ["#" + framed[start : start + length] for length in (3, 4) for start in range(len(framed) - length + 1)]
+        elif len(sign) > 1:
+            grams += [base for base in _BASE.findall(sign) if base != sign]
+    return grams
 
 
-def _hashes(text: str, buckets: int) -> np.ndarray:
-    return np.fromiter((crc32(gram.encode()) % buckets for gram in _grams(text)), np.int64)
+def _runs(letters: Sequence[str], lengths: Iterable[int]) -> list[str]:
+    """All runs of so many neighbouring letters."""
+    runs = [letters[start : start + length] for length in lengths for start in range(len(letters) - length + 1)]
+    return runs if isinstance(letters, str) else ["".join(run) for run in runs]  # type: ignore[return-value]
+
+
+def _hashes(text: str, buckets: int, by_clusters: bool = True) -> np.ndarray:
+    return np.array([crc32(gram) for gram in map(str.encode, _grams(text, by_clusters))], np.int64) % buckets
 
 
 def _without_words(tokenizer: Any) -> Any:
@@ -296,14 +354,14 @@ def _without_words(tokenizer: Any) -> Any:
     return tree
 
 
-def _train_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
+def _train_tokenizer(texts: Iterable[str], vocabulary: int, pattern: str = _PRETOKENS) -> Any:
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(_PRETOKENS), "isolated"),
+            pre_tokenizers.Split(Regex(pattern), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

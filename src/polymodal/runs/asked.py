@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..bundle import find
-from ..config import override, quote, read_tree
+from ..config import External, override, quote, read_tree
 from ..data.sources import Source, open_source
 from ..errors import ConfigError, DataError
 from ..experiment import Experiment, with_encoders
 from ..inspection.infer import encoding_in, infer
 from ..modalities import OnError
+from ..model import ENCODER_CONTRACT, FUSION_CONTRACT
 
 PATHS = ("table", "valid", "test")
 
@@ -64,6 +65,10 @@ def resolve(
     experiment = experiment.with_models_at(path.parent if path is not None else Path())
     if experiment.training.init is not None:
         find(experiment.training.init)
+    own = [(part, ENCODER_CONTRACT) for part in experiment.model.encoders.values()] + [(experiment.model.fusion, FUSION_CONTRACT)]
+    for part, contract in own:
+        if isinstance(part, External):  # what cannot be imported is told before the table is read
+            part.load([] if source.folder is None else [source.folder], contract)
     encoding = experiment.data.encoding
     opened = [
         None if given is None and said is None else open_source(said if given is None else given, encoding=encoding)
@@ -88,12 +93,13 @@ def _from_table(
     table: Any, targets: Sequence[str], overrides: Sequence[str], asked: Mapping[str, Any], tree: Mapping[str, Any] | None = None
 ) -> tuple[Source, Experiment, dict[str, str]]:
     """Everything that ``tree`` and ``overrides`` do not say is inferred from the table."""
-    if not targets:
-        raise ConfigError("no target; expected the column to predict: --target COL (target=...)")
     tree = dict(tree or {})
     data = dict(tree.get("data") or {})
     encoding = encoding_in(overrides) or data.get("encoding")
     source = open_source(table, encoding=encoding)
+    if not targets:
+        columns = ", ".join(map(repr, source.columns[:30]))
+        raise ConfigError(f"no target; expected the column to predict: --target COL (target=...); the columns are {columns}")
     if isinstance(table, (str, Path)):
         data["table"] = str(table)
     experiment, reasons, _ = infer(
@@ -113,10 +119,11 @@ def _from_tree(
     if asked["split"]:
         direct += ["data.split.kind=column", f"data.split.column={json.dumps(asked['split'])}"]
     laid, notes = override(tree, (*direct, *overrides))
+    Experiment.check_tree(laid, place)
     laid = _placed(laid, folder)
     table = dict(laid.get("data") or {}).get("table")
     if not isinstance(table, str):
-        raise ConfigError(f"{place}: data.table: missing; expected the table to train on")
+        raise ConfigError(f"{place}: data.table: missing; expected the table to train on; write data: {{table: PATH}}")
     if not laid.get("fields"):
         tasks = {name: dict(settings or {}) for name, settings in dict(laid.get("tasks") or {}).items()}
         said = [

@@ -11,17 +11,27 @@ from pydantic import Field as Setting
 from ..config import Config
 from .balance import AnyBalance, NoneConfig
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+UNITS = {
+    "s": 1, "sec": 1, "secs": 1, "second": 1, "seconds": 1, "秒": 1, "秒钟": 1,
+    "m": 60, "min": 60, "mins": 60, "minute": 60, "minutes": 60, "分": 60, "分钟": 60,
+    "h": 3600, "hr": 3600, "hrs": 3600, "hour": 3600, "hours": 3600, "小时": 3600,
+    "d": 86_400, "day": 86_400, "days": 86_400, "天": 86_400,
+}  # fmt: skip
+"""Seconds of each unit of time, by how it is written."""
+_LONGEST = 60  # characters of a time
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([^\W\d_]+)\.?\s*(?:,|and\b)?\s*")
 
 
 def seconds(value: Any) -> Any:
-    """``90``, ``"90s"``, ``"5m"``, ``"1h30m"`` -> seconds."""
+    """``90``, ``"90s"``, ``"5m"``, ``"1h30m"``, ``"10 min"``, ``"1 hour 30 minutes"`` -> seconds."""
     if isinstance(value, str):
         text = value.strip().lower()
-        if re.fullmatch(r"(\d+(\.\d+)?[smhd])+", text):
-            return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+(?:\.\d+)?)([smhd])", text))
-        if not re.fullmatch(r"\d+(\.\d+)?", text):
-            raise ValueError("expected a time such as 90s, 5m or 1h30m")
+        if re.fullmatch(r"\d+(\.\d+)?", text):
+            return text
+        parts = _TIME.findall(text) if len(text) <= _LONGEST else []
+        if not parts or _TIME.sub("", text) or not all(unit in UNITS for _, unit in parts):
+            raise ValueError("expected a time such as 90s, 5m or 1h30m (or 10 min, 2 hours)")
+        return sum(float(number) * UNITS[unit] for number, unit in parts)
     return value
 
 
@@ -74,7 +84,7 @@ class TrainingConfig(Config):
     baselines: bool = True
     """Train each single field alone as well, on the same rows: whether fusing helped stands beside the result."""
     time_limit: Annotated[float | None, BeforeValidator(seconds)] = Setting(None, gt=0)
-    """Seconds (or 90s, 5m, 1h30m) for the whole command, from its start to the saved bundle; null = no limit."""
+    """Seconds (or 90s, 5m, 1h30m, 10 min) for the whole command, from its start to the saved bundle; null = no limit."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to train; auto = the first of CUDA, MPS and CPU that is there."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
@@ -53,10 +54,10 @@ class Source(ABC):
         """``DataError`` naming the nearest column when one is not there."""
         for column in columns:
             if column not in self.columns:
-                raise DataError(
-                    f"{self.name}: no column {column!r}; the columns are {', '.join(map(repr, self.columns[:30]))}"
-                    f"{nearest(column, self.columns)}"
-                )
+                parts = [part.strip() for part in re.split("[,;]", str(column))]
+                several = len(parts) > 1 and set(parts) <= set(self.columns)
+                mend = f"; name each by itself: {', '.join(map(repr, parts))}" if several else nearest(column, self.columns)
+                raise DataError(f"{self.name}: no column {column!r}; the columns are {', '.join(map(repr, self.columns[:30]))}{mend}")
 
     def check_rows(self, purpose: str = "") -> None:
         """``DataError`` for a table without rows, or without columns."""

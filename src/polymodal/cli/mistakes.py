@@ -1,0 +1,174 @@
+"""What to write in place of an option, a command or a word that the command line does not know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from ..errors import nearest, nearest_of
+
+_PATHS = {
+    **dict.fromkeys(("val_size", "valid_size", "validation_size", "val_split", "validation_split", "valid_split"), "data.split.valid"),
+    **dict.fromkeys(("test_size", "test_split", "holdout"), "data.split.test"),
+}
+"""Settings by names that are none of theirs, and mean another option's."""
+_SAID = {
+    **dict.fromkeys(("features", "feature", "inputs", "x"), "every column but the target is a feature; leave one out: --ignore COL"),
+    **dict.fromkeys(("verbose", "v", "debug", "progress"), "a command says what it does, unless --quiet is given"),
+    **dict.fromkeys(("n", "rows", "nrows", "limit", "max_rows", "sample"), "all rows are read; make a table of fewer"),
+}
+"""What to know, by words that are no setting."""
+_TABLES = re.compile(r".*\.(csv|tsv|txt|parquet|pq|jsonl|ndjson|feather|arrow|ipc)(\.gz)?", re.IGNORECASE)
+
+
+class Commands(click.Group):
+    """Commands that say which they are, and what to write for an option that there is not."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the words: an option that there is not is known without its value."""
+        ctx.meta["polymodal.words"] = list(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            command = error.ctx.command if error.ctx is not None else self
+            said = in_place_of(command, error.option_name, ctx.meta.get("polymodal.words", []), self.commands)
+            raise click.UsageError(said, ctx=error.ctx) from None
+        except click.UsageError as error:
+            if error.ctx is None or not error.message.startswith("Got unexpected extra"):
+                raise
+            arguments = " ".join(str(one.make_metavar(error.ctx)) for one in error.ctx.command.params if isinstance(one, click.Argument))
+            mend = "; settings, path=value, are those of polymodal train" if "=" in error.message else ""
+            raise click.UsageError(f"{error.message}; expected {error.ctx.command.name} {arguments}{mend}", ctx=error.ctx) from None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """The command that the first word names."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            mend = nearest(args[0], self.commands)
+            if not mend and (_TABLES.fullmatch(args[0]) or args[0].endswith((".yaml", ".yml"))):
+                mend = f"; write polymodal train {args[0]}{'' if args[0].endswith(('.yaml', '.yml')) else ' --target COL'}"
+            raise click.UsageError(f"no command {args[0]!r}; the commands are {', '.join(self.commands)}{mend}", ctx=ctx) from None
+
+
+def in_place_of(command: click.Command, option: str, words: Sequence[str], commands: Mapping[str, click.Command]) -> str:
+    """The message about an option that a command has not: another of its options, or the setting that is meant, as it is written."""
+    word, value = option.lstrip("-").replace("-", "_").casefold(), _value_of(option, words)
+    told = f"{option}: no such option of {command.name}"
+    options = {name.lstrip("-"): name for parameter in command.params for name in parameter.opts if name.startswith("--")}
+    if len(option.lstrip("-")) == 1:
+        same = [name for name in options.values() if name.startswith(f"--{word}")]
+        return f"{told}; {f'did you mean {chr(39)}{same[0]}{chr(39)}?' if same else _help(command)}"
+    if word in _SAID:
+        return f"{told}; {_SAID[word]}"
+    near = nearest_of(word, options, cutoff=0.8) if word not in _PATHS else None
+    if near is not None:
+        return f"{told}; did you mean {options[near]!r}?"
+    arguments = [str(parameter.name) for parameter in command.params if isinstance(parameter, click.Argument)]
+    if nearest_of(word, [name for name in arguments if name == "table"], cutoff=0.9) is not None:
+        return f"{told}; the table is written without an option: polymodal {command.name} {value or 'TABLE'}"
+    modality = _modality(word)
+    if modality is not None and value is not None and not value.isdigit() and "column" in options:
+        return f"{told}; a column is taken as {modality} by --column {value}={modality}"
+    owners = [name for name, other in commands.items() if any(option in parameter.opts for parameter in other.params)]
+    if owners and "overrides" not in arguments:
+        return f"{told}; it is one of {', '.join(owners)}; {_help(command)}"
+    overrides = settings_for(word, value)
+    if overrides:
+        where = "" if "overrides" in arguments else " of training, beside polymodal train TABLE"
+        return f"{told}; it is a setting{where}, which is written without dashes: {overrides}"
+    near = nearest_of(word, options, cutoff=0.7)
+    return f"{told}; {f'did you mean {options[near]!r}?' if near is not None else _help(command)}"
+
+
+def settings_for(word: str, value: str | None) -> str:
+    """The override that ``--word value`` stands for, with others of that name; empty where no setting is called so, or nearly so."""
+    from ..config import settings_of
+    from ..experiment import Experiment
+
+    settings = settings_of(Experiment)
+    names = [setting.name for setting in settings]
+    if word in _PATHS:
+        found = [setting for setting in settings if ".".join(setting.path) == _PATHS[word]]
+    else:
+        bare = word.removeprefix("no_")
+        name = word if word in names else bare if bare in names else nearest_of(word, names, 0.8)
+        value = "false" if word != bare and name == bare else value
+        found = [setting for setting in settings if setting.name == name]
+    if not found:
+        return ""
+    first, others = found[0], [setting for setting in found[1:] if setting.usual or len(setting.kinds) > 1][:2]
+    said = value
+    if first.choices and value not in first.choices:
+        said = nearest_of(value or "", first.choices) or nearest_of(word, first.choices, 0.8) or value
+    told = first.written(said)
+    told += f", one of {', '.join(first.choices)}" if first.choices and said != value else ""
+    told += f" (or {', or '.join(setting.written(said) for setting in others)})" if others else ""
+    return told + "".join(f"; {name} is the name of a {name.lower()}" for name in ("FIELD", "TARGET") if f".{name}" in told)
+
+
+def stray(words: Sequence[str], table: str | None, targets: Sequence[str], time_limit: str | None) -> None:
+    """``UsageError`` for words among the overrides that are none: what the shell split, a second table, a target without its option."""
+    from ..training.config import UNITS
+
+    unit = next((word for word in (*words, table) if word is not None and word.casefold().strip(".,") in UNITS), None)
+    if time_limit is not None and re.fullmatch(r"\d+(\.\d+)?", time_limit) and unit is not None:
+        raise click.UsageError(
+            f"--time-limit {time_limit} {unit}: the shell makes two words of it; quote it, --time-limit '{time_limit} {unit}', or write "
+            f"{time_limit}{unit[0]}"
+        )
+    for at, word in enumerate(words):
+        if "=" in word.strip("= "):
+            continue
+        told = f"{word!r}: not an override; expected path=value, such as training.lr=1e-4"
+        following = next((other for other in words[at + 1 :] if other.strip("= ")), None)
+        apart = word == "=" or (word.endswith("=") and following is not None) or words[at + 1 : at + 2] == ["="]
+        if apart and following is not None:
+            before = word.strip("= ") or words[at - 1]
+            raise click.UsageError(f"{told}; write it without spaces around '=': {before}={following.strip('= ')}")
+        if word.endswith("="):
+            continue  # nothing: null
+        if _TABLES.fullmatch(word):
+            raise click.UsageError(
+                f"{told}; one table is read; another one to validate on is --valid {word}, one to measure on --test {word}"
+            )
+        if not targets and table is not None and not table.endswith((".yaml", ".yml")):
+            raise click.UsageError(f"{told}; the column to predict is named by --target {word}")
+        meant = settings_for(word.casefold(), following)
+        path = re.fullmatch(r"([\w-]+(?:\.[\w-]+)+)(?::(\S+))?", word)
+        if path is not None:
+            raise click.UsageError(f"{told}; write {path[1]}={path[2] or 'VALUE'}")
+        if meant:
+            raise click.UsageError(f"{told}; write {meant}")
+        raise click.UsageError(f"{told}; an option with several values is given several times, as --ignore A --ignore B")
+
+
+def _value_of(option: str, words: Sequence[str]) -> str | None:
+    """What stands behind an option on the command line; None where another option does, or nothing."""
+    for at, word in enumerate(words):
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+        if word == option:
+            after = words[at + 1] if at + 1 < len(words) else "-"
+            return None if re.match(r"-\D|-$", after) or "=" in after else after
+    return None
+
+
+def _modality(word: str) -> str | None:
+    """What ``--column`` takes a column as, by one of its names."""
+    from ..inspection.columns import TABULAR_TYPES
+    from ..modalities import KINDS
+
+    kinds = [*KINDS, *TABULAR_TYPES]
+    return nearest_of(word.removesuffix("s") if word not in kinds else word, kinds, cutoff=0.9)
+
+
+def _help(command: click.Command) -> str:
+    return f"its options: polymodal {command.name} --help; settings are written path=value, all of them: polymodal schema"

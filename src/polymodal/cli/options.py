@@ -1,0 +1,87 @@
+"""The options that several commands have, and how their values are read."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from .mistakes import stray
+
+
+def pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """``NAME=MODALITY`` words as a mapping."""
+    found = {}
+    for value in values:
+        name, sign, modality = value.rpartition("=")
+        if not sign or not name:
+            raise click.BadParameter(f"{value!r}; expected NAME=MODALITY, such as {value or 'code'}=text")
+        found[name] = modality
+    return found
+
+
+def _with_preset(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--pretrained`` as the override that it stands for; words that are no overrides are told of."""
+
+    @functools.wraps(command)
+    def run(*args: Any, overrides: tuple[str, ...], pretrained: bool, **settings: Any) -> Any:
+        if settings.get("resume") is None:
+            stray(list(overrides), settings["table"], settings["targets"], settings["time_limit"])
+        return command(*args, overrides=(*overrides, "model.preset=pretrained") if pretrained else overrides, **settings)
+
+    return run
+
+
+def root_option(said: str) -> Callable[..., Any]:
+    """``--root``, folders that are there."""
+    return click.option("--root", multiple=True, metavar="DIR", type=click.Path(exists=True, file_okay=False), help=said)
+
+
+def reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags of everything that looks at a training table."""
+    options = [
+        click.option("--column", "columns", multiple=True, metavar="NAME=MODALITY", callback=pairs,
+                     help="Take a column as image, pictures, video, text, audio, series, points, tabular, number, category or date."),
+        click.option("--ignore", multiple=True, metavar="COL", help="Leave a column out: it is not a feature (fields)."),
+        click.option("--group", metavar="COL", help="Keep rows with one value of this column on one side of a split (data.split.group)."),
+        click.option("--split", metavar="COL", help="A column that says train, valid or test (data.split.column)."),
+        root_option("Another folder that file cells may name (data.root)."),
+        click.option("--seed", type=click.IntRange(min=0), help="Same seed, same bits (seed)."),
+        click.option("--time-limit", metavar="TIME", help="Bound on the whole command, such as 5m (training.time_limit)."),
+        click.option("--pretrained", is_flag=True, help="Pretrained encoders, fetched unless they are here (model.preset=pretrained)."),
+    ]  # fmt: skip
+    command = _with_preset(command)
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+on_error_option = click.option(
+    "--on-error", type=click.Choice(["error", "skip", "blank"]), help="What a cell that cannot be read does (data.on_error)."
+)
+
+
+def training(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags of what trains, or looks at what would be trained."""
+    options: list[Callable[..., Any]] = [
+        click.option(
+            "--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks)."
+        ),
+        reading,
+        on_error_option,
+        click.option("--valid", metavar="TABLE", help="A table of its own to validate on (data.valid)."),
+        click.option("--test", metavar="TABLE", help="A table that is measured once, at the end (data.test)."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def numbers(_: click.Context, parameter: click.Parameter, value: str | None) -> list[int] | None:
+    """Numbers of rows with commas between them."""
+    try:
+        return None if value is None else [int(part) for part in value.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{value!r}; expected numbers of rows, such as 3,17 (the first data row is 1)") from None

@@ -1,0 +1,100 @@
+"""``path=value`` overrides, laid over a tree of settings."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..errors import ConfigError
+from .reading import parse_yaml
+
+_PART = re.compile(r'"((?:[^"\\]|\\.)*)"|([^.="\s]+)')
+
+
+def quote(name: str) -> str:
+    """A path's part as an override writes it: quoted when it holds ``.``, ``=``, a quote or a space."""
+    return json.dumps(name, ensure_ascii=False) if re.search(r'[.="\s]', name) or not name else name
+
+
+def split_override(text: str) -> tuple[list[str], Any]:
+    """``a.b."c.d"=value`` as its path and its value, the value read as YAML."""
+    path, at = [], 0
+    while True:
+        match = _PART.match(text, at)
+        if not match:
+            break
+        try:
+            path.append(json.loads(match.group(0)) if match.group(1) is not None else match.group(2))
+        except ValueError:
+            break  # a quoted name that is none
+        at = match.end()
+        if text[at : at + 1] == ".":
+            at += 1
+            continue
+        if text[at : at + 1] == "=":
+            raw = text[at + 1 :]
+            value = parse_yaml(raw, f"override {text!r}") if raw.strip() else None
+            return path, value
+        break
+    apart = "" if "=" in text.strip("= ") else " without spaces around '='"
+    raise ConfigError(
+        f"{text!r}: not an override; expected path=value{apart}, such as training.lr=1e-4 (quote a name that holds '.', '=' or "
+        f'a space: fields."net.weight".kind=tabular)'
+    )
+
+
+def merge(tree: Mapping[str, Any], path: Sequence[str], value: Any, above: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
+    """``tree`` with ``value`` at ``path``, and notes on what that dropped: changing a ``kind`` drops its old settings.
+
+    ``above`` is the path of ``tree`` itself, for messages. ``ConfigError`` for a path that leads below a value.
+    """
+    result = dict(tree)
+    notes: list[str] = []
+    head, rest = path[0], path[1:]
+    if not rest:
+        if head == "kind" and result.get("kind") not in (None, value):
+            kept: dict[str, Any] = {key: result[key] for key in ("column", "columns") if key in result}
+            dropped = sorted(set(result) - set(kept) - {"kind"})
+            if dropped:
+                notes.append(f"kind {result['kind']} -> {value}: dropped its settings {', '.join(dropped)}")
+            result = kept
+        if isinstance(value, Mapping) and isinstance(result.get(head), Mapping):
+            for key in sorted(value, key=lambda name: name != "kind"):
+                result[head], more = merge(result[head], [key], value[key], (*above, head))
+                notes += more
+            return result, notes
+        result[head] = value
+        return result, notes
+    below = result.get(head)
+    if below is not None and not isinstance(below, Mapping):
+        at = ".".join(map(quote, (*above, head)))
+        raise ConfigError(
+            f"{'.'.join(map(quote, (*above, *path)))}: {at} is a value ({shortened(below)}), with no settings below it; write "
+            f"{at}={flow([value] if isinstance(below, list) else value)}"
+        )
+    result[head], notes = merge(below or {}, rest, value, (*above, head))
+    return result, notes
+
+
+def shortened(value: Any) -> str:
+    """A value as a message shows it."""
+    shown = repr(value)
+    return shown if len(shown) < 60 else shown[:57] + "..."
+
+
+def flow(value: Any) -> str:
+    """A value as an override says it, cut where it is long."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str).replace('"', "")
+    return text if len(text) < 80 else text[:77] + "..."
+
+
+def override(tree: Mapping[str, Any], overrides: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
+    """``tree`` with each ``path=value`` laid over it in turn, and notes on what was dropped."""
+    result, notes = dict(tree), []
+    for text in overrides:
+        path, value = split_override(text)
+        result, more = merge(result, path, value)
+        notes += more
+    return result, notes
