@@ -26,16 +26,19 @@ from pydantic import Field as Setting
 from pydantic import model_validator
 from torch import Tensor
 
-from ..cells import is_empty, text_of
+from ..cells import is_empty
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .corruption import Corruption
 from .files import Roots
 from .misprints import of_text
 from .modality import FieldConfig, Modality, Parts, Recognition, bucket, padded
+from .objects import Unreadable, described, plain
+from .tags import MARK, are_texts, as_list, spans_of, tagged_text, tags_of
 from .tokenizers import check_given, ids_of
 
 _MOST_PARTS = 64
+_NO_TEXT = (bytes, bytearray, dict, np.ndarray, Unreadable)
 _IDF_STEP = 1 / 16  # IDF is kept as bytes of this step: 0 to 16
 _UNSPACED = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _PIECE = re.compile(rf"([{_UNSPACED}]+)|([^\W_{_UNSPACED}]+)|(\S)")
@@ -53,6 +56,8 @@ class TextConfig(FieldConfig):
     """Several columns read as one text, in order, in place of ``column``."""
     max_chars: int = Setting(20_000, ge=1)
     """Characters read of one cell; the rest is cut off."""
+    lists: bool = False
+    """Cells that are lists written out (["a", "b"], as JSON or as Python writes it) are read item by item, as lists are."""
 
     @model_validator(mode="after")
     def _one_or_several(self) -> TextConfig:
@@ -81,6 +86,10 @@ class Text(Modality):
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
         """Text is what reads as several words, or as a different word in nearly every row."""
+        lists = sum(map(are_texts, cells))
+        if lists and lists >= 0.5 * len(cells) and all(isinstance(cell, (str, list)) for cell in cells):
+            written = any(isinstance(cell, str) and are_texts(cell) for cell in cells)
+            return Recognition(0.9, {"lists": True} if written else {}, f"{lists / len(cells):.0%} of the cells are lists of texts")
         words = [cell for cell in cells if isinstance(cell, str)]
         if len(words) < 0.9 * max(len(cells), 1):
             return Recognition(0.0)
@@ -101,7 +110,7 @@ class Text(Modality):
         cls.check_form(form)
         if "tokenizer" in needs:  # of a pretrained model, which must read as it was taught to
             return {"form": form, "tokenizer": needs["tokenizer"], "vocabulary": 0, "max_tokens": int(needs["max_tokens"]), "given": True}
-        texts = (normalise(cell, config.max_chars) for cell in cells if not _unreadable(cell))
+        texts = (normalise(as_list(cell) if config.lists else cell, config.max_chars) for cell in cells if not _unreadable(cell))
         if form == "ngrams":
             buckets = int(needs["buckets"])
             seen = np.zeros(buckets, np.int64)
@@ -144,8 +153,10 @@ class Text(Modality):
     def held(self, cell: Cell) -> str:
         """The text, normalised."""
         if _unreadable(cell):
-            raise Fault(f"found {type(cell).__name__}; expected text")
-        return normalise(cell, self.config.max_chars, form=None if "given" in self.state else "NFKC")
+            raise Fault(f"found {described(plain(cell))}; expected text, or a list of texts")
+        return normalise(
+            as_list(cell) if self.config.lists else cell, self.config.max_chars, form=None if "given" in self.state else "NFKC"
+        )
 
     def sample_of(self, held: str) -> Sample:
         """Its n-grams or tokens."""
@@ -206,19 +217,29 @@ class Text(Modality):
         return of_text(_words)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts | None:
-        """Its words, single characters where a script writes no spaces; of more than 64, so many runs of neighbours."""
+        """Its words, single characters where a script writes no spaces; of a list, its texts; of more than 64, so many runs of
+        neighbours."""
         text = self.held(cell)
-        spans = _words(text)
+        spans = spans_of(text) if MARK in text else _words(text)
         if not spans:
             return None
         runs = [spans[part[0]][:1] + spans[part[-1]][1:] for part in np.array_split(np.arange(len(spans)), min(len(spans), _MOST_PARTS))]
         rests = [text[:start] + text[end:] for start, end in runs]
         edges = [0, *(edge for run in runs for edge in run), len(text)]
         return Parts(
-            [text[start:end] for start, end in runs],
+            [text[start:end].replace(MARK, ", ") for start, end in runs],
             [None if self.is_missing(rest) else self.read(rest) for rest in rests],
-            between=[text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)],
+            between=[text[start:end].replace(MARK, ", ") for start, end in zip(edges[::2], edges[1::2], strict=True)],
         )
+
+    def is_missing(self, cell: Cell) -> bool:
+        """An empty cell, or a list of no text."""
+        return is_empty(cell) or (isinstance(cell, list) and tags_of(cell) == [])
+
+    def show(self, cell: Cell) -> str:
+        """The text; of a list, its texts."""
+        tags = tags_of(cell) if isinstance(cell, list) else None
+        return super().show(cell if tags is None else ", ".join(tags))
 
     def cost(self) -> float:
         """Small beside a picture."""
@@ -234,8 +255,8 @@ class Text(Modality):
 def normalise(cell: Cell, max_chars: int = 20_000, form: Literal["NFKC"] | None = "NFKC") -> str:
     """A cell (or the joined parts of one) as text: NFKC (unless ``form`` is None), no NUL, at most ``max_chars`` characters."""
     if isinstance(cell, tuple):
-        cell = "\n".join(text_of(part)[:max_chars] for part in cell if not is_empty(part))
-    text = text_of(cell)[:max_chars]
+        cell = "\n".join(tagged_text(part)[:max_chars] for part in cell if not is_empty(part))
+    text = tagged_text(cell)[:max_chars]
     text = unicodedata.normalize(form, text) if form else text
     if not text.isascii():
         text = text.encode("utf-8", "ignore").decode("utf-8")  # lone surrogates go
@@ -244,7 +265,7 @@ def normalise(cell: Cell, max_chars: int = 20_000, form: Literal["NFKC"] | None 
 
 def _unreadable(cell: Cell) -> bool:
     parts = cell if isinstance(cell, tuple) else (cell,)
-    return any(isinstance(part, (bytes, bytearray, list, dict)) for part in parts)
+    return any(isinstance(part, _NO_TEXT) or (isinstance(part, list) and tags_of(part) is None) for part in parts)
 
 
 def _words(text: str) -> list[tuple[int, int]]:
@@ -264,6 +285,18 @@ def _reading_units(word: str) -> float:
 
 
 def _grams(text: str) -> Iterator[str]:
+    """The n-grams of a text; of a joined list those of each of its texts by itself, and each text of three pieces or more as a whole."""
+    if MARK not in text:
+        yield from _grams_inside(text)
+        return
+    for start, end in spans_of(text):
+        yield from _grams_inside(text[start:end])
+        pieces = [piece for parts in _PIECE.findall(text[start:end].casefold()) for piece in parts if piece]
+        if len(pieces) > 2:
+            yield " ".join(text[start:end].casefold().split())
+
+
+def _grams_inside(text: str) -> Iterator[str]:
     before = ""
     for unspaced, word, sign in _PIECE.findall(text.casefold()):
         if unspaced:
