@@ -31,6 +31,7 @@ import torch
 from PIL import Image as Pillow
 from PIL import ImageOps
 
+from ..cells import is_empty
 from ..flow import Cell
 
 PLAIN: frozenset[type] = frozenset({
@@ -72,11 +73,12 @@ def plain(cell: Cell) -> Cell:
     try:
         return _plain(cell, 0)
     except Exception:  # whatever the methods of an object of elsewhere raise
-        return Unreadable(f"{_name(cell)} whose content cannot be read")
+        return Unreadable(f"{called(cell)} whose content cannot be read")
 
 
 def described(cell: Cell) -> str:
-    """What kind of thing a cell holds, for messages: ``dict (a, b)``, ``list of str``, ``array of complex128``."""
+    """What kind of thing a cell holds, for messages about a column, such as ``dict (a, b)``, ``list of str``, ``array of bool in 4
+    dimensions``."""
     if isinstance(cell, Unreadable):
         return cell.found
     if isinstance(cell, dict):
@@ -87,7 +89,12 @@ def described(cell: Cell) -> str:
         return f"list of {described(first)}" if first is not None else "empty list"
     if isinstance(cell, np.ndarray):
         return f"array of {cell.dtype} in {cell.ndim} dimensions"
-    return _name(cell)
+    return type(cell).__name__
+
+
+def called(cell: Cell) -> str:
+    """The type of a cell in a word, for messages about one cell."""
+    return cell.found if isinstance(cell, Unreadable) else type(cell).__name__
 
 
 def is_object(cell: Cell) -> bool:
@@ -97,15 +104,11 @@ def is_object(cell: Cell) -> bool:
     return isinstance(cell, (dict, Unreadable))
 
 
-def _name(cell: Cell) -> str:
-    return type(cell).__name__
-
-
 def _plain(cell: Cell, depth: int) -> Cell:
     if type(cell) in PLAIN or isinstance(cell, (str, int, float, datetime.date, datetime.timedelta, bytearray, os.PathLike, Unreadable)):
         return cell
     if depth > _DEEPEST:
-        return Unreadable(f"{_name(cell)} nested more than {_DEEPEST} deep")
+        return Unreadable(f"{called(cell)} nested more than {_DEEPEST} deep")
     if isinstance(cell, dict):
         return _of_dict(cell, depth)
     if isinstance(cell, tuple):
@@ -131,9 +134,11 @@ def _plain(cell: Cell, depth: int) -> Cell:
         return cell
     if getattr(type(cell), "__array__", None) is not None:
         return _of_array(np.asarray(cell), depth)
-    if type(cell).__str__ is not object.__str__:  # a decimal, a UUID, an address: it has a text of its own
+    if (
+        is_empty(cell) or type(cell).__str__ is not object.__str__
+    ):  # pandas' nothings; a decimal, a UUID, an address: it has a text of its own
         return cell
-    return Unreadable(f"object of type {_name(cell)}")
+    return Unreadable(f"object of type {called(cell)}")
 
 
 def _of_list(items: list[Any], depth: int) -> Cell:
@@ -164,12 +169,12 @@ def _of_file(body: Any, path: Any, cell: dict[Any, Any]) -> Cell:
         except (binascii.Error, ValueError):
             return Unreadable(f"{described(cell)} whose bytes are text that is not base64")
     if body is not None and not isinstance(body, (bytes, bytearray, memoryview, str)):
-        return Unreadable(f"{described(cell)} whose bytes are {_name(body)}")
+        return Unreadable(f"{described(cell)} whose bytes are {called(body)}")
     if body:
         return body if isinstance(body, (bytes, str)) else bytes(body)
     if path is None or isinstance(path, (str, os.PathLike)):
         return path or None
-    return Unreadable(f"{described(cell)} whose path is {_name(path)}")
+    return Unreadable(f"{described(cell)} whose path is {called(path)}")
 
 
 def _of_tensor(tensor: torch.Tensor) -> np.ndarray:

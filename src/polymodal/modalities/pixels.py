@@ -173,9 +173,8 @@ def _sides(picture: Picture) -> tuple[int, ...]:
 def open_picture(roots: Roots, cell: Cell, config: PictureSettings, channels: int | None, at_least: int) -> Picture:
     """A decoded picture, upright, with ``Fault`` for what cannot be one. Bounds are checked before bytes are read and pixels made."""
     most_bytes = int(config.max_mb * 2**20)
-    cell = plain(cell)
-    if isinstance(cell, np.ndarray):
-        return picture_in(cell, config.max_pixels, most_bytes, channels)
+    if isinstance(array := plain(cell), np.ndarray):
+        return picture_in(array, config.max_pixels, most_bytes, channels)
     data = roots.bytes_of(cell, most_bytes)
     if data[: len(NPY)] == NPY:
         return map_of(data, config.max_pixels, channels)

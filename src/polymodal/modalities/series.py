@@ -26,7 +26,7 @@ from .arrays import list_of_numbers, numbers_of
 from .corruption import Corruption, of_series
 from .files import Roots
 from .modality import FieldConfig, Modality, Recognition, bucket
-from .objects import Unreadable, described, plain
+from .objects import Unreadable, called, plain
 
 ENDINGS = (".npy", ".csv", ".parquet")
 _SHORTEST, _LONGEST = 16, 1_024
@@ -221,7 +221,7 @@ def _series(cell: Cell, config: SeriesConfig, roots: Roots) -> np.ndarray:
     times_T = None
     if array_TC is None:
         if isinstance(cell, (dict, Unreadable)):
-            raise Fault(f"found {described(cell)}, which is no series; expected numbers, or steps of as many numbers each")
+            raise Fault(f"found {called(cell)}, which is no series; expected numbers, or steps of as many numbers each")
         if isinstance(cell, (list, tuple, np.ndarray, int, float)) or (isinstance(cell, str) and cell.lstrip().startswith("[")):
             raise Fault("a list that is no series; expected numbers, or steps of as many numbers each")
         array_TC, times_T = numbers_of(roots.bytes_of(cell, int(config.max_mb * 2**20)), cell)

@@ -24,7 +24,7 @@ from .corruption import Corruption
 from .drift import DATE_PARTS, HUGE, ColumnDrift
 from .files import Roots
 from .modality import FieldConfig, Modality, PartFault, Parts, Recognition
-from .objects import Unreadable, described, plain
+from .objects import Unreadable, called
 
 _MAX_CATEGORIES = 1_000
 _NO_VALUE = (bytes, list, dict, tuple, np.ndarray, Unreadable)
@@ -126,7 +126,7 @@ class Tabular(Modality):
         for column, part in zip(self.state["columns"], parts, strict=True):
             if column["type"] == "category":
                 if isinstance(part, _NO_VALUE):
-                    faults[column["name"]] = f"found {described(plain(part))}; expected the name of a category"
+                    faults[column["name"]] = f"found {called(part)}; expected the name of a category"
                     categories.append(0)
                     continue
                 categories.append(0 if is_missing_word(part) else self._codes(column).get(category(part), 1))

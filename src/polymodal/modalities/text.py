@@ -33,7 +33,7 @@ from .corruption import Corruption
 from .files import Roots
 from .misprints import of_text
 from .modality import FieldConfig, Modality, Parts, Recognition, bucket, padded
-from .objects import Unreadable, described, plain
+from .objects import Unreadable, called
 from .tags import MARK, are_texts, as_list, spans_of, tagged_text, tags_of
 from .tokenizers import check_given, ids_of
 
@@ -153,7 +153,7 @@ class Text(Modality):
     def held(self, cell: Cell) -> str:
         """The text, normalised."""
         if _unreadable(cell):
-            raise Fault(f"found {described(plain(cell))}; expected text, or a list of texts")
+            raise Fault(f"found {called(cell)}; expected text")
         return normalise(
             as_list(cell) if self.config.lists else cell, self.config.max_chars, form=None if "given" in self.state else "NFKC"
         )

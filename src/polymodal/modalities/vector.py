@@ -21,7 +21,7 @@ from .arrays import list_of_numbers
 from .corruption import Corruption, of_vectors
 from .files import Roots
 from .modality import Modality, OneColumn, Parts, Recognition, evenly
-from .objects import FixedList, described, plain
+from .objects import FixedList, called, plain
 
 _LONGEST = 65_536
 """Places of a vector, at most."""
@@ -187,10 +187,9 @@ def _numbers(cell: Cell) -> np.ndarray | None:
 
 def _vector(cell: Cell) -> np.ndarray:
     """A cell as float64 (K,), NaN = missing; ``Fault`` for what is no vector."""
-    cell = plain(cell)
-    vector_K = _numbers(cell)
+    vector_K = _numbers(plain(cell))
     if vector_K is None:
-        raise Fault(f"found {described(cell)}; expected a list of numbers")
+        raise Fault(f"found {called(cell)}; expected a list of numbers")
     if len(vector_K) > _LONGEST:
         raise Fault(f"a vector of {len(vector_K):,} numbers; expected at most {_LONGEST:,}")
     if np.isinf(vector_K).any():
