@@ -34,7 +34,7 @@ UNREAD: dict[str, tuple[Any, str]] = {
     "records": (lambda at: np.zeros(3, [("a", "f4")]), "array of named fields"),
     "cubes of cubes": (lambda at: np.full((2, 2, 2, 2), at), "array of int64 in 4 dimensions"),
     "empty lists": (lambda at: [], "empty list"),
-    "lists of lists of texts": (lambda at: [["a"], ["b"]], "list of list of str"),
+    "lists of lists of texts": (lambda at: [["a"], [str(at)]], "list of list of str"),
     "ragged short lists": (lambda at: [1.0] * (1 + at % 3), "list of float"),
     "bytes": (lambda at: bytes([at]) * 20, "bytes"),
 }

@@ -93,7 +93,7 @@ def test_json_lines_hold_paths_and_bytes_as_base64(tmp_path: Path) -> None:
 
 
 def test_a_table_of_such_pictures_and_sounds_is_recognised_and_trained(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "photo": {"bytes": png(at), "path": f"{at}.png"},
             "clip": {"array": (TONE * (at % 2 + 1) / 2)[:2_000].tolist(), "sampling_rate": 8_000, "path": None},
@@ -115,7 +115,7 @@ def test_a_table_of_such_pictures_and_sounds_is_recognised_and_trained(tmp_path:
 
     memory = [
         {**row, "photo": opened(row["photo"]["bytes"]), "clip": {**row["clip"], "array": np.array(row["clip"]["array"])}} for row in rows
-    ]  # type: ignore[index, dict-item]
+    ]
     for other in (table, Streamed(), rows, pd.DataFrame(rows), table.to_pandas(), memory, pd.DataFrame(memory)):
         np.testing.assert_array_equal(model.predict_proba(other), whole)
 

@@ -117,7 +117,8 @@ def test_a_column_of_tags_is_recognised_as_one_text_and_learned(tmp_path: Path, 
         frame.to_csv(tmp_path / "t.csv", index=False)
         table = tmp_path / "t.csv"
     elif form in ("arrays", "tuples", "sets"):
-        table = [{**row, "tags": {"arrays": np.array, "tuples": tuple, "sets": set}[form](row["tags"])} for row in table]
+        made: Any = {"arrays": np.array, "tuples": tuple, "sets": set}[form]
+        table = [{**row, "tags": made(row["tags"])} for row in table]
     model = pm.train(table, *FAST, target="y")
     assert {name: field.kind for name, field in model.bundle.experiment.fields.items()} == {"tags": "text"}
     assert model.metrics["validation"]["tasks"]["y"]["accuracy"] > 0.9
