@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 import soundfile
@@ -203,6 +204,29 @@ def test_arrays_of_bytes_are_pictures_and_of_other_numbers_maps() -> None:
             reader.read(wrong)
     with pytest.raises(Fault, match="expected at most 100"):
         image(max_pixels=100).read(color)
+
+
+@pytest.mark.parametrize("form", ["rows", "pandas", "tensors", "polars", "columns", "one array", "one tensor"])
+def test_a_table_of_arrays_is_one_of_pictures_however_it_is_held(form: str) -> None:
+    stack = np.random.default_rng(0).integers(0, 256, (12, 20, 23, 3)).astype(np.uint8)
+    label = ["ab"[at % 2] for at in range(12)]
+    table: Any = {"x": list(stack), "y": label}
+    if form == "rows":
+        table = [{"x": array, "y": one} for array, one in zip(stack, label, strict=True)]
+    elif form == "pandas":
+        table = pd.DataFrame(table)
+    elif form == "tensors":
+        table = pd.DataFrame({"x": [torch.from_numpy(array) for array in stack], "y": label})
+    elif form == "polars":
+        table = pl.DataFrame({"x": pl.Series([Pillow.fromarray(array) for array in stack], dtype=pl.Object), "y": label})
+    elif form != "columns":
+        table = {"x": stack if form == "one array" else torch.from_numpy(stack), "y": label}
+    for cell, array in zip(cells_of(table), stack, strict=True):
+        np.testing.assert_array_equal(cell, array)
+    assert {column.name: column.modality for column in pm.inspect(table).columns}["x"] == "image"
+    for wrong in ({"x": stack, "y": label[1:]}, {"x": stack, "y": 3}):
+        with pytest.raises(pm.DataError, match="expected lists of one length"):
+            open_source(wrong)
 
 
 def test_a_list_of_pictures_in_memory_is_a_set_of_them() -> None:

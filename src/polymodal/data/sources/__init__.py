@@ -37,7 +37,10 @@ def open_source(table: Any, *, encoding: str | None = None, name: str | None = N
         if not all(isinstance(row, dict) for row in table):
             raise DataError(f"table: found a {type(table).__name__}; expected rows as dicts")
         return RowsSource(name or "rows", list(table))
-    pandas = (type(table).__module__.partition(".")[0], type(table).__name__) == ("pandas", "DataFrame")
+    kind = (type(table).__module__.partition(".")[0], type(table).__name__)
+    pandas = kind == ("pandas", "DataFrame")
+    if kind == ("polars", "DataFrame") and "Object" in map(str, table.dtypes):  # Arrow would be given the addresses of the objects
+        return RowsSource(name or "dataframe", table.to_dicts())
     if getattr(table, "__arrow_c_stream__", None) is not None:
         try:
             return ArrowSource(name or "dataframe", pa.table(table))
