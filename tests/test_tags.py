@@ -138,6 +138,14 @@ def test_a_column_of_tags_is_one_text_however_it_is_held(tmp_path: Path, model: 
     np.testing.assert_array_equal(model.predict_proba(table), expected)
 
 
+def test_lists_of_nothing_are_missing_however_many_there_are() -> None:
+    table = [{**row, "tags": row["tags"] if at % 5 == 0 else []} for at, row in enumerate(rows(100))]
+    experiment = pm.inspect(table, target="y").experiment
+    assert experiment is not None
+    assert experiment.fields["tags"].kind == "text"
+    assert pm.check(table, target="y").counts == {}
+
+
 def test_a_target_of_lists_is_one_of_labels() -> None:
     table = [{"n": at % 2 + 0.01 * at, "y": row["tags"]} for at, row in enumerate(rows(60))]
     profile = pm.inspect(table, target="y")

@@ -107,6 +107,13 @@ def test_a_state_that_no_fit_makes_is_refused(change: dict[str, Any]) -> None:
         Vector(VectorConfig(column="x"), state, Roots()).check()
 
 
+def test_lists_of_nothing_are_missing() -> None:
+    vector = reader([[float(at)] * 8 for at in range(9)])
+    for cell in ([], None, np.zeros(0), [None] * 8):
+        assert vector.is_missing(cell)
+    assert not vector.is_missing([None] * 7 + [1.0])
+
+
 def test_parts_are_places_or_runs_of_them() -> None:
     rng = np.random.default_rng(0)
     short = reader(rng.normal(size=(9, 3)).tolist())

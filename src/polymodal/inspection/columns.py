@@ -16,7 +16,7 @@ from ..data.sources.source import body_of
 from ..errors import ConfigError, DataError, Fault, nearest
 from ..flow import Cell
 from ..modalities import KINDS, MODALITIES, Roots, is_empty, is_missing_word
-from ..modalities.objects import Unreadable, described, is_object
+from ..modalities.objects import Unreadable, described, is_empty_list, is_object
 from ..tasks import labels_of
 from ..tasks.classes import name_of
 
@@ -166,8 +166,9 @@ def _recognise(column: Column, facts: Facts, roots: Roots) -> None:
     if not column.cells:
         column.role, column.why = "ignored", "every cell is empty"
         return
-    cells = [cell for cell in column.cells if not is_object(cell)]
-    if 2 * len(cells) < len(column.cells):  # of fewer, each such cell is a fault of its own
+    filled = [cell for cell in column.cells if not is_empty_list(cell)]
+    cells = [cell for cell in filled if not is_object(cell)]
+    if not cells or 2 * len(cells) < len(filled):  # of fewer, each such cell is a fault of its own
         _leave_unread(column)
         return
     if column.distinct == 1 and held == facts.rows:

@@ -98,10 +98,13 @@ def called(cell: Cell) -> str:
 
 
 def is_object(cell: Cell) -> bool:
-    """Whether no modality at all reads such a cell: a dict, an object, a list of them, or an empty list."""
-    if isinstance(cell, (list, tuple)):
-        return all(item is None or is_object(item) for item in cell) or any(isinstance(item, (dict, Unreadable)) for item in cell)
-    return isinstance(cell, (dict, Unreadable))
+    """Whether no modality at all reads such a cell: a dict, another object, or a list that holds one."""
+    return isinstance(cell, (dict, Unreadable)) or (isinstance(cell, list) and any(isinstance(item, (dict, Unreadable)) for item in cell))
+
+
+def is_empty_list(cell: Cell) -> bool:
+    """Whether a cell is a list or an array of nothing."""
+    return (isinstance(cell, list) and all(item is None for item in cell)) or (isinstance(cell, np.ndarray) and not cell.size)
 
 
 def _plain(cell: Cell, depth: int) -> Cell:

@@ -15,13 +15,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..cells import is_empty
 from ..errors import Fault
 from ..flow import Cell, Form, Sample, State
 from .arrays import list_of_numbers
 from .corruption import Corruption, of_vectors
 from .files import Roots
 from .modality import Modality, OneColumn, Parts, Recognition, evenly
-from .objects import FixedList, called, plain
+from .objects import FixedList, called, is_empty_list, plain
 
 _LONGEST = 65_536
 """Places of a vector, at most."""
@@ -105,6 +106,10 @@ class Vector(Modality):
         right = len(mean) == len(std) == length and all(type(fact) in (int, float) and math.isfinite(fact) for fact in (*mean, *std))
         if not right or min(std) <= 0:
             raise ValueError("means and spreads that are none of these places")
+
+    def is_missing(self, cell: Cell) -> bool:
+        """An empty cell, or a list of nothing."""
+        return is_empty(cell) or is_empty_list(cell)
 
     def read(self, cell: Cell) -> Sample:
         """``values`` float32 (K,), standardised, at most 20 spreads from the mean; NaN = missing."""

@@ -92,7 +92,8 @@ def body_of(cell: Cell) -> bytes:
     if isinstance(cell, (list, tuple, np.ndarray)):
         nested = any(isinstance(part, (list, tuple, dict, np.ndarray)) for part in cell)
         parts = [body_of(part) for part in cell] if nested else [repr(list(cell)).encode("utf-8", "surrogatepass")]
-        return type(cell).__name__.encode() + b"".join(len(part).to_bytes(8, "little") + part for part in parts)
+        name = "list" if isinstance(cell, list) else type(cell).__name__
+        return name.encode() + b"".join(len(part).to_bytes(8, "little") + part for part in parts)
     return repr(cell).encode("utf-8", "surrogatepass")
 
 
