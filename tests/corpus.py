@@ -185,7 +185,7 @@ def texts() -> Iterator[Case]:
     yield Case("only controls", "\x01\x02\x1b[31m\x7f", "")
     yield Case("emoji", "👩‍👩‍👧‍👦" * 5_000, "")
     yield Case("a formula", "=cmd|' /C calc'!A0", "")
-    yield Case("nested", ["a", "b"], "found list; expected text")
+    yield Case("nested", [["a", "b"]], "found list; expected text")
     yield Case("a mapping", {"a": 1}, "found dict; expected text")
     yield Case("a number", 12.5, "")
     yield Case("a truth value", True, "")

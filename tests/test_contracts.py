@@ -77,6 +77,8 @@ def cell_of(kind: str, at: int) -> Any:
         return (rng.normal(size=(rng.integers(5, 90), 4)) + np.array([at, 0, 0, 1])).tolist()
     if kind == "series":
         return (rng.normal(size=(rng.integers(10, 70), 2)) + np.array([at, 0])).tolist()
+    if kind == "vector":
+        return [None if rng.random() < 0.1 else float(value) for value in rng.normal(size=12) + at]
     if kind == "text":
         return " ".join(rng.choice(WORDS, rng.integers(1, 60)))
     return (f"{rng.normal():.3f}", str(rng.choice(["a", "b"])), f"2024-0{rng.integers(1, 9)}-11", "" if at % 3 else "7")
@@ -89,6 +91,7 @@ FIELDS: dict[str, Any] = {
     "text": modalities.TextConfig(column="x"),
     "points": modalities.PointsConfig(column="x"),
     "series": modalities.SeriesConfig(column="x"),
+    "vector": modalities.VectorConfig(column="x"),
     "audio": modalities.AudioConfig(column="x", rate=8_000, mels=16),
     "tabular": modalities.TabularConfig(columns=["n", "c", "d", "m"], types={"n": "number", "c": "category", "d": "date", "m": "number"}),
 }

@@ -159,7 +159,7 @@ def test_the_smallest_cells_survive_every_corruption_or_are_missing() -> None:
     smallest: dict[str, list[Any]] = {
         "image": [pixel.getvalue()], "pictures": [[pixel.getvalue()]], "text": ["", "a", "红", "🙂", "\ud800", "  x"],
         "points": [[[1.0, 2.0, 3.0, 4.0]]], "series": [[[1.0, 2.0]], [[1.0, None]]], "audio": [wav([0.5]), wav([0.0] * 40)],
-        "tabular": [("1", None, "", ""), ("", "new", "", "")],
+        "tabular": [("1", None, "", ""), ("", "new", "", "")], "vector": [[1.0] + [None] * 11],
     }  # fmt: skip
     for kind in modalities.MODALITIES:
         modality = fit(kind)
@@ -169,7 +169,7 @@ def test_the_smallest_cells_survive_every_corruption_or_are_missing() -> None:
                     sample = worse(modality, cell, name, severity)
                     if sample is not None:
                         modality.collate([sample, modality.blank()], modality.geometry(sample))
-                        assert all(np.isfinite(value).all() or kind.kind in ("series", "tabular") for value in sample.values())
+                        assert all(np.isfinite(value).all() or kind.kind in ("series", "tabular", "vector") for value in sample.values())
     with pytest.raises(Fault, match="no samples"):
         fit(modalities.Audio).held(wav([]))
 

@@ -93,7 +93,7 @@ def test_nan_is_a_word_and_only_blank_text_is_missing() -> None:
     assert is_empty(())
 
 
-@pytest.mark.parametrize("cell", [b"bytes", ["a"], {"a": 1}, ("fine", b"bytes")])
+@pytest.mark.parametrize("cell", [b"bytes", [["a"]], {"a": 1}, ("fine", b"bytes")])
 def test_what_is_no_text_is_a_fault(cell: Any) -> None:
     with pytest.raises(Fault, match="expected text"):
         fitted(NGRAMS).read(cell)

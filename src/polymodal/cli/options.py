@@ -43,7 +43,7 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flags of everything that looks at a training table."""
     options = [
         click.option("--column", "columns", multiple=True, metavar="NAME=MODALITY", callback=pairs,
-                     help="Take a column as image, pictures, video, text, audio, series, points, tabular, number, category or date."),
+                     help="Take a column as image, pictures, video, text, audio, series, vector, points, tabular, number, category, date."),
         click.option("--ignore", multiple=True, metavar="COL", help="Leave a column out: it is not a feature (fields)."),
         click.option("--group", metavar="COL", help="Keep rows with one value of this column on one side of a split (data.split.group)."),
         click.option("--split", metavar="COL", help="A column that says train, valid or test (data.split.column)."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -160,6 +161,11 @@ def _compare(
         split=asked["split"], valid=None, test=None, root=asked["root"], on_error=asked["on_error"], seed=asked["seed"],
         time_limit=asked["time_limit"],
     )  # fmt: skip
+    for one in given.left_out:
+        if one.unread:
+            warnings.warn(f"{given.source.name}, {one.line}", UserWarning, stacklevel=3)
+        else:
+            observer.observe("note", {"text": one.line})
     for name in ("valid", "test"):
         if getattr(given.experiment.data, name) is not None:
             raise UserError(

@@ -11,6 +11,7 @@ from .series import SeriesTransformer, SeriesTransformerConfig
 from .spectrogram import Spectrogram, SpectrogramConfig
 from .tabular import Tabular, TabularConfig, TabularTransformer, TabularTransformerConfig
 from .text_transformer import TextTransformer, TextTransformerConfig
+from .vector import Vector, VectorConfig
 from .vit import ViT, ViTConfig
 
 CONFIGS = (
@@ -25,6 +26,7 @@ CONFIGS = (
     PointnetConfig,
     FramesConfig,
     PretrainedConfig,
+    VectorConfig,
 )
 KINDS = kinds_of(CONFIGS)
 AnyEncoder = menu(*CONFIGS)
@@ -54,6 +56,8 @@ __all__ = [
     "TabularTransformerConfig",
     "TextTransformer",
     "TextTransformerConfig",
+    "Vector",
+    "VectorConfig",
     "ViT",
     "ViTConfig",
 ]

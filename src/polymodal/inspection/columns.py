@@ -17,6 +17,7 @@ from ..data.sources.source import body_of
 from ..errors import ConfigError, DataError, Fault, nearest
 from ..flow import Cell
 from ..modalities import KINDS, MODALITIES, Roots, is_empty, is_missing_word
+from ..modalities.objects import Unreadable, described, is_empty_list, is_object
 from ..tasks import labels_of
 from ..tasks.classes import name_of
 
@@ -43,6 +44,8 @@ class Column:
     modality: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     why: str = ""
+    unread: bool = False
+    """Whether it is ignored because no modality reads its cells, and not since it says nothing."""
     missing: float = 0.0
     distinct: int = 0
     capped: bool = False
@@ -171,9 +174,11 @@ def _is_heavy(cell: Cell) -> bool:
     """A picture, a sound, a long series: some of them are enough to see what they are."""
     if isinstance(cell, str):
         return len(cell) > _CHARS_SAMPLE and cell.startswith("[")
-    if isinstance(cell, (list, tuple)) and any(isinstance(part, (bytes, bytearray)) for part in cell):
+    if isinstance(cell, (list, tuple)) and any(isinstance(part, (bytes, bytearray, np.ndarray)) for part in cell):
         return True
-    return isinstance(cell, (bytes, bytearray)) or (isinstance(cell, (list, tuple, np.ndarray)) and len(cell) > _HEAVY_SAMPLE)
+    if isinstance(cell, np.ndarray):
+        return cell.size > _HEAVY_SAMPLE
+    return isinstance(cell, (bytes, bytearray)) or (isinstance(cell, (list, tuple)) and len(cell) > _HEAVY_SAMPLE)
 
 
 def _value(cell: Cell) -> str:
@@ -181,6 +186,8 @@ def _value(cell: Cell) -> str:
         return f"bytes {hash(bytes(cell))}"
     if isinstance(cell, np.ndarray):
         return f"array {hash(body_of(cell))}"
+    if isinstance(cell, (list, tuple)) and any(isinstance(part, np.ndarray) for part in cell):
+        return f"list {hash(body_of(cell))}"
     text = str(cell)
     return text if len(text) <= 200 else f"{text[:100]} {hash(text)}"
 
@@ -234,18 +241,22 @@ def _recognise(column: Column, facts: Facts, roots: Roots) -> None:
     if not column.cells or held == facts.words[column.name]:
         column.role, column.why = "ignored", "every cell is empty"
         return
+    filled = [cell for cell in column.cells if not is_empty_list(cell)]
+    cells = [cell for cell in filled if not is_object(cell)]
+    if not cells or 2 * len(cells) < len(filled):  # of fewer, each such cell is a fault of its own
+        _leave_unread(column)
+        return
     if column.distinct == 1 and held == facts.rows:
         column.role, column.why = "ignored", "every cell is the same"
         return
-    found = {modality.kind: modality.recognise(column.cells, roots) for modality in MODALITIES}
+    found = {modality.kind: modality.recognise(cells, roots) for modality in MODALITIES}
     best = max(found, key=lambda kind: found[kind].confidence)
     column.modality, column.options, column.why = best, dict(found[best].options), found[best].why
+    if found[best].confidence <= 0:
+        _leave_unread(column)
+        return
     if best == "tabular":
         _count_missing(column, facts)
-    if found[best].confidence <= 0:
-        kinds = sorted({type(cell).__name__ for cell in column.cells})
-        column.role, column.modality, column.why = "ignored", None, f"cells of {', '.join(kinds)}: no modality reads them"
-        return
     unique = held >= _FEWEST_IDS and (column.capped or column.distinct == held)
     if not next(modality for modality in MODALITIES if modality.kind == best).may_be_id:
         return
@@ -268,14 +279,23 @@ def _count_missing(column: Column, facts: Facts) -> None:
     column.missing = (facts.missing[column.name] + facts.words[column.name] + others) / max(facts.rows, 1)
 
 
+def _leave_unread(column: Column) -> None:
+    """Ignore a column whose cells no modality reads, and say what they are."""
+    kinds = [kind for kind, _ in Counter(map(described, column.cells)).most_common(4)]
+    told = ", ".join(kinds[:3]) + (", ..." if len(kinds) > 3 else "")
+    column.role, column.modality, column.options, column.unread = "ignored", None, {}, True
+    column.why = f"cells of {told}: no modality reads them"
+
+
 def guess_task(column: Column, facts: Facts, place: str) -> tuple[dict[str, Any], str]:
     """The task that a target column asks for, and why."""
     cells = [cell for cell in column.cells if not is_missing_word(cell)]
     counts = facts.counts[column.name]
     if not cells:
         raise DataError(f"{place}: every cell is empty; expected a target; choose another column")
-    if any(isinstance(cell, (bytes, dict)) for cell in cells):
-        raise DataError(f"{place}: found {type(cells[0]).__name__}; expected classes, numbers or lists of labels; choose another target")
+    strange = next((cell for cell in cells if isinstance(cell, (bytes, dict, Unreadable))), None)
+    if strange is not None:
+        raise DataError(f"{place}: found {described(strange)}; expected classes, numbers or lists of labels; choose another target")
     if any(isinstance(cell, (list, tuple, np.ndarray)) for cell in cells):
         return {"kind": "multilabel", "column": column.name}, "its cells are lists"
     texts = [cell for cell in cells if isinstance(cell, str)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..config import override, quote
@@ -96,6 +97,31 @@ def infer(
     return experiment, reasons, columns
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A column that no field reads although nobody asked to leave it out, and why."""
+
+    column: str
+    why: str
+    unread: bool
+    """Whether its cells may say something, but no modality reads them; else it says nothing: an id, a constant, empty."""
+
+    @property
+    def line(self) -> str:
+        """In one line: a warning where the column is ``unread``, else a note."""
+        if not self.unread:
+            return f"column {self.column!r} is left out: {self.why}"
+        return (
+            f"column {self.column!r} is not used: {self.why}; expected numbers, text, dates, files, bytes, pictures, sounds, or lists of "
+            f"numbers or texts; convert its cells, or leave it out (--ignore)"
+        )
+
+
+def left_out(columns: Iterable[Column]) -> list[LeftOut]:
+    """The columns that were left out without being asked for, in order."""
+    return [LeftOut(one.name, one.why, one.unread) for one in columns if one.role == "ignored" and one.why != "asked for"]
+
+
 def _with_kinds(tree: dict[str, Any], rows: int) -> dict[str, Any]:
     """Settings of a fusion or an encoder whose kind is not said are those of the default one."""
     model = tree.get("model")
@@ -124,7 +150,7 @@ def _fields(columns: Sequence[Column], given: Mapping[str, str], reasons: dict[s
     tabular = [column for column in columns if column.role == "feature" and column.modality == "tabular"]
     for column in columns:
         if column.role == "feature" and column.modality is not None and column.modality != "tabular":
-            fields[column.name] = {"kind": column.modality, "column": column.name}
+            fields[column.name] = {"kind": column.modality, "column": column.name, **column.options}
             reasons[f"fields.{quote(column.name)}"] = column.why
     if tabular:
         name = "columns"

@@ -11,9 +11,10 @@ from .points import Points, PointsConfig
 from .series import Series, SeriesConfig
 from .tabular import Tabular, TabularConfig
 from .text import Text, TextConfig
+from .vector import Vector, VectorConfig
 from .video import Video, VideoConfig
 
-CONFIGS = (ImageConfig, TextConfig, TabularConfig, AudioConfig, SeriesConfig, PointsConfig, PicturesConfig, VideoConfig)
+CONFIGS = (ImageConfig, TextConfig, TabularConfig, AudioConfig, SeriesConfig, PointsConfig, PicturesConfig, VideoConfig, VectorConfig)
 MODALITIES = tuple(config.modality() for config in CONFIGS)
 KINDS = kinds_of(CONFIGS)
 OF_FILES = frozenset(modality.kind for modality in MODALITIES if modality.of_files)
@@ -45,6 +46,8 @@ __all__ = [
     "TabularConfig",
     "Text",
     "TextConfig",
+    "Vector",
+    "VectorConfig",
     "Video",
     "VideoConfig",
     "evenly",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import os
 from typing import Any
@@ -15,6 +16,45 @@ from ..flow import Cell
 
 _TIMES = frozenset({"t", "time", "times", "timestamp", "date", "datetime", "seconds", "ts", "时间", "时刻"})
 _DAY = 86_400.0
+_FLOATS = frozenset({float, int})
+"""Types that a list of numbers usually holds."""
+
+
+def list_of_numbers(cell: Cell, truths: bool = False) -> np.ndarray | None:
+    """A list, an array or JSON text as float64 of one dimension or two (all rows of one length), NaN where nothing is; None for what is
+    none. ``truths``: True and False are numbers, 1 and 0."""
+    if isinstance(cell, str):
+        text = cell.strip()
+        if not (text.startswith("[") and text.endswith("]")):
+            return None
+        try:
+            cell = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+    if not isinstance(cell, (list, tuple, np.ndarray)):
+        return None
+    try:
+        if isinstance(cell, np.ndarray) and cell.dtype != object:
+            array = cell.astype(np.float64) if cell.ndim in (1, 2) and cell.dtype.kind in "fiub" else None
+        elif not len(cell):
+            array = None
+        elif _FLOATS.issuperset(map(type, cell)):
+            array = np.array(cell, np.float64)
+        elif isinstance(cell[0], (list, tuple, np.ndarray)):
+            array = np.array([[_number(value, truths) for value in step] for step in cell], np.float64)
+        else:
+            array = np.array([_number(value, truths) for value in cell], np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return array if array is not None and array.ndim in (1, 2) and len(array) else None
+
+
+def _number(value: Cell, truths: bool) -> float:
+    if value is None:
+        return math.nan
+    if isinstance(value, (str, bytes)) or (isinstance(value, bool) and not truths):
+        raise TypeError("no measurement")
+    return float(value)
 
 
 def numbers_of(data: bytes, cell: Cell) -> tuple[np.ndarray, np.ndarray | None]:

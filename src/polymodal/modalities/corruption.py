@@ -172,6 +172,33 @@ def of_series(mean: Sequence[float], std: Sequence[float]) -> dict[str, Corrupti
     return {name: fitting(change) for name, change in (("noise", noise), ("gaps", gaps), ("drift", drift), ("scale", scale))}
 
 
+# -- vectors -------------------------------------------------------------------------------------------------------------
+
+
+def of_vectors(mean: Sequence[float], std: Sequence[float]) -> dict[str, Corruption]:
+    """Of float64 (K,); ``mean`` and ``std`` of each place in training."""
+    middle_K, spread_K = np.array(mean), np.array(std)
+
+    def noise(vector_K: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
+        """Of 0.2 to 1 spreads of each place."""
+        return vector_K + rng.normal(0, 1, len(vector_K)) * 0.2 * severity * spread_K
+
+    def dropped(vector_K: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray | None:
+        """10 to 50 % of the numbers are missing."""
+        left_K = np.where(rng.random(len(vector_K)) < 0.1 * severity, np.nan, vector_K)
+        return None if np.isnan(left_K).all() else left_K
+
+    def scale(vector_K: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
+        """1.2 to 2 times as far from training's mean, or as many times less."""
+        return middle_K + (vector_K - middle_K) * (1 + 0.2 * severity) ** rng.choice([-1.0, 1.0])
+
+    def fitting(change: Corruption) -> Corruption:
+        """Vectors of another length than training's are left to ``sample_of``, which refuses them."""
+        return lambda vector, severity, rng: change(vector, severity, rng) if len(vector) == len(middle_K) else vector
+
+    return {name: fitting(change) for name, change in (("noise", noise), ("dropped", dropped), ("scale", scale))}
+
+
 # -- points --------------------------------------------------------------------------------------------------------------
 
 

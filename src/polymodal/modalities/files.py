@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import ConfigError, Fault
+from .objects import called, plain
 
 MAX_BYTES = 2 * 2**30
 """A cell's file or bytes may be this large, whatever a modality allows."""
@@ -33,6 +34,7 @@ class Roots:
     def bytes_of(self, cell: object, at_most: int | None = None) -> bytes:
         """The bytes that a cell holds or names, ``at_most`` so many; ``Fault`` says what is wrong with it, never where the roots are."""
         at_most = min(at_most or MAX_BYTES, MAX_BYTES)
+        given, cell = cell, plain(cell)
         if isinstance(cell, (bytes, bytearray, memoryview)):
             if len(cell) > at_most:
                 raise Fault(f"{len(cell):,} bytes; expected at most {at_most:,}")
@@ -40,7 +42,7 @@ class Roots:
         if isinstance(cell, os.PathLike):
             cell = os.fspath(cell)
         if not isinstance(cell, str):
-            raise Fault(f"found {type(cell).__name__}; expected a path, bytes or a data URI")
+            raise Fault(f"found {called(given)}; expected a path, bytes or a data URI")
         if cell.startswith("data:"):
             return _data_uri(cell, at_most)
         return self._file(cell.strip(), at_most)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 UNSPACED = r"\u3040-\u3098\u309b-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Chinese characters, hiragana and katakana: written without spaces, and nearly each character means something."""
@@ -58,3 +58,9 @@ def cut(text: str, most: int) -> str:
     while end and (_MARK.match(text, end) or (text[end - 1] == "\u200d" and end > 1 and _SIGN.match(text, end))):
         end -= 1
     return text[: end or most]
+
+
+def runs_of(letters: Sequence[str], lengths: Iterable[int]) -> list[str]:
+    """All runs of so many neighbouring letters, for each of the lengths."""
+    runs = [letters[start : start + length] for length in lengths for start in range(len(letters) - length + 1)]
+    return runs if isinstance(letters, str) else ["".join(run) for run in runs]  # type: ignore[return-value]

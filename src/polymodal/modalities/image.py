@@ -52,7 +52,7 @@ class Image(Modality):
             return Recognition(0.0)
         looks = sum(looks_like_a_picture(cell) for cell in cells) / len(cells)
         if looks >= 0.5:
-            return Recognition(0.6 + 0.4 * looks, {}, f"{looks:.0%} of the cells looked at are picture files or bytes")
+            return Recognition(0.6 + 0.4 * looks, {}, f"{looks:.0%} of the cells looked at are picture files, bytes or arrays")
         peeked = [cells[at] for at in evenly(len(cells), _PEEKED)]
         begun = sum(looks_like_a_picture(head) for head in roots.heads(peeked)) / len(peeked)  # DICOM files often have no ending
         if begun >= 0.5:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image as Pillow
 
 from ..errors import Fault
 from .arrays import npy_header, npy_of
@@ -17,6 +18,7 @@ from .arrays import npy_header, npy_of
 MAGIC = b"\x93NUMPY"
 MAX_CHANNELS = 16
 _SIDE = 16  # rows and columns of what is taken for a picture without being told, at least
+_POINTS = 8  # rows or columns of bytes that are points of as many numbers, or a series of them, at most
 _STRIP = 64  # rows that are scaled at a time
 _THIN = 256  # rows and columns that are looked at to learn a range, at most
 _MOST, _LEAST = 1e30, 1e-300  # values beyond are taken for the first; ranges are not narrower than the second
@@ -41,6 +43,31 @@ def map_of(data: bytes, max_pixels: int, channels: int | None) -> np.ndarray:
     return array
 
 
+def picture_in(array: np.ndarray, max_pixels: int, max_bytes: int, channels: int | None) -> Pillow.Image | np.ndarray:
+    """An array in memory: one of bytes in grey, RGB or RGBA as the picture that a file of them would be, any other as (H, W, C)."""
+    if array.dtype.kind not in "fiub" or array.ndim not in (2, 3) or not array.size:
+        raise Fault(f"an array of {array.dtype} of shape {array.shape}; expected pixels: (H, W), (H, W, C) or (C, H, W)")
+    if array.dtype != np.uint8 and array.nbytes > max_bytes:
+        raise Fault(f"an array of {array.nbytes:,} bytes; expected at most {max_bytes:,}")
+    first = array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] not in (1, 3, 4) and array.shape[0] in (1, 3, 4)
+    array = array.transpose(1, 2, 0) if first else channels_last(array, channels)
+    height, width, count = array.shape
+    if height * width > max_pixels:
+        raise Fault(f"a picture of {width:,} x {height:,} pixels; expected at most {max_pixels:,}")
+    if array.dtype != np.uint8 or count not in (1, 3, 4):
+        return array
+    return Pillow.fromarray(np.ascontiguousarray(array[:, :, 0] if count == 1 else array))
+
+
+def holds_pixels(array: np.ndarray) -> bool:
+    """Whether an array in memory is a picture without anybody saying so: bytes of (H, W), or of grey, RGB or RGBA; else as a ``.npy``."""
+    if array.dtype == np.uint8 and array.ndim == 3 and (array.shape[2] in (1, 3, 4) or array.shape[0] in (1, 3, 4)):
+        return array.size > 0
+    if array.dtype == np.uint8 and array.ndim == 2:
+        return min(array.shape) > _POINTS
+    return array.dtype.kind in "fiub" and _has_sides(array.shape)
+
+
 def channels_last(array: np.ndarray, channels: int | None) -> np.ndarray:
     """(H, W), (H, W, C) or (C, H, W) as (H, W, C)."""
     if array.ndim == 2:
@@ -59,6 +86,10 @@ def is_a_picture(data: bytes) -> bool:
         shape, _ = npy_header(data)
     except Exception:  # no array, then
         return False
+    return _has_sides(shape)
+
+
+def _has_sides(shape: Sequence[int]) -> bool:
     if len(shape) != 3:
         return False
     height, width, channels = shape if shape[2] <= MAX_CHANNELS else (*shape[1:], shape[0])

@@ -230,6 +230,8 @@ class Modality(ABC):
 
     def show(self, cell: Cell) -> str:
         """The cell as a person would read it in one line."""
+        if isinstance(cell, np.ndarray) and cell.ndim > 1:
+            return f"<array of {' x '.join(map(str, cell.shape))}>"
         text = " ".join(str(cell).split())
         return text if len(text) <= 80 else text[:77] + "..."
 

@@ -23,10 +23,11 @@ from ..flow import Cell, State
 from .deep import is_deep, measured, shallow
 from .files import Roots
 from .maps import MAGIC as NPY
-from .maps import MAX_CHANNELS, bytes_of_map, map_of, range_of
+from .maps import MAX_CHANNELS, bytes_of_map, holds_pixels, map_of, picture_in, range_of
 from .medical import ENDINGS as MEDICAL
 from .medical import is_medical, open_medical
 from .modality import OneColumn
+from .objects import plain
 from .quiet import quiet
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # a camera's MPO is opened as JPEG
@@ -161,7 +162,10 @@ def varied(pixels: np.ndarray, rng: np.random.Generator, config: PictureSettings
 
 
 def looks_like_a_picture(cell: Cell) -> bool:
-    """By its name, or its first bytes; which of them can be read is for reading to say."""
+    """By its name, its first bytes, or the shape of its array; which of them can be read is for reading to say."""
+    cell = plain(cell)
+    if isinstance(cell, np.ndarray):
+        return holds_pixels(cell)
     if isinstance(cell, (bytes, bytearray)):
         head = bytes(cell[:12])
         return is_medical(bytes(cell[:400])) or head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
@@ -182,7 +186,10 @@ def _sides(picture: Picture) -> tuple[int, ...]:
 
 def open_picture(roots: Roots, cell: Cell, config: PictureSettings, channels: int | None, at_least: int) -> Picture:
     """A decoded picture, upright, with ``Fault`` for what cannot be one. Bounds are checked before bytes are read and pixels made."""
-    data = roots.bytes_of(cell, int(config.max_mb * 2**20))
+    most_bytes = int(config.max_mb * 2**20)
+    if isinstance(array := plain(cell), np.ndarray):
+        return picture_in(array, config.max_pixels, most_bytes, channels)
+    data = roots.bytes_of(cell, most_bytes)
     if data[: len(NPY)] == NPY:
         return map_of(data, config.max_pixels, channels)
     if is_medical(data):

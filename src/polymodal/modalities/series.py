@@ -7,7 +7,6 @@ interpolation. Values are standardised by channel; a missing one is NaN and stay
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections import Counter
@@ -23,10 +22,11 @@ from torch import Tensor
 from ..cells import number
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
-from .arrays import numbers_of
+from .arrays import list_of_numbers, numbers_of
 from .corruption import Corruption, of_series
 from .files import Roots
 from .modality import FieldConfig, Modality, Recognition, bucket
+from .objects import Unreadable, called, plain
 
 ENDINGS = (".npy", ".csv", ".parquet")
 _SHORTEST, _LONGEST = 16, 1_024
@@ -206,34 +206,8 @@ def _names_a_file(cell: Cell) -> bool:
 
 def _array(cell: Cell) -> np.ndarray | None:
     """A list, an array or JSON text as float64 (T, C); None for what is none."""
-    if isinstance(cell, str):
-        text = cell.strip()
-        if not (text.startswith("[") and text.endswith("]")):
-            return None
-        try:
-            cell = json.loads(text)
-        except (ValueError, RecursionError):
-            return None
-    if not isinstance(cell, (list, tuple, np.ndarray)) or not len(cell):
-        return None
-    try:
-        if isinstance(cell, np.ndarray):
-            array = cell.astype(np.float64)
-        elif isinstance(cell[0], (list, tuple, np.ndarray)):
-            array = np.array([[_value(value) for value in step] for step in cell], np.float64)
-        else:
-            array = np.array([_value(value) for value in cell], np.float64)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return array[:, None] if array.ndim == 1 else array if array.ndim == 2 else None
-
-
-def _value(value: Cell) -> float:
-    if value is None:
-        return math.nan
-    if isinstance(value, (bool, str, bytes)):
-        raise TypeError("no measurement")
-    return float(value)
+    array = list_of_numbers(cell)
+    return array[:, None] if array is not None and array.ndim == 1 else array
 
 
 def _series(cell: Cell, config: SeriesConfig, roots: Roots) -> np.ndarray:
@@ -242,10 +216,13 @@ def _series(cell: Cell, config: SeriesConfig, roots: Roots) -> np.ndarray:
     if config.start is not None:
         cell, *ends = cell
         window = _window(*ends)
+    cell = plain(cell)
     array_TC = _array(cell)
     times_T = None
     if array_TC is None:
-        if isinstance(cell, (list, tuple, np.ndarray, dict, int, float)) or (isinstance(cell, str) and cell.lstrip().startswith("[")):
+        if isinstance(cell, (dict, Unreadable)):
+            raise Fault(f"found {called(cell)}, which is no series; expected numbers, or steps of as many numbers each")
+        if isinstance(cell, (list, tuple, np.ndarray, int, float)) or (isinstance(cell, str) and cell.lstrip().startswith("[")):
             raise Fault("a list that is no series; expected numbers, or steps of as many numbers each")
         array_TC, times_T = numbers_of(roots.bytes_of(cell, int(config.max_mb * 2**20)), cell)
     if array_TC.size > _MAX_VALUES or array_TC.shape[1] > _MAX_CHANNELS:

@@ -25,8 +25,11 @@ from .corruption import Corruption
 from .drift import DATE_PARTS, HUGE, ColumnDrift
 from .files import Roots
 from .modality import FieldConfig, Modality, PartFault, Parts, Recognition
+from .objects import Unreadable, called
 
 _MAX_CATEGORIES = 1_000
+_NO_VALUE = (bytes, list, dict, tuple, np.ndarray, Unreadable)
+"""What is neither a number nor a date nor the name of a category."""
 
 
 class TabularConfig(FieldConfig):
@@ -95,10 +98,10 @@ class Tabular(Modality):
         if kind != "category":
             why = "; ".join([f"{found.share:.0%} of the cells are {kind}s", *found.told])
             return Recognition(0.95 if found.share > 0.98 else 0.8, {"type": kind, "writing": found}, why)
-        hashable = [str(cell) for cell in cells]
-        distinct = len(set(hashable)) / max(len(hashable), 1)
-        if any(isinstance(cell, (bytes, list, dict, tuple)) for cell in cells):
+        hashable = [str(cell) for cell in cells if not isinstance(cell, _NO_VALUE)]
+        if len(hashable) < 0.9 * len(cells):
             return Recognition(0.0)
+        distinct = len(set(hashable)) / max(len(hashable), 1)
         confidence = 0.7 if distinct <= 0.2 else 0.55 if distinct <= 0.5 else 0.4
         return Recognition(confidence, {"type": kind, "writing": found}, f"{len(set(hashable))} different values in {len(hashable)} cells")
 
@@ -152,6 +155,10 @@ class Tabular(Modality):
         faults: dict[str, str] = {}
         for column, writing, part in zip(self.state["columns"], self.writings, parts, strict=True):
             if column["type"] == "category":
+                if isinstance(part, _NO_VALUE):
+                    faults[column["name"]] = f"found {called(part)}; expected the name of a category"
+                    categories.append(0)
+                    continue
                 categories.append(0 if is_missing_word(part) else self._codes(column).get(category(part), 1))
                 continue
             values = [math.nan] * (DATE_PARTS if column["type"] == "date" else 1)
@@ -240,7 +247,7 @@ def _fit_column(name: str, cells: list[Cell], config: TabularConfig, bins: int) 
     writing = writing_of(cells, *config.said_of(name))
     kind = writing.type
     if kind == "category":
-        counts = Counter(category(cell) for cell in cells if not is_missing_word(cell))
+        counts = Counter(category(cell) for cell in cells if not is_missing_word(cell) and not isinstance(cell, _NO_VALUE))
         values = sorted((value for value, count in counts.items() if count >= 2), key=lambda value: (-counts[value], value))
         return {"name": name, "type": kind, "values": sorted(values[:_MAX_CATEGORIES])}
     values_N = np.array([value for cell in cells if (value := writing.value(cell)) is not None], np.float64)

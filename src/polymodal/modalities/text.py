@@ -29,17 +29,20 @@ from pydantic import Field as Setting
 from pydantic import model_validator
 from torch import Tensor
 
-from ..cells import is_empty, text_of
+from ..cells import is_empty
 from ..errors import ConfigError, Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .corruption import Corruption
 from .files import Roots
-from .graphemes import MARK, MARKS, SIGN, SYLLABIC, UNSPACED, clusters, cut
+from .graphemes import MARK, MARKS, SIGN, SYLLABIC, UNSPACED, clusters, cut, runs_of
 from .misprints import of_text
 from .modality import FieldConfig, Modality, Parts, Recognition, bucket, padded
+from .objects import Unreadable, called
+from .tags import BREAK, are_texts, as_list, spans_of, tagged_text, tags_of
 from .tokenizers import check_given, ids_of
 
 _MOST_PARTS = 64
+_NO_TEXT = (bytes, bytearray, dict, np.ndarray, Unreadable)
 _CLUSTERS = "clusters"
 _NEEDED = {"ngrams": ("buckets", "max_ngrams"), "tokens": ("vocabulary", "max_tokens")}  # what an encoder of a form says
 _IDF_STEP = 1 / 16  # IDF is kept as bytes of this step: 0 to 16
@@ -74,6 +77,8 @@ class TextConfig(FieldConfig):
     """Several columns read as one text, in order, in place of ``column``."""
     max_chars: int = Setting(20_000, ge=1)
     """Characters read of one cell; the rest is cut off."""
+    lists: bool = False
+    """Cells that are lists written out (["a", "b"], as JSON or as Python writes it) are read item by item, as lists are."""
 
     @model_validator(mode="after")
     def _one_or_several(self) -> TextConfig:
@@ -102,6 +107,10 @@ class Text(Modality):
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
         """Text is what reads as several words, or as a different word in nearly every row."""
+        lists = sum(map(are_texts, cells))
+        if lists and lists >= 0.5 * len(cells) and all(isinstance(cell, (str, list)) for cell in cells):
+            written = any(isinstance(cell, str) and are_texts(cell) for cell in cells)
+            return Recognition(0.9, {"lists": True} if written else {}, f"{lists / len(cells):.0%} of the cells are lists of texts")
         words = [cell for cell in cells if isinstance(cell, str)]
         if len(words) < 0.9 * max(len(cells), 1):
             return Recognition(0.0)
@@ -128,7 +137,7 @@ class Text(Modality):
             raise ConfigError(
                 f"an encoder of {form!r} whose needs lack {' and '.join(missing)}; expected whole numbers; add them to its needs"
             )
-        texts = (normalise(cell, config.max_chars) for cell in cells if not _unreadable(cell))
+        texts = (normalise(as_list(cell) if config.lists else cell, config.max_chars) for cell in cells if not _unreadable(cell))
         if form == "ngrams":
             buckets = int(needs["buckets"])
             seen = np.zeros(buckets, np.int64)
@@ -173,9 +182,10 @@ class Text(Modality):
     def held(self, cell: Cell) -> str:
         """The text, normalised."""
         if _unreadable(cell):
-            raise Fault(f"found {type(cell).__name__}; expected text")
+            raise Fault(f"found {called(cell)}; expected text")
         if not self._by_clusters:
             cell = _cut_anywhere(cell, self.config.max_chars)
+        cell = as_list(cell) if self.config.lists else cell
         return normalise(cell, self.config.max_chars, form=None if "given" in self.state else "NFKC")
 
     def sample_of(self, held: str) -> Sample:
@@ -242,19 +252,28 @@ class Text(Modality):
         return of_text(_words)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts | None:
-        """Its words, single letters where a script writes no spaces; of more than 64, so many runs of neighbours."""
+        """Its words, single letters where a script writes no spaces; of a list, its texts; of more than 64, so many runs of neighbours."""
         text = self.held(cell)
-        spans = _words(text)
+        spans = spans_of(text) if BREAK in text else _words(text)
         if not spans:
             return None
         runs = [spans[part[0]][:1] + spans[part[-1]][1:] for part in np.array_split(np.arange(len(spans)), min(len(spans), _MOST_PARTS))]
         rests = [text[:start] + text[end:] for start, end in runs]
         edges = [0, *(edge for run in runs for edge in run), len(text)]
         return Parts(
-            [text[start:end] for start, end in runs],
+            [text[start:end].replace(BREAK, ", ") for start, end in runs],
             [None if self.is_missing(rest) else self.read(rest) for rest in rests],
-            between=[text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)],
+            between=[text[start:end].replace(BREAK, ", ") for start, end in zip(edges[::2], edges[1::2], strict=True)],
         )
+
+    def is_missing(self, cell: Cell) -> bool:
+        """An empty cell, or a list of no text."""
+        return is_empty(cell) or (isinstance(cell, list) and tags_of(cell) == [])
+
+    def show(self, cell: Cell) -> str:
+        """The text; of a list, its texts."""
+        tags = tags_of(cell) if isinstance(cell, list) else None
+        return super().show(cell if tags is None else ", ".join(tags))
 
     def cost(self) -> float:
         """Small beside a picture."""
@@ -271,8 +290,8 @@ def normalise(cell: Cell, max_chars: int = 20_000, form: Literal["NFKC"] | None 
     """A cell (or the joined parts of one) as text: NFKC (unless ``form`` is None), no NUL, at most ``max_chars`` characters, of which none
     is parted from its marks."""
     if isinstance(cell, tuple):
-        cell = "\n".join(text_of(part)[:max_chars] for part in cell if not is_empty(part))
-    text = cut(text_of(cell), max_chars)
+        cell = "\n".join(tagged_text(part)[:max_chars] for part in cell if not is_empty(part))
+    text = cut(tagged_text(cell), max_chars)
     text = unicodedata.normalize(form, text) if form else text
     if not text.isascii():
         text = text.encode("utf-8", "ignore").decode("utf-8")  # lone surrogates go
@@ -281,13 +300,13 @@ def normalise(cell: Cell, max_chars: int = 20_000, form: Literal["NFKC"] | None 
 
 def _unreadable(cell: Cell) -> bool:
     parts = cell if isinstance(cell, tuple) else (cell,)
-    return any(isinstance(part, (bytes, bytearray, list, dict)) for part in parts)
+    return any(isinstance(part, _NO_TEXT) or (isinstance(part, list) and tags_of(part) is None) for part in parts)
 
 
 def _cut_anywhere(cell: Cell, max_chars: int) -> Cell:
     """A long text cut after ``max_chars`` code points, wherever that is."""
     if isinstance(cell, tuple):
-        cell = "\n".join(text_of(part)[:max_chars] for part in cell if not is_empty(part))
+        cell = "\n".join(tagged_text(part)[:max_chars] for part in cell if not is_empty(part))
     return cell[:max_chars] if isinstance(cell, str) else cell
 
 
@@ -312,13 +331,25 @@ def _reading_units(word: str) -> float:
 
 
 def _grams(text: str, by_clusters: bool = True) -> list[str]:
+    """The n-grams of a text; of a joined list those of each of its texts by itself, and each text of three words or more as a whole."""
+    if BREAK not in text:
+        return _grams_inside(text, by_clusters)
+    grams: list[str] = []
+    for start, end in spans_of(text):
+        grams += _grams_inside(text[start:end], by_clusters)
+        if len(_words(text[start:end])) > 2:
+            grams.append(" ".join(text[start:end].casefold().split()))
+    return grams
+
+
+def _grams_inside(text: str, by_clusters: bool) -> list[str]:
     """The n-grams of a text, piece by piece."""
     grams: list[str] = []
     before = ""
     for word, of_word, run, of_run, syllables, sign in (_PIECE if by_clusters else _PIECE_OF_POINTS).findall(text.casefold()):
         if run or syllables:
             letters = clusters(run + of_run + syllables) if of_run or syllables else run
-            grams += _runs(letters, (1, 2, 3, 4) if syllables else (1, 2, 3))
+            grams += runs_of(letters, (1, 2, 3, 4) if syllables else (1, 2, 3))
             before = letters[-1]
             continue
         piece = word + of_word or sign
@@ -327,19 +358,13 @@ def _grams(text: str, by_clusters: bool = True) -> list[str]:
             grams.append(f"{before} {piece}")
         before = piece
         if of_word:
-            grams += ["#" + run for run in _runs(["<", *clusters(piece)[:64], ">"], (3, 4))]
+            grams += ["#" + run for run in runs_of(["<", *clusters(piece)[:64], ">"], (3, 4))]
         elif word:
             framed = f"<{word[:64]}>"
             grams += ["#" + framed[start : start + length] for length in (3, 4) for start in range(len(framed) - length + 1)]
         elif len(sign) > 1:
             grams += [base for base in _BASE.findall(sign) if base != sign]
     return grams
-
-
-def _runs(letters: Sequence[str], lengths: Iterable[int]) -> list[str]:
-    """All runs of so many neighbouring letters."""
-    runs = [letters[start : start + length] for length in lengths for start in range(len(letters) - length + 1)]
-    return runs if isinstance(letters, str) else ["".join(run) for run in runs]  # type: ignore[return-value]
 
 
 def _hashes(text: str, buckets: int, by_clusters: bool = True) -> np.ndarray:

@@ -13,7 +13,7 @@ from ..config import External, override, quote, read_tree
 from ..data.sources import Source, open_source
 from ..errors import ConfigError, DataError
 from ..experiment import Experiment, with_encoders
-from ..inspection.infer import encoding_in, infer
+from ..inspection.infer import LeftOut, encoding_in, infer, left_out
 from ..modalities import OnError
 from ..model import ENCODER_CONTRACT, FUSION_CONTRACT
 
@@ -29,6 +29,11 @@ class Asked:
     source: Source
     valid: Source | None
     test: Source | None
+    left_out: Sequence[LeftOut] = ()
+    """Columns of the table that inference left out; none where the fields were given."""
+
+
+_Found = tuple[Source, Experiment, dict[str, str], list[LeftOut]]
 
 
 def resolve(
@@ -53,15 +58,16 @@ def resolve(
     asked: dict[str, Any] = {"columns": columns, "ignore": ignore, "group": group, "split": split}
     path = Path(table) if isinstance(table, (str, Path)) and Path(table).suffix.lower() in (".yaml", ".yml") else None
     if isinstance(table, Experiment):
-        source, experiment, reasons = _from_tree(table.tree(), Path(), "Experiment", targets, (*flags, *overrides), asked)
+        found = _from_tree(table.tree(), Path(), "Experiment", targets, (*flags, *overrides), asked)
     elif path is not None:
         tree = read_tree(path)
         training = tree.get("training")
         if isinstance(training, Mapping) and isinstance(training.get("init"), str):
             tree["training"] = {**training, "init": str(path.parent / training["init"])}
-        source, experiment, reasons = _from_tree(tree, path.parent, str(path), targets, (*flags, *overrides), asked)
+        found = _from_tree(tree, path.parent, str(path), targets, (*flags, *overrides), asked)
     else:
-        source, experiment, reasons = _from_table(table, targets, (*flags, *overrides), asked)
+        found = _from_table(table, targets, (*flags, *overrides), asked)
+    source, experiment, reasons, left = found
     experiment = experiment.with_models_at(path.parent if path is not None else Path())
     if experiment.training.init is not None:
         find(experiment.training.init)
@@ -70,11 +76,11 @@ def resolve(
         if isinstance(part, External):  # what cannot be imported is told before the table is read
             part.load([] if source.folder is None else [source.folder], contract)
     encoding = experiment.data.encoding
-    opened = [
+    second, third = (
         None if given is None and said is None else open_source(said if given is None else given, encoding=encoding)
         for given, said in ((valid, experiment.data.valid), (test, experiment.data.test))
-    ]
-    return Asked(experiment, reasons, source, *opened)
+    )
+    return Asked(experiment, reasons, source, second, third, left)
 
 
 def _flags(*, root: Sequence[str | Path], valid: Any, test: Any, **settings: Any) -> list[str]:
@@ -91,29 +97,32 @@ def _flags(*, root: Sequence[str | Path], valid: Any, test: Any, **settings: Any
 
 def _from_table(
     table: Any, targets: Sequence[str], overrides: Sequence[str], asked: Mapping[str, Any], tree: Mapping[str, Any] | None = None
-) -> tuple[Source, Experiment, dict[str, str]]:
+) -> _Found:
     """Everything that ``tree`` and ``overrides`` do not say is inferred from the table."""
     tree = dict(tree or {})
     data = dict(tree.get("data") or {})
     encoding = encoding_in(overrides) or data.get("encoding")
     source = open_source(table, encoding=encoding)
     if not targets:
-        columns = ", ".join(map(repr, source.columns[:30]))
-        raise ConfigError(f"no target; expected the column to predict: --target COL (target=...); the columns are {columns}")
+        names = ", ".join(map(repr, source.columns[:30]))
+        raise ConfigError(f"no target; expected the column to predict: --target COL (target=...); the columns are {names}")
     if isinstance(table, (str, Path)):
         data["table"] = str(table)
-    experiment, reasons, _ = infer(
+    experiment, reasons, columns = infer(
         source, targets, overrides, given=asked["columns"], ignore=asked["ignore"], group=asked["group"], split=asked["split"],
         tree={**tree, "data": data},
     )  # fmt: skip
     if not experiment.fields:
-        raise DataError(f"{source.name}: no column to learn from; expected one beside the target that is not constant, ignored or an id")
-    return source, experiment, reasons
+        unread = "".join(f"; {one.line.partition(';')[0]}" for one in left_out(columns) if one.unread)
+        raise DataError(
+            f"{source.name}: no column to learn from{unread}; expected one beside the target that is not constant, ignored or an id"
+        )
+    return source, experiment, reasons, left_out(columns)
 
 
 def _from_tree(
     tree: Mapping[str, Any], folder: Path, place: str, targets: Sequence[str], overrides: Sequence[str], asked: Mapping[str, Any]
-) -> tuple[Source, Experiment, dict[str, str]]:
+) -> _Found:
     """The experiment of a file. One that names fields is complete; of one that does not, the rest is inferred."""
     direct = [f"data.split.group={json.dumps(asked['group'])}"] if asked["group"] else []
     if asked["split"]:
@@ -141,7 +150,7 @@ def _from_tree(
         raise ConfigError(f"{place}: tasks: missing; expected a task for each target column")
     source = open_source(table, encoding=experiment.data.encoding)
     experiment, reasons = with_encoders(experiment, source.rows)
-    return source, experiment, reasons | {f"override {at}": note for at, note in enumerate(notes)}
+    return source, experiment, reasons | {f"override {at}": note for at, note in enumerate(notes)}, []
 
 
 def _is_a_path(text: str) -> bool:

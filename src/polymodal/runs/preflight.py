@@ -101,6 +101,7 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
     device = pick_device(config.device)
     precision = str(pick_precision(config.precision, device)).removeprefix("torch.")
     faults = Faults(experiment, found)
+    found.notes += [f"warning: {one.line}" if one.unread else one.line for one in asked.left_out]
     try:
         source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values()), *experiment.data.split.columns])
         source.check_rows()

@@ -30,6 +30,7 @@ from ..evaluation.conformal import kept_errors
 from ..evaluation.measure import every_set, measure, score
 from ..experiment import Experiment
 from ..inference import collect, windows
+from ..inspection.infer import LeftOut
 from ..predictor import Predictor
 from ..preparation import Prepared, prepare
 from ..training.checkpoint import Checkpoints
@@ -70,11 +71,13 @@ class Run:
         keep: bool,
         ledger: Ledger | None = None,
         force: bool = False,
+        left_out: Sequence[LeftOut] = (),
     ) -> None:
         self.experiment, self.source, self.valid_source, self.test_source = experiment, source, valid_source, test_source
         self.folder, self.clock, self.reasons, self.keep = folder, clock, reasons, keep
-        self.before, self.force = ledger, force
-        self.observer = Observers([JsonLines(folder / "log.jsonl"), *observers])
+        self.before, self.force, self.left_out = ledger, force, left_out
+        self.log = JsonLines(folder / "log.jsonl")
+        self.observer = Observers([self.log, *observers])
         self.stopping = Stop()
 
     def go(self) -> Predictor:
@@ -219,6 +222,11 @@ class Run:
                 self._note(f"column {path.removeprefix('columns.')}: {reason}")
             if path.startswith(("data.split", "override")):
                 self._note(f"{path}: {reason}" if path.startswith("data") else reason)
+        for one in self.left_out:
+            if one.unread:  # ``train`` warns of it, so that only the log needs to be told
+                self.log.observe("warning", {"text": one.line})
+            else:
+                self._note(one.line)
 
     def _placed(self) -> Experiment:
         """The experiment with every path absolute: the run's own file is read from another folder."""

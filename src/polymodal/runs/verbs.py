@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -70,10 +71,14 @@ def train(
         table, overrides, target=target, columns=columns, ignore=ignore, group=group, split=split, valid=valid, test=test, root=root,
         on_error=on_error, seed=seed, time_limit=time_limit,
     )  # fmt: skip
+    for one in asked.left_out:
+        if one.unread:
+            warnings.warn(f"{asked.source.name}, {one.line}", UserWarning, stacklevel=2)
     clock.limit = asked.experiment.training.time_limit
     with _folder(out, overwrite, asked.experiment) as folder:
         run = Run(
-            asked.experiment, asked.source, asked.valid, asked.test, folder, clock, observers, asked.reasons, keep=out is not None
+            asked.experiment, asked.source, asked.valid, asked.test, folder, clock, observers, asked.reasons, keep=out is not None,
+            left_out=asked.left_out,
         )  # fmt: skip
         return run.go()
 

@@ -6,7 +6,6 @@ are read as text: what a cell means is for a modality to say.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +29,18 @@ def open_source(table: Any, *, encoding: str | None = None, name: str | None = N
     if isinstance(table, (str, Path)):
         return _open_path(Path(table), encoding)
     if isinstance(table, dict):
-        return ArrowSource(name or "table", _to_arrow(lambda: pa.table(table), name or "table"))
+        try:
+            return ArrowSource(name or "table", pa.table(table))
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):  # of cells that no Arrow column can hold
+            return RowsSource.of_columns(name or "table", table)
     if isinstance(table, (list, tuple)):
         if not all(isinstance(row, dict) for row in table):
             raise DataError(f"table: found a {type(table).__name__}; expected rows as dicts")
         return RowsSource(name or "rows", list(table))
-    pandas = (type(table).__module__.partition(".")[0], type(table).__name__) == ("pandas", "DataFrame")
+    kind = (type(table).__module__.partition(".")[0], type(table).__name__)
+    pandas = kind == ("pandas", "DataFrame")
+    if kind == ("polars", "DataFrame") and "Object" in map(str, table.dtypes):  # Arrow would be given the addresses of the objects
+        return RowsSource(name or "dataframe", table.to_dicts())
     if getattr(table, "__arrow_c_stream__", None) is not None:
         try:
             return ArrowSource(name or "dataframe", pa.table(table))
@@ -45,13 +50,6 @@ def open_source(table: Any, *, encoding: str | None = None, name: str | None = N
     if pandas:  # of cells that no Arrow column can hold; its NA and NaT are None
         return RowsSource(name or "dataframe", table.astype(object).where(table.notna(), None).to_dict("records"))
     raise DataError(f"table: found {type(table).__name__}; expected a path, a dataframe, an Arrow table or rows as dicts")
-
-
-def _to_arrow(make: Callable[[], pa.Table], name: str) -> pa.Table:
-    try:
-        return make()
-    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError) as error:
-        raise DataError(f"{name}: cannot be read as a table ({error})") from None
 
 
 def _open_path(path: Path, encoding: str | None) -> Source:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...errors import DataError
-from ...flow import Cell
+from .arrow_cells import cells_of_column
 from .source import SLICE, SLICE_BYTES, Slice, Source, short, unique
 
 _BROKEN = (pa.ArrowException, OSError, UnicodeDecodeError)
@@ -113,18 +113,4 @@ def _rows(size: int, rows: int) -> int:
 
 
 def _to_python(batch: pa.RecordBatch) -> Slice:
-    return {name: _cells(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
-
-
-def _cells(column: pa.Array) -> list[Cell]:
-    try:
-        return column.to_pylist()  # type: ignore[no-any-return]
-    except (OverflowError, ValueError, pa.ArrowException):  # a date that Python cannot hold: only that cell cannot be read
-        return [_cell(scalar) for scalar in column]
-
-
-def _cell(scalar: pa.Scalar) -> Cell:
-    try:
-        return scalar.as_py()
-    except (OverflowError, ValueError, pa.ArrowException):
-        return f"{scalar.type} {getattr(scalar, 'value', '')}".strip()
+    return {name: cells_of_column(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import torch
 
 from ...errors import DataError
-from ...flow import Row
+from ...flow import Cell, Row
+from ...modalities.objects import PLAIN, plain
 from .source import LARGEST_ROW, SLICE, SLICE_BYTES, Slice, Source, short, unique
 
 
 class RowsSource(Source):
-    """Rows in memory, as dicts."""
+    """Rows in memory, as dicts. Objects in them become cells (``plain``) whenever they are read; the rows stay as they are."""
 
     def __init__(self, name: str, rows: Sequence[Row]) -> None:
         self.name = name
@@ -24,12 +27,48 @@ class RowsSource(Source):
         self._keys = {str(key): key for row in rows for key in row}
         self.columns = unique(list(self._keys), name)
         self.rows = len(rows)
+        self._plain: set[str] = set()  # columns that were read once, and held no object
+
+    @classmethod
+    def of_columns(cls, name: str, columns: Mapping[Any, Any]) -> RowsSource:
+        """Columns of one length as rows: lists, tuples, and arrays and tensors whose first axis is that of the rows."""
+        lists = {key: list(column) for key, column in columns.items() if isinstance(column, (list, tuple, np.ndarray, torch.Tensor))}
+        if len(lists) < len(columns) or len(set(map(len, lists.values()))) > 1:
+            raise DataError(f"{name}: found columns of different lengths, or of no length; expected lists of one length")
+        return cls(name, [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)])
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
         """A key that a row lacks is missing there."""
+        seen = set(columns) - self._plain
         for start in range(0, self.rows, SLICE):
-            part = self.table[start : start + SLICE]
-            yield {name: [row.get(self._keys[name]) for row in part] for name in columns}
+            yield from self._parts(self.table[start : start + SLICE], columns, seen)
+        self._plain |= seen
+
+    def at(self, columns: Sequence[str], rows: np.ndarray) -> Iterator[Slice]:
+        """Only the cells asked for are looked at."""
+        for start in range(0, len(rows), SLICE):
+            yield from self._parts([self.table[at] for at in rows[start : start + SLICE]], columns, set(columns) - self._plain)
+
+    def _parts(self, rows: Sequence[Row], columns: Sequence[str], seen: set[str]) -> Iterator[Slice]:
+        """The cells of some rows; where objects become cells, no more at a time than ``SLICE_BYTES`` of them. A column that holds an object
+        is taken out of ``seen``."""
+        part: Slice = {name: [row.get(self._keys[name]) for row in rows] for name in columns}
+        objects = [name for name in columns if name not in self._plain and not PLAIN.issuperset(map(type, part[name]))]
+        seen.difference_update(objects)
+        if not objects:
+            yield part
+            return
+        start, size = 0, 0
+        for at in range(len(rows)):
+            for name in objects:
+                cell = part[name][at]
+                part[name][at] = made = plain(cell)
+                size += 0 if made is cell else _size(made)
+            if size > SLICE_BYTES or at == len(rows) - 1:
+                yield {name: cells[start : at + 1] for name, cells in part.items()}
+                for name in objects:  # what was made of them is let go
+                    part[name][start : at + 1] = [None] * (at + 1 - start)
+                start, size = at + 1, 0
 
 
 class JsonLinesSource(Source):
@@ -62,6 +101,8 @@ class JsonLinesSource(Source):
                     raise DataError(f"{self.path} row {at}: not valid JSON ({error})") from None
                 if not isinstance(row, dict):
                     raise DataError(f"{self.path} row {at}: found {type(row).__name__}; expected an object, {{...}}")
+                if line.count("{") > 1:  # a value that is an object itself
+                    row = {name: plain(value) for name, value in row.items()}
                 yield row, len(line)
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
@@ -86,6 +127,13 @@ class JsonLinesSource(Source):
             raise DataError(f"{self.path}: not UTF-8 text; expected UTF-8; convert it") from None
         except (OSError, pa.ArrowException) as error:
             raise DataError(f"{self.path}: cannot be read ({short(error)}); expected JSON lines") from None
+
+
+def _size(cell: Cell) -> int:
+    """Bytes that a cell takes, about."""
+    if isinstance(cell, (list, tuple)):
+        return sum(map(_size, cell))
+    return int(cell.nbytes) if isinstance(cell, np.ndarray) else len(cell) if isinstance(cell, bytes) else 0
 
 
 def _integer(digits: str) -> int | float:

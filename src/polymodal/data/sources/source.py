@@ -90,10 +90,13 @@ def body_of(cell: Cell) -> bytes:
     """A cell that is neither text nor bytes as bytes: other content, other bytes. (An array's own text leaves out its middle.)"""
     if isinstance(cell, np.ndarray) and not cell.dtype.hasobject:
         return f"{cell.dtype.str}{cell.shape}".encode() + np.ascontiguousarray(cell).tobytes()
+    if isinstance(cell, dict):
+        cell = list(cell.items())
     if isinstance(cell, (list, tuple, np.ndarray)):
-        nested = any(isinstance(part, (list, tuple, np.ndarray)) for part in cell)
+        nested = any(isinstance(part, (list, tuple, dict, np.ndarray)) for part in cell)
         parts = [body_of(part) for part in cell] if nested else [repr(list(cell)).encode("utf-8", "surrogatepass")]
-        return type(cell).__name__.encode() + b"".join(len(part).to_bytes(8, "little") + part for part in parts)
+        name = "list" if isinstance(cell, list) else type(cell).__name__
+        return name.encode() + b"".join(len(part).to_bytes(8, "little") + part for part in parts)
     return repr(cell).encode("utf-8", "surrogatepass")
 
 

@@ -1,0 +1,120 @@
+"""From Arrow's columns to cells: what each type becomes.
+
+Numbers, text, bytes, decimals, dates, times and durations become Python's own; a dictionary's, a union's and a run's values become what
+they stand for. Lists become lists; lists declared to be of one length ``FixedList``; tensors arrays. Structs and whatever is nested go
+through ``plain``, which reads Hugging Face's layouts of files and sounds; what no modality reads stays a dict, and is told as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ...flow import Cell
+from ...modalities.objects import FixedList, plain
+
+_BROKEN = (OverflowError, ValueError, KeyError, pa.ArrowException)  # KeyError: a time zone that nobody knows
+
+
+def cells_of_column(column: pa.Array) -> list[Cell]:
+    """The cells of a column, in order; None where one is null."""
+    kind = column.type
+    if pa.types.is_dictionary(kind) and not _is_settled(kind.value_type):
+        column, kind = column.dictionary_decode(), kind.value_type
+    if _is_settled(kind):
+        return _values(column)
+    if isinstance(kind, pa.FixedShapeTensorType):
+        return _tensors(column)
+    if isinstance(kind, pa.BaseExtensionType):
+        found = _values(column)
+        return list(map(plain, found)) if _is_settled(kind.storage_type) else _again(cells_of_column(column.storage), found)
+    if pa.types.is_fixed_size_list(kind) and _is_number(kind.value_type):
+        return [None if cell is None else FixedList(cell) for cell in _values(column)]
+    if pa.types.is_map(kind):
+        return [None if cell is None else plain(dict(cell)) for cell in _values(column)]
+    if pa.types.is_struct(kind) and _is_sound(kind):
+        return _sounds(column)
+    return list(map(plain, _values(column)))
+
+
+def _again(stored: list[Cell], found: list[Cell]) -> list[Cell]:
+    """The cells of an extension type over a nested one: as they are stored, unless the type makes something else of them."""
+    return [cell if isinstance(other, (list, dict, type(None))) else plain(other) for cell, other in zip(stored, found, strict=True)]
+
+
+def _is_settled(kind: pa.DataType) -> bool:
+    """Whether nothing in a column of this type needs a second look."""
+    nested = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind)
+    if nested or pa.types.is_dictionary(kind):
+        return _is_settled(kind.value_type)
+    return not (pa.types.is_nested(kind) or isinstance(kind, pa.BaseExtensionType) or pa.types.is_interval(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind)
+
+
+def _is_sound(kind: pa.StructType) -> bool:
+    """``struct<array: list<float>, sampling_rate: int, ...>``: its samples are taken as an array, since they are many."""
+    names = [kind.field(at).name for at in range(kind.num_fields)]
+    if not {"array", "sampling_rate"} <= set(names) <= {"array", "sampling_rate", "path", "bytes"} or len(names) != len(set(names)):
+        return False
+    array = kind.field("array").type
+    return (pa.types.is_list(array) or pa.types.is_large_list(array)) and (pa.types.is_floating(array.value_type))
+
+
+def _sounds(column: pa.StructArray) -> list[Cell]:
+    parts = {column.type.field(at).name: column.field(at) for at in range(column.type.num_fields)}
+    arrays = parts.pop("array")
+    others = {name: _values(part) for name, part in parts.items()}
+    cells: list[Cell] = []
+    for at in range(len(column)):
+        if not column[at].is_valid:
+            cells.append(None)
+            continue
+        array = arrays[at]
+        samples: np.ndarray[Any, Any] | None = array.values.to_numpy(zero_copy_only=False) if array.is_valid else None
+        cells.append(plain({"array": samples, **{name: values[at] for name, values in others.items()}}))
+    return cells
+
+
+def _tensors(column: Any) -> list[Cell]:
+    """``fixed_shape_tensor``: an array a cell; of one dimension, a list of a length that is declared."""
+    shape, kind = column.type.shape, column.type.value_type
+    if not _is_number(kind) or pa.types.is_decimal(kind):
+        return list(map(plain, _values(column)))
+    made: Callable[[Any], Cell] = FixedList if len(shape) == 1 else lambda cell: _shaped(cell, column.type)
+    return [None if cell is None else made(cell) for cell in _values(column.storage)]
+
+
+def _shaped(cell: list[Any], kind: Any) -> Cell:
+    array = np.array([np.nan if value is None else value for value in cell], None if None in cell else kind.value_type.to_pandas_dtype())
+    array = array.reshape(kind.shape)
+    return array if kind.permutation is None else array.transpose(np.argsort(kind.permutation))
+
+
+def _values(column: pa.Array) -> list[Cell]:
+    try:
+        return column.to_pylist()  # type: ignore[no-any-return]
+    except _BROKEN:  # a date that Python cannot hold: only that cell cannot be read
+        if pa.types.is_timestamp(column.type) and column.type.tz is not None and not _is_known_zone(column.type.tz):
+            return _values(column.cast(pa.timestamp(column.type.unit, "UTC")))
+        return [_value(scalar) for scalar in column]
+
+
+def _is_known_zone(zone: str) -> bool:
+    try:
+        pa.array([0], pa.timestamp("s", zone)).to_pylist()
+    except _BROKEN:
+        return False
+    return True
+
+
+def _value(scalar: pa.Scalar) -> Cell:
+    try:
+        return scalar.as_py()
+    except _BROKEN:
+        return f"{scalar.type} {getattr(scalar, 'value', '')}".strip()
