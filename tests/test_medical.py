@@ -34,7 +34,7 @@ from conftest import write_csv
 from polymodal.errors import Fault
 from polymodal.modalities import Image, ImageConfig, Roots
 from polymodal.modalities.medical import open_medical
-from polymodal.modalities.quiet import quiet
+from polymodal.quiet import ignore_warnings_of
 
 PATIENT = "Doe^Jane 王小明"
 RAMP = np.arange(32 * 32, dtype=np.uint16).reshape(32, 32) * 4  # 12 bits: 0 to 4092
@@ -188,7 +188,7 @@ def item(**facts: Any) -> Any:
 
 def by_pydicom(body: bytes, low: float, high: float) -> np.ndarray:
     file = read_back(body)
-    quiet("pydicom")
+    ignore_warnings_of("pydicom")
     return scaled(apply_voi_lut(apply_modality_lut(file.pixel_array, file), file), low, high)
 
 
@@ -624,7 +624,7 @@ def test_reading_in_many_threads_leaves_the_warnings_of_others_on() -> None:
         warnings.warn_explicit("another package", UserWarning, "x.py", 1, "pydicom_more")
         assert [str(warning.message) for warning in caught] == ["one of ours", "another package"]
         before = list(warnings.filters)
-        quiet("pydicom", "nibabel")
+        ignore_warnings_of("pydicom", "nibabel")
         assert warnings.filters == before, "a filter is inserted once"
         assert all(filter[:2] != ("ignore", None) or filter[2] is UserWarning for filter in warnings.filters)
 

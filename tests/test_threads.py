@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 import polymodal as pm
 from polymodal.modalities import Image, ImageConfig, Roots
-from polymodal.modalities.quiet import quiet
+from polymodal.quiet import ignore_warnings_of
 
 THREADS, CALLS = 8, 3
 SMALL = ("training.epochs=1", "training.baselines=false", "data.split.kind=random", "model.width=8", "fields.photo.size=16")
@@ -158,18 +158,18 @@ def test_quiet_ignores_the_warnings_of_packages_and_no_others() -> None:
     with warnings.catch_warnings():
         warnings.resetwarnings()
         warnings.simplefilter("always")
-        quiet("PIL", "some.package")
+        ignore_warnings_of("PIL", "some.package")
         filters = list(warnings.filters)
-        quiet("some.package")
-        quiet("PIL")
+        ignore_warnings_of("some.package")
+        ignore_warnings_of("PIL")
         assert warnings.filters == filters, "nothing is added twice, in whatever order"
         assert not any(says(module) for module in ("PIL", "PIL.TiffImagePlugin", "some.package", "some.package.part"))
         assert all(says(module) for module in ("PILLOW", "polymodal.predictor", "my.PIL", "some"))
         assert says("PIL.Image", DeprecationWarning)
         warnings.simplefilter("always")
         assert says("PIL.Image")
-        quiet("PIL")
+        ignore_warnings_of("PIL")
         assert not says("PIL.Image")
         count = len(warnings.filters)
-        in_threads(lambda at: quiet("PIL", f"package{at}"))
+        in_threads(lambda at: ignore_warnings_of("PIL", f"package{at}"))
         assert len(warnings.filters) == count + THREADS

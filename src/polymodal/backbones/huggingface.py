@@ -7,7 +7,6 @@ as plain facts (size, mean, the tokenizer's JSON, the sampling rate), which the 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ..errors import ConfigError, requires
 from ..flow import Features, Form
 from ..layers.mel import log_mel
 from ..layers.patches import Normalise
+from ..quiet import ignore_warnings_of
 from .backbone import POOLS, Asked, Backbone, Facts, bounded_parts, check_beside, check_plain, cost_of, plain, width_of
 from .hub import digest, locate, quiet, weights_of
 
@@ -84,8 +84,8 @@ def _build(facts: Facts, device: str | None) -> Transformers:
     transformers = _library()
     try:
         config = transformers.AutoConfig.for_model(**facts["config"])
-        with warnings.catch_warnings(), torch.device(device or torch.get_default_device()), bounded_parts():
-            warnings.simplefilter("ignore")
+        ignore_warnings_of("transformers", "torch.nn.init")
+        with torch.device(device or torch.get_default_device()), bounded_parts():
             whole = transformers.AutoModel.from_config(config, dtype=torch.float32)
     except (AttributeError, ImportError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"model {facts['model']!r}: transformers cannot build it ({str(error)[:200]}); choose another model") from None

@@ -7,7 +7,6 @@ slowly the farther they lie from the end (Howard and Ruder 2018, arXiv:1801.0614
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -19,6 +18,7 @@ from ..backbones import Asked, Backbone, describe, library_of
 from ..backbones import build as build_backbone
 from ..errors import ConfigError, requires
 from ..flow import Features, Field, Form, State
+from ..quiet import ignore_warnings_of
 from .encoder import Encoder, EncoderConfig
 
 _FORMS: tuple[Form, ...] = ("pixels", "tokens", "waveform")
@@ -153,8 +153,7 @@ def _adapt(backbone: Backbone, rank: int) -> None:
     names = [name for name, module in backbone.named_modules() if isinstance(module, nn.Linear)]
     if not names:
         raise ConfigError("tune: lora: the backbone has no linear layer; expected one; use tune: frozen or full")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        peft.inject_adapter_in_model(peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names), backbone)
+    ignore_warnings_of("peft")
+    peft.inject_adapter_in_model(peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names), backbone)
     for name, parameter in backbone.named_parameters():
         parameter.requires_grad_("lora_" in name)

@@ -25,8 +25,8 @@ import numpy as np
 from PIL import Image as Pillow
 
 from ..errors import Fault, MissingDependency, requires
+from ..quiet import ignore_warnings_of
 from .lookup import colours_of, table_of
-from .quiet import quiet
 
 ENDINGS = (".dcm", ".dicom", ".nii", ".nii.gz")
 _NIFTI = (b"n+1\0", b"ni1\0")
@@ -52,7 +52,7 @@ def is_medical(data: bytes) -> bool:
 def open_medical(data: bytes, max_pixels: int, channels: int, window: tuple[float, float] | None, frame: str) -> Pillow.Image:
     """A picture of mode L or RGB; ``Fault`` for bytes that hold none. No message repeats what a file says of a patient."""
     is_dicom = data[128:132] == b"DICM"
-    quiet("pydicom", "openjpeg", "nibabel")
+    ignore_warnings_of("pydicom", "openjpeg", "nibabel")
     try:
         with np.errstate(all="ignore"):
             return _dicom(data, max_pixels, window, frame) if is_dicom else _nifti(data, max_pixels, channels, window)

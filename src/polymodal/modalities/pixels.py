@@ -20,6 +20,7 @@ from pydantic import Field as Setting
 
 from ..errors import Fault
 from ..flow import Cell, State
+from ..quiet import ignore_warnings_of
 from .deep import is_deep, measured, shallow
 from .files import Roots
 from .maps import MAGIC as NPY
@@ -28,7 +29,6 @@ from .medical import ENDINGS as MEDICAL
 from .medical import is_medical, open_medical
 from .modality import OneColumn
 from .objects import plain
-from .quiet import quiet
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # a camera's MPO is opened as JPEG
 ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", *MEDICAL)
@@ -194,7 +194,7 @@ def open_picture(roots: Roots, cell: Cell, config: PictureSettings, channels: in
         return map_of(data, config.max_pixels, channels)
     if is_medical(data):
         return open_medical(data, config.max_pixels, channels or 3, config.window, config.frame)
-    quiet("PIL")
+    ignore_warnings_of("PIL")
     try:
         _bound_segments(data)
         picture = Pillow.open(io.BytesIO(data), formats=FORMATS)

@@ -12,7 +12,7 @@ _FILTERS: list[tuple[str, None, type[Warning], re.Pattern[str], int]] = []
 """The filters that were asked for so far, as ``warnings.filters`` holds them."""
 
 
-def quiet(*packages: str) -> None:
+def ignore_warnings_of(*packages: str) -> None:
     """Ignore the ``UserWarning`` of some packages' modules, such as ``"PIL"``, and no other warning.
 
     Safe when several threads read, unlike ``warnings.catch_warnings``, which changes the filters of the whole process and restores them
