@@ -30,6 +30,8 @@ class Source(ABC):
     folder: Path | None = None
     columns: list[str]
     rows: int
+    typed: bool = True
+    """Whether the table says which cells are text and which are numbers or truth values."""
 
     @abstractmethod
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
