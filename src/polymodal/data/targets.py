@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, Fault
-from ..flow import Cell
 from ..tasks import Reading, TargetFacts, Task, empty_target, facts_for
 from ..tasks.names import name_of
 from ..tasks.numbers import number_in
@@ -116,17 +115,19 @@ def read_targets(
 
 def strata_of(source: Source, column: str) -> np.ndarray:
     """A number for each row's value (N,); where most are numbers, in their order, near ones alike."""
-    digest_N = np.zeros(source.rows, np.uint64)
     value_N = np.full(source.rows, np.nan)
-    digests = _Digests()
+    known: dict[str, float] = {}
     for at, cell in enumerate(source.cells([column])):
-        digest_N[at] = digests.of(cell)
-        value = None if empty_target(cell) else number_in(cell)
-        value_N[at] = np.nan if value is None else value
-    code_N = np.unique(digest_N, return_inverse=True)[1]
+        value = known.get(cell) if type(cell) is str else None
+        if value is None:
+            found = None if empty_target(cell) else number_in(cell)
+            value = np.nan if found is None else found
+            if type(cell) is str and len(known) < _KEPT and len(cell) < _SHORT:
+                known[cell] = value
+        value_N[at] = value
     known_N = ~np.isnan(value_N)
     if not known_N.any() or known_N.mean() < 0.5:
-        return code_N
+        return _codes(source, column)
     values, rank_N = np.unique(value_N[known_N], return_inverse=True)
     # Numbers of many values are cut into as many ranks as give each ten rows.
     out_N = np.full(source.rows, -1, np.int64)
@@ -136,34 +137,28 @@ def strata_of(source: Source, column: str) -> np.ndarray:
 
 def groups_of(source: Source, column: str) -> np.ndarray:
     """The number of each row's group (N,). A row whose cell is empty is a group of its own."""
-    digest_N = np.zeros(source.rows, np.uint64)
-    alone_N = np.zeros(source.rows, bool)
-    digests = _Digests()
-    for at, cell in enumerate(source.cells([column])):
-        digest_N[at], alone_N[at] = digests.of(cell), empty_target(cell)
-    group_N = np.unique(digest_N, return_inverse=True)[1].astype(np.int64)
+    alone_N = np.fromiter((empty_target(cell) for cell in source.cells([column])), bool, source.rows)
+    group_N = _codes(source, column)
     group_N[alone_N] = int(group_N.max(initial=0)) + 1 + np.arange(int(alone_N.sum()))
     return group_N
 
 
-class _Digests:
-    """A number for each value, the same for 1, 1.0 and "1"."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, int] = {}
-
-    def of(self, cell: Cell) -> int:
-        """Of one cell; that of a short text is kept."""
-        found = self._known.get(cell) if type(cell) is str else None
-        if found is None:
+def _codes(source: Source, column: str) -> np.ndarray:
+    """A number for each row's value (N,), the same for 1, 1.0 and "1"."""
+    digest_N = np.zeros(source.rows, np.uint64)
+    known: dict[str, int] = {}
+    for at, cell in enumerate(source.cells([column])):
+        digest = known.get(cell) if type(cell) is str else None
+        if digest is None:
             try:
                 text = name_of(cell)
             except Fault:
                 text = str(cell)
-            found = int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-            if type(cell) is str and len(self._known) < _KEPT and len(cell) < _SHORT:
-                self._known[cell] = found
-        return found
+            digest = int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+            if type(cell) is str and len(known) < _KEPT and len(cell) < _SHORT:
+                known[cell] = digest
+        digest_N[at] = digest
+    return np.unique(digest_N, return_inverse=True)[1].astype(np.int64)
 
 
 def classes_of(source: Source, configs: Mapping[str, Any], readings: Mapping[str, Reading]) -> tuple[np.ndarray, np.ndarray]:

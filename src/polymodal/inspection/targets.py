@@ -55,8 +55,8 @@ def _guess(facts: TargetFacts, column: str, place: str) -> tuple[str, str]:
     if not values and (facts.given is not None or not facts.words):
         raise DataError(f"{place}: every cell is empty; expected a target; choose another column")
     if sum(facts.foreign.values()) > _SOME * values:
-        found = next(iter(facts.foreign))
-        raise DataError(f"{place}: found {found}; expected classes, numbers or lists of labels; choose another target")
+        expected = "expected classes, numbers or lists of labels; correct those cells, or choose another target"
+        raise DataError(f"{place}: {facts.foreign.most_common(1)[0][0]}; {expected}")
     if facts.places is not None:
         return "multilabel", places_line(facts)
     written = facts.listed + facts.left_out

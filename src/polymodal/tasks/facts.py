@@ -35,7 +35,6 @@ class TargetFacts:
     def __init__(self, separator: str = ";", missing: Iterable[Any] | None = None) -> None:
         self.separator = separator
         self.given = None if missing is None else frozenset(word for one in missing if (word := word_of(one)) is not None)
-        self.rows = 0
         self.words: Counter[str] = Counter()
         """Rows by word (``word_of``) that may stand for no target; they are not among the values."""
         self.written: dict[str, str] = {}
@@ -51,7 +50,7 @@ class TargetFacts:
         self.codes = 0
         """Values that are numbers or truth values, or lists of nothing else."""
         self.foreign: Counter[str] = Counter()
-        """Values by type that can be no target: bytes, mappings."""
+        """Values that can be no target, by what they are: bytes, a mapping, a name that is no text."""
         self.lists = self.listed = self.left_out = self.garbled = self.separated = 0
         """Lists in memory; texts that write a list, that leave out a part of it, that are in brackets but no list, that hold the
         separator."""
@@ -65,16 +64,18 @@ class TargetFacts:
 
     def add(self, cell: Cell) -> str | None:
         """One row's cell. The word (``word_of``) that it holds if that may stand for no target, "" for an empty cell, None for a value."""
-        self.rows += 1
         if empty_target(cell):
             return ""
-        if self.given is not None or isinstance(cell, str):
-            word = word_of(cell)
+        if self.given is not None or (isinstance(cell, str) and len(cell) <= _SHORT):
+            word = word_of(cell) if self.given is not None else cell.strip().casefold()
             if word is not None and word in (_WORDS if self.given is None else self.given):
                 self.words[word] += 1
                 self.written.setdefault(word, str(cell).strip())
                 return word
-        if type(cell) is str and len(cell) <= _SHORT:  # the same text comes back: it is looked at once
+        if self.capped and (value := number_in(cell)) is not None:  # there are too many for classes
+            self._count_number(value)
+            self.texts += isinstance(cell, str)
+        elif type(cell) is str and len(cell) <= _SHORT:  # the same text comes back: it is looked at once
             self._held[cell] += 1
             if len(self._held) >= _HELD:
                 self.close()
@@ -100,7 +101,7 @@ class TargetFacts:
         if rows < MOSTLY * self.values or ((rows < self.values or self._text_codes) and not self._twice):
             return None
         names = tuple(range(width)) if isinstance(width, int) else width
-        return names if 2 <= len(names) <= MOST_NAMES else None
+        return names if 2 <= len({name_of(name) for name in names}) == len(names) <= MOST_NAMES else None
 
     def reading(self, kind: str, typed: bool = False) -> Reading:
         """How the cells are read in a task of a kind. Words such as NA, None and - are missing where every other value is a number or a
@@ -120,12 +121,12 @@ class TargetFacts:
             self._see_text(cell, rows)
         elif isinstance(cell, (list, tuple, set, frozenset, dict)) or (isinstance(cell, np.ndarray) and cell.ndim):
             if isinstance(cell, dict) and not (len(cell) > 1 and all(code_of(part) is not None for part in cell.values())):
-                self._tell_foreign(cell, rows)
+                self._tell_foreign(f"found {type(cell).__name__}", rows)
                 return
             self.lists += rows
             self._see_parts(cell, rows)
         elif isinstance(cell, (bytes, bytearray)):
-            self._tell_foreign(cell, rows)
+            self._tell_foreign(f"found {type(cell).__name__}", rows)
         else:
             self._see_value(cell, rows)
 
@@ -158,13 +159,10 @@ class TargetFacts:
         if value is not None:
             self.numbers += rows
             self.fractions += rows * (not value.is_integer())
-        if self.capped and value is not None:  # there are too many for classes
-            self.codes += rows * alone
-            return
         try:
             name = name_of(cell)
         except Fault as fault:
-            self.fault = self.fault or str(fault)
+            self._tell_foreign(str(fault), rows)
             return
         self.codes += rows * (alone and (value is not None or name in ("True", "False")))
         if not self.capped:
@@ -173,6 +171,12 @@ class TargetFacts:
             self.capped = len(self.names) > MOST_NAMES
             if value is not None:
                 self.number_names.add(name)
+
+    def _count_number(self, value: float) -> None:
+        self.values += 1
+        self.numbers += 1
+        self.codes += 1
+        self.fractions += not value.is_integer()
 
     def _see_parts(self, parts: Any, rows: int) -> None:
         """A list: whether it holds nothing but 0 and 1, or nothing but numbers."""
@@ -192,9 +196,10 @@ class TargetFacts:
         elif all(isinstance(part, (bool, np.bool_)) or number_in(part) is not None for part in found[:_LOOKED_AT] if not is_empty(part)):
             self.codes += rows
 
-    def _tell_foreign(self, cell: Cell, rows: int) -> None:
-        self.foreign[type(cell).__name__] += rows
-        self.fault = self.fault or f"found {type(cell).__name__}"
+    def _tell_foreign(self, what: str, rows: int) -> None:
+        if what in self.foreign or len(self.foreign) < _LOOKED_AT:
+            self.foreign[what] += rows
+        self.fault = self.fault or what
 
 
 def code_of(part: Cell) -> int | None:

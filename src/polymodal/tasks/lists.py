@@ -43,6 +43,7 @@ _HEAD = re.compile(r"(?:shape: [^\n]*\n)?(?:Series: [^\n]*\n|<[^\n]*>\n)")
 _TAIL = re.compile(r"(?:\s*,\s*\w+=[^()\[\]]*(?:\[[^\]]*\]|\([^)]*\))?)*\s*\)?|\s*\n(?:Length|Categories|dtype)\b.*", re.DOTALL)
 _PRINTED = re.compile(r"\A(?:[^\n]*\n)+(?:Name: [^\n]*, |Length: [^\n]*, )*dtype: \w+[^\n]*\Z")
 _CLOSES = {"[": "]", "(": ")", "{": "}"}
+_ENDS = tuple(_CLOSES.values())
 _WHOLE = re.compile(r"[+-]?\d{1,400}")
 _FRACTION = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+)([eE][+-]?\d{1,4})?")
 _WORDS: dict[str, Any] = {
@@ -56,7 +57,10 @@ def listed(text: str, separator: str = ";") -> list[Any] | dict[str, Any] | None
 
     :param separator: what may stand between words without quotes, beside a comma
     """
-    body = _body(text.strip())
+    text = text.strip()
+    if text[-1:] not in _ENDS and "\n" not in text:
+        return None
+    body = _body(text)
     if body is None:
         return None
     if len(body) > LONGEST:
@@ -181,7 +185,7 @@ def _mapping(slots: list[list[tuple[str, Any]]]) -> dict[str, Any]:
 def _value(kind: str, token: re.Match[str]) -> Any:
     text = token[kind]
     if kind == "string" or text[:1] in ("'", '"'):
-        return b"" if text[0] in "bB" else _unescaped(text.lstrip("uU")[1:-1])
+        return b"bytes" if text[0] in "bB" else _unescaped(text.lstrip("uU")[1:-1])
     return _word(text)
 
 

@@ -7,6 +7,7 @@ A cell that is empty has no target; a row known to have no label says so with an
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -61,10 +62,10 @@ class Multilabel(Task):
         """The labels in order, of the type that the table gave; places are numbers from 0 on, unless the table names them."""
         return naming.labels_of_state(self.state)
 
-    @property
+    @cached_property
     def reading(self) -> Reading:
         """With the places of the labels, where a cell holds a 0 or a 1 for each."""
-        return Reading(missing=super().reading.missing, places=tuple(self.classes) if "places" in self.state else None)
+        return Reading(missing=frozenset(self.state.get("missing", ())), places=tuple(self.classes) if "places" in self.state else None)
 
     @classmethod
     def fit(cls, config: MultilabelConfig, cells: Iterable[Cell], place: str, reading: Reading | None = None) -> State:
@@ -187,7 +188,7 @@ def _named(cell: Cell, separator: str) -> dict[str, Any]:
     """The labels that a cell lists, by name, as they are written there."""
     parts = parts_of(cell, separator)
     if isinstance(parts, dict):
-        raise Fault(f"found {type(cell).__name__}; expected a list of labels, or a text such as 'a{separator}b'")
+        raise Fault(f"found {'a mapping' if isinstance(cell, str) else type(cell).__name__}; expected a list of labels, or a text such as 'a{separator}b'")
     return {name: part for part in parts if not is_empty(part) and (name := name_of(part))}
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field as Setting
 from torch import Tensor
 
-from ..cells import is_empty
+from ..cells import MISSING_WORDS, is_empty
 from ..config import Config
 from ..errors import Fault
 from ..flow import Cell, State
@@ -25,12 +26,13 @@ from .names import name_of
 
 _LONGEST_WORD = 100
 _MOST_WORDS = 1_000
+_EMPTY = ("", "nan", "null")
 
 
 def empty_target(cell: Cell) -> bool:
     """Whether a cell of a target column is empty: nothing, NaN, NaT, blank, or the text "nan" or "null". An empty list is not: it says
     that the row has no label."""
-    return is_empty(cell) or (isinstance(cell, str) and len(cell) < _LONGEST_WORD and cell.strip().casefold() in ("nan", "null"))
+    return is_empty(cell) or (isinstance(cell, str) and len(cell) <= _LONGEST_WORD and cell.strip().casefold() in _EMPTY)
 
 
 def word_of(cell: Cell) -> str | None:
@@ -64,7 +66,17 @@ class Reading:
 
     def is_missing(self, cell: Cell) -> bool:
         """Whether a row with this cell has no target."""
-        return empty_target(cell) or (bool(self.missing) and word_of(cell) in self.missing)
+        if not isinstance(cell, str):
+            return is_empty(cell) or (self._has_codes and word_of(cell) in self.missing)
+        if len(cell) > _LONGEST_WORD:
+            return cell.isspace()
+        word = cell.strip().casefold()
+        return word in _EMPTY or word in self.missing or (self._has_codes and word_of(cell) in self.missing)
+
+    @cached_property
+    def _has_codes(self) -> bool:
+        """Whether some of the words are no such words as tables are filled with by custom: numbers, for example."""
+        return not self.missing <= MISSING_WORDS
 
 
 class TaskConfig(Config):
@@ -102,7 +114,7 @@ class Task(ABC):
         """The metric that picks when training stops."""
         return self.config.metric or self.default_metric
 
-    @property
+    @cached_property
     def reading(self) -> Reading:
         """How cells are read, as far as the state tells; a state without these facts is of a model that knew no missing words."""
         return Reading(missing=frozenset(self.state.get("missing", ())))
