@@ -404,17 +404,19 @@ def test_labels_by_place_are_encoded_and_answered_as_places() -> None:
     assert task.classes == [0, 1, 2]
     assert (task.state["counts"], task.state["rows"], task.state["places"]) == ([1, 2, 1], 3, 3)
     task.check()
-    for cell in ([1, 0, 1], np.array([True, False, True]), "[1, 0, 1]", "[1 0 1]", ("1", "0", "1"), "[ True False  True]", "1;0;1"):
+    same: list[Any] = [[1, 0, 1], np.array([True, False, True]), "[1, 0, 1]", "[1 0 1]", ("1", "0", "1"), "[ True False  True]", "1;0;1"]
+    for cell in same:
         assert task.encode(cell).tolist() == [1, 0, 1]
     assert list(task.values(np.array([[0.9, 0.1, 0.8], [0.1, 0.1, 0.1]]))) == [[0, 2], []]
-    for cell, said in (
+    refused: list[tuple[Any, str]] = [
         ([0, 1], "found 2 values; expected 3, each 0 or 1"),
         ([0, 1, 2], "found '2' at place 2; expected 3, each 0 or 1"),
         ([0, None, 1], "found 'None' at place 1"),
         ([], "found 0 values"),
         ("a;b;c", "found 'a' at place 0"),
         ({"a": 1, "b": 0}, "found values called 'a, b'"),
-    ):
+    ]
+    for cell, said in refused:
         with pytest.raises(Fault, match=said):
             task.encode(cell)
     named = multilabel([{"cat": True, "dog": False}, {"cat": True, "dog": True}])

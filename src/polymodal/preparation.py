@@ -364,12 +364,14 @@ def split_rows(
     if valid_elsewhere:
         return Split(np.where(known_N, TRAIN, OUT).astype(np.uint8), np.full(source.rows, -1, np.int8), 0)
     config = experiment.data.split
-    strata_N = strata_of(source, next(iter(experiment.tasks.values())).column)
+    readings = readings or known_rows(source, experiment.tasks).readings
+    first = next(iter(experiment.tasks))
+    strata_N = strata_of(source, experiment.tasks[first], readings[first])
     group_N = groups_of(source, config.group) if config.group else None
     cells = list(source.cells([config.column])) if config.column else None
     classes = None
     if config.kind not in ("column", "time"):
-        classes = classes_of(source, experiment.tasks, readings or known_rows(source, experiment.tasks).readings)
+        classes = classes_of(source, experiment.tasks, readings)
     try:
         return split(config, known_N, strata_N, experiment.seed, group_N, cells, classes)
     except DataError as error:

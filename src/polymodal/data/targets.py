@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, Fault
+from ..flow import Cell
 from ..tasks import Reading, TargetFacts, Task, empty_target, facts_for
 from ..tasks.names import name_of
 from ..tasks.numbers import number_in
@@ -113,8 +114,10 @@ def read_targets(
 # -- what a split keeps together -------------------------------------------------------------------------------------------
 
 
-def strata_of(source: Source, column: str) -> np.ndarray:
-    """A number for each row's value (N,); where most are numbers, in their order, near ones alike."""
+def strata_of(source: Source, config: Any, reading: Reading) -> np.ndarray:
+    """A number for each row's target (N,), the same for the same class or labels, however they are written; where most are numbers, in
+    their order, near ones alike."""
+    column = config.column
     value_N = np.full(source.rows, np.nan)
     known: dict[str, float] = {}
     for at, cell in enumerate(source.cells([column])):
@@ -127,7 +130,7 @@ def strata_of(source: Source, column: str) -> np.ndarray:
         value_N[at] = value
     known_N = ~np.isnan(value_N)
     if not known_N.any() or known_N.mean() < 0.5:
-        return _codes(source, column)
+        return _codes(source, column, lambda cell: "\n".join(sorted(config.task().names(config, reading, cell))))
     values, rank_N = np.unique(value_N[known_N], return_inverse=True)
     # Numbers of many values are cut into as many ranks as give each ten rows.
     out_N = np.full(source.rows, -1, np.int64)
@@ -138,20 +141,20 @@ def strata_of(source: Source, column: str) -> np.ndarray:
 def groups_of(source: Source, column: str) -> np.ndarray:
     """The number of each row's group (N,). A row whose cell is empty is a group of its own."""
     alone_N = np.fromiter((empty_target(cell) for cell in source.cells([column])), bool, source.rows)
-    group_N = _codes(source, column)
+    group_N = _codes(source, column, name_of)
     group_N[alone_N] = int(group_N.max(initial=0)) + 1 + np.arange(int(alone_N.sum()))
     return group_N
 
 
-def _codes(source: Source, column: str) -> np.ndarray:
-    """A number for each row's value (N,), the same for 1, 1.0 and "1"."""
+def _codes(source: Source, column: str, name: Callable[[Cell], str]) -> np.ndarray:
+    """A number for each row's value (N,), the same for values of the same ``name``."""
     digest_N = np.zeros(source.rows, np.uint64)
     known: dict[str, int] = {}
     for at, cell in enumerate(source.cells([column])):
         digest = known.get(cell) if type(cell) is str else None
         if digest is None:
             try:
-                text = name_of(cell)
+                text = name(cell)
             except Fault:
                 text = str(cell)
             digest = int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

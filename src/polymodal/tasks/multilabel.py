@@ -188,7 +188,8 @@ def _named(cell: Cell, separator: str) -> dict[str, Any]:
     """The labels that a cell lists, by name, as they are written there."""
     parts = parts_of(cell, separator)
     if isinstance(parts, dict):
-        raise Fault(f"found {'a mapping' if isinstance(cell, str) else type(cell).__name__}; expected a list of labels, or a text such as 'a{separator}b'")
+        found = "a mapping" if isinstance(cell, str) else type(cell).__name__
+        raise Fault(f"found {found}; expected a list of labels, or a text such as 'a{separator}b'")
     return {name: part for part in parts if not is_empty(part) and (name := name_of(part))}
 
 
