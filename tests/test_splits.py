@@ -9,7 +9,9 @@ import pytest
 
 from polymodal.config import validate
 from polymodal.data.order import TOGETHER, epoch_order
+from polymodal.data.sources import open_source
 from polymodal.data.splits import OUT, TEST, TRAIN, VALID, Split, SplitConfig, split
+from polymodal.data.targets import groups_of
 from polymodal.errors import ConfigError, DataError
 
 
@@ -172,6 +174,99 @@ def test_a_split_that_makes_no_sense_is_refused(tree: dict[str, Any], said: str)
     with pytest.raises(ConfigError) as caught:
         validate(SplitConfig, tree)
     assert said in str(caught.value)
+
+
+# -- rare classes and rows without a group -----------------------------------------------------------------------------------
+
+
+def with_classes(codes: Any, seed: int, groups: Any = None, pairs: Any = None, **settings: Any) -> Split:
+    codes = np.asarray(codes)
+    known = (np.arange(len(codes)), codes) if pairs is None else tuple(map(np.asarray, zip(*pairs, strict=True)))
+    return split(SplitConfig(**settings), np.ones(len(codes), bool), codes, seed, groups, None, known)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_class_has_rows_to_train_on_at_a_random_split(seed: int) -> None:
+    codes = np.array([0] * 40 + [1] * 40 + [2, 3, 3, 4, 4, 4])
+    found = with_classes(codes, seed, kind="random", valid=0.3, test=0.2)
+    trained = np.bincount(codes[found.part_N == TRAIN], minlength=5)
+    assert trained[2] == 1
+    assert trained[3] == 2, "both rows of a class of two train"
+    assert trained[4] >= 2
+    assert (found.part_N == VALID).sum() >= 15
+    assert (found.part_N == TEST).sum() >= 8
+    plain = split(SplitConfig(kind="random", valid=0.3, test=0.2), np.ones(86, bool), codes, seed)
+    assert (found.part_N != plain.part_N).sum() == (plain.part_N[found.part_N != plain.part_N] != TRAIN).sum(), "rows only move to training"
+
+
+def test_classes_of_frequent_rows_change_no_split() -> None:
+    codes = np.arange(200) % 4
+    for settings in ({"kind": "random", "test": 0.1}, {"kind": "folds", "folds": 5}):
+        plain = split(SplitConfig(**settings), np.ones(200, bool), codes, 3)  # type: ignore[arg-type]
+        found = with_classes(codes, 3, **settings)
+        np.testing.assert_array_equal(found.part_N, plain.part_N)
+        np.testing.assert_array_equal(found.fold_N, plain.fold_N)
+        if plain.second_N is not None:
+            np.testing.assert_array_equal(found.second_N, plain.second_N)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_some_rows_validate_however_many_classes_are_rare(seed: int) -> None:
+    found = with_classes(np.arange(20) // 2, seed, kind="random", valid=0.3)
+    assert (found.part_N == VALID).sum() >= 3, "half of those that a split gives"
+    assert set(np.arange(20)[found.part_N == TRAIN] // 2) == set(range(10)), "each class trains"
+    alone = with_classes(np.arange(20), seed, kind="random", valid=0.3)
+    assert (alone.part_N == VALID).sum() == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_folds_train_on_every_class_that_has_two_rows(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    first, second = rng.integers(0, 2, 300), np.full(300, 9)
+    second[rng.permutation(300)[:2]] = 8  # of the second target, by which rows are not spread
+    pairs = [*enumerate(first), *enumerate(second)]
+    for folds in (2, 5, 20):
+        found = with_classes(first, seed, pairs=pairs, kind="folds", folds=folds)
+        for fold in range(folds):
+            assert set(second[found.member(fold)[0]]) == {8, 9}
+        held = np.concatenate([found.member(fold)[1] for fold in range(folds)])
+        np.testing.assert_array_equal(np.sort(held), np.arange(300))
+        assert not 0 < sum(len(found.twice(fold)) for fold in range(folds)) < 16
+    tested = with_classes([0] * 50 + [1], seed, kind="folds", folds=5, test=0.5)
+    assert tested.part_N[50] == TRAIN
+    assert tested.fold_N[50] >= 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_group_with_the_only_rows_of_a_class_trains_whole(seed: int) -> None:
+    groups = np.arange(60) // 3
+    codes = np.where(groups == 7, 5, groups % 2)
+    found = with_classes(codes, seed, groups, kind="group", group="g", valid=0.4)
+    assert (found.part_N[groups == 7] == TRAIN).all()
+    for group in range(20):
+        assert len(set(found.part_N[groups == group])) == 1
+
+
+def test_a_row_without_a_group_is_a_group_of_its_own() -> None:
+    source = open_source([{"g": cell} for cell in ("a", None, "b", "", float("nan"), "a", " ", "nan", 1, "1", 1.0)])
+    found = groups_of(source, "g")
+    assert found[0] == found[5]
+    assert found[8] == found[9] == found[10]
+    assert len(set(found.tolist())) == 8
+    missing = groups_of(open_source([{"g": None}] * 50 + [{"g": f"p{at}"} for at in range(10)]), "g")
+    parts = splitted(60, groups=missing, kind="group", group="g").part_N
+    assert (parts[:50] == TRAIN).any()
+    assert (parts[:50] == VALID).any()
+
+
+def test_an_empty_cell_of_a_split_says_its_row_and_what_to_do() -> None:
+    for kind, cells in (
+        ("time", ["2024-01-01", None, "2024-01-03"]),
+        ("column", ["train", float("nan"), "valid"]),
+        ("column", ["train", " ", "valid"]),
+    ):
+        with pytest.raises(DataError, match=r"row 2, column 'c': an empty cell; expected .*; fill it, or take that row out of the table"):
+            splitted(3, cells=cells, kind=kind, column="c")
 
 
 # -- the order of rows ---------------------------------------------------------------------------------------------------

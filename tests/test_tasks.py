@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
+import json
 import math
 from typing import Any
 
@@ -18,8 +21,10 @@ from polymodal.tasks import (
     MulticlassConfig,
     Multilabel,
     MultilabelConfig,
+    Reading,
     Regression,
     RegressionConfig,
+    TargetFacts,
     Task,
     labels_of,
 )
@@ -164,12 +169,48 @@ def test_losses_are_the_textbook_s() -> None:
         ("a;b", {"a", "b"}), (" a ; b;", {"a", "b"}), ("a", {"a"}), (";", set()), ("[]", set()), ([], set()), ("['a', 'b']", {"a", "b"}),
         ('["a, b", "it\'s"]', {"a, b", "it's"}), ("[a, b]", {"a", "b"}), (["a", "b", None], {"a", "b"}), (("a",), {"a"}),
         (np.array(["a", "b"]), {"a", "b"}), ([1, 2.0], {"1", "2"}), ("1;2.0", {"1", "2"}), (3, {"3"}), ("红;绿", {"红", "绿"}),
-        ("[" * 500 + "]", None),
+        (["a", float("nan"), ""], {"a"}), ({"a", "b"}, {"a", "b"}), (frozenset("a"), {"a"}), (np.array("a"), {"a"}), ("[a];[b]", {"[a]", "[b]"}),
     ],
 )  # fmt: skip
-def test_labels_of_a_cell(cell: Any, labels: set[str] | None) -> None:
-    assert labels is None or labels_of(cell) == labels
-    labels_of(cell)
+def test_labels_of_a_cell(cell: Any, labels: set[str]) -> None:
+    assert labels_of(cell) == labels
+
+
+@pytest.mark.parametrize(
+    ("cell", "labels"),
+    [
+        ("['cat' 'dog']", {"cat", "dog"}), ("['cat' 'dog'\n 'eel']", {"cat", "dog", "eel"}), ("[0 1 1]", {"0", "1"}), ("[3. 4.]", {"3", "4"}),
+        ("[ True False]", {"True", "False"}), ("array(['a', 'b'], dtype=object)", {"a", "b"}), ("array([], dtype=float64)", set()),
+        ("{'a', 'b'}", {"a", "b"}), ("set()", set()), ("frozenset({'a'})", {"a"}), ("('a', 'b')", {"a", "b"}), ("('a',)", {"a"}), ("()", set()),
+        ("[np.str_('a'), np.int64(3), np.True_]", {"a", "3", "True"}), ("['it\\'s', \"b, c\"]", {"it's", "b, c"}), ('["it\'s" \'b\']', {"it's", "b"}),
+        ("['a', nan, None]", {"a"}), ("{cat,dog}", {"cat", "dog"}), ("[New York, Paris]", {"New York", "Paris"}), ("[GO:01, GO:02]", {"GO:01", "GO:02"}),
+        ("[a; b]", {"a", "b"}), ("['...', 'a']", {"...", "a"}), ("['\\u00e9']", {"é"}), ("[007, 1]", {"007", "1"}), ("Index(['a', 'b'], dtype='object')", {"a", "b"}),
+        ("shape: (2,)\nSeries: '' [str]\n[\n\t\"a\"\n\t\"b\"\n]", {"a", "b"}), ("0    a b\n1      c\ndtype: object", {"a b", "c"}),
+        ("<StringArray>\n['a', 'b']\nLength: 2, dtype: string", {"a", "b"}), ("['a', 'b']\nCategories (2, object): ['a', 'b']", {"a", "b"}),
+        ("(low)", {"(low)"}), ("(0, 10)", {"(0, 10)"}), ("{a b}", {"{a b}"}), ("(a);(b)", {"(a)", "(b)"}), ("tensor([0, 1])", {"0", "1"}),
+    ],
+)  # fmt: skip
+def test_lists_as_tools_print_them(cell: str, labels: set[str]) -> None:
+    assert labels_of(cell) == labels
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("[1 2 ... 8 9]", "middle was left out"), ("['a' 'b' ... 'z']", "middle was left out"), ("[“a”, …]", "middle was left out"),
+        ("[cat dog]", "words without commas or quotes, 'cat dog'; expected commas between labels"), ("['a'b]", "'b' right behind a label"),
+        ("[a, 'b']", "'a' outside of quotes"), ("[a, [b]", r"a list with '\['"), ("[" * 500 + "]", r"a list with '\['"), ("[['a'], ['b']]", "in it"),
+        ('[["a"], ["b"]]', "found list"), ("[b'a' b'b']", "found bytes"), ('{"a": 1}', "found a mapping"), (b"a", "found bytes"), ({"a": 1}, "found dict"),
+        ("['" + "a" * 200_000 + "']", "a list of 200,004 characters; expected at most 100,000"), ("['a', 'b'", None),
+        ("[" + "'\\'" * 30_000 + "]", "right behind a label"), ("{'a': 1, 'b'}", "a colon outside of quotes"),
+    ],
+)  # fmt: skip
+def test_lists_that_cannot_be_read_are_faults(cell: Any, said: str | None) -> None:
+    if said is None:  # no closing bracket: a text
+        assert labels_of(cell) == {cell}
+        return
+    with pytest.raises(Fault, match=said):
+        labels_of(cell)
 
 
 def test_labels_are_learned_and_encoded() -> None:
@@ -333,3 +374,152 @@ def test_a_number_that_float32_cannot_hold_is_a_fault() -> None:
     task = config.task()(config, config.task().fit(config, [1.0, 2.0, 3.0], "here"))
     with pytest.raises(Fault, match=r"found 1e\+300, .* spreads from the mean"):
         task.encode(1e300)
+
+
+# -- whole columns: places, types, missing words ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cells", "places"),
+    [
+        ([[0, 1, 1], [1, 0, 0]], (0, 1, 2)), ([[False, True], [True, True]], (0, 1)), ([np.array([0.0, 1.0])] * 2, (0, 1)), (["[0, 1]", "[1, 0]"], (0, 1)),
+        (["[0 1 1]", "[1 1 0]"], (0, 1, 2)), (["[ True False]"], (0, 1)), ([(0, 1), (1, 1)], (0, 1)), ([["0", "1", "1"], ["1", "0", "0"]], (0, 1, 2)),
+        (["0;1;1", "1;0;0"], (0, 1, 2)), ([{"a": True, "b": False}, {"a": False, "b": False}], ("a", "b")), (['{"a": 1, "b": 0}'], ("a", "b")),
+        ([[0, 1, 1]] * 19 + [[0, 1]], (0, 1, 2)), ([[0, 1, 1], None, float("nan")], (0, 1, 2)),
+        ([["0", "1"], ["1"], []], None), ([[0, 1], [1], []], None), ([[0], [1]], None), ([[0, 1]] * 19 + [[1]], None), ([[0, 2], [1, 0]], None),
+        ([["0", "1"], ["1", "0"]], None), ([[0, 1, None], [1, 1, 0]], None), ([0, 1, 1], None), (["0", "1"], None), ([{"a": 2, "b": 0}], None), ([], None),
+    ],
+)  # fmt: skip
+def test_labels_by_place_are_known_by_the_whole_column(cells: list[Any], places: tuple[Any, ...] | None) -> None:
+    facts = TargetFacts()
+    for cell in cells:
+        facts.add(cell)
+    assert facts.close().places == places
+    assert facts.reading("multilabel").places == places
+    assert facts.reading("multiclass").places is None
+
+
+def test_labels_by_place_are_encoded_and_answered_as_places() -> None:
+    task = multilabel([[0, 1, 1], [1, 1, 0], [0, 0, 0]])
+    assert task.classes == [0, 1, 2]
+    assert (task.state["counts"], task.state["rows"], task.state["places"]) == ([1, 2, 1], 3, 3)
+    task.check()
+    same: list[Any] = [[1, 0, 1], np.array([True, False, True]), "[1, 0, 1]", "[1 0 1]", ("1", "0", "1"), "[ True False  True]", "1;0;1"]
+    for cell in same:
+        assert task.encode(cell).tolist() == [1, 0, 1]
+    assert list(task.values(np.array([[0.9, 0.1, 0.8], [0.1, 0.1, 0.1]]))) == [[0, 2], []]
+    refused: list[tuple[Any, str]] = [
+        ([0, 1], "found 2 values; expected 3, each 0 or 1"),
+        ([0, 1, 2], "found '2' at place 2; expected 3, each 0 or 1"),
+        ([0, None, 1], "found 'None' at place 1"),
+        ([], "found 0 values"),
+        ("a;b;c", "found 'a' at place 0"),
+        ({"a": 1, "b": 0}, "found values called 'a, b'"),
+    ]
+    for cell, said in refused:
+        with pytest.raises(Fault, match=said):
+            task.encode(cell)
+    named = multilabel([{"cat": True, "dog": False}, {"cat": True, "dog": True}])
+    assert named.classes == ["cat", "dog"]
+    assert named.encode({"dog": 1, "cat": 0}).tolist() == [0, 1]
+    assert named.encode([1, 0]).tolist() == [1, 0]
+    altered = Multilabel(task.config, {**task.state, "places": 4})
+    with pytest.raises(ValueError, match="4 places of 3 labels"):
+        altered.check()
+
+
+TYPED: list[tuple[list[Any], list[Any]]] = [
+    (["0", "1"], ["0", "1"]), (["true", "false"], ["false", "true"]), (["1.0", "2.0", "2"], ["1.0", "2.0"]), (["1.0", "2.0", "1", "1"], ["1", "2.0"]),
+    ([1, "1", 1, 2], [1, 2]), ([1, "1", "1", 2], ["1", 2]), ([True, "true", True, False], [False, True]), ([1.0, 2.0], [1, 2]), ([0.5, 1.0], [0.5, 1.0]),
+    ([np.int64(3), np.float64(4)], [3, 4]), ([np.bool_(True), False], [False, True]), (["red ", "blue"], ["blue", "red "]), ([2**70, 1], [1, 2**70]),
+    ([float("inf"), 1.5], [1.5, "inf"]), ([decimal.Decimal(1), decimal.Decimal("2.50")], [1, "2.50"]),
+    ([datetime.date(2020, 1, 2), datetime.date(2020, 1, 3)], ["2020-01-02", "2020-01-03"]), ([1, "x", True], [1, True, "x"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cells", "classes"), TYPED)
+def test_classes_come_back_as_a_table_with_types_gave_them(cells: list[Any], classes: list[Any]) -> None:
+    config = MulticlassConfig(column="y")
+    task = Multiclass(config, json.loads(json.dumps(Multiclass.fit(config, cells, PLACE, Reading(typed=True)))))
+    task.check()
+    assert task.classes == classes
+    assert [type(label) for label in task.classes] == [type(label) for label in classes]
+    answers = task.values(np.eye(len(classes)))
+    assert list(answers) == classes
+    assert [task.encode(label).tolist() for label in classes] == [[at] for at in range(len(classes))]
+
+
+def test_a_state_without_labels_answers_as_before_there_were_types() -> None:
+    config = MulticlassConfig(column="y")
+    state = Multiclass.fit(config, ["0", "1", "1"], PLACE, Reading(typed=True))
+    assert Multiclass(config, state).classes == ["0", "1"]
+    old = {name: value for name, value in state.items() if name not in ("labels", "missing")}
+    task = Multiclass(config, old)
+    task.check()
+    assert task.classes == [0, 1]
+    assert not task.reading.is_missing("NA"), "a model that knew no missing words"
+    assert task.reading.is_missing(" NaN ")
+
+
+@pytest.mark.parametrize("labels", [["0"], ["0", "2"], ["0", float("nan")], ["0", None], ["0", [1]], "01", ["0", True], [["0"], "1"]])
+def test_labels_that_are_none_are_refused(labels: Any) -> None:
+    config = BinaryConfig(column="y")
+    state = Binary.fit(config, ["0", "1"], PLACE)
+    with pytest.raises(ValueError, match="labels that are not"):
+        Binary(config, {**state, "labels": labels}).check()
+    with pytest.raises(ValueError, match="missing words"):
+        Binary(config, {**state, "missing": [1]}).check()
+
+
+def test_labels_of_lists_keep_their_type() -> None:
+    config = MultilabelConfig(column="y")
+
+    def classes(cells: list[Any], typed: bool = True) -> list[Any]:
+        return Multilabel(config, Multilabel.fit(config, cells, PLACE, Reading(typed=typed))).classes or []
+
+    assert classes([["1", "2"], ["2"]]) == ["1", "2"]
+    assert classes([[1, 2], [2.0]]) == [1, 2]
+    assert classes(["1;2", "2"]) == ["1", "2"]
+    assert classes(["1;2", "2"], typed=False) == [1, 2]
+    assert classes(["['a' 'b']", "[]"]) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "missing"),
+    [
+        (["None", "Mild"], "multiclass", False), (["-", "+"], "multiclass", False), (["yes", "no", "?"], "multiclass", False), (["-", "?"], "multiclass", False),
+        (["0", "1", "NA"], "multiclass", True), ([0, 1, "NA"], "multiclass", True), ([True, False, "NA"], "multiclass", True), (["无", "1.5"], "multiclass", True),
+        (["1.5", "unknown", "NA"], "regression", True), (["1;2", "3", "NA"], "multilabel", True), (["a;b", "NA"], "multilabel", False),
+        ([[0, 1], [1, 1], "NA"], "multilabel", True), ([["a"], "NA"], "multilabel", False),
+    ],
+)  # fmt: skip
+def test_words_are_missing_where_every_other_value_is_a_number(cells: list[Any], kind: str, missing: bool) -> None:
+    facts = TargetFacts()
+    for cell in cells:
+        facts.add(cell)
+    reading = facts.close().reading(kind)
+    assert [reading.is_missing(word) for word in ("NA", " none", "-", "无")] == [missing] * 4
+    for cell in (None, float("nan"), "", " ", "nan", "NULL", np.datetime64("NaT")):
+        assert reading.is_missing(cell)
+    assert not reading.is_missing([])
+    assert not reading.is_missing("1.5")
+
+
+def test_the_words_that_are_missing_can_be_said() -> None:
+    none = multiclass(["0", "1", "NA"], missing=[])
+    assert none.classes == ["0", "1", "NA"]
+    assert none.state["missing"] == []
+    some = multiclass(["a", "b", "Refused", "refused "], missing=["refused"])
+    assert some.classes == ["a", "b"]
+    assert some.reading.is_missing("REFUSED")
+    assert not some.reading.is_missing("NA"), "only what was said"
+    code = regression([1.5, 2.5, -999, "-999.0"], missing=[-999])
+    assert code.state["low"] == 1.5
+    assert all(code.reading.is_missing(cell) for cell in (-999, -999.0, "-999", np.int64(-999)))
+
+
+def test_one_bad_cell_ends_no_fit() -> None:
+    assert regression([1, 2, "12 apples", 1e308]).state["high"] == 2
+    assert regression([1, 2, -1], transform="log").state["low"] == 1
+    assert multilabel([["a"], b"x", "[1 2 ... 9]", ["b"]]).state["rows"] == 2
+    assert multiclass(["a", "b", b"x"]).classes == ["a", "b"]

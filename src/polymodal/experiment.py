@@ -58,7 +58,7 @@ class DataConfig(Config):
     on_error: OnError = "blank"
     """What an unreadable cell does: error = stop, skip = leave the row out, blank = go on without that field."""
     max_faults: float = Setting(0.05, ge=0, le=1)
-    """Training stops when a larger share of a column's cells cannot be read."""
+    """Training stops when a larger share of a column's cells cannot be read; of a target only if its kind was asked for."""
     weight: str | None = None
     """A column of numbers, 0 or more: how much each row counts in the loss."""
     features_gb: float = Setting(4.0, ge=0, le=1e6)

@@ -14,6 +14,8 @@ import numpy as np
 
 from .bundle import Bundle
 from .data.sources import Source, cells_of, open_source
+from .data.splits import TEST
+from .data.targets import Unknown, read_targets
 from .errors import ConfigError, DataError, Fault, nearest
 from .evaluation.conformal import bound
 from .evaluation.measure import hidden_sets, measure, score
@@ -21,7 +23,8 @@ from .flow import Cell, Prediction, Sample
 from .frozen import featured, through
 from .inference import WINDOW, Window, answer
 from .modalities import Modality, OnError, PartFault, is_empty
-from .preparation import FaultBook, read_targets, roots_of
+from .preparation import FaultBook, roots_of
+from .tasks.classes import array_of
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Predictor:
     @property
     def classes(self) -> Any:
         """The classes in the order of ``predict_proba``, a dict of them for several targets, None for a number."""
-        return self._single({name: None if task.classes is None else _array(task.classes) for name, task in self.bundle.tasks.items()})
+        return self._single({name: None if task.classes is None else array_of(task.classes) for name, task in self.bundle.tasks.items()})
 
     def predict(self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = ()) -> Any:
         """The answers (N,), a dict of them for several targets: class names, lists of labels, or numbers."""
@@ -117,18 +120,21 @@ class Predictor:
         """The shared representation h of each row, (N, D) float32; the members' side by side where there are several."""
         source, parts = self._open(table, on_error, strict, root, embed=True)
         found = [part.embedding for part in parts if part.embedding is not None]
-        return np.concatenate(found) if found else np.zeros((source.rows, 0), np.float32)
+        width = 0 if found else sum(member.fusion.width_out or 0 for member in self.bundle.members)
+        return np.concatenate(found) if found else np.zeros((source.rows, width), np.float32)
 
     def evaluate(
         self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = ()
     ) -> dict[str, Any]:
         """``{"rows": N, "tasks": {target: {metric: value}}, "hidden": {field: {target: {metric: value}}}}``; None = undefined on
-        these rows, with the reason under ``"undefined"``."""
+        these rows, with the reason under ``"undefined"``. Classes that the model does not know count as answered wrongly; they are
+        named with their rows, by target, under ``"unknown"``."""
         source = open_source(table, encoding=self.bundle.experiment.data.encoding)
-        source.check([task.config.column for task in self.bundle.tasks.values()])
         source.check_rows(" to measure on")
+        source.check([task.config.column for task in self.bundle.tasks.values()])
         book = FaultBook(None, source.name, lambda _: on_error or self.bundle.experiment.data.on_error)
-        targets = read_targets(source, self.bundle.tasks, book.record)
+        unknown = Unknown()
+        targets = read_targets(source, self.bundle.tasks, book.record, unknown.listener(np.full(source.rows, TEST, np.uint8)))
         hidden = hidden_sets(self.fields_of(source, strict))
         modalities = self._modalities(source, root)
         scores: list[dict[str, list[np.ndarray]]] = [{name: [] for name in self.bundle.tasks} for _ in hidden]
@@ -152,6 +158,8 @@ class Predictor:
         unlabelled = {name: int(np.isnan(target).any(1).sum()) for name, target in targets.items()}
         if any(unlabelled.values()):
             result["without_target"] = unlabelled
+        if unknown.counts:
+            result["unknown"] = {name: dict(by_part["test"]) for name, by_part in unknown.counts.items()}
         return result
 
     def save(self, path: str | Path) -> Path:
@@ -184,8 +192,10 @@ class Predictor:
         return Chosen(window, cells, modalities, told, skipped)
 
     def fields_of(self, source: Source, strict: bool) -> list[str]:
-        """The fields that the table can give; absent columns are told once, none left is an error."""
+        """The fields that the table can give; absent columns are told once, none left is an error. A table without rows needs none."""
         experiment = self.bundle.experiment
+        if not source.rows:
+            return list(experiment.fields)
         absent = [column for column in experiment.columns() if column not in source.columns]
         unused = [column for column in source.columns if column not in experiment.columns()]
         hints = [f"{column!r}{nearest(column, unused)}" for column in absent]
@@ -261,6 +271,8 @@ class Predictor:
         policies = self._policies(on_error)
         modalities = self._modalities(source, root)
         columns = [column for column in self.bundle.experiment.columns() if column in source.columns]
+        if not source.rows:
+            return
         lookout = _Lookout(modalities)
         start = 0
         for part in source.slices(columns):
@@ -310,11 +322,6 @@ class _Lookout:
             if count > share * self.held[column]:
                 lines.append(f"column {column!r}: {count:,} of {self.held[column]:,} cells cannot be read (first in row {row}: {text})")
         return [*lines, *(line for drift in self.drifts.values() if drift is not None for line in drift.lines())]
-
-
-def _array(classes: list[Any]) -> np.ndarray:
-    """Names as they are (str, not numpy's), numbers and truth values as numbers and truth values."""
-    return np.array(classes, dtype=object if any(isinstance(name, str) for name in classes) else None)
 
 
 def _window(

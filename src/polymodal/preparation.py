@@ -6,8 +6,8 @@ import csv
 import math
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,21 @@ from typing import Any
 import numpy as np
 
 from .backbones import Backbone
-from .cells import number
 from .config import quote
 from .data.sampling import cells_at, rows_to_fit_on
 from .data.sources import Source
-from .data.splits import OUT, TRAIN, Split, split
+from .data.splits import OUT, TRAIN, VALID, Split, split
 from .data.store import FAULTY, MISSING, Store
+from .data.targets import Unknown, classes_of, fitted, groups_of, known_rows, read_targets, strata_of, told_classes
 from .disk import no_formula
 from .encoders import EncoderConfig
-from .errors import ConfigError, DataError, Fault, UserError
+from .errors import ConfigError, DataError, UserError
 from .experiment import Experiment
-from .flow import Cell, State
+from .flow import State
 from .frozen import FeatureCache, fill
-from .modalities import FieldConfig, Modality, Roots, is_empty, is_missing_word
+from .modalities import FieldConfig, Modality, Roots, is_missing_word
 from .model import form_of
-from .tasks import Task
+from .tasks import Reading, Task
 from .training.devices import pick_device
 
 
@@ -69,6 +69,8 @@ class Table:
     targets: Mapping[str, np.ndarray]
     weights_N: np.ndarray | None
     usable_N: np.ndarray
+    faulty: Mapping[str, str] = field(default_factory=dict)
+    """By task, what is to be told of targets that cannot be read."""
 
 
 @dataclass
@@ -84,6 +86,8 @@ class Prepared:
     unlabelled: Mapping[str, int]
     backbones: Mapping[str, Backbone]
     """By field: the frozen backbone through which the model sees its cells."""
+    warnings: Sequence[str] = ()
+    """What should make a person look twice: targets that cannot be read, classes that are rare or unknown."""
 
     def content(self) -> dict[str, str]:
         """Digests of all that training sees of the data, by what it is: other data, another digest."""
@@ -138,29 +142,37 @@ def prepare(
     folder: Path,
     states: Mapping[str, Mapping[str, State]] | None = None,
     note: Callable[[str], None] = lambda _: None,
+    guessed: Collection[str] = (),
 ) -> Prepared:
-    """Split, fit (or take the ``states`` that were fitted before), read. ``DataError`` for a table that cannot be trained on."""
+    """Split, fit (or take the ``states`` that were fitted before), read. ``DataError`` for a table that cannot be trained on.
+
+    :param guessed: tasks whose kind was not asked for: their targets that cannot be read end no run, however many there are
+    """
     source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values()), *experiment.data.split.columns])
     source.check_rows()
     weights_N = read_weights(source, experiment.data.weight)
-    known_N = known_targets(source, experiment)
-    part = split_rows(experiment, source, known_N, valid_source is not None)
+    tasks: Mapping[str, Task] = {}
+    if states is not None:
+        tasks = {name: config.task()(config, states["tasks"][name]) for name, config in experiment.tasks.items()}
+    targets = known_rows(source, experiment.tasks, {name: task.reading for name, task in tasks.items()} or None)
+    part = split_rows(experiment, source, targets.known_N, valid_source is not None, targets.readings)
     fitting_N = np.zeros(source.rows, bool)
     fitting_N[part.fitting] = True
     roots = roots_of(source, experiment.data.root)
     if states is None:
-        tasks = fit_tasks(experiment, source, fitting_N)
+        tasks = fitted(source, experiment.tasks, targets.readings, fitting_N)
         modalities = fit_modalities(experiment, source, roots, fitting_N)
     else:
-        tasks = {name: config.task()(config, states["tasks"][name]) for name, config in experiment.tasks.items()}
         modalities = {name: config.modality()(config, states["fields"][name], roots) for name, config in experiment.fields.items()}
     backbones = load_backbones(experiment, modalities)
-    train = read_table(experiment, source, modalities, tasks, weights_N, part.part_N != OUT, folder / "faults.csv", folder)
+    unknown = Unknown()
+    settings = (experiment, source, modalities, tasks, weights_N)
+    train = read_table(*settings, part.part_N.copy(), folder / "faults.csv", folder, unknown, guessed)
     part.part_N[~train.usable_N] = OUT
     valid = train
     if valid_source is not None:
         try:
-            valid = _read_valid(experiment, valid_source, modalities, tasks, folder)
+            valid = _read_valid(experiment, valid_source, modalities, tasks, folder, unknown, guessed)
         except BaseException:
             train.store.close()
             raise
@@ -171,6 +183,12 @@ def prepare(
             if not len(rows):
                 prepared.close()
                 raise DataError(f"{table.source.name}: no row is left to {what} on; expected rows with a target that can be read")
+    members = [prepared.member(fold)[0] for fold in range(part.members)]
+    prepared.warnings = [
+        *train.faulty.values(),
+        *(valid.faulty.values() if valid is not train else ()),
+        *told_classes(tasks, train.targets, part.part_N, members, unknown),
+    ]
     try:
         _see_through_backbones(prepared, note)
     except BaseException:
@@ -200,24 +218,21 @@ def _see_through_backbones(prepared: Prepared, note: Callable[[str], None]) -> N
 
 
 def _read_valid(
-    experiment: Experiment, source: Source, modalities: Mapping[str, Modality], tasks: Mapping[str, Task], folder: Path
+    experiment: Experiment,
+    source: Source,
+    modalities: Mapping[str, Modality],
+    tasks: Mapping[str, Task],
+    folder: Path,
+    unknown: Unknown,
+    guessed: Collection[str],
 ) -> Table:
     source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values())])
     source.check_rows(" to validate on")
     roots = roots_of(source, experiment.data.root)
     placed = {name: type(modality)(modality.config, modality.state, roots) for name, modality in modalities.items()}
     weights_N = read_weights(source, experiment.data.weight)
-    every_N = np.ones(source.rows, bool)
-    return read_table(experiment, source, placed, tasks, weights_N, every_N, folder / "faults.valid.csv", folder)
-
-
-def fit_tasks(experiment: Experiment, source: Source, fitting_N: np.ndarray) -> dict[str, Task]:
-    """Each target's task, its facts learned from the rows where ``fitting_N``."""
-    tasks = {}
-    for name, config in experiment.tasks.items():
-        place = f"{source.name}, column {config.column!r}"
-        tasks[name] = config.task()(config, config.task().fit(config, _fitting_targets(source, config.column, fitting_N), place))
-    return tasks
+    part_N = np.full(source.rows, VALID, np.uint8)
+    return read_table(experiment, source, placed, tasks, weights_N, part_N, folder / "faults.valid.csv", folder, unknown, guessed)
 
 
 def fit_modalities(experiment: Experiment, source: Source, roots: Roots, fitting_N: np.ndarray) -> dict[str, Modality]:
@@ -256,17 +271,26 @@ def read_table(
     modalities: Mapping[str, Modality],
     tasks: Mapping[str, Task],
     weights_N: np.ndarray | None,
-    keep_N: np.ndarray,
+    part_N: np.ndarray,
     faults: Path,
     folder: Path,
+    unknown: Unknown,
+    guessed: Collection[str],
 ) -> Table:
-    """Samples and targets of a table; rows left out by policy are not usable."""
+    """Samples and targets of a table; rows left out by policy are not usable, nor are those whose ``part_N`` is ``OUT``."""
+    keep_N = part_N != OUT
     policies = {column: experiment.on_error(name) for name, field in experiment.fields.items() for column in field.sources}
     policies |= {" + ".join(field.sources): experiment.on_error(name) for name, field in experiment.fields.items()}
     book = FaultBook(faults, source.name, lambda column: policies.get(column, experiment.data.on_error))
     store = Store(folder / f".{faults.stem}.cells", modalities, int(experiment.data.cache_gb * 2**30))
     try:
-        targets = read_targets(source, tasks, book.record)
+        targets = read_targets(source, tasks, book.record, unknown.listener(part_N))
+        faulty = {}
+        for name, task in tasks.items():
+            held = int((~np.isnan(targets[name]).any(1)).sum()) + book.counts[task.config.column]
+            if line := told_faults(book, task.config.column, held):
+                faulty[name] = f"{line}; those rows have no target (faults.csv lists them)"
+            _bound_faults(book, task.config.column, held, 1.0 if name in guessed else experiment.data.max_faults, is_guess=False)
         store.fill(source, book.record, keep_N)
         usable_N = keep_N & np.logical_or.reduce([~np.isnan(target).any(1) for target in targets.values()])
         for name in modalities:
@@ -291,48 +315,27 @@ def read_table(
         book.close()
     if weights_N is not None:
         usable_N &= weights_N > 0
-    return Table(source, store, targets, weights_N, usable_N)
+    return Table(source, store, targets, weights_N, usable_N, faulty)
+
+
+def told_faults(book: FaultBook, column: str, held: int) -> str:
+    """How many cells of a column cannot be read, and the first of them; "" where all can."""
+    count = book.counts[column]
+    if not count:
+        return ""
+    row, fault = book.first[column]
+    return f"{book.table}, column {column!r}: {count:,} of {held:,} cells cannot be read (first in row {row}: {fault})"
 
 
 def _bound_faults(book: FaultBook, column: str, held: int, limit: float, is_guess: bool) -> None:
-    """``DataError`` for more cells that cannot be read than ``limit``; a warning where they are none only by a guess of ours."""
-    count = book.counts.pop(column, 0)
-    if count > limit * max(held, 1):
-        row, fault = book.first[column]
-        if is_guess:
-            warnings.warn(
-                f"{book.table}, column {column!r}: {count:,} of {held:,} cells cannot be read (first in row {row}: {fault}); they count as "
-                f"missing; say what the column is (--column {column}=category), or leave it out (--ignore)",
-                UserWarning,
-                stacklevel=2,
-            )
-            return
-        raise DataError(
-            f"{book.table}, column {column!r}: {count:,} of {held:,} cells cannot be read (first in row {row}: {fault}); expected at "
-            f"most {limit:.0%}; mend them, leave the column out (--ignore), or raise data.max_faults"
-        )
-
-
-def read_targets(source: Source, tasks: Mapping[str, Task], on_fault: Callable[[int, str, str], None]) -> dict[str, np.ndarray]:
-    """Targets by task, float32 (N, T), NaN where empty or unreadable."""
-    targets = {}
-    for name, task in tasks.items():
-        target = np.full((source.rows, task.target_width), np.nan, np.float32)
-        if task.config.column in source.columns:
-            for at, cell in enumerate(source.cells([task.config.column])):
-                if empty_target(cell):
-                    continue
-                try:
-                    target[at] = task.encode(cell)
-                except Fault as fault:
-                    on_fault(at + 1, task.config.column, str(fault))
-        targets[name] = target
-    return targets
-
-
-def empty_target(cell: Cell) -> bool:
-    """Whether a row has no target. An empty list is one: no label."""
-    return is_empty(cell) or (isinstance(cell, str) and cell.strip().casefold() in ("nan", "null"))
+    """``DataError`` for more cells that cannot be read than ``limit``; a warning where what was expected of them is a guess."""
+    line = told_faults(book, column, held)
+    if book.counts.pop(column, 0) <= limit * max(held, 1):
+        return
+    if not is_guess:
+        raise DataError(f"{line}; expected at most {limit:.0%}; mend them, leave the column out (--ignore), or raise data.max_faults")
+    mend = f"say what the column is (--column {column}=category), or leave it out (--ignore)"
+    warnings.warn(f"{line}; they count as missing; {mend}", UserWarning, stacklevel=2)
 
 
 def read_weights(source: Source, column: str | None) -> np.ndarray | None:
@@ -354,49 +357,29 @@ def read_weights(source: Source, column: str | None) -> np.ndarray | None:
 
 
 def known_targets(source: Source, experiment: Experiment) -> np.ndarray:
-    """Which rows (N,) have a target."""
-    known_N = np.zeros(source.rows, bool)
-    for config in experiment.tasks.values():
-        for at, cell in enumerate(source.cells([config.column])):
-            known_N[at] |= not empty_target(cell)
-    if not known_N.any():
-        columns = ", ".join(repr(config.column) for config in experiment.tasks.values())
-        raise DataError(f"{source.name}: no row has a target in {columns}; expected some; choose another target")
-    return known_N
+    """Which rows (N,) have a target. ``DataError`` where none has."""
+    return known_rows(source, experiment.tasks).known_N
 
 
-def split_rows(experiment: Experiment, source: Source, known_N: np.ndarray, valid_elsewhere: bool) -> Split:
-    """Which rows train, validate and test; rows without any target are out."""
+def split_rows(
+    experiment: Experiment, source: Source, known_N: np.ndarray, valid_elsewhere: bool, readings: Mapping[str, Reading] | None = None
+) -> Split:
+    """Which rows train, validate and test; rows without any target are out.
+
+    :param readings: how target cells are read, by task, where that is known; None = to be found out
+    """
     if valid_elsewhere:
         return Split(np.where(known_N, TRAIN, OUT).astype(np.uint8), np.full(source.rows, -1, np.int8), 0)
     config = experiment.data.split
-    strata_N = _codes(source, next(iter(experiment.tasks.values())).column)
-    group_N = _codes(source, config.group, ranked=False) if config.group else None
+    readings = readings or known_rows(source, experiment.tasks).readings
+    first = next(iter(experiment.tasks))
+    strata_N = strata_of(source, experiment.tasks[first], readings[first])
+    group_N = groups_of(source, config.group) if config.group else None
     cells = list(source.cells([config.column])) if config.column else None
+    classes = None
+    if config.kind not in ("column", "time"):
+        classes = classes_of(source, experiment.tasks, readings)
     try:
-        return split(config, known_N, strata_N, experiment.seed, group_N, cells)
+        return split(config, known_N, strata_N, experiment.seed, group_N, cells, classes)
     except DataError as error:
         raise DataError(f"{source.name}{' ' if str(error).startswith('row ') else ': '}{error}") from None
-
-
-def _codes(source: Source, column: str, ranked: bool = True) -> np.ndarray:
-    """A number for each row's value; ``ranked``: where all are numbers, in their order, near ones alike."""
-    digest_N = np.zeros(source.rows, np.uint64)
-    value_N = np.full(source.rows, np.nan)
-    for at, cell in enumerate(source.cells([column])):
-        digest_N[at] = int.from_bytes(blake2b(str(cell).encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-        value = None if isinstance(cell, (bytes, list, dict)) or is_empty(cell) else number(cell)
-        value_N[at] = np.nan if value is None else value
-    code_N = np.unique(digest_N, return_inverse=True)[1]
-    known_N = ~np.isnan(value_N)
-    if not ranked or not known_N.any() or known_N.mean() < 0.5:
-        return code_N
-    values, rank_N = np.unique(value_N[known_N], return_inverse=True)
-    # Numbers of many values are cut into as many ranks as give each ten rows.
-    out_N = np.full(source.rows, -1, np.int64)
-    out_N[known_N] = rank_N // max(1, len(values) * 10 // max(source.rows, 1))
-    return out_N
-
-
-def _fitting_targets(source: Source, column: str, fitting_N: np.ndarray) -> Iterator[Cell]:
-    return (cell for cell, fits in zip(source.cells([column]), fitting_N, strict=True) if fits and not empty_target(cell))

@@ -11,17 +11,20 @@ from typing import Any
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
-from .cells import Writing, category, writing_of
-from .config import explain
+from .cells import Writing, category
+from .config import explain, quote
 from .data.sources import Source, open_source
+from .data.splits import OUT, Split
+from .data.targets import Targets, Unknown, fitted, known_rows, read_targets, told_classes
 from .disk import write_whole
-from .errors import UserError
+from .errors import DataError, UserError
 from .experiment import Experiment
 from .inspection.columns import Column, Facts, look
 from .inspection.infer import encoding_in, infer
 from .inspection.suspects import LOOKED_AT, column_leak, path_leaks, picture_twins, text_twins, thumbnails
+from .inspection.targets import missing_line, places_line, target_columns
 from .modalities import OF_FILES, Roots, is_empty, is_missing_word
-from .preparation import known_targets, roots_of, split_rows
+from .preparation import roots_of, split_rows
 
 _SEVERAL = 10
 """Values of a column, or cells, that are enough to tell something of them."""
@@ -69,7 +72,7 @@ class Profile:
 def inspect(
     table: Any,
     *overrides: str,
-    target: str | Sequence[str] = (),
+    target: Any = (),
     columns: Mapping[str, str] | None = None,
     ignore: Sequence[str] = (),
     group: str | None = None,
@@ -78,13 +81,13 @@ def inspect(
     seed: int = 0,
     time_limit: str | None = None,
 ) -> Profile:
-    """Look at a table: what each column is, what is missing or unreadable, what gives the target away.
+    """Look at a table: what each column is, what is missing or unreadable, what gives the target away, which classes are rare.
 
     Takes what ``train`` takes. Up to 5,000 rows' pictures and texts are read; memory does not grow with the rows.
     """
     source = open_source(table, encoding=encoding_in(overrides))
     source.check_rows()
-    targets = [target] if isinstance(target, str) else list(target)
+    targets = target_columns(source, target)
     facts = look(source, seed)
     base = {"data": {"root": [str(folder) for folder in root]}}
     overrides = (*overrides, f"seed={seed}", *([f"training.time_limit={time_limit}"] if time_limit else []))
@@ -92,19 +95,22 @@ def inspect(
         source, targets, overrides, given=columns, ignore=ignore, group=group, split=split, tree=base, facts=facts
     )
     profile = Profile(source.name, source.rows, found, experiment=experiment, reasons=reasons)
-    for name in targets:
-        profile.targets[name] = _target_line(experiment, name, facts, reasons)
-    side_N = None
+    side_N, held = None, None
     if targets:
-        side_N = _sides(experiment, source)
-    _suspect(profile, source, facts, roots_of(source, experiment.data.root), targets, side_N, seed)
+        held = known_rows(source, experiment.tasks)
+        for name in targets:
+            profile.targets[name] = _target_line(experiment, name, held, reasons)
+        part = split_rows(experiment, source, held.known_N, False, held.readings)
+        side_N = part.part_N.astype(np.int64) * 100 + part.fold_N  # a number for the side of the split that each row (N,) is on
+        _read_targets(profile, source, held, part)
+    _suspect(profile, source, facts, roots_of(source, experiment.data.root), targets, held, side_N, seed)
     return profile
 
 
 def init(
     table: Any,
     *overrides: str,
-    target: str | Sequence[str],
+    target: Any,
     out: str | Path | None = "run.yaml",
     overwrite: bool = False,
     columns: Mapping[str, str] | None = None,
@@ -117,7 +123,7 @@ def init(
 ) -> str:
     """The full ``run.yaml`` for a table, each choice explained in a comment; written to ``out`` unless that is None."""
     source = open_source(table, encoding=encoding_in(overrides))
-    targets = [target] if isinstance(target, str) else list(target)
+    targets = target_columns(source, target)
     path = None if out is None else Path(out)
     if path is not None and path.exists() and not overwrite:
         raise UserError(f"{path}: already there; choose another file (-o FILE), or replace it: --overwrite")
@@ -151,33 +157,59 @@ def _beside(path: str | Path, written: Path | None) -> str:
     return str(resolved.relative_to(folder)) if resolved.is_relative_to(folder) else str(resolved)
 
 
-def _target_line(experiment: Experiment, name: str, facts: Facts, reasons: Mapping[str, str]) -> str:
-    config = experiment.tasks[name]
-    counts = Counter({value: count for value, count in facts.counts[name].items() if value.strip()})
-    total = max(sum(counts.values()), 1)
-    line = f"{config.kind} ({reasons.get(f'tasks.{name}.kind', 'asked for')})"
+def _target_line(experiment: Experiment, name: str, held: Targets, reasons: Mapping[str, str]) -> str:
+    """What a target asks for, how often its classes occur, and how its missing words are taken."""
+    config, facts = experiment.tasks[name], held.facts[name]
+    why = reasons.get(f"tasks.{quote(name)}.kind")
+    if why is None:
+        why = "; ".join(filter(None, ["asked for", places_line(facts) if config.kind == "multilabel" else ""]))
+    line = f"{config.kind} ({why})"
     if config.kind in ("binary", "multiclass"):
-        line += (
-            "; "
-            + ", ".join(f"{value} {count / total:.1%}" for value, count in counts.most_common(8))
-            + (", ..." if len(counts) > 8 else "")
-        )
-    return line
+        missing = held.readings[name].missing
+        counts = Counter(facts.names)
+        counts.update({facts.written[word]: rows for word, rows in facts.words.items() if word not in missing})
+        total = max(sum(counts.values()), 1)
+        shown = ", ".join(f"{value} {count / total:.1%}" for value, count in counts.most_common(8))
+        line += f"; {shown}{', ...' if len(counts) > 8 else ''}"
+    words = missing_line(facts, config.column, config.kind)
+    return f"{line}; {words}" if words else line
 
 
-def _sides(experiment: Experiment, source: Source) -> np.ndarray:
-    """A number for the side of the split that each row (N,) is on."""
-    part = split_rows(experiment, source, known_targets(source, experiment), False)
-    return part.part_N.astype(np.int64) * 100 + part.fold_N
+def _read_targets(profile: Profile, source: Source, held: Targets, part: Split) -> None:
+    """What training would find in the targets: cells that cannot be read, classes that are rare or unknown."""
+    assert profile.experiment is not None
+    fitting_N = np.zeros(source.rows, bool)
+    fitting_N[part.fitting] = True
+    try:
+        tasks = fitted(source, profile.experiment.tasks, held.readings, fitting_N)
+    except DataError as error:
+        profile.suspicions.append(f"training would stop: {error}")
+        return
+    unknown = Unknown()
+    faults: dict[str, list[tuple[int, str]]] = {}
+    targets = read_targets(
+        source, tasks, lambda row, column, fault: faults.setdefault(column, []).append((row, fault)), unknown.listener(part.part_N)
+    )
+    profile.unreadable |= faults
+    part.part_N[~np.logical_or.reduce([~np.isnan(target).any(1) for target in targets.values()])] = OUT
+    members = [part.member(fold)[0] for fold in range(part.members)]
+    profile.suspicions += told_classes(tasks, targets, part.part_N, members, unknown)
 
 
 def _suspect(
-    profile: Profile, source: Source, facts: Facts, roots: Roots, targets: Sequence[str], side_N: np.ndarray | None, seed: int
+    profile: Profile,
+    source: Source,
+    facts: Facts,
+    roots: Roots,
+    targets: Sequence[str],
+    held: Targets | None,
+    side_N: np.ndarray | None,
+    seed: int,
 ) -> None:
     rng = np.random.default_rng([seed, 5])
     chosen = np.sort(rng.permutation(source.rows)[:LOOKED_AT])
     profile.looked_at = len(chosen)
-    labels = _labels(profile, facts, targets[0]) if targets else None
+    labels = None if held is None else _labels(profile, facts, targets[0], held)
     for column in profile.columns:
         if column.role == "ignored" and column.why and not column.why.startswith("asked"):
             profile.suspicions.append(f"column {column.name!r} is left out: {column.why}")
@@ -195,15 +227,8 @@ def _suspect(
         elif "writing" in column.options:
             _tell_writing(profile, facts, column)
         if labels is not None:
-            _tell_leaks(profile, facts, column, labels, targets[0])
-    if targets and labels is not None:
-        counts = Counter(label for label in labels if label is not None)
-        rare = [label for label, count in counts.items() if count < 5]
-        if rare and profile.experiment is not None and profile.experiment.tasks[targets[0]].kind == "multiclass":
-            profile.suspicions.append(
-                f"target {targets[0]!r}: {len(rare)} classes have fewer than 5 of the {sum(counts.values()):,} rows looked at, such as "
-                f"{rare[0]!r}"
-            )
+            assert held is not None
+            _tell_leaks(profile, facts, column, labels, targets[0], held)
 
 
 def _tell_writing(profile: Profile, facts: Facts, column: Column) -> None:
@@ -232,8 +257,11 @@ def _tell_writing(profile: Profile, facts: Facts, column: Column) -> None:
         )
 
 
-def _labels(profile: Profile, facts: Facts, target: str) -> list[str | None]:
-    return [None if is_empty(cell) else str(cell) for cell in facts.sample[target]]
+def _labels(profile: Profile, facts: Facts, target: str, held: Targets) -> list[str | None]:
+    """The target of each row that was sampled, as text; None where there is none, or no number in a target of numbers."""
+    assert profile.experiment is not None
+    reading, numbers = held.readings[target], profile.experiment.tasks[target].kind == "regression"
+    return [None if reading.is_missing(cell) or (numbers and reading.number(cell) is None) else str(cell) for cell in facts.sample[target]]
 
 
 def _tell_twins(profile: Profile, name: str, pairs: list[tuple[int, int]], what: str, looked_at: int) -> None:
@@ -246,7 +274,7 @@ def _tell_twins(profile: Profile, name: str, pairs: list[tuple[int, int]], what:
         )
 
 
-def _tell_leaks(profile: Profile, facts: Facts, column: Column, labels: Sequence[str | None], target: str) -> None:
+def _tell_leaks(profile: Profile, facts: Facts, column: Column, labels: Sequence[str | None], target: str, held: Targets) -> None:
     known = [at for at, label in enumerate(labels) if label is not None and not is_empty(facts.sample[column.name][at])]
     if len(known) < 20:
         return
@@ -254,8 +282,7 @@ def _tell_leaks(profile: Profile, facts: Facts, column: Column, labels: Sequence
     texts = [str(labels[at]) for at in known]
     numbers: list[float] | None = None
     if profile.experiment is not None and profile.experiment.tasks[target].kind == "regression":
-        target_writing = writing_of(texts, "number")
-        values = [target_writing.value(text) for text in texts]
+        values = [held.readings[target].number(facts.sample[target][at]) for at in known]
         known = [at for at, value in zip(known, values, strict=True) if value is not None]
         cells = [facts.sample[column.name][at] for at in known]
         numbers = [value for value in values if value is not None]

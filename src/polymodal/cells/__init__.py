@@ -1,13 +1,14 @@
 """What a cell of a table says: a number, a date, a duration or the name of a category, however it is written."""
 
 from .dates import date
-from .numbers import Decimal, Numbers, number
+from .numbers import PLAIN, Decimal, Numbers, number, numbers_of
 from .words import LONGEST_MISSING_WORD, MISSING_WORDS, category, is_empty, is_missing_word, is_writable, text_of
 from .writing import ColumnType, Writing, check_facts, check_order, writing_of
 
 __all__ = [
     "LONGEST_MISSING_WORD",
     "MISSING_WORDS",
+    "PLAIN",
     "ColumnType",
     "Decimal",
     "Numbers",
@@ -20,6 +21,7 @@ __all__ = [
     "is_missing_word",
     "is_writable",
     "number",
+    "numbers_of",
     "text_of",
     "writing_of",
 ]

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..data.sources import Source
 from ..data.splits import OUT, TEST, TRAIN, VALID, Split, SplitConfig
+from ..data.targets import groups_of
 from ..errors import DataError
 from ..experiment import Experiment
 from ..preparation import Prepared
@@ -36,7 +37,7 @@ def dealt(experiment: Experiment, source: Source, rounds: int) -> Experiment:
         units = source.rows
         if said.group is not None:
             source.check([said.group])
-            units = len({str(cell) for cell in source.cells([said.group])})
+            units = len(np.unique(groups_of(source, said.group)))
         folds = min(_FOLDS, max(_FEWEST, units // 3))
         if folds - _choosing(folds) < rounds:
             raise DataError(f"{source.name}: {units:,} rows or groups; too few for {rounds} rounds; take fewer (--rounds 2)")
@@ -103,8 +104,7 @@ def _clusters(prepared: Prepared) -> np.ndarray:
     """What is drawn together: rows of one group; else rows that share the cell that costs most, where many do."""
     group, store = prepared.experiment.data.split.group, prepared.train.store
     if group is not None:
-        cells = [str(cell) for cell in prepared.train.source.cells([group])]
-        return np.unique(np.array(cells, object).astype(str), return_inverse=True)[1]
+        return groups_of(prepared.train.source, group)
     name = max(store.modalities, key=lambda name: store.modalities[name].cost())
     own_N = np.arange(len(prepared.train.usable_N))
     if store.sharing(name) < 1.5:

@@ -8,6 +8,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -45,7 +46,7 @@ _RESUMABLE = (*_ASKED, "fusions", "also", "trials", "rounds", "time_limit")
 def compare(
     table: Any,
     *overrides: str,
-    target: str | Sequence[str] | None = None,
+    target: Any = None,
     columns: Mapping[str, str] | None = None,
     ignore: Sequence[str] = (),
     group: str | None = None,
@@ -88,7 +89,7 @@ def compare(
         raise UserError(f"rounds: {rounds}; expected 2 to 10: one cannot tell what training leaves to chance (--rounds)")
     asked = {
         "table": str(Path(table).resolve()) if isinstance(table, (str, Path)) else None, "overrides": list(overrides),
-        "target": target if target is None or isinstance(target, str) else list(target), "columns": dict(columns or {}),
+        "target": target, "columns": dict(columns or {}),
         "ignore": list(ignore), "group": group, "split": split, "root": [str(Path(one).resolve()) for one in root], "on_error": on_error,
         "seed": seed, "fusions": list(fusions), "also": None if also is None else list(also), "trials": trials, "rounds": rounds,
         "time_limit": time_limit,
@@ -171,12 +172,16 @@ def _compare(
             raise UserError(
                 f"data.{name}: a table of its own; compare splits one table into rows that train, choose and measure; leave it out"
             )
+    asked = {**asked, "target": None if asked["target"] is None else list(given.experiment.tasks)}
     experiment = dealt(given.experiment, given.source, asked["rounds"])
     taking_part, refused = contenders(experiment, asked["fusions"], asked["also"])
     clock = Clock(experiment.training.time_limit, start)
     try:
         with stop, torch.random.fork_rng(devices=[]):
-            prepared = prepare(experiment, given.source, None, place, None, lambda text: observer.observe("note", {"text": text}))
+            note = partial(_note, observer)
+            prepared = prepare(experiment, given.source, None, place, None, note, given.guessed)
+            for line in prepared.warnings:
+                observer.observe("warning", {"text": line})
             try:
                 rounds = Rounds.of(prepared, asked["rounds"])
                 # What is compared depends on these: a comparison goes on only where none of them differs.
@@ -202,6 +207,10 @@ def _compare(
     finally:
         observer.close()
     return found
+
+
+def _note(observer: Observer, text: str) -> None:
+    observer.observe("note", {"text": text})
 
 
 def _grid(

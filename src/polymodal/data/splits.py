@@ -9,8 +9,10 @@ import numpy as np
 from pydantic import Field as Setting
 from pydantic import model_validator
 
+from ..cells import date, is_empty, number
 from ..config import Config
 from ..errors import DataError
+from .keeping import Keeping
 
 TRAIN, VALID, TEST, OUT = 0, 1, 2, 3
 FEW_ROWS = 3_000
@@ -100,9 +102,11 @@ def split(
     seed: int,
     group_N: np.ndarray | None = None,
     column_N: list[object] | None = None,
+    classes: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Split:
     """Split the rows where ``usable_N``. ``strata_N`` (class or rank of the first target) is spread evenly over the parts;
-    ``group_N`` are group numbers; ``column_N`` the cells of ``config.column``."""
+    ``group_N`` are group numbers; ``column_N`` the cells of ``config.column``; ``classes`` pairs (M,) of a row and the number of a class
+    that it has. Of a rare class some rows are kept for training, as far as that leaves rows to validate on (see ``keeping``)."""
     rows = len(usable_N)
     part_N = np.full(rows, OUT, np.uint8)
     fold_N = np.full(rows, -1, np.int8)
@@ -127,17 +131,32 @@ def split(
     at_unit = np.arange(units)
     test_unit = _every(at_unit, config.test, rng.random())
     rest = np.cumsum(~test_unit) - 1
+    unit_N = np.full(rows, -1, np.int64)
+    unit_N[order] = unit
+    rare = None if classes is None else Keeping(unit_N, *classes)
     if folds:
         part_N[order] = np.where(test_unit[unit], TEST, TRAIN)
         fold_N[order] = np.where(test_unit[unit], -1, rest[unit] % folds)
         second_N = np.full(rows, -1, np.int8)
         second_N[order] = np.where(_twice(rest, folds)[unit] & ~test_unit[unit], (fold_N[order] + 1) % folds, -1)
+        if rare is not None:
+            rare.out_of(part_N, TEST, 1, 1)
+            moved_N = (part_N == TRAIN) & (fold_N < 0)
+            fold_N[moved_N] = unit_N[moved_N] % folds
+            rare.over_folds(part_N == TRAIN, fold_N, second_N, folds)
+            if 0 < (second_N >= 0).sum() < _TWICE_AT_LEAST:
+                second_N[:] = -1
         return Split(part_N, fold_N, folds, second_N)
     share = config.valid / (1 - config.test)
     valid_unit = _every(rest, share, rng.random()) & ~test_unit
     if not valid_unit.any():
         valid_unit[np.flatnonzero(~test_unit)[0]] = True
     part_N[order] = np.where(test_unit[unit], TEST, np.where(valid_unit[unit], VALID, TRAIN))
+    if rare is not None:
+        for part, count in ((VALID, int(valid_unit.sum())), (TEST, int(test_unit.sum()))):
+            rare.out_of(part_N, part, 1, 1)
+            if group_N is None:
+                rare.out_of(part_N, part, 2, -(-count // 2))
     return Split(part_N, fold_N, 0)
 
 
@@ -173,8 +192,9 @@ def _by_column(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> 
     for at, row in enumerate(usable):
         word = str(cells[row]).strip().casefold()
         if word not in _WORDS:
+            found, fix = _found(cells[row])
             raise DataError(
-                f"row {row + 1}, column {config.column!r}: found {cells[row]!r}; expected train, valid or test; "
+                f"row {row + 1}, column {config.column!r}: {found}; expected train, valid or test; {fix}, or "
                 f"split by it otherwise with data.split.kind=group data.split.group={config.column}"
             )
         parts[at] = _WORDS[word]
@@ -184,9 +204,14 @@ def _by_column(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> 
     return parts
 
 
-def _by_time(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> np.ndarray:
-    from ..cells import date, number
+def _found(cell: object) -> tuple[str, str]:
+    """What a cell holds, and how to fix it."""
+    if is_empty(cell):
+        return "an empty cell", "fill it, or take that row out of the table"
+    return f"found {str(cell)[:40]!r}", "correct the cell"
 
+
+def _by_time(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> np.ndarray:
     times = np.empty(len(usable))
     for at, row in enumerate(usable):
         cell = cells[row]
@@ -194,7 +219,11 @@ def _by_time(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> np
         if moment is None:
             moment = number(cell)
         if moment is None:
-            raise DataError(f"row {row + 1}, column {config.column!r}: found {str(cell)[:40]!r}; expected a date or a number")
+            found, fix = _found(cell)
+            raise DataError(
+                f"row {row + 1}, column {config.column!r}: {found}; expected a date or a number; {fix}, or split otherwise: "
+                f"data.split.kind=random"
+            )
         times[at] = moment
     if len(usable) < 3:
         raise DataError(f"{len(usable)} rows to split by time; expected at least 3")

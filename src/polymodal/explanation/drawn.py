@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..data.sources import Source
+from ..data.targets import read_targets
 from ..disk import write_texts
 from ..errors import DataError, UserError
 from ..evaluation.contribution import MOST_ROWS, Asked
@@ -19,7 +20,7 @@ from ..frozen import through
 from ..inference import Window
 from ..modalities import Modality, OnError
 from ..predictor import Predictor
-from ..preparation import FaultBook, read_targets
+from ..preparation import FaultBook
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,10 @@ import numpy as np
 from ..cells import LONGEST_MISSING_WORD, MISSING_WORDS, Writing, writing_of
 from ..data.sources import Source
 from ..data.sources.source import body_of
-from ..errors import ConfigError, DataError, Fault, nearest
+from ..errors import ConfigError, nearest
 from ..flow import Cell
 from ..modalities import KINDS, MODALITIES, Roots, is_empty, is_missing_word
-from ..modalities.objects import Unreadable, described, is_empty_list, is_object
-from ..tasks import labels_of
-from ..tasks.classes import name_of
+from ..modalities.objects import described, is_empty_list, is_object
 
 SAMPLE = 1_000
 """Rows whose cells are kept for a closer look."""
@@ -285,47 +283,3 @@ def _leave_unread(column: Column) -> None:
     told = ", ".join(kinds[:3]) + (", ..." if len(kinds) > 3 else "")
     column.role, column.modality, column.options, column.unread = "ignored", None, {}, True
     column.why = f"cells of {told}: no modality reads them"
-
-
-def guess_task(column: Column, facts: Facts, place: str) -> tuple[dict[str, Any], str]:
-    """The task that a target column asks for, and why."""
-    cells = [cell for cell in column.cells if not is_missing_word(cell)]
-    counts = facts.counts[column.name]
-    if not cells:
-        raise DataError(f"{place}: every cell is empty; expected a target; choose another column")
-    strange = next((cell for cell in cells if isinstance(cell, (bytes, dict, Unreadable))), None)
-    if strange is not None:
-        raise DataError(f"{place}: found {described(strange)}; expected classes, numbers or lists of labels; choose another target")
-    if any(isinstance(cell, (list, tuple, np.ndarray)) for cell in cells):
-        return {"kind": "multilabel", "column": column.name}, "its cells are lists"
-    texts = [cell for cell in cells if isinstance(cell, str)]
-    if len(texts) == len(cells) and all(text.strip().startswith("[") and text.strip().endswith("]") for text in texts):
-        return {"kind": "multilabel", "column": column.name}, "its cells are lists"
-    if len(texts) == len(cells) and sum(";" in text for text in texts) >= 0.1 * len(texts):
-        labels = Counter(label for text in texts for label in labels_of(text))
-        if labels and len(labels) <= 0.5 * sum(labels.values()):
-            return {"kind": "multilabel", "column": column.name}, "its cells are labels with ';' between them"
-    names = Counter[str]()
-    for text, count in counts.items():
-        if not is_missing_word(text):
-            try:
-                names[name_of(text)] += count
-            except Fault as fault:
-                raise DataError(f"{place}: found {text[:40]!r}, {fault}; mend those cells, or choose another target") from None
-    writing = writing_of(cells)
-    if writing.type == "number":
-        values = [value for cell in cells if (value := writing.value(cell)) is not None]
-        whole = all(value is not None and value.is_integer() for value in values)
-        often = sum(names.values()) / max(len(names), 1)
-        if not (whole and len(names) <= 20 and (often >= 5 or len(names) <= 2)):
-            return {"kind": "regression", "column": column.name}, f"{len(names):,} different numbers"
-    if column.capped or (len(names) > 20 and len(names) > 0.5 * sum(names.values())):
-        raise DataError(
-            f"{place}: {len(names):,} different values in {sum(names.values()):,} rows; expected classes that come back, or numbers; "
-            f"choose another target"
-        )
-    if len(names) < 2:
-        only = next(iter(names), "")
-        raise DataError(f"{place}: only one class, {only!r}; expected two classes or more; choose another target")
-    chosen = "binary" if len(names) == 2 else "multiclass"
-    return {"kind": chosen, "column": column.name}, f"{len(names)} values, {sum(names.values()) / len(names):.0f} rows each on average"

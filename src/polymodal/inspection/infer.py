@@ -13,7 +13,8 @@ from ..experiment import Experiment, usual_encoder, with_encoders
 from ..modalities import OF_FILES, Roots
 from ..model import ModelConfig
 from ..training.config import usual_batch_size, usual_epochs
-from .columns import TABULAR_TYPES, Column, Facts, describe, guess_task, look
+from .columns import TABULAR_TYPES, Column, Facts, describe, look
+from .targets import guess_task, missing_line, target_facts
 
 
 def infer(
@@ -53,13 +54,16 @@ def infer(
     reasons: dict[str, str] = {}
     tasks = {}
     for name in targets:
-        column = next(column for column in columns if column.name == name)
         asked = (early.get("tasks") or {}).get(name)
-        if isinstance(asked, Mapping) and "kind" in asked:
+        asked = asked if isinstance(asked, Mapping) else {}
+        seen = target_facts(source, name, asked)
+        if "kind" in asked:
             tasks[name] = {"kind": asked["kind"], "column": name}
         else:
-            tasks[name], why = guess_task(column, facts, f"{source.name}, column {name!r}")
+            tasks[name], why = guess_task(seen, name, f"{source.name}, column {name!r}")
             reasons[f"tasks.{quote(name)}.kind"] = why
+        if words := missing_line(seen, name, str(tasks[name]["kind"])):
+            reasons[f"tasks.{quote(name)}.missing"] = words
     fields = _fields(columns, given or {}, reasons)
     tree_out = {**base, "fields": {**fields, **dict(base.get("fields") or {})}, "tasks": tasks}
     split_tree = {**dict(dict(base.get("data") or {}).get("split") or {})}

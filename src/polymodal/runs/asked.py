@@ -14,6 +14,7 @@ from ..data.sources import Source, open_source
 from ..errors import ConfigError, DataError
 from ..experiment import Experiment, with_encoders
 from ..inspection.infer import LeftOut, encoding_in, infer, left_out
+from ..inspection.targets import target_columns
 from ..modalities import OnError
 from ..model import ENCODER_CONTRACT, FUSION_CONTRACT
 
@@ -32,15 +33,25 @@ class Asked:
     left_out: Sequence[LeftOut] = ()
     """Columns of the table that inference left out; none where the fields were given."""
 
+    @property
+    def guessed(self) -> list[str]:
+        """The tasks whose kind was not asked for."""
+        return guessed(self.experiment, self.reasons)
+
 
 _Found = tuple[Source, Experiment, dict[str, str], list[LeftOut]]
+
+
+def guessed(experiment: Experiment, reasons: Mapping[str, str]) -> list[str]:
+    """The tasks whose kind was found by looking at the table, as the reasons tell."""
+    return [name for name in experiment.tasks if f"tasks.{quote(name)}.kind" in reasons]
 
 
 def resolve(
     table: Any,
     overrides: Sequence[str],
     *,
-    target: str | Sequence[str] | None,
+    target: Any,
     columns: Mapping[str, str] | None,
     ignore: Sequence[str],
     group: str | None,
@@ -53,20 +64,19 @@ def resolve(
     time_limit: str | float | None,
 ) -> Asked:
     """What ``train`` takes, as it will be run; ``UserError`` for what cannot be."""
-    targets = [] if target is None else [target] if isinstance(target, str) else list(target)
     flags = _flags(root=root, on_error=on_error, seed=seed, time_limit=time_limit, valid=valid, test=test)
     asked: dict[str, Any] = {"columns": columns, "ignore": ignore, "group": group, "split": split}
     path = Path(table) if isinstance(table, (str, Path)) and Path(table).suffix.lower() in (".yaml", ".yml") else None
     if isinstance(table, Experiment):
-        found = _from_tree(table.tree(), Path(), "Experiment", targets, (*flags, *overrides), asked)
+        found = _from_tree(table.tree(), Path(), "Experiment", target, (*flags, *overrides), asked)
     elif path is not None:
         tree = read_tree(path)
         training = tree.get("training")
         if isinstance(training, Mapping) and isinstance(training.get("init"), str):
             tree["training"] = {**training, "init": str(path.parent / training["init"])}
-        found = _from_tree(tree, path.parent, str(path), targets, (*flags, *overrides), asked)
+        found = _from_tree(tree, path.parent, str(path), target, (*flags, *overrides), asked)
     else:
-        found = _from_table(table, targets, (*flags, *overrides), asked)
+        found = _from_table(table, target, (*flags, *overrides), asked)
     source, experiment, reasons, left = found
     experiment = experiment.with_models_at(path.parent if path is not None else Path())
     if experiment.training.init is not None:
@@ -96,16 +106,17 @@ def _flags(*, root: Sequence[str | Path], valid: Any, test: Any, **settings: Any
 
 
 def _from_table(
-    table: Any, targets: Sequence[str], overrides: Sequence[str], asked: Mapping[str, Any], tree: Mapping[str, Any] | None = None
+    table: Any, target: Any, overrides: Sequence[str], asked: Mapping[str, Any], tree: Mapping[str, Any] | None = None
 ) -> _Found:
     """Everything that ``tree`` and ``overrides`` do not say is inferred from the table."""
     tree = dict(tree or {})
     data = dict(tree.get("data") or {})
     encoding = encoding_in(overrides) or data.get("encoding")
     source = open_source(table, encoding=encoding)
-    if not targets:
+    if _is_nothing(target):
         names = ", ".join(map(repr, source.columns[:30]))
         raise ConfigError(f"no target; expected the column to predict: --target COL (target=...); the columns are {names}")
+    targets = target_columns(source, target)
     if isinstance(table, (str, Path)):
         data["table"] = str(table)
     experiment, reasons, columns = infer(
@@ -121,7 +132,7 @@ def _from_table(
 
 
 def _from_tree(
-    tree: Mapping[str, Any], folder: Path, place: str, targets: Sequence[str], overrides: Sequence[str], asked: Mapping[str, Any]
+    tree: Mapping[str, Any], folder: Path, place: str, target: Any, overrides: Sequence[str], asked: Mapping[str, Any]
 ) -> _Found:
     """The experiment of a file. One that names fields is complete; of one that does not, the rest is inferred."""
     direct = [f"data.split.group={json.dumps(asked['group'])}"] if asked["group"] else []
@@ -141,8 +152,9 @@ def _from_tree(
             for key, value in settings.items()
             if key != "kind"
         ]
-        return _from_table(table, list(targets) or list(tasks), (*said, *(text for text in overrides if not _is_a_path(text))), asked, laid)
-    for flag, value in (("--target", targets), ("--column", asked["columns"]), ("--ignore", asked["ignore"])):
+        kept = [text for text in overrides if not _is_a_path(text)]
+        return _from_table(table, list(tasks) if _is_nothing(target) else target, (*said, *kept), asked, laid)
+    for flag, value in (("--target", not _is_nothing(target)), ("--column", asked["columns"]), ("--ignore", asked["ignore"])):
         if value:
             raise ConfigError(f"{place}: {flag} beside a file that names its fields; say it in the file, under fields and tasks")
     experiment = Experiment.of(laid, place=place)
@@ -151,6 +163,10 @@ def _from_tree(
     source = open_source(table, encoding=experiment.data.encoding)
     experiment, reasons = with_encoders(experiment, source.rows)
     return source, experiment, reasons | {f"override {at}": note for at, note in enumerate(notes)}, []
+
+
+def _is_nothing(target: Any) -> bool:
+    return target is None or (isinstance(target, (list, tuple)) and not target)
 
 
 def _is_a_path(text: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,17 @@ import numpy as np
 import torch
 
 from ..data.sources import Source, open_source
+from ..data.splits import OUT, TEST, VALID
+from ..data.targets import Unknown, fitted, known_rows, read_targets, told_classes
 from ..encoders import EncoderConfig
 from ..errors import DataError, Fault, UserError
 from ..experiment import Experiment
 from ..flow import FUSED, Cell, Sample
 from ..frozen import seconds_of
 from ..inference import BLOCK
+from ..inspection.targets import missing_line
 from ..modalities import Modality, OnError
-from ..preparation import Prepared, fit_modalities, fit_tasks, known_targets, prepare, read_targets, read_weights, roots_of, split_rows
+from ..preparation import Prepared, fit_modalities, prepare, read_weights, roots_of, split_rows
 from ..tasks import Task
 from ..training.checkpoint import Checkpoints
 from ..training.config import usual_batch_size
@@ -41,7 +45,7 @@ _TRIED, _TRIAL_SECONDS = 256, 0.4
 def check(
     table: Any,
     *overrides: str,
-    target: str | Sequence[str] | None = None,
+    target: Any = None,
     columns: Mapping[str, str] | None = None,
     ignore: Sequence[str] = (),
     group: str | None = None,
@@ -106,18 +110,25 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
         source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values()), *experiment.data.split.columns])
         source.check_rows()
         read_weights(source, experiment.data.weight)
-        known_N = known_targets(source, experiment)
-        part = split_rows(experiment, source, known_N, asked.valid is not None)
+        targets = known_rows(source, experiment.tasks)
+        known_N = targets.known_N
+        part = split_rows(experiment, source, known_N, asked.valid is not None, targets.readings)
         fitting_N = np.zeros(source.rows, bool)
         fitting_N[part.fitting] = True
-        tasks = fit_tasks(experiment, source, fitting_N)
+        tasks = fitted(source, experiment.tasks, targets.readings, fitting_N)
         sample = _sample(source, known_N, experiment)
         drawn = open_source([dict(row) for row in sample.values()], name=source.name)
         modalities = fit_modalities(experiment, drawn, roots_of(source, experiment.data.root), fitting_N[list(sample)])
     except DataError as error:
         found.stops.append(str(error))
         return
-    read_targets(source, tasks, lambda row, column, text: faults.add(row, column, text, experiment.data.on_error))
+    for name, task in tasks.items():
+        if words := missing_line(targets.facts[name], task.config.column, task.config.kind):
+            found.notes.append(f"target {name!r}: {words}")
+    unknown = Unknown()
+    told = _read_targets(source, tasks, faults, unknown, part.part_N, asked.guessed)
+    part_N = np.where(np.logical_or.reduce([~np.isnan(target).any(1) for target in told.values()]), part.part_N, OUT)
+    members = [np.intersect1d(part.member(fold)[0], np.flatnonzero(part_N != OUT)) for fold in range(part.members)]
     reading = read_cells(source, modalities, sample, known_N, faults)
     for name, modality in modalities.items():
         shared = min(1.0, reading.distinct.get(name, 1.0)) if modality.cost() > 1e5 else 1.0
@@ -127,9 +138,10 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
     for other, what in ((asked.valid, "valid"), (asked.test, "test")):
         if other is not None:
             try:
-                _check_other(experiment, other, what, modalities, tasks, found)
+                _check_other(experiment, other, what, modalities, tasks, found, unknown, asked.guessed)
             except DataError as error:
                 found.stops.append(str(error))
+    found.notes += told_classes(tasks, told, part_N, members, unknown)
     if out is not None:
         _writable(out, found)
     if not found.ok:
@@ -147,17 +159,43 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
     found.facts["precision"] = f"{precision}: {why_precision(config.precision, device)}"
 
 
+def _read_targets(
+    source: Source, tasks: Mapping[str, Task], faults: Faults, unknown: Unknown, part_N: np.ndarray, guessed: Collection[str]
+) -> dict[str, np.ndarray]:
+    """The targets of a table, as a run would read them, and what comes of those that cannot be read."""
+    data = faults.experiment.data
+    counts: Counter[str] = Counter()
+
+    def on_fault(row: int, column: str, text: str) -> None:
+        counts[column] += 1
+        faults.add(row, column, text, data.on_error, "the row has no target")
+
+    targets = read_targets(source, tasks, on_fault, unknown.listener(part_N))
+    for name, task in tasks.items():
+        column = task.config.column
+        held = int((~np.isnan(targets[name]).any(1)).sum()) + counts[column]
+        faults.bound(column, counts[column], held, 1.0 if name in guessed else data.max_faults)
+    return targets
+
+
 def _check_other(
-    experiment: Experiment, other: Source, what: str, modalities: Mapping[str, Modality], tasks: Mapping[str, Task], found: Check
+    experiment: Experiment,
+    other: Source,
+    what: str,
+    modalities: Mapping[str, Modality],
+    tasks: Mapping[str, Task],
+    found: Check,
+    unknown: Unknown,
+    guessed: Collection[str],
 ) -> None:
     """A table to validate on must be readable as the training table must; of one to test on no fault ends the run."""
     other.check([*experiment.columns(), *(task.column for task in experiment.tasks.values())])
     other.check_rows(" to validate on" if what == "valid" else " to measure on")
     if what == "valid":
         read_weights(other, experiment.data.weight)
-    known_N = known_targets(other, experiment)
+    known_N = known_rows(other, experiment.tasks, {name: task.reading for name, task in tasks.items()}).known_N
     faults = Faults(experiment, found, other.name, binding=what == "valid")
-    read_targets(other, tasks, lambda row, column, text: faults.add(row, column, text, experiment.data.on_error))
+    _read_targets(other, tasks, faults, unknown, np.full(other.rows, VALID if what == "valid" else TEST, np.uint8), guessed)
     roots = roots_of(other, experiment.data.root)
     placed = {name: type(modality)(modality.config, modality.state, roots) for name, modality in modalities.items()}
     read_cells(other, placed, _sample(other, known_N, experiment), known_N, faults)

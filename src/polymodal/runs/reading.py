@@ -31,16 +31,24 @@ class Faults:
         self.experiment, self.found, self.table, self.binding = experiment, found, table, binding
         self.stopped: set[str] = set()
 
-    def add(self, row: int, column: str, text: str, policy: str) -> None:
-        """One cell; ``row`` 1 is the first data row."""
+    def add(self, row: int, column: str, text: str, policy: str, otherwise: str | None = None) -> None:
+        """One cell; ``row`` 1 is the first data row; ``otherwise`` says what comes of a fault that does not stop the run."""
         name = column if self.table is None else f"{column} of {self.table}"
         self.found.counts[name] = self.found.counts.get(name, 0) + 1
         if self.found.counts[name] <= _LISTED:
-            comes = _COMES[policy] if self.binding or policy != "error" else "the table is not measured"
+            comes = _COMES[policy] if policy == "error" or otherwise is None else otherwise
+            comes = comes if self.binding or policy != "error" else "the table is not measured"
             self.found.faults.append((row, name, f"{text} ({comes})"))
         if policy == "error" and self.binding and column not in self.stopped:
             self.stopped.add(column)
             self.found.stops.append(f"row {row}, column {name!r}: {text}; set data.on_error: blank to go on without it")
+
+    def bound(self, column: str, count: int, held: int, limit: float) -> None:
+        """What the faults of a column that was read whole come to: too many end the run."""
+        if self.binding and column not in self.stopped and count > limit * max(held, 1):
+            name = column if self.table is None else f"{column} of {self.table}"
+            mend = "mend them, choose another target, or raise data.max_faults"
+            self.found.stops.append(f"column {name!r}: {count:,} of {held:,} cells cannot be read; expected at most {limit:.0%}; {mend}")
 
     def conclude(self, tally: Tally, rows: int) -> None:
         """What the faults of a field come to: too many end the run."""

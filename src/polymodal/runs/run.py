@@ -24,6 +24,7 @@ from ..bundle import Bundle
 from ..config import explain, quote
 from ..data.sources import Source
 from ..data.splits import TEST
+from ..data.targets import unknown_line
 from ..disk import write_whole
 from ..errors import BundleError, UserError
 from ..evaluation.conformal import kept_errors
@@ -37,6 +38,7 @@ from ..training.checkpoint import Checkpoints
 from ..training.observers import JsonLines, Observer, Observers, plain
 from ..training.plan import RESERVE, Clock, Plan
 from . import balance
+from .asked import guessed
 from .examples import kept_for_report
 from .held_out import Measured, Member
 from .ledger import ASIDE, Ledger, code_of, differing, digest_of
@@ -87,7 +89,8 @@ class Run:
             with self.stopping, torch.random.fork_rng(devices=[]), _threads(self.before):
                 self._start()
                 states = self.before.states if self.before is not None else None
-                prepared = prepare(self.experiment, self.source, self.valid_source, self.folder, states, self._note)
+                kinds = guessed(self.experiment, self.before.reasons if self.before is not None else self.reasons)
+                prepared = prepare(self.experiment, self.source, self.valid_source, self.folder, states, self._note, kinds)
                 try:
                     predictor = self._train(prepared, self._ledger(prepared))
                 finally:
@@ -249,6 +252,10 @@ class Run:
         for name, task in prepared.tasks.items():
             count = prepared.unlabelled[name]
             self._note(f"target {name!r}: {task.config.kind}, {task.describe()}{f'; {count:,} rows without' if count else ''}")
+            if words := self.reasons.get(f"tasks.{quote(name)}.missing"):
+                self._note(f"target {name!r}: {words}")
+        for line in prepared.warnings:
+            self.observer.observe("warning", {"text": line})
 
     def _report(self, prepared: Prepared, measured: Measured, reliability: Mapping[str, Any]) -> None:
         """``report.json`` and ``report.html``; where they cannot be written, the model is saved all the same."""
@@ -302,7 +309,10 @@ class Run:
     def _test(self, predictor: Predictor, prepared: Prepared) -> dict[str, Any] | None:
         if self.test_source is not None:
             try:
-                return predictor.evaluate(self.test_source)
+                measured = predictor.evaluate(self.test_source)
+                for name, counts in measured.get("unknown", {}).items():
+                    self.observer.observe("warning", {"text": f"target {name!r}: {unknown_line({'test': counts})}"})
+                return measured
             except UserError as error:  # the model is trained and saved: that must not hang on another table
                 self.observer.observe("warning", {"text": f"the test table was not measured: {error}"})
                 return None

@@ -29,7 +29,7 @@ from .run import Run
 def train(
     table: Any,
     *overrides: str,
-    target: str | Sequence[str] | None = None,
+    target: Any = None,
     columns: Mapping[str, str] | None = None,
     ignore: Sequence[str] = (),
     group: str | None = None,
@@ -50,7 +50,7 @@ def train(
     :param table: a path, a dataframe, an Arrow table, rows as dicts, columns as a dict of lists; or a ``run.yaml``, or an
         ``Experiment`` (with ``data.table``)
     :param overrides: ``path=value`` settings, laid over everything else
-    :param target: the column to predict, or several
+    :param target: the column to predict, or several; each as text, or as what prints as its name
     :param columns: what a column is taken for: image, text, tabular, number, category or date
     :param ignore: columns that are no features
     :param group: a column; rows with one value of it stay on one side of a split

@@ -4,10 +4,11 @@ that a fusion gives."""
 from ..config import kinds_of, menu
 from .binary import Binary, BinaryConfig
 from .evidence import Evidential
+from .facts import MOSTLY, TargetFacts, facts_for
 from .multiclass import Multiclass, MulticlassConfig
 from .multilabel import Multilabel, MultilabelConfig, labels_of
 from .regression import Regression, RegressionConfig
-from .task import Task, TaskConfig
+from .task import Reading, Task, TaskConfig, empty_target
 from .voting import Learned, Mean, Rule, Uncertainty, Weighed, constant, known
 
 CONFIGS = (BinaryConfig, MulticlassConfig, MultilabelConfig, RegressionConfig)
@@ -19,6 +20,7 @@ RULES: dict[str, type[Rule]] = {"weighed": Weighed, "mean": Mean, "learned": Lea
 __all__ = [
     "CONFIGS",
     "KINDS",
+    "MOSTLY",
     "RULES",
     "AnyTask",
     "Binary",
@@ -27,12 +29,16 @@ __all__ = [
     "MulticlassConfig",
     "Multilabel",
     "MultilabelConfig",
+    "Reading",
     "Regression",
     "RegressionConfig",
     "Rule",
+    "TargetFacts",
     "Task",
     "TaskConfig",
     "constant",
+    "empty_target",
+    "facts_for",
     "known",
     "labels_of",
 ]

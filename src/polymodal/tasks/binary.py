@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -15,8 +15,10 @@ from ..flow import Cell, State
 from ..layers.elementwise import sigmoid
 from . import classes as naming
 from . import curves as drawing
+from .facts import reading_of
 from .metrics import Metrics, classification
-from .task import Task, TaskConfig
+from .names import name_of
+from .task import Reading, Task, TaskConfig
 
 ClassMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "average_precision", "log_loss", "ece"]
 
@@ -27,7 +29,7 @@ class BinaryConfig(TaskConfig):
     kind: Literal["binary"] = "binary"
     metric: ClassMetric | None = None
     """The metric that picks when training stops; null = log_loss."""
-    positive: str | int | bool | None = None
+    positive: str | int | float | bool | None = None
     """The positive class; null = the later of the two in order (yes, 1, True)."""
     class_weight: Literal["balanced"] | dict[str, float] | None = None
     """How much each class counts in the loss: null = by its rows, balanced = all alike, or a weight by class."""
@@ -47,14 +49,15 @@ class Binary(Task):
 
     @property
     def classes(self) -> list[Any]:
-        """Negative, positive."""
-        return naming.typed(self.state["classes"])
+        """Negative, positive, of the type that the table gave."""
+        return naming.labels_of_state(self.state)
 
     @classmethod
-    def fit(cls, config: BinaryConfig, cells: Iterable[Cell], place: str) -> State:
-        """State: ``classes`` (negative, positive), ``counts``, ``class_weights``."""
-        counts = naming.counted(cells, place)
-        names = naming.ordered(counts)
+    def fit(cls, config: BinaryConfig, cells: Iterable[Cell], place: str, reading: Reading | None = None) -> State:
+        """State: ``classes`` (negative, positive), ``counts``, ``class_weights``, ``labels`` (what is answered), ``missing``."""
+        reading, cells = reading_of(config, cells, reading)
+        tally = naming.counted(cells, place, reading.typed)
+        counts, names = tally.counts, naming.ordered(tally.counts)
         naming.two_at_least(names, place)
         if len(names) > 2:
             raise DataError(f"{place}: {len(names)} classes; expected two for kind: binary; use kind: multiclass")
@@ -65,18 +68,35 @@ class Binary(Task):
             "classes": names,
             "counts": [counts[name] for name in names],
             "class_weights": naming.weights_of(config.class_weight, counts, names, f"{place}, class_weight"),
+            "labels": tally.labels(names),
+            "missing": sorted(reading.missing),
         }
 
     def check(self) -> None:
         """Names, counts and weights, as many of each."""
         naming.check(self.state, 2)
+        self.check_reading()
         if len(self.state["classes"]) != 2:
             raise ValueError(f"{len(self.state['classes'])} classes of a binary task")
 
     def encode(self, cell: Cell) -> np.ndarray:
         """0 or 1; -1 for a class not seen in training."""
-        name = naming.name_of(cell)
+        name = name_of(cell)
         return np.array([self.state["classes"].index(name) if name in self.state["classes"] else -1], np.float32)
+
+    @classmethod
+    def names(cls, config: BinaryConfig, reading: Reading, cell: Cell) -> Collection[str]:
+        """Its one class."""
+        return [name_of(cell)]
+
+    def unknown(self, cell: Cell) -> list[str]:
+        """A class not seen in training."""
+        name = name_of(cell)
+        return [] if name in self.state["classes"] else [name]
+
+    def class_counts(self, target_NT: np.ndarray) -> np.ndarray:
+        """Of one label."""
+        return naming.rows_of(target_NT[:, 0], len(self.state["classes"]))
 
     def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
         """Binary cross-entropy with logits."""

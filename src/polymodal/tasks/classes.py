@@ -1,59 +1,95 @@
-"""The names of classes: text, or the whole numbers and truth values that a table holds as text or as such."""
+"""The classes of a target: how often each occurs, in which order they stand, and how each is given back to the user."""
 
 from __future__ import annotations
 
+import decimal
+import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from ..cells import is_writable, text_of
+from ..cells import is_writable
 from ..errors import DataError, Fault, nearest
 from ..flow import Cell, State
+from .names import name_of
 
-_LONGEST = 5_000
-"""Characters of a class's name, at most."""
+MOST = 10_000
+"""Classes of a target, at most."""
+_WRITINGS = 20
+_INT64 = 2**63
+
+Label = str | int | float | bool
+"""A class as it is given back: of the type that the table gave."""
 
 
-def name_of(cell: Cell) -> str:
-    """The name under which a class is counted: 1, 1.0 and "1" are one class, True and "true" are another."""
+class Tally:
+    """How often each class occurs, by name, and how it is written."""
+
+    def __init__(self, typed: bool) -> None:
+        self.typed = typed
+        self.counts: Counter[str] = Counter()
+        self._writings: dict[str, Counter[tuple[type, Label]]] = {}
+
+    def add(self, name: str, cell: Cell) -> None:
+        """One more row of a class, written like this."""
+        self.counts[name] += 1
+        if self.typed:
+            seen = self._writings.setdefault(name, Counter())
+            written = _written(cell, name)
+            key = (type(written), written)
+            if key in seen or len(seen) < _WRITINGS:
+                seen[key] += 1
+
+    def labels(self, names: list[str]) -> list[Label]:
+        """What each class is given back as: as the table most often writes it where the table has types, else as ``typed``."""
+        if not self.typed:
+            return typed(names)
+        labels = [self._writings[name].most_common(1)[0][0][1] for name in names]
+        if not any(type(label) is float and not label.is_integer() for label in labels):  # pandas makes ints floats where one is missing
+            labels = [int(label) if type(label) is float and abs(label) < _INT64 else label for label in labels]
+        return labels
+
+
+def _written(cell: Cell, name: str) -> Label:
+    """A cell as plain data, or its name where plain data cannot hold it."""
+    label: Label = name
     if isinstance(cell, (bool, np.bool_)):
-        return "True" if cell else "False"
-    if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
-        return str(int(cell))
-    if isinstance(cell, (bytes, bytearray, list, tuple, dict)):
-        raise Fault(f"found {type(cell).__name__}; expected the name of a class")
-    text = text_of(cell)
-    if len(text) > _LONGEST:
-        raise Fault(f"a name of {len(text):,} characters; expected the name of a class, of at most {_LONGEST:,}")
-    text = unicodedata.normalize("NFC", text).strip()
-    if not is_writable(text):
-        raise Fault("a name that is no Unicode text (half of a character); expected the name of a class")
-    if text in ("true", "TRUE", "false", "FALSE"):
-        return text.capitalize()
-    head, dot, tail = text.partition(".")
-    if dot and tail.strip("0") == "" and re.fullmatch(r"-?[0-9]+", head):
-        return head
-    return text
+        label = bool(cell)
+    elif isinstance(cell, (int, np.integer)):
+        label = int(cell)
+    elif isinstance(cell, (float, np.floating)) and math.isfinite(cell):
+        label = float(cell)
+    elif isinstance(cell, decimal.Decimal) and cell.is_finite() and cell == cell.to_integral_value() and abs(cell) < _INT64:
+        label = int(cell)
+    elif isinstance(cell, str):
+        return str(cell)
+    return label if name_of(label) == name else name
 
 
-def counted(cells: Iterable[Cell], place: str, limit: int = 10_000) -> Counter[str]:
-    """How often each class occurs."""
-    counts: Counter[str] = Counter()
+def counted(cells: Iterable[Cell], place: str, typed: bool = False) -> Tally:
+    """How often each class occurs. A cell that is no class is left out; ``DataError`` where there is nothing else."""
+    tally = Tally(typed)
+    names: dict[str, str] = {}
     first: Fault | None = None
     for cell in cells:
-        try:
-            counts[name_of(cell)] += 1
-        except Fault as fault:  # one cell is a line in faults.csv; where all are, there is nothing to learn
-            first = first or fault
-        if len(counts) > limit:
-            raise DataError(f"{place}: over {limit:,} different values; expected classes; a number wants kind: regression")
-    if first is not None and not counts:
+        name = names.get(cell) if type(cell) is str else None
+        if name is None:
+            try:
+                name = name_of(cell)
+            except Fault as fault:  # one cell is a line in faults.csv; where all are, there is nothing to learn
+                first = first or fault
+                continue
+            if type(cell) is str and len(names) < MOST:
+                names[cell] = name
+        tally.add(name, cell)
+        if len(tally.counts) > MOST:
+            raise DataError(f"{place}: over {MOST:,} different values; expected classes; a number wants kind: regression")
+    if first is not None and not tally.counts:
         raise DataError(f"{place}: {first}; set tasks.*.kind") from None
-    return counts
+    return tally
 
 
 def ordered(names: Iterable[str]) -> list[str]:
@@ -66,7 +102,7 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 
 def typed(names: list[str]) -> list[Any]:
-    """The classes as a table reader would give them back: ints, bools, or text."""
+    """The classes of a table without types as a reader of such tables would give them back: ints, truth values, or text."""
     if all(re.fullmatch(r"0|-?[1-9][0-9]{0,17}", name) for name in names):
         return [int(name) for name in names]
     if set(names) <= {"True", "False"}:
@@ -74,13 +110,23 @@ def typed(names: list[str]) -> list[Any]:
     return names
 
 
-def array_of(classes: list[Any], index_N: np.ndarray) -> np.ndarray:
-    """Class names by index, as an array of their own type."""
-    if all(isinstance(name, bool) for name in classes) or all(isinstance(name, int) for name in classes):
-        return np.array(classes)[index_N]
-    out = np.empty(len(index_N), object)
-    out[:] = [classes[at] for at in index_N]
-    return out
+def labels_of_state(state: State) -> list[Any]:
+    """What each class is given back as. A state that does not say is of a model that gave numbers for text that holds numbers."""
+    return list(state["labels"]) if "labels" in state else typed(state["classes"])
+
+
+def array_of(classes: list[Any], index_N: np.ndarray | None = None) -> np.ndarray:
+    """Classes as an array of their own type; of objects where they are text, of several types, or whole numbers beyond 64 bits.
+
+    :param index_N: which of them, in which order; None = all
+    """
+    kinds = {type(label) for label in classes}
+    if kinds in ({bool}, {float}) or (kinds == {int} and all(-_INT64 <= label < _INT64 for label in classes)):
+        found = np.array(classes)
+    else:
+        found = np.empty(len(classes), object)
+        found[:] = classes
+    return found if index_N is None else found[index_N]
 
 
 def sets_of(classes: list[Any], scores_NC: np.ndarray, bound: float, empty: bool) -> np.ndarray:
@@ -90,6 +136,11 @@ def sets_of(classes: list[Any], scores_NC: np.ndarray, bound: float, empty: bool
     kept_N = np.maximum((scores_NC >= 1 - bound - 1e-7).sum(1), 0 if empty else 1)
     out[:] = [[classes[at] for at in order[:kept]] for order, kept in zip(order_NC, kept_N, strict=True)]
     return out
+
+
+def rows_of(index_N: np.ndarray, classes: int) -> np.ndarray:
+    """How many rows have each class, (C,); -1 is a class not seen in training, NaN none at all."""
+    return np.bincount(index_N[index_N >= 0].astype(np.int64), minlength=classes)
 
 
 def two_at_least(names: list[str], place: str) -> None:
@@ -121,7 +172,8 @@ def weights_of(setting: Any, counts: dict[str, int], names: list[str], place: st
 
 
 def check(state: State, least: int) -> None:
-    """``ValueError`` unless a state holds ``least`` different names, as many counts, and a weight for each class or none."""
+    """``ValueError`` unless a state holds ``least`` different names, as many counts, a label for each class or no labels, and a weight for
+    each class or no weights."""
     names, counts, weights = state["classes"], state["counts"], state.get("class_weights")
     if (
         not isinstance(names, list)
@@ -133,3 +185,17 @@ def check(state: State, least: int) -> None:
         raise ValueError("counts that are none")
     if weights is not None and (len(weights) != len(names) or not all(type(weight) in (int, float) and weight >= 0 for weight in weights)):
         raise ValueError("class weights that are none")
+    if "labels" in state:
+        labels = state["labels"]
+        if not isinstance(labels, list) or len(labels) != len(names) or not all(map(_is_label, labels, names)):
+            raise ValueError("labels that are not those of the classes")
+
+
+def _is_label(label: Any, name: str) -> bool:
+    """Whether a class can be given back so."""
+    if type(label) is float and not math.isfinite(label):
+        return False
+    try:
+        return type(label) in (str, int, float, bool) and name_of(label) == name and is_writable(str(label))
+    except (Fault, ValueError):
+        return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -15,8 +15,10 @@ from ..flow import Cell, State
 from . import classes as naming
 from . import curves as drawing
 from .binary import ClassMetric, _shares
+from .facts import reading_of
 from .metrics import Metrics, classification
-from .task import Task, TaskConfig
+from .names import name_of
+from .task import Reading, Task, TaskConfig
 
 
 class MulticlassConfig(TaskConfig):
@@ -49,28 +51,42 @@ class Multiclass(Task):
 
     @property
     def classes(self) -> list[Any]:
-        """In order of number or of letters."""
-        return naming.typed(self.state["classes"])
+        """In order of number or of letters, of the type that the table gave."""
+        return naming.labels_of_state(self.state)
 
     @classmethod
-    def fit(cls, config: MulticlassConfig, cells: Iterable[Cell], place: str) -> State:
-        """State: ``classes``, ``counts``, ``class_weights``."""
-        counts = naming.counted(cells, place)
-        names = naming.ordered(counts)
+    def fit(cls, config: MulticlassConfig, cells: Iterable[Cell], place: str, reading: Reading | None = None) -> State:
+        """State: ``classes``, ``counts``, ``class_weights``, ``labels`` (what is answered), ``missing``."""
+        reading, cells = reading_of(config, cells, reading)
+        tally = naming.counted(cells, place, reading.typed)
+        counts, names = tally.counts, naming.ordered(tally.counts)
         naming.two_at_least(names, place)
         return {
             "classes": names,
             "counts": [counts[name] for name in names],
             "class_weights": naming.weights_of(config.class_weight, counts, names, f"{place}, class_weight"),
+            "labels": tally.labels(names),
+            "missing": sorted(reading.missing),
         }
 
     def check(self) -> None:
         """Names, counts and weights, as many of each."""
         naming.check(self.state, 2)
+        self.check_reading()
 
     def encode(self, cell: Cell) -> np.ndarray:
         """The class's index; -1 for one not seen in training."""
-        return np.array([self._index.get(naming.name_of(cell), -1)], np.float32)
+        return np.array([self._index.get(name_of(cell), -1)], np.float32)
+
+    @classmethod
+    def names(cls, config: MulticlassConfig, reading: Reading, cell: Cell) -> Collection[str]:
+        """Its one class."""
+        return [name_of(cell)]
+
+    def unknown(self, cell: Cell) -> list[str]:
+        """A class not seen in training."""
+        name = name_of(cell)
+        return [] if name in self._index else [name]
 
     @property
     def _index(self) -> dict[str, int]:
@@ -78,6 +94,10 @@ class Multiclass(Task):
         if table is None:
             table = self.__dict__["_table"] = {name: at for at, name in enumerate(self.state["classes"])}
         return table
+
+    def class_counts(self, target_NT: np.ndarray) -> np.ndarray:
+        """Of one label."""
+        return naming.rows_of(target_NT[:, 0], len(self.state["classes"]))
 
     def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
         """Cross-entropy against the smoothed target."""

@@ -1,29 +1,31 @@
-"""Any number of labels at once: a logit and binary cross-entropy for each. A cell is a list, or text such as ``a;b``.
+"""Any number of labels at once: a logit and binary cross-entropy for each. A cell is a list of labels, or text such as ``a;b``; or, where
+all cells of the column are so, a 0 or a 1 for each label, by its place.
 
 A cell that is empty has no target; a row known to have no label says so with an empty list, ``[]`` or ``;``.
 """
 
 from __future__ import annotations
 
-import ast
-import contextlib
-import json
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import Field as Setting
 from torch import Tensor
 from torch.nn import functional
 
+from ..cells import is_empty
 from ..errors import ConfigError, DataError, Fault
 from ..flow import Cell, State
 from ..layers.elementwise import sigmoid
 from . import classes as naming
 from . import curves as drawing
 from .binary import ClassMetric
+from .facts import code_of, parts_of, reading_of
 from .metrics import Metrics, multilabel
-from .task import Task, TaskConfig
+from .names import name_of
+from .task import Reading, Task, TaskConfig
 
 
 class MultilabelConfig(TaskConfig):
@@ -32,7 +34,7 @@ class MultilabelConfig(TaskConfig):
     kind: Literal["multilabel"] = "multilabel"
     metric: ClassMetric | None = None
     """The metric that picks when training stops; null = log_loss."""
-    separator: str = ";"
+    separator: str = Setting(";", min_length=1)
     """What stands between labels in text."""
 
     def task(self) -> type[Task]:
@@ -58,35 +60,74 @@ class Multilabel(Task):
 
     @property
     def classes(self) -> list[Any]:
-        """The labels in order."""
-        return naming.typed(self.state["classes"])
+        """The labels in order, of the type that the table gave; places are numbers from 0 on, unless the table names them."""
+        return naming.labels_of_state(self.state)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """With the places of the labels, where a cell holds a 0 or a 1 for each."""
+        return Reading(missing=frozenset(self.state.get("missing", ())), places=tuple(self.classes) if "places" in self.state else None)
 
     @classmethod
-    def fit(cls, config: MultilabelConfig, cells: Iterable[Cell], place: str) -> State:
-        """State: ``classes`` and ``counts``."""
-        counts: Counter[str] = Counter()
-        rows = 0
+    def fit(cls, config: MultilabelConfig, cells: Iterable[Cell], place: str, reading: Reading | None = None) -> State:
+        """State: ``classes``, ``counts``, ``rows``, ``labels`` (what is answered), ``missing``; where labels are told by place, how many
+        ``places`` a cell has."""
+        reading, cells = reading_of(config, cells, reading)
+        tally, rows = naming.Tally(reading.typed), 0
+        first: Fault | None = None
         for cell in cells:
             try:
-                counts.update(labels_of(cell, config.separator))
-            except Fault as fault:
-                raise DataError(f"{place}: {fault}; set tasks.*.kind") from None
+                if reading.places is not None:
+                    tally.counts.update(cls.names(config, reading, cell))
+                else:
+                    for name, part in _named(cell, config.separator).items():
+                        tally.add(name, part)
+            except Fault as fault:  # one cell is a line in faults.csv; where all are, there is nothing to learn
+                first = first or fault
+                continue
             rows += 1
-            if len(counts) > 10_000:
-                raise DataError(f"{place}: over 10,000 different labels; expected a list of labels")
-        names = naming.ordered(counts)
-        if not names:
+            if len(tally.counts) > naming.MOST:
+                raise DataError(f"{place}: over {naming.MOST:,} different labels; expected a list of labels")
+        if first is not None and not rows:
+            raise DataError(f"{place}: {first}; set tasks.*.kind")
+        names = naming.ordered(tally.counts) if reading.places is None else [name_of(label) for label in reading.places]
+        if not tally.counts:
             raise DataError(f"{place}: no label at all; expected cells such as 'a{config.separator}b'; choose another target")
-        return {"classes": names, "counts": [counts[name] for name in names], "rows": rows}
+        state = {
+            "classes": names,
+            "counts": [tally.counts[name] for name in names],
+            "rows": rows,
+            "labels": tally.labels(names) if reading.places is None else list(reading.places),
+            "missing": sorted(reading.missing),
+        }
+        return state if reading.places is None else {**state, "places": len(names)}
 
     def check(self) -> None:
-        """Names, counts and weights, as many of each."""
+        """Names and counts, as many of each, and as many places, if any."""
         naming.check(self.state, 1)
+        self.check_reading()
+        if "places" in self.state and (type(self.state["places"]) is not int or self.state["places"] != len(self.state["classes"])):
+            raise ValueError(f"{self.state['places']} places of {len(self.state['classes'])} labels")
 
     def encode(self, cell: Cell) -> np.ndarray:
         """0 or 1 for each label; one not seen in training is left out."""
-        labels = labels_of(cell, self.config.separator)
+        labels = self.names(self.config, self.reading, cell)
         return np.array([name in labels for name in self.state["classes"]], np.float32)
+
+    @classmethod
+    def names(cls, config: MultilabelConfig, reading: Reading, cell: Cell) -> Collection[str]:
+        """Its labels."""
+        if reading.places is not None:
+            return _at_places(cell, reading.places, config.separator)
+        return labels_of(cell, config.separator)
+
+    def unknown(self, cell: Cell) -> list[str]:
+        """Labels not seen in training."""
+        return sorted(set(self.names(self.config, self.reading, cell)).difference(self.state["classes"]))
+
+    def class_counts(self, target_NT: np.ndarray) -> np.ndarray:
+        """Of many labels."""
+        return np.asarray((target_NT > 0.5).sum(0), np.int64)  # NaN is not
 
     def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
         """Mean of the labels' binary cross-entropies."""
@@ -140,31 +181,30 @@ class Multilabel(Task):
 
 
 def labels_of(cell: Cell, separator: str = ";") -> set[str]:
-    """The labels that a cell names."""
-    if isinstance(cell, str):
-        text = cell.strip()
-        parts: Iterable[Any] = text.split(separator)
-        if text.startswith("[") and text.endswith("]"):
-            parts = _listed(text)
-    elif isinstance(cell, (list, tuple, set, np.ndarray)):
-        parts = cell
-    elif isinstance(cell, (bytes, dict)):
-        raise Fault(f"found {type(cell).__name__}; expected a list of labels")
-    else:
-        parts = [cell]
-    return {name for part in parts if part is not None and (name := naming.name_of(part))}
+    """The names of the labels that a cell lists; ``Fault`` when it is no list of labels."""
+    return set(_named(cell, separator))
 
 
-_LONGEST = 100_000
+def _named(cell: Cell, separator: str) -> dict[str, Any]:
+    """The labels that a cell lists, by name, as they are written there."""
+    parts = parts_of(cell, separator)
+    if isinstance(parts, dict):
+        found = "a mapping" if isinstance(cell, str) else type(cell).__name__
+        raise Fault(f"found {found}; expected a list of labels, or a text such as 'a{separator}b'")
+    return {name: part for part in parts if not is_empty(part) and (name := name_of(part))}
 
 
-def _listed(text: str) -> list[Any]:
-    """A list as JSON or as Python writes it."""
-    if len(text) > _LONGEST:
-        raise Fault(f"a list of {len(text):,} characters; expected at most {_LONGEST:,}")
-    for read in (json.loads, ast.literal_eval):
-        with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-            found = read(text)
-            if isinstance(found, list):
-                return found
-    return text[1:-1].split(",")
+def _at_places(cell: Cell, places: tuple[int | str, ...], separator: str) -> set[str]:
+    """The names of the labels whose place in the cell holds a 1."""
+    parts = parts_of(cell, separator)
+    expected = f"expected {len(places)}, each 0 or 1"
+    if isinstance(parts, dict):
+        if set(parts) != set(map(str, places)):
+            raise Fault(f"found values called {', '.join(map(str, parts))[:60]!r}; {expected}, called {', '.join(map(str, places))[:60]!r}")
+        parts = [parts[str(name)] for name in places]
+    if len(parts) != len(places):
+        raise Fault(f"found {len(parts)} values; {expected}")
+    codes = [code_of(part) for part in parts]
+    if None in codes:
+        raise Fault(f"found {str(parts[codes.index(None)])[:40]!r} at place {codes.index(None)}; {expected}")
+    return {name_of(name) for name, code in zip(places, codes, strict=True) if code}

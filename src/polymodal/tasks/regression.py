@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..cells import number, text_of
+from ..cells import Decimal, Writing, check_facts, text_of
 from ..errors import DataError, Fault
 from ..flow import Cell, State
 from . import curves as drawing
+from .facts import reading_of
 from .metrics import Metrics, regression
-from .task import Task, TaskConfig
+from .task import Reading, Task, TaskConfig
 
 _HUGE = 1e100
 _FAR = 1e30
@@ -31,6 +34,8 @@ class RegressionConfig(TaskConfig):
     """log = learn log(1 + target): for prices and counts, which may not be negative."""
     unit: str | None = None
     """The target's unit, for people to read."""
+    decimal: Decimal | None = None
+    """The decimal sign of numbers, "." or ","; null = what the column's cells show together."""
 
     def task(self) -> type[Task]:
         """``Regression``."""
@@ -47,41 +52,50 @@ class Regression(Task):
     target_width = 1
 
     @classmethod
-    def fit(cls, config: RegressionConfig, cells: Iterable[Cell], place: str) -> State:
+    def fit(cls, config: RegressionConfig, cells: Iterable[Cell], place: str, reading: Reading | None = None) -> State:
         """State: ``mean`` and ``std`` of the (transformed) target, ``low`` and ``high`` of it as it is, ``spread`` its
-        standard deviation as it is."""
+        standard deviation as it is, ``missing``."""
+        reading, cells = reading_of(config, cells, reading)
         found = []
+        first: Fault | None = None
         for cell in cells:
             try:
-                found.append(_number(cell))
-            except Fault as fault:
-                raise DataError(f"{place}: {fault}; mend the cell, or use kind: multiclass") from None
+                found.append(value := _checked(cell, reading, config.transform))
+                if abs(value) > _HUGE:
+                    raise Fault(f"found {found.pop():g}; expected numbers up to {_HUGE:g}")
+            except Fault as fault:  # one cell is a line in faults.csv; where no two numbers are left, there is nothing to learn
+                first = first or fault
         if not found:
-            raise DataError(f"{place}: no value at all; choose another target")
+            said = f"{first}; mend the cells, or use kind: multiclass" if first is not None else "no value at all; choose another target"
+            raise DataError(f"{place}: {said}")
         values_N = np.array(found, np.float64)
-        if abs(values_N).max() > _HUGE:
-            raise DataError(f"{place}: found {values_N[abs(values_N).argmax()]:g}; expected numbers up to {_HUGE:g}; mend the cell")
-        if config.transform == "log" and values_N.min() < 0:
-            raise DataError(f"{place}: {values_N.min():g} is negative; transform: log expects 0 or more; leave it out")
         inner_N = np.log1p(values_N) if config.transform == "log" else values_N
         std = float(inner_N.std())
         if std <= 1e-12 * float(abs(inner_N).max()):
-            raise DataError(f"{place}: every value is {values_N[0]:g}; expected numbers that differ; choose another target")
+            beside = f"{first}; beside such cells " if first is not None else ""
+            raise DataError(f"{place}: {beside}every value is {values_N[0]:g}; expected numbers that differ; choose another target")
         return {"mean": float(inner_N.mean()), "std": std, "low": float(values_N.min()), "high": float(values_N.max()),
-                "spread": float(values_N.std())}  # fmt: skip
+                "spread": float(values_N.std()), "missing": sorted(reading.missing),
+                "writing": Writing("number", reading.numbers).facts()}  # fmt: skip
+
+    @cached_property
+    def reading(self) -> Reading:
+        """How cells are read; a state of an older model has a decimal point and no unit."""
+        return replace(super().reading, numbers=Writing.of_facts("number", self.state.get("writing")).numbers)
 
     def check(self) -> None:
         """Finite facts, and a spread."""
+        self.check_reading()
+        if "writing" in self.state:
+            check_facts(self.state["writing"])
         facts = [self.state[name] for name in ("mean", "std", "low", "high", "spread")]
         if not all(type(fact) in (int, float) and math.isfinite(fact) for fact in facts) or self.state["std"] <= 0:
             raise ValueError(f"{facts} of a number")
 
     def encode(self, cell: Cell) -> np.ndarray:
         """The standardised target."""
-        value = _number(cell)
+        value = _checked(cell, self.reading, self.config.transform)
         if self.config.transform == "log":
-            if value < 0:
-                raise Fault(f"found {value:g}; expected 0 or more under transform: log")
             value = math.log1p(value)
         centred = (value - self.state["mean"]) / self.state["std"]
         if abs(centred) > _FAR:
@@ -137,8 +151,11 @@ class Regression(Task):
         return f"a number from {self.state['low']:g} to {self.state['high']:g}{unit}"
 
 
-def _number(cell: Cell) -> float:
-    value = number(cell)
+def _checked(cell: Cell, reading: Reading, transform: str | None) -> float:
+    """The number in a cell; ``Fault`` for one that cannot be learned."""
+    value = reading.number(cell)
     if value is None:
         raise Fault(f"found {text_of(cell)[:40]!r}; expected a finite number")
+    if transform == "log" and value < 0:
+        raise Fault(f"{value:g} is negative; expected 0 or more under transform: log")
     return value

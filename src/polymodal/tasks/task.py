@@ -7,17 +7,83 @@ Its place on the line: fused -> head -> ``logits`` -> ``losses`` (training), ``s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field as Setting
 from torch import Tensor
 
+from ..cells import MISSING_WORDS, PLAIN, Numbers, is_empty
 from ..config import Config
+from ..errors import Fault
 from ..flow import Cell, State
 from .curves import Curves
 from .metrics import Metrics
+from .names import name_of
+from .numbers import number_in
+
+_LONGEST_WORD = 100
+_MOST_WORDS = 1_000
+_EMPTY = ("", "nan", "null")
+
+
+def empty_target(cell: Cell) -> bool:
+    """Whether a cell of a target column is empty: nothing, NaN, NaT, blank, or the text "nan" or "null". An empty list is not: it says
+    that the row has no label."""
+    return is_empty(cell) or (isinstance(cell, str) and len(cell) <= _LONGEST_WORD and cell.strip().casefold() in _EMPTY)
+
+
+def word_of(cell: Cell) -> str | None:
+    """A cell as it is compared with the words that stand for no target: "NA", "na" and " NA " are one, -999 and "-999.0" are one; None for
+    what is no such word."""
+    if isinstance(cell, str):
+        if len(cell) > _LONGEST_WORD:
+            return None
+        text = cell.strip()
+        if text.isascii() and not (text.endswith(("0", ".")) and "." in text):  # what ``name_of`` leaves as it is
+            return text.casefold()
+    try:
+        return name_of(cell).casefold()
+    except Fault:
+        return None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the cells of a target column are read, decided on all rows of the training table. What predicting needs of it is kept in the
+    task's state.
+
+    :param typed: whether the table says which cells are text and which are numbers (a CSV does not)
+    :param missing: words (``word_of``) that stand for no target, beside empty cells
+    :param places: the names of the labels, where a cell is a 0 or a 1 for each label, by its place; None where a cell lists its labels
+    :param numbers: how numbers are written
+    """
+
+    typed: bool = False
+    missing: frozenset[str] = frozenset()
+    places: tuple[int | str, ...] | None = None
+    numbers: Numbers = PLAIN
+
+    def number(self, cell: Cell) -> float | None:
+        """The number in a cell, None for one that holds none."""
+        return number_in(cell, self.numbers)
+
+    def is_missing(self, cell: Cell) -> bool:
+        """Whether a row with this cell has no target."""
+        if not isinstance(cell, str):
+            return is_empty(cell) or (self._has_codes and word_of(cell) in self.missing)
+        if len(cell) > _LONGEST_WORD:
+            return cell.isspace()
+        word = cell.strip().casefold()
+        return word in _EMPTY or word in self.missing or (self._has_codes and word_of(cell) in self.missing)
+
+    @cached_property
+    def _has_codes(self) -> bool:
+        """Whether some of the words are no such words as tables are filled with by custom: numbers, for example."""
+        return not self.missing <= MISSING_WORDS
 
 
 class TaskConfig(Config):
@@ -25,6 +91,9 @@ class TaskConfig(Config):
 
     column: str
     """The column of the target."""
+    missing: list[str | int | float | bool] | None = None
+    """Words that stand for no target, beside empty cells; null = NA, None, -, ? and the like, where every other value is a number; [] = no
+    word: each is a class."""
     weight: float = Setting(1.0, ge=0)
     """How much this task's loss counts beside the others'."""
 
@@ -52,6 +121,11 @@ class Task(ABC):
         """The metric that picks when training stops."""
         return self.config.metric or self.default_metric
 
+    @cached_property
+    def reading(self) -> Reading:
+        """How cells are read, as far as the state tells; a state without these facts is of a model that knew no missing words."""
+        return Reading(missing=frozenset(self.state.get("missing", ())))
+
     @property
     @abstractmethod
     def outputs(self) -> int:
@@ -69,17 +143,41 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def fit(cls, config: Any, cells: Iterable[Cell], place: str) -> State:
-        """Learn the classes, or the target's scale, from training cells that are not missing; ``DataError`` when they
-        cannot be learned from."""
+    def fit(cls, config: Any, cells: Iterable[Cell], place: str, reading: Reading | None = None) -> State:
+        """Learn the classes, or the target's scale, from training cells; cells that are missing, and single cells that cannot be read, are
+        left out.
+
+        :param place: the table and the column, for messages
+        :param reading: how cells are read; None = as these cells by themselves suggest
+        :raises DataError: there is nothing to learn from these cells
+        """
 
     @abstractmethod
     def check(self) -> None:
         """``ValueError`` for a state that ``fit`` cannot have made: a bundle may come from anyone."""
 
+    def check_reading(self) -> None:
+        """``ValueError`` unless the missing words in the state, if any, are words."""
+        words = self.state.get("missing", [])
+        if not isinstance(words, list) or len(words) > _MOST_WORDS or not all(isinstance(word, str) for word in words):
+            raise ValueError("missing words that are no words")
+
+    @classmethod
+    def names(cls, config: Any, reading: Reading, cell: Cell) -> Collection[str]:
+        """The names of the classes (or labels) that a cell holds, none for a number; ``Fault`` when it cannot be read."""
+        return ()
+
+    def unknown(self, cell: Cell) -> list[str]:
+        """The names in a cell that are no class of the model, though the cell can be read."""
+        return []
+
     @abstractmethod
     def encode(self, cell: Cell) -> np.ndarray:
         """The target as float32 (T,), NaN where empty; ``Fault`` when it cannot be one."""
+
+    def class_counts(self, target_NT: np.ndarray) -> np.ndarray:
+        """How many rows have each class or label, (C,), among rows that have a target."""
+        raise NotImplementedError(f"{type(self).__name__} has no classes")
 
     @abstractmethod
     def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:

@@ -26,6 +26,8 @@ class _RowTooLarge(DataError):
 class CsvSource(Source):
     """CSV or TSV, every cell as text."""
 
+    typed = False
+
     def __init__(self, path: Path, delimiter: str | None, encoding: str | None) -> None:
         self.path, self.name = path, str(path)
         with path.open("rb") as file:

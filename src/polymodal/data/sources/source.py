@@ -33,6 +33,8 @@ class Source(ABC):
     rows: int
     index: tuple[str, ...] = ()
     """Columns that are the index of a dataframe: names of rows, and no features."""
+    typed: bool = True
+    """Whether the table says which cells are text and which are numbers or truth values."""
 
     @abstractmethod
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:

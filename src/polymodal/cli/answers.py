@@ -1,0 +1,199 @@
+"""Predictions as rows of a table: the columns that they take, each with a name of its own, and the files that hold them."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import math
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..disk import no_formula
+from ..errors import UserError
+from ..flow import Prediction
+from ..predictor import Predictor
+from ..tasks import Task
+from ..tasks.classes import array_of
+from ..training.observers import plain
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of the columns of answers: ``row``, ``present`` and ``faults``; by task, ``scores`` of its classes and ``sets`` (one column
+    of sets, or the two ends of an interval). A target keeps its name, then its classes theirs (``TARGET:CLASS``); ours give way by a ``_``
+    behind them."""
+
+    row: str
+    present: str
+    faults: str
+    scores: Mapping[str, list[str]]
+    sets: Mapping[str, list[str]]
+
+    @classmethod
+    def of(cls, tasks: Mapping[str, Task]) -> Names:
+        """For these targets."""
+        taken = {task.config.column for task in tasks.values()}
+
+        def free(name: str) -> str:
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            return name
+
+        scores = {name: [free(f"{task.config.column}:{label}") for label in task.classes or []] for name, task in tasks.items()}
+        ends = {name: ["set"] if task.classes is not None else ["low", "high"] for name, task in tasks.items()}
+        sets = {name: [free(f"{task.config.column}:{end}") for end in ends[name]] for name, task in tasks.items()}
+        return cls(free("row"), free("present"), free("faults"), scores, sets)
+
+
+class Sure:
+    """What was asked of how sure answers are: sets of a coverage, no answer below a probability."""
+
+    def __init__(self, predictor: Predictor, coverage: float | None = None, abstain_below: float | None = None) -> None:
+        self.predictor, self.coverage, self.abstain_below = predictor, coverage, abstain_below
+        self.names = Names.of(predictor.bundle.tasks)
+        self._sets: Counter[str] = Counter()
+        self._empty: Counter[str] = Counter()
+        self.bounds = predictor.bounds(coverage) if coverage is not None else {}
+        if abstain_below is not None and all(task.classes is None for task in predictor.bundle.tasks.values()):
+            raise UserError("--abstain-below: every target is a number, which has no probability; expected classes; use --coverage")
+
+    def columns(self) -> dict[str, str]:
+        """The columns that sets take, and their types."""
+        columns: dict[str, str] = {}
+        for name in self.bounds:
+            task = self.predictor.bundle.tasks[name]
+            columns |= dict.fromkeys(self.names.sets[name], "double" if task.classes is None else f"list {_type_of(task)}")
+        return columns
+
+    def add(self, record: dict[str, Any], name: str, scores_C: np.ndarray) -> None:
+        """Into a row's record: its set; its answer taken away where it is not sure enough."""
+        task = self.predictor.bundle.tasks[name]
+        if self.abstain_below is not None and task.classes is not None and not float(np.max(scores_C)) >= self.abstain_below:
+            record[task.config.column] = None
+        if name in self.bounds:
+            found = self.predictor.sets(name, scores_C[None], self.bounds[name])[0]
+            if task.classes is None:
+                ends = (None if math.isnan(end) else float(end) for end in found)
+                record |= dict(zip(self.names.sets[name], ends, strict=True))
+            else:
+                record[self.names.sets[name][0]] = list(found)
+                if not np.isnan(scores_C).any():
+                    self._sets[name] += 1
+                    self._empty[name] += not len(found)
+
+    def warn(self) -> None:
+        """Of sets that are empty."""
+        for name, none in self._empty.items():
+            if none:
+                warnings.warn(
+                    f"target {name!r}: {none:,} of {self._sets[name]:,} sets are empty: no class is probable enough there for a "
+                    f"coverage of {self.coverage:g}, as happens where more answers are right than that; ask for more coverage",
+                    UserWarning,
+                    stacklevel=2,
+                )
+
+
+def records(predictor: Predictor, parts: Iterator[Prediction], sure: Sure | None = None) -> Iterator[dict[str, Any]]:
+    """Predictions as rows: ``row``, for each target its answer and the probabilities of its classes, ``present``, ``faults``."""
+    sure = sure or Sure(predictor)
+    names = sure.names
+    for part in parts:
+        for at, number in enumerate(part.rows):
+            record: dict[str, Any] = {names.row: int(number)}
+            for name, task in predictor.bundle.tasks.items():
+                value = part.values[name][at]
+                record[task.config.column] = value.item() if isinstance(value, np.generic) else value
+                if isinstance(record[task.config.column], float) and math.isnan(record[task.config.column]):
+                    record[task.config.column] = None
+                for index, column in enumerate(names.scores[name]):
+                    score = float(part.scores[name][at, index])
+                    record[column] = None if math.isnan(score) else score
+                sure.add(record, name, part.scores[name][at])
+            record[names.present] = ";".join(part.present[at])
+            record[names.faults] = part.faults[at]
+            yield record
+
+
+def _type_of(task: Task) -> str:
+    """The Arrow type of a task's answers; text where its classes are of several types, or whole numbers beyond 64 bits."""
+    kind = array_of([0.0] if task.classes is None else task.classes).dtype.name
+    return {"float64": "double", "int64": "int64", "bool": "bool"}.get(kind, "string")
+
+
+def columns_of(sure: Sure) -> dict[str, str]:
+    """The columns of ``records`` in order, and the Arrow type of each."""
+    names = sure.names
+    columns = {names.row: "int64"}
+    for name, task in sure.predictor.bundle.tasks.items():
+        answer = _type_of(task)
+        columns[task.config.column] = f"list {answer}" if task.config.kind == "multilabel" else answer
+        columns |= dict.fromkeys(names.scores[name], "double")
+    return {**columns, **sure.columns(), names.present: "string", names.faults: "string"}
+
+
+def write(out: str, sure: Sure, rows: Iterator[dict[str, Any]]) -> int:
+    """Rows into a file, whole or not at all, of the kind that its extension names; how many they were."""
+    path = Path(out)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        count = WRITERS[path.suffix.lower()](temporary, rows, columns_of(sure))
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror or error}); choose another file") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
+
+
+def _write_csv(path: Path, rows: Iterator[dict[str, Any]], columns: Mapping[str, str]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(map(no_formula, columns))
+        for record in rows:
+            cells = (record[name] for name in columns)
+            writer.writerow(no_formula(";".join(map(str, cell)) if isinstance(cell, list) else cell) for cell in cells)
+            count += 1
+    return count
+
+
+def _write_jsonl(path: Path, rows: Iterator[dict[str, Any]], columns: Mapping[str, str]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
+        for record in rows:
+            file.write(json.dumps(plain(record), ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def _write_parquet(path: Path, rows: Iterator[dict[str, Any]], columns: Mapping[str, str]) -> int:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    types = {name: pa.type_for_alias(kind.removeprefix("list ")) for name, kind in columns.items()}
+    schema = pa.schema([(name, pa.list_(of) if columns[name].startswith("list ") else of) for name, of in types.items()])
+    count = 0
+    with parquet.ParquetWriter(path, schema) as writer:
+        while held := list(itertools.islice(rows, 4096)):
+            held = [{name: _texts(cell) if columns[name].endswith("string") else cell for name, cell in row.items()} for row in held]
+            writer.write_table(pa.Table.from_pylist(held, schema=schema))
+            count += len(held)
+    return count
+
+
+def _texts(cell: Any) -> Any:
+    """A cell of a column of text: classes may be of several types."""
+    if isinstance(cell, list):
+        return [_texts(part) for part in cell]
+    return cell if cell is None or isinstance(cell, str) else str(cell)
+
+
+WRITERS = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}

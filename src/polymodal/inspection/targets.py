@@ -1,0 +1,136 @@
+"""What a target column asks for: its name as it was given, its task, and how its missing words are taken."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from ..config import quote
+from ..data.sources import Source
+from ..errors import DataError
+from ..tasks import MOSTLY, TargetFacts
+
+_CODES, _OFTEN, _SOME = 20, 5, 0.1
+
+
+def target_columns(source: Source, target: Any) -> list[str]:
+    """The names of the target columns.
+
+    :param target: one column or several, each as text or as what prints as its name: a number, a tuple of a frame's column index
+    :raises DataError: no column has that name
+    """
+    if target is None:
+        return []
+    several = isinstance(target, (list, set, frozenset)) or (isinstance(target, tuple) and str(target) not in source.columns)
+    names = [str(name) for name in target] if several else [str(target)]
+    source.check(names)
+    return names
+
+
+def target_facts(source: Source, column: str, settings: Mapping[str, Any]) -> TargetFacts:
+    """What a target column holds, in all rows.
+
+    :param settings: what was said under ``tasks.*``, not validated yet: of it ``separator``, ``missing`` and ``decimal`` count
+    """
+    separator, missing, decimal = (settings.get(name) for name in ("separator", "missing", "decimal"))
+    words = missing if isinstance(missing, (list, tuple)) else None
+    facts = TargetFacts(separator if isinstance(separator, str) and separator else ";", words, decimal if decimal in (".", ",") else None)
+    for cell in source.cells([column]):
+        facts.add(cell)
+    return facts.close()
+
+
+def guess_task(facts: TargetFacts, column: str, place: str) -> tuple[dict[str, Any], str]:
+    """The task that a target column asks for, and why.
+
+    :param place: the table and the column, for messages
+    :raises DataError: the column holds nothing that can be a target
+    """
+    kind, why = _guess(facts, column, place)
+    return {"kind": kind, "column": column}, why
+
+
+def _guess(facts: TargetFacts, column: str, place: str) -> tuple[str, str]:
+    values = facts.values
+    if not values and (facts.given is not None or not facts.words):
+        raise DataError(f"{place}: every cell is empty; expected a target; choose another column")
+    if sum(facts.foreign.values()) > _SOME * values:
+        expected = "expected classes, numbers or lists of labels; correct those cells, or choose another target"
+        raise DataError(f"{place}: {facts.foreign.most_common(1)[0][0]}; {expected}")
+    if facts.places is not None:
+        return "multilabel", places_line(facts)
+    written = facts.listed + facts.left_out
+    if facts.lists > _SOME * values or (2 * written > values and written + facts.garbled >= MOSTLY * values):
+        return "multilabel", "its cells are lists"
+    if values == facts.texts and facts.separated >= max(1, _SOME * values) and 2 * len(facts.labels) <= sum(facts.labels.values()) > 0:
+        return "multilabel", f"its cells are labels with {facts.separator!r} between them"
+    if facts.numbers >= max(1, MOSTLY * values) and not _are_codes(facts):
+        others = values - facts.numbers
+        count = f"{'over ' if facts.capped else ''}{len(facts.number_names):,}"
+        sign = "; the comma is read as the decimal sign" if facts.how.decimal == "," and facts.decimal is None else ""
+        return "regression", f"{count} different numbers" + (f", and {others:,} cells that are no number" if others else "") + sign
+    return _classes(facts, column, place)
+
+
+def _are_codes(facts: TargetFacts) -> bool:
+    """Whether numbers are the names of classes: some whole numbers that come back often."""
+    different = len(facts.number_names)
+    return not facts.fractions and different <= _CODES and (facts.numbers >= _OFTEN * different or different <= 2)
+
+
+def _classes(facts: TargetFacts, column: str, place: str) -> tuple[str, str]:
+    names, missing = Counter(facts.names), facts.reading("multiclass").missing
+    for word, rows in facts.words.items():
+        if word not in missing:
+            names[facts.written[word]] += rows
+    total = sum(names.values())
+    if facts.capped or (len(names) > 20 and len(names) > 0.5 * total):
+        numbers = f"; {facts.numbers:,} of {facts.values:,} are numbers: correct the others" if 2 * facts.numbers > facts.values else ""
+        raise DataError(
+            f"{place}: {'over ' if facts.capped else ''}{len(names):,} different values in {total:,} rows; expected classes that come "
+            f"back, or numbers; choose another target{numbers}"
+        )
+    if len(names) < 2:
+        fault = f" ({facts.fault})" if facts.fault else ""
+        words = f"; {missing_line(facts, column, 'multiclass')}" if missing and facts.words else ""
+        raise DataError(
+            f"{place}: only one class, {next(iter(names), '')!r}{fault}; expected two classes or more; choose another target{words}"
+        )
+    chosen = "binary" if len(names) == 2 else "multiclass"
+    return chosen, f"{len(names)} values, {total / len(names):.0f} rows each on average"
+
+
+def places_line(facts: TargetFacts) -> str:
+    """That labels are told by their place, in words; "" where they are not."""
+    places = facts.places
+    if places is None:
+        return ""
+    named = "" if isinstance(places[0], int) else ", by name"
+    return f"{len(places)} labels by place: its cells are lists of 0 and 1{named}"
+
+
+def missing_line(facts: TargetFacts, column: str, kind: str) -> str:
+    """Which words of a target column stand for no target, which are classes, in how many rows, and what to set to have it otherwise; ""
+    where there are no such words."""
+    if not facts.words:
+        return ""
+    missing = facts.reading(kind).missing
+    setting = f"tasks.{quote(column)}.missing"
+    said = []
+    for are_missing in (True, False):
+        words = {facts.written[word]: rows for word, rows in facts.words.items() if (word in missing) == are_missing}
+        if not words:
+            continue
+        listing = ", ".join(f"{word!r} in {rows:,} rows" for word, rows in list(words.items())[:10])
+        if facts.given is not None:
+            said.append(f"{listing}: no target ({setting})")
+        elif are_missing:
+            every = "a number is expected" if kind == "regression" else "every other value is a number"
+            said.append(f"{listing}: no target, since {every}; to make a class of each: {setting}=[]")
+        else:
+            classes = "a label" if kind == "multilabel" else "a class"
+            override = json.dumps(list(words), ensure_ascii=False)
+            said.append(f"{listing}: {classes}, since other values are words; to leave out those rows: {setting}={override}")
+    return "; ".join(said)

@@ -1,0 +1,37 @@
+"""The name of a class: what makes two cells one class, however a table writes them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import numpy as np
+
+from ..cells import is_writable, text_of
+from ..errors import Fault
+from ..flow import Cell
+
+_LONGEST = 5_000
+"""Characters of a class's name, at most."""
+
+
+def name_of(cell: Cell) -> str:
+    """The name under which a class is counted: 1, 1.0 and "1" are one class; True, "True", "true" and "TRUE" are one."""
+    if isinstance(cell, (bool, np.bool_)):
+        return "True" if cell else "False"
+    if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
+        return str(int(cell))
+    if isinstance(cell, (bytes, bytearray, list, tuple, dict, set, frozenset, np.ndarray)):
+        raise Fault(f"found {type(cell).__name__}; expected the name of a class")
+    text = text_of(cell)
+    if len(text) > _LONGEST:
+        raise Fault(f"a name of {len(text):,} characters; expected the name of a class, of at most {_LONGEST:,}")
+    text = unicodedata.normalize("NFC", text).strip()
+    if not is_writable(text):
+        raise Fault("a name that is no Unicode text (half of a character); expected the name of a class")
+    if text in ("true", "TRUE", "false", "FALSE"):
+        return text.capitalize()
+    head, dot, tail = text.partition(".")
+    if dot and tail.strip("0") == "" and re.fullmatch(r"-?[0-9]+", head):
+        return head
+    return text

@@ -1,0 +1,13 @@
+"""The number in a cell of a target column: the one place where targets are read as numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..cells import Numbers
+from ..flow import Cell
+
+
+def number_in(cell: Cell, how: Numbers) -> float | None:
+    """A finite number, or None for a cell that holds none. ``how``: how the numbers of its column are written."""
+    return None if isinstance(cell, (list, tuple, dict, set, np.ndarray)) else how.read(cell)
