@@ -101,7 +101,9 @@ def _is_heavy(cell: Cell) -> bool:
         return len(cell) > _CHARS_SAMPLE and cell.startswith("[")
     if isinstance(cell, (list, tuple)) and any(isinstance(part, (bytes, bytearray)) for part in cell):
         return True
-    return isinstance(cell, (bytes, bytearray)) or (isinstance(cell, (list, tuple, np.ndarray)) and len(cell) > _HEAVY_SAMPLE)
+    if isinstance(cell, np.ndarray):
+        return cell.ndim > 0 and len(cell) > _HEAVY_SAMPLE
+    return isinstance(cell, (bytes, bytearray)) or (isinstance(cell, (list, tuple)) and len(cell) > _HEAVY_SAMPLE)
 
 
 def _value(cell: Cell) -> str:
