@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,10 @@ def infer(
     source.check(targets)
     base = dict(tree or {})
     overrides = list(overrides)
-    early, _ = override(base, overrides)
+    named = [f"data.split.group={json.dumps(group)}"] if group is not None else []
+    if split is not None:
+        named += ["data.split.kind=column", f"data.split.column={json.dumps(split)}"]
+    early, _ = override(base, (*named, *overrides))
     Experiment.check_tree(early)
     data = dict(early.get("data") or {})
     weight = data.get("weight")

@@ -168,7 +168,7 @@ class TargetFacts:
         try:
             name = name_of(cell)
         except Fault as fault:
-            self._tell_foreign(str(fault), rows)
+            self._tell_foreign(str(fault).partition(";")[0], rows)
             return
         self.codes += rows * (alone and (value is not None or name in ("True", "False")))
         if not self.capped:
