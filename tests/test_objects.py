@@ -495,3 +495,23 @@ def test_other_objects_become_what_they_hold() -> None:
         deep = [deep]
     for nested in (deep, itself()):
         assert _digest(plain(nested)).tobytes() == _digest(plain(nested)).tobytes()
+
+
+class Silent:
+    """An object whose text cannot be had."""
+
+    def __str__(self) -> str:
+        raise ValueError("no")
+
+
+def test_hostile_objects_end_neither_digests_nor_inspection() -> None:
+    strange = [Silent(), 10**5_000, [10**5_000] * 9, np.zeros((0, 3)), np.array([None, None], object), [np.zeros(2), None, "a"], {("a",): {None: 1}},
+               {10**5_000: 1}, (np.zeros(5), 10**400), range(3), [[[]]], torch.empty(2, device="meta"), opened(png(0)[:300])]  # fmt: skip
+    for cell in strange:
+        rows = [{"x": cell, "n": at % 5, "y": "ab"[at % 2]} for at in range(20)]
+        source = open_source(rows)
+        assert source.digest(["x"]) == open_source(rows).digest(["x"])
+        assert {column.name: column.role for column in pm.inspect(rows, target="y").columns}["x"] in ("ignored", "feature")
+    rows = [{"x": 10**5_000 + at if at != 7 else [10**5_000], "n": at % 5, "y": "ab"[at % 2]} for at in range(30)]
+    assert pm.check(rows, *FAST, target="y").faults[0][:2] == (8, "x")
+    assert plain(Silent()) == Unreadable("Silent whose content cannot be read")

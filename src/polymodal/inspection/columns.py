@@ -186,7 +186,10 @@ def _value(cell: Cell) -> str:
         return f"array {hash(body_of(cell))}"
     if isinstance(cell, (list, tuple)) and any(isinstance(part, np.ndarray) for part in cell):
         return f"list {hash(body_of(cell))}"
-    text = str(cell)
+    try:
+        text = str(cell)
+    except ValueError:  # an integer of more digits than Python writes
+        return f"{type(cell).__name__} {hash(body_of(cell))}"
     return text if len(text) <= 200 else f"{text[:100]} {hash(text)}"
 
 

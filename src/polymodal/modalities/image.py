@@ -5,6 +5,7 @@ What can be read is in ``pixels.py``; arrays of any numbers, such as radar maps,
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal
@@ -145,7 +146,8 @@ class Image(Modality):
 
 
 def _may_be_an_array(cell: Cell) -> bool:
-    return isinstance(cell, (bytes, bytearray)) or (len(str(cell)) < 4_096 and str(cell).strip().casefold().endswith(".npy"))
+    named = isinstance(cell, (str, os.PathLike)) and len(str(cell)) < 4_096 and str(cell).strip().casefold().endswith(".npy")
+    return isinstance(cell, (bytes, bytearray)) or named
 
 
 def _is_an_array(cell: Cell, roots: Roots) -> bool:

@@ -137,9 +137,10 @@ def _plain(cell: Cell, depth: int) -> Cell:
         return cell
     if getattr(type(cell), "__array__", None) is not None:
         return _of_array(np.asarray(cell), depth)
-    if (
-        is_empty(cell) or type(cell).__str__ is not object.__str__
-    ):  # pandas' nothings; a decimal, a UUID, an address: it has a text of its own
+    if is_empty(cell):  # pandas' nothings
+        return cell
+    if type(cell).__str__ is not object.__str__:  # a decimal, a UUID, an address: it has a text of its own
+        str(cell)  # an object whose text cannot be had is unreadable
         return cell
     return Unreadable(f"object of type {called(cell)}")
 

@@ -98,7 +98,7 @@ class Tabular(Modality):
         if kind != "category":
             why = "; ".join([f"{found.share:.0%} of the cells are {kind}s", *found.told])
             return Recognition(0.95 if found.share > 0.98 else 0.8, {"type": kind, "writing": found}, why)
-        hashable = [str(cell) for cell in cells if not isinstance(cell, _NO_VALUE)]
+        hashable = [text_of(cell) for cell in cells if not isinstance(cell, _NO_VALUE)]
         if len(hashable) < 0.9 * len(cells):
             return Recognition(0.0)
         distinct = len(set(hashable)) / max(len(hashable), 1)
@@ -291,5 +291,5 @@ def _as_dates_are(order: str) -> str:
 
 
 def _short(cell: Cell) -> str:
-    text = repr(cell[:50]) if isinstance(cell, (str, bytes)) else text_of(cell)
+    text = repr(cell[:50]) if isinstance(cell, (str, bytes)) else called(cell) if isinstance(cell, _NO_VALUE) else text_of(cell)
     return text if len(text) <= 40 else text[:37] + "..."

@@ -46,7 +46,7 @@ def written_tags(cell: Cell) -> list[str] | None:
 def are_texts(cell: Cell) -> bool:
     """Whether a cell is a list, or a list written out, of which every item is a text or missing, and some are texts."""
     items = cell if isinstance(cell, (list, tuple)) else written_tags(cell)
-    return items is not None and any(items) and all(item is None or isinstance(item, str) for item in items)
+    return items is not None and all(item is None or isinstance(item, str) for item in items) and any(items)
 
 
 def as_list(cell: Cell) -> Cell:

@@ -96,10 +96,18 @@ def body_of(cell: Cell) -> bytes:
         cell = list(cell.items())
     if isinstance(cell, (list, tuple, np.ndarray)):
         nested = any(isinstance(part, (list, tuple, dict, np.ndarray)) for part in cell)
-        parts = [body_of(part) for part in cell] if nested else [repr(list(cell)).encode("utf-8", "surrogatepass")]
+        parts = [body_of(part) for part in cell] if nested else [_written(list(cell))]
         name = "list" if isinstance(cell, list) else type(cell).__name__
         return name.encode() + b"".join(len(part).to_bytes(8, "little") + part for part in parts)
-    return repr(cell).encode("utf-8", "surrogatepass")
+    return _written(cell)
+
+
+def _written(cell: Cell) -> bytes:
+    """A cell's own text, or that of its parts; an integer of more digits than Python writes in hexadecimal."""
+    try:
+        return repr(cell).encode("utf-8", "surrogatepass")
+    except ValueError:
+        return b"[" + b",".join(map(_written, cell)) + b"]" if isinstance(cell, list) else hex(cell).encode()
 
 
 def unique(names: list[str], place: str) -> list[str]:
