@@ -1,17 +1,19 @@
-"""Rows as dicts in memory, and JSON lines."""
+"""Rows as dicts, and columns as lists, in memory; and JSON lines."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from ...errors import DataError
-from ...flow import Row
+from ...flow import Cell, Row
+from .charset import charset_of
+from .content import Content
+from .garbled import Tally
 from .source import LARGEST_ROW, SLICE, SLICE_BYTES, Slice, Source, short, unique
 
 
@@ -21,8 +23,9 @@ class RowsSource(Source):
     def __init__(self, name: str, rows: Sequence[Row]) -> None:
         self.name = name
         self.table = rows
-        self._keys = {str(key): key for row in rows for key in row}
-        self.columns = unique(list(self._keys), name)
+        keys = list(dict.fromkeys(key for row in rows for key in row))
+        self.columns = unique([str(key) for key in keys], name)
+        self._keys = dict(zip(self.columns, keys, strict=True))
         self.rows = len(rows)
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
@@ -32,21 +35,43 @@ class RowsSource(Source):
             yield {name: [row.get(self._keys[name]) for row in part] for name in columns}
 
 
+class ColumnsSource(Source):
+    """Columns in memory, as lists of one length."""
+
+    def __init__(self, name: str, columns: Mapping[str, list[Cell]], index: Sequence[str] = ()) -> None:
+        self.name = name
+        self.table = columns
+        self.columns = unique(list(columns), name)
+        self.index = tuple(index)
+        self.rows = len(next(iter(columns.values()), []))
+
+    def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
+        """Parts of the lists."""
+        for start in range(0, self.rows, SLICE):
+            yield {name: self.table[name][start : start + SLICE] for name in columns}
+
+
 class JsonLinesSource(Source):
     """One JSON object a line."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, content: Content, path: str, encoding: str | None = None) -> None:
+        self.path, self.content = path, content
+        self.charset = charset_of(content, path, encoding, guess=False)
         columns: dict[str, None] = {}
+        tally = Tally() if self.charset.suspect else None
         self.rows = 0
-        for row, _ in self._objects():
+        for row, _ in self._objects(named_once):
             columns.update(dict.fromkeys(row))
             self.rows += 1
-        self.columns = unique(list(columns), str(path))
+            for name, cell in row.items() if tally is not None else ():
+                tally.see(name, (cell,))
+        self.columns = unique(list(columns), path)
+        if tally is not None:
+            tally.warn(path, self.charset.mend)
 
-    def _objects(self) -> Iterator[tuple[dict[str, Any], int]]:
-        """Each row, and the length of its line."""
-        with pa.input_stream(str(self.path), compression="detect") as stream:
+    def _objects(self, hook: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Iterator[tuple[dict[str, Any], int]]:
+        """Each row, and the length of its line; ``hook`` makes an object of its pairs."""
+        with self.content.open() as stream:
             at = 0
             for line in self._lines(stream):
                 if not line.strip():
@@ -57,7 +82,9 @@ class JsonLinesSource(Source):
                         f"{self.path} row {at}: a line of more than {LARGEST_ROW >> 20} million characters; expected one object"
                     )
                 try:
-                    row = json.loads(line, parse_int=_integer)
+                    row = json.loads(line, parse_int=integer, object_pairs_hook=hook)
+                except DataError as error:
+                    raise DataError(f"{self.path} row {at}: {error}") from None
                 except (ValueError, RecursionError) as error:
                     raise DataError(f"{self.path} row {at}: not valid JSON ({error})") from None
                 if not isinstance(row, dict):
@@ -78,16 +105,26 @@ class JsonLinesSource(Source):
             yield {name: [row.get(name) for row in part] for name in columns}
 
     def _lines(self, stream: Any) -> Iterator[str]:
-        text = io.TextIOWrapper(stream, encoding="utf-8-sig")
+        encoding = "utf-8-sig" if self.charset.encoding == "utf-8" else self.charset.encoding
+        text = io.TextIOWrapper(stream, encoding=encoding)
         try:
             while line := text.readline(LARGEST_ROW + 1):
                 yield line
-        except UnicodeDecodeError:
-            raise DataError(f"{self.path}: not UTF-8 text; expected UTF-8; convert it") from None
+        except UnicodeError:
+            raise DataError(f"{self.path}: not {self.charset.encoding} text; expected one encoding throughout; write it as UTF-8") from None
         except (OSError, pa.ArrowException) as error:
             raise DataError(f"{self.path}: cannot be read ({short(error)}); expected JSON lines") from None
 
 
-def _integer(digits: str) -> int | float:
+def named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; ``DataError`` where it holds one name twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
+        raise DataError(f"an object with two values called {twice[:40]!r}; expected every name once; rename one")
+    return found
+
+
+def integer(digits: str) -> int | float:
     """A number of more digits than any column holds is infinite: a cell that cannot be read, and no broken line."""
     return int(digits) if len(digits) < 1_000 else float(digits)
