@@ -12,7 +12,7 @@ from ..bundle import find
 from ..config import override, quote, read_tree
 from ..data.sources import Source, open_source
 from ..errors import ConfigError, DataError
-from ..experiment import Experiment, with_encoders
+from ..experiment import DataConfig, Experiment, with_encoders
 from ..inspection.infer import encoding_in, infer
 from ..modalities import OnError
 
@@ -45,10 +45,11 @@ def resolve(
     on_error: OnError | None,
     seed: int | None,
     time_limit: str | float | None,
+    encoding: str | None = None,
 ) -> Asked:
     """What ``train`` takes, as it will be run; ``UserError`` for what cannot be."""
     targets = [] if target is None else [target] if isinstance(target, str) else list(target)
-    flags = _flags(root=root, on_error=on_error, seed=seed, time_limit=time_limit, valid=valid, test=test)
+    flags = _flags(root=root, on_error=on_error, seed=seed, time_limit=time_limit, encoding=encoding, valid=valid, test=test)
     asked: dict[str, Any] = {"columns": columns, "ignore": ignore, "group": group, "split": split}
     path = Path(table) if isinstance(table, (str, Path)) and Path(table).suffix.lower() in (".yaml", ".yml") else None
     if isinstance(table, Experiment):
@@ -64,17 +65,22 @@ def resolve(
     experiment = experiment.with_models_at(path.parent if path is not None else Path())
     if experiment.training.init is not None:
         find(experiment.training.init)
-    encoding = experiment.data.encoding
-    opened = [
-        None if given is None and said is None else open_source(said if given is None else given, encoding=encoding)
-        for given, said in ((valid, experiment.data.valid), (test, experiment.data.test))
-    ]
-    return Asked(experiment, reasons, source, *opened)
+    return Asked(experiment, reasons, source, *open_others(experiment.data, valid, test))
+
+
+def open_others(data: DataConfig, valid: Any, test: Any) -> tuple[Source | None, Source | None]:
+    """The tables to validate and to test on, given or said. Each has an encoding of its own; that of the training table is the first that
+    is tried where one is not UTF-8."""
+    valid_source, test_source = (
+        None if given is None and said is None else open_source(said if given is None else given, fallback=data.encoding)
+        for given, said in ((valid, data.valid), (test, data.test))
+    )
+    return valid_source, test_source
 
 
 def _flags(*, root: Sequence[str | Path], valid: Any, test: Any, **settings: Any) -> list[str]:
     """What was said by name, as overrides; paths are relative to where the caller stands, and so become absolute."""
-    places = {"on_error": "data.on_error", "seed": "seed", "time_limit": "training.time_limit"}
+    places = {"on_error": "data.on_error", "seed": "seed", "time_limit": "training.time_limit", "encoding": "data.encoding"}
     said = {places[name]: value for name, value in settings.items() if value is not None}
     if root:
         said["data.root"] = [str(Path(folder).resolve()) for folder in root]
