@@ -63,8 +63,9 @@ class JsonLinesSource(Source):
         for row, _ in self._objects(named_once):
             columns.update(dict.fromkeys(row))
             self.rows += 1
-            for name, cell in row.items() if tally is not None else ():
-                tally.see(name, (cell,))
+            if tally is not None:
+                for name, cell in row.items():
+                    tally.see(name, (cell,))
         self.columns = unique(list(columns), path)
         if tally is not None:
             tally.warn(path, self.charset.mend)
