@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 from click.testing import CliRunner, Result
 from pyarrow import parquet
 
 import polymodal as pm
-from conftest import write_csv
+from conftest import picture, write_csv
 from polymodal.cli.main import main
 
 COLUMNS = ["photo", "标题", "price", "region"]
@@ -169,6 +170,106 @@ def test_evaluate_agrees_with_predict(model: pm.Predictor, rows: list[dict[str, 
     assert part["without_target"] == {"label": 2}
     with pytest.raises(pm.DataError, match="no column 'label'"):
         model.evaluate([{"photo": "x"}])
+
+
+# -- where paths lead, and where warnings point ----------------------------------------------------------------------------
+
+
+def test_one_row_as_a_dict_of_values_is_one_answer(model: pm.Predictor, rows: list[dict[str, Any]], expected: np.ndarray) -> None:
+    np.testing.assert_array_equal(model.predict_proba(rows[7]), expected[7:8])
+    np.testing.assert_array_equal(model.predict_proba({name: [row[name] for row in rows] for name in COLUMNS}), expected)
+    np.testing.assert_array_equal(model.predict_proba(pandas.DataFrame(rows).iloc[7]), expected[7:8])
+    with pytest.raises(pm.DataError, match=r"found a list of str; .*\{'photo': \[...\]\}"):
+        model.predict(["photos/1.png"])
+
+
+def test_paths_of_a_table_in_memory_lie_below_the_training_table_s_folder(
+    shop_run: Path, shop_folder: Path, rows: list[dict[str, Any]], expected: np.ndarray, tmp_path: Path
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for table in (rows, pandas.DataFrame(rows)):
+            np.testing.assert_array_equal(pm.load(shop_run).predict_proba(table), expected)
+    data = pm.load(shop_run).bundle.experiment.data
+    assert data.table == str(shop_folder.resolve() / "shop.csv")
+    (tmp_path / "photos").mkdir()
+    for row in rows[:10]:
+        (tmp_path / row["photo"]).write_bytes((shop_folder / rows[0]["photo"]).read_bytes())
+    given = pm.load(shop_run).predict_proba(rows[:10], root=[tmp_path])
+    np.testing.assert_array_equal(given, pm.load(shop_run).predict_proba([{**row, "photo": rows[0]["photo"]} for row in rows[:10]]))
+
+
+@pytest.fixture
+def homeless(shop_run: Path) -> pm.Predictor:
+    """A model whose training table is not on this machine."""
+    model = pm.load(shop_run)
+    experiment = model.bundle.experiment
+    model.bundle.experiment = experiment.model_copy(update={"data": experiment.data.model_copy(update={"table": "/no/where/shop.csv"})})
+    return model
+
+
+def test_paths_below_no_folder_are_an_error_that_names_root(
+    homeless: pm.Predictor, shop_folder: Path, rows: list[dict[str, Any]], expected: np.ndarray
+) -> None:
+    said = r"^rows, field 'photo', column 'photo': 70 of 70 cells are paths, and this table has no folder; expected root=\.\.\. \(--root\)"
+    for verb in (homeless.predict, homeless.predict_proba, homeless.embed, homeless.evaluate, lambda rows: pm.explain(homeless, rows)):
+        with pytest.raises(pm.DataError, match=said):
+            verb(rows)
+    np.testing.assert_array_equal(homeless.predict_proba(rows, root=[shop_folder]), expected)
+    pictures = [{**row, "photo": (shop_folder / row["photo"]).read_bytes()} for row in rows]
+    np.testing.assert_array_equal(homeless.predict_proba(pictures), expected)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        blank = homeless.predict_proba(rows, on_error="blank")
+        few = homeless.predict_proba([*pictures[:65], *rows[65:]])
+    np.testing.assert_array_equal(blank, homeless.predict_proba([{**row, "photo": None} for row in rows]))
+    np.testing.assert_array_equal(few, np.concatenate([expected[:65], blank[65:]]))
+    assert all("a path, but this table has no folder; pass root=" in str(one.message) for one in caught)
+
+
+def test_several_pictures_below_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    rng = np.random.default_rng(0)
+    table = [
+        {
+            "p": ";".join(picture(tmp_path / "p" / f"{at}{part}.png", (200 * (at % 2), 9, 9), rng) for part in "ab"),
+            "x": at % 7,
+            "y": "ab"[at % 2],
+        }
+        for at in range(40)
+    ]
+    settings = ("training.epochs=1", "training.baselines=false", "model.width=8", "data.split.kind=random", "fields.p.size=16")
+    model = pm.train(table, *settings, target="y", columns={"p": "pictures"}, root=[tmp_path])
+    assert len(model.predict(table)) == 40
+    model.root = []
+    assert len(model.predict(table)) == 40, "the folders of training are still there"
+    model.bundle.experiment = model.bundle.experiment.model_copy(
+        update={"data": model.bundle.experiment.data.model_copy(update={"root": []})}
+    )
+    with pytest.raises(pm.DataError, match="field 'p', column 'p': 40 of 40 cells are paths"):
+        model.predict(table)
+
+
+def test_warnings_point_at_the_line_that_asked(model: pm.Predictor, rows: list[dict[str, Any]], shop_run: Path, shop_folder: Path) -> None:
+    strange = [{key: value for key, value in {**row, "price": 1e6}.items() if key != "region"} for row in rows]
+    verbs: list[Callable[[], Any]] = [
+        lambda: model.predict(strange),
+        lambda: model.predict_proba(strange),
+        lambda: model.predict_sets(strange),
+        lambda: model.embed(strange),
+        lambda: model.evaluate(strange),
+        lambda: list(model.predictions(strange)),
+        lambda: pm.evaluate(model, strange),
+        lambda: pm.evaluate(shop_run, strange, root=[shop_folder]),
+    ]
+    for verb in verbs:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            verb()
+        assert [one.filename for one in caught] == [__file__] * 2
+        assert {one.lineno for one in caught} == {verb.__code__.co_firstlineno}
+        assert "no column 'region'" in str(caught[0].message)
+        assert "column 'price': 70 of 70 numbers" in str(caught[1].message)
 
 
 # -- the command ---------------------------------------------------------------------------------------------------------

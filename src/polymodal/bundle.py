@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +24,7 @@ from . import __version__
 from .backbones import Backbone
 from .config import External
 from .disk import write_whole
-from .errors import BundleError, ConfigError
+from .errors import BundleError, ConfigError, warn
 from .experiment import Experiment
 from .flow import State
 from .frozen import digest_of
@@ -195,7 +194,7 @@ def _backbones(experiment: Experiment, states: Mapping[str, State], packed: byte
             if digest_of(backbone) != said.get(name):
                 raise ValueError(f"field {name!r}: its frozen weights are not on this machine as they were when it was trained")
             model = states[name]["backbone"]["model"]
-            warnings.warn(f"field {name!r}: its frozen weights are not in the bundle, but taken from {model}: the right ones", stacklevel=4)
+            warn(f"field {name!r}: its frozen weights are not in the bundle, but taken from {model}: the right ones")
         backbones[name] = backbone
     return backbones
 

@@ -18,9 +18,14 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import re
+import sys
+import warnings
 from collections.abc import Iterable
-from types import ModuleType
+from types import FrameType, ModuleType
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 class PolymodalError(Exception):
@@ -263,3 +268,12 @@ def requires(package: str, extra: str) -> ModuleType:
         raise MissingDependency(
             f"package {package!r}: installed but broken ({error}); reinstall it: pip install 'polymodal[{extra}]'"
         ) from error
+
+
+def warn(text: str) -> None:
+    """Issue a ``UserWarning`` that points at the line, outside this package, from which it was entered."""
+    level, frame = 1, sys._getframe()
+    outer: FrameType | None = frame
+    while outer is not None and outer.f_code.co_filename.startswith(_PACKAGE):
+        level, outer = level + 1, outer.f_back
+    warnings.warn(text, UserWarning, stacklevel=level)

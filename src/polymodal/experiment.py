@@ -52,7 +52,7 @@ class DataConfig(Config):
     root: list[str] = []
     """More folders that file cells may name, beside the table's own."""
     encoding: str | None = None
-    """Encoding of a CSV; null = UTF-8 (or UTF-16 by its mark). Chinese Windows writes gb18030."""
+    """Encoding of the training table, a CSV or JSON file; null = found out. Chinese Windows writes gb18030."""
     split: SplitConfig = SplitConfig()
     """Which rows train, validate and test."""
     on_error: OnError = "blank"

@@ -80,11 +80,14 @@ def inspect(
     root: Sequence[str | Path] = (),
     seed: int = 0,
     time_limit: str | None = None,
+    encoding: str | None = None,
 ) -> Profile:
     """Look at a table: what each column is, what is missing or unreadable, what gives the target away, which classes are rare.
 
-    Takes what ``train`` takes. Up to 5,000 rows' pictures and texts are read; memory does not grow with the rows.
+    Takes what ``train`` takes, ``encoding`` being that of a CSV or JSON file. Up to 5,000 rows' pictures and texts are read; memory
+    does not grow with the rows.
     """
+    overrides = (*overrides, *([f"data.encoding={encoding}"] if encoding is not None else []))
     source = open_source(table, encoding=encoding_in(overrides))
     source.check_rows()
     targets = target_columns(source, target)
@@ -120,8 +123,11 @@ def init(
     root: Sequence[str | Path] = (),
     seed: int | None = None,
     time_limit: str | None = None,
+    encoding: str | None = None,
 ) -> str:
-    """The full ``run.yaml`` for a table, each choice explained in a comment; written to ``out`` unless that is None."""
+    """The full ``run.yaml`` for a table, each choice explained in a comment; written to ``out`` unless that is None.
+    ``encoding`` is that of a CSV or JSON file; None = found out."""
+    overrides = (*overrides, *([f"data.encoding={encoding}"] if encoding is not None else []))
     source = open_source(table, encoding=encoding_in(overrides))
     targets = target_columns(source, target)
     path = None if out is None else Path(out)

@@ -15,7 +15,7 @@ import click
 
 from .. import __version__
 from .mistakes import Commands
-from .options import numbers, on_error_option, reading, root_option, training
+from .options import encoding_option, numbers, on_error_option, reading, root_option, training
 from .table import table
 
 
@@ -63,24 +63,13 @@ def main(context: click.Context) -> None:
 @click.argument("overrides", nargs=-1, metavar="[PATH=VALUE]...")
 @click.option("--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks).")
 @reading
-def inspect(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], ignore: tuple[str, ...],
-            group: str | None, split: str | None,
-            root: tuple[str, ...], seed: int | None, time_limit: str | None) -> None:  # fmt: skip
+def inspect(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], seed: int | None, **settings: Any) -> None:
     """Look at a table: what each column is, what is missing, broken or suspicious."""
     from ..profile import inspect as look_at
+    from .warned import warnings_as_lines
 
-    profile = look_at(
-        table,
-        *overrides,
-        target=list(targets),
-        columns=columns,
-        ignore=ignore,
-        group=group,
-        split=split,
-        root=root,
-        seed=seed or 0,
-        time_limit=time_limit,
-    )
+    with warnings_as_lines():
+        profile = look_at(table, *overrides, target=list(targets), seed=seed or 0, **settings)
     click.echo(profile.text())
 
 
@@ -93,15 +82,13 @@ def inspect(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], co
 @reading
 @click.option("-o", "--out", default="run.yaml", show_default=True, help="The file to write; - for standard output.")
 @click.option("--overwrite", is_flag=True, help="Replace the file.")
-def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], ignore: tuple[str, ...],
-            group: str | None, split: str | None,
-         root: tuple[str, ...], seed: int | None, time_limit: str | None, out: str, overwrite: bool) -> None:  # fmt: skip
+def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], out: str, **settings: Any) -> None:
     """Write the full run.yaml for a table, each choice explained."""
     from ..profile import init as write_yaml
+    from .warned import warnings_as_lines
 
-    text = write_yaml(table, *overrides, target=list(targets), columns=columns, ignore=ignore, group=group, split=split, root=root,
-                      seed=seed,
-                      time_limit=time_limit, out=None if out == "-" else out, overwrite=overwrite)  # fmt: skip
+    with warnings_as_lines():
+        text = write_yaml(table, *overrides, target=list(targets), out=None if out == "-" else out, **settings)
     click.echo(text if out == "-" else f"wrote {out}; train it: polymodal train {out}")
 
 
@@ -113,8 +100,10 @@ def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], colum
 def check(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], **settings: Any) -> None:
     """Look before training, some seconds: what would fail, by row; estimated time, memory and disk; which precision and why."""
     from ..runs import check as look
+    from .warned import warnings_as_lines
 
-    found = look(table, *overrides, target=list(targets) or None, columns=columns or None, **settings)
+    with warnings_as_lines():
+        found = look(table, *overrides, target=list(targets) or None, columns=columns or None, **settings)
     click.echo(found.text())
     sys.exit(0 if found.ok else 2)
 
@@ -130,9 +119,9 @@ def check(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], colu
 @click.option("--tensorboard", is_flag=True, help="Curves for TensorBoard, in RUN/tensorboard.")
 @click.option("--quiet", is_flag=True, help="Say only where the results are.")
 def train(table: str | None, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], ignore: tuple[str, ...],
-          group: str | None, split: str | None, root: tuple[str, ...], seed: int | None, time_limit: str | None, on_error: str | None,
-          valid: str | None, test: str | None, out: str | None, overwrite: bool, resume: str | None, force: bool, tensorboard: bool,
-          quiet: bool) -> None:  # fmt: skip
+          group: str | None, split: str | None, root: tuple[str, ...], seed: int | None, time_limit: str | None, encoding: str | None,
+          on_error: str | None, valid: str | None, test: str | None, out: str | None, overwrite: bool, resume: str | None, force: bool,
+          tensorboard: bool, quiet: bool) -> None:  # fmt: skip
     """Train on TABLE (or on a run.yaml), measure, and save a bundle; or go on with a run."""
     if resume is not None:
         table, overrides = _resumed(click.get_current_context(), table, overrides)
@@ -143,7 +132,7 @@ def train(table: str | None, overrides: tuple[str, ...], targets: tuple[str, ...
     from .verbs import train as run
 
     run(table, overrides, targets=targets, columns=columns, ignore=ignore, group=group, split=split, root=root, seed=seed,
-        time_limit=time_limit, on_error=on_error, valid=valid, test=test, out=out, overwrite=overwrite, resume=resume,
+        time_limit=time_limit, encoding=encoding, on_error=on_error, valid=valid, test=test, out=out, overwrite=overwrite, resume=resume,
         force=force, tensorboard=tensorboard, quiet=quiet, start=click.get_current_context().obj)  # fmt: skip
 
 
@@ -202,6 +191,7 @@ def compare(table: str | None, overrides: tuple[str, ...], targets: tuple[str, .
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else.")
 @on_error_option
 @root_option("Another folder that file cells may name.")
+@encoding_option
 @click.option("--strict", is_flag=True, help="Stop when a column is absent, in place of taking it as missing.")
 @click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class).")
 @click.option("--robustness", is_flag=True, help="What is left when cells are corrupted, at five severities, or missing.")
@@ -225,6 +215,7 @@ def evaluate(run: str, table: str, **settings: Any) -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Draws the rows, and what is permuted.")
 @on_error_option
 @root_option("Another folder that file cells may name.")
+@encoding_option
 @click.option("--strict", is_flag=True, help="Stop when a column is absent, in place of taking it as missing.")
 @click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class).")
 @click.option("--overwrite", is_flag=True, help="Replace what is in FOLDER.")
@@ -242,13 +233,15 @@ def explain(run: str, table: str, **settings: Any) -> None:
 @click.option("-o", "--out", metavar="OUT", help="The file to write: .csv, .parquet or .jsonl.")
 @on_error_option
 @root_option("Another folder that file cells may name.")
+@encoding_option
 @click.option("--strict", is_flag=True, help="Stop when a column is absent, in place of taking it as missing.")
 @click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class).")
 @click.option("--overwrite", is_flag=True, help="Replace OUT.")
 @click.option("--coverage", type=float, metavar="SHARE", help="Sets (or intervals) that hold the truth of this share of rows, such as 0.9.")
 @click.option("--abstain-below", type=click.FloatRange(0, 1), metavar="P", help="No answer where no class has this probability.")
-def predict(run: str, table: str | None, row: str | None, out: str | None, on_error: str | None, root: tuple[str, ...], strict: bool,
-            trust: bool, overwrite: bool, coverage: float | None, abstain_below: float | None) -> None:  # fmt: skip
+def predict(run: str, table: str | None, row: str | None, out: str | None, on_error: str | None, root: tuple[str, ...],
+            encoding: str | None, strict: bool, trust: bool, overwrite: bool, coverage: float | None,
+            abstain_below: float | None) -> None:  # fmt: skip
     """Predict the rows of a table, or one row given as JSON."""
     from .verbs import predict as verb
 
@@ -256,8 +249,8 @@ def predict(run: str, table: str | None, row: str | None, out: str | None, on_er
         raise click.UsageError("expected a trained run and a table, polymodal predict RUN TABLE -o OUT; or one row: RUN --row JSON")
     if table is not None and out is None:
         raise click.UsageError("missing -o OUT: the file to write (.csv, .parquet or .jsonl)")
-    verb(run, table, row=row, out=out, on_error=on_error, root=root, strict=strict, trust=trust, overwrite=overwrite, coverage=coverage,
-         abstain_below=abstain_below)  # fmt: skip
+    verb(run, table, row=row, out=out, on_error=on_error, root=root, encoding=encoding, strict=strict, trust=trust, overwrite=overwrite,
+         coverage=coverage, abstain_below=abstain_below)  # fmt: skip
 
 
 @main.command()

@@ -39,6 +39,9 @@ def root_option(said: str) -> Callable[..., Any]:
     return click.option("--root", multiple=True, metavar="DIR", type=click.Path(exists=True, file_okay=False), help=said)
 
 
+encoding_option = click.option("--encoding", metavar="NAME", help="Encoding of TABLE, such as gb18030; default: found out (data.encoding).")
+
+
 def reading(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flags of everything that looks at a training table."""
     options = [
@@ -50,6 +53,7 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
         root_option("Another folder that file cells may name (data.root)."),
         click.option("--seed", type=click.IntRange(min=0), help="Same seed, same bits (seed)."),
         click.option("--time-limit", metavar="TIME", help="Bound on the whole command, such as 5m (training.time_limit)."),
+        encoding_option,
         click.option("--pretrained", is_flag=True, help="Pretrained encoders, fetched unless they are here (model.preset=pretrained)."),
     ]  # fmt: skip
     command = _with_preset(command)

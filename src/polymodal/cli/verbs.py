@@ -87,10 +87,12 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def evaluate(run: str, table: str, *, as_json: bool, on_error: Any, root: Sequence[str], strict: bool, trust: bool) -> None:
+def evaluate(
+    run: str, table: str, *, as_json: bool, on_error: Any, root: Sequence[str], encoding: str | None, strict: bool, trust: bool
+) -> None:
     """Measure, and print."""
     with warnings_as_lines():
-        found = load(run, trust=trust).evaluate(table, on_error=on_error, strict=strict, root=root)
+        found = load(run, trust=trust).evaluate(table, on_error=on_error, strict=strict, root=root, encoding=encoding)
     for metric, reason in found.pop("undefined", {}).items():
         click.echo(f"{metric}: undefined here ({reason})", err=True)
     for target, count in found.pop("without_target", {}).items():
@@ -118,6 +120,7 @@ def predict(
     out: str | None,
     on_error: Any,
     root: Sequence[str],
+    encoding: str | None,
     strict: bool,
     trust: bool,
     overwrite: bool,
@@ -144,7 +147,7 @@ def predict(
             return
         assert table is not None
         assert out is not None
-        parts = predictor.predictions(table, on_error=on_error, strict=strict, root=root)
+        parts = predictor.predictions(table, on_error=on_error, strict=strict, root=root, encoding=encoding)
         count = write(out, sure, records(predictor, parts, sure))
         sure.warn()
     click.echo(f"wrote {out}: {count:,} rows", err=True)

@@ -59,6 +59,7 @@ def compare(
     trials: int = 4,
     rounds: int = 5,
     time_limit: str | float | None = None,
+    encoding: str | None = None,
     jobs: int | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
@@ -74,6 +75,7 @@ def compare(
     :param trials: settings tried for every contender, 1 to 4: other learning rates, other regularisation
     :param rounds: trainings of each contender that are measured, 2 to 10; each on other rows where the table does not say which
     :param time_limit: seconds, or 90s, 20m, for the whole call; what rows, trials, fusions and rounds fit is found on the way
+    :param encoding: of a CSV or JSON file (``data.encoding``); None = found out
     :param jobs: trainings at a time, each in a process and on one thread; changes no bit; None = one a core, 8 at most. One where there is
         no ``fork``, or an accelerator trains
     :param out: a folder for ``compare.json`` (what is returned), ``compare.html``, ``best.yaml`` and what was found so far
@@ -87,8 +89,9 @@ def compare(
         raise UserError(f"jobs: {jobs}; expected 1 or more trainings at a time (--jobs)")
     if not 2 <= rounds <= 10:
         raise UserError(f"rounds: {rounds}; expected 2 to 10: one cannot tell what training leaves to chance (--rounds)")
+    said = [*overrides, *([f"data.encoding={encoding}"] if encoding is not None else [])]
     asked = {
-        "table": str(Path(table).resolve()) if isinstance(table, (str, Path)) else None, "overrides": list(overrides),
+        "table": str(Path(table).resolve()) if isinstance(table, (str, Path)) else None, "overrides": said,
         "target": target, "columns": dict(columns or {}),
         "ignore": list(ignore), "group": group, "split": split, "root": [str(Path(one).resolve()) for one in root], "on_error": on_error,
         "seed": seed, "fusions": list(fusions), "also": None if also is None else list(also), "trials": trials, "rounds": rounds,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..data.sources import Source, open_source
+from ..data.sources import Source
 from ..errors import UserError
 from ..evaluation.robustness import compared
 from ..evaluation.robustness import robustness as curves
@@ -36,6 +36,7 @@ def robustness(
     strict: bool = False,
     root: Sequence[str | Path] = (),
     trust: bool = False,
+    encoding: str | None = None,
 ) -> dict[str, Any]:
     """What is left of a model's metrics on a table that holds the target when cells are corrupted, at severities 1 to 5, or missing.
 
@@ -43,6 +44,7 @@ def robustness(
     :param against: a baseline that answers the same targets, such as a run of late fusion: by it the curves have ``effective``. None = the
         best single field, where the model has just been trained (a run's folder does not keep those); else ``effective`` is None
     :param seed: draws at most 500 rows with a target, and what happens to their cells
+    :param encoding: of a CSV or JSON file; None = found out
     :param out: a folder to write ``robustness.json`` (what is returned) and ``robustness.html`` (the same as a page) into
     :returns: ``{"table", "rows", "with_target", "asked", "seed", "members", "fields", "against", "targets"}``; of the last,
         ``evaluation.robustness``
@@ -53,7 +55,7 @@ def robustness(
     name = None if other is None else "a model" if isinstance(against, Predictor) or against is None else Path(against).name
     if other is None and predictor.baselines:
         other, name = _best_alone(predictor)
-    source = open_source(table, encoding=predictor.bundle.experiment.data.encoding)
+    source = predictor.open(table, encoding)
     source.check_rows(" to measure on")
     fields = predictor.fields_of(source, strict)
     targets = targets_of(predictor, source, on_error)

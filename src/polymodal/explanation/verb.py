@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.sources import Source, open_source
+from ..data.sources import Source
 from ..errors import UserError
 from ..evaluation.contribution import contributions
 from ..modalities import OnError
@@ -35,12 +35,14 @@ def explain(
     strict: bool = False,
     root: Sequence[str | Path] = (),
     trust: bool = False,
+    encoding: str | None = None,
 ) -> dict[str, Any]:
     """What each field contributes to the answers on a table that holds the target; or, of ``rows``, to each one's answer.
 
     :param model: a ``Predictor``, a run or a bundle
     :param rows: numbers of rows, the first data row being 1; their target need not be known. None = the whole table, of which at most
         500 rows with a target are drawn by ``seed``
+    :param encoding: of a CSV or JSON file; None = found out
     :param out: a folder to write ``explain.json`` (what is returned) and ``explain.html`` (the same as a page) into
     :returns: ``{"table", "rows", "members", "fields", ...}`` and either ``"asked"`` and ``"targets"`` (``evaluation.contribution``) or
         ``"explained"`` (``explanation.rows``)
@@ -48,7 +50,7 @@ def explain(
     folder = free(out, FILES, overwrite)
     predictor = model if isinstance(model, Predictor) else load(model, trust=trust)
     bundle = predictor.bundle
-    source = open_source(table, encoding=bundle.experiment.data.encoding)
+    source = predictor.open(table, encoding)
     source.check_rows(" to explain")
     fields = predictor.fields_of(source, strict)
     found: dict[str, Any] = {"table": Path(source.name).name, "rows": source.rows, "members": len(bundle.members), "fields": fields}

@@ -148,8 +148,9 @@ def _with_kinds(tree: dict[str, Any], rows: int) -> dict[str, Any]:
 
 
 def encoding_in(overrides: Iterable[str]) -> str | None:
-    """The encoding that overrides name: a table must be opened before anything else can be inferred."""
-    return next((text.partition("=")[2] or None for text in overrides if text.startswith("data.encoding=")), None)
+    """The encoding that overrides name, the last one: a table must be opened before anything else can be inferred."""
+    said = [text.partition("=")[2].strip(" \"'") for text in overrides if text.startswith("data.encoding=")]
+    return said[-1] if said and said[-1] not in ("", "null") else None
 
 
 def _fields(columns: Sequence[Column], given: Mapping[str, str], reasons: dict[str, str]) -> dict[str, Any]:

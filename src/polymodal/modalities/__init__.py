@@ -3,7 +3,7 @@
 from ..cells import is_empty, is_missing_word
 from ..config import kinds_of, menu
 from .audio import Audio, AudioConfig
-from .files import Roots
+from .files import NoFolder, Roots
 from .image import Image, ImageConfig
 from .modality import FieldConfig, Modality, OnError, PartFault, Recognition, evenly
 from .pictures import Pictures, PicturesConfig
@@ -32,6 +32,7 @@ __all__ = [
     "Image",
     "ImageConfig",
     "Modality",
+    "NoFolder",
     "OnError",
     "PartFault",
     "Pictures",

@@ -22,6 +22,10 @@ _LONGEST = 4_096  # characters of a path that is looked at as a folder's
 _HEAD = 512
 
 
+class NoFolder(Fault):
+    """A cell names a file, and nothing says below which folder."""
+
+
 class Roots:
     """The folders that file cells may name: the table's own first, then those that were added."""
 
@@ -112,7 +116,7 @@ class Roots:
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
             raise Fault("a URL; expected a file under the table's folder (URLs are never fetched)")
         if not self.folders:
-            raise Fault("a path, but this table has no folder; pass root=... (--root) to say where its files are")
+            raise NoFolder("a path, but this table has no folder; pass root=... (--root) to say where its files are")
         missing = False
         for folder in self.folders:
             try:

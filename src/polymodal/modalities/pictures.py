@@ -19,7 +19,7 @@ from ..cells import is_empty
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .corruption import Corruption, each, of_pictures
-from .files import Roots
+from .files import NoFolder, Roots
 from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
 from .maps import thinned
 from .modality import Modality, PartFault, Parts, Recognition, evenly
@@ -94,7 +94,8 @@ class Pictures(Modality):
             try:
                 found.append(read_pixels(items[at], self.roots, self.config, self.state))
             except Fault as fault:
-                found.append(Fault(f"picture {at + 1}: {fault}" if len(items) > 1 else str(fault)))
+                kind = NoFolder if isinstance(fault, NoFolder) else Fault
+                found.append(kind(f"picture {at + 1}: {fault}" if len(items) > 1 else str(fault)))
         return found
 
     def sample_of(self, held: Sequence[np.ndarray | Fault]) -> Sample:
@@ -106,7 +107,7 @@ class Pictures(Modality):
         more = f"; and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
         message = "; ".join(map(str, faults[:_TOLD])) + more
         if not pixels:
-            raise Fault(message)
+            raise (NoFolder if all(isinstance(fault, NoFolder) for fault in faults) else Fault)(message)
         raise PartFault({self.config.column: message}, {"pixels": np.stack(pixels)})
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:

@@ -12,7 +12,7 @@ from ..bundle import find
 from ..config import External, override, quote, read_tree
 from ..data.sources import Source, open_source
 from ..errors import ConfigError, DataError
-from ..experiment import Experiment, with_encoders
+from ..experiment import DataConfig, Experiment, with_encoders
 from ..inspection.infer import LeftOut, encoding_in, infer, left_out
 from ..inspection.targets import target_columns
 from ..modalities import OnError
@@ -62,9 +62,10 @@ def resolve(
     on_error: OnError | None,
     seed: int | None,
     time_limit: str | float | None,
+    encoding: str | None = None,
 ) -> Asked:
     """What ``train`` takes, as it will be run; ``UserError`` for what cannot be."""
-    flags = _flags(root=root, on_error=on_error, seed=seed, time_limit=time_limit, valid=valid, test=test)
+    flags = _flags(root=root, on_error=on_error, seed=seed, time_limit=time_limit, encoding=encoding, valid=valid, test=test)
     asked: dict[str, Any] = {"columns": columns, "ignore": ignore, "group": group, "split": split}
     path = Path(table) if isinstance(table, (str, Path)) and Path(table).suffix.lower() in (".yaml", ".yml") else None
     if isinstance(table, Experiment):
@@ -85,17 +86,23 @@ def resolve(
     for part, contract in own:
         if isinstance(part, External):  # what cannot be imported is told before the table is read
             part.load([] if source.folder is None else [source.folder], contract)
-    encoding = experiment.data.encoding
-    second, third = (
-        None if given is None and said is None else open_source(said if given is None else given, encoding=encoding)
-        for given, said in ((valid, experiment.data.valid), (test, experiment.data.test))
-    )
+    second, third = open_others(experiment.data, valid, test)
     return Asked(experiment, reasons, source, second, third, left)
+
+
+def open_others(data: DataConfig, valid: Any, test: Any) -> tuple[Source | None, Source | None]:
+    """The tables to validate and to test on, given or said. Each has an encoding of its own; that of the training table is the first that
+    is tried where one is not UTF-8."""
+    valid_source, test_source = (
+        None if given is None and said is None else open_source(said if given is None else given, fallback=data.encoding)
+        for given, said in ((valid, data.valid), (test, data.test))
+    )
+    return valid_source, test_source
 
 
 def _flags(*, root: Sequence[str | Path], valid: Any, test: Any, **settings: Any) -> list[str]:
     """What was said by name, as overrides; paths are relative to where the caller stands, and so become absolute."""
-    places = {"on_error": "data.on_error", "seed": "seed", "time_limit": "training.time_limit"}
+    places = {"on_error": "data.on_error", "seed": "seed", "time_limit": "training.time_limit", "encoding": "data.encoding"}
     said = {places[name]: value for name, value in settings.items() if value is not None}
     if root:
         said["data.root"] = [str(Path(folder).resolve()) for folder in root]

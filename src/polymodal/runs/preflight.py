@@ -30,7 +30,7 @@ from ..training.config import usual_batch_size
 from ..training.devices import pick_device, pick_precision, why_precision
 from ..training.observers import Observer
 from ..training.plan import Clock
-from .asked import Asked, resolve
+from .asked import Asked, open_others, resolve
 from .estimate import Check, Reading, estimate
 from .ledger import Ledger, digest_of
 from .members import Members, Trial
@@ -56,6 +56,7 @@ def check(
     on_error: OnError | None = None,
     seed: int | None = None,
     time_limit: str | float | None = None,
+    encoding: str | None = None,
     out: str | Path | None = None,
 ) -> Check:
     """Look before training: takes what ``train`` takes, or the folder of a run, which is looked at as ``resume`` would.
@@ -67,14 +68,15 @@ def check(
     """
     if isinstance(table, (str, Path)) and Path(table).is_dir():
         given = {"target": target, "columns": columns, "ignore": ignore, "group": group, "split": split, "valid": valid, "test": test,
-                 "root": root, "on_error": on_error, "seed": seed, "time_limit": time_limit, "out": out}  # fmt: skip
+                 "root": root, "on_error": on_error, "seed": seed, "time_limit": time_limit, "encoding": encoding,
+                 "out": out}  # fmt: skip
         for name, value in given.items():
             if value is not None and value != () and value != {}:
                 raise UserError(f"{table}: {name} beside a run, which has its settings; check a change by path=value")
         return _of_run(Path(table), overrides)
     asked = resolve(
         table, overrides, target=target, columns=columns, ignore=ignore, group=group, split=split, valid=valid, test=test, root=root,
-        on_error=on_error, seed=seed, time_limit=time_limit,
+        on_error=on_error, seed=seed, time_limit=time_limit, encoding=encoding,
     )  # fmt: skip
     found = Check(asked.source.name)
     _check(asked, found, None if out is None else Path(out))
@@ -87,8 +89,7 @@ def _of_run(folder: Path, overrides: Sequence[str]) -> Check:
     found.stops, found.notes = state.stops, state.notes
     if state.experiment is not None and not state.ended and state.experiment.data.table is not None and found.ok:
         data = state.experiment.data
-        sources = [None if path is None else open_source(path, encoding=data.encoding) for path in (data.table, data.valid, data.test)]
-        assert sources[0] is not None
+        sources = (open_source(data.table, encoding=data.encoding), *open_others(data, None, None))
         for name, source in zip(("table", "valid", "test"), sources, strict=True):
             before = state.ledger.tables.get(name) if state.ledger is not None else None
             if source is not None and before is not None and before != digest_of(state.experiment, source):

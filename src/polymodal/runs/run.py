@@ -296,7 +296,7 @@ class Run:
         return measured, bundles, every
 
     def _bundle(self, prepared: Prepared, members: Sequence[Member], fields: Sequence[str], metrics: Mapping[str, Any]) -> Bundle:
-        experiment = self.experiment
+        experiment = self.experiment.model_copy(update={"data": self._placed().data})
         if len(fields) < len(prepared.modalities):
             model = experiment.model.model_copy(update={"encoders": {name: experiment.model.encoders[name] for name in fields}})
             some = {name: experiment.fields[name] for name in fields}

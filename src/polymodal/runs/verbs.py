@@ -20,7 +20,7 @@ from ..predictor import Predictor, load
 from ..training.checkpoint import Checkpoints
 from ..training.observers import Observer
 from ..training.plan import Clock
-from .asked import PATHS, resolve
+from .asked import PATHS, open_others, resolve
 from .ledger import ASIDE, differing
 from .resuming import experiment_of, ledger_of
 from .run import Run
@@ -40,6 +40,7 @@ def train(
     on_error: OnError | None = None,
     seed: int | None = None,
     time_limit: str | float | None = None,
+    encoding: str | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     observers: Sequence[Observer] = (),
@@ -48,7 +49,7 @@ def train(
     """Train, measure, and save.
 
     :param table: a path, a dataframe, an Arrow table, rows as dicts, columns as a dict of lists; or a ``run.yaml``, or an
-        ``Experiment`` (with ``data.table``)
+        ``Experiment`` (with ``data.table``). Behind a workbook or a zip archive, ``#`` and the name of a sheet or a member may follow
     :param overrides: ``path=value`` settings, laid over everything else
     :param target: the column to predict, or several; each as text, or as what prints as its name
     :param columns: what a column is taken for: image, text, tabular, number, category or date
@@ -60,6 +61,7 @@ def train(
     :param root: more folders that file cells may name, beside the table's own
     :param on_error: what a cell that cannot be read does: error, skip or blank
     :param time_limit: seconds, or 90s, 5m, 1h30m, for the whole call
+    :param encoding: of the training table, a CSV or JSON file (``data.encoding``); None = found out
     :param out: folder of the run; None keeps nothing on disk
     :param overwrite: replace the run that is there
     :param start: the moment (``time.monotonic()``) that the time limit counts from; None = now
@@ -69,7 +71,7 @@ def train(
     clock = Clock(None, start)
     asked = resolve(
         table, overrides, target=target, columns=columns, ignore=ignore, group=group, split=split, valid=valid, test=test, root=root,
-        on_error=on_error, seed=seed, time_limit=time_limit,
+        on_error=on_error, seed=seed, time_limit=time_limit, encoding=encoding,
     )  # fmt: skip
     for one in asked.left_out:
         if one.unread:
@@ -133,15 +135,12 @@ def resume(
                 raise UserError(f"{folder}: its {name} came from memory; expected it again: {mend}")
         if ledger is not None:
             differing(folder, ledger.differences(experiment), force)
-        sources = [
-            None if name not in given and path is None else open_source(given.get(name, path), encoding=said.encoding)
-            for name, path in (("table", said.table), ("valid", said.valid), ("test", said.test))
-        ]
-        assert sources[0] is not None
+        source = open_source(given.get("table", said.table), encoding=said.encoding)
+        valid_source, test_source = open_others(said, given.get("valid"), given.get("test"))
         (folder / "checkpoints").mkdir(exist_ok=True)
         spent = max(ledger.spent if ledger is not None else 0.0, checkpoints.spent())
         clock = Clock(experiment.training.time_limit, (time.monotonic() if start is None else start) - spent)
-        return Run(experiment, sources[0], sources[1], sources[2], folder, clock, observers, {}, True, ledger, force).go()
+        return Run(experiment, source, valid_source, test_source, folder, clock, observers, {}, True, ledger, force).go()
 
 
 def evaluate(
@@ -152,10 +151,11 @@ def evaluate(
     strict: bool = False,
     root: Sequence[str | Path] = (),
     trust: bool = False,
+    encoding: str | None = None,
 ) -> dict[str, Any]:
     """Measure a model, a run or a bundle on a table that holds its target: see ``Predictor.evaluate``."""
     predictor = model if isinstance(model, Predictor) else load(model, trust=trust)
-    return predictor.evaluate(table, on_error=on_error, strict=strict, root=root)
+    return predictor.evaluate(table, on_error=on_error, strict=strict, root=root, encoding=encoding)
 
 
 @contextmanager

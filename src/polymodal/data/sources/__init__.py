@@ -1,88 +1,132 @@
-"""Tables as streams of columns: CSV, TSV, Parquet, JSONL, Feather, and whatever holds Arrow data in memory.
+"""Tables as streams of columns: CSV, TSV, JSON, JSON lines, Parquet, Feather, Excel, and whatever holds columns or rows in memory.
 
-A source is read in order, a slice of rows at a time, as often as needed; nothing here grows with the rows. Text formats
-are read as text: what a cell means is for a modality to say.
+A source is read in order, a slice of rows at a time, as often as needed; nothing here grows with the rows, but for Excel and JSON
+documents. Text formats are read as text: what a cell means is for a modality to say.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import torch
 
-from ...errors import DataError, nearest
-from .arrow import ArrowSource, FeatherSource, ParquetSource
-from .csv import CsvSource
-from .rows import JsonLinesSource, RowsSource
-from .source import Slice, Source, cells_of
+from ...errors import DataError
+from ...flow import Cell
+from .arrow import ArrowSource
+from .files import path_source
+from .frames import BROKEN, columns_source, frame_source, row_of
+from .memory import RowsSource
+from .source import Slice, Source, cells_of, short, unique
 
-_KINDS = {".csv": "csv", ".tsv": "tsv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet", ".jsonl": "jsonl",
-          ".ndjson": "jsonl", ".feather": "feather", ".arrow": "feather", ".ipc": "feather"}  # fmt: skip
+_EXPECTED = "a path, a dataframe, an Arrow table, rows as dicts, or columns as a dict of lists"
 
 
-def open_source(table: Any, *, encoding: str | None = None, name: str | None = None) -> Source:
-    """A source over a path, a dataframe or Arrow table (anything with ``__arrow_c_stream__``), rows as dicts, or columns
-    as a dict of lists."""
+def open_source(
+    table: Any, *, encoding: str | None = None, fallback: str | None = None, name: str | None = None, columns: Sequence[str] = ()
+) -> Source:
+    """A source over a table.
+
+    :param table: a path; a dataframe or an Arrow table (anything with ``__arrow_c_stream__``); rows as dicts; one row, as a dict of single
+        values or a Series of pandas; columns, as a dict of lists
+    :param encoding: of a CSV or JSON file; None = found out
+    :param fallback: the encoding to take for a CSV that is not UTF-8 and has no mark, before one is guessed
+    :param name: what messages call a table in memory
+    :param columns: columns that are expected, which advice can name
+    :raises DataError: it is no table, or cannot be read
+    """
     if isinstance(table, Source):
         return table
     if isinstance(table, (str, Path)):
-        return _open_path(Path(table), encoding)
-    if isinstance(table, dict):
-        try:
-            return ArrowSource(name or "table", pa.table(table))
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):  # of cells that no Arrow column can hold
-            return RowsSource.of_columns(name or "table", table)
+        return path_source(table, encoding, fallback)
+    if isinstance(table, Mapping):
+        return _of_mapping(table, name)
+    library, kind = type(table).__module__.partition(".")[0], type(table).__name__
+    if (library, kind) == ("pandas", "DataFrame"):
+        return frame_source(table, name or "dataframe")
+    if (library, kind) == ("pandas", "Series"):
+        return RowsSource(name or "row", row_of(table, columns))
     if isinstance(table, (list, tuple)):
-        if not all(isinstance(row, dict) for row in table):
-            raise DataError(f"table: found a {type(table).__name__}; expected rows as dicts")
-        return RowsSource(name or "rows", list(table))
-    kind = (type(table).__module__.partition(".")[0], type(table).__name__)
-    pandas = kind == ("pandas", "DataFrame")
-    if kind == ("polars", "DataFrame") and "Object" in map(str, table.dtypes):  # Arrow would be given the addresses of the objects
+        return _of_list(table, name, columns)
+    if isinstance(table, np.ndarray):
+        raise _array_error(table)
+    if (library, kind) == ("polars", "DataFrame") and "Object" in map(str, table.dtypes):  # Arrow would be given addresses of the objects
         return RowsSource(name or "dataframe", table.to_dicts())
     if getattr(table, "__arrow_c_stream__", None) is not None:
         try:
             return ArrowSource(name or "dataframe", pa.table(table))
-        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-            if not pandas:
-                raise DataError(f"dataframe: cannot be read as a table ({error})") from None
-    if pandas:  # of cells that no Arrow column can hold; its NA and NaT are None
-        return RowsSource(name or "dataframe", table.astype(object).where(table.notna(), None).to_dict("records"))
-    raise DataError(f"table: found {type(table).__name__}; expected a path, a dataframe, an Arrow table or rows as dicts")
+        except BROKEN as error:
+            raise DataError(f"dataframe: cannot be read as a table ({short(error)}); expected {_EXPECTED}") from None
+    raise DataError(f"table: found {kind}; expected {_EXPECTED}")
 
 
-def _open_path(path: Path, encoding: str | None) -> Source:
-    try:
-        return _open_file(path, encoding)
-    except ValueError as error:  # a path with a NUL
-        raise DataError(f"{str(path)!r}: no path ({error}); expected a table") from None
+def _of_list(table: Sequence[Any], name: str | None, columns: Sequence[str]) -> Source:
+    wrong = next((row for row in table if not isinstance(row, Mapping)), None)
+    if wrong is not None or any(row is None for row in table):
+        column = columns[0] if columns else "column"
+        raise DataError(
+            f"table: found a {type(table).__name__} of {type(wrong).__name__}; expected rows as dicts; name the column that they are of: "
+            f"{{{column!r}: [...]}}"
+        )
+    return RowsSource(name or "rows", list(table))
 
 
-def _open_file(path: Path, encoding: str | None) -> Source:
-    if path.is_dir():
-        raise DataError(f"{path}: a folder; expected a table ({', '.join(sorted(set(_KINDS)))})")
-    if not path.exists():
-        near = nearest(path.name, [p.name for p in path.parent.glob("*")]) if path.parent.is_dir() else ""
-        raise DataError(f"{path}: no such file; expected a table{near}")
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    kind = _KINDS.get((suffixes[-2:-1] or [""])[0] if suffixes[-1:] == [".gz"] else (suffixes[-1:] or [""])[0])
-    if kind is None:
-        raise DataError(f"{path}: an ending that is not known; expected one of {', '.join(_KINDS)}")
-    if not path.is_file():
-        raise DataError(f"{path}: not a regular file; expected a table")
-    source: Source
-    try:
-        if kind in ("csv", "tsv"):
-            source = CsvSource(path, "\t" if kind == "tsv" else None, encoding)
-        elif kind == "jsonl":
-            source = JsonLinesSource(path)
-        else:
-            source = ParquetSource(path) if kind == "parquet" else FeatherSource(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}); expected a table") from None
-    source.name, source.folder = str(path), path.resolve().parent
-    return source
+def _of_mapping(table: Mapping[Any, Any], name: str | None) -> Source:
+    """One row of single values, or columns of lists; never some of both."""
+    place = name or "table"
+    names = unique([str(key) for key in table], place)
+    values = list(table.values())
+    for column, value in zip(names, values, strict=True):
+        if getattr(type(value), "__next__", None) is not None:  # it can be read once only
+            raise DataError(f"{place}, column {column!r}: found {type(value).__name__}; expected a list of cells, or a single value")
+    listed = [_is_listed(value) for value in values]
+    if not any(listed):
+        row = {column: value.item() if isinstance(value, np.ndarray) else value for column, value in zip(names, values, strict=True)}
+        return RowsSource(name or "row", [row] if row else [])
+    if not all(listed):
+        single, several = names[listed.index(False)], names[listed.index(True)]
+        raise DataError(
+            f"{place}: {several!r} is a list and {single!r} a single value; expected lists of one length (columns), or single values (one "
+            f"row); give a row that holds a list as [{{...}}], and columns as {{{single!r}: [...], ...}}"
+        )
+    cells = {column: _cells(value) for column, value in zip(names, values, strict=True)}
+    lengths = {column: len(listed) for column, listed in cells.items()}
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{column!r} {length:,}" for column, length in list(lengths.items())[:4])
+        raise DataError(f"{place}: columns of different lengths ({shown}); expected as many cells in each")
+    return columns_source(cells, place, lambda: pa.table(dict(zip(names, map(_for_arrow, values), strict=True))))
+
+
+def _is_listed(value: Any) -> bool:
+    """Whether a value holds the cells of a column."""
+    if isinstance(value, (list, tuple, pa.Array, pa.ChunkedArray)):
+        return True
+    if isinstance(value, (np.ndarray, torch.Tensor)):
+        return value.ndim > 0
+    return type(value).__module__.partition(".")[0] in ("pandas", "polars") and getattr(value, "__len__", None) is not None
+
+
+def _cells(value: Any) -> list[Cell]:
+    if isinstance(value, (pa.Array, pa.ChunkedArray)):
+        return value.to_pylist()  # type: ignore[no-any-return]
+    if isinstance(value, np.ndarray):
+        return list(value) if value.ndim > 1 else value.tolist()
+    return list(value)
+
+
+def _for_arrow(value: Any) -> Any:
+    return list(value) if isinstance(value, (tuple, np.ndarray)) and getattr(value, "ndim", 1) > 1 else value
+
+
+def _array_error(array: np.ndarray) -> DataError:
+    if array.dtype.names:
+        mend = "give its columns: {name: array[name] for name in array.dtype.names}"
+    else:
+        mend = "name its columns: pandas.DataFrame(array, columns=[...])"
+    return DataError(f"table: found an array of shape {array.shape}; expected {_EXPECTED}; {mend}")
 
 
 __all__ = ["Slice", "Source", "cells_of", "open_source"]

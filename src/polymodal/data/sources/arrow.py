@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ class ArrowSource(Source):
         keep = [column for column in table.column_names if not column.startswith("__index_level_")]
         self.table = table.select(keep) if len(set(table.column_names)) == len(table.column_names) else table
         self.columns = unique([str(column) for column in keep], name)
+        self.index = _index_of(table.schema, self.columns)
         self.rows = self.table.num_rows
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
@@ -44,17 +46,22 @@ class ArrowSource(Source):
 class ParquetSource(Source):
     """Parquet, a row group's piece at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, held: pa.Buffer | None = None) -> None:
         from pyarrow import parquet
 
-        self.path = path
+        self.path, self._held = path, held
         try:
-            with parquet.ParquetFile(path) as file:
+            with parquet.ParquetFile(self._where()) as file:
                 self.columns = unique([str(name) for name in file.schema_arrow.names], str(path))
                 self.columns = [name for name in self.columns if not name.startswith("__index_level_")]
+                self.index = _index_of(file.schema_arrow, self.columns)
                 self.rows = file.metadata.num_rows
         except _BROKEN as error:
             raise DataError(f"{path}: not a Parquet file that can be read ({short(error)})") from None
+
+    def _where(self) -> Any:
+        """The file, or its bytes where it was in an archive."""
+        return self.path if self._held is None else pa.BufferReader(self._held)
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
         """Read only the columns asked for."""
@@ -62,7 +69,7 @@ class ParquetSource(Source):
 
         at = 0
         try:
-            with parquet.ParquetFile(self.path, pre_buffer=False) as file:
+            with parquet.ParquetFile(self._where(), pre_buffer=False) as file:
                 groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
                 size = min((_rows(group.total_byte_size, group.num_rows) for group in groups), default=SLICE)
                 for batch in file.iter_batches(batch_size=size, columns=list(columns), use_threads=False):
@@ -76,15 +83,16 @@ class ParquetSource(Source):
 class FeatherSource(Source):
     """Feather (Arrow IPC), memory-mapped."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, held: pa.Buffer | None = None) -> None:
+        self.path, self._held = path, held
         with self._open() as file:
-            self.columns = unique([str(name) for name in file.schema.names], str(path))
+            self.columns = unique([str(name) for name in file.schema.names if not name.startswith("__index_level_")], str(path))
+            self.index = _index_of(file.schema, self.columns)
             self.rows = sum(self._batch(file, at).num_rows for at in range(file.num_record_batches))
 
     def _open(self) -> Any:
         try:
-            return pa.ipc.open_file(pa.memory_map(str(self.path)))
+            return pa.ipc.open_file(pa.memory_map(str(self.path)) if self._held is None else pa.BufferReader(self._held))
         except _BROKEN as error:
             raise DataError(f"{self.path}: not a Feather file that can be read ({short(error)})") from None
 
@@ -105,6 +113,17 @@ class FeatherSource(Source):
                 size = _rows(batch.nbytes, batch.num_rows)
                 for start in range(0, batch.num_rows, size):
                     yield _to_python(batch.slice(start, size))
+
+
+def _index_of(schema: pa.Schema, columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns that pandas says were a dataframe's index; none where its note is not as pandas writes it."""
+    try:
+        said = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        names = said["index_columns"] if isinstance(said, dict) and "index_columns" in said else []
+    except (ValueError, RecursionError):
+        return ()
+    known = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return tuple(dict.fromkeys(name for name in known if name in columns))
 
 
 def _rows(size: int, rows: int) -> int:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pyarrow as pa
+from pyarrow import compute
 
 from ...errors import DataError
-from .source import LARGEST_ROW, SLICE, Slice, Source, short, unique
+from .charset import charset_of
+from .content import Content
+from .dialect import dialect_of
+from .garbled import Tally, kind_of
+from .source import LARGEST_ROW, SLICE, Slice, Source, short
 
 # No Python callback finds the row: Arrow's threads would hold it, and abort a process that ends while they read on.
 _RAGGED = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
+_HEAD = 2**20
 
 
 class _RowTooLarge(DataError):
@@ -28,47 +32,70 @@ class CsvSource(Source):
 
     typed = False
 
-    def __init__(self, path: Path, delimiter: str | None, encoding: str | None) -> None:
-        self.path, self.name = path, str(path)
-        with path.open("rb") as file:
-            head = file.read(4)
-        if head[:2] in (b"\xff\xfe", b"\xfe\xff") and encoding is None:
-            encoding = "utf-16"
-        self.encoding = encoding or "utf-8"
-        try:
-            codecs.lookup(self.encoding)
-        except (LookupError, ValueError):
-            raise DataError(f"{path}: encoding {encoding!r} is not known; expected such as utf-8 or gb18030") from None
-        try:
-            with pa.input_stream(str(path), compression="detect") as stream:
-                text = io.TextIOWrapper(stream, encoding="utf-8-sig" if self.encoding == "utf-8" else self.encoding, newline="")
-                first = text.readline(2**20)
-                self.delimiter = delimiter or _delimiter(first)
-                rest = iter(lambda: text.readline(2**20), "")
-                header = next(csv.reader(itertools.chain([first], rest), delimiter=self.delimiter, strict=True), [])
-        except UnicodeError:
-            raise self._bad_encoding() from None
-        except (csv.Error, OSError, pa.ArrowInvalid) as error:
-            raise DataError(f"{path}: its first line cannot be read ({short(error)}); expected column names") from None
-        if not header or header == [""]:
-            raise DataError(f"{path}: an empty table; expected a line of column names, then rows")
-        self.columns = unique([name.strip().strip("\ufeff") or f"column {at}" for at, name in enumerate(header, 1)], str(path))
+    def __init__(self, content: Content, name: str, delimiter: str | None, encoding: str | None, fallback: str | None = None) -> None:
+        self.content, self.name = content, name
+        self.charset = charset_of(content, name, encoding, fallback)
+        self.dialect = dialect_of(*self._head(), name, delimiter)
+        self.columns = self.dialect.names
         self._block = 2**20
         while True:
             try:
-                self.rows, last = 0, ""
-                for part in self.slices(self.columns[-1:]):
-                    self.rows, last = self.rows + len(part[self.columns[-1]]), part[self.columns[-1]][-1]
+                last, is_empty, tally = self._scan()
                 break
             except _RowTooLarge:
                 if self._block >= LARGEST_ROW:
                     raise
                 self._block *= 8
         if "\n" in last and not self._ends_quoted():
-            raise DataError(f"{path} row {self.rows}: a quote that is never closed; expected another one at the end of its cell; add it")
+            raise DataError(f"{name} row {self.rows}: a quote that is never closed; expected another one at the end of its cell; add it")
+        if is_empty:  # every line ends with a delimiter
+            self.columns = self.columns[:-1]
+        if tally is not None:
+            for column in filter(kind_of, self.columns):  # its name is garbled as well
+                tally.see(column, (column,))
+            tally.warn(name, self.charset.mend)
+
+    def _head(self) -> tuple[str, bool]:
+        """The first lines, and whether they are all there is."""
+        try:
+            with self._text() as text:
+                head = text.read(_HEAD)
+                while len(head) % _HEAD == 0 and len(head) < LARGEST_ROW and "\n" not in head and "\r" not in head:
+                    more = text.read(_HEAD)
+                    head += more
+                    if not more:
+                        break
+                if len(head) >= LARGEST_ROW:
+                    raise DataError(f"{self.name}: its first line is larger than {LARGEST_ROW >> 20} MiB; expected column names")
+                return head, not text.read(1)
+        except UnicodeError:
+            raise self._bad_encoding() from None
+        except (OSError, pa.ArrowInvalid) as error:
+            raise DataError(f"{self.name}: its first line cannot be read ({short(error)}); expected column names") from None
+
+    def _text(self) -> io.TextIOWrapper:
+        encoding = "utf-8-sig" if self.charset.encoding == "utf-8" else self.charset.encoding
+        return io.TextIOWrapper(self.content.open(), encoding=encoding, newline="")  # type: ignore[arg-type]
+
+    def _scan(self) -> tuple[str, bool, Tally | None]:
+        """Count the rows; the last cell, whether a last column without a name is empty in every row, and what is garbled."""
+        last, is_empty = "", self.dialect.unnamed_last
+        tally = Tally() if self.charset.suspect else None
+        names, self.rows = self.columns if tally is not None else self.columns[-1:], 0
+        for batch in self._batches(names):
+            if not batch.num_rows:
+                continue
+            self.rows += batch.num_rows
+            column = batch.column(self.columns[-1])
+            last = column[-1].as_py()
+            is_empty = is_empty and compute.max(compute.binary_length(column)).as_py() == 0
+            if tally is not None:
+                for name in names:
+                    tally.see(name, batch.column(name).to_pylist())
+        return last, is_empty, tally
 
     def _ends_quoted(self) -> bool:
-        with pa.input_stream(str(self.path), compression="detect") as stream:
+        with self.content.open() as stream:
             tail = b""
             while piece := stream.read(2**20):
                 tail = (tail + piece)[-64:]
@@ -76,55 +103,88 @@ class CsvSource(Source):
 
     def _bad_encoding(self) -> DataError:
         return DataError(
-            f"{self.path}: not {self.encoding} text; expected UTF-8; convert it, or name its encoding: "
-            f"data.encoding=gb18030 (Chinese Windows), cp1252 (Western Windows), ..."
+            f"{self.name}: not {self.charset.encoding} text; expected one encoding throughout; name the file's encoding: encoding=gb18030 "
+            f"(Chinese Windows), cp1252 (Western Windows), ... (--encoding), or write it again as UTF-8"
         )
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
         """Parse the file once, front to back."""
-        from pyarrow import csv as arrow_csv
-
         wanted = list(dict.fromkeys(columns))
-        string = pa.large_string()
-        reader = None
+        for batch in self._batches(wanted):
+            for start in range(0, batch.num_rows, SLICE):
+                part = batch.slice(start, SLICE)
+                yield {name: part.column(name).to_pylist() for name in wanted}
+
+    def _batches(self, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The file as Arrow's text, some rows at a time."""
+        if not self.dialect.has_rows:
+            return
         try:
-            reader = arrow_csv.open_csv(
-                str(self.path),
-                read_options=arrow_csv.ReadOptions(
-                    column_names=self.columns, skip_rows_after_names=1, encoding=self.encoding, block_size=self._block, use_threads=False
-                ),
-                parse_options=arrow_csv.ParseOptions(
-                    delimiter=self.delimiter, newlines_in_values=True, ignore_empty_lines=len(self.columns) > 1,
-                ),
-                convert_options=arrow_csv.ConvertOptions(
-                    include_columns=wanted, column_types=dict.fromkeys(self.columns, string), strings_can_be_null=False
-                ),
-            )  # fmt: skip
-            for batch in reader:
-                for start in range(0, batch.num_rows, SLICE):
-                    part = batch.slice(start, SLICE)
-                    yield {name: part.column(name).to_pylist() for name in wanted}
+            yield from self._spaced(wanted) if self.dialect.spaced else self._parsed(wanted)
         except pa.ArrowInvalid as error:
             ragged = _RAGGED.search(str(error))
             if ragged:
-                at = f" row {int(ragged[1]) - 1}" if ragged[1] else ""
-                raise DataError(
-                    f"{self.path}{at}: {ragged[3]} cells; expected {ragged[2]}; quote cells that hold {self.delimiter!r} or a line break"
-                ) from None
+                raise self._ragged(int(ragged[1]) - 1 - self.dialect.skipped if ragged[1] else None, int(ragged[3])) from None
             if "UTF8" in str(error) or "decode" in str(error).lower() or "encod" in str(error).lower():
                 raise self._bad_encoding() from None
             if "Empty CSV" in str(error):
                 return
             if "straddl" in str(error):
-                raise _RowTooLarge(f"{self.path}: a row larger than {self._block >> 20} MiB, or a quote that is never closed") from None
-            raise DataError(f"{self.path}: not a table that can be read ({short(error)})") from None
+                raise _RowTooLarge(f"{self.name}: a row larger than {self._block >> 20} MiB, or a quote that is never closed") from None
+            raise DataError(f"{self.name}: not a table that can be read ({short(error)})") from None
         except UnicodeError:
             raise self._bad_encoding() from None
+
+    def _ragged(self, row: int | None, found: int) -> DataError:
+        expected = len(self.dialect.names)
+        more = "; does a row begin with a name that the header lacks?" if found == expected + 1 else ""
+        return DataError(
+            f"{self.name}{f' row {row}' if row is not None else ''}: {found} cells; expected {expected}; quote cells that hold "
+            f"{self.dialect.delimiter!r} or a line break{more}"
+        )
+
+    def _parsed(self, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        from pyarrow import csv as arrow_csv
+
+        names = self.dialect.names
+        reader = None
+        try:
+            reader = arrow_csv.open_csv(
+                self.content.open(),
+                read_options=arrow_csv.ReadOptions(
+                    column_names=names, skip_rows=self.dialect.skipped, skip_rows_after_names=1, encoding=self.charset.encoding,
+                    block_size=self._block, use_threads=False,
+                ),
+                parse_options=arrow_csv.ParseOptions(
+                    delimiter=self.dialect.delimiter, newlines_in_values=True, ignore_empty_lines=len(names) > 1,
+                ),
+                convert_options=arrow_csv.ConvertOptions(
+                    include_columns=list(wanted), column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False
+                ),
+            )  # fmt: skip
+            yield from reader
         finally:
             if reader is not None:
                 reader.close()
 
-
-def _delimiter(line: str) -> str:
-    counts = {sign: line.count(sign) for sign in (",", "\t", ";")}
-    return max(counts, key=lambda sign: counts[sign]) if any(counts.values()) else ","
+    def _spaced(self, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Quotes behind spaces, which Arrow takes for text."""
+        names = self.dialect.names
+        places = [names.index(name) for name in wanted]
+        schema = pa.schema([(name, pa.large_string()) for name in wanted])
+        row = 0
+        try:
+            with self._text() as text:
+                for _ in range(self.dialect.skipped):
+                    text.readline()
+                reader = csv.reader(text, delimiter=self.dialect.delimiter, skipinitialspace=True, strict=True)
+                next(reader)
+                rows = (cells for cells in reader if cells or len(names) == 1)
+                while held := list(itertools.islice(rows, SLICE)):
+                    for at, cells in enumerate(held, row + 1):
+                        if len(cells) != len(names):
+                            raise self._ragged(at, len(cells))
+                    row += len(held)
+                    yield pa.record_batch([pa.array([cells[at] for cells in held], pa.large_string()) for at in places], schema=schema)
+        except csv.Error as error:
+            raise DataError(f"{self.name} row {row + 1} or after it: cannot be read ({short(error)}); expected cells in quotes") from None

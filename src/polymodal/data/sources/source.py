@@ -32,7 +32,7 @@ class Source(ABC):
     columns: list[str]
     rows: int
     index: tuple[str, ...] = ()
-    """Columns that are the index of a dataframe: names of rows, and no features."""
+    """Columns that are a dataframe's index: they can be read, and are no features."""
     typed: bool = True
     """Whether the table says which cells are text and which are numbers or truth values."""
 
@@ -111,14 +111,19 @@ def _written(cell: Cell) -> bytes:
 
 
 def unique(names: list[str], place: str) -> list[str]:
-    """The names, or ``DataError`` when two are the same."""
-    seen: set[str] = set()
+    """The names, or ``DataError`` when two are the same, or would be as a CSV, whose names lose the space around them."""
+    seen: dict[str, str] = {}
     for name in names:
-        if name in seen:
+        plain = name.strip()
+        if plain in seen and seen[plain] == name:
             raise DataError(f"{place}: two columns are called {name!r}; expected every name once; rename one")
+        if plain in seen:
+            raise DataError(
+                f"{place}: columns {seen[plain]!r} and {name!r} differ only in the space around them; expected other names; rename one"
+            )
+        seen[plain] = name
         if "\0" in name or not is_writable(name):
             raise DataError(f"{place}: column {name!r}: a name that is no text; expected no NUL and no half of a character; rename it")
-        seen.add(name)
     return names
 
 

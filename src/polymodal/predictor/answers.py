@@ -1,52 +1,41 @@
-"""Rows to predictions over a bundle: what the command, Python and every other way of asking use alike."""
+"""Rows to predictions over a bundle."""
 
 from __future__ import annotations
 
 import os
-import warnings
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .bundle import Bundle
-from .data.sources import Source, cells_of, open_source
-from .data.splits import TEST
-from .data.targets import Unknown, read_targets
-from .errors import ConfigError, DataError, Fault, nearest
-from .evaluation.conformal import bound
-from .evaluation.measure import hidden_sets, measure, score
-from .flow import Cell, Prediction, Sample
-from .frozen import featured, through
-from .inference import WINDOW, Window, answer
-from .modalities import Modality, OnError, PartFault, is_empty
-from .preparation import FaultBook, roots_of
-from .tasks.classes import array_of
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Some rows of a table, read: ``window`` as they were read, before frozen backbones; their cells by field; ``faults`` as
-    (place among the rows, text), and which rows were ``skipped`` (N,)."""
-
-    window: Window
-    cells: Mapping[str, Sequence[Cell]]
-    modalities: Mapping[str, Modality]
-    faults: Sequence[tuple[int, str]]
-    skipped: np.ndarray
+from ..bundle import Bundle
+from ..data.sources import Source, cells_of, open_source
+from ..data.splits import TEST
+from ..data.targets import Unknown, read_targets
+from ..errors import ConfigError, DataError, nearest, warn
+from ..evaluation.conformal import bound
+from ..evaluation.measure import hidden_sets, measure, score
+from ..flow import Cell, Prediction
+from ..frozen import featured, through
+from ..inference import WINDOW, Window, answer
+from ..modalities import Modality, OnError
+from ..preparation import FaultBook, roots_of
+from ..tasks.classes import array_of
+from .reading import Chosen, Lookout, Policy, read_window
 
 
 class Predictor:
     """A trained model. ``predict``, ``predict_proba``, ``embed`` and ``evaluate`` take a path, a dataframe, an Arrow table,
-    rows as dicts, or columns as a dict of lists.
+    rows as dicts, columns as a dict of lists, or one row as a dict of single values.
 
     Any field may be missing in any row. A column that is absent altogether is missing in every row, with one warning;
     ``strict`` makes it an error. Numbers in another range than training saw, new categories, and columns of which much cannot be
     read are told in one warning each, once the table is at its end. ``on_error`` says what a cell that cannot be read does: error,
-    skip or blank; None = as each field was configured, which is blank unless something else was said.
+    skip or blank; None = as each field was configured, which is blank unless something else was said. ``encoding`` is that of a CSV or
+    JSON file; None = found out. Paths in the cells of a file are below its folder; those of a table in memory are below ``root``, or the
+    folder of the training table where it is still there; where there is no folder at all, they are a ``DataError`` unless ``on_error`` is
+    said.
     """
 
     def __init__(self, bundle: Bundle, *, root: Sequence[str | Path] = (), run: Path | None = None) -> None:
@@ -67,16 +56,32 @@ class Predictor:
         """The classes in the order of ``predict_proba``, a dict of them for several targets, None for a number."""
         return self._single({name: None if task.classes is None else array_of(task.classes) for name, task in self.bundle.tasks.items()})
 
-    def predict(self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = ()) -> Any:
+    def predict(
+        self,
+        table: Any,
+        *,
+        on_error: OnError | None = None,
+        strict: bool = False,
+        root: Sequence[str | Path] = (),
+        encoding: str | None = None,
+    ) -> Any:
         """The answers (N,), a dict of them for several targets: class names, lists of labels, or numbers."""
-        return self._single(self._joined(self._predictions(table, on_error, strict, root), "values"))
+        return self._single(self._joined(self._predictions(table, on_error, strict, root, encoding), "values"))
 
-    def predict_proba(self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = ()) -> Any:
+    def predict_proba(
+        self,
+        table: Any,
+        *,
+        on_error: OnError | None = None,
+        strict: bool = False,
+        root: Sequence[str | Path] = (),
+        encoding: str | None = None,
+    ) -> Any:
         """Probabilities (N, C) in the order of ``classes``, a dict of them for several targets."""
         for name, task in self.bundle.tasks.items():
             if task.classes is None and len(self.bundle.tasks) == 1:
                 raise ConfigError(f"target {name!r} is a number; it has no probabilities; use predict")
-        scores = self._joined(self._predictions(table, on_error, strict, root), "scores")
+        scores = self._joined(self._predictions(table, on_error, strict, root, encoding), "scores")
         return self._single({name: value for name, value in scores.items() if self.bundle.tasks[name].classes is not None})
 
     def predict_sets(
@@ -88,6 +93,7 @@ class Predictor:
         on_error: OnError | None = None,
         strict: bool = False,
         root: Sequence[str | Path] = (),
+        encoding: str | None = None,
     ) -> Any:
         """Answers that hold the truth of a share ``coverage`` of rows like those of training: (N,) lists of classes, the most probable
         first, or (N, 2) the ends of an interval; a dict of them for several targets. Of a row that was skipped: an empty list, or NaN.
@@ -96,7 +102,7 @@ class Predictor:
             asks for: ask for more then. False: the most probable class is in every list, and more than ``coverage`` of them hold the truth
         """
         bounds = self.bounds(coverage)
-        scores = self._joined(self._predictions(table, on_error, strict, root), "scores")
+        scores = self._joined(self._predictions(table, on_error, strict, root, encoding), "scores")
         return self._single({name: self.sets(name, scores[name], bounds[name], empty) for name in bounds})
 
     def bounds(self, coverage: float) -> dict[str, float]:
@@ -116,20 +122,34 @@ class Predictor:
             sets[at] = [] if sets.ndim == 1 else np.nan
         return sets
 
-    def embed(self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = ()) -> np.ndarray:
+    def embed(
+        self,
+        table: Any,
+        *,
+        on_error: OnError | None = None,
+        strict: bool = False,
+        root: Sequence[str | Path] = (),
+        encoding: str | None = None,
+    ) -> np.ndarray:
         """The shared representation h of each row, (N, D) float32; the members' side by side where there are several."""
-        source, parts = self._open(table, on_error, strict, root, embed=True)
+        source, parts = self._open(table, on_error, strict, root, encoding, embed=True)
         found = [part.embedding for part in parts if part.embedding is not None]
         width = 0 if found else sum(member.fusion.width_out or 0 for member in self.bundle.members)
         return np.concatenate(found) if found else np.zeros((source.rows, width), np.float32)
 
     def evaluate(
-        self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = ()
+        self,
+        table: Any,
+        *,
+        on_error: OnError | None = None,
+        strict: bool = False,
+        root: Sequence[str | Path] = (),
+        encoding: str | None = None,
     ) -> dict[str, Any]:
         """``{"rows": N, "tasks": {target: {metric: value}}, "hidden": {field: {target: {metric: value}}}}``; None = undefined on
         these rows, with the reason under ``"undefined"``. Classes that the model does not know count as answered wrongly; they are
         named with their rows, by target, under ``"unknown"``."""
-        source = open_source(table, encoding=self.bundle.experiment.data.encoding)
+        source = self.open(table, encoding)
         source.check_rows(" to measure on")
         source.check([task.config.column for task in self.bundle.tasks.values()])
         book = FaultBook(None, source.name, lambda _: on_error or self.bundle.experiment.data.on_error)
@@ -167,10 +187,21 @@ class Predictor:
         return self.bundle.save(path)
 
     def predictions(
-        self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Sequence[str | Path] = (), embed: bool = False
+        self,
+        table: Any,
+        *,
+        on_error: OnError | None = None,
+        strict: bool = False,
+        root: Sequence[str | Path] = (),
+        encoding: str | None = None,
+        embed: bool = False,
     ) -> Iterator[Prediction]:
         """Every row's prediction, in order, some hundred rows at a time: memory does not grow with the table."""
-        return self._open(table, on_error, strict, root, embed)[1]
+        return self._open(table, on_error, strict, root, encoding, embed)[1]
+
+    def open(self, table: Any, encoding: str | None = None) -> Source:
+        """The source over a table that is to be answered; ``DataError`` where it is none."""
+        return open_source(table, encoding=encoding, columns=self.bundle.experiment.columns())
 
     def read(self, source: Source, rows: np.ndarray, on_error: OnError | None = None, root: Sequence[str | Path] = ()) -> Chosen:
         """Some rows of a table (0-based, ascending), at most ``WINDOW``, in their order."""
@@ -184,7 +215,7 @@ class Predictor:
             for column, into in part.items():
                 into += [piece[column][at] if column in piece else None for at in here]
             start += count
-        window, faults = _window(part, rows, modalities, self._policies(on_error), source.name, _Lookout(modalities))
+        window, faults = read_window(part, rows, modalities, self._policies(on_error, source), source.name, Lookout(modalities))
         places = {int(row): at for at, row in enumerate(rows)}
         told = [(places[row if row >= 0 else -row - 1], text) for row, text in faults]
         skipped = np.isin(rows, [row for row, _ in faults if row >= 0])
@@ -205,7 +236,7 @@ class Predictor:
                 f"{source.name}: no column {', '.join(hints)}; expected {', '.join(map(repr, experiment.columns()))}; rename the columns"
             )
         if absent:
-            warnings.warn(f"{source.name}: no column {', '.join(hints)}; missing in every row", UserWarning, stacklevel=4)
+            warn(f"{source.name}: no column {', '.join(hints)}; missing in every row")
         return there
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -213,8 +244,10 @@ class Predictor:
     def _single(self, by_task: Mapping[str, Any]) -> Any:
         return next(iter(by_task.values())) if len(self.bundle.tasks) == 1 else dict(by_task)
 
-    def _predictions(self, table: Any, on_error: OnError | None, strict: bool, root: Sequence[str | Path]) -> list[Prediction]:
-        return list(self._open(table, on_error, strict, root)[1])
+    def _predictions(
+        self, table: Any, on_error: OnError | None, strict: bool, root: Sequence[str | Path], encoding: str | None
+    ) -> list[Prediction]:
+        return list(self._open(table, on_error, strict, root, encoding)[1])
 
     def _joined(self, parts: list[Prediction], what: str) -> dict[str, np.ndarray]:
         joined = {}
@@ -225,17 +258,23 @@ class Predictor:
         return joined
 
     def _open(
-        self, table: Any, on_error: OnError | None, strict: bool, root: Sequence[str | Path], embed: bool = False
+        self, table: Any, on_error: OnError | None, strict: bool, root: Sequence[str | Path], encoding: str | None, embed: bool = False
     ) -> tuple[Source, Iterator[Prediction]]:
-        source = open_source(table, encoding=self.bundle.experiment.data.encoding)
+        source = self.open(table, encoding)
         self.fields_of(source, strict)
         return source, self._answer(source, on_error, root, embed)
 
     def _modalities(self, source: Source, root: Sequence[str | Path]) -> dict[str, Modality]:
-        roots = roots_of(source, [*self.root, *map(str, root)])
+        roots = roots_of(source, [*self.root, *map(str, root), *self._training_folders(source)])
         fields = self.bundle.experiment.fields
         made = {name: config.modality()(config, self.bundle.states[name], roots) for name, config in fields.items()}
         return featured(made, self.bundle.backbones)
+
+    def _training_folders(self, source: Source) -> list[str]:
+        """The folders below which training found its files, those that are there: for the paths of a table in memory."""
+        data = self.bundle.experiment.data
+        folders = [*([Path(data.table).parent] if data.table is not None else []), *map(Path, data.root)]
+        return [str(folder) for folder in folders if source.folder is None and folder.is_absolute() and folder.is_dir()]
 
     def _answer(self, source: Source, on_error: OnError | None, root: Sequence[str | Path], embed: bool) -> Iterator[Prediction]:
         modalities = self._modalities(source, root)
@@ -259,21 +298,24 @@ class Predictor:
             embedding = np.concatenate([one.fused_ND for one in answers], 1) if embed else None  # type: ignore[arg-type]
             yield Prediction(window.rows + 1, values, scores, present, texts, embedding)
 
-    def _policies(self, on_error: OnError | None) -> dict[str, OnError]:
+    def _policies(self, on_error: OnError | None, source: Source) -> dict[str, Policy]:
         experiment = self.bundle.experiment
-        return {name: on_error or experiment.on_error(name) for name in experiment.fields}
+        return {
+            name: Policy(on_error or experiment.on_error(name), source.folder is None and on_error is None and field.on_error is None)
+            for name, field in experiment.fields.items()
+        }
 
     def _windows(
         self, source: Source, on_error: OnError | None, root: Sequence[str | Path]
     ) -> Iterator[tuple[Window, list[tuple[int, str]]]]:
         """The table's rows as windows, each with its faults: (row, text), the row as -row - 1 where it is not skipped."""
         experiment = self.bundle.experiment
-        policies = self._policies(on_error)
+        policies = self._policies(on_error, source)
         modalities = self._modalities(source, root)
         columns = [column for column in self.bundle.experiment.columns() if column in source.columns]
         if not source.rows:
             return
-        lookout = _Lookout(modalities)
+        lookout = Lookout(modalities)
         start = 0
         for part in source.slices(columns):
             count = len(part[columns[0]])
@@ -281,105 +323,13 @@ class Predictor:
                 part.setdefault(column, [None] * count)
             for low in range(0, count, WINDOW):
                 piece = {name: cells[low : low + WINDOW] for name, cells in part.items()}
-                window, faults = _window(
+                window, faults = read_window(
                     piece, np.arange(start + low, start + low + len(piece[columns[0]])), modalities, policies, source.name, lookout
                 )
                 yield through(window, modalities, self.bundle.backbones), faults
             start += count
         for line in lookout.lines(experiment.data.max_faults):
-            warnings.warn(f"{source.name}, {line}", UserWarning, stacklevel=2)
-
-
-class _Lookout:
-    """What of a whole table is not as training saw it: drift, field by field, and cells that cannot be read, column by column."""
-
-    def __init__(self, modalities: Mapping[str, Modality]) -> None:
-        self.drifts = {name: modality.drift() for name, modality in modalities.items()}
-        self.held: Counter[str] = Counter()
-        self.faults: Counter[str] = Counter()
-        self.first: dict[str, tuple[int, str]] = {}
-
-    def see(self, name: str, sources: Sequence[str], cells: Sequence[Cell], samples: Sequence[Sample], place: np.ndarray) -> None:
-        """The rows of one field in one window."""
-        drift = self.drifts[name]
-        if drift is not None and len(samples):
-            drift.see(cells, samples, place)
-        for at, column in enumerate(sources):
-            self.held[column] += sum(not is_empty(cell[at] if len(sources) > 1 else cell) for cell in cells)
-
-    def fault(self, row: int, sources: Sequence[str], fault: Fault) -> None:
-        """A cell that cannot be read; ``row`` 1 is the first data row."""
-        told = fault.columns if isinstance(fault, PartFault) else dict.fromkeys(sources[:1], str(fault))
-        for column, text in told.items():
-            self.faults[column] += 1
-            self.first.setdefault(column, (row, text))
-
-    def lines(self, share: float) -> list[str]:
-        """What should make a person look twice. ``share``: of a column's cells that may be unreadable without a word."""
-        lines = []
-        for column, count in self.faults.items():
-            row, text = self.first[column]
-            if count > share * self.held[column]:
-                lines.append(f"column {column!r}: {count:,} of {self.held[column]:,} cells cannot be read (first in row {row}: {text})")
-        return [*lines, *(line for drift in self.drifts.values() if drift is not None for line in drift.lines())]
-
-
-def _window(
-    part: Mapping[str, list[Cell]],
-    rows_N: np.ndarray,
-    modalities: Mapping[str, Modality],
-    policies: Mapping[str, OnError],
-    table: str,
-    lookout: _Lookout,
-) -> tuple[Window, list[tuple[int, str]]]:
-    samples: dict[str, list[Sample]] = {}
-    index: dict[str, np.ndarray] = {}
-    faults: list[tuple[int, str]] = []
-    rows = len(rows_N)
-    skipped = np.zeros(rows, bool)
-    for name, modality in modalities.items():
-        sources = modality.config.sources
-        kept: list[Sample] = []
-        place = np.full(rows, -1, np.int64)
-        known: dict[Any, tuple[int, Fault | None]] = {}
-        cells = list(cells_of(dict(part), sources))
-        for at, cell in enumerate(cells):
-            if modality.is_missing(cell):
-                continue
-            key = cell if isinstance(cell, (str, bytes)) else None
-            if key is None or key not in known:
-                sample, fault = _read(modality, cell)
-                if sample is not None:
-                    kept.append(sample)
-                found = (len(kept) - 1 if sample is not None else -1, fault)
-                if key is not None:
-                    known[key] = found
-            else:
-                found = known[key]
-            place[at], fault = found
-            if fault is not None:
-                column, row = sources[0] if len(sources) == 1 else name, int(rows_N[at])
-                if policies[name] == "error":
-                    raise DataError(
-                        f"{table} row {row + 1}, column {column!r}: {fault}; use on_error=blank (--on-error blank) to answer without it"
-                    )
-                faults.append((row if policies[name] == "skip" else -row - 1, f"{column}: {fault}"))
-                skipped[at] |= policies[name] == "skip"
-                lookout.fault(row + 1, sources, fault)
-        lookout.see(name, sources, cells, kept, place)
-        samples[name], index[name] = kept, place
-    if skipped.any():
-        index = {name: np.where(skipped, -1, place) for name, place in index.items()}
-    return Window(rows_N, samples, index), faults
-
-
-def _read(modality: Modality, cell: Cell) -> tuple[Sample | None, Fault | None]:
-    try:
-        return modality.read(cell), None
-    except PartFault as fault:
-        return fault.rest, fault
-    except Fault as fault:
-        return None, fault
+            warn(f"{source.name}, {line}")
 
 
 def load(path: str | os.PathLike[str], *, trust: bool = False, root: Sequence[str | Path] = ()) -> Predictor:

@@ -1,0 +1,145 @@
+"""The bytes of a table's file, decompressed; and what a file is, told by its first bytes."""
+
+from __future__ import annotations
+
+import lzma
+import mmap
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from ...errors import DataError
+
+CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".xz": "xz"}
+"""Compressed files that are read, by extension."""
+MOST_UNPACKED = 2**32
+"""Bytes that a member of an archive may unpack to."""
+_BOMB, _RATIO = 2**28, 200
+"""A member of more than this many bytes, compressed more than this many times, is no table: text is compressed about 10 times."""
+_BLOCK = 2**20
+_XZ_MEMORY = 2**28
+
+_MAGIC = (
+    (b"PAR1", "a Parquet file", ".parquet"),
+    (b"ARROW1", "a Feather file", ".feather"),
+    (b"\x1f\x8b", "compressed with gzip", ".gz"),
+    (b"BZh91AY&SY", "compressed with bzip2", ".bz2"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", ".zst"),
+    (b"\xfd7zXZ\0", "compressed with xz", ".xz"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook", ".xls"),
+    (b"SQLite format 3\0", "an SQLite database", ".sqlite"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file", ".h5"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", ".7z"),
+    (b"%PDF-", "a PDF document", ".pdf"),
+    *((b"\x80" + bytes([version, 0x95]), "a Python pickle", ".pkl") for version in (4, 5)),
+)
+
+
+class Content:
+    """The bytes of a table's file, decompressed; each ``open`` reads them from the start."""
+
+    def __init__(self, path: Path, codec: str | None = None, held: pa.Buffer | None = None) -> None:
+        self.path, self.codec, self.held = path, codec, held
+        if codec == "xz":  # Arrow does not read it
+            with path.open("rb") as file:
+                self.held = _unpacked(_xz(file.read), f"{path}: compressed with xz", path.stat().st_size)
+
+    def open(self) -> pa.NativeFile:
+        """A stream of bytes, from the first one on."""
+        if self.held is not None:
+            return pa.BufferReader(self.held)
+        return pa.input_stream(str(self.path), compression=self.codec)
+
+
+def kind_by_content(path: Path) -> tuple[str, str] | None:
+    """What a file is by its first bytes, in words, and the extension that says so; None where they do not tell."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    for magic, words, extension in _MAGIC:
+        if head.startswith(magic):
+            return words, extension
+    if head.startswith(b"PK\x03\x04"):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                is_workbook = "xl/workbook.xml" in archive.namelist()
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError):
+            return "a zip archive", ".zip"
+        return ("an Excel workbook", ".xlsx") if is_workbook else ("a zip archive", ".zip")
+    return None
+
+
+def members(path: Path) -> list[zipfile.ZipInfo]:
+    """The files in an archive, those that systems add for themselves left out."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError):
+        raise DataError(f"{path}: not a zip archive that can be read; expected one; write it again") from None
+    return [one for one in found if not one.is_dir() and not _is_hidden(one.filename)]
+
+
+def _is_hidden(name: str) -> bool:
+    parts = name.replace("\\", "/").split("/")
+    return parts[0] == "__MACOSX" or parts[-1].startswith(".")
+
+
+def member_content(path: Path, member: zipfile.ZipInfo) -> Content:
+    """One file of an archive, unpacked to where no other program finds it and nothing stays behind."""
+    place = f"{path}, member {member.filename!r}"
+    if member.flag_bits & 1:
+        raise DataError(f"{place}: encrypted; expected a file that can be read; unpack the archive, and name the table")
+    check_size(place, member)
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+            held = _unpacked(iter(lambda: file.read(_BLOCK), b""), place, member.compress_size)
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError, RuntimeError, ValueError):
+        raise DataError(f"{place}: broken; expected a member that can be unpacked; write the archive again") from None
+    return Content(path, held=held)
+
+
+def check_size(place: str, member: zipfile.ZipInfo, most: int = MOST_UNPACKED) -> None:
+    """``DataError`` for a member that says it unpacks to too much; of one that lies, no more than it says is unpacked."""
+    size = member.file_size
+    if size > most or (size > _BOMB and size > _RATIO * max(member.compress_size, 1)):
+        raise DataError(
+            f"{place}: {size:,} bytes, unpacked from {member.compress_size:,}; expected at most {most:,}, and no more than {_RATIO} times "
+            f"what they are packed in; unpack it, and save the table as .csv or .parquet"
+        )
+
+
+def _unpacked(pieces: Iterator[bytes], place: str, packed: int) -> pa.Buffer:
+    """The bytes in a file without a name, mapped into memory: the system gives the space back with the last use of it."""
+    size = 0
+    with tempfile.TemporaryFile(prefix="polymodal-") as file:
+        for piece in pieces:
+            size += len(piece)
+            if size > MOST_UNPACKED or (size > _BOMB and size > _RATIO * packed):
+                raise DataError(f"{place}: unpacks to more than {size:,} bytes; expected at most {MOST_UNPACKED:,}; unpack it first")
+            file.write(piece)
+        file.flush()
+        return pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if size else pa.py_buffer(b"")
+
+
+def _xz(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    """The content of an .xz file, of one stream or several."""
+    decompressor = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+    packed = b""
+    try:
+        while True:
+            if decompressor.eof:
+                packed = decompressor.unused_data or read(_BLOCK)
+                if not packed.strip(b"\0"):
+                    return
+                decompressor = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+            elif decompressor.needs_input:
+                packed = read(_BLOCK)
+                if not packed:
+                    raise OSError(None, "its end is missing")
+            yield decompressor.decompress(packed, _BLOCK)
+            packed = b""
+    except lzma.LZMAError:
+        raise OSError(None, "not an .xz file that can be read") from None

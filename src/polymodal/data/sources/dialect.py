@@ -1,0 +1,129 @@
+"""How a CSV is written: what stands before its header, its delimiter, its column names; found in its first lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...cells import number
+from ...errors import DataError
+from .source import unique
+
+_SIGNS = (",", "\t", ";", "|")
+_LOOKED_AT = 20
+"""Rows by which a delimiter is found."""
+_SEP = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """``skipped`` lines before the header; ``names`` of the columns, of which the last has none where ``unnamed_last``; whether there are
+    spaces between a delimiter and a quote (``spaced``), and rows at all."""
+
+    delimiter: str
+    skipped: int
+    names: list[str]
+    unnamed_last: bool = False
+    spaced: bool = False
+    has_rows: bool = True
+
+
+def dialect_of(head: str, whole: bool, place: str, delimiter: str | None) -> Dialect:
+    """From the first lines of a file. ``whole``: they are all of it; ``delimiter``: where it is known."""
+    lines = list(io.StringIO(head.lstrip("\ufeff"), newline=""))
+    start = _first_of_text(lines, 0)
+    said = _SEP.fullmatch(lines[start]) if start < len(lines) else None
+    if said:
+        delimiter, start = said[1], _first_of_text(lines, start + 1)
+    start = _after_comments(lines, start, whole, delimiter)
+    sign = delimiter or _guess(lines[start:], whole)
+    spaced = _is_spaced(lines[start:], whole, sign)
+    rows = _records(lines[start:], whole, sign, spaced)
+    if not rows and start < len(lines):
+        raise DataError(f"{place}: its first line cannot be read, or holds a quote that is never closed; expected column names")
+    header = rows[0] if rows else []
+    if not header or header == [""]:
+        raise DataError(f"{place}: an empty table; expected a line of column names, then rows")
+    extra = len(rows) > 1 and all(len(row) == len(header) + 1 and not row[-1] for row in rows[1:])
+    if header[0].startswith("# "):
+        header[0] = header[0][2:]
+    names = _named([*header, ""] if extra else header, place)
+    unnamed_last = extra or (len(header) > 1 and not header[-1].strip())
+    return Dialect(sign, start, names, unnamed_last, spaced, not whole or len(rows) > 1 or len(names) == 1)
+
+
+def _named(header: Sequence[str], place: str) -> list[str]:
+    """The names without the space around them; one that is empty is called by its place."""
+    names = [name.strip().strip("\ufeff") for name in header]
+    for at, name in enumerate(names):
+        if not name:
+            named = f"column {at + 1}"
+            while named in names:
+                named += "_"
+            names[at] = named
+    return unique(names, place)
+
+
+def _first_of_text(lines: Sequence[str], start: int) -> int:
+    """The first line that is not blank."""
+    return next((at for at in range(start, len(lines)) if lines[at].strip("\r\n")), len(lines))
+
+
+def _after_comments(lines: Sequence[str], start: int, whole: bool, delimiter: str | None) -> int:
+    """Where the header stands. Lines that begin with ``#`` are comments, but for the last of them where it has as many cells as the first
+    row, and no space follows the ``#`` (as in ``#CHROM``) or that row is numbers (as numpy writes a header)."""
+    end = start
+    while end < len(lines) and lines[end].lstrip('"').startswith("#"):
+        end = _first_of_text(lines, end + 1)
+    if end == start or end == len(lines):
+        return start
+    sign = delimiter or _guess(lines[end:], whole)
+    first = next(csv.reader([lines[end]], delimiter=sign), [])
+    if len(first) < 2:
+        return start
+    before = next(csv.reader([lines[end - 1]], delimiter=sign), [])  # a blank line has no cells
+    is_header = len(before) == len(first) and (before[0][1:2] != " " or all(number(cell) is not None for cell in first))
+    return end - 1 if is_header else end
+
+
+def _guess(lines: Sequence[str], whole: bool) -> str:
+    """The delimiter that gives most rows as many cells as the header has, and the most of them; else the header's most frequent one."""
+    best, found = 0, ""
+    for sign in _SIGNS:
+        rows = _records(lines, whole, sign, True)
+        count = len(rows[0]) if rows else 0
+        alike = sum(len(row) == count or (len(row) == count + 1 and not row[-1]) for row in rows[1:])
+        if count > max(best, 1) and 2 * alike >= len(rows) - 1:
+            best, found = count, sign
+    if found:
+        return found
+    first = lines[0] if lines else ""
+    return max(_SIGNS[:3], key=first.count)
+
+
+def _is_spaced(lines: Sequence[str], whole: bool, sign: str) -> bool:
+    """Whether quotes stand behind spaces, and open cells there."""
+    plain = _records(lines, whole, sign, False)
+    if not any(cell.startswith(" ") and cell.lstrip(" ").startswith('"') for row in plain for cell in row):
+        return False
+    rows = _records(lines, whole, sign, True, strict=True)
+    return len(rows) > 0 and len(rows) >= len(_records(lines, whole, sign, True)) and len({len(row) for row in rows}) == 1
+
+
+def _records(lines: Sequence[str], whole: bool, sign: str, spaced: bool, strict: bool = False) -> list[list[str]]:
+    """The first rows, blank lines left out; one that may go on beyond the lines is left out, unless it is the first."""
+    reader = csv.reader(iter(lines), delimiter=sign, skipinitialspace=spaced and sign != "\t", strict=strict)
+    rows: list[list[str]] = []
+    try:
+        for row in itertools.islice(reader, _LOOKED_AT + 1):
+            if rows and not whole and reader.line_num == len(lines):
+                break
+            if row:
+                rows.append(row)
+    except csv.Error:
+        pass
+    return rows

@@ -1,0 +1,135 @@
+"""Excel workbooks (.xlsx, .xlsm), through openpyxl: the values of one sheet, with their types. Formulas answer what Excel last computed."""
+
+from __future__ import annotations
+
+import datetime
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from ...errors import DataError, nearest, requires
+from ...flow import Cell
+from .content import check_size
+from .garbled import Tally
+from .memory import ColumnsSource
+from .source import unique
+
+MOST_CELLS = 20_000_000
+_MOST_ROWS, _MOST_COLUMNS = 2**20, 2**14
+_MOST_TEXT, _MOST_PART = 2**28, 2**24
+_WHOLE = ("xl/worksheets/", "xl/media/", "xl/embeddings/", "xl/drawings/", "xl/pivotCache/", "xl/charts/")
+"""Parts that are read bit by bit, or not at all; every other part is held in memory whole."""
+_MEND = "save the sheet as .csv or .parquet"
+
+
+def excel_source(file: IO[bytes], place: str, sheet: str | None) -> ColumnsSource:
+    """The named sheet, or the only one that is not empty; its first row that is not empty names the columns."""
+    openpyxl = requires("openpyxl", "excel")
+    with _reading(place):
+        _check_parts(file, place)
+        file.seek(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and extensions, which are not read
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            try:
+                return _table(_chosen(book, place, sheet), place)
+            finally:
+                book.close()
+
+
+@contextmanager
+def _reading(place: str) -> Iterator[None]:
+    try:
+        yield
+    except (DataError, OSError):
+        raise
+    except Exception as error:  # the reader raises whatever it likes on hostile bytes
+        raise DataError(f"{place}: not a workbook that can be read ({type(error).__name__}); expected .xlsx; {_MEND}") from None
+
+
+def _check_parts(file: IO[bytes], place: str) -> None:
+    """``DataError`` for parts that would take too much memory, before any is read."""
+    with zipfile.ZipFile(file) as archive:
+        for part in archive.infolist():
+            name = f"{place}, part {part.filename[:80]!r}"
+            if part.filename == "xl/sharedStrings.xml":
+                check_size(name, part, _MOST_TEXT)
+            elif part.filename.startswith(_WHOLE):
+                check_size(name, part)
+            else:
+                check_size(name, part, _MOST_PART)
+            if part.filename.endswith((".xml", ".rels")):
+                with archive.open(part) as opened:
+                    if b"<!DOCTYPE" in opened.read(1024):
+                        raise DataError(f"{name}: a document type of its own; expected a workbook as Excel writes it; {_MEND}")
+
+
+def _chosen(book: Any, place: str, sheet: str | None) -> Any:
+    names = [one.title for one in book.worksheets]
+    if sheet is not None:
+        if sheet not in names:
+            raise DataError(f"{place}: no sheet {sheet!r}; the sheets are {', '.join(map(repr, names))}{nearest(sheet, names)}")
+        return book[sheet]
+    filled = [one for one in book.worksheets if any(True for _ in _rows(one, place))]
+    if len(filled) > 1:
+        titles = ", ".join(repr(one.title) for one in filled[:10])
+        raise DataError(
+            f"{place}: {len(filled)} sheets that are not empty ({titles}); expected one; name it behind the file, such as "
+            f"{place}#{filled[0].title}"
+        )
+    if not filled:
+        raise DataError(f"{place}: an empty table; expected a row of column names, then rows")
+    return filled[0]
+
+
+def _rows(sheet: Any, place: str) -> Iterator[list[Cell]]:
+    """The rows that are not empty, without the empty cells at their end."""
+    sheet.reset_dimensions()  # what a sheet says of its size may be wrong
+    seen = 0
+    for at, values in enumerate(sheet.iter_rows(values_only=True), 1):
+        row = list(values)
+        seen += len(row)
+        if at > _MOST_ROWS or seen > 5 * MOST_CELLS:
+            raise DataError(f"{place}: more than {min(at, _MOST_ROWS):,} rows or {MOST_CELLS:,} cells; expected at most that; {_MEND}")
+        while row and (row[-1] is None or row[-1] == ""):
+            row.pop()
+        if row:
+            yield row
+
+
+def _table(sheet: Any, place: str) -> ColumnsSource:
+    rows = _rows(sheet, place)
+    header = next(rows, [])
+    columns: list[list[Cell]] = [[] for _ in header]
+    for count, row in enumerate(rows, 1):
+        if len(row) > _MOST_COLUMNS:
+            raise DataError(f"{place}: more than {_MOST_COLUMNS:,} columns; expected at most as many as Excel has; {_MEND}")
+        while len(columns) < len(row):
+            columns.append([None] * (count - 1))
+        if count * len(columns) > MOST_CELLS:
+            raise DataError(f"{place}: more than {MOST_CELLS:,} cells; expected at most that in a workbook; {_MEND}")
+        for at, cells in enumerate(columns):
+            cells.append(row[at] if at < len(row) else None)
+    names = _named([*header, *[None] * (len(columns) - len(header))])
+    kept = {name: cells for (name, said), cells in zip(names, columns, strict=True) if said or any(cell is not None for cell in cells)}
+    unique([name for name, _ in names], place)
+    tally = Tally()
+    for name, cells in kept.items():
+        tally.see(name, cells)
+    tally.warn(place, "export the workbook again")
+    return ColumnsSource(place, kept)
+
+
+def _named(header: Iterable[Cell]) -> list[tuple[str, bool]]:
+    """Names, and whether the sheet says them; one that is empty is called by its place."""
+    found = []
+    for at, cell in enumerate(header, 1):
+        if isinstance(cell, float) and cell.is_integer():
+            cell = int(cell)
+        if isinstance(cell, datetime.datetime) and cell.time() == datetime.time():
+            cell = cell.date()
+        name = "" if cell is None else str(cell).strip()
+        found.append((name or f"column {at}", bool(name)))
+    return found

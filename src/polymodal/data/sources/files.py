@@ -1,0 +1,198 @@
+"""From a path to the source that reads it; and for a path that leads to no table, what it leads to and what to do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ...errors import DataError, nearest
+from .arrow import FeatherSource, ParquetSource
+from .content import CODECS, Content, kind_by_content, member_content, members
+from .csv import CsvSource
+from .dialect import dialect_of
+from .document import json_source
+from .excel import excel_source
+from .jsonlines import JsonLinesSource
+from .source import Source
+
+_TEXT = {".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
+_TYPED = {".parquet": "parquet", ".pq": "parquet", ".feather": "feather", ".arrow": "feather", ".ipc": "feather", ".xlsx": "excel",
+          ".xlsm": "excel"}  # fmt: skip
+_KINDS = {**_TEXT, **_TYPED}
+_KNOWN = [*_KINDS, ".zip", *(f".csv{extension}" for extension in CODECS)]
+_SAVE = "save it as .xlsx, .csv or .parquet"
+_PICKLE = "a pickle can run code, and is never opened; write the table as Parquet where it was made: frame.to_parquet(...)"
+_ADVICE = {
+    ".xls": f"an old Excel workbook; open it in Excel or LibreOffice, and {_SAVE}",
+    ".xlsb": f"a binary Excel workbook; open it in Excel, and {_SAVE}",
+    ".ods": f"an OpenDocument sheet; open it in LibreOffice, and {_SAVE}",
+    ".numbers": "a Numbers sheet; export it as .xlsx or .csv",
+    ".sas7bdat": "a SAS table; export it as .csv, or convert it: pandas.read_sas(...).to_parquet(...)",
+    ".xpt": "a SAS table; export it as .csv, or convert it: pandas.read_sas(...).to_parquet(...)",
+    ".sav": "an SPSS table; export it as .csv, or convert it: pandas.read_spss(...).to_parquet(...)",
+    ".dta": "a Stata table; export it as .csv, or convert it: pandas.read_stata(...).to_parquet(...)",
+    ".rds": "an R object; write it in R: write.csv(table, 'table.csv', row.names = FALSE)",
+    ".rdata": "R objects; write one in R: write.csv(table, 'table.csv', row.names = FALSE)",
+    **dict.fromkeys((".pkl", ".pickle", ".joblib"), _PICKLE),
+    **dict.fromkeys((".h5", ".hdf5", ".hdf"), "an HDF5 file; convert it: pandas.read_hdf(...).to_parquet(...)"),
+    **dict.fromkeys((".npy", ".npz"), "a numpy array; give it names: pandas.DataFrame(array, columns=[...]).to_parquet(...)"),
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3", ".duckdb", ".mdb", ".accdb"), "a database; export the table as .csv or .parquet"),
+    **dict.fromkeys((".orc", ".avro"), "convert it to .parquet"),
+    **dict.fromkeys((".tar", ".tgz", ".7z", ".rar"), "an archive; unpack it, and name the table in it"),
+    ".pdf": f"a document; copy its table into a sheet, and {_SAVE}",
+    ".html": f"a page; open it in a sheet, and {_SAVE}",
+}
+_SCHEME = re.compile(r"(?:^|/)([A-Za-z][A-Za-z0-9+.-]+):/+")
+
+
+def path_source(table: str | Path, encoding: str | None, fallback: str | None) -> Source:
+    """The source over a file. Behind the name of a workbook or an archive, ``#`` and the name of a sheet or a member may follow."""
+    try:
+        return _open(str(table), encoding, fallback)
+    except OSError as error:
+        raise DataError(f"{table}: cannot be read ({error.strerror or error}); expected a table") from None
+    except ValueError as error:  # a path with a NUL
+        raise DataError(f"{str(table)!r}: no path ({error}); expected a table") from None
+
+
+def _open(table: str, encoding: str | None, fallback: str | None) -> Source:
+    path, part = Path(table), None
+    if not path.exists():
+        before, sign, behind = table.rpartition("#")
+        if sign and Path(before).suffix.lower() in (".xlsx", ".xlsm", ".zip") and Path(before).exists():
+            path, part = Path(before), behind
+        else:
+            raise _absent(table, path)
+    if path.is_dir():
+        raise DataError(f"{path}: a folder; expected a table ({', '.join(sorted(_KINDS))}){_tables_in(path)}")
+    if not path.is_file():
+        raise DataError(f"{path}: not a regular file; expected a table")
+    if path.suffix.lower() == ".zip":
+        source = _of_archive(path, part, encoding, fallback)
+    else:
+        kind, codec = _kind_of(path)
+        source = _of_kind(kind, Content(path, codec), table, encoding, fallback, part)
+    source.name, source.folder = table, path.resolve().parent
+    return source
+
+
+def _of_kind(kind: str, content: Content, name: str, encoding: str | None, fallback: str | None, sheet: str | None) -> Source:
+    if kind in ("csv", "tsv"):
+        return CsvSource(content, name, "\t" if kind == "tsv" else None, encoding, fallback)
+    if kind == "jsonl":
+        return JsonLinesSource(content, name, encoding)
+    if kind == "json":
+        return json_source(content, name, encoding)
+    if kind == "excel":
+        if content.held is not None:
+            return excel_source(content.open(), name, sheet)
+        with content.path.open("rb") as file:
+            return excel_source(file, name, sheet)
+    return (ParquetSource if kind == "parquet" else FeatherSource)(content.path, content.held)
+
+
+def _kind_of(path: Path) -> tuple[str, str | None]:
+    """The kind of table that a file's extension says, and how it is compressed; ``DataError`` with advice where it is none, or its content
+    is another."""
+    extensions = [extension.lower() for extension in path.suffixes]
+    last, before = (["", "", *extensions])[-1], (["", "", *extensions])[-2]
+    if before == ".tar":
+        raise DataError(f"{path}: an archive; expected a table; unpack it, and name the table in it")
+    found = kind_by_content(path)
+    codec = CODECS.get(last)
+    if codec is not None:
+        if before not in _TEXT:
+            inner = f"{before} files are compressed inside" if before in _TYPED else f"does not say what is in it, as in .csv{last} it does"
+            raise DataError(f"{path}: {inner}; expected one of {', '.join(one + last for one in _TEXT)}; decompress it, or rename it")
+        if found is None or found[1] != last:
+            raise DataError(f"{path}: not compressed as its extension says; expected {last[1:]}; {_renamed(path.with_suffix(''), found)}")
+        return _TEXT[before], codec
+    if last in _TEXT and found is not None:
+        raise DataError(f"{path}: {found[0]}, by its content; expected text; {_renamed(path, found)}")
+    if last in _KINDS:
+        return _KINDS[last], None
+    if found is not None and (found[1] in _KINDS or found[1] in CODECS or found[1] == ".zip"):
+        raise DataError(f"{path}: an extension that is not known, but {found[0]}, by its content; {_renamed(path, found)}")
+    if found is None and last not in (".pkl", ".pickle", ".joblib") and _is_csv(path):
+        raise DataError(f"{path}: {_unknown(last)}, but CSV, by its content; expected .csv; rename it to {_with(path, '.csv')!r}")
+    advice = _ADVICE.get(last) or (_ADVICE.get(found[1]) if found is not None else None)
+    if advice is not None:
+        raise DataError(f"{path}: no table that can be read; expected one of {', '.join(_KNOWN)}; {advice}")
+    raise DataError(f"{path}: {_unknown(last)}; expected one of {', '.join(_KNOWN)}")
+
+
+def _unknown(extension: str) -> str:
+    return "an extension that is not known" if extension else "a name without an extension"
+
+
+def _renamed(path: Path, found: tuple[str, str] | None) -> str:
+    if found is None:
+        return f"rename it to {path.name!r} if it is not compressed"
+    if found[1] in CODECS:
+        return f"rename it to {path.name + found[1]!r}"
+    return _ADVICE.get(found[1]) or f"rename it to {_with(path, found[1])!r}"
+
+
+def _with(path: Path, extension: str) -> str:
+    return (path.stem if path.suffix else path.name) + extension
+
+
+def _is_csv(path: Path) -> bool:
+    """Whether the first lines are text in two columns or more, in two rows or more."""
+    with path.open("rb") as file:
+        head = file.read(2**16)
+    if b"\0" in head or head.lstrip()[:1] == b"<":
+        return False
+    try:
+        text = head.decode("utf-8-sig", "ignore")
+        dialect = dialect_of(text, len(head) < 2**16, str(path), None)
+    except DataError:
+        return False
+    lines = [line for line in text.splitlines() if line.strip()][dialect.skipped :]
+    return len(dialect.names) > 1 and len(lines) > 1 and all(line.count(dialect.delimiter) for line in lines[:10])
+
+
+def _of_archive(path: Path, part: str | None, encoding: str | None, fallback: str | None) -> Source:
+    every = members(path)
+    if any(one.filename == "xl/workbook.xml" for one in every):
+        raise DataError(f"{path}: an Excel workbook, by its content; expected an archive; rename it to {_with(path, '.xlsx')!r}")
+    tables = [one for one in every if Path(one.filename).suffix.lower() in _KINDS]
+    names = [one.filename for one in tables]
+    shown = ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
+    if part is not None:
+        tables = [one for one in tables if one.filename == part]
+        if not tables:
+            raise DataError(f"{path}: no table {part!r} in it; expected one of {shown}{nearest(part, names)}")
+    if not tables:
+        raise DataError(f"{path}: an archive without a table; expected one ({', '.join(_KINDS)}); unpack it, and name the table")
+    if len(tables) > 1:
+        raise DataError(f"{path}: {len(tables)} tables ({shown}); expected one; name it behind the file: {path}#{names[0]}")
+    content = member_content(path, tables[0])
+    return _of_kind(_KINDS[Path(tables[0].filename).suffix.lower()], content, str(path), encoding, fallback, None)
+
+
+def _absent(table: str, path: Path) -> DataError:
+    scheme = _SCHEME.search(table)
+    if scheme:
+        if scheme[1].lower() == "file":
+            return DataError(f"{table}: a URL; expected a path; name the file: {table[scheme.end() - 1 :]}")
+        url = f"{scheme[1]}://{table[scheme.end() :]}"
+        name = url.partition("?")[0].rstrip("/").rpartition("/")[2] or "table.csv"
+        return DataError(f"{url}: a URL; expected a file (URLs are never fetched); download it first, and name the file: {name}")
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        return DataError(f"{table}: no such file; expected a table; there is no folder {str(parent)!r}")
+    return DataError(f"{table}: no such file in {parent}; expected a table{nearest(path.name, [one.name for one in parent.glob('*')])}")
+
+
+def _tables_in(folder: Path) -> str:
+    """The tables in a folder, as advice."""
+    found = sorted(one.name for one in folder.iterdir() if one.is_file() and not one.name.startswith(".") and _is_named_as_table(one))
+    if len(found) == 1:
+        return f"; it holds one: {folder / found[0]}"
+    return f"; it holds {', '.join(map(repr, found[:5]))}{', ...' if len(found) > 5 else ''}; name one" if found else ""
+
+
+def _is_named_as_table(path: Path) -> bool:
+    last = path.suffix.lower()
+    return last in _KINDS or last == ".zip" or (last in CODECS and Path(path.stem).suffix.lower() in _TEXT)

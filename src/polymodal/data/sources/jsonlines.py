@@ -1,0 +1,99 @@
+"""JSON lines."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from ...errors import DataError
+from ...modalities.objects import plain
+from .charset import charset_of
+from .content import Content
+from .garbled import Tally
+from .source import LARGEST_ROW, SLICE, SLICE_BYTES, Slice, Source, short, unique
+
+
+class JsonLinesSource(Source):
+    """One JSON object a line."""
+
+    def __init__(self, content: Content, path: str, encoding: str | None = None) -> None:
+        self.path, self.content = path, content
+        self.charset = charset_of(content, path, encoding, guess=False)
+        columns: dict[str, None] = {}
+        tally = Tally() if self.charset.suspect else None
+        self.rows = 0
+        for row, _ in self._objects(named_once):
+            columns.update(dict.fromkeys(row))
+            self.rows += 1
+            if tally is not None:
+                for name, cell in row.items():
+                    tally.see(name, (cell,))
+        self.columns = unique(list(columns), path)
+        if tally is not None:
+            tally.warn(path, self.charset.mend)
+
+    def _objects(self, hook: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Iterator[tuple[dict[str, Any], int]]:
+        """Each row, and the length of its line; ``hook`` makes an object of its pairs."""
+        with self.content.open() as stream:
+            at = 0
+            for line in self._lines(stream):
+                if not line.strip():
+                    continue
+                at += 1
+                if len(line) > LARGEST_ROW:
+                    raise DataError(
+                        f"{self.path} row {at}: a line of more than {LARGEST_ROW >> 20} million characters; expected one object"
+                    )
+                try:
+                    row = json.loads(line, parse_int=integer, object_pairs_hook=hook)
+                except DataError as error:
+                    raise DataError(f"{self.path} row {at}: {error}") from None
+                except (ValueError, RecursionError) as error:
+                    raise DataError(f"{self.path} row {at}: not valid JSON ({error})") from None
+                if not isinstance(row, dict):
+                    raise DataError(f"{self.path} row {at}: found {type(row).__name__}; expected an object, {{...}}")
+                if line.count("{") > 1:  # a value that is an object itself
+                    row = {name: plain(value) for name, value in row.items()}
+                yield row, len(line)
+
+    def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
+        """A key that a row lacks is missing there."""
+        part: list[dict[str, Any]] = []
+        size = 0
+        for row, length in self._objects():
+            part.append(row)
+            size += length
+            if len(part) == SLICE or size > SLICE_BYTES:
+                yield {name: [row.get(name) for row in part] for name in columns}
+                part, size = [], 0
+        if part:
+            yield {name: [row.get(name) for row in part] for name in columns}
+
+    def _lines(self, stream: Any) -> Iterator[str]:
+        encoding = "utf-8-sig" if self.charset.encoding == "utf-8" else self.charset.encoding
+        text = io.TextIOWrapper(stream, encoding=encoding)
+        try:
+            while line := text.readline(LARGEST_ROW + 1):
+                yield line
+        except UnicodeError:
+            raise DataError(f"{self.path}: not {self.charset.encoding} text; expected one encoding throughout; write it as UTF-8") from None
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(f"{self.path}: cannot be read ({short(error)}); expected JSON lines") from None
+
+
+def named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; ``DataError`` where it holds one name twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
+        raise DataError(f"an object with two values called {twice[:40]!r}; expected every name once; rename one")
+    return found
+
+
+def integer(digits: str) -> int | float:
+    """A number of more digits than any column holds is infinite: a cell that cannot be read, and no broken line."""
+    return int(digits) if len(digits) < 1_000 else float(digits)

@@ -1,0 +1,137 @@
+"""From rows of a table to a window that members can answer: cells read, policies applied, and what is not as training saw it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..data.sources import cells_of
+from ..errors import DataError, Fault
+from ..flow import Cell, Sample
+from ..inference import Window
+from ..modalities import Modality, NoFolder, OnError, PartFault, is_empty
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Some rows of a table, read: ``window`` as they were read, before frozen backbones; their cells by field; ``faults`` as
+    (place among the rows, text), and which rows were ``skipped`` (N,)."""
+
+    window: Window
+    cells: Mapping[str, Sequence[Cell]]
+    modalities: Mapping[str, Modality]
+    faults: Sequence[tuple[int, str]]
+    skipped: np.ndarray
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a cell that cannot be read does; whether most cells of a field must not be paths below no folder."""
+
+    on_error: OnError
+    needs_folder: bool
+
+
+class Lookout:
+    """What of a whole table is not as training saw it: drift, field by field, and cells that cannot be read, column by column."""
+
+    def __init__(self, modalities: Mapping[str, Modality]) -> None:
+        self.drifts = {name: modality.drift() for name, modality in modalities.items()}
+        self.held: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.first: dict[str, tuple[int, str]] = {}
+
+    def see(self, name: str, sources: Sequence[str], cells: Sequence[Cell], samples: Sequence[Sample], place: np.ndarray) -> None:
+        """The rows of one field in one window."""
+        drift = self.drifts[name]
+        if drift is not None and len(samples):
+            drift.see(cells, samples, place)
+        for at, column in enumerate(sources):
+            self.held[column] += sum(not is_empty(cell[at] if len(sources) > 1 else cell) for cell in cells)
+
+    def fault(self, row: int, sources: Sequence[str], fault: Fault) -> None:
+        """A cell that cannot be read; ``row`` 1 is the first data row."""
+        told = fault.columns if isinstance(fault, PartFault) else dict.fromkeys(sources[:1], str(fault))
+        for column, text in told.items():
+            self.faults[column] += 1
+            self.first.setdefault(column, (row, text))
+
+    def lines(self, share: float) -> list[str]:
+        """What should make a person look twice. ``share``: of a column's cells that may be unreadable without a word."""
+        lines = []
+        for column, count in self.faults.items():
+            row, text = self.first[column]
+            if count > share * self.held[column]:
+                lines.append(f"column {column!r}: {count:,} of {self.held[column]:,} cells cannot be read (first in row {row}: {text})")
+        return [*lines, *(line for drift in self.drifts.values() if drift is not None for line in drift.lines())]
+
+
+def read_window(
+    part: Mapping[str, list[Cell]],
+    rows_N: np.ndarray,
+    modalities: Mapping[str, Modality],
+    policies: Mapping[str, Policy],
+    table: str,
+    lookout: Lookout,
+) -> tuple[Window, list[tuple[int, str]]]:
+    samples: dict[str, list[Sample]] = {}
+    index: dict[str, np.ndarray] = {}
+    faults: list[tuple[int, str]] = []
+    rows = len(rows_N)
+    skipped = np.zeros(rows, bool)
+    for name, modality in modalities.items():
+        sources = modality.config.sources
+        kept: list[Sample] = []
+        place = np.full(rows, -1, np.int64)
+        known: dict[Any, tuple[int, Fault | None]] = {}
+        cells = list(cells_of(dict(part), sources))
+        held = homeless = 0
+        for at, cell in enumerate(cells):
+            if modality.is_missing(cell):
+                continue
+            held += 1
+            key = cell if isinstance(cell, (str, bytes)) else None
+            if key is None or key not in known:
+                sample, fault = _read(modality, cell)
+                if sample is not None:
+                    kept.append(sample)
+                found = (len(kept) - 1 if sample is not None else -1, fault)
+                if key is not None:
+                    known[key] = found
+            else:
+                found = known[key]
+            place[at], fault = found
+            if fault is not None:
+                column, row = sources[0] if len(sources) == 1 else name, int(rows_N[at])
+                homeless += isinstance(fault, NoFolder)
+                if policies[name].on_error == "error":
+                    raise DataError(
+                        f"{table} row {row + 1}, column {column!r}: {fault}; use on_error=blank (--on-error blank) to answer without it"
+                    )
+                is_skipped = policies[name].on_error == "skip"
+                faults.append((row if is_skipped else -row - 1, f"{column}: {fault}"))
+                skipped[at] |= is_skipped
+                lookout.fault(row + 1, sources, fault)
+        if homeless * 2 > held and policies[name].needs_folder and policies[name].on_error == "blank":
+            raise DataError(
+                f"{table}, field {name!r}, column {sources[0]!r}: {homeless:,} of {held:,} cells are paths, and this table has no folder; "
+                f"expected root=... (--root), the folder that its files are in; or answer without them: on_error='blank'"
+            )
+        lookout.see(name, sources, cells, kept, place)
+        samples[name], index[name] = kept, place
+    if skipped.any():
+        index = {name: np.where(skipped, -1, place) for name, place in index.items()}
+    return Window(rows_N, samples, index), faults
+
+
+def _read(modality: Modality, cell: Cell) -> tuple[Sample | None, Fault | None]:
+    try:
+        return modality.read(cell), None
+    except PartFault as fault:
+        return fault.rest, fault
+    except Fault as fault:
+        return None, fault
