@@ -14,6 +14,7 @@ import polymodal as pm
 from polymodal.config import External, explain, merge, override, parse_yaml, settings_of, split_override
 from polymodal.errors import ConfigError
 from polymodal.experiment import Experiment, with_encoders
+from polymodal.modalities import TextConfig
 
 TREE: dict[str, Any] = {
     "fields": {
@@ -158,6 +159,7 @@ def test_the_settings_of_a_tree_are_found_with_how_they_are_written() -> None:
     assert settings["model.fusion.hidden"].kinds == ("tensor", "mixture")
     assert settings["model.encoders.FIELD.tune"].written("lora") == "model.encoders.FIELD.kind=pretrained model.encoders.FIELD.tune=lora"
     assert settings["fields.FIELD.max_chars"].written("9") == "fields.FIELD.max_chars=9", "a field's kind is what its column is"
+    assert [setting.name for setting in settings_of(TextConfig)][:2] == ["on_error", "kind"], "of a part of the tree as well"
     depths = [len(setting.path) for setting in settings_of(Experiment)]
     assert depths == sorted(depths)
 

@@ -33,7 +33,7 @@ class Setting:
     @property
     def name(self) -> str:
         """The name that it is asked for by: of a kind, that of what it is the kind of."""
-        return next(part for part in reversed(self.path) if part not in ("kind", "FIELD", "TARGET"))
+        return next((part for part in reversed(self.path) if part not in ("kind", "FIELD", "TARGET")), self.path[-1])
 
     def written(self, value: str | None) -> str:
         """The overrides that set it to a value (None: to any). Of a setting by fields, a word is the name of a field. The kind of a field
