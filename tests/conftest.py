@@ -107,3 +107,9 @@ def shop_run(shop_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     out = tmp_path_factory.mktemp("run") / "run"
     pm.train(shop_folder / "shop.csv", *FAST, target="label", out=out)
     return out
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator of random numbers, the same in every test."""
+    return np.random.default_rng(0)

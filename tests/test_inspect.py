@@ -28,11 +28,6 @@ def by_name(profile: Any) -> dict[str, Any]:
     return {column.name: column for column in profile.columns}
 
 
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
-
-
 def test_modalities_and_roles_are_found_by_reading_cells(tmp_path: Path, rng: np.random.Generator) -> None:
     photos = [picture(tmp_path / "p" / f"{at}.png", COLORS["red"], rng) for at in range(100)]
     profile = profile_of(

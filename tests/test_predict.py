@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 import warnings
@@ -190,8 +191,7 @@ def test_paths_of_a_table_in_memory_lie_below_the_training_table_s_folder(
         warnings.simplefilter("error")
         for table in (rows, pandas.DataFrame(rows)):
             np.testing.assert_array_equal(pm.load(shop_run).predict_proba(table), expected)
-    data = pm.load(shop_run).bundle.experiment.data
-    assert data.table == str(shop_folder.resolve() / "shop.csv")
+    assert pm.load(shop_run).trained_in == pm.load(shop_run / "bundle").trained_in == [str(shop_folder.resolve())]
     (tmp_path / "photos").mkdir()
     for row in rows[:10]:
         (tmp_path / row["photo"]).write_bytes((shop_folder / rows[0]["photo"]).read_bytes())
@@ -200,11 +200,13 @@ def test_paths_of_a_table_in_memory_lie_below_the_training_table_s_folder(
 
 
 @pytest.fixture
-def homeless(shop_run: Path) -> pm.Predictor:
-    """A model whose training table is not on this machine."""
-    model = pm.load(shop_run)
+def homeless(shop_run: Path, tmp_path: Path) -> pm.Predictor:
+    """A model whose bundle was copied out of its run: it grants no folder of its own, whatever it says of its table."""
+    shutil.copytree(shop_run / "bundle", tmp_path / "copied")
+    model = pm.load(tmp_path / "copied")
+    assert model.trained_in == []
     experiment = model.bundle.experiment
-    model.bundle.experiment = experiment.model_copy(update={"data": experiment.data.model_copy(update={"table": "/no/where/shop.csv"})})
+    model.bundle.experiment = experiment.model_copy(update={"data": experiment.data.model_copy(update={"root": ["/"]})})
     return model
 
 
@@ -242,10 +244,6 @@ def test_several_pictures_below_no_folder(tmp_path: Path) -> None:
     model = pm.train(table, *settings, target="y", columns={"p": "pictures"}, root=[tmp_path])
     assert len(model.predict(table)) == 40
     model.root = []
-    assert len(model.predict(table)) == 40, "the folders of training are still there"
-    model.bundle.experiment = model.bundle.experiment.model_copy(
-        update={"data": model.bundle.experiment.data.model_copy(update={"root": []})}
-    )
     with pytest.raises(pm.DataError, match="field 'p', column 'p': 40 of 40 cells are paths"):
         model.predict(table)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle import Bundle
+from ..bundle import Bundle, find
+from ..config import read_tree
 from ..data.sources import Source, cells_of, open_source
 from ..data.splits import TEST
 from ..data.targets import Unknown, read_targets
@@ -23,6 +24,8 @@ from ..modalities import Modality, OnError
 from ..preparation import FaultBook, roots_of
 from ..tasks.classes import array_of
 from .reading import Chosen, Lookout, Policy, read_window
+
+_RUN = "run.yaml"
 
 
 class Predictor:
@@ -38,11 +41,15 @@ class Predictor:
     said.
     """
 
-    def __init__(self, bundle: Bundle, *, root: Sequence[str | Path] = (), run: Path | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, *, root: Sequence[str | Path] = (), run: Path | None = None, trained_in: Sequence[str | Path] = ()
+    ) -> None:
         self.bundle = bundle
         self.root = [str(folder) for folder in root]
         self.run = run
         """The folder of the run that trained it, where there is one."""
+        self.trained_in = [str(folder) for folder in trained_in]
+        """The folders below which training found its files: a bundle does not know them, for it may come from anyone."""
         self.baselines: dict[str, Bundle] = {}
         """After training: the model of each single field alone, by field."""
 
@@ -265,16 +272,11 @@ class Predictor:
         return source, self._answer(source, on_error, root, embed)
 
     def _modalities(self, source: Source, root: Sequence[str | Path]) -> dict[str, Modality]:
-        roots = roots_of(source, [*self.root, *map(str, root), *self._training_folders(source)])
+        trained_in = self.trained_in if source.folder is None else []
+        roots = roots_of(source, [*self.root, *map(str, root), *(folder for folder in trained_in if Path(folder).is_dir())])
         fields = self.bundle.experiment.fields
         made = {name: config.modality()(config, self.bundle.states[name], roots) for name, config in fields.items()}
         return featured(made, self.bundle.backbones)
-
-    def _training_folders(self, source: Source) -> list[str]:
-        """The folders below which training found its files, those that are there: for the paths of a table in memory."""
-        data = self.bundle.experiment.data
-        folders = [*([Path(data.table).parent] if data.table is not None else []), *map(Path, data.root)]
-        return [str(folder) for folder in folders if source.folder is None and folder.is_absolute() and folder.is_dir()]
 
     def _answer(self, source: Source, on_error: OnError | None, root: Sequence[str | Path], embed: bool) -> Iterator[Prediction]:
         modalities = self._modalities(source, root)
@@ -333,5 +335,25 @@ class Predictor:
 
 
 def load(path: str | os.PathLike[str], *, trust: bool = False, root: Sequence[str | Path] = ()) -> Predictor:
-    """A ``Predictor`` over a run or a bundle. ``root`` adds folders that file cells may name."""
-    return Predictor(Bundle.load(Path(path), trust), root=root)
+    """A ``Predictor`` over a run or a bundle. ``root`` adds folders that file cells may name.
+
+    Of a run, the paths of a table in memory are below the folder of the training table, where that is still there. A bundle alone does not
+    know that folder.
+    """
+    bundle = Bundle.load(Path(path), trust)
+    run = find(Path(path)).parent
+    return Predictor(bundle, root=root, run=run if (run / _RUN).is_file() else None, trained_in=_folders_of(run / _RUN))
+
+
+def _folders_of(file: Path) -> list[str]:
+    """The folders below which a run found its files: that of its table, if the table is still there, and those that were added."""
+    try:
+        data = read_tree(file).get("data") if file.is_file() else None
+    except ConfigError:
+        return []
+    if not isinstance(data, Mapping):
+        return []
+    table, roots = data.get("table"), data.get("root")
+    folders = [Path(table).parent] if isinstance(table, str) and Path(table).is_absolute() and Path(table).is_file() else []
+    folders += [Path(folder) for folder in roots if isinstance(folder, str)] if isinstance(roots, list) else []
+    return [str(folder) for folder in folders if folder.is_absolute()]

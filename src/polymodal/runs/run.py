@@ -172,7 +172,8 @@ class Run:
             "seed": self.experiment.seed,
         }
         bundle = self._bundle(prepared, members, team.fields, metrics)
-        predictor = Predictor(bundle, root=self.experiment.data.root, run=self.folder if self.keep else None)
+        trained_in = [] if self.source.folder is None else [self.source.folder]
+        predictor = Predictor(bundle, root=self.experiment.data.root, run=self.folder if self.keep else None, trained_in=trained_in)
         self._save(bundle, metrics)  # what follows adds to the measurements, never to the model
         alone: dict[str, Measured] = {}
         if plan.baseline_members:
@@ -296,7 +297,7 @@ class Run:
         return measured, bundles, every
 
     def _bundle(self, prepared: Prepared, members: Sequence[Member], fields: Sequence[str], metrics: Mapping[str, Any]) -> Bundle:
-        experiment = self.experiment.model_copy(update={"data": self._placed().data})
+        experiment = self.experiment
         if len(fields) < len(prepared.modalities):
             model = experiment.model.model_copy(update={"encoders": {name: experiment.model.encoders[name] for name in fields}})
             some = {name: experiment.fields[name] for name in fields}
