@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DataError, Fault
 from ..flow import Cell
 from ..tasks import Reading, TargetFacts, Task, empty_target, facts_for
-from ..tasks.names import name_of
+from ..tasks.names import RECURRING, name_of
 from .sources import Source
 from .splits import OUT, TEST, TRAIN, VALID
 
@@ -90,9 +90,9 @@ def read_targets(
         target = np.full((source.rows, task.target_width), np.nan, np.float32)
         column, reading = task.config.column, task.reading
         most = min(_KEPT, _KEPT_NUMBERS // max(task.target_width, 1))
-        read: dict[str, tuple[np.ndarray, list[str]]] = {}
+        read: dict[str | int, tuple[np.ndarray, list[str]]] = {}
         for at, cell in enumerate(source.cells([column]) if column in source.columns else ()):
-            found = read.get(cell) if type(cell) is str else None
+            found = read.get(cell) if type(cell) in RECURRING else None
             if found is None:
                 if reading.is_missing(cell):
                     continue
@@ -101,13 +101,18 @@ def read_targets(
                 except Fault as fault:
                     on_fault(at + 1, column, str(fault))
                     continue
-                if type(cell) is str and len(read) < most and len(cell) < _SHORT:
+                if len(read) < most and _comes_back(cell):
                     read[cell] = found
             target[at] = found[0]
             if found[1] and on_unknown is not None:
                 on_unknown(at + 1, name, found[1])
         targets[name] = target
     return targets
+
+
+def _comes_back(cell: Cell) -> bool:
+    """Whether what was found for a cell is worth keeping for equal ones."""
+    return type(cell) is int or (type(cell) is str and len(cell) < _SHORT)
 
 
 # -- what a split keeps together -------------------------------------------------------------------------------------------
@@ -118,13 +123,13 @@ def strata_of(source: Source, config: Any, reading: Reading) -> np.ndarray:
     their order, near ones alike."""
     column = config.column
     value_N = np.full(source.rows, np.nan)
-    known: dict[str, float] = {}
+    known: dict[str | int, float] = {}
     for at, cell in enumerate(source.cells([column])):
-        value = known.get(cell) if type(cell) is str else None
+        value = known.get(cell) if type(cell) in RECURRING else None
         if value is None:
             found = None if empty_target(cell) else reading.number(cell)
             value = np.nan if found is None else found
-            if type(cell) is str and len(known) < _KEPT and len(cell) < _SHORT:
+            if len(known) < _KEPT and _comes_back(cell):
                 known[cell] = value
         value_N[at] = value
     known_N = ~np.isnan(value_N)
@@ -148,16 +153,16 @@ def groups_of(source: Source, column: str) -> np.ndarray:
 def _codes(source: Source, column: str, name: Callable[[Cell], str]) -> np.ndarray:
     """A number for each row's value (N,), the same for values of the same ``name``."""
     digest_N = np.zeros(source.rows, np.uint64)
-    known: dict[str, int] = {}
+    known: dict[str | int, int] = {}
     for at, cell in enumerate(source.cells([column])):
-        digest = known.get(cell) if type(cell) is str else None
+        digest = known.get(cell) if type(cell) in RECURRING else None
         if digest is None:
             try:
                 text = name(cell)
             except Fault:
                 text = str(cell)
             digest = int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-            if type(cell) is str and len(known) < _KEPT and len(cell) < _SHORT:
+            if len(known) < _KEPT and _comes_back(cell):
                 known[cell] = digest
         digest_N[at] = digest
     return np.unique(digest_N, return_inverse=True)[1].astype(np.int64)
@@ -172,16 +177,16 @@ def classes_of(source: Source, configs: Mapping[str, Any], readings: Mapping[str
         kind, reading = config.task(), readings[name]
         if config.kind == "regression":
             continue
-        held: dict[str, list[int]] = {}
+        held: dict[str | int, list[int]] = {}
         for at, cell in enumerate(source.cells([config.column])):
-            found = held.get(cell) if type(cell) is str else None
+            found = held.get(cell) if type(cell) in RECURRING else None
             if found is None:
                 try:
                     names = () if reading.is_missing(cell) else kind.names(config, reading, cell)
                 except Fault:
                     continue
                 found = [numbers.setdefault((name, one), len(numbers)) for one in names]
-                if type(cell) is str and len(held) < _KEPT and len(cell) < _SHORT:
+                if len(held) < _KEPT and _comes_back(cell):
                     held[cell] = found
             rows += [at] * len(found)
             classes += found

@@ -14,7 +14,7 @@ import numpy as np
 from ..cells import is_writable
 from ..errors import DataError, Fault, nearest
 from ..flow import Cell, State
-from .names import name_of
+from .names import RECURRING, name_of
 
 MOST = 10_000
 """Classes of a target, at most."""
@@ -72,17 +72,17 @@ def _written(cell: Cell, name: str) -> Label:
 def counted(cells: Iterable[Cell], place: str, typed: bool = False) -> Tally:
     """How often each class occurs. A cell that is no class is left out; ``DataError`` where there is nothing else."""
     tally = Tally(typed)
-    names: dict[str, str] = {}
+    names: dict[str | int, str] = {}
     first: Fault | None = None
     for cell in cells:
-        name = names.get(cell) if type(cell) is str else None
+        name = names.get(cell) if type(cell) in RECURRING else None
         if name is None:
             try:
                 name = name_of(cell)
             except Fault as fault:  # one cell is a line in faults.csv; where all are, there is nothing to learn
                 first = first or fault
                 continue
-            if type(cell) is str and len(names) < MOST:
+            if type(cell) in RECURRING and len(names) < MOST:
                 names[cell] = name
         tally.add(name, cell)
         if len(tally.counts) > MOST:

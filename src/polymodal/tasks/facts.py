@@ -22,6 +22,8 @@ MOST_NAMES = 10_000
 MOSTLY = 0.9
 """A column is of numbers, of lists, or of places where so many of its cells are."""
 _HELD, _SHORT, _LOOKED_AT = 10_000, 200, 100
+_CIPHERS = frozenset("0123456789")
+_DIGITS = _CIPHERS | frozenset("+-.")
 _WORDS = frozenset(word for word in MISSING_WORDS if not empty_target(word))
 
 
@@ -62,7 +64,7 @@ class TargetFacts:
         """Rows by label, of texts that have the separator."""
         self.fault = ""
         """What is wrong with the first value that cannot be read."""
-        self._held: Counter[str] = Counter()
+        self._held: Counter[str | int] = Counter()
         self._widths: Counter[tuple[str, ...] | int] = Counter()
         self._twice = self._text_codes = self._is_known = False
 
@@ -70,7 +72,7 @@ class TargetFacts:
         """One row's cell. The word (``word_of``) that it holds if that may stand for no target, "" for an empty cell, None for a value."""
         if empty_target(cell):
             return ""
-        if self.given is not None or (isinstance(cell, str) and len(cell) <= _SHORT):
+        if self.given is not None or (isinstance(cell, str) and len(cell) <= _SHORT and cell[:1] not in _CIPHERS):
             word = word_of(cell) if self.given is not None else cell.strip().casefold()
             if word is not None and word in (_WORDS if self.given is None else self.given):
                 self.words[word] += 1
@@ -79,7 +81,7 @@ class TargetFacts:
         if self.capped and (value := number_in(cell, self.how)) is not None:  # there are too many for classes
             self._count_number(value)
             self.texts += isinstance(cell, str)
-        elif type(cell) is str and len(cell) <= _SHORT:  # the same text comes back: it is looked at once
+        elif type(cell) is int or (type(cell) is str and len(cell) <= _SHORT):  # it comes back, and is looked at once
             self._held[cell] += 1
             if len(self._held) >= _HELD:
                 self.close()
@@ -90,8 +92,9 @@ class TargetFacts:
     def close(self) -> TargetFacts:
         """Count the texts that were held back; the facts are complete then."""
         held, self._held = self._held, Counter()
-        if held and not self._is_known:
-            self._is_known, (self.how, *_) = True, numbers_of(held, self.decimal)
+        texts = [] if self._is_known else [cell for cell in held if isinstance(cell, str)]
+        if texts:
+            self._is_known, (self.how, *_) = True, numbers_of(texts, self.decimal)
         for cell, rows in held.items():
             self._see(cell, rows)
         return self
@@ -137,6 +140,9 @@ class TargetFacts:
             self._see_value(cell, rows)
 
     def _see_text(self, cell: str, rows: int) -> None:
+        if cell[0] in _DIGITS and self.separator not in cell:  # no list begins so
+            self._see_value(cell, rows)
+            return
         parts: Any = None
         try:
             parts = listed(cell, self.separator)
@@ -250,4 +256,4 @@ def reading_of(config: Any, cells: Iterable[Cell], reading: Reading | None) -> t
             facts.add(cell)
         reading = facts.close().reading(config.kind)
     words = reading.missing
-    return reading, (cell for cell in cells if word_of(cell) not in words) if words else cells
+    return reading, (cell for cell in cells if not reading.is_missing(cell)) if words else cells

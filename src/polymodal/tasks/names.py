@@ -13,10 +13,15 @@ from ..flow import Cell
 
 _LONGEST = 5_000
 """Characters of a class's name, at most."""
+_WIDE = 10**18
+RECURRING = (str, int)
+"""Types of cells that are the same wherever they are equal, and that come back: what follows from one is kept for the next."""
 
 
 def name_of(cell: Cell) -> str:
     """The name under which a class is counted: 1, 1.0 and "1" are one class; True, "True", "true" and "TRUE" are one."""
+    if type(cell) is int and -_WIDE < cell < _WIDE:
+        return str(cell)
     if isinstance(cell, (bool, np.bool_)):
         return "True" if cell else "False"
     if isinstance(cell, (float, np.floating)) and float(cell).is_integer():

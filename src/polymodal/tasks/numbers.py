@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..cells import Numbers
@@ -10,4 +12,6 @@ from ..flow import Cell
 
 def number_in(cell: Cell, how: Numbers) -> float | None:
     """A finite number, or None for a cell that holds none. ``how``: how the numbers of its column are written."""
+    if type(cell) is float:
+        return cell if math.isfinite(cell) else None
     return None if isinstance(cell, (list, tuple, dict, set, np.ndarray)) else how.read(cell)

@@ -28,11 +28,14 @@ from .numbers import number_in
 _LONGEST_WORD = 100
 _MOST_WORDS = 1_000
 _EMPTY = ("", "nan", "null")
+_DIGITS = frozenset(("", *"0123456789"))
 
 
 def empty_target(cell: Cell) -> bool:
     """Whether a cell of a target column is empty: nothing, NaN, NaT, blank, or the text "nan" or "null". An empty list is not: it says
     that the row has no label."""
+    if type(cell) is str and cell[:1] in _DIGITS:  # most of a column of numbers
+        return not cell
     return is_empty(cell) or (isinstance(cell, str) and len(cell) <= _LONGEST_WORD and cell.strip().casefold() in _EMPTY)
 
 
