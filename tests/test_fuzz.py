@@ -209,7 +209,7 @@ def test_no_path_leads_out_of_its_root(tmp_path: Path, path: str) -> None:
             assert Roots([root]).bytes_of(cell) in (b"inside", b"")
         except Fault as fault:
             said = str(fault)
-        assert str(tmp_path) not in said
+        assert str(tmp_path) not in said.replace(cell.strip(), ""), "a message says no more of a path than the cell does"
 
 
 # -- tables --------------------------------------------------------------------------------------------------------------

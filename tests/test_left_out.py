@@ -66,7 +66,10 @@ def test_every_verb_names_each_column_that_nothing_reads(tmp_path: Path) -> None
         assert f"warning: {line}" in checked.text()
         assert len([one for one in caught if f"rows, {line}" in str(one.message)]) == 1
         assert len([one for one in events if one["event"] == "warning" and one["text"].startswith(line)]) == 1
-    for name, why in (("id", "whole numbers that rise from row to row: an id"), ("same", "every cell is the same")):
+    for name, why in (
+        ("id", "different whole numbers, one after the other or in another order: an id"),
+        ("same", "every cell is the same"),
+    ):
         line = f"column {name!r} is left out: {why}"
         assert line in checked.notes
         assert not found[name].unread

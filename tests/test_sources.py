@@ -21,6 +21,7 @@ import polymodal as pm
 from polymodal.data.sources import Source, open_source
 from polymodal.data.sources.source import SLICE
 from polymodal.errors import DataError
+from polymodal.flow import Unreadable
 
 ROWS = [
     {"id": "1", "标题": "红色, apple", "price": "3.5", "note": 'say "hi"'},
@@ -403,7 +404,7 @@ def test_a_note_of_an_index_that_pandas_did_not_write(tmp_path: Path, note: byte
         (pd.arrays.IntervalArray.from_breaks([0, 1, 2]), ["(0, 1]", "(1, 2]"]),
         (pd.arrays.SparseArray([0, 0, 1.5]), [0.0, 0.0, 1.5]),
         ([decimal.Decimal("1.5"), None], [decimal.Decimal("1.5"), None]),
-        (np.array([1 + 2j, 3]), [1 + 2j, 3 + 0j]),
+        (np.array([1 + 2j, 3]), [Unreadable("complex number")] * 2),
         (np.array([1.5, 2], np.float16), [1.5, 2.0]),
         (pd.to_timedelta(["1D", None]), [datetime.timedelta(1), None]),
         ([datetime.date(2024, 1, 1), None], [datetime.date(2024, 1, 1), None]),

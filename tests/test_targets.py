@@ -102,9 +102,7 @@ def test_long_arrays_whose_middle_was_left_out_say_so(tmp_path: Path) -> None:
     assert any("middle was left out" in line for line in pm.inspect(table, target="y").suspicions)
 
 
-@pytest.mark.parametrize(
-    ("cell", "said"), [(b"a", "found bytes"), (np.array(1), "found ndarray"), ({"a": 1}, "found dict"), ({"a": "x", "b": 0}, "found dict")]
-)
+@pytest.mark.parametrize(("cell", "said"), [(b"a", "found bytes"), ({"a": 1}, "found dict"), ({"a": "x", "b": 0}, "found dict")])
 def test_what_can_be_no_target_is_refused_with_advice(cell: Any, said: str) -> None:
     with pytest.raises(pm.DataError, match=f"{said}; expected classes, numbers or lists of labels; .*choose another target"):
         train(rows_of([cell, cell]))

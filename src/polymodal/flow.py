@@ -16,6 +16,18 @@ from torch import Tensor
 
 Cell = Any
 """What one field takes from one row: a value, or a tuple of values for a field over several columns."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A cell that stands for an object in memory that nothing reads; ``found`` says what it was."""
+
+    found: str
+
+    def __str__(self) -> str:
+        return self.found
+
+
 Row = Mapping[str, Any]
 """One row of a table: column name -> value."""
 Sample = Mapping[str, np.ndarray]

@@ -35,8 +35,8 @@ def _with_preset(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def root_option(said: str) -> Callable[..., Any]:
-    """``--root``, folders that are there."""
-    return click.option("--root", multiple=True, metavar="DIR", type=click.Path(exists=True, file_okay=False), help=said)
+    """``--root``."""
+    return click.option("--root", multiple=True, metavar="DIR", help=said)
 
 
 encoding_option = click.option("--encoding", metavar="NAME", help="Encoding of TABLE, such as gb18030; default: found out (data.encoding).")

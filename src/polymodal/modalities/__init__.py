@@ -3,7 +3,7 @@
 from ..cells import is_empty, is_missing_word
 from ..config import kinds_of, menu
 from .audio import Audio, AudioConfig
-from .files import NoFolder, Roots
+from .files import NoFolder, Roots, check_folders
 from .image import Image, ImageConfig
 from .modality import FieldConfig, Modality, OnError, PartFault, Recognition, evenly
 from .pictures import Pictures, PicturesConfig
@@ -51,6 +51,7 @@ __all__ = [
     "VectorConfig",
     "Video",
     "VideoConfig",
+    "check_folders",
     "evenly",
     "is_empty",
     "is_missing_word",

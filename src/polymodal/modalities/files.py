@@ -26,6 +26,13 @@ class NoFolder(Fault):
     """A cell names a file, and nothing says below which folder."""
 
 
+def check_folders(root: Iterable[str | Path]) -> None:
+    """``ConfigError`` for a folder that was named as a root, and is not there."""
+    for folder in root:
+        if not Path(folder).is_dir():
+            raise ConfigError(f"root {str(folder)!r}: no such folder; expected one that holds the files that cells name (--root DIR)")
+
+
 class Roots:
     """The folders that file cells may name: the table's own first, then those that were added."""
 

@@ -20,7 +20,7 @@ from ..evaluation.measure import hidden_sets, measure, score
 from ..flow import Cell, Prediction
 from ..frozen import featured, through
 from ..inference import WINDOW, Window, answer
-from ..modalities import Modality, OnError
+from ..modalities import Modality, OnError, check_folders
 from ..preparation import FaultBook, roots_of
 from ..tasks.classes import array_of
 from .reading import Chosen, Lookout, Policy, read_window
@@ -272,6 +272,7 @@ class Predictor:
         return source, self._answer(source, on_error, root, embed)
 
     def _modalities(self, source: Source, root: Sequence[str | Path]) -> dict[str, Modality]:
+        check_folders(root)
         trained_in = self.trained_in if source.folder is None else []
         roots = roots_of(source, [*self.root, *map(str, root), *(folder for folder in trained_in if Path(folder).is_dir())])
         fields = self.bundle.experiment.fields

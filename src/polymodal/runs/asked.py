@@ -15,7 +15,7 @@ from ..errors import ConfigError, DataError
 from ..experiment import DataConfig, Experiment, with_encoders
 from ..inspection.infer import LeftOut, encoding_in, infer, left_out
 from ..inspection.targets import target_columns
-from ..modalities import OnError
+from ..modalities import OnError, check_folders
 from ..model import ENCODER_CONTRACT, FUSION_CONTRACT
 
 PATHS = ("table", "valid", "test")
@@ -105,6 +105,7 @@ def _flags(*, root: Sequence[str | Path], valid: Any, test: Any, **settings: Any
     places = {"on_error": "data.on_error", "seed": "seed", "time_limit": "training.time_limit", "encoding": "data.encoding"}
     said = {places[name]: value for name, value in settings.items() if value is not None}
     if root:
+        check_folders(root)
         said["data.root"] = [str(Path(folder).resolve()) for folder in root]
     for name, table in (("valid", valid), ("test", test)):
         if isinstance(table, (str, Path)):
@@ -123,6 +124,7 @@ def _from_table(
     if _is_nothing(target):
         names = ", ".join(map(repr, source.columns[:30]))
         raise ConfigError(f"no target; expected the column to predict: --target COL (target=...); the columns are {names}")
+    source.check_rows()
     targets = target_columns(source, target)
     if isinstance(table, (str, Path)):
         data["table"] = str(table)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..cells import MISSING_WORDS, PLAIN, Decimal, Numbers, is_empty, numbers_of
 from ..errors import Fault
-from ..flow import Cell
+from ..flow import Cell, Unreadable
 from .lists import LeftOut, listed
 from .names import name_of
 from .numbers import number_in
@@ -134,6 +134,8 @@ class TargetFacts:
                 return
             self.lists += rows
             self._see_parts(cell, rows)
+        elif isinstance(cell, Unreadable):
+            self._tell_foreign(f"found {cell}", rows)
         elif isinstance(cell, (bytes, bytearray)):
             self._tell_foreign(f"found {type(cell).__name__}", rows)
         else:

@@ -15,7 +15,8 @@ import pyarrow as pa
 import torch
 
 from ...errors import DataError
-from ...flow import Cell
+from ...flow import Cell, Unreadable
+from ...modalities.objects import plain
 from .arrow import ArrowSource
 from .files import path_source
 from .frames import BROKEN, columns_source, frame_source, row_of
@@ -80,7 +81,8 @@ def _of_mapping(table: Mapping[Any, Any], name: str | None) -> Source:
     names = unique([str(key) for key in table], place)
     values = list(table.values())
     for column, value in zip(names, values, strict=True):
-        if getattr(type(value), "__next__", None) is not None:  # it can be read once only
+        is_object = isinstance(value, (Mapping, set, frozenset)) and isinstance(plain(value), (Mapping, set, frozenset, Unreadable))
+        if is_object or getattr(type(value), "__next__", None) is not None:  # the last can be read once only
             raise DataError(f"{place}, column {column!r}: found {type(value).__name__}; expected a list of cells, or a single value")
     listed = [_is_listed(value) for value in values]
     if not any(listed):
