@@ -102,21 +102,21 @@ class Roots:
             raise Fault("a URL; expected a file under the table's folder (URLs are never fetched)")
         if not self.folders:
             raise Fault("a path, but this table has no folder; pass root=... (--root) to say where its files are")
-        missing = False
+        missing = None
         for folder in self.folders:
             try:
                 resolved = os.path.realpath(os.path.join(folder, path))
                 if not _within(resolved, folder):
                     continue
-                missing = True
+                missing = missing or _shown(path, os.path.relpath(resolved, folder))
                 return _open_below(folder, resolved)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except (OSError, ValueError) as error:
                 raise Fault(f"a file that cannot be opened ({getattr(error, 'strerror', None) or error})") from None
-        if not missing:
+        if missing is None:
             raise Fault("a path outside every root; expected a file under the table's folder (--root adds folders)")
-        raise Fault(f"no such file {_shown(path)} under the table's folder (--root adds folders)")
+        raise Fault(f"no such file {missing} under the table's folder (--root adds folders)")
 
     @staticmethod
     def _read(descriptor: int, at_most: int) -> bytes:
@@ -150,9 +150,10 @@ def _open_below(folder: str, path: str) -> int:
     return descriptor
 
 
-def _shown(path: str) -> str:
-    """A path as it is written in a cell, its end where it is long."""
-    return repr(path if len(path) <= 100 else f"...{path[-97:]}")
+def _shown(path: str, below: str) -> str:
+    """A path as it is written in a cell, its end where it is long. One that says where a root is, is shown from there on (``below``)."""
+    shown = below if os.path.isabs(path) or ".." in path.split(os.sep) else path
+    return repr(shown if len(shown) <= 100 else f"...{shown[-97:]}")
 
 
 def _within(path: str, folder: str) -> bool:

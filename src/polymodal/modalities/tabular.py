@@ -17,7 +17,7 @@ from pydantic import Field as Setting
 from pydantic import model_validator
 
 from ..cells import ColumnType, category, date, is_missing_word, number, text_of, type_of
-from ..errors import ConfigError
+from ..errors import ConfigError, nearest
 from ..flow import Cell, Form, Sample, State
 from .columns import of_columns
 from .corruption import Corruption
@@ -83,7 +83,8 @@ class Tabular(Modality):
         cls.check_form(form)
         unknown = sorted(set(config.types) - set(config.columns))
         if unknown:
-            raise ConfigError(f"types: {unknown[0]!r} is not among the field's columns")
+            hint = nearest(unknown[0], config.columns) or "; its columns are " + ", ".join(config.columns)
+            raise ConfigError(f"types: {unknown[0]!r} is not among the field's columns{hint}")
         rows = [cell if isinstance(cell, tuple) else (cell,) for cell in cells]
         bins = int(needs.get("bins", 16))
         return {
