@@ -15,7 +15,7 @@ import click
 
 from .. import __version__
 from .mistakes import Commands
-from .options import numbers, on_error_option, reading, training
+from .options import numbers, on_error_option, reading, root_option, training
 from .table import table
 
 
@@ -201,7 +201,7 @@ def compare(table: str | None, overrides: tuple[str, ...], targets: tuple[str, .
 @click.argument("table")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else.")
 @on_error_option
-@click.option("--root", multiple=True, metavar="DIR", help="Another folder that file cells may name.")
+@root_option("Another folder that file cells may name.")
 @click.option("--strict", is_flag=True, help="Stop when a column is absent, in place of taking it as missing.")
 @click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class).")
 @click.option("--robustness", is_flag=True, help="What is left when cells are corrupted, at five severities, or missing.")
@@ -224,7 +224,7 @@ def evaluate(run: str, table: str, **settings: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Draws the rows, and what is permuted.")
 @on_error_option
-@click.option("--root", multiple=True, metavar="DIR", help="Another folder that file cells may name.")
+@root_option("Another folder that file cells may name.")
 @click.option("--strict", is_flag=True, help="Stop when a column is absent, in place of taking it as missing.")
 @click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class).")
 @click.option("--overwrite", is_flag=True, help="Replace what is in FOLDER.")
@@ -241,7 +241,7 @@ def explain(run: str, table: str, **settings: Any) -> None:
 @click.option("--row", metavar="JSON", help="One row as JSON, in place of a table.")
 @click.option("-o", "--out", metavar="OUT", help="The file to write: .csv, .parquet or .jsonl.")
 @on_error_option
-@click.option("--root", multiple=True, metavar="DIR", help="Another folder that file cells may name.")
+@root_option("Another folder that file cells may name.")
 @click.option("--strict", is_flag=True, help="Stop when a column is absent, in place of taking it as missing.")
 @click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class).")
 @click.option("--overwrite", is_flag=True, help="Replace OUT.")

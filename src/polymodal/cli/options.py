@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -24,18 +24,28 @@ def pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...])
 
 
 def _with_preset(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--pretrained`` as the override that it stands for; words that are no overrides, and folders that are none, are told of."""
+    """``--pretrained`` as the override that it stands for; words that are no overrides are told of."""
 
     @functools.wraps(command)
     def run(*args: Any, overrides: tuple[str, ...], pretrained: bool, **settings: Any) -> Any:
-        for folder in settings["root"]:
-            if not os.path.isdir(folder):
-                raise click.UsageError(f"--root {folder}: no such folder; expected one below which the files that cells name are")
+        check_roots(settings["root"])
         if settings.get("resume") is None:
             stray(list(overrides), settings["table"], settings["targets"], settings["time_limit"])
         return command(*args, overrides=(*overrides, "model.preset=pretrained") if pretrained else overrides, **settings)
 
     return run
+
+
+def root_option(said: str) -> Callable[..., Any]:
+    """``--root``: folders, which ``check_roots`` looks for when the command runs."""
+    return click.option("--root", multiple=True, metavar="DIR", help=said)
+
+
+def check_roots(folders: Sequence[str]) -> None:
+    """``UsageError`` for a folder that is not there."""
+    for folder in folders:
+        if not os.path.isdir(folder):
+            raise click.UsageError(f"--root {folder}: no such folder; expected one below which the files that cells name are")
 
 
 def reading(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,7 +56,7 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--ignore", multiple=True, metavar="COL", help="Leave a column out: it is not a feature (fields)."),
         click.option("--group", metavar="COL", help="Keep rows with one value of this column on one side of a split (data.split.group)."),
         click.option("--split", metavar="COL", help="A column that says train, valid or test (data.split.column)."),
-        click.option("--root", multiple=True, metavar="DIR", help="Another folder that file cells may name (data.root)."),
+        root_option("Another folder that file cells may name (data.root)."),
         click.option("--seed", type=click.IntRange(min=0), help="Same seed, same bits (seed)."),
         click.option("--time-limit", metavar="TIME", help="Bound on the whole command, such as 5m (training.time_limit)."),
         click.option("--pretrained", is_flag=True, help="Pretrained encoders, fetched unless they are here (model.preset=pretrained)."),

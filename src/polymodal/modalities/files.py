@@ -102,21 +102,21 @@ class Roots:
             raise Fault("a URL; expected a file under the table's folder (URLs are never fetched)")
         if not self.folders:
             raise Fault("a path, but this table has no folder; pass root=... (--root) to say where its files are")
-        missing = None
+        missing = False
         for folder in self.folders:
             try:
                 resolved = os.path.realpath(os.path.join(folder, path))
                 if not _within(resolved, folder):
                     continue
-                missing = missing or _shown(path, os.path.relpath(resolved, folder))
+                missing = True
                 return _open_below(folder, resolved)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except (OSError, ValueError) as error:
                 raise Fault(f"a file that cannot be opened ({getattr(error, 'strerror', None) or error})") from None
-        if missing is None:
+        if not missing:
             raise Fault("a path outside every root; expected a file under the table's folder (--root adds folders)")
-        raise Fault(f"no such file {missing} under the table's folder (--root adds folders)")
+        raise Fault(f"no such file {_shown(path, self.folders)} under the table's folder (--root adds folders)")
 
     @staticmethod
     def _read(descriptor: int, at_most: int) -> bytes:
@@ -150,10 +150,12 @@ def _open_below(folder: str, path: str) -> int:
     return descriptor
 
 
-def _shown(path: str, below: str) -> str:
-    """A path as it is written in a cell, its end where it is long. One that says where a root is, is shown from there on (``below``)."""
-    shown = below if os.path.isabs(path) or ".." in path.split(os.sep) else path
-    return repr(shown if len(shown) <= 100 else f"...{shown[-97:]}")
+def _shown(path: str, folders: Iterable[str]) -> str:
+    """A path as it is written in a cell, its end where it is long. One that says where a root is, is shown from there on."""
+    if os.path.isabs(path) or ".." in path.split(os.sep):
+        at = ((os.path.realpath(os.path.join(folder, path)), folder) for folder in folders)
+        path = next((os.path.relpath(resolved, folder) for resolved, folder in at if _within(resolved, folder)), "")
+    return repr(path if len(path) <= 100 else f"...{path[-97:]}")
 
 
 def _within(path: str, folder: str) -> bool:

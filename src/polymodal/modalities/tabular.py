@@ -17,7 +17,7 @@ from pydantic import Field as Setting
 from pydantic import model_validator
 
 from ..cells import ColumnType, category, date, is_missing_word, number, text_of, type_of
-from ..errors import ConfigError, nearest
+from ..errors import ConfigError
 from ..flow import Cell, Form, Sample, State
 from .columns import of_columns
 from .corruption import Corruption
@@ -83,8 +83,7 @@ class Tabular(Modality):
         cls.check_form(form)
         unknown = sorted(set(config.types) - set(config.columns))
         if unknown:
-            hint = nearest(unknown[0], config.columns) or "; its columns are " + ", ".join(config.columns)
-            raise ConfigError(f"types: {unknown[0]!r} is not among the field's columns{hint}")
+            raise ConfigError(f"types: {unknown[0]!r} is not among the field's columns")
         rows = [cell if isinstance(cell, tuple) else (cell,) for cell in cells]
         bins = int(needs.get("bins", 16))
         return {
