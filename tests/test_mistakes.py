@@ -236,7 +236,7 @@ def test_a_network_for_pictures_is_trained_from_scratch_or_pretrained(kind: str)
         ("evaluate run t.csv --target category", "--target: no such option of evaluate; it is one of inspect, init, check, train, compare"),
         ("evaluate run t.csv training.epochs=3", "expected evaluate RUN TABLE; settings, path=value, are those of polymodal train"),
         ("compare t.csv --target category --fusion average", "did you mean 'late'?"),
-        ("check nowhere", "nowhere: no such file; expected a table"),
+        ("check nowhere", "nowhere: no such file"),
         ("train taks.yaml", "taks.yaml: no such file; expected a run.yaml; did you mean 'tasks.yaml'?; write one: polymodal init TABLE"),
         ("train tab.yaml", "tab.yaml line 2: not valid YAML (found character '\\t' that cannot start any token); a line begins with a tab; indent by spaces"),
         ("train tasks.yaml", "tasks.yaml: tasks: found 'category'; expected settings by name; write tasks: {category: {kind: multiclass, column: category}}"),
