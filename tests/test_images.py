@@ -262,6 +262,13 @@ def test_what_is_wrong_with_a_cell_is_told(place: Path, cell: Any, said: str) ->
     assert str(place) not in told, "a fault never says where the roots are"
 
 
+def test_a_file_that_is_not_there_is_named_as_its_cell_names_it_and_never_with_the_root(place: Path) -> None:
+    long = "deep/" * 40 + "none.png"
+    for cell, shown in (("none.png", "none.png"), (" a/none 1.png ", "a/none 1.png"), ("图/无.png", "图/无.png"), (f"{place}/a/none.png", "a/none.png"),
+                        ("a/../none.png", "none.png"), (f"../{place.name}/none.png", "none.png"), (long, "..." + long[-97:])):  # fmt: skip
+        assert fault(reader(place), cell) == f"no such file {shown!r} under the table's folder (--root adds folders)"
+
+
 def test_links_inside_the_root_and_sockets(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert corners(reader(place).read("inner.png")["pixels"]) == list(QUARTERS.values())
     monkeypatch.chdir(place)

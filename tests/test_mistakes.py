@@ -167,7 +167,7 @@ def test_an_unknown_option_is_told_with_what_it_stands_for(folder: Path, monkeyp
         ("fields.titel.kind=text", "fields.titel: a field without a column; did you mean 'title'?"),
         ("fields.title.kind=bert", "an encoder is chosen by model.encoders.title.kind=pretrained"),
         ("fields.price.kind=category", "'price' is a column of the field 'columns'; write fields.columns.types.price=category"),
-        ("fields.columns.types.pirce=number", "fields.columns.types.pirce: no such column; did you mean 'price'?"),
+        ("fields.columns.types.pirce=number", "types: 'pirce' is not among the field's columns"),
         ("fields.columns.types.price=string", "did you mean 'category'?"),
         ("tasks.categry.metric=macro_f1", "tasks.categry: a task without a column; did you mean 'category'?"),
         ("tasks.category.metric=f1", "did you mean 'macro_f1'?"),

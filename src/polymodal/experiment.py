@@ -19,7 +19,7 @@ from .flow import Form
 from .fusions import KINDS as FUSION_KINDS
 from .fusions import FusionConfig
 from .modalities import KINDS as FIELD_KINDS
-from .modalities import MODALITIES, AnyField, FieldConfig, OnError, TabularConfig
+from .modalities import MODALITIES, AnyField, FieldConfig, OnError
 from .model import ModelConfig, check_tasks
 from .tasks import KINDS as TASK_KINDS
 from .tasks import RULES, AnyTask
@@ -113,10 +113,6 @@ class Experiment(Config):
         self._can_be_balanced()
         for name, field in self.fields.items():
             encoder = self.model.encoders.get(name)
-            for column in field.types if isinstance(field, TabularConfig) else ():
-                if column not in field.sources:
-                    hint = nearest(column, field.sources) or "; its columns are " + ", ".join(field.sources)
-                    raise ValueError(f"fields.{quote(name)}.types.{quote(column)}: no such column{hint}")
             if isinstance(encoder, EncoderConfig):
                 try:
                     field.modality().check_form(encoder.form_for(field.modality().forms))

@@ -138,7 +138,7 @@ class Roots:
                 raise Fault(f"a file that cannot be opened ({getattr(error, 'strerror', None) or error})") from None
         if not missing:
             raise Fault("a path outside every root; expected a file under the table's folder (--root adds folders)")
-        raise Fault(f"no such file {_shown(path)} under the table's folder (--root adds folders)")
+        raise Fault(f"no such file {_shown(path, self.folders)} under the table's folder (--root adds folders)")
 
     @staticmethod
     def _read(descriptor: int, at_most: int) -> bytes:
@@ -172,8 +172,11 @@ def _open_below(folder: str, path: str) -> int:
     return descriptor
 
 
-def _shown(path: str) -> str:
-    """A path as it is written in a cell, its end where it is long."""
+def _shown(path: str, folders: Iterable[str]) -> str:
+    """A path as it is written in a cell, its end where it is long. One that says where a root is, is shown from there on."""
+    if os.path.isabs(path) or ".." in path.split(os.sep):
+        at = ((os.path.realpath(os.path.join(folder, path)), folder) for folder in folders)
+        path = next((os.path.relpath(resolved, folder) for resolved, folder in at if _within(resolved, folder)), "")
     return repr(path if len(path) <= 100 else f"...{path[-97:]}")
 
 

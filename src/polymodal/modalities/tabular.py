@@ -18,7 +18,7 @@ from pydantic import Field as Setting
 from pydantic import field_validator, model_validator
 
 from ..cells import ColumnType, Decimal, Writing, category, check_facts, check_order, is_missing_word, text_of, writing_of
-from ..errors import ConfigError
+from ..errors import ConfigError, nearest
 from ..flow import Cell, Form, Sample, State, Unreadable
 from .columns import of_columns
 from .corruption import Corruption
@@ -114,7 +114,9 @@ class Tabular(Modality):
             said = getattr(config, setting)
             unknown = sorted(set(said) - set(config.columns)) if isinstance(said, Mapping) else []
             if unknown:
-                raise ConfigError(f"{setting}: {unknown[0]!r} is not among the field's columns")
+                raise ConfigError(
+                    f"{setting}: {unknown[0]!r} is not among the field's columns{nearest(unknown[0], config.columns) or '; expected one of them'}"
+                )
         rows = [cell if isinstance(cell, tuple) else (cell,) for cell in cells]
         bins = int(needs.get("bins", 16))
         return {
