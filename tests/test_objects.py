@@ -225,7 +225,7 @@ def test_a_table_of_arrays_is_one_of_pictures_however_it_is_held(form: str) -> N
         np.testing.assert_array_equal(cell, array)
     assert {column.name: column.modality for column in pm.inspect(table).columns}["x"] == "image"
     for wrong in ({"x": stack, "y": label[1:]}, {"x": stack, "y": 3}):
-        with pytest.raises(pm.DataError, match="is a list and 'y' a single value|columns of different lengths"):
+        with pytest.raises(pm.DataError, match=r"is a list and 'y' a single value|columns of different lengths"):
             open_source(wrong)
 
 

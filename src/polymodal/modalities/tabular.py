@@ -114,9 +114,8 @@ class Tabular(Modality):
             said = getattr(config, setting)
             unknown = sorted(set(said) - set(config.columns)) if isinstance(said, Mapping) else []
             if unknown:
-                raise ConfigError(
-                    f"{setting}: {unknown[0]!r} is not among the field's columns{nearest(unknown[0], config.columns) or '; expected one of them'}"
-                )
+                near = nearest(unknown[0], config.columns) or "; expected one of them"
+                raise ConfigError(f"{setting}: {unknown[0]!r} is not among the field's columns{near}")
         rows = [cell if isinstance(cell, tuple) else (cell,) for cell in cells]
         bins = int(needs.get("bins", 16))
         return {
