@@ -240,7 +240,9 @@ def _suspect(
 def _tell_writing(profile: Profile, facts: Facts, column: Column) -> None:
     """Cells that are not of their column's type, what a person should know of how the others are read, categories that do not recur."""
     writing: Writing = column.options["writing"]
-    profile.suspicions += [f"column {column.name!r}: {line}" for line in writing.told]
+    fields = profile.experiment.fields if profile.experiment is not None else {}
+    field = next((name for name, config in fields.items() if column.name in config.sources), "NAME")
+    profile.suspicions += [f"column {column.name!r}: {line.replace('NAME', quote(field))}" for line in writing.told]
     if writing.type != "category":
         bad = [
             (int(row) + 1, f"found {str(cell)[:40]!r}; expected a {writing.type}")

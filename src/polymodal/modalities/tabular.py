@@ -96,10 +96,10 @@ class Tabular(Modality):
         found = writing_of(cells)
         kind = found.type
         if kind != "category":
-            why = "; ".join([f"{found.share:.0%} of the cells are {kind}s", *found.told])
+            why = f"{found.share:.0%} of the cells are {kind}s"
             return Recognition(0.95 if found.share > 0.98 else 0.8, {"type": kind, "writing": found}, why)
-        hashable = [text_of(cell) for cell in cells if not isinstance(cell, _NO_VALUE)]
-        if len(hashable) < 0.9 * len(cells):
+        hashable = [text_of(cell) for cell in cells if not isinstance(cell, _NO_VALUE) and not is_missing_word(cell)]
+        if len(hashable) < 0.9 * sum(not is_missing_word(cell) for cell in cells):
             return Recognition(0.0)
         distinct = len(set(hashable)) / max(len(hashable), 1)
         confidence = 0.7 if distinct <= 0.2 else 0.55 if distinct <= 0.5 else 0.4

@@ -123,6 +123,9 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
     except DataError as error:
         found.stops.append(str(error))
         return
+    found.notes += [
+        f"column {path.removeprefix('columns.')}: {said}" for path, said in asked.reasons.items() if path.startswith("columns.")
+    ]
     for name, task in tasks.items():
         if words := missing_line(targets.facts[name], task.config.column, task.config.kind):
             found.notes.append(f"target {name!r}: {words}")
