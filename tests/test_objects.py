@@ -225,7 +225,7 @@ def test_a_table_of_arrays_is_one_of_pictures_however_it_is_held(form: str) -> N
         np.testing.assert_array_equal(cell, array)
     assert {column.name: column.modality for column in pm.inspect(table).columns}["x"] == "image"
     for wrong in ({"x": stack, "y": label[1:]}, {"x": stack, "y": 3}):
-        with pytest.raises(pm.DataError, match="expected lists of one length"):
+        with pytest.raises(pm.DataError, match=r"expected (lists of one length|as many cells in each)"):
             open_source(wrong)
 
 

@@ -35,6 +35,16 @@ FUSED = ""
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """What stands in a cell for an object that no modality reads; ``found`` says what it was."""
+
+    found: str
+
+    def __str__(self) -> str:
+        return self.found
+
+
+@dataclass(frozen=True)
 class Field:
     """One modality of a batch.
 

@@ -13,7 +13,7 @@ from rich.cells import cell_len, set_cell_size
 
 from .cells import Writing, category
 from .config import explain, quote
-from .data.sources import Source, open_source
+from .data.sources import Source, open_source, several
 from .data.splits import OUT, Split
 from .data.targets import Targets, Unknown, fitted, known_rows, read_targets, told_classes
 from .disk import write_whole
@@ -92,7 +92,7 @@ def inspect(
     source.check_rows()
     targets = target_columns(source, target)
     facts = look(source, seed)
-    base = {"data": {"root": [str(folder) for folder in root]}}
+    base = {"data": {"root": several(root)}}
     overrides = (*overrides, f"seed={seed}", *([f"training.time_limit={time_limit}"] if time_limit else []))
     experiment, reasons, found = infer(
         source, targets, overrides, given=columns, ignore=ignore, group=group, split=split, tree=base, facts=facts
@@ -133,7 +133,7 @@ def init(
     path = None if out is None else Path(out)
     if path is not None and path.exists() and not overwrite:
         raise UserError(f"{path}: already there; choose another file (-o FILE), or replace it: --overwrite")
-    base: dict[str, Any] = {"data": {"root": [_beside(folder, path) for folder in root]}}
+    base: dict[str, Any] = {"data": {"root": [_beside(folder, path) for folder in several(root)]}}
     if isinstance(table, (str, Path)):
         base["data"]["table"] = _beside(table, path)
     overrides = (

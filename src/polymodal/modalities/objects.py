@@ -22,7 +22,6 @@ import math
 import os
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -32,7 +31,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from ..cells import is_empty
-from ..flow import Cell
+from ..flow import Cell, Unreadable
 
 PLAIN: frozenset[type] = frozenset({
     str, int, float, bool, bytes, type(None), datetime.datetime, datetime.date, datetime.time, datetime.timedelta, decimal.Decimal,
@@ -50,16 +49,6 @@ _DEEPEST = 8
 _RATES, _USUAL_RATES = (100, 1_000_000), (1_000, 1_000_000)
 """Samples a second of a sound that says so, and of a pair of an array and a whole number."""
 _MOST_CHANNELS = 64
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """What stands in a cell for an object that no modality reads; ``found`` says what it was."""
-
-    found: str
-
-    def __str__(self) -> str:
-        return self.found
 
 
 class FixedList(list[Any]):

@@ -21,12 +21,12 @@ from torch import Tensor
 
 from ..cells import number
 from ..errors import Fault
-from ..flow import Cell, Form, Geometry, Sample, State
+from ..flow import Cell, Form, Geometry, Sample, State, Unreadable
 from .arrays import list_of_numbers, numbers_of
 from .corruption import Corruption, of_series
 from .files import Roots
 from .modality import FieldConfig, Modality, Recognition, bucket
-from .objects import Unreadable, called, plain
+from .objects import called, plain
 
 ENDINGS = (".npy", ".csv", ".parquet")
 _SHORTEST, _LONGEST = 16, 1_024
