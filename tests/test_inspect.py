@@ -314,6 +314,16 @@ def test_a_number_that_tells_the_target_by_a_threshold_is_a_suspicion(tmp_path: 
     assert "rank correlation" in line
 
 
+def test_what_is_said_of_a_column_names_its_settings_and_counts_as_training_does() -> None:
+    table = {"day": [f"{1 + at % 12}/{1 + at % 7}/2024" for at in range(60)], "sure": ["True", "true", "FALSE"] * 20, "y": ["a", "b"] * 30}
+    profile = pm.inspect(table, target="y")
+    day, sure = profile.columns[:2]
+    assert "the month is taken as the first; say otherwise with fields.columns.date_format=dmy" in day.why
+    assert any("say otherwise with fields.columns.date_format=dmy" in line for line in profile.suspicions)
+    assert (sure.distinct, sure.why) == (2, "2 different values in 60 cells")
+    pm.inspect(table, "fields.columns.date_format=dmy", target="y")
+
+
 def test_categories_that_do_not_recur_are_a_suspicion(tmp_path: Path, rng: np.random.Generator) -> None:
     columns = {
         "d": [f"{at}~{at % 7}" for at in range(100)] + ["0~0"] * 20,

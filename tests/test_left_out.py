@@ -153,6 +153,27 @@ def test_single_objects_in_a_column_are_faults(tmp_path: Path, cell: Any, kind: 
     assert "found object of type Thing" in lines[2]
 
 
+def test_objects_do_not_change_what_the_other_cells_are_read_as() -> None:
+    for strange in ({"a": 1}, Thing()):
+        frame = pd.DataFrame({"x": [strange if at % 5 == 0 else at * 3 % 7 + 0.25 for at in range(100)], "y": ["a", "b"] * 50})
+        assert "number" in next(one.options["type"] for one in pm.inspect(frame, target="y").columns if one.name == "x")
+        with pytest.warns(
+            UserWarning, match=r"column 'x': 20 of 100 cells cannot be read \(first in row 1: found (dict|object of type Thing); expected"
+        ):
+            model = pm.train(frame, *FAST, target="y")
+        assert [column["type"] for column in model.bundle.states["columns"]["columns"]] == ["number"]
+
+
+def test_one_column_that_is_left_out_may_be_named_by_itself() -> None:
+    table = {"price": list(range(40)), "x": [at % 7 + 0.5 for at in range(40)], "y": ["a", "b"] * 20}
+    for given in ("price", ["price"], ("price",)):
+        assert [field.sources for field in pm.train(table, *FAST, target="y", ignore=given).bundle.experiment.fields.values()] == [("x",)]
+        assert next(one.role for one in pm.inspect(table, target="y", ignore=given).columns if one.name == "price") == "ignored"
+    for verb in (pm.train, pm.inspect, pm.check):
+        with pytest.raises(pm.ConfigError, match=r"columns: found list; expected a mapping such as \{'age': 'number'\} \(--column"):
+            verb(table, target="y", columns=["price"])  # type: ignore[arg-type]
+
+
 def test_a_frame_with_objects_names_them_as_rows_do() -> None:
     frame = pd.DataFrame(rows({name: UNREAD[name] for name in ("dicts", "complex arrays", "objects")}))
     notes = pm.check(frame, *FAST, target="y").notes

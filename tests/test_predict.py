@@ -217,7 +217,9 @@ def test_paths_below_no_folder_are_an_error_that_names_root(
     for verb in (homeless.predict, homeless.predict_proba, homeless.embed, homeless.evaluate, lambda rows: pm.explain(homeless, rows)):
         with pytest.raises(pm.DataError, match=said):
             verb(rows)
-    np.testing.assert_array_equal(homeless.predict_proba(rows, root=[shop_folder]), expected)
+    folders: list[Any] = [[shop_folder], shop_folder, str(shop_folder)]
+    for root in folders:
+        np.testing.assert_array_equal(homeless.predict_proba(rows, root=root), expected)
     pictures = [{**row, "photo": (shop_folder / row["photo"]).read_bytes()} for row in rows]
     np.testing.assert_array_equal(homeless.predict_proba(pictures), expected)
     with warnings.catch_warnings(record=True) as caught:

@@ -102,7 +102,10 @@ def test_long_arrays_whose_middle_was_left_out_say_so(tmp_path: Path) -> None:
     assert any("middle was left out" in line for line in pm.inspect(table, target="y").suspicions)
 
 
-@pytest.mark.parametrize(("cell", "said"), [(b"a", "found bytes"), ({"a": 1}, "found dict"), ({"a": "x", "b": 0}, "found dict")])
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [(b"a", "found bytes"), (1 + 2j, "found complex number"), ({"a": 1}, "found dict"), ({"a": "x", "b": 0}, "found dict")],
+)
 def test_what_can_be_no_target_is_refused_with_advice(cell: Any, said: str) -> None:
     with pytest.raises(pm.DataError, match=f"{said}; expected classes, numbers or lists of labels; .*choose another target"):
         train(rows_of([cell, cell]))
@@ -212,7 +215,8 @@ def test_some_words_among_numbers_end_no_run_unless_the_kind_was_asked_for(tmp_p
         [("unknown" if at % 25 else "12 apples") if at % 12 == 0 else ("n/a" if at % 12 == 1 else f"{at * 1.5}") for at in range(120)]
     )
     profile = pm.inspect(table, target="y")
-    assert profile.targets["y"].startswith("regression (100 different numbers, and 10 cells that are no number)")
+    said = "regression (100 different numbers, and 10 cells that are no number ('unknown', '12 apples'): those rows have no target)"
+    assert profile.targets["y"].startswith(said)
     assert profile.unreadable["y"][0] == (1, "found '12 apples'; expected a finite number")
     train(table, out=tmp_path / "run")
     assert any("10 of 110 cells cannot be read (first in row 1: found '12 apples'" in line for line in told(tmp_path / "run"))
@@ -223,6 +227,26 @@ def test_some_words_among_numbers_end_no_run_unless_the_kind_was_asked_for(tmp_p
         train(table, "tasks.y.kind=regression")
     assert not pm.check(table, *QUICK, "tasks.y.kind=regression", target="y").ok
     train(table, "tasks.y.kind=regression", "data.max_faults=0.1")
+
+
+@pytest.mark.parametrize("share", [3, 8])
+def test_a_word_among_many_numbers_leaves_them_numbers_as_it_does_in_a_feature(tmp_path: Path, share: int) -> None:
+    table = frame(["unknown" if at % share == 0 else f"{at * 1.5}" for at in range(120)])
+    for given in (table, write_csv(tmp_path / "table.csv", table.columns, table.values.tolist())):
+        model = train(given)
+        assert model.classes is None
+        assert f"and {-(-120 // share)} cells that are no number ('unknown')" in pm.inspect(given, target="y").targets["y"]
+        assert model.evaluate(given)["tasks"]["y"]["mae"] > 0
+    with pytest.raises(pm.DataError, match="121 different values in 240 rows"):
+        train(frame([f"code {at % 7}" if at % 2 else f"{at * 1.5}" for at in range(226)] + ["a"] * 14))
+
+
+def test_limits_are_classes_and_dates_are_told() -> None:
+    assert train(frame(["<0.5", ">=0.5"] * 40)).classes.tolist() == ["<0.5", ">=0.5"]
+    assert train(frame(["1+", "1", "1-", "2"] * 20)).classes.tolist() == ["1", "1+", "1-", "2"]
+    for dates in (pd.date_range("2024-01-01", periods=80), [f"{1 + at % 12}/{1 + at % 28}/2024" for at in range(80)]):
+        with pytest.raises(pm.DataError, match="they are dates: to predict when, make a column of the days"):
+            train(frame(dates))
 
 
 def test_codes_with_a_word_among_them_are_classes() -> None:

@@ -68,6 +68,9 @@ def test_lists_arrays_tensors_and_text_of_one_vector_are_one_sample() -> None:
              FixedList(values)]  # fmt: skip
     for cell in cells:
         np.testing.assert_array_equal(vector.read(cell)["values"], vector.read(values)["values"])
+    for text in (str(np.array(values)), "[ 0.5  1. -2.\n  3.  0.  1.5  2. -1. ]", str(values), "[0.5, 1., -2.0 3 0 1.5e0 2 -1]"):
+        np.testing.assert_array_equal(vector.read(text)["values"], vector.read(values)["values"])
+    assert np.isnan(vector.read(str(np.array([np.nan, *values[1:]])))["values"][0])
     np.testing.assert_array_equal(vector.read([True] * 8)["values"], vector.read([1] * 8)["values"])
 
 
@@ -79,6 +82,11 @@ def test_lists_arrays_tensors_and_text_of_one_vector_are_one_sample() -> None:
         ([None] * 8, "every number is missing"),
         ([], "found list; expected a list of numbers"),
         ("[1, 2", "found str"),
+        ("[0. 1. 2. 3. ... 5. 6. 7.]", "found str"),
+        ("[0 1 2 3] [4 5 6 7]", "found str"),
+        ("[0 1 2 3 4 5 6 7]]", "found str"),
+        ("[[0 1 2 3] 4 5 6 7]", "found str"),
+        ("[0,,1 2 3 4 5 6]", "found str"),
         ("hello", "found str"),
         ([["a"] * 8], "found list"),
         ([[1.0, 2.0]] * 8, "found list"),

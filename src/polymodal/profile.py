@@ -13,7 +13,7 @@ from rich.cells import cell_len, set_cell_size
 
 from .cells import Writing, category
 from .config import explain, quote
-from .data.sources import Source, open_source
+from .data.sources import Source, open_source, several
 from .data.splits import OUT, Split
 from .data.targets import Targets, Unknown, fitted, known_rows, read_targets, told_classes
 from .disk import write_whole
@@ -92,7 +92,7 @@ def inspect(
     source.check_rows()
     targets = target_columns(source, target)
     facts = look(source, seed)
-    base = {"data": {"root": [str(folder) for folder in root]}}
+    base = {"data": {"root": several(root)}}
     overrides = (*overrides, f"seed={seed}", *([f"training.time_limit={time_limit}"] if time_limit else []))
     experiment, reasons, found = infer(
         source, targets, overrides, given=columns, ignore=ignore, group=group, split=split, tree=base, facts=facts
@@ -133,7 +133,7 @@ def init(
     path = None if out is None else Path(out)
     if path is not None and path.exists() and not overwrite:
         raise UserError(f"{path}: already there; choose another file (-o FILE), or replace it: --overwrite")
-    base: dict[str, Any] = {"data": {"root": [_beside(folder, path) for folder in root]}}
+    base: dict[str, Any] = {"data": {"root": [_beside(folder, path) for folder in several(root)]}}
     if isinstance(table, (str, Path)):
         base["data"]["table"] = _beside(table, path)
     overrides = (
@@ -240,9 +240,7 @@ def _suspect(
 def _tell_writing(profile: Profile, facts: Facts, column: Column) -> None:
     """Cells that are not of their column's type, what a person should know of how the others are read, categories that do not recur."""
     writing: Writing = column.options["writing"]
-    fields = profile.experiment.fields if profile.experiment is not None else {}
-    field = next((name for name, config in fields.items() if column.name in config.sources), "NAME")
-    profile.suspicions += [f"column {column.name!r}: {line.replace('NAME', quote(field))}" for line in writing.told]
+    profile.suspicions += [f"column {column.name!r}: {line}" for line in writing.told]
     if writing.type != "category":
         bad = [
             (int(row) + 1, f"found {str(cell)[:40]!r}; expected a {writing.type}")

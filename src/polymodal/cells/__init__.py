@@ -3,7 +3,7 @@
 from .dates import date
 from .numbers import PLAIN, Decimal, Numbers, number, numbers_of
 from .words import LONGEST_MISSING_WORD, MISSING_WORDS, category, is_empty, is_missing_word, is_writable, text_of
-from .writing import ColumnType, Writing, check_facts, check_order, writing_of
+from .writing import ColumnType, Writing, are_limits, are_words_among, check_facts, check_order, writing_of
 
 __all__ = [
     "LONGEST_MISSING_WORD",
@@ -13,6 +13,8 @@ __all__ = [
     "Decimal",
     "Numbers",
     "Writing",
+    "are_limits",
+    "are_words_among",
     "category",
     "check_facts",
     "check_order",

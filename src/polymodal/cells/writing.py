@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -23,6 +24,8 @@ _MOST_WORDS, _LONGEST_WORD = 100, 60
 _LOOKED_AT, _EVIDENCE = 1_000, 5_000  # cells of a long column that show that it holds categories, and how its cells are written
 _CODE_LENGTH = 6  # digits and letters, at least, of codes that all have one length
 _YEARS = (1_800, 2_200)
+_LIMIT = re.compile(r"[<>≤≥]=?")
+_SEASON = re.compile(r"\d\d(\d\d)[-/](\d\d)")
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def writing_of(cells: Sequence[Cell], type: ColumnType | None = None, decimal: D
     tried = _tried(cells, decimal, order) if type is None else (type,)
     if "number" in tried:
         found = _numbers(cells, decimal)
-        if type == "number" or (found.share >= _HALF and _is_enough(found, cells) and not _are_codes(cells)):
+        if type == "number" or (found.share >= _HALF and _is_enough(found, cells) and not _are_codes(cells) and not are_limits(cells)):
             compact = _compact_format(cells, found) if type is None and order is None else None
             if compact is not None:
                 return Writing("date", order=compact, told=(f"digits such as {cells[0]} are read as dates",))
@@ -143,6 +146,8 @@ def _numbers(cells: Sequence[Cell], decimal: Decimal | None) -> Writing:
 
 
 def _dates(cells: Sequence[Cell], order: str | None) -> Writing:
+    if order is None and _are_seasons(cells):
+        return Writing("date", share=0.0)
     found, shown = (order, True) if order is not None else order_of(_some(cells, _EVIDENCE))
     share = sum(date(cell, found) is not None for cell in cells) / len(cells)
     told = []
@@ -169,9 +174,45 @@ def _is_enough(found: Writing, cells: Sequence[Cell]) -> bool:
             others.add(cell.strip().casefold())
         else:
             return False
-    return (
-        len(others) <= _FEW_WORDS and len(values) > _MANY_VALUES and not any(character.isdigit() for word in others for character in word)
-    )
+    return are_words_among(len(values), others)
+
+
+def are_words_among(values: int, others: Collection[str]) -> bool:
+    """Whether texts among so many different numbers (or dates) say that there is none: a few words without digits among many values."""
+    few = len(others) <= _FEW_WORDS and values > _MANY_VALUES
+    return few and not any(len(word) > _LONGEST_WORD or any(map(str.isdigit, word)) for word in others)
+
+
+def are_limits(cells: Iterable[Cell]) -> bool:
+    """Whether signs beside a few numbers name classes, for they tell cells of one number apart: ``<=50K`` and ``>50K``; ``1+``, ``1`` and
+    ``1-``. Of many numbers, some are bounds."""
+    signs: dict[float, set[str]] = {}
+    behind: set[str] = set()
+    seen: set[str] = set()
+    for cell in cells:
+        if not isinstance(cell, str) or cell in seen or len(cell) > _LONGEST_WORD:
+            continue
+        seen.add(cell)
+        text = cell.strip()
+        sign = text[-1] if len(text) > 1 and text[-1] in "+-" and not text[-2].isspace() else ""
+        value = number(text.removesuffix(sign))
+        if value is None:
+            continue
+        behind.add(sign)
+        limit = _LIMIT.match(text)
+        signs.setdefault(value, set()).add(sign if limit is None else limit[0])
+        if len(signs) > _MANY_VALUES:
+            return False
+    return {"+", "-"} <= behind or any(len(found) > 1 for found in signs.values())
+
+
+def _are_seasons(cells: Sequence[Cell]) -> bool:
+    """Whether all of a column is a year and the next one, as in ``2010/11``, and not a month."""
+    for cell in cells:
+        match = _SEASON.fullmatch(cell.strip()) if isinstance(cell, str) else None
+        if match is None or (int(match[1]) + 1) % 100 != int(match[2]):
+            return False
+    return len(set(cells)) > 1
 
 
 def _are_codes(cells: Sequence[Cell]) -> bool:

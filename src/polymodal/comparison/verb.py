@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from ..config import explain, override
-from ..data.sources import Source
+from ..data.sources import Source, several
 from ..disk import Lock, write_texts, write_whole
 from ..errors import UserError
 from ..experiment import Experiment
@@ -93,7 +93,8 @@ def compare(
     asked = {
         "table": str(Path(table).resolve()) if isinstance(table, (str, Path)) else None, "overrides": said,
         "target": target, "columns": dict(columns or {}),
-        "ignore": list(ignore), "group": group, "split": split, "root": [str(Path(one).resolve()) for one in root], "on_error": on_error,
+        "ignore": several(ignore), "group": group, "split": split, "root": [str(Path(one).resolve()) for one in several(root)],
+        "on_error": on_error,
         "seed": seed, "fusions": list(fusions), "also": None if also is None else list(also), "trials": trials, "rounds": rounds,
         "time_limit": time_limit,
     }  # fmt: skip

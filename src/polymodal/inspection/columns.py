@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..cells import LONGEST_MISSING_WORD, MISSING_WORDS, Writing, writing_of
+from ..cells import LONGEST_MISSING_WORD, MISSING_WORDS, Writing, category, writing_of
 from ..data.sources import Source
 from ..data.sources.source import body_of
 from ..errors import ConfigError, nearest
@@ -203,6 +203,8 @@ def describe(
 ) -> list[Column]:
     """Every column's role and modality. ``given``: modality (or number, category, date) by column; ``roles``: ignored,
     group, split or weight by column."""
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"columns: found {type(given).__name__}; expected a mapping such as {{'age': 'number'}} (--column age=number)")
     source.check([*targets, *given, *roles])
     for name, modality in given.items():
         if modality not in (*KINDS, *TABULAR_TYPES):
@@ -275,7 +277,10 @@ def _count_missing(column: Column, facts: Facts) -> None:
     """Words that stand for a missing value in a column of numbers, dates or categories count as missing."""
     writing: Writing = column.options["writing"]
     words = {text: count for text, count in facts.counts[column.name].items() if is_missing_word(text) or writing.is_word(text)}
-    column.distinct -= len(words)
+    if writing.type == "category" and not column.capped:
+        column.distinct = len({category(text) for text in facts.counts[column.name] if text not in words})
+    else:
+        column.distinct -= len(words)
     others = sum(count for text, count in words.items() if not is_missing_word(text))
     column.missing = (facts.missing[column.name] + facts.words[column.name] + others) / max(facts.rows, 1)
 

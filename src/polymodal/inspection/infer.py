@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ..cells import Writing
 from ..config import override, quote
-from ..data.sources import Source
+from ..data.sources import Source, several
 from ..data.splits import FEW_ROWS
 from ..experiment import Experiment, usual_encoder, with_encoders
 from ..modalities import OF_FILES, Roots
@@ -17,6 +18,8 @@ from ..training.config import usual_batch_size, usual_epochs
 from .columns import TABULAR_TYPES, Column, Facts, describe, look
 from .targets import guess_task, missing_line, target_facts
 
+_UNKNOWN_PLACE = "fields.NAME."
+
 
 def infer(
     source: Source,
@@ -24,7 +27,7 @@ def infer(
     overrides: Iterable[str] = (),
     *,
     given: Mapping[str, str] | None = None,
-    ignore: Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
     group: str | None = None,
     split: str | None = None,
     tree: Mapping[str, Any] | None = None,
@@ -45,7 +48,7 @@ def infer(
     Experiment.check_tree(early)
     data = dict(early.get("data") or {})
     weight = data.get("weight")
-    roles = dict.fromkeys(ignore, "ignored")
+    roles = dict.fromkeys(several(ignore), "ignored")
     roles |= {name: role for name, role in ((group, "group"), (split, "split"), (weight, "weight")) if name is not None}
     given_split = dict(data.get("split") or {})
     for key, role in (("group", "group"), ("column", "split")):
@@ -165,13 +168,22 @@ def _fields(columns: Sequence[Column], given: Mapping[str, str], reasons: dict[s
         name = "columns"
         while name in taken:
             name += "_"
+        for column in tabular:
+            _name_settings(column, f"fields.{quote(name)}.")
         types = {column.name: given[column.name] for column in tabular if given.get(column.name) in TABULAR_TYPES}
         fields[name] = {"kind": "tabular", "columns": [column.name for column in tabular], "types": types}
         reasons[f"fields.{quote(name)}"] = "; ".join(f"{column.name}: {column.why}" for column in tabular)[:300]
         for column in tabular:
             if column.options["writing"].told:
-                reasons[f"columns.{quote(column.name)}"] = "; ".join(column.options["writing"].told).replace("NAME", quote(name))
+                reasons[f"columns.{quote(column.name)}"] = "; ".join(column.options["writing"].told)
     return fields
+
+
+def _name_settings(column: Column, place: str) -> None:
+    """Say where the settings of a column's field are, which was not known when its cells were looked at."""
+    writing: Writing = column.options["writing"]
+    column.options["writing"] = replace(writing, told=tuple(line.replace(_UNKNOWN_PLACE, place) for line in writing.told))
+    column.why = column.why.replace(_UNKNOWN_PLACE, place)
 
 
 def _shared_files(columns: Sequence[Column], facts: Facts) -> Column | None:

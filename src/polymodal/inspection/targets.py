@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
+from ..cells import are_limits, are_words_among, writing_of
 from ..config import quote
 from ..data.sources import Source
 from ..errors import DataError
 from ..tasks import MOSTLY, TargetFacts
 
-_CODES, _OFTEN, _SOME = 20, 5, 0.1
+_CODES, _OFTEN, _SOME, _LOOKED_AT = 20, 5, 0.1, 100
 
 
 def target_columns(source: Source, target: Any) -> list[str]:
@@ -66,17 +68,29 @@ def _guess(facts: TargetFacts, column: str, place: str) -> tuple[str, str]:
         return "multilabel", "its cells are lists"
     if values == facts.texts and facts.separated >= max(1, _SOME * values) and 2 * len(facts.labels) <= sum(facts.labels.values()) > 0:
         return "multilabel", f"its cells are labels with {facts.separator!r} between them"
-    if facts.numbers >= max(1, MOSTLY * values) and not _are_codes(facts):
+    if _are_numbers(facts) and not _are_codes(facts):
         others = values - facts.numbers
         count = f"{'over ' if facts.capped else ''}{len(facts.number_names):,}"
         sign = "; the comma is read as the decimal sign" if facts.how.decimal == "," and facts.decimal is None else ""
-        return "regression", f"{count} different numbers" + (f", and {others:,} cells that are no number" if others else "") + sign
+        shown = ", ".join(repr(word[:30]) for word, _ in facts.others.most_common(3)) + (", ..." if len(facts.others) > 3 else "")
+        words = f", and {others:,} cells that are no number ({shown}): those rows have no target" if others else ""
+        return "regression", f"{count} different numbers{words}{sign}"
     return _classes(facts, column, place)
 
 
+def _are_numbers(facts: TargetFacts) -> bool:
+    """Whether nine values in ten are numbers, or half of them are and the others a few words such as "unknown"."""
+    if facts.numbers >= max(1, MOSTLY * facts.values):
+        return True
+    words = sum(facts.others.values()) == facts.values - facts.numbers
+    return 2 * facts.numbers >= facts.values and words and are_words_among(len(facts.number_names), facts.others)
+
+
 def _are_codes(facts: TargetFacts) -> bool:
-    """Whether numbers are the names of classes: some whole numbers that come back often."""
+    """Whether numbers are the names of classes: some whole numbers that come back often, or limits such as ``<=50K`` and ``>50K``."""
     different = len(facts.number_names)
+    if not facts.capped and are_limits(facts.names):
+        return True
     return not facts.fractions and different <= _CODES and (facts.numbers >= _OFTEN * different or different <= 2)
 
 
@@ -88,6 +102,8 @@ def _classes(facts: TargetFacts, column: str, place: str) -> tuple[str, str]:
     total = sum(names.values())
     if facts.capped or (len(names) > 20 and len(names) > 0.5 * total):
         numbers = f"; {facts.numbers:,} of {facts.values:,} are numbers: correct the others" if 2 * facts.numbers > facts.values else ""
+        if writing_of(list(islice(names, _LOOKED_AT))).type == "date":
+            numbers = "; they are dates: to predict when, make a column of the days (or seconds) since a date, and choose that one"
         raise DataError(
             f"{place}: {'over ' if facts.capped else ''}{len(names):,} different values in {total:,} rows; expected classes that come "
             f"back, or numbers; choose another target{numbers}"

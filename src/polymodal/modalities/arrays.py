@@ -6,6 +6,7 @@ import io
 import json
 import math
 import os
+import re
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,16 @@ from ..flow import Cell
 
 _TIMES = frozenset({"t", "time", "times", "timestamp", "date", "datetime", "seconds", "ts", "时间", "时刻"})
 _DAY = 86_400.0
+_PRINTED = re.compile(r"[\s\d.,eE+\-nainf\[\]]+")
+_ROW = re.compile(r"\[([^\[\]]*)\]")
+_BETWEEN = re.compile(r"\s*,\s*|\s+")
 _FLOATS = frozenset({float, int})
 """Types that a list of numbers usually holds."""
 
 
 def list_of_numbers(cell: Cell, truths: bool = False) -> np.ndarray | None:
-    """A list, an array or JSON text as float64 of one dimension or two (all rows of one length), NaN where nothing is; None for what is
-    none. ``truths``: True and False are numbers, 1 and 0."""
+    """A list, an array, or a list as JSON or numpy writes it, as float64 of one dimension or two (all rows of one length), NaN where
+    nothing is; None for what is none. ``truths``: True and False are numbers, 1 and 0."""
     if isinstance(cell, str):
         text = cell.strip()
         if not (text.startswith("[") and text.endswith("]")):
@@ -30,7 +34,7 @@ def list_of_numbers(cell: Cell, truths: bool = False) -> np.ndarray | None:
         try:
             cell = json.loads(text)
         except (ValueError, RecursionError):
-            return None
+            return _printed(text)
     if not isinstance(cell, (list, tuple, np.ndarray)):
         return None
     try:
@@ -47,6 +51,24 @@ def list_of_numbers(cell: Cell, truths: bool = False) -> np.ndarray | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return array if array is not None and array.ndim in (1, 2) and len(array) else None
+
+
+def _printed(text: str) -> np.ndarray | None:
+    """The array that numpy prints as a text, with spaces or commas between its numbers; None for a text that is none, or leaves some
+    out."""
+    if _PRINTED.fullmatch(text) is None:
+        return None
+    rows = _ROW.findall(text)
+    nested = text[1:-1].lstrip().startswith("[")
+    if not rows or "".join(_ROW.sub("", text).replace(",", " ").split()) != ("[]" if nested else ""):
+        return None
+    try:
+        values = [[float(number) for number in _BETWEEN.split(row.strip())] for row in rows]
+    except ValueError:
+        return None
+    if any(len(row) != len(values[0]) for row in values) or (len(rows) > 1 and not nested):
+        return None
+    return np.array(values if nested else values[0], np.float64)
 
 
 def _number(value: Cell, truths: bool) -> float:

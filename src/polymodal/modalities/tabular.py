@@ -93,17 +93,19 @@ class Tabular(Modality):
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
         """Sure of numbers and dates; of text, where few values come back often."""
-        found = writing_of(cells)
+        found = _writing(cells)
         kind = found.type
+        held = [cell for cell in cells if not isinstance(cell, _NO_VALUE)]
+        if len(held) < 0.9 * len(cells):
+            return Recognition(0.0)
         if kind != "category":
             why = f"{found.share:.0%} of the cells are {kind}s"
             return Recognition(0.95 if found.share > 0.98 else 0.8, {"type": kind, "writing": found}, why)
-        hashable = [text_of(cell) for cell in cells if not isinstance(cell, _NO_VALUE) and not is_missing_word(cell)]
-        if len(hashable) < 0.9 * sum(not is_missing_word(cell) for cell in cells):
-            return Recognition(0.0)
-        distinct = len(set(hashable)) / max(len(hashable), 1)
-        confidence = 0.7 if distinct <= 0.2 else 0.55 if distinct <= 0.5 else 0.4
-        return Recognition(confidence, {"type": kind, "writing": found}, f"{len(set(hashable))} different values in {len(hashable)} cells")
+        values = [category(cell) for cell in held if not is_missing_word(cell)]
+        different = len(set(values))
+        share = different / max(len(values), 1)
+        confidence = 0.7 if share <= 0.2 else 0.55 if share <= 0.5 else 0.4
+        return Recognition(confidence, {"type": kind, "writing": found}, f"{different} different values in {len(values)} cells")
 
     @classmethod
     def fit(cls, config: TabularConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
@@ -244,8 +246,13 @@ class Tabular(Modality):
         return "; ".join([said, *written])
 
 
+def _writing(cells: Iterable[Cell], type: ColumnType | None = None, decimal: Decimal | None = None, order: str | None = None) -> Writing:
+    """``writing_of`` the cells that can hold a value: the others are faults, and say nothing of how the column is written."""
+    return writing_of([cell for cell in cells if not isinstance(cell, _NO_VALUE)], type, decimal, order)
+
+
 def _fit_column(name: str, cells: list[Cell], config: TabularConfig, bins: int) -> dict[str, Any]:
-    writing = writing_of(cells, *config.said_of(name))
+    writing = _writing(cells, *config.said_of(name))
     kind = writing.type
     if kind == "category":
         counts = Counter(category(cell) for cell in cells if not is_missing_word(cell) and not isinstance(cell, _NO_VALUE))

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..bundle import Bundle, find
 from ..config import read_tree
-from ..data.sources import Source, cells_of, open_source
+from ..data.sources import Source, cells_of, open_source, several
 from ..data.splits import TEST
 from ..data.targets import Unknown, read_targets
 from ..errors import ConfigError, DataError, nearest, warn
@@ -45,7 +45,7 @@ class Predictor:
         self, bundle: Bundle, *, root: Sequence[str | Path] = (), run: Path | None = None, trained_in: Sequence[str | Path] = ()
     ) -> None:
         self.bundle = bundle
-        self.root = [str(folder) for folder in root]
+        self.root = several(root)
         self.run = run
         """The folder of the run that trained it, where there is one."""
         self.trained_in = [str(folder) for folder in trained_in]
@@ -274,7 +274,7 @@ class Predictor:
     def _modalities(self, source: Source, root: Sequence[str | Path]) -> dict[str, Modality]:
         check_folders(root)
         trained_in = self.trained_in if source.folder is None else []
-        roots = roots_of(source, [*self.root, *map(str, root), *(folder for folder in trained_in if Path(folder).is_dir())])
+        roots = roots_of(source, [*self.root, *several(root), *(folder for folder in trained_in if Path(folder).is_dir())])
         fields = self.bundle.experiment.fields
         made = {name: config.modality()(config, self.bundle.states[name], roots) for name, config in fields.items()}
         return featured(made, self.bundle.backbones)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..bundle import find
 from ..config import External, override, quote, read_tree
-from ..data.sources import Source, open_source
+from ..data.sources import Source, open_source, several
 from ..errors import ConfigError, DataError
 from ..experiment import DataConfig, Experiment, with_encoders
 from ..inspection.infer import LeftOut, encoding_in, infer, left_out
@@ -105,8 +105,8 @@ def _flags(*, root: Sequence[str | Path], valid: Any, test: Any, **settings: Any
     places = {"on_error": "data.on_error", "seed": "seed", "time_limit": "training.time_limit", "encoding": "data.encoding"}
     said = {places[name]: value for name, value in settings.items() if value is not None}
     if root:
-        check_folders(root)
-        said["data.root"] = [str(Path(folder).resolve()) for folder in root]
+        check_folders(several(root))
+        said["data.root"] = [str(Path(folder).resolve()) for folder in several(root)]
     for name, table in (("valid", valid), ("test", test)):
         if isinstance(table, (str, Path)):
             said[f"data.{name}"] = str(Path(table).resolve())

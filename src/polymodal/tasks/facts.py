@@ -51,6 +51,8 @@ class TargetFacts:
         """Rows by class, of values that are no lists in memory."""
         self.capped = False
         """Whether more values differ than are counted."""
+        self.others: Counter[str] = Counter()
+        """Rows by text that is no number, of the first such texts."""
         self.numbers = self.fractions = 0
         self.number_names: set[str] = set()
         self.codes = 0
@@ -178,6 +180,8 @@ class TargetFacts:
         except Fault as fault:
             self._tell_foreign(str(fault).partition(";")[0], rows)
             return
+        if value is None and (name in self.others or len(self.others) < _LOOKED_AT):
+            self.others[name] += rows
         self.codes += rows * (alone and (value is not None or name in ("True", "False")))
         if not self.capped:
             name = name if len(name) <= _SHORT else f"{name[:_SHORT]} {hash(name)}"

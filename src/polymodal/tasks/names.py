@@ -26,10 +26,9 @@ def name_of(cell: Cell) -> str:
         return "True" if cell else "False"
     if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
         return str(int(cell))
-    if isinstance(cell, Unreadable):
-        raise Fault(f"found {cell}; expected the name of a class")
-    if isinstance(cell, (bytes, bytearray, list, tuple, dict, set, frozenset, np.ndarray)):
-        raise Fault(f"found {type(cell).__name__}; expected the name of a class")
+    if isinstance(cell, (bytes, bytearray, list, tuple, dict, set, frozenset, np.ndarray, Unreadable)):
+        found = cell.found if isinstance(cell, Unreadable) else type(cell).__name__
+        raise Fault(f"found {found}; expected the name of a class")
     text = text_of(cell)
     if len(text) > _LONGEST:
         raise Fault(f"a name of {len(text):,} characters; expected the name of a class, of at most {_LONGEST:,}")
