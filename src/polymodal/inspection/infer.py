@@ -183,7 +183,6 @@ def _name_settings(column: Column, place: str) -> None:
     """Say where the settings of a column's field are, which was not known when its cells were looked at."""
     writing: Writing = column.options["writing"]
     column.options["writing"] = replace(writing, told=tuple(line.replace(_UNKNOWN_PLACE, place) for line in writing.told))
-    column.why = column.why.replace(_UNKNOWN_PLACE, place)
 
 
 def _shared_files(columns: Sequence[Column], facts: Facts) -> Column | None:

@@ -272,7 +272,7 @@ class Predictor:
         return source, self._answer(source, on_error, root, embed)
 
     def _modalities(self, source: Source, root: Sequence[str | Path]) -> dict[str, Modality]:
-        check_folders(root)
+        check_folders(several(root))
         trained_in = self.trained_in if source.folder is None else []
         roots = roots_of(source, [*self.root, *several(root), *(folder for folder in trained_in if Path(folder).is_dir())])
         fields = self.bundle.experiment.fields
