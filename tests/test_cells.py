@@ -246,7 +246,8 @@ def test_numbers_of_a_column_with_a_decimal_comma() -> None:
 
 
 @pytest.mark.parametrize("text", ["1" * 400, "1," * 199, "1 " * 200, "(" * 400, "1" + "." * 399, "9" * 399 + "万", "May " * 100, "1-" * 200, "1:" * 200,
-                                  "\u00bd" * 100, "P" + "1D" * 100, " " * 399 + "x", "a" * 399, "Q" * 400, "-" * 400, "1 days " * 50])  # fmt: skip
+                                  "\u00bd" * 100, "P" + "1D" * 100, " " * 399 + "x", "a" * 399, "Q" * 400, "-" * 400, "1 days " * 50,
+                                  "(" + " " * 398 + "x", "(- $ -" + "\u00a0" * 390 + "é", "-" + " " * 398 + "x"])  # fmt: skip
 def test_hostile_texts_are_read_or_not_in_a_moment(text: str) -> None:
     for found in (number(text), date(text), date(text, "dmy"), writing_of([text] * 30).value(text)):
         assert found is None or np.isfinite(found)

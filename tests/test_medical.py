@@ -33,7 +33,7 @@ import polymodal as pm
 from conftest import write_csv
 from polymodal.errors import Fault
 from polymodal.modalities import Image, ImageConfig, Roots
-from polymodal.modalities.medical import open_medical
+from polymodal.modalities.medical import is_medical, open_medical
 from polymodal.quiet import ignore_warnings_of
 
 PATIENT = "Doe^Jane 王小明"
@@ -584,10 +584,22 @@ def test_the_values_of_a_nifti_are_those_that_nibabel_reads() -> None:
     np.testing.assert_array_equal(opened(turned, window=(127.5, 255)), scaled(HEAD[:, :, 3], 0, 255)[:, ::-1].T)
 
 
+def test_nifti_2_and_gzip_files_of_several_members_are_read() -> None:
+    plain = nibabel.Nifti1Image(HEAD, np.eye(4)).to_bytes()
+    second = nibabel.Nifti2Image(HEAD, np.eye(4)).to_bytes()
+    blocks = b"".join(gzip.compress(plain[at : at + 900]) for at in range(0, len(plain), 900))  # as bgzip writes
+    for body in (second, gzip.compress(second), blocks, gzip.compress(plain) + bytes(512), gzip.compress(plain) + b"junk"):
+        assert is_medical(body)
+        np.testing.assert_array_equal(opened(body, window=(127.5, 255)), opened(plain, window=(127.5, 255)))
+    with pytest.raises(Fault, match="all of it there"):
+        opened(gzip.compress(plain)[:-200])
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
         (nifti(HEAD).replace(b"n+1\0", b"ni1\0"), "another file"),
+        (nibabel.Nifti2Image(HEAD, np.eye(4)).to_bytes().replace(b"n+2\0", b"ni2\0"), "another file"),
         (nifti(HEAD)[:-1], "all of it there"),
         (nifti(np.zeros((4, 4, 4), np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]))), "of colours"),
     ],

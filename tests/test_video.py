@@ -233,6 +233,26 @@ def test_frames_that_were_dropped_while_recording_are_no_loss(codec: str, left_o
     assert all_places(body, 5) == [shown[round(at)] for at in np.linspace(0, len(shown) - 1, 5)]
 
 
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_frames_of_an_avi_with_b_frames_are_in_their_order(codec: str) -> None:
+    body = film(range(22), "avi", codec, bf=2)
+    for count, expected in ((1, [0]), (2, [0, 21]), (8, [0, 3, 6, 9, 12, 15, 18, 21]), (22, list(range(22)))):
+        assert all_places(body, count) == expected
+    assert all_places(body, 4, seconds=1.0) == [0, 3, 6, 9]
+
+
+@pytest.mark.parametrize("format", ["mp4", "webm"])
+def test_av1_is_read_by_whatever_name_its_decoder_has(format: str) -> None:
+    out = io.BytesIO()
+    with av.open(out, "w", format=format) as container:
+        stream: Any = container.add_stream("libsvtav1", rate=10, options={"preset": "12"})
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for grey in greys(22, 64):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(grey), "rgb24")))
+        container.mux(stream.encode())
+    assert all_places(out.getvalue(), 3) == [0, 10, 21]
+
+
 def test_data_that_is_missing_is_told(tmp_path: Path) -> None:
     frames = range(40)
     fast = film(frames, faststart=str(tmp_path / "fast.mp4"))

@@ -29,9 +29,9 @@ Clock = Literal["h:m", "m:s"]
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
-_SHAPE = re.compile(
-    r"(?P<open>\()?\s*(?P<sign>[+-])?\s*(?P<before>[^\d\s.,()+-][^\d\s()+-]{0,8})?\s*(?P<sign_2>[+-])?\s*"
-    r"(?P<digits>[.,]?\d[\d.,'’ ]*)(?P<power>[eE][+-]?\d+)?(?P<after>[^\d()+]{0,24}?[23]?)(?P<last>[+-])?\s*(?P<close>\))?"
+_SHAPE = re.compile(  # spaces stand behind what they follow: several optional runs of them side by side take time with their fourth power
+    r"(?:(?P<open>\()\s*)?(?:(?P<sign>[+-])\s*)?(?:(?P<before>[^\d\s.,()+-][^\d\s()+-]{0,8})\s*)?(?:(?P<sign_2>[+-])\s*)?"
+    r"(?P<digits>[.,]?\d[\d.,'’ ]*)(?P<power>[eE][+-]?\d+)?(?P<after>[^\d()+-]{0,24}?[23]?)(?P<last>[+-])?\s*(?P<close>\))?"
 )
 _ABOUT = re.compile(r"[~≈≃≤≥<>约]=?\s*")
 _POWER = re.compile(r"\s*[x×*·]\s*10\^([+-]?\d{1,3})")

@@ -25,8 +25,9 @@ from .tracks import tracks_of
 ENDINGS = (".mp4", ".m4v", ".mov", ".avi", ".webm", ".mkv")
 _STILL = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1")  # pictures in the same kind of container
 _SOUND = (b"M4A ", b"M4B ")
-_VIDEO_CODECS = frozenset(("av1", "dvvideo", "ffv1", "h263", "h264", "hevc", "huffyuv", "mjpeg", "mpeg1video", "mpeg2video", "mpeg4",
-                           "msmpeg4v2", "msmpeg4v3", "png", "prores", "qtrle", "rawvideo", "theora", "vp8", "vp9"))  # fmt: skip
+_VIDEO_CODECS = frozenset(("av1", "dvvideo", "ffv1", "h263", "h264", "hevc", "huffyuv", "libdav1d", "mjpeg", "mpeg1video", "mpeg2video",
+                           "mpeg4", "msmpeg4v2", "msmpeg4v3", "png", "prores", "qtrle", "rawvideo", "theora", "vp8", "vp9"))  # fmt: skip
+"""Decoders of moving pictures that may run; libdav1d decodes AV1."""
 _AUDIO_CODECS = ("aac", "ac3", "alac", "amrnb", "amrwb", "eac3", "flac", "mp2", "mp3", "opus", "vorbis", "wmapro", "wmav1", "wmav2")
 """Decoders of sound that may run, and those of uncompressed sound (pcm_...)."""
 _OF_VIDEO = frozenset(("mov", "avi", "matroska"))
@@ -242,7 +243,8 @@ def _plan(pieces: list[_Piece], count: int, seconds: float | None, stream: Any) 
     """``count`` frames, evenly from the first to the last that is shown within ``seconds``."""
     moments = [piece.moment for piece in pieces if piece.is_shown]
     known = sorted(moment for moment in moments if moment is not None)
-    if len(set(known)) < len(moments):
+    if len(set(known)) < len(moments) or (stream.container.format.name == "avi" and stream.codec_context.has_b_frames):
+        # an AVI holds no moments, only an order of decoding, in which frames with B-frames among them are not shown
         return _Plan(_spread(_times([None] * len(moments), stream), count, seconds), False, None)
     wanted = [known[at] for at in _spread(_times(known, stream), count, seconds)]
     taken = frozenset(wanted)

@@ -16,6 +16,8 @@ One voxel or pixel of a file is one pixel of the picture. Its physical size is n
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import io
 import math
 import zlib
@@ -30,8 +32,7 @@ from .lookup import colours_of, table_of
 
 ENDINGS = (".dcm", ".dicom", ".nii", ".nii.gz")
 _NIFTI = (b"n+1\0", b"ni1\0")
-_NIFTI_HEADER = 352
-"""Bytes before the voxels of a NIfTI file, at least."""
+_NIFTI_2 = (b"n+2\0\r\n\x1a\n", b"ni2\0\r\n\x1a\n")
 _MAX_BYTES = 512 * 2**20
 """Bytes that a packed NIfTI may unpack to."""
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
@@ -46,7 +47,7 @@ def is_medical(data: bytes) -> bool:
             data = zlib.decompressobj(31).decompress(data[:4_096], 400)
         except zlib.error:
             return False
-    return data[128:132] == b"DICM" or data[344:348] in _NIFTI
+    return data[128:132] == b"DICM" or data[344:348] in _NIFTI or data[4:12] in _NIFTI_2
 
 
 def open_medical(data: bytes, max_pixels: int, channels: int, window: tuple[float, float] | None, frame: str) -> Pillow.Image:
@@ -175,18 +176,16 @@ def _first(value: Any) -> float | None:
 
 def _nifti(data: bytes, max_pixels: int, channels: int, window: tuple[float, float] | None) -> Pillow.Image:
     nibabel: Any = requires("nibabel", "medical")
-    if data[:2] == b"\x1f\x8b":
-        unpacker = zlib.decompressobj(31)
-        data = unpacker.decompress(data, _MAX_BYTES)
-        if unpacker.unconsumed_tail:
-            raise Fault(f"a packed file of more than {_MAX_BYTES:,} bytes; expected at most that")
-    header = nibabel.Nifti1Header.from_fileobj(io.BytesIO(data))
-    if data[344:348] == b"ni1\0":
+    data = _unpacked(data)
+    is_second = data[4:12] in _NIFTI_2
+    header = (nibabel.Nifti2Header if is_second else nibabel.Nifti1Header).from_fileobj(io.BytesIO(data))
+    if data[344:348] == _NIFTI[1] or data[4:12] == _NIFTI_2[1]:
         raise Fault("a NIfTI header whose voxels are in another file (.hdr and .img); expected one file, .nii or .nii.gz")
     shape = tuple(int(size) for size in header.get_data_shape())
-    offset = int(header.get_data_offset()) or _NIFTI_HEADER
+    least = 544 if is_second else 352  # bytes before the voxels
+    offset = int(header.get_data_offset()) or least
     claimed = math.prod(shape) * header.get_data_dtype().itemsize
-    if len(shape) < 2 or min(shape) < 1 or offset < _NIFTI_HEADER or offset + claimed > len(data):
+    if len(shape) < 2 or min(shape) < 1 or offset < least or offset + claimed > len(data):
         raise Fault(f"a NIfTI of shape {shape} in {len(data):,} bytes; expected two dimensions or more, all of it there")
     stored = np.ndarray(shape, header.get_data_dtype(), data, offset, order="F")  # a view: only the slices are read
     first: Any = (..., None) if len(shape) == 2 else (..., *(0,) * (len(shape) - 3))  # of several volumes the first
@@ -202,6 +201,21 @@ def _nifti(data: bytes, max_pixels: int, channels: int, window: tuple[float, flo
     values = _real(volume[..., wanted]) * (1 if slope is None else slope) + (0 if intercept is None else intercept)
     stack = np.rot90(_scaled(values, *(_range(values) if window is None else _bounds(*window))))  # the second axis runs up
     return Pillow.fromarray(np.ascontiguousarray(stack if channels == 3 else stack[..., 0]))
+
+
+def _unpacked(data: bytes) -> bytes:
+    """The content of a gzip file, of one member or several (as bgzip writes it), as far as it goes; other bytes as they are."""
+    if data[:2] != b"\x1f\x8b":
+        return data
+    parts: list[bytes] = []
+    size = 0
+    with contextlib.suppress(OSError, EOFError, zlib.error), gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+        while part := file.read1(2**20):
+            parts.append(part)
+            size += len(part)
+            if size > _MAX_BYTES:
+                raise Fault(f"a packed file of more than {_MAX_BYTES:,} bytes; expected at most that")
+    return b"".join(parts)
 
 
 def _canonical(volume: np.ndarray, header: Any, nibabel: Any) -> np.ndarray:
