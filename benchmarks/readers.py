@@ -43,6 +43,8 @@ def cases() -> dict[str, tuple[Callable[[], Any], Any, Callable[[Any], Any] | No
         TabularConfig,
         Text,
         TextConfig,
+        Vector,
+        VectorConfig,
         Video,
         VideoConfig,
     )  # fmt: skip
@@ -100,6 +102,9 @@ def cases() -> dict[str, tuple[Callable[[], Any], Any, Callable[[Any], Any] | No
 
     words = " ".join(rng.choice(["red", "apple", "stone", "river", "红色的苹果"], 40))
     row = tuple(f"{value:.3f}" for value in rng.normal(size=8))
+    amounts = tuple(f"{value:,.2f} €".translate(str.maketrans(",.", ".,")) for value in rng.uniform(1_000, 9_000, 8))
+    dates = tuple(f"{day:02d}/05/2024" for day in range(24, 32))
+    embedding, vector = rng.normal(size=384).tolist(), VectorConfig(column="x")
     jpeg, png = encoded(photo, "JPEG"), encoded(photo.resize((256, 256)), "PNG")
     wav, mp3 = sound(16_000, "WAV"), sound(44_100, "MP3")
     walk, cloud = rng.normal(size=(2_000, 6)), rng.normal(size=(20_000, 4))
@@ -119,6 +124,9 @@ def cases() -> dict[str, tuple[Callable[[], Any], Any, Callable[[Any], Any] | No
         "text: 40 words, n-grams": (made(Text, text, "ngrams", words, {"buckets": 32_768, "max_ngrams": 2_048}), words, None),
         "text: 40 words, subwords": (made(Text, text, "tokens", words, {"vocabulary": 400, "max_tokens": 256}), words, None),
         "tabular: 8 numbers": (made(Tabular, columns, "columns", row, {}), row, None),
+        "tabular: 8 amounts, 1.234,50 €": (made(Tabular, columns, "columns", amounts, {}), amounts, None),
+        "tabular: 8 dates, 31/05/2024": (made(Tabular, columns, "columns", dates, {}), dates, None),
+        "vector: 384 numbers": (made(Vector, vector, "vector", embedding, {}), embedding, None),
         "audio: 1 s of WAV, 16 kHz": (made(Audio, audio, "spectrogram", wav, {}), wav, heard),
         "audio: 1 s of MP3, 44.1 kHz": (made(Audio, audio, "spectrogram", mp3, {}), mp3, heard),
         "series: 2,000 x 6, npy": (made(Series, series, "series", npy(walk), {}), npy(walk), loaded),
