@@ -483,7 +483,7 @@ def test_other_objects_become_what_they_hold() -> None:
         (np.array(5), 5), (np.array("a"), "a"), (np.array([["a"], ["b"]]), [["a"], ["b"]]), (np.array(["a", None], object), ["a", None]),
         (torch.tensor(1.5), 1.5), (torch.tensor([1.5], dtype=torch.bfloat16), [1.5]), (torch.ones(2, requires_grad=True), [1.0, 1.0]),
         (pd.Series([1, 2]), [1, 2]), (pd.Categorical(["a", "b"]), ["a", "b"]), ({"b", "a"}, ["a", "b"]), (memoryview(b"ab"), b"ab"),
-        ((1, ("a", 2)), [1, ["a", 2]]),
+        ((1, ("a", 2)), [1, ["a", 2]]), (pd.Period("2024-05", "M"), pd.Timestamp("2024-05-01")),
     ):  # fmt: skip
         made = plain(cell)
         np.testing.assert_array_equal(np.asarray(made, object), np.asarray(expected, object))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import soundfile
 from PIL import Image
@@ -48,7 +49,7 @@ def test_empty_cells_take_no_place_in_the_sample() -> None:
     np.testing.assert_array_equal(rows["b"], np.flatnonzero(fitting_N))
 
 
-@pytest.mark.parametrize("kind", ["rows", "frame", "csv", "parquet", "feather", "jsonl"])
+@pytest.mark.parametrize("kind", ["rows", "frame", "csv", "parquet", "feather", "jsonl", "polars", "chunks of polars"])
 def test_every_source_gives_the_cells_of_some_rows_in_their_order(tmp_path: Path, kind: str) -> None:
     frame = pd.DataFrame({"a": [f"x{at}" if at % 7 else None for at in range(5_000)], "b": [str(at) for at in range(5_000)]})
     path = tmp_path / f"t.{kind}"
@@ -57,6 +58,9 @@ def test_every_source_gives_the_cells_of_some_rows_in_their_order(tmp_path: Path
         source = open_source(frame.to_dict("records"))
     elif kind == "frame":
         source = open_source(frame)
+    elif "polars" in kind:
+        table = pl.from_pandas(frame)
+        source = open_source(table if kind == "polars" else pl.concat([table[:1_023], table[1_023:1_400], table[1_400:]], rechunk=False))
     else:
         writers: dict[str, Any] = {
             "csv": lambda: frame.to_csv(path, index=False),
@@ -71,6 +75,15 @@ def test_every_source_gives_the_cells_of_some_rows_in_their_order(tmp_path: Path
     assert list(cells_at(source, ["b"], rows[:0])) == []
     both = list(cells_at(source, ["a", "b"], rows))
     assert [pair[1] for pair in both] == [str(at) for at in rows]
+
+
+def test_lists_structs_and_bytes_of_polars_are_given_in_their_order() -> None:
+    table = pl.DataFrame(
+        {"l": [[f"a{at}"] for at in range(9)], "s": [{"k": f"{at}"} for at in range(9)], "b": [bytes([at]) for at in range(9)]}
+    )
+    source = open_source(pl.concat([table[:5], table[5:]], rechunk=False))
+    found = [list(cells_at(source, [name], np.array([1, 4, 5, 8]))) for name in "lsb"]
+    assert found == [[["a1"], ["a4"], ["a5"], ["a8"]], [{"k": k} for k in "1458"], [b"\1", b"\4", b"\5", b"\x08"]]
 
 
 def test_a_later_sound_is_as_long_as_it_is(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -5,6 +5,7 @@
 - ``{"bytes": ..., "path": ...}`` (features ``Image``, ``Audio``, ``Video``) becomes its bytes, or its path where there are none;
 - ``{"array": ..., "sampling_rate": ...}``, ``(array, rate)`` and ``(rate, array)`` become the bytes of a WAV file;
 - a PIL image becomes a uint8 array (H, W, C), upright, or the bytes of a file where its values are deeper than 8 bits;
+- a period of pandas becomes the moment when it begins;
 - a torch tensor, and whatever else has ``__array__``, becomes a numpy array; an array of texts becomes a list;
 - an object that none of this applies to becomes ``Unreadable``, which says what it was.
 
@@ -128,6 +129,8 @@ def _plain(cell: Cell, depth: int) -> Cell:
         return _of_array(np.asarray(cell), depth)
     if is_empty(cell):  # pandas' nothings
         return cell
+    if called(cell) == "Period" and type(cell).__module__.partition(".")[0] == "pandas":
+        return cell.to_timestamp()
     if type(cell).__str__ is not object.__str__:  # a decimal, a UUID, an address: it has a text of its own
         str(cell)  # an object whose text cannot be had is unreadable
         return cell

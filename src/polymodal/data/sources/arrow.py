@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...errors import DataError
+from ...flow import Cell
 from .arrow_cells import cells_of_column
 from .source import SLICE, SLICE_BYTES, Slice, Source, short, unique
 
@@ -39,8 +40,8 @@ class ArrowSource(Source):
         wanted = self.table.select(list(columns))
         size = _rows(wanted.nbytes, wanted.num_rows)
         for start in range(0, len(rows), size):
-            for batch in wanted.take(rows[start : start + size]).to_batches():
-                yield _to_python(batch)
+            here = rows[start : start + size]
+            yield {name: _cells_at(column, here) for name, column in zip(wanted.column_names, wanted.columns, strict=True)}
 
 
 class ParquetSource(Source):
@@ -129,6 +130,17 @@ def _index_of(schema: pa.Schema, columns: Sequence[str]) -> tuple[str, ...]:
 def _rows(size: int, rows: int) -> int:
     """How many rows make a slice of no more than ``SLICE_BYTES``, on average."""
     return max(1, min(SLICE, SLICE_BYTES * rows // max(size, 1)))
+
+
+def _cells_at(column: pa.ChunkedArray, rows: np.ndarray) -> list[Cell]:
+    """The cells of some rows, ascending."""
+    try:
+        chunks = column.take(rows).chunks
+    except pa.ArrowNotImplementedError:  # Arrow takes no rows of views, as polars holds texts and bytes
+        ends = np.cumsum([len(chunk) for chunk in column.chunks])
+        inside = np.searchsorted(ends, rows, side="right")
+        chunks = [column.chunk(part).slice(row - ends[part] + len(column.chunk(part)), 1) for part, row in zip(inside, rows, strict=True)]
+    return [cell for chunk in chunks for cell in cells_of_column(chunk)]
 
 
 def _to_python(batch: pa.RecordBatch) -> Slice:
