@@ -235,9 +235,18 @@ def test_what_a_garbled_text_was(cell: str, before: str) -> None:
     assert garbled.undone(cell) == before
 
 
+@pytest.mark.parametrize(("encoding", "word"), [("gbk", "红色的花"), ("cp1251", "хорошо"), ("euc-kr", "아주 좋은"), ("cp1253", "ψυχή")])
+def test_another_encoding_that_was_said_to_be_latin_is_told(tmp_path: Path, encoding: str, word: str) -> None:
+    table = written(tmp_path, f"a,b\n{word},1\n{word},2\n", encoding)
+    found, (said,) = told(table, encoding="latin-1")
+    assert found[1][0] == word.encode(encoding).decode("latin-1")
+    assert "column 'a': 2 of 2 cells look as if they were decoded in a wrong encoding, such as" in said
+    assert told(table, encoding=encoding) == ([("a", "b"), (word, "1"), (word, "2")], [])
+
+
 @pytest.mark.parametrize(
     "cell",
-    ["café", "«\xa0café\xa0»", "MAÇÃ”", "São Paulo", "ÉTÉ", "红色的花", "茅台", "联通", "張三在北京工作", "これは日本語", "빨간 꽃", "привет", "Россия", "½ – “x”",
+    ["café", "££££ ««««", "réélu, créée", "Þórður", "ÄÖÜ", "«\xa0café\xa0»", "MAÇÃ”", "São Paulo", "ÉTÉ", "红色的花", "茅台", "联通", "張三在北京工作", "これは日本語", "빨간 꽃", "привет", "Россия", "½ – “x”",
      "naïve", "Ωμέγα", "emoji 😀", "", "20 °C", "Âge", "PÃO"],
 )  # fmt: skip
 def test_languages_are_not_garbled(cell: str) -> None:

@@ -23,7 +23,7 @@ _SAID = {
     "wrong": "look as if they were decoded in a wrong encoding",
 }
 _FEW = 0.01
-"""In a column of Chinese this share of the cells may look decoded wrongly by chance."""
+"""This share of the cells may look decoded wrongly by chance: in a column of Chinese, or for four accented letters in a row."""
 
 
 def _characters(encoding: str, codes: Iterable[bytes]) -> str:
@@ -38,8 +38,10 @@ _EAST = _characters("cp1251", _TAILS)
 _FIRST = _characters("gb18030", (bytes([lead, tail]) for lead in range(0xE4, 0xEA) for tail in (*range(0x80, 0xC0),)))
 _SECOND = _characters("gb18030", (bytes([lead, tail]) for lead in range(0x81, 0xC0) for tail in range(0xE3, 0xEA)))
 _GBK = re.compile(f"[{_FIRST}][{_SECOND}][\u2000-\uffff]")
+_WESTERN = re.compile("[\xa1-\xff]{4,}")
+"""Four in a row are no word of a Western language, but bytes of another encoding that were read as one."""
 _SUSPECT = re.compile(
-    f"[\ufffd{_CONTROL}]|锟斤拷|[ÃÂ][{_WEST}]|[ÐÑ][{_WEST}][ÐÑ][{_WEST}]|[â-éïð][{_WEST}]{{2}}|[РС][{_EAST}][РС][{_EAST}]|{_GBK.pattern}"
+    f"[\ufffd{_CONTROL}]|{_WESTERN.pattern}|锟斤拷|[ÃÂ][{_WEST}]|[ÐÑ][{_WEST}][ÐÑ][{_WEST}]|[â-éïð][{_WEST}]{{2}}|[РС][{_EAST}][РС][{_EAST}]|{_GBK.pattern}"
 )
 _LOST = re.compile("\ufffd|锟斤拷")
 _CONTROLS = re.compile(f"[{_CONTROL}]")
@@ -94,7 +96,7 @@ def kind_of(text: str) -> Kind | None:
         return None
     if _LOST.search(text):
         return "lost"
-    if undone(text) is not None:
+    if undone(text) is not None or any(len(set(run)) > 2 for run in _WESTERN.findall(text)):
         return "wrong"
     return "control" if _CONTROLS.search(text) else None
 
@@ -123,7 +125,8 @@ class Tally:
             for kind, count in kinds.items():
                 cell = self.first[column, kind]
                 before = undone(cell) if kind == "wrong" else None
-                if before is not None and _GBK.search(cell) and count < _FEW * self.held[column]:
+                by_chance = kind == "wrong" and (before is None or _GBK.search(cell) is not None)
+                if by_chance and count < _FEW * self.held[column]:
                     continue
                 meant = f" (which may have been {_cut(before)!r})" if before is not None else ""
                 share = f"{count:,} of {self.held[column]:,} cells"
