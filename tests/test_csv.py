@@ -98,3 +98,10 @@ def test_a_cell_of_spaces_and_quotes_that_is_broken_later(tmp_path: Path) -> Non
         open_source(tmp_path / "t.csv")
     (tmp_path / "t.csv").write_bytes(b'a, "b"\n' + b'1, "2, 3"\n' * 3_000)
     assert cells(open_source(tmp_path / "t.csv")) == [("1", "2, 3")] * 3_000
+
+
+@pytest.mark.parametrize(("body", "columns", "rows"), [(b"abc", ["abc"], 0), (b"abc\n", ["abc"], 0), (b"a,b", ["a", "b"], 0), (b"a\n1", ["a"], 1), (b"a\n\n", ["a"], 1)])  # fmt: skip
+def test_a_header_alone_is_a_table_of_no_rows(tmp_path: Path, body: bytes, columns: list[str], rows: int) -> None:
+    (tmp_path / "t.csv").write_bytes(body)
+    source = open_source(tmp_path / "t.csv")
+    assert (source.columns, source.rows) == (columns, rows)

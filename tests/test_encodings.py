@@ -126,7 +126,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
 
 def test_an_encoding_that_is_said_is_checked(tmp_path: Path) -> None:
     path = written(tmp_path, ROWS, "gb18030")
-    for wrong in ("no-such", "base64", "rot13"):
+    for wrong in ("no-such", "base64", "rot13", "idna", "undefined"):
         with pytest.raises(pm.DataError, match=f"encoding '{wrong}' is not known"):
             open_source(path, encoding=wrong)
     with pytest.raises(pm.DataError, match=r"t.csv: not utf-8 text; expected one encoding throughout"):

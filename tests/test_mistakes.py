@@ -20,6 +20,7 @@ from polymodal.errors import nearest, nearest_of
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table with two texts, a number and a target; the same in Chinese; components beside them; files that are wrong."""
     folder = tmp_path_factory.mktemp("mistakes")
+    (folder / "run").mkdir()
     words = ["red", "apple", "stone", "river", "cloud", "garden", "window"]
     rows = [[f"{words[at % 7]} {words[at % 5]} no {at}", f"{at * 0.37:.2f}", "ab"[at % 2]] for at in range(48)]
     write_csv(folder / "t.csv", ["title", "price", "category"], rows)
@@ -237,6 +238,10 @@ def test_a_network_for_pictures_is_trained_from_scratch_or_pretrained(kind: str)
         ("evaluate run t.csv training.epochs=3", "expected evaluate RUN TABLE; settings, path=value, are those of polymodal train"),
         ("compare t.csv --target category --fusion average", "did you mean 'late'?"),
         ("check nowhere", "nowhere: no such file in "),
+        ("predict rum t.csv -o out.csv", "rum: no such folder; expected a run or a bundle; did you mean 'run'?"),
+        ("predict t.csv run -o out.csv", "t.csv: a file; expected the folder of a run or a bundle; the run is named first, and then the table"),
+        ("report rum", "rum: no such folder; expected the folder of a run; did you mean 'run'?"),
+        ("train --resume rum", "rum: holds no run.yaml; expected the folder of a run; did you mean 'run'?"),
         ("train taks.yaml", "taks.yaml: no such file; expected a run.yaml; did you mean 'tasks.yaml'?; write one: polymodal init TABLE"),
         ("train tab.yaml", "tab.yaml line 2: not valid YAML (found character '\\t' that cannot start any token); a line begins with a tab; indent by spaces"),
         ("train tasks.yaml", "tasks.yaml: tasks: found 'category'; expected settings by name; write tasks: {category: {kind: multiclass, column: category}}"),

@@ -21,6 +21,7 @@ from pyarrow import parquet
 import polymodal as pm
 from conftest import picture, write_csv
 from polymodal.cli.main import main
+from polymodal.modalities import Roots
 
 COLUMNS = ["photo", "标题", "price", "region"]
 
@@ -197,6 +198,26 @@ def test_paths_of_a_table_in_memory_lie_below_the_training_table_s_folder(
         (tmp_path / row["photo"]).write_bytes((shop_folder / rows[0]["photo"]).read_bytes())
     given = pm.load(shop_run).predict_proba(rows[:10], root=[tmp_path])
     np.testing.assert_array_equal(given, pm.load(shop_run).predict_proba([{**row, "photo": rows[0]["photo"]} for row in rows[:10]]))
+
+
+def test_one_folder_is_a_folder_and_not_its_characters(
+    shop_run: Path, shop_folder: Path, rows: list[dict[str, Any]], expected: np.ndarray, homeless: pm.Predictor, tmp_path: Path
+) -> None:
+    outside = [{**row, "photo": str(shop_folder / row["photo"])} for row in rows[:3]]
+    for root in (str(shop_folder), shop_folder):
+        np.testing.assert_array_equal(homeless.predict_proba(rows, root=root), expected)
+        np.testing.assert_array_equal(pm.load(tmp_path / "copied", root=root).predict_proba(rows), expected)
+        assert pm.inspect(rows, target="label", root=root).text().count("image") == 1
+    with pytest.warns(UserWarning, match="a path outside every root"):
+        (told,) = homeless.predictions(outside, root=str(tmp_path), on_error="blank")
+    assert ["outside every root" in fault for fault in told.faults] == [True] * 3, "'/' is a character of the path, and no root"
+    assert Roots(str(shop_folder)).folders == Roots([shop_folder]).folders == [str(shop_folder.resolve())]
+
+
+def test_a_column_that_is_left_out_by_its_name_is_one_column() -> None:
+    rows = [{"id": at, "i": at % 2, "d": at % 7, "y": "ab"[at % 2]} for at in range(40)]
+    roles = {column.name: column.role for column in pm.inspect(rows, target="y", ignore="id").columns}
+    assert [name for name, role in roles.items() if role == "ignored"] == ["id"]
 
 
 @pytest.fixture

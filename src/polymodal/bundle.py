@@ -24,7 +24,7 @@ from . import __version__
 from .backbones import Backbone
 from .config import External
 from .disk import write_whole
-from .errors import BundleError, ConfigError, warn
+from .errors import BundleError, ConfigError, nearest_folder, warn
 from .experiment import Experiment
 from .flow import State
 from .frozen import digest_of
@@ -206,7 +206,10 @@ def find(folder: str | Path) -> Path:
         if (candidate / "bundle.json").is_file():
             return candidate
     if not folder.exists():
-        raise BundleError(f"{folder}: no such folder; expected a run or a bundle; train one: polymodal train TABLE --target COL")
+        mend = nearest_folder(folder) or "; train one: polymodal train TABLE --target COL"
+        raise BundleError(f"{folder}: no such folder; expected a run or a bundle{mend}")
+    if folder.is_file():
+        raise BundleError(f"{folder}: a file; expected the folder of a run or a bundle; the run is named first, and then the table")
     raise BundleError(f"{folder}: holds no bundle.json; expected a run that ended or a bundle")
 
 

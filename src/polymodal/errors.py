@@ -23,6 +23,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable
+from pathlib import Path
 from types import FrameType, ModuleType
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -218,6 +219,16 @@ def nearest(word: str, words: Iterable[str]) -> str:
     nearly so, one that means the same (``learning_rate``: ``lr``, ``类别``: ``category``), or one that is written a little like it."""
     found = nearest_of(word, words)
     return f"; did you mean {found!r}?" if found is not None else ""
+
+
+def nearest_folder(folder: Path) -> str:
+    """What ``nearest`` says of a folder that is not there: the one beside it whose name is most like it, or an empty string."""
+    try:
+        beside = [one.name for one in folder.absolute().parent.iterdir() if one.is_dir()] if not folder.exists() else []
+    except OSError:
+        return ""
+    found = nearest_of(folder.name, beside)
+    return f"; did you mean {str(folder.parent / found)!r}?" if found is not None else ""
 
 
 def nearest_of(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:

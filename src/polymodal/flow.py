@@ -6,8 +6,9 @@ Shape legend, used as a suffix on tensors everywhere: ``B`` rows of a batch, ``U
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,18 @@ Form = str
 which ``form`` it eats; a name is theirs alone. ``features`` is what a frozen backbone said of a cell, ``tensor`` whatever a hand-built
 model is called with."""
 
+Names = str | Sequence[str]
+"""Names of columns, or one of them: ``listed``."""
+Folders = str | Path | Sequence[str | Path]
+"""Folders, or one of them: ``listed``."""
+
 FUSED = ""
 """The voter that speaks for the fused representation, among votes named by field (a field's name is not empty)."""
+
+
+def listed(given: str | Path | Iterable[str | Path]) -> list[str]:
+    """Several names or paths as a list of texts. A single one is one of them, and not a sequence of characters."""
+    return [str(given)] if isinstance(given, (str, Path)) else [str(one) for one in given]
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from rich.cells import cell_len, set_cell_size
 
 from .cells import Writing, category
 from .config import explain, quote
-from .data.sources import Source, open_source, several
+from .data.sources import Source, open_source
 from .data.splits import OUT, Split
 from .data.targets import Targets, Unknown, fitted, known_rows, read_targets, told_classes
 from .disk import write_whole
 from .errors import DataError, UserError
 from .experiment import Experiment
+from .flow import Folders, Names, listed
 from .inspection.columns import Column, Facts, look
 from .inspection.infer import encoding_in, infer
 from .inspection.suspects import LOOKED_AT, column_leak, path_leaks, picture_twins, text_twins, thumbnails
@@ -74,10 +75,10 @@ def inspect(
     *overrides: str,
     target: Any = (),
     columns: Mapping[str, str] | None = None,
-    ignore: Sequence[str] = (),
+    ignore: Names = (),
     group: str | None = None,
     split: str | None = None,
-    root: Sequence[str | Path] = (),
+    root: Folders = (),
     seed: int = 0,
     time_limit: str | None = None,
     encoding: str | None = None,
@@ -92,7 +93,7 @@ def inspect(
     source.check_rows()
     targets = target_columns(source, target)
     facts = look(source, seed)
-    base = {"data": {"root": several(root)}}
+    base = {"data": {"root": listed(root)}}
     overrides = (*overrides, f"seed={seed}", *([f"training.time_limit={time_limit}"] if time_limit else []))
     experiment, reasons, found = infer(
         source, targets, overrides, given=columns, ignore=ignore, group=group, split=split, tree=base, facts=facts
@@ -117,10 +118,10 @@ def init(
     out: str | Path | None = "run.yaml",
     overwrite: bool = False,
     columns: Mapping[str, str] | None = None,
-    ignore: Sequence[str] = (),
+    ignore: Names = (),
     group: str | None = None,
     split: str | None = None,
-    root: Sequence[str | Path] = (),
+    root: Folders = (),
     seed: int | None = None,
     time_limit: str | None = None,
     encoding: str | None = None,
@@ -133,7 +134,7 @@ def init(
     path = None if out is None else Path(out)
     if path is not None and path.exists() and not overwrite:
         raise UserError(f"{path}: already there; choose another file (-o FILE), or replace it: --overwrite")
-    base: dict[str, Any] = {"data": {"root": [_beside(folder, path) for folder in several(root)]}}
+    base: dict[str, Any] = {"data": {"root": [_beside(folder, path) for folder in listed(root)]}}
     if isinstance(table, (str, Path)):
         base["data"]["table"] = _beside(table, path)
     overrides = (

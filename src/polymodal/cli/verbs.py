@@ -134,7 +134,7 @@ def predict(
     if out is not None and Path(out).exists() and not overwrite:
         raise UserError(f"{out}: already there; choose another file, or replace it: --overwrite")
     if out is not None and Path(out).suffix.lower() not in WRITERS:
-        raise UserError(f"{out}: an ending that is not known; expected one of {', '.join(WRITERS)}")
+        raise UserError(f"{out}: an extension that is not known; expected one of {', '.join(WRITERS)}")
     with warnings_as_lines():
         if row is not None:
             rows = [_row(row)]

@@ -16,10 +16,11 @@ from typing import Any
 import torch
 
 from ..config import explain, override
-from ..data.sources import Source, several
+from ..data.sources import Source
 from ..disk import Lock, write_texts, write_whole
 from ..errors import UserError
 from ..experiment import Experiment
+from ..flow import Folders, Names, listed
 from ..modalities import OnError
 from ..preparation import Prepared, prepare
 from ..runs.asked import resolve
@@ -48,10 +49,10 @@ def compare(
     *overrides: str,
     target: Any = None,
     columns: Mapping[str, str] | None = None,
-    ignore: Sequence[str] = (),
+    ignore: Names = (),
     group: str | None = None,
     split: str | None = None,
-    root: Sequence[str | Path] = (),
+    root: Folders = (),
     on_error: OnError | None = None,
     seed: int | None = None,
     fusions: Sequence[str] = (),
@@ -93,9 +94,9 @@ def compare(
     asked = {
         "table": str(Path(table).resolve()) if isinstance(table, (str, Path)) else None, "overrides": said,
         "target": target, "columns": dict(columns or {}),
-        "ignore": several(ignore), "group": group, "split": split, "root": [str(Path(one).resolve()) for one in several(root)],
-        "on_error": on_error,
-        "seed": seed, "fusions": list(fusions), "also": None if also is None else list(also), "trials": trials, "rounds": rounds,
+        "ignore": listed(ignore), "group": group, "split": split, "on_error": on_error,
+        "root": [str(Path(one).resolve()) for one in listed(root)],
+        "seed": seed, "fusions": listed(fusions), "also": None if also is None else listed(also), "trials": trials, "rounds": rounds,
         "time_limit": time_limit,
     }  # fmt: skip
     folder = None if out is None else Path(out)

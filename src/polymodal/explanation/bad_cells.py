@@ -13,7 +13,7 @@ from ..data.sources import Source
 from ..errors import UserError
 from ..evaluation.robustness import compared
 from ..evaluation.robustness import robustness as curves
-from ..flow import Sample
+from ..flow import Folders, Sample
 from ..frozen import Featured, features_of
 from ..modalities import OnError
 from ..predictor import Predictor, load
@@ -34,7 +34,7 @@ def robustness(
     seed: int = 0,
     on_error: OnError | None = None,
     strict: bool = False,
-    root: Sequence[str | Path] = (),
+    root: Folders = (),
     trust: bool = False,
     encoding: str | None = None,
 ) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _curves(predictor: Predictor, drawn: Drawn, fields: Sequence[str], seed: int
 
 def _compare(
     told: dict[str, Any], predictor: Predictor, other: Predictor, source: Source, rows: np.ndarray, seed: int, on_error: OnError | None,
-    root: Sequence[str | Path],
+    root: Folders,
 ) -> None:  # fmt: skip
     """Effective robustness, by the same rows and the same corruptions of what the other model reads."""
     for name, task in predictor.bundle.tasks.items():

@@ -15,7 +15,7 @@ from ..data.targets import read_targets
 from ..disk import write_texts
 from ..errors import DataError, UserError
 from ..evaluation.contribution import MOST_ROWS, Asked
-from ..flow import Cell
+from ..flow import Cell, Folders
 from ..frozen import through
 from ..inference import Window
 from ..modalities import Modality, OnError
@@ -55,7 +55,7 @@ def some_of(rows: np.ndarray, seed: int) -> np.ndarray:
 
 def draw(
     predictor: Predictor, source: Source, rows: np.ndarray, targets: Mapping[str, np.ndarray], on_error: OnError | None,
-    root: Sequence[str | Path],
+    root: Folders,
 ) -> Drawn:  # fmt: skip
     """Rows as a model sees them, those aside that are skipped."""
     bundle = predictor.bundle

@@ -11,6 +11,7 @@ import numpy as np
 from ..data.sources import Source
 from ..errors import UserError
 from ..evaluation.contribution import contributions
+from ..flow import Folders
 from ..modalities import OnError
 from ..predictor import Chosen, Predictor, load
 from ..training.observers import plain
@@ -33,7 +34,7 @@ def explain(
     seed: int = 0,
     on_error: OnError | None = None,
     strict: bool = False,
-    root: Sequence[str | Path] = (),
+    root: Folders = (),
     trust: bool = False,
     encoding: str | None = None,
 ) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def explain(
 
 
 def _whole(
-    predictor: Predictor, source: Source, fields: Sequence[str], seed: int, on_error: OnError | None, root: Sequence[str | Path]
+    predictor: Predictor, source: Source, fields: Sequence[str], seed: int, on_error: OnError | None, root: Folders
 ) -> dict[str, Any]:
     targets = targets_of(predictor, source, on_error)
     known = known_rows(source, targets)

@@ -9,9 +9,10 @@ from typing import Any
 
 from ..cells import Writing
 from ..config import override, quote
-from ..data.sources import Source, several
+from ..data.sources import Source
 from ..data.splits import FEW_ROWS
 from ..experiment import Experiment, usual_encoder, with_encoders
+from ..flow import Names, listed
 from ..modalities import OF_FILES, Roots
 from ..model import ModelConfig
 from ..training.config import usual_batch_size, usual_epochs
@@ -27,7 +28,7 @@ def infer(
     overrides: Iterable[str] = (),
     *,
     given: Mapping[str, str] | None = None,
-    ignore: str | Sequence[str] = (),
+    ignore: Names = (),
     group: str | None = None,
     split: str | None = None,
     tree: Mapping[str, Any] | None = None,
@@ -48,7 +49,7 @@ def infer(
     Experiment.check_tree(early)
     data = dict(early.get("data") or {})
     weight = data.get("weight")
-    roles = dict.fromkeys(several(ignore), "ignored")
+    roles = dict.fromkeys(listed(ignore), "ignored")
     roles |= {name: role for name, role in ((group, "group"), (split, "split"), (weight, "weight")) if name is not None}
     given_split = dict(data.get("split") or {})
     for key, role in (("group", "group"), ("column", "split")):
@@ -56,7 +57,7 @@ def infer(
             roles.setdefault(given_split[key], role)
     facts = facts or look(source)
     folders = [source.folder] if source.folder is not None else []
-    roots = Roots([*folders, *(data.get("root") or [])])
+    roots = Roots([*folders, *listed(data.get("root") or [])])
     columns = describe(source, facts, roots, targets, given or {}, roles)
     reasons: dict[str, str] = {}
     tasks = {}

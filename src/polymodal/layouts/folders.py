@@ -163,7 +163,7 @@ def write_csv(rows: Iterable[Mapping[str, Any]], out: str | Path, overwrite: boo
     """Write rows, whole or not at all; how many there were, and the columns."""
     path = Path(out)
     if path.suffix.lower() != ".csv":
-        raise UserError(f"{out}: an ending that is not known; expected .csv")
+        raise UserError(f"{out}: an extension that is not known; expected .csv")
     if path.exists() and not overwrite:
         raise UserError(f"{out}: already there; choose another file, or replace it: --overwrite")
     rows = iter(rows)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import ConfigError, Fault
+from ..flow import listed
 from .objects import called, plain
 
 MAX_BYTES = 2 * 2**30
@@ -36,9 +37,9 @@ def check_folders(root: Iterable[str | Path]) -> None:
 class Roots:
     """The folders that file cells may name: the table's own first, then those that were added."""
 
-    def __init__(self, folders: Iterable[str | Path] = ()) -> None:
+    def __init__(self, folders: str | Path | Iterable[str | Path] = ()) -> None:
         try:
-            self.folders = [os.path.realpath(folder) for folder in folders]
+            self.folders = [os.path.realpath(folder) for folder in listed(folders)]
         except ValueError as error:
             raise ConfigError(f"data.root: {error}; expected folders") from None
 

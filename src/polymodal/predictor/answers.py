@@ -11,13 +11,13 @@ import numpy as np
 
 from ..bundle import Bundle, find
 from ..config import read_tree
-from ..data.sources import Source, cells_of, open_source, several
+from ..data.sources import Source, cells_of, open_source
 from ..data.splits import TEST
 from ..data.targets import Unknown, read_targets
 from ..errors import ConfigError, DataError, nearest, warn
 from ..evaluation.conformal import bound
 from ..evaluation.measure import hidden_sets, measure, score
-from ..flow import Cell, Prediction
+from ..flow import Cell, Folders, Prediction, listed
 from ..frozen import featured, through
 from ..inference import WINDOW, Window, answer
 from ..modalities import Modality, OnError, check_folders
@@ -41,11 +41,9 @@ class Predictor:
     said.
     """
 
-    def __init__(
-        self, bundle: Bundle, *, root: Sequence[str | Path] = (), run: Path | None = None, trained_in: Sequence[str | Path] = ()
-    ) -> None:
+    def __init__(self, bundle: Bundle, *, root: Folders = (), run: Path | None = None, trained_in: Sequence[str | Path] = ()) -> None:
         self.bundle = bundle
-        self.root = several(root)
+        self.root = listed(root)
         self.run = run
         """The folder of the run that trained it, where there is one."""
         self.trained_in = [str(folder) for folder in trained_in]
@@ -69,7 +67,7 @@ class Predictor:
         *,
         on_error: OnError | None = None,
         strict: bool = False,
-        root: Sequence[str | Path] = (),
+        root: Folders = (),
         encoding: str | None = None,
     ) -> Any:
         """The answers (N,), a dict of them for several targets: class names, lists of labels, or numbers."""
@@ -81,7 +79,7 @@ class Predictor:
         *,
         on_error: OnError | None = None,
         strict: bool = False,
-        root: Sequence[str | Path] = (),
+        root: Folders = (),
         encoding: str | None = None,
     ) -> Any:
         """Probabilities (N, C) in the order of ``classes``, a dict of them for several targets."""
@@ -99,7 +97,7 @@ class Predictor:
         empty: bool = True,
         on_error: OnError | None = None,
         strict: bool = False,
-        root: Sequence[str | Path] = (),
+        root: Folders = (),
         encoding: str | None = None,
     ) -> Any:
         """Answers that hold the truth of a share ``coverage`` of rows like those of training: (N,) lists of classes, the most probable
@@ -135,7 +133,7 @@ class Predictor:
         *,
         on_error: OnError | None = None,
         strict: bool = False,
-        root: Sequence[str | Path] = (),
+        root: Folders = (),
         encoding: str | None = None,
     ) -> np.ndarray:
         """The shared representation h of each row, (N, D) float32; the members' side by side where there are several."""
@@ -150,7 +148,7 @@ class Predictor:
         *,
         on_error: OnError | None = None,
         strict: bool = False,
-        root: Sequence[str | Path] = (),
+        root: Folders = (),
         encoding: str | None = None,
     ) -> dict[str, Any]:
         """``{"rows": N, "tasks": {target: {metric: value}}, "hidden": {field: {target: {metric: value}}}}``; None = undefined on
@@ -199,7 +197,7 @@ class Predictor:
         *,
         on_error: OnError | None = None,
         strict: bool = False,
-        root: Sequence[str | Path] = (),
+        root: Folders = (),
         encoding: str | None = None,
         embed: bool = False,
     ) -> Iterator[Prediction]:
@@ -210,7 +208,7 @@ class Predictor:
         """The source over a table that is to be answered; ``DataError`` where it is none."""
         return open_source(table, encoding=encoding, columns=self.bundle.experiment.columns())
 
-    def read(self, source: Source, rows: np.ndarray, on_error: OnError | None = None, root: Sequence[str | Path] = ()) -> Chosen:
+    def read(self, source: Source, rows: np.ndarray, on_error: OnError | None = None, root: Folders = ()) -> Chosen:
         """Some rows of a table (0-based, ascending), at most ``WINDOW``, in their order."""
         experiment, modalities = self.bundle.experiment, self._modalities(source, root)
         columns = [column for column in experiment.columns() if column in source.columns]
@@ -251,9 +249,7 @@ class Predictor:
     def _single(self, by_task: Mapping[str, Any]) -> Any:
         return next(iter(by_task.values())) if len(self.bundle.tasks) == 1 else dict(by_task)
 
-    def _predictions(
-        self, table: Any, on_error: OnError | None, strict: bool, root: Sequence[str | Path], encoding: str | None
-    ) -> list[Prediction]:
+    def _predictions(self, table: Any, on_error: OnError | None, strict: bool, root: Folders, encoding: str | None) -> list[Prediction]:
         return list(self._open(table, on_error, strict, root, encoding)[1])
 
     def _joined(self, parts: list[Prediction], what: str) -> dict[str, np.ndarray]:
@@ -265,21 +261,21 @@ class Predictor:
         return joined
 
     def _open(
-        self, table: Any, on_error: OnError | None, strict: bool, root: Sequence[str | Path], encoding: str | None, embed: bool = False
+        self, table: Any, on_error: OnError | None, strict: bool, root: Folders, encoding: str | None, embed: bool = False
     ) -> tuple[Source, Iterator[Prediction]]:
         source = self.open(table, encoding)
         self.fields_of(source, strict)
         return source, self._answer(source, on_error, root, embed)
 
-    def _modalities(self, source: Source, root: Sequence[str | Path]) -> dict[str, Modality]:
-        check_folders(several(root))
+    def _modalities(self, source: Source, root: Folders) -> dict[str, Modality]:
+        check_folders(listed(root))
         trained_in = self.trained_in if source.folder is None else []
-        roots = roots_of(source, [*self.root, *several(root), *(folder for folder in trained_in if Path(folder).is_dir())])
+        roots = roots_of(source, [*self.root, *listed(root), *(folder for folder in trained_in if Path(folder).is_dir())])
         fields = self.bundle.experiment.fields
         made = {name: config.modality()(config, self.bundle.states[name], roots) for name, config in fields.items()}
         return featured(made, self.bundle.backbones)
 
-    def _answer(self, source: Source, on_error: OnError | None, root: Sequence[str | Path], embed: bool) -> Iterator[Prediction]:
+    def _answer(self, source: Source, on_error: OnError | None, root: Folders, embed: bool) -> Iterator[Prediction]:
         modalities = self._modalities(source, root)
         for window, faults in self._windows(source, on_error, root):
             answers = [answer(member, modalities, window, represent=embed)[0] for member in self.bundle.members]
@@ -308,9 +304,7 @@ class Predictor:
             for name, field in experiment.fields.items()
         }
 
-    def _windows(
-        self, source: Source, on_error: OnError | None, root: Sequence[str | Path]
-    ) -> Iterator[tuple[Window, list[tuple[int, str]]]]:
+    def _windows(self, source: Source, on_error: OnError | None, root: Folders) -> Iterator[tuple[Window, list[tuple[int, str]]]]:
         """The table's rows as windows, each with its faults: (row, text), the row as -row - 1 where it is not skipped."""
         experiment = self.bundle.experiment
         policies = self._policies(on_error, source)
@@ -335,7 +329,7 @@ class Predictor:
             warn(f"{source.name}, {line}")
 
 
-def load(path: str | os.PathLike[str], *, trust: bool = False, root: Sequence[str | Path] = ()) -> Predictor:
+def load(path: str | os.PathLike[str], *, trust: bool = False, root: Folders = ()) -> Predictor:
     """A ``Predictor`` over a run or a bundle. ``root`` adds folders that file cells may name.
 
     Of a run, the paths of a table in memory are below the folder of the training table, where that is still there. A bundle alone does not

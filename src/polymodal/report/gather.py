@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..cells import is_writable
-from ..errors import Fault, UserError
+from ..errors import Fault, UserError, nearest_folder
 from ..flow import Cell
 from ..modalities import Modality
 from ..tasks import Task
@@ -31,10 +31,15 @@ def gather(run: Path) -> dict[str, Any]:
     try:
         found["metrics"] = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
         found["config"] = (run / "run.yaml").read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        if not run.exists():
+            raise UserError(f"{run}: no such folder; expected the folder of a run{nearest_folder(run)}") from None
+        name = Path(str(error.filename)).name
         raise UserError(
-            f"{run}: no report can be made of it ({error}); expected a run that measured something; train it to its end"
+            f"{run}: no report can be made of it ({name}: {error.strerror}); expected a run that measured something; train it to its end"
         ) from None
+    except ValueError as error:
+        raise UserError(f"{run}: no report can be made of it ({error}); expected a run that measured something; train it again") from None
     for line in _lines(run / "log.jsonl"):
         try:
             event = json.loads(line)

@@ -10,9 +10,10 @@ from typing import Any
 
 from ..bundle import find
 from ..config import External, override, quote, read_tree
-from ..data.sources import Source, open_source, several
+from ..data.sources import Source, open_source
 from ..errors import ConfigError, DataError
 from ..experiment import DataConfig, Experiment, with_encoders
+from ..flow import Folders, Names, listed
 from ..inspection.infer import LeftOut, encoding_in, infer, left_out
 from ..inspection.targets import target_columns
 from ..modalities import OnError, check_folders
@@ -53,12 +54,12 @@ def resolve(
     *,
     target: Any,
     columns: Mapping[str, str] | None,
-    ignore: Sequence[str],
+    ignore: Names,
     group: str | None,
     split: str | None,
     valid: Any,
     test: Any,
-    root: Sequence[str | Path],
+    root: Folders,
     on_error: OnError | None,
     seed: int | None,
     time_limit: str | float | None,
@@ -100,13 +101,13 @@ def open_others(data: DataConfig, valid: Any, test: Any) -> tuple[Source | None,
     return valid_source, test_source
 
 
-def _flags(*, root: Sequence[str | Path], valid: Any, test: Any, **settings: Any) -> list[str]:
+def _flags(*, root: Folders, valid: Any, test: Any, **settings: Any) -> list[str]:
     """What was said by name, as overrides; paths are relative to where the caller stands, and so become absolute."""
     places = {"on_error": "data.on_error", "seed": "seed", "time_limit": "training.time_limit", "encoding": "data.encoding"}
     said = {places[name]: value for name, value in settings.items() if value is not None}
     if root:
-        check_folders(several(root))
-        said["data.root"] = [str(Path(folder).resolve()) for folder in several(root)]
+        check_folders(listed(root))
+        said["data.root"] = [str(Path(folder).resolve()) for folder in listed(root)]
     for name, table in (("valid", valid), ("test", test)):
         if isinstance(table, (str, Path)):
             said[f"data.{name}"] = str(Path(table).resolve())

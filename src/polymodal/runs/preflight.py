@@ -18,7 +18,7 @@ from ..data.targets import Unknown, fitted, known_rows, read_targets, told_class
 from ..encoders import EncoderConfig
 from ..errors import DataError, Fault, UserError
 from ..experiment import Experiment
-from ..flow import FUSED, Cell, Sample
+from ..flow import FUSED, Cell, Folders, Names, Sample
 from ..frozen import seconds_of
 from ..inference import BLOCK
 from ..inspection.targets import missing_line
@@ -47,12 +47,12 @@ def check(
     *overrides: str,
     target: Any = None,
     columns: Mapping[str, str] | None = None,
-    ignore: Sequence[str] = (),
+    ignore: Names = (),
     group: str | None = None,
     split: str | None = None,
     valid: Any = None,
     test: Any = None,
-    root: Sequence[str | Path] = (),
+    root: Folders = (),
     on_error: OnError | None = None,
     seed: int | None = None,
     time_limit: str | float | None = None,

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..bundle import Bundle, find
 from ..config import override, read_tree
 from ..disk import Lock
-from ..errors import UserError
+from ..errors import UserError, nearest_folder
 from ..experiment import Experiment
 from ..training.checkpoint import LAST, PREVIOUS, Checkpoints
 from .ledger import Ledger
@@ -31,7 +31,10 @@ class State:
 def experiment_of(folder: Path, overrides: Sequence[str]) -> Experiment:
     """The run's experiment, paths absolute, with overrides laid over it; ``UserError`` where there is none."""
     if not (folder / "run.yaml").is_file():
-        mend = f"train one: polymodal train TABLE --target COL -o {folder}{' --overwrite' if folder.exists() else ''}"
+        mend = (
+            nearest_folder(folder)[2:]
+            or f"train one: polymodal train TABLE --target COL -o {folder}{' --overwrite' if folder.exists() else ''}"
+        )
         raise UserError(f"{folder}: holds no run.yaml; expected the folder of a run; {mend}")
     tree, _ = override(read_tree(folder / "run.yaml"), overrides)
     return Experiment.of(tree, place=str(folder / "run.yaml"), folder=folder)

@@ -15,6 +15,7 @@ from ..data.sources import open_source
 from ..disk import Lock, sweep
 from ..errors import UserError
 from ..experiment import Experiment
+from ..flow import Folders, Names
 from ..modalities import OnError
 from ..predictor import Predictor, load
 from ..training.checkpoint import Checkpoints
@@ -31,12 +32,12 @@ def train(
     *overrides: str,
     target: Any = None,
     columns: Mapping[str, str] | None = None,
-    ignore: Sequence[str] = (),
+    ignore: Names = (),
     group: str | None = None,
     split: str | None = None,
     valid: Any = None,
     test: Any = None,
-    root: Sequence[str | Path] = (),
+    root: Folders = (),
     on_error: OnError | None = None,
     seed: int | None = None,
     time_limit: str | float | None = None,
@@ -149,7 +150,7 @@ def evaluate(
     *,
     on_error: OnError | None = None,
     strict: bool = False,
-    root: Sequence[str | Path] = (),
+    root: Folders = (),
     trust: bool = False,
     encoding: str | None = None,
 ) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from .arrow import ArrowSource
 from .files import path_source
 from .frames import BROKEN, columns_source, frame_source, row_of
 from .memory import RowsSource
-from .source import Slice, Source, cells_of, several, short, unique
+from .source import Slice, Source, cells_of, short, unique
 
 _EXPECTED = "a path, a dataframe, an Arrow table, rows as dicts, or columns as a dict of lists"
 
@@ -131,4 +131,4 @@ def _array_error(array: np.ndarray) -> DataError:
     return DataError(f"table: found an array of shape {array.shape}; expected {_EXPECTED}; {mend}")
 
 
-__all__ = ["Slice", "Source", "cells_of", "open_source", "several"]
+__all__ = ["Slice", "Source", "cells_of", "open_source"]

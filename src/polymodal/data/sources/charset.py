@@ -76,11 +76,9 @@ def charset_of(content: Content, place: str, encoding: str | None = None, fallba
 def check_encoding(encoding: str, place: str) -> None:
     """``DataError`` for one that Python does not know as an encoding of text."""
     try:
-        b"a".decode(encoding)
-    except UnicodeError:
-        return
-    except (LookupError, ValueError):
-        raise DataError(f"{place}: encoding {encoding!r} is not known; expected such as utf-8, gb18030 or cp1252") from None
+        b"a".decode(encoding, "ignore")
+    except (LookupError, ValueError):  # idna and others that are no encodings of files know no "ignore"
+        raise DataError(f"{place}: encoding {encoding[:40]!r} is not known; expected such as utf-8, gb18030 or cp1252") from None
 
 
 def _said(head: bytes, place: str, encoding: str, mark: str | None) -> Charset:

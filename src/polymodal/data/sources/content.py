@@ -27,7 +27,7 @@ _MAGIC = (
     (b"PAR1", "a Parquet file", ".parquet"),
     (b"ARROW1", "a Feather file", ".feather"),
     (b"\x1f\x8b", "compressed with gzip", ".gz"),
-    (b"BZh91AY&SY", "compressed with bzip2", ".bz2"),
+    *((b"BZh%d1AY&SY" % level, "compressed with bzip2", ".bz2") for level in range(1, 10)),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", ".zst"),
     (b"\xfd7zXZ\0", "compressed with xz", ".xz"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook", ".xls"),

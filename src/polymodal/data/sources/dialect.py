@@ -53,7 +53,8 @@ def dialect_of(head: str, whole: bool, place: str, delimiter: str | None) -> Dia
         header[0] = header[0][2:]
     names = _named([*header, ""] if extra else header, place)
     unnamed_last = extra or (len(header) > 1 and not header[-1].strip())
-    return Dialect(sign, start, names, unnamed_last, spaced, not whole or len(rows) > 1 or len(names) == 1)
+    has_rows = not whole or len(rows) > 1 or (len(names) == 1 and len(lines) > start + 1)  # of one column a blank line is a row
+    return Dialect(sign, start, names, unnamed_last, spaced, has_rows)
 
 
 def _named(header: Sequence[str], place: str) -> list[str]:

@@ -40,6 +40,7 @@ _ADVICE = {
     **dict.fromkeys((".orc", ".avro"), "convert it to .parquet"),
     **dict.fromkeys((".tar", ".tgz", ".7z", ".rar"), "an archive; unpack it, and name the table in it"),
     ".pdf": f"a document; copy its table into a sheet, and {_SAVE}",
+    **dict.fromkeys((".yaml", ".yml"), "settings of a run; name the table, or train it: polymodal train run.yaml"),
     ".html": f"a page; open it in a sheet, and {_SAVE}",
 }
 _SCHEME = re.compile(r"(?:^|/)([A-Za-z][A-Za-z0-9+.-]+):/+")
@@ -103,13 +104,19 @@ def _kind_of(path: Path) -> tuple[str, str | None]:
     if codec is not None:
         if before not in _TEXT:
             inner = f"{before} files are compressed inside" if before in _TYPED else f"does not say what is in it, as in .csv{last} it does"
-            raise DataError(f"{path}: {inner}; expected one of {', '.join(one + last for one in _TEXT)}; decompress it, or rename it")
+            mend = (
+                "decompress it, or rename it"
+                if before
+                else f"decompress it, or rename it to {_with(path, '.csv' + last)!r} if it holds CSV"
+            )
+            raise DataError(f"{path}: {inner}; expected one of {', '.join(one + last for one in _TEXT)}; {mend}")
         if found is None or found[1] != last:
             raise DataError(f"{path}: not compressed as its extension says; expected {last[1:]}; {_renamed(path.with_suffix(''), found)}")
         return _TEXT[before], codec
     if last in _TEXT and found is not None:
         raise DataError(f"{path}: {found[0]}, by its content; expected text; {_renamed(path, found)}")
     if last in _KINDS:
+        _check_typed(path, last, found)
         return _KINDS[last], None
     if found is not None and (found[1] in _KINDS or found[1] in CODECS or found[1] == ".zip"):
         raise DataError(f"{path}: an extension that is not known, but {found[0]}, by its content; {_renamed(path, found)}")
@@ -119,6 +126,18 @@ def _kind_of(path: Path) -> tuple[str, str | None]:
     if advice is not None:
         raise DataError(f"{path}: no table that can be read; expected one of {', '.join(_KNOWN)}; {advice}")
     raise DataError(f"{path}: {_unknown(last)}; expected one of {', '.join(_KNOWN)}")
+
+
+def _check_typed(path: Path, extension: str, found: tuple[str, str] | None) -> None:
+    """``DataError`` for a file that is called Parquet, Feather or Excel, and is of another kind by its content."""
+    if extension in _TEXT or (found is not None and _TYPED.get(found[1]) == _TYPED[extension]):
+        return
+    if found is not None and found[1] == ".zip" and _TYPED[extension] == "excel":  # what a workbook lacks is for its reader to say
+        return
+    if found is not None:
+        raise DataError(f"{path}: {found[0]}, by its content; expected {extension}; {_renamed(path, found)}")
+    if _is_csv(path):
+        raise DataError(f"{path}: CSV, by its content; expected {extension}; rename it to {_with(path, '.csv')!r}")
 
 
 def _unknown(extension: str) -> str:
@@ -166,7 +185,8 @@ def _of_archive(path: Path, part: str | None, encoding: str | None, fallback: st
     if not tables:
         raise DataError(f"{path}: an archive without a table; expected one ({', '.join(_KINDS)}); unpack it, and name the table")
     if len(tables) > 1:
-        raise DataError(f"{path}: {len(tables)} tables ({shown}); expected one; name it behind the file: {path}#{names[0]}")
+        example = names[0] if names[0].isprintable() else "NAME"
+        raise DataError(f"{path}: {len(tables)} tables ({shown}); expected one; name it behind the file: {path}#{example}")
     content = member_content(path, tables[0])
     return _of_kind(_KINDS[Path(tables[0].filename).suffix.lower()], content, str(path), encoding, fallback, None)
 

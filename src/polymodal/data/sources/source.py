@@ -24,13 +24,6 @@ LARGEST_ROW = 2**26
 Slice = dict[str, list[Cell]]
 
 
-def several(given: str | Path | Iterable[str | Path] | None) -> list[str]:
-    """The names (or folders) that were given: one by itself, or several."""
-    if given is None:
-        return []
-    return [str(given)] if isinstance(given, (str, Path)) else [str(one) for one in given]
-
-
 class Source(ABC):
     """A table: its name, its columns, how many rows, the folder that its file cells are relative to."""
 
