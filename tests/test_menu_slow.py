@@ -87,6 +87,13 @@ def tones(rng: np.random.Generator, folder: Path, count: int) -> Table:
     return ["it", "y"], [[f"{folder.name}/s/{at}.wav", label] for at, label in enumerate(labels)]
 
 
+def embeddings(rng: np.random.Generator, folder: Path, count: int) -> Table:
+    """A vector near one of two others, the same for every table."""
+    near = np.random.default_rng(7).normal(size=(2, 24))
+    labels = rng.integers(0, 2, count)
+    return ["it", "y"], [[json.dumps((near[at] + rng.normal(0, 0.7, 24)).round(4).tolist()), "ab"[at]] for at in labels]
+
+
 def waves(rng: np.random.Generator, folder: Path, count: int) -> Table:
     """The shape of a wave of any size, phase and length."""
     shapes: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -135,6 +142,7 @@ SOLVED_BY: dict[str, tuple[Callable[..., Table], str, tuple[str, ...]]] = {
     "tabular": (numbers, "columns", ("training.epochs=25", "training.lr=3e-3")),
     "spectrogram": (tones, "it", ("training.epochs=15",)),
     "series_transformer": (waves, "it", ("training.epochs=15",)),
+    "vector": (embeddings, "it", ("training.epochs=15",)),
     "pointnet": (scans, "it", ("training.epochs=20",)),
     "frames": (sets, "it", ("fields.it.size=16", "model.encoders.it.hidden=32", "model.encoders.it.each.channels=[8, 16]", "training.epochs=12", "training.lr=3e-3")),
     "pretrained": (texts, "it", (f"model.encoders.it.model={get_model_path()}", "data.features_gb=0", "training.epochs=15", "training.lr=3e-3")),
