@@ -21,10 +21,11 @@ def target_columns(source: Source, target: Any) -> list[str]:
     """The names of the target columns.
 
     :param target: one column or several, each as text or as what prints as its name: a number, a tuple of a frame's column index
-    :raises DataError: no column has that name
+    :raises DataError: no column has that name, or the table has no rows
     """
     if target is None:
         return []
+    source.check_rows()
     several = isinstance(target, (list, set, frozenset)) or (isinstance(target, tuple) and str(target) not in source.columns)
     names = [str(name) for name in target] if several else [str(target)]
     source.check(names)
