@@ -19,7 +19,7 @@ import pyarrow as pa
 import pytest
 
 import polymodal as pm
-from polymodal.data.sources import content, open_source
+from polymodal.data.sources import content, excel, open_source
 from polymodal.errors import DataError, MissingDependency
 from test_sources import cells
 
@@ -192,6 +192,7 @@ def test_a_model_is_trained_on_a_sheet(tmp_path: Path) -> None:
 
 def test_workbooks_that_are_bombs_or_broken_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(content, "_BOMB", 2**20)
+    monkeypatch.setattr(excel, "_MOST_TAGS", 1_000)
     body = workbook(tmp_path / "t.xlsx", {"data": ROWS}).read_bytes()
     with zipfile.ZipFile(tmp_path / "t.xlsx") as book:
         parts = {name: book.read(name) for name in book.namelist()}
@@ -200,6 +201,11 @@ def test_workbooks_that_are_bombs_or_broken_are_refused(tmp_path: Path, monkeypa
         ("xl/worksheets/sheet1.xml", sheet + bytes(3_000_000), "3,00"),
         ("xl/styles.xml", bytes(20_000_000), "part 'xl/styles.xml': 20,000,000 bytes"),
         ("xl/workbook.xml", b'<!DOCTYPE x [<!ENTITY a "aaaa">]>' + parts["xl/workbook.xml"], "a document type of its own"),
+        (
+            "xl/sharedStrings.xml",
+            b"<sst>" + b"<si/>" * 1_000 + b"</sst>",
+            "part 'xl/sharedStrings.xml': 1,002 tags; expected at most 1,000",
+        ),
         ("xl/workbook.xml", b"<x", "not a workbook that can be read"),
         ("xl/worksheets/sheet1.xml", sheet.replace(b'r="5"', b'r="999999999"'), "more than 1,048,576 rows"),
         ("xl/worksheets/sheet1.xml", sheet[: len(sheet) // 2], "not a workbook that can be read"),

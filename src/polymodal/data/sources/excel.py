@@ -19,6 +19,8 @@ from .source import unique
 MOST_CELLS = 20_000_000
 _MOST_ROWS, _MOST_COLUMNS = 2**20, 2**14
 _MOST_TEXT, _MOST_PART = 2**28, 2**24
+_MOST_TAGS = 10_000_000
+"""Tags among the texts of a workbook, four for each text: reading one takes some microseconds, however well it is compressed."""
 _WHOLE = ("xl/worksheets/", "xl/media/", "xl/embeddings/", "xl/drawings/", "xl/pivotCache/", "xl/charts/")
 """Parts that are read bit by bit, or not at all; every other part is held in memory whole."""
 _MEND = "save the sheet as .csv or .parquet"
@@ -56,6 +58,10 @@ def _check_parts(file: IO[bytes], place: str) -> None:
             name = f"{place}, part {part.filename[:80]!r}"
             if part.filename == "xl/sharedStrings.xml":
                 check_size(name, part, _MOST_TEXT)
+                with archive.open(part) as opened:
+                    tags = sum(piece.count(b"<") for piece in iter(lambda: opened.read(2**20), b""))
+                if tags > _MOST_TAGS:
+                    raise DataError(f"{name}: {tags:,} tags; expected at most {_MOST_TAGS:,}; {_MEND}")
             elif part.filename.startswith(_WHOLE):
                 check_size(name, part)
             else:
