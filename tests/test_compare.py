@@ -501,7 +501,7 @@ def test_too_few_rows_and_folders_that_are_no_comparison_are_refused(tmp_path: P
     assert "beside --resume" in run("--resume", tmp_path / "full").output
     resumed = CliRunner().invoke(main, ["compare", "--resume", str(tmp_path / "full")])
     assert resumed.exit_code == 2
-    assert "no comparison to go on with" in resumed.output
+    assert "no comparison to go on with (asked.json: No such file or directory)" in resumed.output
     assert run("--target", "label").exit_code == 2
 
 

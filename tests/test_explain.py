@@ -58,6 +58,7 @@ def test_a_row_s_answer_is_predict_s_and_its_fields_sum_to_it(model: pm.Predicto
 def test_what_a_part_is_worth_is_what_is_lost_without_it(model: pm.Predictor, rows: list[dict[str, Any]]) -> None:
     row = {**rows[6], "标题": "apple, 红色 river"}
     (found,) = pm.explain(model, [row], rows=[1])["explained"]
+    assert pm.explain(model, [row], rows=1)["explained"] == [found]
     told, cells = found["targets"]["label"], found["cells"]
     label = list(model.classes).index(told["label"])
 

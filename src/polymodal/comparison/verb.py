@@ -121,8 +121,9 @@ def resume_compare(
         if missing:
             raise ValueError(f"without {missing[0]}")
     except (OSError, ValueError, TypeError) as error:
+        why = f"{ASKED}: {error.strerror}" if isinstance(error, OSError) else error
         raise UserError(
-            f"{folder}: no comparison to go on with ({error}); begin one: polymodal compare TABLE --target COL -o FOLDER"
+            f"{folder}: no comparison to go on with ({why}); begin one: polymodal compare TABLE --target COL -o FOLDER"
         ) from None
     table = table if table is not None else asked["table"]
     if table is None:

@@ -28,7 +28,7 @@ def explain(
     model: Predictor | str | Path,
     table: Any,
     *,
-    rows: Sequence[int] | None = None,
+    rows: int | Sequence[int] | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     seed: int = 0,
@@ -41,8 +41,8 @@ def explain(
     """What each field contributes to the answers on a table that holds the target; or, of ``rows``, to each one's answer.
 
     :param model: a ``Predictor``, a run or a bundle
-    :param rows: numbers of rows, the first data row being 1; their target need not be known. None = the whole table, of which at most
-        500 rows with a target are drawn by ``seed``
+    :param rows: the number of a row, or several, the first data row being 1; their target need not be known. None = the whole table, of
+        which at most 500 rows with a target are drawn by ``seed``
     :param encoding: of a CSV or JSON file; None = found out
     :param out: a folder to write ``explain.json`` (what is returned) and ``explain.html`` (the same as a page) into
     :returns: ``{"table", "rows", "members", "fields", ...}`` and either ``"asked"`` and ``"targets"`` (``evaluation.contribution``) or
@@ -84,9 +84,9 @@ def _one(predictor: Predictor, chosen: Chosen, at: int, seed: int) -> dict[str, 
     return {"row": number, "faults": faults, "skipped": False, **explain_row(predictor.bundle, chosen, at, seed)}
 
 
-def _numbers(rows: Sequence[int], source: Source) -> np.ndarray:
+def _numbers(rows: int | Sequence[int], source: Source) -> np.ndarray:
     """0-based places, ascending, each once."""
-    found = sorted({int(row) for row in rows})
+    found = sorted({int(row) for row in ([rows] if isinstance(rows, int | np.integer) else rows)})
     if not found or len(found) > MOST_EXPLAINED:
         raise UserError(f"rows: {len(found):,} of them; expected 1 to {MOST_EXPLAINED}; explain the whole table without rows (--rows)")
     wrong = next((row for row in found if not 1 <= row <= source.rows), None)
