@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -75,6 +75,24 @@ def fitted(source: Source, configs: Mapping[str, Any], readings: Mapping[str, Re
     return tasks
 
 
+Found = TypeVar("Found")
+
+
+def _found_in(cells: Iterable[Cell], find: Callable[[Cell], Found], most: int = _KEPT) -> Iterator[Found]:
+    """``find`` of each cell. Most targets recur: of ``most`` distinct whole numbers and short texts it is called once."""
+    known: dict[str | int, Found] = {}
+    for cell in cells:
+        if type(cell) not in RECURRING:
+            yield find(cell)
+        elif cell in known:
+            yield known[cell]
+        else:
+            found = find(cell)
+            if len(known) < most and (type(cell) is int or len(str(cell)) < _SHORT):
+                known[cell] = found
+            yield found
+
+
 OnFault = Callable[[int, str, str], None]
 """Takes a row (1 = first), a column, and what is wrong."""
 OnUnknown = Callable[[int, str, Sequence[str]], None]
@@ -90,29 +108,26 @@ def read_targets(
         target = np.full((source.rows, task.target_width), np.nan, np.float32)
         column, reading = task.config.column, task.reading
         most = min(_KEPT, _KEPT_NUMBERS // max(task.target_width, 1))
-        read: dict[str | int, tuple[np.ndarray, list[str]]] = {}
-        for at, cell in enumerate(source.cells([column]) if column in source.columns else ()):
-            found = read.get(cell) if type(cell) in RECURRING else None
+
+        def read(cell: Cell, task: Task = task, reading: Reading = reading) -> tuple[np.ndarray, list[str]] | str | None:
+            if reading.is_missing(cell):
+                return None
+            try:
+                return task.encode(cell), task.unknown(cell)
+            except Fault as fault:
+                return str(fault)
+
+        for at, found in enumerate(_found_in(source.cells([column]) if column in source.columns else (), read, most)):
             if found is None:
-                if reading.is_missing(cell):
-                    continue
-                try:
-                    found = task.encode(cell), task.unknown(cell)
-                except Fault as fault:
-                    on_fault(at + 1, column, str(fault))
-                    continue
-                if len(read) < most and _comes_back(cell):
-                    read[cell] = found
+                continue
+            if isinstance(found, str):
+                on_fault(at + 1, column, found)
+                continue
             target[at] = found[0]
             if found[1] and on_unknown is not None:
                 on_unknown(at + 1, name, found[1])
         targets[name] = target
     return targets
-
-
-def _comes_back(cell: Cell) -> bool:
-    """Whether what was found for a cell is worth keeping for equal ones."""
-    return type(cell) is int or (type(cell) is str and len(cell) < _SHORT)
 
 
 # -- what a split keeps together -------------------------------------------------------------------------------------------
@@ -122,16 +137,12 @@ def strata_of(source: Source, config: Any, reading: Reading) -> np.ndarray:
     """A number for each row's target (N,), the same for the same class or labels, however they are written; where most are numbers, in
     their order, near ones alike."""
     column = config.column
-    value_N = np.full(source.rows, np.nan)
-    known: dict[str | int, float] = {}
-    for at, cell in enumerate(source.cells([column])):
-        value = known.get(cell) if type(cell) in RECURRING else None
-        if value is None:
-            found = None if empty_target(cell) else reading.number(cell)
-            value = np.nan if found is None else found
-            if len(known) < _KEPT and _comes_back(cell):
-                known[cell] = value
-        value_N[at] = value
+
+    def number(cell: Cell) -> float:
+        found = None if empty_target(cell) else reading.number(cell)
+        return np.nan if found is None else found
+
+    value_N = np.fromiter(_found_in(source.cells([column]), number), np.float64, source.rows)
     known_N = ~np.isnan(value_N)
     if not known_N.any() or known_N.mean() < 0.5:
         return _codes(source, column, lambda cell: "\n".join(sorted(config.task().names(config, reading, cell))))
@@ -152,19 +163,15 @@ def groups_of(source: Source, column: str) -> np.ndarray:
 
 def _codes(source: Source, column: str, name: Callable[[Cell], str]) -> np.ndarray:
     """A number for each row's value (N,), the same for values of the same ``name``."""
-    digest_N = np.zeros(source.rows, np.uint64)
-    known: dict[str | int, int] = {}
-    for at, cell in enumerate(source.cells([column])):
-        digest = known.get(cell) if type(cell) in RECURRING else None
-        if digest is None:
-            try:
-                text = name(cell)
-            except Fault:
-                text = str(cell)
-            digest = int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-            if len(known) < _KEPT and _comes_back(cell):
-                known[cell] = digest
-        digest_N[at] = digest
+
+    def digest(cell: Cell) -> int:
+        try:
+            text = name(cell)
+        except Fault:
+            text = str(cell)
+        return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+    digest_N = np.fromiter(_found_in(source.cells([column]), digest), np.uint64, source.rows)
     return np.unique(digest_N, return_inverse=True)[1].astype(np.int64)
 
 
@@ -177,17 +184,15 @@ def classes_of(source: Source, configs: Mapping[str, Any], readings: Mapping[str
         kind, reading = config.task(), readings[name]
         if config.kind == "regression":
             continue
-        held: dict[str | int, list[int]] = {}
-        for at, cell in enumerate(source.cells([config.column])):
-            found = held.get(cell) if type(cell) in RECURRING else None
-            if found is None:
-                try:
-                    names = () if reading.is_missing(cell) else kind.names(config, reading, cell)
-                except Fault:
-                    continue
-                found = [numbers.setdefault((name, one), len(numbers)) for one in names]
-                if len(held) < _KEPT and _comes_back(cell):
-                    held[cell] = found
+
+        def classes_in(cell: Cell, name: str = name, config: Any = config, kind: Any = kind, reading: Reading = reading) -> list[int]:
+            try:
+                names = () if reading.is_missing(cell) else kind.names(config, reading, cell)
+            except Fault:
+                return []
+            return [numbers.setdefault((name, one), len(numbers)) for one in names]
+
+        for at, found in enumerate(_found_in(source.cells([config.column]), classes_in)):
             rows += [at] * len(found)
             classes += found
     return np.array(rows, np.int64), np.array(classes, np.int64)

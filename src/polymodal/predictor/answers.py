@@ -23,7 +23,7 @@ from ..inference import WINDOW, Window, answer
 from ..modalities import Modality, OnError, check_folders
 from ..preparation import FaultBook, roots_of
 from ..tasks.classes import array_of
-from .reading import Chosen, Lookout, Policy, read_window
+from .reading import Chosen, Lookout, Policy, RowFault, read_window
 
 _RUN = "run.yaml"
 
@@ -164,12 +164,12 @@ class Predictor:
         modalities = self._modalities(source, root)
         scores: list[dict[str, list[np.ndarray]]] = [{name: [] for name in self.bundle.tasks} for _ in hidden]
         skipped: list[int] = []
-        for window, faults in self._windows(source, on_error, root):
+        for window, faults in self._windows(source, modalities, on_error):
             members = [answer(member, modalities, window, hidden) for member in self.bundle.members]
             for at, into in enumerate(scores):
                 for name, task in self.bundle.tasks.items():
                     into[name].append(score(task, [member[at].logits[name] for member in members]))
-            skipped += [row for row, _ in faults if row >= 0]
+            skipped += [fault.row for fault in faults if fault.is_skipped]
         joined = [{name: np.concatenate(parts) for name, parts in into.items()} for into in scores]
         for by_task in joined:
             for values in by_task.values():
@@ -222,8 +222,8 @@ class Predictor:
             start += count
         window, faults = read_window(part, rows, modalities, self._policies(on_error, source), source.name, Lookout(modalities))
         places = {int(row): at for at, row in enumerate(rows)}
-        told = [(places[row if row >= 0 else -row - 1], text) for row, text in faults]
-        skipped = np.isin(rows, [row for row, _ in faults if row >= 0])
+        told = [(places[fault.row], fault.text) for fault in faults]
+        skipped = np.isin(rows, [fault.row for fault in faults if fault.is_skipped])
         cells = {name: list(cells_of(part, modality.config.sources)) for name, modality in modalities.items()}
         return Chosen(window, cells, modalities, told, skipped)
 
@@ -277,10 +277,10 @@ class Predictor:
 
     def _answer(self, source: Source, on_error: OnError | None, root: Folders, embed: bool) -> Iterator[Prediction]:
         modalities = self._modalities(source, root)
-        for window, faults in self._windows(source, on_error, root):
+        for window, faults in self._windows(source, modalities, on_error):
             answers = [answer(member, modalities, window, represent=embed)[0] for member in self.bundle.members]
             start = int(window.rows[0])
-            skipped = np.array([row - start for row, _ in faults if row >= 0], np.int64)
+            skipped = np.array([fault.row - start for fault in faults if fault.is_skipped], np.int64)
             scores, values = {}, {}
             for name, task in self.bundle.tasks.items():
                 scores[name] = score(task, [one.logits[name] for one in answers])
@@ -290,9 +290,9 @@ class Predictor:
                     values[name] = values[name].astype(object)
                     values[name][skipped] = None
             texts = [""] * len(window.rows)
-            for row, text in faults:
-                at = (row if row >= 0 else -row - 1) - start
-                texts[at] = f"{texts[at]}; {text}" if texts[at] else text
+            for fault in faults:
+                at = fault.row - start
+                texts[at] = f"{texts[at]}; {fault.text}" if texts[at] else fault.text
             present = [[name for name in modalities if window.index[name][at] >= 0] for at in range(len(window.rows))]
             embedding = np.concatenate([one.fused_ND for one in answers], 1) if embed else None  # type: ignore[arg-type]
             yield Prediction(window.rows + 1, values, scores, present, texts, embedding)
@@ -304,19 +304,20 @@ class Predictor:
             for name, field in experiment.fields.items()
         }
 
-    def _windows(self, source: Source, on_error: OnError | None, root: Folders) -> Iterator[tuple[Window, list[tuple[int, str]]]]:
-        """The table's rows as windows, each with its faults: (row, text), the row as -row - 1 where it is not skipped."""
+    def _windows(
+        self, source: Source, modalities: Mapping[str, Modality], on_error: OnError | None
+    ) -> Iterator[tuple[Window, list[RowFault]]]:
+        """The table's rows as windows, each with its faults."""
         experiment = self.bundle.experiment
         policies = self._policies(on_error, source)
-        modalities = self._modalities(source, root)
-        columns = [column for column in self.bundle.experiment.columns() if column in source.columns]
+        columns = [column for column in experiment.columns() if column in source.columns]
         if not source.rows:
             return
         lookout = Lookout(modalities)
         start = 0
         for part in source.slices(columns):
             count = len(part[columns[0]])
-            for column in self.bundle.experiment.columns():
+            for column in experiment.columns():
                 part.setdefault(column, [None] * count)
             for low in range(0, count, WINDOW):
                 piece = {name: cells[low : low + WINDOW] for name, cells in part.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,14 @@ class Chosen:
     modalities: Mapping[str, Modality]
     faults: Sequence[tuple[int, str]]
     skipped: np.ndarray
+
+
+class RowFault(NamedTuple):
+    """A cell that cannot be read: its ``row`` (0-based, in the table), what is wrong, and whether the row is skipped for it."""
+
+    row: int
+    text: str
+    is_skipped: bool
 
 
 @dataclass(frozen=True)
@@ -77,10 +85,14 @@ def read_window(
     policies: Mapping[str, Policy],
     table: str,
     lookout: Lookout,
-) -> tuple[Window, list[tuple[int, str]]]:
+) -> tuple[Window, list[RowFault]]:
+    """The rows ``rows_N`` (0-based, in the table), whose cells by column are ``part``, as a window; and what of them cannot be read.
+
+    :raises DataError: a cell that cannot be read under ``error``; a field of which most cells are paths below no folder
+    """
     samples: dict[str, list[Sample]] = {}
     index: dict[str, np.ndarray] = {}
-    faults: list[tuple[int, str]] = []
+    faults: list[RowFault] = []
     rows = len(rows_N)
     skipped = np.zeros(rows, bool)
     for name, modality in modalities.items():
@@ -113,7 +125,7 @@ def read_window(
                         f"{table} row {row + 1}, column {column!r}: {fault}; use on_error=blank (--on-error blank) to answer without it"
                     )
                 is_skipped = policies[name].on_error == "skip"
-                faults.append((row if is_skipped else -row - 1, f"{column}: {fault}"))
+                faults.append(RowFault(row, f"{column}: {fault}", is_skipped))
                 skipped[at] |= is_skipped
                 lookout.fault(row + 1, sources, fault)
         if homeless * 2 > held and policies[name].needs_folder and policies[name].on_error == "blank":
