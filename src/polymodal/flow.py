@@ -142,7 +142,8 @@ class Prediction:
 
     ``rows`` are row numbers, the first data row being 1. ``values`` by task: decoded answers (N,), ``None`` for a row
     that was skipped. ``scores`` by task: probabilities (N, C), or (N, 1) in the target's unit for regression; NaN where
-    skipped. ``present`` and ``faults`` hold, for each row, the fields that it had and what could not be read.
+    skipped. ``present`` and ``faults`` hold, for each row, the fields that it had and what could not be read. ``sets`` by task, where a
+    coverage was given: lists of classes (N,), or the ends of intervals (N, 2); an empty list, or NaN, where skipped.
     """
 
     rows: np.ndarray
@@ -151,3 +152,4 @@ class Prediction:
     present: Sequence[Sequence[str]]
     faults: Sequence[str]
     embedding: np.ndarray | None = None
+    sets: Mapping[str, np.ndarray] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -207,6 +208,30 @@ class Collected:
 
     rows: np.ndarray
     answers: Sequence[Answer]
+
+    def plain(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """As tensors and plain data, for a checkpoint; without h."""
+        first = self.answers[0]
+        tensors = {"rows": torch.from_numpy(self.rows)}
+        for at, answer in enumerate(self.answers):
+            for of, (task, logits) in enumerate(answer.logits.items()):
+                tensors[f"answer.{at}.{of}"] = torch.from_numpy(logits)
+                for by, vote in enumerate(answer.votes.get(task, {}).values()):
+                    tensors[f"answer.{at}.{of}.{by}"] = torch.from_numpy(vote)
+        return tensors, {"count": len(self.answers), "tasks": {task: list(first.votes.get(task, {})) for task in first.logits}}
+
+    @classmethod
+    def of_plain(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Collected:
+        """From what ``plain`` gave, among other tensors; ``KeyError`` where some of it is not there."""
+        answers = []
+        for at in range(facts["count"]):
+            logits = {task: tensors[f"answer.{at}.{of}"].numpy() for of, task in enumerate(facts["tasks"])}
+            votes = {
+                task: {voter: tensors[f"answer.{at}.{of}.{by}"].numpy() for by, voter in enumerate(voters)}
+                for of, (task, voters) in enumerate(facts["tasks"].items()) if voters
+            }  # fmt: skip
+            answers.append(Answer(logits, votes, None))
+        return cls(tensors["rows"].numpy(), answers)
 
 
 def collect(

@@ -18,7 +18,7 @@ from .backbones import Backbone
 from .config import quote
 from .data.sampling import cells_at, rows_to_fit_on
 from .data.sources import Source
-from .data.splits import OUT, TRAIN, VALID, Split, split
+from .data.splits import OUT, TRAIN, VALID, Split, selection, split
 from .data.store import FAULTY, MISSING, Store
 from .data.targets import Unknown, classes_of, fitted, groups_of, known_rows, read_targets, strata_of, told_classes
 from .disk import no_formula
@@ -88,11 +88,12 @@ class Prepared:
     """By field: the frozen backbone through which the model sees its cells."""
     warnings: Sequence[str] = ()
     """What should make a person look twice: targets that cannot be read, classes that are rare or unknown."""
+    selecting: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    """The rows (0-based) of ``valid`` that select the epoch of the one member, where there are no folds. No figure is reported on them."""
 
     def content(self) -> dict[str, str]:
         """Digests of all that training sees of the data, by what it is: other data, another digest."""
-        second = [] if self.split.second_N is None else [self.split.second_N]
-        found = {"split": _digest(self.split.part_N, self.split.fold_N, *second)}
+        found = {"split": _digest(self.split.part_N, self.split.fold_N, self.split.half_N)}
         for what, table in (("", self.train), ("validation table, ", self.valid)):
             if what and self.valid is self.train:
                 break
@@ -110,6 +111,11 @@ class Prepared:
             "tasks": {name: task.state for name, task in self.tasks.items()},
         }
 
+    @property
+    def selects(self) -> bool:
+        """Whether there are rows that select the epoch: else every member keeps its last one."""
+        return len(self.selecting) > 0 or self.split.folds > 0
+
     def close(self) -> None:
         """Give the disk space of the samples back."""
         for table in {id(self.train): self.train, id(self.valid): self.valid}.values():
@@ -119,7 +125,7 @@ class Prepared:
         """Rows (0-based) that a member trains on in ``train``, and those it is validated on in ``valid``."""
         if self.valid is self.train:
             return self.split.member(fold)
-        return np.flatnonzero(self.split.part_N == TRAIN), np.flatnonzero(self.valid.usable_N)
+        return np.flatnonzero(self.split.part_N == TRAIN), np.setdiff1d(np.flatnonzero(self.valid.usable_N), self.selecting)
 
 
 def roots_of(source: Source, extra: Sequence[str]) -> Roots:
@@ -178,6 +184,7 @@ def prepare(
             raise
     unlabelled = {name: int(np.isnan(target).any(1).sum()) for name, target in train.targets.items()}
     prepared = Prepared(experiment, tasks, modalities, train, valid, part, unlabelled, backbones)
+    prepared.selecting = part.selecting if valid is train else _selecting(experiment, valid)
     for fold in range(part.members):
         for rows, table, what in zip(prepared.member(fold), (train, valid), ("train", "validate"), strict=True):
             if not len(rows):
@@ -215,6 +222,14 @@ def _see_through_backbones(prepared: Prepared, note: Callable[[str], None]) -> N
         cache = FeatureCache(backbone, modality.state, device, prepared.experiment.data.features_gb)
         for table in {id(prepared.train): prepared.train, id(prepared.valid): prepared.valid}.values():
             fill(table.store, name, modality, backbone, cache, device, note)
+
+
+def _selecting(experiment: Experiment, valid: Table) -> np.ndarray:
+    """The rows of a validation table that select the epoch."""
+    group = experiment.data.split.group
+    groups_N = groups_of(valid.source, group) if group is not None and group in valid.source.columns else None
+    strata_N = next(iter(valid.targets.values()))[:, 0]
+    return selection(np.flatnonzero(valid.usable_N), strata_N, groups_N, experiment.seed)
 
 
 def _read_valid(
@@ -369,7 +384,7 @@ def split_rows(
     :param readings: how target cells are read, by task, where that is known; None = to be found out
     """
     if valid_elsewhere:
-        return Split(np.where(known_N, TRAIN, OUT).astype(np.uint8), np.full(source.rows, -1, np.int8), 0)
+        return Split.single(np.where(known_N, TRAIN, OUT))
     config = experiment.data.split
     readings = readings or known_rows(source, experiment.tasks).readings
     first = next(iter(experiment.tasks))

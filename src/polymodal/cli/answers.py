@@ -61,25 +61,26 @@ class Sure:
         self.names = Names.of(predictor.bundle.tasks)
         self._sets: Counter[str] = Counter()
         self._empty: Counter[str] = Counter()
-        self.bounds = predictor.bounds(coverage) if coverage is not None else {}
+        self.tasks = list(predictor.errors(coverage)) if coverage is not None else []
         if abstain_below is not None and all(task.classes is None for task in predictor.bundle.tasks.values()):
             raise UserError("--abstain-below: every target is a number, which has no probability; expected classes; use --coverage")
 
     def columns(self) -> dict[str, str]:
         """The columns that sets take, and their types."""
         columns: dict[str, str] = {}
-        for name in self.bounds:
+        for name in self.tasks:
             task = self.predictor.bundle.tasks[name]
             columns |= dict.fromkeys(self.names.sets[name], "double" if task.classes is None else f"list {_type_of(task)}")
         return columns
 
-    def add(self, record: dict[str, Any], name: str, scores_C: np.ndarray) -> None:
-        """Into a row's record: its set; its answer taken away where it is not sure enough."""
+    def add(self, record: dict[str, Any], name: str, part: Prediction, at: int) -> None:
+        """Into the record of row ``at`` of a part: its set; its answer is removed where its probability is too low."""
+        scores_C = part.scores[name][at]
         task = self.predictor.bundle.tasks[name]
         if self.abstain_below is not None and task.classes is not None and not float(np.max(scores_C)) >= self.abstain_below:
             record[task.config.column] = None
-        if name in self.bounds:
-            found = self.predictor.sets(name, scores_C[None], self.bounds[name])[0]
+        if name in self.tasks:
+            found = part.sets[name][at]
             if task.classes is None:
                 ends = (None if math.isnan(end) else float(end) for end in found)
                 record |= dict(zip(self.names.sets[name], ends, strict=True))
@@ -116,7 +117,7 @@ def records(predictor: Predictor, parts: Iterator[Prediction], sure: Sure | None
                 for index, column in enumerate(names.scores[name]):
                     score = float(part.scores[name][at, index])
                     record[column] = None if math.isnan(score) else score
-                sure.add(record, name, part.scores[name][at])
+                sure.add(record, name, part, at)
             record[names.present] = ";".join(part.present[at])
             record[names.faults] = part.faults[at]
             yield record

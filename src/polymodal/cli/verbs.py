@@ -138,7 +138,7 @@ def predict(
     with warnings_as_lines():
         if row is not None:
             rows = [_row(row)]
-            parts = predictor.predictions(rows, on_error=on_error, strict=strict, root=[*root, "."])
+            parts = predictor.predictions(rows, on_error=on_error, strict=strict, root=[*root, "."], coverage=coverage)
             for record in records(predictor, parts, sure):
                 click.echo(json.dumps(plain(record), ensure_ascii=False))
                 if out is not None:
@@ -147,7 +147,7 @@ def predict(
             return
         assert table is not None
         assert out is not None
-        parts = predictor.predictions(table, on_error=on_error, strict=strict, root=root, encoding=encoding)
+        parts = predictor.predictions(table, on_error=on_error, strict=strict, root=root, encoding=encoding, coverage=coverage)
         count = write(out, sure, records(predictor, parts, sure))
         sure.warn()
     click.echo(f"wrote {out}: {count:,} rows", err=True)

@@ -168,7 +168,8 @@ class Grid:
         """Who trains a cell."""
         seed = int(np.random.SeedSequence([self.experiment.seed, 29, at]).generate_state(1, np.uint64)[0] >> 2)
         experiment = contender.experiment(self.experiment, trial, seed)
-        prepared = replace(self.prepared, experiment=experiment, split=self.rounds.split(at, rows, self.experiment.seed))
+        split = self.rounds.split(at, rows, self.experiment.seed)
+        prepared = replace(self.prepared, experiment=experiment, split=split, selecting=split.member(0)[1])
         observer = Observer() if warn is None else _Warnings(warn)
         return Members(experiment, prepared, Clock(None), observer, stop, Checkpoints(None), Ledger(None))
 
@@ -231,11 +232,7 @@ class Grid:
         names = team.fields if contender.field is None else [contender.field]
         epochs = team.usual_epochs()
         plan = Plan(1, 1, epochs, {})
-        if contender.field is None:
-            members = team.train(plan)
-            team.held_out.weigh(members)
-        else:
-            members = team.train_alone(plan, contender.field)
+        members = team.train(plan) if contender.field is None else team.train_alone(plan, contender.field)
         if stop():
             raise Stopped
         model, tasks = members[0].model, self.prepared.tasks

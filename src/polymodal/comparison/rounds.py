@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..data.sources import Source
-from ..data.splits import OUT, TEST, TRAIN, VALID, Split, SplitConfig
+from ..data.splits import CALIBRATE, OUT, SELECT, TEST, TRAIN, VALID, Split, SplitConfig
 from ..data.targets import groups_of
 from ..errors import DataError
 from ..experiment import Experiment
@@ -64,7 +64,8 @@ class Rounds:
         """Of a split that ``dealt`` made. ``DataError`` where there is nothing to measure on."""
         split, cluster_N = prepared.split, _clusters(prepared)
         if not split.folds:
-            choose, measured, only = (np.flatnonzero(split.part_N == part) for part in (VALID, TEST, TRAIN))
+            measured, only = (np.flatnonzero(split.part_N == part) for part in (TEST, TRAIN))
+            choose = np.flatnonzero(np.isin(split.part_N, (SELECT, VALID)))
             if not len(measured):
                 column = prepared.experiment.data.split.column
                 raise DataError(
@@ -73,7 +74,7 @@ class Rounds:
                 )
             return cls(choose, [only] * rounds, [_some(measured, MOST_MEASURED, cluster_N, 0)] * rounds, cluster_N)
         inside_N, first = split.part_N == TRAIN, split.folds - _choosing(split.folds)
-        choose = np.flatnonzero(inside_N & (split.fold_N >= first))
+        choose = np.flatnonzero((inside_N & (split.fold_N >= first)) | (split.part_N == CALIBRATE))
         part_N = np.where(inside_N & (split.fold_N < first), split.fold_N % rounds, -1)
         train = [np.flatnonzero((part_N >= 0) & (part_N != at)) for at in range(rounds)]
         measure = [_some(np.flatnonzero(part_N == at), MOST_MEASURED, cluster_N, at) for at in range(rounds)]
@@ -92,7 +93,7 @@ class Rounds:
         part_N = np.full(len(self.cluster_N), OUT, np.uint8)
         part_N[_some(self.train[at], rows, self.cluster_N, seed, 1, at)] = TRAIN
         part_N[_some(self.choose, choosing_for(rows), self.cluster_N, seed, 2, at)] = VALID
-        return Split(part_N, np.full(len(part_N), -1, np.int8), 0)
+        return Split.single(part_N)
 
 
 def choosing_for(rows: int) -> int:

@@ -47,16 +47,15 @@ class Keeping:
                     part_N[self.unit(int(row))] = 0
                     there -= 1
 
-    def over_folds(self, inside_N: np.ndarray, fold_N: np.ndarray, second_N: np.ndarray, folds: int) -> None:
+    def over_folds(self, inside_N: np.ndarray, fold_N: np.ndarray, folds: int) -> None:
         """Change the folds of rows, in place, so that every member trains on a row of each class that has rows in two units."""
         total = self.counts(inside_N)
         for fold in range(folds):
-            trained = self.counts(inside_N & (fold_N != fold) & (second_N != fold))
+            trained = self.counts(inside_N & (fold_N != fold))
             for label in np.flatnonzero((trained == 0) & (total > 1)):
                 rows = self.rows_of(int(label))
                 rows = rows[inside_N[rows]]
-                second_N[rows] = -1
                 units = np.unique(self.unit_N[rows])
                 if len(units) > 1 and (fold_N[rows] == fold_N[rows[0]]).all():
                     moved = self.unit(int(rows[self.unit_N[rows] == units[-1]][0]))
-                    fold_N[moved], second_N[moved] = (fold + 1) % folds, -1
+                    fold_N[moved] = (fold + 1) % folds

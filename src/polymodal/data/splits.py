@@ -14,12 +14,15 @@ from ..config import Config
 from ..errors import DataError
 from .keeping import Keeping
 
-TRAIN, VALID, TEST, OUT = 0, 1, 2, 3
+TRAIN, VALID, TEST, OUT, SELECT, CALIBRATE = 0, 1, 2, 3, 4, 5
 FEW_ROWS = 3_000
-"""Under this many rows the default is folds whose models are averaged: every row trains some of them, and every row validates."""
-_TWICE, _TWICE_AT_MOST, _TWICE_AT_LEAST = 16, 250, 16
-"""Under folds a member leaves out one more in so many of the rows that it would train on; of all rows (or groups) at most about so many are
-left out by two, and none where they would be fewer than so many."""
+"""Under this many rows the default is folds whose models are averaged: nearly every row trains some of them, and validates once."""
+_CALIBRATE_FROM, _CALIBRATE_TWICE, _CALIBRATE_SHARE, _STEP = 100, 200, 0.055, 20
+"""Under folds some rows (or groups) calibrate the mean of all members, from so many on: 19, from the second on 39, then about this share.
+One less than a multiple of 20, so that sets of 80, 90 and 95 % have exactly that coverage."""
+_SELECT_OF_VALID, _SELECT_FROM, _SELECT_AT_LEAST = 3, 8, 4
+"""Without folds one in so many of the rows that are held out selects the epoch, 8 at least if that is no more than half of them; none where
+that would be fewer than the third."""
 _WORDS = {"train": TRAIN, "training": TRAIN, "valid": VALID, "val": VALID, "validation": VALID, "dev": VALID, "test": TEST,
           "训练": TRAIN, "验证": VALID, "测试": TEST}  # fmt: skip
 
@@ -31,7 +34,8 @@ class SplitConfig(Config):
     """auto = folds under 3,000 rows, else random; group = random by ``group``; time = the latest rows validate and test;
     column = a column says train, valid or test; folds = as many models as folds, averaged."""
     valid: float = Setting(0.15, gt=0, lt=0.9)
-    """Share of rows held out to stop training and to weigh votes (random, group, time)."""
+    """Share of rows held out of training (random, group, time). A third of them selects the epoch (the selection rows); the other rows
+    are what figures are reported on (the validation rows)."""
     test: float = Setting(0.0, ge=0, lt=0.9)
     """Share of rows held out to the end and only then measured."""
     folds: int = Setting(5, ge=2, le=20)
@@ -59,30 +63,50 @@ class SplitConfig(Config):
 
 @dataclass(frozen=True)
 class Split:
-    """``part_N`` uint8: TRAIN, VALID, TEST or OUT; ``fold_N`` int8: the fold that a row validates in, -1 = none.
+    """Which part each row is in, and which fold it validates in.
 
-    Under folds, every row that is not TEST or OUT is TRAIN, and has a fold. ``second_N`` int8: the fold whose member leaves the row out
-    too, though it validates in another, -1 = none.
+    Without folds, VALID rows validate the one member, and SELECT rows select its epoch. Under folds, the rows of a fold validate its member
+    and select its epoch (``HeldOut`` says how both are kept apart), and no member sees the CALIBRATE rows.
+
+    :param part_N: uint8 (N,): TRAIN, SELECT, VALID, CALIBRATE, TEST or OUT. Under folds, rows that have a fold are TRAIN
+    :param fold_N: int8 (N,): the fold that a row validates in, -1 = none
+    :param folds: the number of folds, 0 = one model
+    :param half_N: uint8 (N,): which half of the validation rows of its fold a row is in, 0 or 1
     """
 
     part_N: np.ndarray
     fold_N: np.ndarray
     folds: int
-    second_N: np.ndarray | None = None
+    half_N: np.ndarray
+
+    @classmethod
+    def single(cls, part_N: np.ndarray) -> Split:
+        """Of one model, from the part of each row."""
+        return cls(part_N.astype(np.uint8), np.full(len(part_N), -1, np.int8), 0, np.zeros(len(part_N), np.uint8))
 
     def member(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows (0-based) that the member of one fold trains on, and those that it is validated on."""
-        if not self.folds:
-            return np.flatnonzero(self.part_N == TRAIN), np.flatnonzero(self.part_N == VALID)
         inside, own = self.part_N == TRAIN, self.fold_N == fold
-        left = own if self.second_N is None else own | (self.second_N == fold)
-        return np.flatnonzero(inside & ~left), np.flatnonzero(inside & own)
+        if not self.folds:
+            return np.flatnonzero(inside), np.flatnonzero(self.part_N == VALID)
+        return np.flatnonzero(inside & ~own), np.flatnonzero(inside & own)
 
-    def twice(self, fold: int) -> np.ndarray:
-        """The rows of a fold that the member of the next fold (of the first after the last) does not train on either."""
-        if self.second_N is None:
-            return np.zeros(0, np.int64)
-        return np.flatnonzero((self.part_N == TRAIN) & (self.fold_N == fold) & (self.second_N >= 0))
+    def halves(self, fold: int) -> tuple[np.ndarray, ...]:
+        """The two halves (0-based) of the rows that validate the member of one fold; () without folds."""
+        if not self.folds:
+            return ()
+        own = self.member(fold)[1]
+        return own[self.half_N[own] == 0], own[self.half_N[own] == 1]
+
+    @property
+    def selecting(self) -> np.ndarray:
+        """The rows (0-based) that select the epoch of the one member; none under folds."""
+        return np.flatnonzero(self.part_N == SELECT)
+
+    @property
+    def calibrating(self) -> np.ndarray:
+        """The rows (0-based) that calibrate the mean of all members, and that nothing else is done with."""
+        return np.flatnonzero(self.part_N == CALIBRATE)
 
     @property
     def members(self) -> int:
@@ -110,16 +134,19 @@ def split(
     rows = len(usable_N)
     part_N = np.full(rows, OUT, np.uint8)
     fold_N = np.full(rows, -1, np.int8)
+    half_N = np.zeros(rows, np.uint8)
     usable = np.flatnonzero(usable_N)
     if config.kind == "column":
         part_N[usable] = _by_column(config, usable, column_N or [])
-        return Split(part_N, fold_N, 0)
+        part_N[selection(np.flatnonzero(part_N == VALID), strata_N, group_N, seed)] = SELECT
+        return Split.single(part_N)
     if config.kind == "time":
         order = _by_time(config, usable, column_N or [])
         latest = len(order) - round(config.test * len(order))
         border = latest - max(1, round(config.valid * len(order)))
         part_N[order[:border]], part_N[order[border:latest]], part_N[order[latest:]] = TRAIN, VALID, TEST
-        return Split(part_N, fold_N, 0)
+        part_N[order[border : border + _selecting(latest - border)]] = SELECT  # the earliest: the report is of the latest
+        return Split.single(part_N)
     rng = np.random.default_rng([seed, 7])
     folds = config.folds if config.kind == "folds" or (config.kind == "auto" and len(usable) < FEW_ROWS) else 0
     order, unit = _even_order(usable, strata_N, group_N, rng)
@@ -128,25 +155,25 @@ def split(
     if units < needed:
         what = "groups" if group_N is not None else "rows with a target"
         raise DataError(f"{units} {what} to split; expected at least {needed}; bring more rows")
-    at_unit = np.arange(units)
-    test_unit = _every(at_unit, config.test, rng.random())
+    test_unit = _every(np.arange(units), config.test, rng.random())
     rest = np.cumsum(~test_unit) - 1
     unit_N = np.full(rows, -1, np.int64)
     unit_N[order] = unit
     rare = None if classes is None else Keeping(unit_N, *classes)
     if folds:
-        part_N[order] = np.where(test_unit[unit], TEST, TRAIN)
-        fold_N[order] = np.where(test_unit[unit], -1, rest[unit] % folds)
-        second_N = np.full(rows, -1, np.int8)
-        second_N[order] = np.where(_twice(rest, folds)[unit] & ~test_unit[unit], (fold_N[order] + 1) % folds, -1)
+        count = units - int(test_unit.sum())
+        apart = _every(rest, _calibrating(count) / count, rng.random()) & ~test_unit
+        part_N[order] = np.where(test_unit[unit], TEST, np.where(apart[unit], CALIBRATE, TRAIN))
+        dealt = np.cumsum(~(test_unit | apart)) - 1
+        fold_N[order] = np.where((test_unit | apart)[unit], -1, dealt[unit] % folds)
+        half_N[order] = dealt[unit] // folds % 2
         if rare is not None:
-            rare.out_of(part_N, TEST, 1, 1)
+            for part in (CALIBRATE, TEST):
+                rare.out_of(part_N, part, 1, 1)
             moved_N = (part_N == TRAIN) & (fold_N < 0)
             fold_N[moved_N] = unit_N[moved_N] % folds
-            rare.over_folds(part_N == TRAIN, fold_N, second_N, folds)
-            if 0 < (second_N >= 0).sum() < _TWICE_AT_LEAST:
-                second_N[:] = -1
-        return Split(part_N, fold_N, folds, second_N)
+            rare.over_folds(part_N == TRAIN, fold_N, folds)
+        return Split(part_N, fold_N, folds, half_N)
     share = config.valid / (1 - config.test)
     valid_unit = _every(rest, share, rng.random()) & ~test_unit
     if not valid_unit.any():
@@ -157,7 +184,37 @@ def split(
             rare.out_of(part_N, part, 1, 1)
             if group_N is None:
                 rare.out_of(part_N, part, 2, -(-count // 2))
-    return Split(part_N, fold_N, 0)
+    part_N[selection(np.flatnonzero(part_N == VALID), strata_N, group_N, seed)] = SELECT
+    return Split.single(part_N)
+
+
+def selection(rows: np.ndarray, strata_N: np.ndarray, group_N: np.ndarray | None, seed: int) -> np.ndarray:
+    """Which of these ``rows`` (0-based), which were held out of training, select the epoch; the others validate.
+
+    :param strata_N: the class, or the rank, of every row of the table, to be spread evenly over both
+    :param group_N: the group of every row of the table; rows of one group are on one side. None = each row by itself
+    :returns: some of ``rows``, ascending; none where they are too few for both
+    """
+    if not len(rows):
+        return rows
+    rng = np.random.default_rng([seed, 31])
+    order, unit = _even_order(rows, strata_N, group_N, rng)
+    units = int(unit.max()) + 1
+    chosen = _every(np.arange(units), _selecting(units) / units, rng.random())
+    return np.sort(order[chosen[unit]])
+
+
+def _selecting(units: int) -> int:
+    """How many of so many rows (or groups) that are held out select the epoch."""
+    count = max(units // _SELECT_OF_VALID, min(_SELECT_FROM, units // 2))
+    return count if count >= _SELECT_AT_LEAST else 0
+
+
+def _calibrating(units: int) -> int:
+    """How many of so many rows (or groups) calibrate the mean of all members under folds."""
+    if units < _CALIBRATE_FROM:
+        return 0
+    return _STEP * max(1 + (units >= _CALIBRATE_TWICE), round(_CALIBRATE_SHARE * units / _STEP)) - 1
 
 
 def _even_order(
@@ -172,14 +229,6 @@ def _even_order(
     place = np.empty(len(groups), np.int64)
     place[ranked] = np.arange(len(groups))
     return usable, place[inverse]
-
-
-def _twice(at: np.ndarray, folds: int) -> np.ndarray:
-    """True at the positions, evenly over those of each fold, that two members leave out."""
-    units = int(at.max()) + 1
-    step = max(4, -(-_TWICE // (folds - 1)), -(-units // _TWICE_AT_MOST))
-    chosen = at // folds % step == step // 2
-    return chosen & (folds > 2) & (len(np.unique(at[chosen])) >= _TWICE_AT_LEAST)  # of two members, neither would train on them
 
 
 def _every(at: np.ndarray, share: float, offset: float) -> np.ndarray:

@@ -15,11 +15,11 @@ from ..flow import Cell
 from ..tasks import Reading, TargetFacts, Task, empty_target, facts_for
 from ..tasks.names import RECURRING, name_of
 from .sources import Source
-from .splits import OUT, TEST, TRAIN, VALID
+from .splits import CALIBRATE, OUT, SELECT, TEST, TRAIN, VALID
 
 FEW = 5
 """A class of fewer rows is told: a model hardly learns it."""
-_PARTS = {TRAIN: "training", VALID: "validation", TEST: "test"}
+_PARTS = {TRAIN: "training", SELECT: "selection", CALIBRATE: "calibration", VALID: "validation", TEST: "test"}
 _NAMED, _KEPT, _KEPT_NUMBERS, _SHORT = 10, 10_000, 4_000_000, 1_000
 
 

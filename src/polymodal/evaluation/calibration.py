@@ -1,59 +1,54 @@
-"""Whether answers are right as often as they say, before and after their votes were scaled, on rows that the scale was not fitted on.
+"""Whether answers are right as often as they say, before and after they were scaled, on rows that the scale was not fitted on.
 
-The sum of a rule's vote weights is a temperature (``tasks/voting.py``). *Before* are answers of the same weights, divided so that they sum
-to what they sum to unfitted: who has how much say is the same, and so is nearly every answer; what differs is the scale alone. The weights
-are cross-fitted: fitted on one half of the held-out rows and measured on the other, and the other way round.
+The sum of a rule's vote weights is a temperature (``tasks/voting.py``; Guo et al. 2017, arXiv:1706.04599). *Before* are answers of the
+same weights, divided so that they sum to what they sum to unfitted: the shares of the voters are the same, and so is nearly every answer;
+only the scale differs.
 
-Shapes: ``N`` rows, ``T`` numbers of a target, ``C`` classes.
+The members of several folds are pooled first and calibrated then (Rahaman and Thiery 2021, arXiv:2007.08792): the mean of calibrated
+members is less certain than it is right wherever they differ. One number scales their mean, fitted on rows that no member was trained on
+(``pooled_scale``).
+
+Shapes: ``N`` rows, ``T`` numbers of a target, ``C`` outputs of a task.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
-from ..flow import FUSED
-from ..tasks import Rule, Task
+from ..tasks import Task
 from ..tasks.curves import calibration
-from ..tasks.metrics import ece_by_chance
-from ..tasks.voting import FEWEST
+from ..tasks.metrics import Metrics, ece_by_chance
+from ..tasks.voting import FEWEST, known, scale_of_logits
 from .measure import score
 
-_FITTED_ON = 2_500
-"""Rows of a half that weights are fitted on, at most."""
+_PARTS = 5
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """``facts``: ``rows``, the ``scale`` of the weights, ``ece`` and ``log_loss`` ``before`` and ``after``, and what ECE
-    perfect calibration would show by ``chance``, with its ``spread``. ``curves``: ``before`` and ``after``, for drawing."""
+    """``facts``: ``rows``, ``ece`` and ``log_loss`` ``before`` and ``after``, and what ECE
+    perfect calibration would show by ``chance``, with its ``spread``. ``curves``: ``before`` and ``after``, to plot."""
 
     facts: dict[str, Any]
     curves: dict[str, list[list[float]]]
 
 
-def calibrate(
-    rule: Rule, task: Task, votes: Mapping[str, np.ndarray], present: Mapping[str, np.ndarray], target_NT: np.ndarray,
-    weights: np.ndarray, seed: int,
-) -> Calibration | None:  # fmt: skip
-    """What scaling is worth to one task; None where its answer is a number, or its rows are too few.
+def calibrate(task: Task, target_NT: np.ndarray, before_NC: np.ndarray, after_NC: np.ndarray) -> Calibration | None:
+    """Compare answers without a scale and with one, on rows that the scale was not fitted on.
 
-    :param votes: by voter, on rows that the model did not see
-    :param present: by field, whether a row has it (N,)
-    :param weights: those that the model uses, fitted on all of these rows
+    :param before_NC: probabilities (N, C) without a scale; ``after_NC`` with it
+    :returns: None where the answer is a number, or the rows with a target are too few (under 64)
     """
     known_N = ~np.isnan(target_NT).any(1)
-    votes = {voter: vote[known_N] for voter, vote in votes.items()}
-    present, target_NT = {field: there[known_N] for field, there in present.items()}, target_NT[known_N]
-    if task.classes is None or len(target_NT) < 4 * FEWEST:
+    if task.classes is None or known_N.sum() < 4 * FEWEST:
         return None
-    before_NC, after_NC = _answers(rule, task, votes, present, target_NT, seed)
+    target_NT, before_NC, after_NC = target_NT[known_N], before_NC[known_N], after_NC[known_N]
     sure = task.sureness(target_NT, after_NC)
-    facts: dict[str, Any] = {"rows": len(target_NT), "scale": _scale(rule, weights)}
+    facts: dict[str, Any] = {"rows": len(target_NT)}
     for name, scores_NC in (("before", before_NC), ("after", after_NC)):
         found, _ = task.measure(target_NT, scores_NC)
         facts[name] = {metric: found[metric] for metric in ("ece", "log_loss")}
@@ -61,29 +56,55 @@ def calibrate(
     return Calibration(facts, {"before": calibration(*task.sureness(target_NT, before_NC)), "after": calibration(*sure)})
 
 
-def _answers(
-    rule: Rule, task: Task, votes: Mapping[str, np.ndarray], present: Mapping[str, np.ndarray], target_NT: np.ndarray, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The scores before and after, of each half by the weights of the other."""
-    rows = len(target_NT)
-    order = np.random.default_rng([seed, 23]).permutation(rows)
-    halves = [np.sort(order[: rows // 2]), np.sort(order[rows // 2 :])]
-    answered: dict[str, list[np.ndarray]] = {"before": [], "after": []}
-    for fitted_on, measured_on in (halves, halves[::-1]):
-        some = fitted_on[:: max(1, -(-len(fitted_on) // _FITTED_ON))]
-        there = [present[voter][some] for voter in votes if voter != FUSED]
-        weights = np.array(rule.fit(task, [vote[some] for vote in votes.values()], target_NT[some], there))
-        said = {voter: torch.from_numpy(vote[measured_on]) for voter, vote in votes.items()}
-        has = {field: torch.from_numpy(there_N[measured_on]) for field, there_N in present.items()}
-        for name, scaled in (("before", weights / _scale(rule, weights)), ("after", weights)):
-            pooled = rule.pool(said, has, torch.from_numpy(scaled).to(next(iter(said.values())).dtype))
-            answered[name].append(score(task, [pooled.numpy()]))
-    back = np.argsort(np.concatenate(halves[::-1]))
-    before_NC, after_NC = (np.concatenate(parts)[back] for parts in answered.values())
-    return before_NC, after_NC
+@dataclass(frozen=True)
+class PooledScale:
+    """The mean of several members on rows that none of them was trained on.
+
+    :param scale: what the mean of their logits is multiplied by; 1 where nothing is fitted
+    :param rows: those with a target, on which it is fitted
+    :param metrics: of the answers, scaled by numbers that were fitted on the other fifths of the rows
+    :param calibration: of these answers, and of those without a scale; None where the rows are too few
+    """
+
+    scale: float
+    rows: int
+    metrics: Metrics
+    calibration: Calibration | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """As plain data."""
+        found = None if self.calibration is None else self.calibration.facts
+        return {"rows": self.rows, "scale": self.scale, "metrics": self.metrics, "calibration": found}
 
 
-def _scale(rule: Rule, weights: np.ndarray) -> float:
-    """The sum of weights, against that of weights that nothing was fitted for."""
-    voters = len(weights) - rule.fused
-    return float(weights.sum() / sum(rule.start(voters)))
+def pooled_scale(task: Task, logits_NC: np.ndarray, target_NT: np.ndarray, seed: int | None) -> PooledScale:
+    """Measure the mean of several members, and fit its scale.
+
+    :param logits_NC: the mean of the members' logits on rows that none of them was trained on
+    :param seed: of the parts of the rows; None = the answer has no scale
+    """
+    rows = np.flatnonzero(known(task, target_NT))
+    logits_NC, target_NT = logits_NC[rows], target_NT[rows]
+    before_NC, after_NC, scale = logits_NC, logits_NC, 1.0
+    if seed is not None and len(rows) >= FEWEST:
+        part_N, after_NC = crossing(len(rows), seed), np.empty_like(logits_NC)
+        for part in np.unique(part_N):
+            inside = part_N == part
+            after_NC[inside] = logits_NC[inside] * scale_of_logits(task, logits_NC[~inside], target_NT[~inside])
+        scale = scale_of_logits(task, logits_NC, target_NT)
+    scores_NC = score(task, [after_NC])
+    metrics = task.measure(target_NT, scores_NC)[0] if len(rows) else dict.fromkeys(task.metric_names)
+    found = None if seed is None else calibrate(task, target_NT, score(task, [before_NC]), scores_NC)
+    return PooledScale(scale, len(rows), metrics, found)
+
+
+def crossing(rows: int, seed: int, parts: int = _PARTS) -> np.ndarray:
+    """The part of each of some rows (N,), where what is fitted on the rows of the other parts is measured on its own."""
+    part_N = np.arange(rows) % min(parts, max(rows, 1))
+    return np.random.default_rng([seed, 23]).permutation(part_N)
+
+
+def scaled_to_start(weights: Sequence[float], start: Sequence[float]) -> np.ndarray:
+    """Weights divided so that they sum to what they sum to before any are fitted."""
+    weights_V = np.asarray(weights, np.float64)
+    return weights_V * (sum(start) / weights_V.sum()) if weights_V.sum() > 0 else weights_V

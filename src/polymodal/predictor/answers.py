@@ -15,7 +15,7 @@ from ..data.sources import Source, cells_of, open_source
 from ..data.splits import TEST
 from ..data.targets import Unknown, read_targets
 from ..errors import ConfigError, DataError, nearest, warn
-from ..evaluation.conformal import bound
+from ..evaluation.conformal import Errors, scale_of, sets
 from ..evaluation.measure import hidden_sets, measure, score
 from ..flow import Cell, Folders, Prediction, listed
 from ..frozen import featured, through
@@ -100,32 +100,35 @@ class Predictor:
         root: Folders = (),
         encoding: str | None = None,
     ) -> Any:
-        """Answers that hold the truth of a share ``coverage`` of rows like those of training: (N,) lists of classes, the most probable
-        first, or (N, 2) the ends of an interval; a dict of them for several targets. Of a row that was skipped: an empty list, or NaN.
+        """Sets of answers that contain the truth of a share ``coverage`` of new rows, for rows of the distribution of the training table:
+        conformal prediction (``evaluation.conformal`` names the method and its guarantee).
 
-        :param empty: a list is empty where no class is probable enough for that coverage, as happens where more answers are right than it
-            asks for: ask for more then. False: the most probable class is in every list, and more than ``coverage`` of them hold the truth
+        :param coverage: a share between 0 and 1
+        :param empty: a list is empty where no class is probable enough for that coverage, which happens where more answers are right
+            than ``coverage``. False: the most probable class is in every list, and more lists than ``coverage`` contain the truth
+        :returns: lists of classes (N,), the most probable first, or the ends of intervals (N, 2); a dict of them for several targets. Of a
+            row that was skipped: an empty list, or NaN
+        :raises ConfigError: the model has too few validation rows to state a coverage from, or a target has no sets
         """
-        bounds = self.bounds(coverage)
-        scores = self._joined(self._predictions(table, on_error, strict, root, encoding), "scores")
-        return self._single({name: self.sets(name, scores[name], bounds[name], empty) for name in bounds})
+        errors = self.errors(coverage)
+        made = self._open(table, on_error, strict, root, encoding, coverage=coverage, empty=empty)[1]
+        parts = [part.sets for part in made]
+        found = {}
+        for name in errors:
+            none = np.zeros(0, object) if self.bundle.tasks[name].classes is not None else np.zeros((0, 2))
+            found[name] = np.concatenate([part[name] for part in parts]) if parts else none
+        return self._single(found)
 
-    def bounds(self, coverage: float) -> dict[str, float]:
-        """By task, how wrong an answer may be that is kept in a set of this coverage (``evaluation.conformal``)."""
+    def errors(self, coverage: float) -> dict[str, Errors]:
+        """The errors on validation rows by task, from which sets of this coverage are made; ``ConfigError`` where there can be none."""
         kept = self.metrics.get("conformal", {})
         found = {}
         for name, task in self.bundle.tasks.items():
-            task.sets(np.zeros((0, task.outputs), np.float32), 0.0)
-            found[name] = bound(kept.get(name), coverage, f"target {name!r}")
+            if task.config.kind == "multilabel":
+                task.sets(np.zeros((0, task.outputs)), np.zeros((0, task.outputs), bool))
+            found[name] = Errors.of(kept.get(name), len(self.bundle.members), f"target {name!r}")
+            found[name].rank(coverage)
         return found
-
-    def sets(self, name: str, scores_NC: np.ndarray, bound: float, empty: bool = True) -> np.ndarray:
-        """A task's sets for some rows' scores; nothing for rows that were skipped."""
-        skipped = np.isnan(scores_NC).any(1)
-        sets = self.bundle.tasks[name].sets(np.nan_to_num(scores_NC), bound, empty)
-        for at in np.flatnonzero(skipped):
-            sets[at] = [] if sets.ndim == 1 else np.nan
-        return sets
 
     def embed(
         self,
@@ -200,9 +203,14 @@ class Predictor:
         root: Folders = (),
         encoding: str | None = None,
         embed: bool = False,
+        coverage: float | None = None,
     ) -> Iterator[Prediction]:
-        """Every row's prediction, in order, some hundred rows at a time: memory does not grow with the table."""
-        return self._open(table, on_error, strict, root, encoding, embed)[1]
+        """Every row's prediction, in order, some hundred rows at a time: memory does not grow with the table.
+
+        :param embed: whether predictions contain the shared representation
+        :param coverage: a share between 0 and 1: predictions contain sets of this coverage (``predict_sets``)
+        """
+        return self._open(table, on_error, strict, root, encoding, embed, coverage)[1]
 
     def open(self, table: Any, encoding: str | None = None) -> Source:
         """The source over a table that is to be answered; ``DataError`` where it is none."""
@@ -261,11 +269,19 @@ class Predictor:
         return joined
 
     def _open(
-        self, table: Any, on_error: OnError | None, strict: bool, root: Folders, encoding: str | None, embed: bool = False
+        self,
+        table: Any,
+        on_error: OnError | None,
+        strict: bool,
+        root: Folders,
+        encoding: str | None,
+        embed: bool = False,
+        coverage: float | None = None,
+        empty: bool = True,
     ) -> tuple[Source, Iterator[Prediction]]:
         source = self.open(table, encoding)
         self.fields_of(source, strict)
-        return source, self._answer(source, on_error, root, embed)
+        return source, self._answer(source, on_error, root, embed, coverage, empty)
 
     def _modalities(self, source: Source, root: Folders) -> dict[str, Modality]:
         check_folders(listed(root))
@@ -275,16 +291,28 @@ class Predictor:
         made = {name: config.modality()(config, self.bundle.states[name], roots) for name, config in fields.items()}
         return featured(made, self.bundle.backbones)
 
-    def _answer(self, source: Source, on_error: OnError | None, root: Folders, embed: bool) -> Iterator[Prediction]:
+    def _answer(
+        self, source: Source, on_error: OnError | None, root: Folders, embed: bool, coverage: float | None, empty: bool
+    ) -> Iterator[Prediction]:
         modalities = self._modalities(source, root)
+        errors = self.errors(coverage) if coverage is not None else {}
         for window, faults in self._windows(source, modalities, on_error):
             answers = [answer(member, modalities, window, represent=embed)[0] for member in self.bundle.members]
             start = int(window.rows[0])
             skipped = np.array([fault.row - start for fault in faults if fault.is_skipped], np.int64)
-            scores, values = {}, {}
+            scores, values, kept = {}, {}, {}
             for name, task in self.bundle.tasks.items():
-                scores[name] = score(task, [one.logits[name] for one in answers])
+                logits = [one.logits[name] for one in answers]
+                scores[name] = score(task, logits)
                 values[name] = task.values(scores[name])
+                if name in errors:
+                    assert coverage is not None
+                    scale = scale_of(self.metrics, name)
+                    unscaled = [one / scale for one in logits]
+                    own = [score(task, unscaled)] if errors[name].is_pooled else [score(task, [one]) for one in unscaled]
+                    kept[name] = sets(task, errors[name], scores[name], own, coverage, empty)
+                    for at in skipped:
+                        kept[name][at] = [] if task.classes is not None else np.nan
                 if len(skipped):
                     scores[name][skipped] = np.nan
                     values[name] = values[name].astype(object)
@@ -295,7 +323,7 @@ class Predictor:
                 texts[at] = f"{texts[at]}; {fault.text}" if texts[at] else fault.text
             present = [[name for name in modalities if window.index[name][at] >= 0] for at in range(len(window.rows))]
             embedding = np.concatenate([one.fused_ND for one in answers], 1) if embed else None  # type: ignore[arg-type]
-            yield Prediction(window.rows + 1, values, scores, present, texts, embedding)
+            yield Prediction(window.rows + 1, values, scores, present, texts, embedding, kept)
 
     def _policies(self, on_error: OnError | None, source: Source) -> dict[str, Policy]:
         experiment = self.bundle.experiment

@@ -1,18 +1,30 @@
-"""What the members of a run say of rows that they did not see: validated while they train, then weighed, then measured."""
+"""What the members of a run answer to rows that they were not trained on.
+
+Nothing that a figure is reported on has chosen anything (Varma and Simon 2006; Cawley and Talbot 2010):
+
+* *The epoch.* Without folds, the selection rows select it, and the validation rows measure. Under folds, the validation rows of a fold
+  select the epoch of the member that ships; each half of them is measured on the weights of the epoch that the other half selects, of
+  the same training.
+* *The weights of the votes.* Those that ship are fitted on all validation rows. Each row is measured by weights that are fitted on the
+  validation rows of the other folds, or, of one member, of the other fifths of the rows.
+* *The scale* of the mean of several members is one number, fitted on the calibration rows, which no member was trained on and which select
+  nothing.
+
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..evaluation.agreement import Agreement, agreement
-from ..evaluation.calibration import Calibration, calibrate
+from ..evaluation.calibration import Calibration, PooledScale, calibrate, crossing, pooled_scale, scaled_to_start
+from ..evaluation.conformal import kept_errors
 from ..evaluation.contribution import shared_out
-from ..evaluation.measure import measure, score
+from ..evaluation.measure import measure, pool, score
 from ..flow import FUSED
 from ..inference import Answer, Collected, collect, windows
 from ..model import MultiModalModel
@@ -23,28 +35,40 @@ from ..training.observers import Observer
 from ..training.progress import Fitted, NotFinite, Validated
 
 _WEIGHED_ON = 5_000
-"""Held-out rows that vote weights are fitted on, at most."""
+"""Rows that vote weights are fitted on, at most."""
+_CROSSED_NUMBERS = 2**24
+"""Votes (rows times voters times outputs) above which the weights are crossed over two parts of the rows."""
 
 
 @dataclass
 class Member:
-    """One trained model: the fold that it did not see, and what training left."""
+    """One trained model: the fold that it was not trained on, what training left, and its ``answers`` to its validation rows, with each
+    set of fields hidden."""
 
     fold: int
     model: MultiModalModel
     fitted: Fitted
+    answers: Collected
 
 
 @dataclass(frozen=True)
 class Measured:
-    """``metrics`` as they are written down; ``rows`` (N,) from 0 on; by task ``scores`` (N, C) and ``targets`` (N, T), by voter ``votes``
-    (N, width of a vote), and by field ``own``, the scores that its vote would have by itself (N, C)."""
+    """The answers to the validation rows, each by a member that was not trained on the row and by vote weights that were not fitted on it.
+
+    :param metrics: as they are written into ``metrics.json``
+    :param rows: (N,) the rows, from 0 on
+    :param part_N: the part of each row whose weights were fitted on the other parts: the place of the member among several
+    :param scores: by task (N, C); ``unscaled`` are those of weights that are divided to sum to what they sum to unfitted
+    :param targets: by task (N, T)
+    :param own: by task and field, what the field's own vote would answer by itself (N, C)
+    """
 
     metrics: dict[str, Any]
     rows: np.ndarray
+    part_N: np.ndarray
     scores: Mapping[str, np.ndarray]
+    unscaled: Mapping[str, np.ndarray]
     targets: Mapping[str, np.ndarray]
-    votes: Mapping[str, Mapping[str, np.ndarray]]
     own: Mapping[str, Mapping[str, np.ndarray]]
 
     def first(self, rows: int, tasks: Mapping[str, Task]) -> dict[str, Metrics]:
@@ -52,8 +76,24 @@ class Measured:
         return measure(tasks, *({name: values[:rows] for name, values in side.items()} for side in (self.scores, self.targets)))[0]
 
 
+@dataclass(frozen=True)
+class Pooled:
+    """What is fitted for the mean of all members on one task.
+
+    :param errors: what sets are made of, as a bundle keeps it (``conformal.kept_errors``)
+    :param scale: of several members that are calibrated; None of one member, or where there are no calibration rows
+    """
+
+    errors: Mapping[str, Any]
+    scale: PooledScale | None = None
+
+    def conformal(self) -> dict[str, Any]:
+        """What a bundle keeps to make sets."""
+        return {**self.errors, "scale": 1.0 if self.scale is None else self.scale.scale}
+
+
 class HeldOut:
-    """The rows that each fold holds out, and what is done with them."""
+    """The rows that members are not trained on, and what members answer to them."""
 
     def __init__(self, prepared: Prepared, device: torch.device, observer: Observer) -> None:
         self.prepared, self.device, self.observer = prepared, device, observer
@@ -61,31 +101,64 @@ class HeldOut:
     def collect(
         self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str], hidden: Sequence[frozenset[str]] = (frozenset(),)
     ) -> Collected:
+        """What a model answers to these rows (0-based), with each set of fields hidden."""
         store = self.prepared.valid.store
         return collect(model, store.modalities, windows(store, rows, names), hidden, self.device)
 
-    def _asked(
-        self, member: Member, rows: np.ndarray, names: Sequence[str], hidden: Sequence[frozenset[str]] = (frozenset(),)
+    def answers(
+        self, model: MultiModalModel, fitted: Fitted, fold: int, names: Sequence[str], hidden: Sequence[frozenset[str]]
     ) -> Collected:
-        """What a trained member says; it stays on the CPU."""
-        found = self.collect(member.model.to(self.device), rows, names, hidden)
-        member.model.to("cpu")
-        return found
+        """What a trained member answers to its validation rows: to each half of them by the weights that the other half selected."""
+        halves = self._halves(fold)
+        if not fitted.halves:
+            return self.collect(model, self.prepared.member(fold)[1], names, hidden)
+        parts = []
+        for rows, best in zip(halves, reversed(fitted.halves), strict=True):
+            if len(rows):
+                model.load_state_dict(best.weights)
+                parts.append(self.collect(model, rows, names, hidden))
+        model.load_state_dict(fitted.weights)
+        answers = [_joined([part.answers[at] for part in parts]) for at in range(len(hidden))]
+        return Collected(np.concatenate([part.rows for part in parts]), answers)
 
-    def validate(self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str]) -> Validated:
-        """Metrics of the answer on rows that training does not see, votes weighed as they are after training; and each vote's own loss."""
-        found = self.collect(model, rows, names)
+    def selecting(self, fold: int) -> np.ndarray:
+        """The rows (0-based) that the member of a fold is measured on after each epoch: the selection rows, if there are any; else its
+        validation rows, which select the epoch under folds only."""
+        return self.prepared.selecting if len(self.prepared.selecting) else self.prepared.member(fold)[1]
+
+    def _halves(self, fold: int) -> tuple[np.ndarray, ...]:
+        """The halves of the rows that select and validate; () where other rows select, or none."""
+        return self.prepared.split.halves(fold) if self.prepared.valid is self.prepared.train else ()
+
+    def validate(self, model: MultiModalModel, fold: int, names: Sequence[str]) -> Validated:
+        """Metrics of the answers to the rows that select the epoch, by vote weights that are fitted on these rows, likewise of each half
+        of them; and each vote's own loss. The model gets the weights that are fitted on all of them."""
+        found = self.collect(model, self.selecting(fold), names)
         if not all(np.isfinite(logits).all() for logits in found.answers[0].logits.values()):
             raise NotFinite("its answers to held-out rows are not finite")
+        halves: list[Mapping[str, Metrics] | None] = []
+        for rows in self._halves(fold):
+            at = np.flatnonzero(np.isin(found.rows, rows))
+            with_target = any(known(task, self.prepared.valid.targets[name][rows]).any() for name, task in self.prepared.tasks.items())
+            halves.append(self._refitted(model, found, at) if with_target else None)
+        metrics = self._refitted(model, found, np.arange(len(found.rows)))
+        return Validated(metrics, self._own(model, found, names), halves)
+
+    def _refitted(self, model: MultiModalModel, found: Collected, places: np.ndarray) -> dict[str, Metrics]:
+        """The metrics of the rows at these places, by vote weights that are fitted on them; the model gets these weights."""
+        rows, whole = found.rows[places], np.zeros(len(places), np.int64)
+        answer, weights = _taken(found.answers[0], places), {}
         if model.has_votes:
-            self._set_weights(model, self._weights(model, [found]))
-        scores = {name: score(task, [_pooled(model, at, found, name, self._present(found, names))])
-                  for at, (name, task) in enumerate(self.prepared.tasks.items())}  # fmt: skip
-        return Validated(measure(self.prepared.tasks, scores, self._targets(found.rows))[0], self._own(model, found, names))
+            fitted = [self._fit(model, name, answer.votes[name], rows) for name in model.tasks]
+            self._set_weights(model, fitted)
+            weights = {name: np.array([of_task]) for name, of_task in zip(model.tasks, fitted, strict=True)}
+        scores = {name: score(task, [self._pooled(model, name, answer, rows, whole, weights, frozenset())])
+                  for name, task in self.prepared.tasks.items()}  # fmt: skip
+        return measure(self.prepared.tasks, scores, self._targets(rows))[0]
 
     def _own(self, model: MultiModalModel, found: Collected, names: Sequence[str]) -> dict[str, float]:
         """The mean loss of each vote by itself, of all tasks together, each at its weight, as in training."""
-        present, targets = self._present(found, names), self._targets(found.rows)
+        present, targets = self._present(found.rows, names), self._targets(found.rows)
         sums: dict[str, Any] = {}
         for rule, (name, task) in zip(model.rules, self.prepared.tasks.items(), strict=True):
             told = {voter: torch.from_numpy(logits) for voter, logits in found.answers[0].votes.get(name, {}).items()}
@@ -99,65 +172,58 @@ class HeldOut:
             sums.setdefault(names[0], sums.get(FUSED))
         return {voter: float(loss / rows) for voter, (loss, rows) in sums.items() if rows > 0}
 
-    def weigh(self, members: Sequence[Member], names: Sequence[str] | None = None) -> None:
-        """Fit one set of vote weights for all members, on every held-out row, each answered by the member that did not see it."""
-        if not members[0].model.has_votes:
-            return
-        found = []
-        for member in members:
-            rows = self.prepared.member(member.fold)[1]
-            some = rows[:: max(1, -(-len(rows) * len(members) // _WEIGHED_ON))]
-            found.append(self._asked(member, some, names or list(self.prepared.modalities)))
-        weights = self._weights(members[0].model, found)
-        for member in members:
-            self._set_weights(member.model, weights)
-        voters = ["fused"] * members[0].model.rules[0].fused + members[0].model.voters
-        for task, said in weights.items():
-            named = dict(zip(voters, said, strict=True))
-            self.observer.observe("votes", {"task": task, "fields": list(names or self.prepared.modalities), "weights": named})
-            if len(named) > 1:
-                text = ", ".join(f"{voter} {weight:.2f}" for voter, weight in named.items())
-                self.observer.observe("note", {"text": f"target {task!r}: votes weigh {text}"})
-
-    def _weights(self, model: MultiModalModel, found: Sequence[Collected]) -> dict[str, list[float]]:
-        every = max(1, -(-sum(len(one.rows) for one in found) // _WEIGHED_ON))
-        weights = {}
-        for rule, (name, task) in zip(model.rules, self.prepared.tasks.items(), strict=True):
-            voters = list(found[0].answers[0].votes[name])
-            votes = [np.concatenate([one.answers[0].votes[name][voter][::every] for one in found]) for voter in voters]
-            target = np.concatenate([self.prepared.valid.targets[name][one.rows[::every]] for one in found])
-            index = self.prepared.valid.store.index
-            present = [np.concatenate([index[field][one.rows[::every]] >= 0 for one in found]) for field in voters if field != FUSED]
-            weights[name] = rule.fit(task, votes, target, present)
-        return weights
-
-    def _set_weights(self, model: MultiModalModel, weights: Mapping[str, Sequence[float]]) -> None:
-        rows = torch.tensor([weights[name] for name in model.tasks], dtype=model.vote_weights_TV.dtype)
-        model.vote_weights_TV.copy_(rows)
-
-    def _present(self, found: Collected, names: Sequence[str]) -> dict[str, torch.Tensor]:
+    def _fit(
+        self, model: MultiModalModel, name: str, votes: Mapping[str, np.ndarray], rows: np.ndarray, of: np.ndarray | None = None
+    ) -> list[float]:
+        """The weights of the voters on one task, fitted on these rows, or on the places ``of`` among them."""
+        places = np.arange(len(rows)) if of is None else of
+        places = places[:: max(1, -(-len(places) // _WEIGHED_ON))]
         index = self.prepared.valid.store.index
-        return {name: torch.from_numpy(index[name][found.rows] >= 0) for name in names}
+        task, rule = self.prepared.tasks[name], model.rules[model.tasks.index(name)]
+        target_NT = self.prepared.valid.targets[name][rows[places]]
+        present = [index[field][rows[places]] >= 0 for field in votes if field != FUSED]
+        return rule.fit(task, [vote[places] for vote in votes.values()], target_NT, present)
+
+    def _set_weights(self, model: MultiModalModel, weights: Sequence[Sequence[float]]) -> None:
+        model.vote_weights_TV.copy_(torch.tensor(weights, dtype=model.vote_weights_TV.dtype))
+
+    def _present(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, torch.Tensor]:
+        index = self.prepared.valid.store.index
+        return {name: torch.from_numpy(index[name][rows] >= 0) for name in names}
 
     def _targets(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         return {name: target[rows] for name, target in self.prepared.valid.targets.items()}
 
     def measure(self, members: Sequence[Member], hidden: Sequence[frozenset[str]], fields: Sequence[str]) -> Measured:
-        """Metrics over all held-out rows, each answered by the member that did not see it: whole, and without fields."""
-        tasks = self.prepared.tasks
-        parts: list[list[Answer]] = []
-        rows: list[np.ndarray] = []
-        for member in members:
-            found = self._asked(member, self.prepared.member(member.fold)[1], fields, hidden)
-            parts.append(list(found.answers))
-            rows.append(found.rows)
-        targets = self._targets(np.concatenate(rows))
+        """Fit the vote weights of all members on the validation rows, and measure the answers to these rows by weights that were not
+        fitted on them: whole, and with each set of fields ``hidden``, those that the members' answers are of."""
+        parts = [member.answers for member in members]
+        rows = np.concatenate([part.rows for part in parts])
+        answers = [_joined([part.answers[at] for part in parts]) for at in range(len(hidden))]
+        part_N = np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts])
+        model, tasks, targets = members[0].model, self.prepared.tasks, self._targets(rows)
+        weights: dict[str, np.ndarray] = {}
+        if model.has_votes:
+            if len(parts) == 1:
+                wide = max(sum(vote.size for vote in votes.values()) for votes in answers[0].votes.values()) > _CROSSED_NUMBERS
+                part_N = crossing(len(rows), self.prepared.experiment.seed, *([2] if wide else []))
+            weights = {name: self._crossed(model, name, answers[0].votes[name], rows, part_N) for name in tasks}
+            fitted = [self._fit(model, name, answers[0].votes[name], rows) for name in tasks]
+            for member in members:
+                self._set_weights(member.model, fitted)
+            self._report_weights(model, fitted, fields)
         measured, every = [], []
-        for at in range(len(hidden)):
-            scores = {name: np.concatenate([score(task, [part[at].logits[name]]) for part in parts]) for name, task in tasks.items()}
+        for names, found in zip(hidden, answers, strict=True):
+            scores = {name: score(task, [self._pooled(model, name, found, rows, part_N, weights, names)]) for name, task in tasks.items()}
             every.append(scores)
             measured.append(measure(tasks, scores, targets))
-        result: dict[str, Any] = {"rows": sum(map(len, rows)), "tasks": measured[0][0]}
+        unscaled = {}
+        for name in weights:
+            rule = model.rules[model.tasks.index(name)]
+            start = rule.start(len(answers[0].votes[name]) - rule.fused)
+            without = {name: np.stack([scaled_to_start(of_part, start) for of_part in weights[name]])}
+            unscaled[name] = score(tasks[name], [self._pooled(model, name, answers[0], rows, part_N, without, frozenset())])
+        result: dict[str, Any] = {"rows": len(rows), "tasks": measured[0][0]}
         if len(hidden) > 1:
             by_set = dict(zip(hidden, (metrics for metrics, _ in measured), strict=True))
             result["hidden"] = {next(iter(names)): metrics for names, metrics in by_set.items() if len(names) == 1}
@@ -167,54 +233,84 @@ class HeldOut:
                 result["shapley"] = shared_out(tasks, shown, fields)
         for metric, reason in measured[0][1].items():
             self.observer.observe("undefined", {"metric": metric, "reason": reason})
-        votes = {}
-        if members[0].model.has_votes:
-            votes = {name: {voter: np.concatenate([part[0].votes[name][voter] for part in parts]) for voter in parts[0][0].votes[name]}
-                     for name in tasks}  # fmt: skip
         own = {
-            name: self._own_scores(name, [(member.model, part[0]) for member, part in zip(members, parts, strict=True)]) for name in tasks
+            name: self._own_scores(name, [(member.model, part.answers[0]) for member, part in zip(members, parts, strict=True)])
+            for name in tasks
         }
-        return Measured(result, np.concatenate(rows), every[0], targets, votes, own)
+        return Measured(result, rows, part_N, every[0], unscaled, targets, own)
 
-    def sharpen(self, members: Sequence[Member], fields: Sequence[str]) -> dict[str, Agreement]:
-        """By task, how far two members agree where neither saw a row; the votes of all become as sure as their mean is right. To be
-        done when single members have been measured. Nothing changes where nothing is known, or where weights do not scale logits."""
-        by_fold = {member.fold: member for member in members}
-        rows, pairs = [np.zeros(0, np.int64)], []
-        for fold, member in by_fold.items():
-            both = self.prepared.split.twice(fold)
-            if len(both) and (other := by_fold.get((fold + 1) % self.prepared.split.folds)) is not None:
-                pairs.append([self._asked(one, both, fields).answers[0].logits for one in (member, other)])
-                rows.append(both)
-        targets = self._targets(np.concatenate(rows))
+    def _crossed(
+        self, model: MultiModalModel, name: str, votes: Mapping[str, np.ndarray], rows: np.ndarray, part_N: np.ndarray
+    ) -> np.ndarray:
+        """The weights (P, V) for the rows of each part, fitted on the rows of the other parts; unfitted where there is one part."""
+        parts = int(part_N.max()) + 1
+        if parts == 1:
+            rule = model.rules[model.tasks.index(name)]
+            return np.array([rule.start(len(votes) - rule.fused)])
+        return np.array([self._fit(model, name, votes, rows, np.flatnonzero(part_N != part)) for part in range(parts)])
+
+    def _pooled(
+        self, model: MultiModalModel, name: str, found: Answer, rows: np.ndarray, part_N: np.ndarray, weights: Mapping[str, np.ndarray],
+        hidden: frozenset[str],
+    ) -> np.ndarray:  # fmt: skip
+        """The answer's logits (N, C): of votes, by the weights of each row's part."""
+        if name not in weights:
+            return found.logits[name]
+        rule, logits = model.rules[model.tasks.index(name)], np.empty((len(rows), self.prepared.tasks[name].outputs), np.float32)
+        for part, weights_V in enumerate(weights[name]):
+            inside = np.flatnonzero(part_N == part)
+            votes = {voter: torch.from_numpy(vote[inside]) for voter, vote in found.votes[name].items()}
+            present = self._present(rows[inside], model.names)
+            present |= {field: torch.zeros(len(inside), dtype=torch.bool) for field in hidden}
+            logits[inside] = rule.pool(votes, present, torch.from_numpy(weights_V).to(next(iter(votes.values())).dtype)).numpy()
+        return logits
+
+    def _report_weights(self, model: MultiModalModel, weights: Sequence[Sequence[float]], names: Sequence[str]) -> None:
+        voters = ["fused"] * model.rules[0].fused + model.voters
+        for name, of_task in zip(model.tasks, weights, strict=True):
+            by_voter = dict(zip(voters, of_task, strict=True))
+            self.observer.observe("votes", {"task": name, "fields": list(names), "weights": by_voter})
+            if len(by_voter) > 1:
+                text = ", ".join(f"{voter} {weight:.2f}" for voter, weight in by_voter.items())
+                self.observer.observe("note", {"text": f"target {name!r}: weights of the votes: {text}"})
+
+    def calibrate(self, measured: Measured) -> dict[str, Calibration]:
+        """By task, how well answers are calibrated without a scale and with it, on the validation rows; only where there is a scale."""
         found = {}
-        for at, (name, task) in enumerate(self.prepared.tasks.items()):
-            first, second = ([pair[one][name] for pair in pairs] for one in (0, 1))
-            told = agreement(task, first, second, targets[name], len(members))
-            model = members[0].model
-            if task.classes is not None and not (model.has_votes and model.rules[at].linear):
-                told = replace(told, used=False)
-            found[name] = told
-            if told.share >= 1:
-                continue
-            text = f"two models correlate by {told.correlation:.2f} on {told.rows:,} rows that neither saw"
-            if task.classes is not None:
-                text += f"; what all say together is multiplied by {1 / told.share:.2f}"
-                for member in members:
-                    member.model.vote_weights_TV[at] /= told.share
-            self.observer.observe("note", {"text": f"target {name!r}: {text}"})
+        for name, unscaled in measured.unscaled.items():
+            one = calibrate(self.prepared.tasks[name], measured.targets[name], unscaled, measured.scores[name])
+            if one is not None:
+                found[name] = one
         return found
 
-    def calibrate(self, model: MultiModalModel, measured: Measured, seed: int) -> dict[str, Calibration]:
-        """By task, how far answers can be believed before and after scaling; nothing where nothing was scaled."""
-        index = self.prepared.valid.store.index
+    def pool(self, members: Sequence[Member], fields: Sequence[str], measured: Measured) -> dict[str, Pooled]:
+        """What is fitted for the mean of all members, by task, on the calibration rows; the weights of the members' votes are multiplied by
+        its scale. To be done when the members have been measured. Where there are no calibration rows there is no scale, and the errors
+        are those of the validation rows."""
+        rows, model = self.prepared.split.calibrating, members[0].model
+        answers = [self._of_shipped(member, rows, fields) for member in members] if len(rows) and len(members) > 1 else []
         found = {}
-        for at, (name, votes) in enumerate(measured.votes.items()):
-            present = {field: index[field][measured.rows] >= 0 for field in model.names}
-            task, weights = self.prepared.tasks[name], model.vote_weights_TV[at].cpu().numpy()
-            told = calibrate(model.rules[at], task, votes, present, measured.targets[name], weights, seed)
-            if told is not None:
-                found[name] = told
+        for at, (name, task) in enumerate(self.prepared.tasks.items()):
+            if not answers:
+                kept = kept_errors(task, measured.targets[name], measured.scores[name], measured.part_N, len(members))
+                found[name] = Pooled(kept)
+                continue
+            logits_NC, target_NT = pool([one.logits[name] for one in answers]), self.prepared.train.targets[name][rows]
+            kept = kept_errors(task, target_NT, score(task, [logits_NC]), np.zeros(len(rows), np.int64), 1)
+            scales = task.classes is not None and model.has_votes and model.rules[at].linear
+            fitted = pooled_scale(task, logits_NC, target_NT, self.prepared.experiment.seed if scales else None)
+            found[name] = Pooled(kept, fitted)
+            for member in members:
+                member.model.vote_weights_TV[at] *= fitted.scale
+            if scales:
+                text = f"the mean of {len(members)} models is multiplied by {fitted.scale:.2f}, fitted on {fitted.rows:,} rows"
+                self.observer.observe("note", {"text": f"target {name!r}: {text} that none of them was trained on"})
+        return found
+
+    def _of_shipped(self, member: Member, rows: np.ndarray, fields: Sequence[str]) -> Answer:
+        """What a trained member answers by the weights that ship; it stays on the CPU."""
+        found = self.collect(member.model.to(self.device), rows, fields).answers[0]
+        member.model.to("cpu")
         return found
 
     def _own_scores(self, task: str, found: Sequence[tuple[MultiModalModel, Answer]]) -> dict[str, np.ndarray]:
@@ -230,9 +326,23 @@ class HeldOut:
         return {field: np.concatenate(scores) for field, scores in by_field.items()}
 
 
-def _pooled(model: MultiModalModel, at: int, found: Collected, task: str, present: Mapping[str, torch.Tensor]) -> np.ndarray:
-    """The answer from the votes at hand, under the model's present weights."""
-    if not model.has_votes:
-        return found.answers[0].logits[task]
-    votes = {voter: torch.from_numpy(logits) for voter, logits in found.answers[0].votes[task].items()}
-    return model.rules[at].pool(votes, present, model.vote_weights_TV[at].cpu()).numpy()
+def _joined(answers: Sequence[Answer]) -> Answer:
+    """The answers of several members to rows of their own, one after the other."""
+    first = answers[0]
+    return Answer(
+        {task: np.concatenate([one.logits[task] for one in answers]) for task in first.logits},
+        {
+            task: {voter: np.concatenate([one.votes[task][voter] for one in answers]) for voter in votes}
+            for task, votes in first.votes.items()
+        },
+        None,
+    )
+
+
+def _taken(answer: Answer, places: np.ndarray) -> Answer:
+    """The answer to some of its rows."""
+    return Answer(
+        {task: logits[places] for task, logits in answer.logits.items()},
+        {task: {voter: vote[places] for voter, vote in votes.items()} for task, votes in answer.votes.items()},
+        None,
+    )

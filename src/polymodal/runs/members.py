@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..data.order import epoch_order
 from ..errors import TrainingError
 from ..experiment import Experiment
 from ..flow import FUSED
+from ..inference import Collected
 from ..model import MultiModalModel, build
 from ..preparation import Prepared
 from ..training.checkpoint import Checkpoints, Keeper
@@ -121,8 +122,8 @@ class Members:
     def _seconds_of_an_epoch(self, name: str) -> float:
         """Of an epoch with its validation, on the first fold."""
         trial = self.try_out(name, min(_PROBE_SECONDS, 0.02 * (self.clock.limit or 0.0)))
-        rows, held_out = self.prepared.member(0)
-        return trial.epoch(len(rows), len(held_out))
+        rows, _ = self.prepared.member(0)
+        return trial.epoch(len(rows), len(self.held_out.selecting(0)))
 
     def try_out(self, name: str, seconds: float) -> Trial:
         """Some steps of a model ("" = of all fields), for about so long, and some rows answered; then it is forgotten."""
@@ -138,8 +139,8 @@ class Members:
                 break
         steps.close()
         step_seconds = (time.monotonic() - begin) / done if done else 0.05
-        _, held_out = self.prepared.member(0)
-        part = held_out[: max(1, min(len(held_out), 256))]
+        measured = self.held_out.selecting(0)
+        part = measured[: max(1, min(len(measured), 256))]
         begin = time.monotonic()
         self.held_out.collect(trainer.model, part, names)
         size = sum(value.numel() * value.element_size() for value in trainer.model.state_dict().values())
@@ -147,8 +148,9 @@ class Members:
 
     # -- training --------------------------------------------------------------------------------------------------
 
-    def train(self, plan: Plan) -> list[Member]:
-        """The members of the whole. One at least, unless nothing was learned before Ctrl-C."""
+    def train(self, plan: Plan, hidden: Sequence[frozenset[str]] = (frozenset(),)) -> list[Member]:
+        """The members of the whole, and their answers with each set of fields ``hidden``. One at least, unless nothing was learned before
+        Ctrl-C."""
         after = plan.baseline_members * sum(plan.cost(name) for name in self.fields) if plan.baseline_members else 0.0
         members: list[Member] = []
         for fold in range(plan.members):
@@ -156,7 +158,7 @@ class Members:
                 break
             rest = after + (plan.members - fold - 1) * plan.cost(FUSED)
             label = "fused" if plan.members == 1 else f"fused, fold {fold + 1}"
-            members.append(self._train(label, fold, self.fields, plan, rest))
+            members.append(self._train(label, fold, self.fields, plan, rest, hidden))
         return members
 
     def _ends_before(self, what: str, fold: int, names: Sequence[str]) -> bool:
@@ -191,10 +193,11 @@ class Members:
             rest = plan.baseline_members * sum(plan.cost(other) for other in later) + (plan.baseline_members - fold - 1) * plan.cost(name)
             label = f"only {name}" if plan.baseline_members == 1 else f"only {name}, fold {fold + 1}"
             members.append(self._train(label, fold, [name], plan, rest))
-        self.held_out.weigh(members, [name])
         return members
 
-    def _train(self, label: str, fold: int, names: Sequence[str], plan: Plan, rest: float) -> Member:
+    def _train(
+        self, label: str, fold: int, names: Sequence[str], plan: Plan, rest: float, hidden: Sequence[frozenset[str]] = (frozenset(),)
+    ) -> Member:
         unit = self._unit(fold, names)
         done = self.checkpoints.read(unit)
         if done is not None:
@@ -215,14 +218,17 @@ class Members:
             self.observer.observe("note", {"text": f"{label}: goes on in epoch {at.epoch}, after step {at.step:,}"})
         fitted = trainer.fit()
         self.observer.observe("member", {"name": label, "epoch": fitted.epoch, "monitor": fitted.monitor, "stopped": fitted.stopped})
-        member = Member(fold, trainer.model.to("cpu").eval(), fitted)
+        answers = self.held_out.answers(trainer.model.eval(), fitted, fold, names, hidden)
+        member = Member(fold, trainer.model.to("cpu"), replace(fitted, halves=[]), answers)
         if fitted.stopped != INTERRUPTED:
             self._keep(unit, label, member)
         return member
 
     def _keep(self, unit: str, label: str, member: Member) -> None:
         try:
-            self.checkpoints.write(unit, member.model.state_dict(), {"fitted": member.fitted.facts()})
+            tensors = {f"model.{key}": value for key, value in member.model.state_dict().items()}
+            answers, names = member.answers.plain()
+            self.checkpoints.write(unit, tensors | answers, {"fitted": member.fitted.facts(), "answers": names})
         except OSError as error:
             text = f"{label}: checkpoint not written ({error.strerror or error}); resumed, it would be trained again; free some space"
             self.observer.observe("warning", {"text": text})
@@ -231,10 +237,10 @@ class Members:
         """A member that was trained before this process began."""
         model = self._model(names)
         try:
-            model.load_state_dict(dict(tensors))
-        except RuntimeError as error:
+            model.load_state_dict({key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")})
+            return Member(fold, model.eval(), Fitted.of(facts["fitted"], {}), Collected.of_plain(tensors, facts["answers"]))
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:
             raise TrainingError(f"fold {fold + 1}: the checkpoint is of another model ({str(error)[:300]}); train anew") from None
-        return Member(fold, model.eval(), Fitted(**facts["fitted"]))
 
     def _replay(self, unit: str) -> Replay:
         """What was decided in a unit's training before, and the way to write down what is decided now."""
@@ -262,7 +268,7 @@ class Members:
         fresh: bool = True,
     ) -> Trainer:
         """A trainer before its first step; not ``fresh``: its weights are to be restored."""
-        rows, held_out = self.prepared.member(fold)
+        rows, _ = self.prepared.member(fold)
         donor = self.init if fresh else None  # loaded before the generator is seeded: making its models draws from it
         voice = 0 if len(names) > 1 else 1 + self.fields.index(names[0])
         seed = int(np.random.SeedSequence([self.experiment.seed, 17, fold, voice]).generate_state(1, np.uint64)[0] >> 1)
@@ -281,9 +287,9 @@ class Members:
         config = self.config if len(names) == len(self.fields) else self.config.alone(names[0])
         loader = self._loader(rows, names, seed=seed)
         return Trainer(
-            label, model, self.prepared.tasks, loader, lambda: self.held_out.validate(model, held_out, names), config, epochs=epochs,
-            seed=seed, device=self.device, precision=self.precision, observer=observer, deadline=deadline, interrupted=self.interrupted,
-            keeper=keeper, replay=replay,
+            label, model, self.prepared.tasks, loader, lambda: self.held_out.validate(model, fold, names), config, epochs=epochs,
+            selects=self.prepared.selects, seed=seed, device=self.device, precision=self.precision, observer=observer, deadline=deadline,
+            interrupted=self.interrupted, keeper=keeper, replay=replay,
         )  # fmt: skip
 
     def _loader(self, rows: np.ndarray, names: Sequence[str], seed: int = 0, augment: bool | None = None) -> Loader:

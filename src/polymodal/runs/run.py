@@ -27,7 +27,6 @@ from ..data.splits import TEST
 from ..data.targets import unknown_line
 from ..disk import write_whole
 from ..errors import BundleError, UserError
-from ..evaluation.conformal import kept_errors
 from ..evaluation.measure import every_set, measure, score
 from ..experiment import Experiment
 from ..inference import collect, windows
@@ -149,23 +148,25 @@ class Run:
         self._told(prepared, team)
         plan = team.plan()
         self.stopping.gently = True
-        members = team.train(plan)
+        members = team.train(plan, every_set(team.fields))
         for note in checkpoints.notes:
             self._note(note)
-        team.held_out.weigh(members)
         measured = team.held_out.measure(members, every_set(team.fields), team.fields)
-        calibration = team.held_out.calibrate(members[0].model, measured, self.experiment.seed)
+        calibration = team.held_out.calibrate(measured)
         measured.metrics["calibration"] = {name: found.facts for name, found in calibration.items()}
-        agreed = team.held_out.sharpen(members, team.fields)
-        measured.metrics["agreement"] = {name: found.facts() for name, found in agreed.items()}
+        pooled = team.held_out.pool(members, team.fields, measured)
+        measured.metrics["pooled"] = {name: found.scale.facts() for name, found in pooled.items() if found.scale is not None}
         metrics: dict[str, Any] = {
-            "rows": {"table": self.source.rows, "training": len(prepared.member(0)[0]), "without_target": dict(prepared.unlabelled)},
+            "rows": {
+                "table": self.source.rows,
+                "training": len(prepared.member(0)[0]),
+                "selection": len(prepared.selecting),
+                "calibration": len(prepared.split.calibrating),
+                "without_target": dict(prepared.unlabelled),
+            },
             "validation": measured.metrics,
             "baselines": {},
-            "conformal": {
-                name: kept_errors(task, measured.targets[name], measured.scores[name], agreed[name])
-                for name, task in prepared.tasks.items()
-            },
+            "conformal": {name: found.conformal() for name, found in pooled.items()},
             "plan": plan.facts(),
             "seconds": {"fused": round(self.clock.spent, 1)},
             "members": [{"epoch": m.fitted.epoch, "epochs": plan.epochs, "stopped": m.fitted.stopped} for m in members],
@@ -292,7 +293,7 @@ class Run:
             measured[name] = {**every[name].metrics, "folds": len(members), "seconds": round(time.monotonic() - begin, 1)}
             if len(every[name].rows) < len(whole.rows):  # compared with the whole on the same rows, always
                 measured[name]["fused"] = whole.first(len(every[name].rows), prepared.tasks)
-            team.held_out.sharpen(members, [name])
+            team.held_out.pool(members, [name], every[name])
             bundles[name] = self._bundle(prepared, members, [name], measured[name])
         return measured, bundles, every
 

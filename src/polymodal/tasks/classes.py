@@ -129,12 +129,14 @@ def array_of(classes: list[Any], index_N: np.ndarray | None = None) -> np.ndarra
     return found if index_N is None else found[index_N]
 
 
-def sets_of(classes: list[Any], scores_NC: np.ndarray, bound: float, empty: bool) -> np.ndarray:
-    """For each row the classes of probability 1 - ``bound`` or more, the most probable first; unless ``empty``, that one in any case."""
-    out = np.empty(len(scores_NC), object)
+def sets_of(classes: list[Any], scores_NC: np.ndarray, inside_NC: np.ndarray, empty: bool) -> np.ndarray:
+    """For each row the classes where ``inside_NC``, the most probable first; unless ``empty``, the most probable one in any case."""
     order_NC = np.argsort(-scores_NC, axis=1, kind="stable")
-    kept_N = np.maximum((scores_NC >= 1 - bound - 1e-7).sum(1), 0 if empty else 1)
-    out[:] = [[classes[at] for at in order[:kept]] for order, kept in zip(order_NC, kept_N, strict=True)]
+    if not empty:
+        inside_NC = inside_NC.copy()
+        np.put_along_axis(inside_NC, order_NC[:, :1], True, 1)
+    out = np.empty(len(scores_NC), object)
+    out[:] = [[classes[at] for at in order if inside[at]] for order, inside in zip(order_NC, inside_NC, strict=True)]
     return out
 
 

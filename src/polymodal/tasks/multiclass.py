@@ -141,9 +141,9 @@ class Multiclass(Task):
         """1 where right."""
         return (target_NT[:, 0] == scores_NC.argmax(1)).astype(np.float64)
 
-    def sets(self, scores_NC: np.ndarray, bound: float, empty: bool = True) -> np.ndarray:
+    def sets(self, scores_NC: np.ndarray, inside_NC: np.ndarray, empty: bool = True) -> np.ndarray:
         """Class names, the most probable first."""
-        return naming.sets_of(self.classes, scores_NC, bound, empty)
+        return naming.sets_of(self.classes, scores_NC, inside_NC, empty)
 
     def describe(self) -> str:
         """The classes and their shares."""

@@ -167,7 +167,7 @@ class Multilabel(Task):
         """1 where every label is right."""
         return ((scores_NC >= 0.5) == (target_NT > 0.5)).all(1).astype(np.float64)
 
-    def sets(self, scores_NC: np.ndarray, bound: float, empty: bool = True) -> np.ndarray:
+    def sets(self, scores_NC: np.ndarray, inside_NC: np.ndarray, empty: bool = True) -> np.ndarray:
         """None: an answer is a set already."""
         raise ConfigError(
             f"target {self.config.column!r}: of kind multilabel, whose answers are sets already; expected classes or a number"

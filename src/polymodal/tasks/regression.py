@@ -136,10 +136,6 @@ class Regression(Task):
         spread = float(((truth_N - truth_N.mean()) ** 2).mean()) if len(truth_N) else 0.0
         return 1 - (scores_NC[:, 0].astype(np.float64) - truth_N) ** 2 / max(spread, (0.1 * self.state["spread"]) ** 2, 1e-300)
 
-    def sets(self, scores_NC: np.ndarray, bound: float, empty: bool = True) -> np.ndarray:
-        """The answer and as much to either side."""
-        return np.stack([scores_NC[:, 0] - bound, scores_NC[:, 0] + bound], 1)
-
     def monitor(self, metrics: Metrics) -> float:
         """Errors in units of the target's spread."""
         value = super().monitor(metrics)

@@ -219,10 +219,14 @@ class Task(ABC):
     def credits(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
         """What each row's answer is worth, float64 (N,): their mean is the metric ``worth``."""
 
-    @abstractmethod
-    def sets(self, scores_NC: np.ndarray, bound: float, empty: bool = True) -> np.ndarray:
-        """For each row the answers that are at most ``bound`` wrong (``errors``), the answer itself among them (unless ``empty``): lists of
-        class names (N,), or the ends of an interval (N, 2); ``ConfigError`` where the task has no such sets."""
+    def sets(self, scores_NC: np.ndarray, inside_NC: np.ndarray, empty: bool = True) -> np.ndarray:
+        """The classes of each row's set: lists of class names (N,), the most probable first.
+
+        :param inside_NC: bool (N, C), the classes that are in the set
+        :param empty: whether a list may be empty; if not, the most probable class is in every list
+        :raises ConfigError: answers of this kind have no sets
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no classes")
 
     def monitor(self, metrics: Metrics) -> float:
         """What training makes small: the chosen metric, turned and scaled so that tasks can be averaged (0 = perfect)."""

@@ -24,6 +24,7 @@ from .regression import Regression
 from .task import Task
 
 _PRIOR_ROWS = 5.0
+_PRIOR_SCALE = 5.0
 _CONSTANT_ON, _CONSTANT_SIZE = 4_000, 4_000_000
 FEWEST = 16
 """Held-out rows under which the weights stay what they were at first."""
@@ -143,11 +144,20 @@ class Uncertainty(Rule):
 def pool(votes: Votes, present: Mapping[str, Tensor], weights_V: Tensor) -> Tensor:
     """One answer (B, C) from votes (B, C) by voter, ``FUSED`` first where it votes. A field that a row lacks has no say there: its weight
     goes to the other voters of the row; where none of them had any, to the fused vote, or to all of them alike where there is none."""
-    stacked_VBC = torch.stack(list(votes.values()))
-    said_VB = torch.stack([torch.ones_like(next(iter(present.values()))) if voter == FUSED else present[voter] for voter in votes])
+    return _pooled(*_stacked(votes, present), weights_V, FUSED in votes)
+
+
+def _stacked(votes: Votes, present: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """The votes (V, B, C), and which voters a row has (V, B)."""
+    said = [torch.ones_like(next(iter(present.values()))) if voter == FUSED else present[voter] for voter in votes]
+    return torch.stack(list(votes.values())), torch.stack(said)
+
+
+def _pooled(stacked_VBC: Tensor, said_VB: Tensor, weights_V: Tensor, fused: bool) -> Tensor:
+    """See ``pool``; ``fused``: whether the first vote is that of the fused representation."""
     share_VB = weights_V.unsqueeze(1) * said_VB
     total_B = share_VB.sum(0)
-    if FUSED in votes:
+    if fused:
         otherwise_VB = torch.zeros_like(share_VB)
         otherwise_VB[0] = 1.0
     else:  # nobody at all: what every head says of nothing, a constant
@@ -177,7 +187,18 @@ def fit_weights(task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, 
     target = torch.from_numpy(np.asarray(target_NT, np.float64)[known_N])
     free = torch.full((len(heard),), -2.0, dtype=torch.float64)
     free[0] = 0.5413  # softplus of it is 1
-    fitted = _listed(task, _least(task, free, _weights_of(task), lambda shares: pool(said, there, shares), target))
+    stacked_VNC, said_VN = _stacked(said, there)
+    if said_VN.all():  # no share is to be passed on, row by row
+        flat_VM = stacked_VNC.flatten(1)
+
+        def answer(weights_V: Tensor) -> Tensor:
+            return (weights_V @ flat_VM).view(stacked_VNC.shape[1:])
+    else:
+
+        def answer(weights_V: Tensor) -> Tensor:
+            return _pooled(stacked_VNC, said_VN, weights_V, fused=True)
+
+    fitted = _listed(task, _least(task, free, _weights_of(task), answer, target))
     for at, weight in zip(heard, fitted, strict=True):
         weights[at] = weight
     return weights
@@ -222,10 +243,26 @@ def scaled(relative: np.ndarray, held: Held, whole: float = 1.0) -> list[float]:
     return _listed(task, whole * _least(task, free, weights, lambda shares: held.answer(whole * shares), held.target))
 
 
+def scale_of_logits(task: Task, logits_NC: np.ndarray, target_NT: np.ndarray) -> float:
+    """The number by which logits are multiplied so that their log loss is least, with a prior at 1 that counts as much as some rows."""
+    logits, target = torch.from_numpy(np.asarray(logits_NC, np.float64)), torch.from_numpy(np.asarray(target_NT, np.float64))
+    free = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([free], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = plain_losses(task, free.exp() * logits, target).mean() + _PRIOR_SCALE / len(target) * free.square().sum()
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    return round(float(free.detach().exp()), 6)
+
+
 def _least(task: Task, free: Tensor, weights: Callable[[Tensor], Tensor], answer: Callable[[Tensor], Tensor], target: Tensor) -> Tensor:
     """``weights(free)`` for the ``free`` that makes the loss of ``answer(weights)`` least."""
     free.requires_grad_(True)
-    optimiser = torch.optim.LBFGS([free], max_iter=200, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS([free], max_iter=200, tolerance_grad=1e-6, tolerance_change=1e-7, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimiser.zero_grad()

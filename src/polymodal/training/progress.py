@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,16 +16,31 @@ INTERRUPTED = "interrupted"
 
 @dataclass(frozen=True)
 class Validated:
-    """What a model says of rows that training does not see: metrics by task; and the mean loss of each field's own vote there, of the fused
-    one under "" (none of a field where it has no vote)."""
+    """What a model answers to rows that training does not see.
+
+    :param metrics: by task, over all of these rows
+    :param own: the mean loss of each field's own vote there, of the fused one under "" (none of a field that has no vote)
+    :param halves: by half of these rows, its metrics by task; None of a half that no row with a target is in; () = the rows are not halved
+    """
 
     metrics: Mapping[str, Metrics]
     own: Mapping[str, float] = field(default_factory=dict)
+    halves: Sequence[Mapping[str, Metrics] | None] = ()
+
+
+@dataclass
+class Best:
+    """The weights of one epoch: the best one by some rows. What it reached there is ``monitor``, smaller for better."""
+
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    epoch: int = 0
+    monitor: float = float("inf")
 
 
 @dataclass
 class Fitted:
-    """What ``fit`` leaves: the best epoch's weights, when it was, what it measured, and every epoch's facts."""
+    """What ``fit`` leaves: the best epoch's weights, which epoch it was, its metrics, and every epoch's facts. ``halves``: the best epochs
+    by each half of the rows that select, where they are halved."""
 
     weights: dict[str, Tensor] = field(default_factory=dict)
     epoch: int = 0
@@ -33,10 +48,34 @@ class Fitted:
     metrics: Mapping[str, Metrics] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     stopped: str = ""
+    halves: list[Best] = field(default_factory=list)
 
     def facts(self) -> Facts:
         """Everything but the weights, as plain data."""
-        return {"epoch": self.epoch, "monitor": self.monitor, "metrics": self.metrics, "history": self.history, "stopped": self.stopped}
+        return {"epoch": self.epoch, "monitor": self.monitor, "metrics": self.metrics, "history": self.history, "stopped": self.stopped,
+                "halves": [{"epoch": half.epoch, "monitor": half.monitor} for half in self.halves]}  # fmt: skip
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The weights of all epochs that are kept, each once."""
+        found = {f"best.{key}": value for key, value in self.weights.items()}
+        for at, half in enumerate(self.halves):
+            if half.epoch not in (self.epoch, *(other.epoch for other in self.halves[:at])):
+                found |= {f"half_{at}.{key}": value for key, value in half.weights.items()}
+        return found
+
+    @classmethod
+    def of(cls, facts: Facts, tensors: Mapping[str, Tensor]) -> Fitted:
+        """From ``facts`` and ``tensors``, among other tensors."""
+
+        def below(prefix: str) -> dict[str, Tensor]:
+            return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+        fitted = cls(below("best."), **{**facts, "halves": []})
+        by_epoch = {fitted.epoch: fitted.weights}
+        for at, half in enumerate(facts["halves"]):
+            weights = by_epoch.setdefault(half["epoch"], below(f"half_{at}."))
+            fitted.halves.append(Best(weights, **half))
+        return fitted
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The trainer: model, tasks and batches in; the weights of the best epoch out.
+"""The trainer: model, tasks and batches in; the weights of the best epoch out (of the last, where no rows select one).
 
 ``fit`` -> ``run_epoch`` -> ``train_step`` -> ``gradient``. Between any two steps ``snapshot`` holds all that ``restore`` needs.
 """
@@ -26,7 +26,7 @@ from .devices import autocast, is_out_of_memory
 from .objective import Objective, hide_some, share_hidden
 from .observers import Observer
 from .optimization import optimiser, share_of_peak
-from .progress import INTERRUPTED, Fitted, NotFinite, Progress, Replay, Validated
+from .progress import INTERRUPTED, Best, Fitted, NotFinite, Progress, Replay, Validated
 from .watch import Seen, clip, count, encoders_of, losses, silent, told
 
 _PERFECT = 0.003  # of what ``Task.monitor`` makes small: log loss, share of wrong answers, error in spreads
@@ -35,7 +35,8 @@ _HAIR = 0.005  # gains smaller than this share are kept, but do not keep trainin
 
 
 class Trainer:
-    """Trains one model. ``validate`` measures it: metrics by task on rows that training does not see."""
+    """Trains one model. ``validate`` measures it: metrics by task on rows that training does not see. ``selects``: whether these metrics
+    select the epoch and stop training; else it trains for all epochs and keeps the last one."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Trainer:
         config: TrainingConfig,
         *,
         epochs: int,
+        selects: bool = True,
         seed: int,
         device: torch.device,
         precision: torch.dtype,
@@ -57,7 +59,7 @@ class Trainer:
         replay: Replay | None = None,
     ) -> None:
         self.name, self.model, self.tasks, self.loader, self.validate = name, model, tasks, loader, validate
-        self.config, self.epochs, self.seed = config, epochs, seed
+        self.config, self.epochs, self.selects, self.seed = config, epochs, selects, seed
         self.device, self.precision, self.observer = device, precision, observer
         self.deadline, self.interrupted, self.keeper, self.replay = deadline, interrupted, keeper, replay or Replay()
         auxiliary = config.auxiliary if config.auxiliary is not None else usual_auxiliary(len(loader.rows))
@@ -87,14 +89,9 @@ class Trainer:
                     self._give_up(str(error))
                     break
                 metrics = validated.metrics
-                monitor = float(np.mean([task.monitor(metrics[name]) for name, task in self.tasks.items()]))
-                better = monitor < fitted.monitor
-                if better or not fitted.weights:
-                    fitted.weights = {
-                        key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
-                        for key, value in self.model.state_dict().items()
-                    }
-                    fitted.epoch, fitted.monitor, fitted.metrics = progress.epoch, monitor, metrics
+                monitor = self._monitor(metrics)
+                better = monitor < fitted.monitor or not self.selects
+                self._keep_best(validated, monitor, better or not fitted.weights)
                 if monitor < progress.mark * (1 - _HAIR):
                     progress.mark, progress.marked = monitor, progress.epoch
                 facts |= {"monitor": monitor, "best": better, "shown": self._shown(metrics), "metrics": metrics,
@@ -113,6 +110,25 @@ class Trainer:
         self.model.load_state_dict(fitted.weights)
         self._freeze(0)
         return fitted
+
+    def _keep_best(self, validated: Validated, monitor: float, is_best: bool) -> None:
+        """Keep the weights where this epoch is the best so far, by all of the rows that select or by a half of them."""
+        fitted, epoch = self.fitted, self.progress.epoch
+        if not fitted.halves:
+            fitted.halves = [Best() for _ in validated.halves]
+        monitors = [float("-inf") if half is None else self._monitor(half) for half in validated.halves]
+        better = [value < half.monitor or value == float("-inf") for half, value in zip(fitted.halves, monitors, strict=True)]
+        if not is_best and not any(better):
+            return
+        weights = {key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in self.model.state_dict().items()}
+        if is_best:
+            fitted.weights, fitted.epoch, fitted.monitor, fitted.metrics = weights, epoch, monitor, validated.metrics
+        for half, value, is_better in zip(fitted.halves, monitors, better, strict=True):
+            if is_better:
+                half.weights, half.epoch, half.monitor = weights, epoch, value
+
+    def _monitor(self, metrics: Mapping[str, Metrics]) -> float:
+        return float(np.mean([task.monitor(metrics[name]) for name, task in self.tasks.items()]))
 
     def _tell_of_silent(self) -> None:
         """Once of each field: training goes on, and what it comes to is measured when it has ended."""
@@ -139,9 +155,9 @@ class Trainer:
         progress, patience = self.progress, self.config.patience or max(3, -(-self.epochs // 4))
         if not complete:
             return "the time limit" if self._was_time_over() else INTERRUPTED
-        if self.fitted.monitor < _PERFECT:
+        if self.selects and self.fitted.monitor < _PERFECT:
             return "nothing is left to learn"
-        if progress.epoch - progress.marked >= patience:
+        if self.selects and progress.epoch - progress.marked >= patience:
             return f"no epoch better by {_HAIR:.1%} in {patience}"
         if progress.epoch >= self.epochs:
             return "all epochs done"
@@ -162,7 +178,7 @@ class Trainer:
     def snapshot(self) -> tuple[dict[str, Tensor], Facts]:
         """All that ``restore`` needs to go on after the last step, to the bit."""
         tensors = {f"model.{key}": value for key, value in self.model.state_dict().items()}
-        tensors |= {f"best.{key}": value for key, value in self.fitted.weights.items()}
+        tensors |= self.fitted.tensors()
         for at, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{at}.{key}": value for key, value in state.items()}
         facts = {"progress": asdict(self.progress), "fitted": self.fitted.facts(), "scaler": self.scaler.state_dict(),
@@ -187,7 +203,7 @@ class Trainer:
             self.scaler.load_state_dict(facts["scaler"])
             self.progress = Progress(**facts["progress"])
             self.balancer.restore(facts["balance"])
-            self.fitted = Fitted(below("best."), **facts["fitted"])
+            self.fitted = Fitted.of(facts["fitted"], tensors)
             set_generators(tensors, self.device)
             if keep_deadline:
                 self.deadline = time.monotonic() + facts["left"]
