@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,46 +16,105 @@ import polymodal as pm
 from conftest import write_csv
 from polymodal.cli.main import main
 from polymodal.errors import ConfigError
-from polymodal.evaluation.conformal import KEPT, bound, kept_errors
-from polymodal.tasks import MulticlassConfig, RegressionConfig
+from polymodal.evaluation.conformal import KEPT, Errors, kept_errors, sets
+from polymodal.tasks import MulticlassConfig, RegressionConfig, Task
 
 
-def test_the_bound_is_the_order_statistic_of_split_conformal() -> None:
-    kept = {"rows": 20, "errors": [at / 20 for at in range(1, 21)]}
-    assert bound(kept, 0.5, "y") == 11 / 20  # ceil(21 * 0.5) = the 11th
-    assert bound(kept, 0.9, "y") == 19 / 20
-    assert bound(kept, 0.99, "y") == math.inf  # the 21st of 20
+def a_number() -> Task:
+    config = RegressionConfig(column="y")
+    return config.task()(config, config.task().fit(config, ["0", "1", "2"], "t"))
+
+
+def classes(names: str = "abc") -> Task:
+    config = MulticlassConfig(column="y")
+    return config.task()(config, config.task().fit(config, list(names), "t"))
+
+
+def test_the_interval_is_the_order_statistic_of_split_conformal() -> None:
+    kept = {"rows": 20, "errors": [at / 20 for at in range(1, 21)]}  # of a bundle of an older version
+    errors, zero = Errors.of(kept, 5, "y"), [np.zeros((1, 1))]
+    assert errors.interval(zero, 0.5).tolist() == [[-11 / 20, 11 / 20]]  # ceil(21 * 0.5) = the 11th
+    assert errors.interval(zero, 0.9).tolist() == [[-19 / 20, 19 / 20]]
+    assert errors.interval(zero, 0.99).tolist() == [[-math.inf, math.inf]]  # the 21st of 20
     for bad in (0.0, 1.0, 90.0):
         with pytest.raises(ConfigError, match=r"expected a share between 0 and 1"):
-            bound(kept, bad, "y")
-    for nothing in (None, {}, {"rows": 3, "errors": [0.1, 0.2, 0.3]}, {"rows": 30, "errors": [0.1]}):
-        with pytest.raises(ConfigError, match=r"held-out rows to state a coverage from; expected 20 or more"):
-            bound(nothing, 0.9, "y")
+            errors.rank(bad)
 
 
-def test_of_many_errors_some_are_kept_and_the_bound_is_never_smaller() -> None:
-    task = RegressionConfig(column="y").task()(
-        RegressionConfig(column="y"), RegressionConfig(column="y").task().fit(RegressionConfig(column="y"), ["0", "1", "2"], "t")
-    )
-    rng = np.random.default_rng(0)
+@pytest.mark.parametrize(
+    "kept",
+    [None, {}, [], {"rows": 3, "errors": [0.1, 0.2, 0.3]}, {"rows": 30, "errors": [0.1]}, {"rows": 20, "errors": [0.2, 0.1] * 10},
+     {"rows": 20, "errors": [math.nan] * 20}, {"models": [{"rows": 20, "errors": [0.1] * 20}] * 3}, {"models": 3}, {"models": [None] * 5},
+     {"models": [{"rows": 2, "errors": [0.1, 0.2]}] * 5}],
+)  # fmt: skip
+def test_errors_that_are_too_few_or_malformed_are_refused(kept: Any) -> None:
+    with pytest.raises(ConfigError, match=r"y: \d+ validation rows to state a coverage from; expected 19 or more; train on more rows"):
+        Errors.of(kept, 5, "y")
+
+
+def test_of_many_errors_some_are_kept_and_the_interval_is_never_narrower() -> None:
+    task, rng = a_number(), np.random.default_rng(0)
     scores = rng.normal(size=(3_333, 1)).astype(np.float32)
     targets = np.stack([task.encode(str(value)) for value in np.zeros(3_333)])
-    kept = kept_errors(task, targets, scores)
-    assert len(kept["errors"]) == KEPT
-    exact = np.sort(task.errors(targets, scores))
-    for coverage in (0.05, 0.5, 0.8, 0.9, 0.95, 0.999):
-        rank = math.ceil(3_334 * coverage)
-        assert exact[rank - 1] - 1e-6 <= bound(kept, coverage, "y") <= exact[min(rank + 7, 3_333) - 1] + 1e-6
+    for models in (1, 5):
+        kept = kept_errors(task, targets, scores, np.arange(3_333) % models, models)
+        assert [len(one["errors"]) for one in kept["models"]] == [KEPT] * models
+        assert kept["method"] == ("cv+" if models > 1 else "split")
+        assert json.loads(json.dumps(kept)) == kept
+        exact = np.sort(task.errors(targets, scores))
+        for coverage in (0.05, 0.5, 0.8, 0.9, 0.95, 0.999):
+            rank, found = math.ceil(3_334 * coverage), Errors.of(kept, models, "y")
+            ((low, high),) = found.interval([np.zeros((1, 1))] * models, coverage)
+            assert -low == high
+            assert exact[rank - 1] - 1e-6 <= high <= exact[min(rank + 7, 3_332)] + 1e-6
 
 
-def test_sets_hold_every_class_that_is_probable_enough() -> None:
-    config = MulticlassConfig(column="y")
-    task = config.task()(config, config.task().fit(config, ["a", "b", "c"], "t"))
-    scores = np.array([[0.7, 0.2, 0.1], [0.4, 0.35, 0.25], [0.05, 0.05, 0.9]], np.float32)
-    assert task.sets(scores, 0.7).tolist() == [["a"], ["a", "b"], ["c"]]
-    assert task.sets(scores, 0.2).tolist() == [[], [], ["c"]]
-    assert task.sets(scores, 0.2, empty=False).tolist() == [["a"], ["a"], ["c"]]
-    assert task.sets(scores, math.inf).tolist() == [["a", "b", "c"], ["a", "b", "c"], ["c", "a", "b"]]
+def test_cv_plus_is_that_of_the_papers() -> None:
+    """Against the definitions, row by row: Barber et al. (2021), equation 11, and Romano et al. (2020), equation 9."""
+    rng, models, rows = np.random.default_rng(1), 5, 60
+    part_N = np.arange(rows) % models
+    task, errors_N = a_number(), np.abs(rng.normal(size=rows))
+    answers = [rng.normal(size=(7, 1)) for _ in range(models)]
+    kept = {"models": [{"rows": 12, "errors": np.sort(errors_N[part_N == at]).tolist()} for at in range(models)]}
+    for coverage in (0.5, 0.8, 0.9):
+        rank = math.ceil(coverage * (rows + 1))
+        for at, (low, high) in enumerate(sets(task, Errors.of(kept, models, "y"), answers[0], answers, coverage)):
+            centre = np.array([answers[part][at, 0] for part in part_N])
+            assert high == pytest.approx(np.sort(centre + errors_N)[rank - 1])
+            assert low == pytest.approx(np.sort(centre - errors_N)[rows - rank])
+    chances = [rng.dirichlet([1, 1, 1], 7) for _ in range(models)]
+    errors_N = rng.random(rows)
+    kept = {"models": [{"rows": 12, "errors": np.sort(errors_N[part_N == at]).tolist()} for at in range(models)]}
+    for coverage in (0.5, 0.8, 0.9):
+        inside = Errors.of(kept, models, "y").classes(chances, coverage)
+        for at in range(7):
+            for label in range(3):
+                own = np.array([1 - chances[part][at, label] for part in part_N])
+                assert inside[at, label] == ((errors_N < own).sum() < coverage * (rows + 1))
+
+
+def test_sets_contain_the_classes_and_are_ordered_by_their_probability() -> None:
+    task, scores = classes(), np.array([[0.7, 0.2, 0.1], [0.4, 0.35, 0.25], [0.05, 0.05, 0.9]], np.float32)
+    inside = scores >= 0.3
+    assert task.sets(scores, inside).tolist() == [["a"], ["a", "b"], ["c"]]
+    assert task.sets(scores, scores >= 0.8).tolist() == [[], [], ["c"]]
+    assert task.sets(scores, scores >= 0.8, empty=False).tolist() == [["a"], ["a"], ["c"]]
+    assert task.sets(scores, scores >= 0).tolist() == [["a", "b", "c"], ["a", "b", "c"], ["c", "a", "b"]]
+
+
+@pytest.mark.parametrize("rows", [19, 39, 119])
+@pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])
+def test_split_conformal_has_its_coverage_exactly_in_the_mean(rows: int, coverage: float) -> None:
+    """Over 2,000 draws of so many errors, whatever they are: here of three classes, of Cauchy noise and of a second regime."""
+    rng, draws = np.random.default_rng(3), 2_000
+    cauchy, regime = (np.abs(rng.standard_cauchy((draws, rows + 1))), np.abs(rng.normal(size=(draws, rows + 1))))
+    regime *= np.where(rng.random(regime.shape) < 0.05, 10, 1)
+    for errors in (cauchy, regime):
+        inside = []
+        for one in errors:
+            kept = Errors.of({"rows": rows, "errors": np.sort(one[:-1]).tolist()}, 1, "y")
+            inside.append(kept.interval([np.zeros((1, 1))], coverage)[0, 1] >= one[-1])
+        assert np.mean(inside) == pytest.approx(coverage, abs=3.5 * (coverage * (1 - coverage) / draws) ** 0.5)
 
 
 def noisy(path: Path, rows: int, seed: int) -> Path:
@@ -143,5 +203,5 @@ def test_what_has_no_sets_is_told(tmp_path: Path) -> None:
         model.predict_sets(table)
     few = pm.train(write_csv(tmp_path / "u.csv", ["x", "y"], [[f"{at % 7 + 0.5}", "ab"[at % 2]] for at in range(30)]), "training.epochs=1",
                    "data.split.kind=random", target="y")  # fmt: skip
-    with pytest.raises(ConfigError, match=r"target 'y': \d+ held-out rows to state a coverage from"):
+    with pytest.raises(ConfigError, match=r"target 'y': \d+ validation rows to state a coverage from"):
         few.predict_sets([{"x": 1.0}])

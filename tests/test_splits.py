@@ -10,7 +10,7 @@ import pytest
 from polymodal.config import validate
 from polymodal.data.order import TOGETHER, epoch_order
 from polymodal.data.sources import open_source
-from polymodal.data.splits import OUT, TEST, TRAIN, VALID, Split, SplitConfig, split
+from polymodal.data.splits import CALIBRATE, OUT, SELECT, TEST, TRAIN, VALID, Split, SplitConfig, selection, split
 from polymodal.data.targets import groups_of
 from polymodal.errors import ConfigError, DataError
 
@@ -28,7 +28,8 @@ def test_random_parts_have_their_shares_in_every_stratum() -> None:
     found = splitted(strata=strata, kind="random", valid=0.2, test=0.1)
     for label, count in enumerate((100, 80, 20)):
         parts = found.part_N[strata == label]
-        assert abs((parts == VALID).sum() - 0.2 * count) <= 2
+        assert abs(np.isin(parts, (SELECT, VALID)).sum() - 0.2 * count) <= 2
+        assert abs((parts == SELECT).sum() - 0.2 * count / 3) <= 2
         assert abs((parts == TEST).sum() - 0.1 * count) <= 2
     assert (found.part_N != OUT).all()
     assert not found.folds
@@ -40,52 +41,65 @@ def test_random_parts_have_their_shares_in_every_stratum() -> None:
 def test_folds_are_even_in_every_stratum_and_every_row_is_validated_once() -> None:
     strata = np.repeat([0, 1, 2], [103, 80, 7])
     found = splitted(190, strata=strata, kind="folds", folds=5)
-    counts = np.array([np.bincount(found.fold_N[strata == label], minlength=5) for label in range(3)])
+    apart = found.calibrating
+    assert len(apart) == 19
+    counts = np.array([[(found.fold_N[strata == label] == fold).sum() for fold in range(5)] for label in range(3)])
     assert (np.ptp(counts, axis=1) <= 1).all()
     seen = np.concatenate([found.member(fold)[1] for fold in range(5)])
-    np.testing.assert_array_equal(np.sort(seen), np.arange(190))
+    np.testing.assert_array_equal(np.sort(np.concatenate([seen, apart])), np.arange(190))
     for fold in range(5):
         train, valid = found.member(fold)
-        np.testing.assert_array_equal(np.sort(np.concatenate([train, valid, found.twice((fold - 1) % 5)])), np.arange(190))
+        np.testing.assert_array_equal(np.sort(np.concatenate([train, valid, apart])), np.arange(190))
 
 
-@pytest.mark.parametrize(("rows", "folds", "fewest", "most"), [(190, 5, 40, 55), (2_900, 5, 220, 260), (400, 3, 45, 55), (300, 20, 60, 80)])
-def test_some_rows_are_left_out_by_two_members(rows: int, folds: int, fewest: int, most: int) -> None:
-    """Evenly over strata and folds, each by the member of its fold and of the next, at most a sixteenth of what a member would train on."""
+@pytest.mark.parametrize(("rows", "count"), [(40, 0), (99, 0), (100, 19), (200, 39), (600, 39), (1_000, 59), (2_000, 119), (2_999, 159)])
+def test_calibration_rows_are_one_less_than_a_multiple_of_twenty_and_no_member_sees_them(rows: int, count: int) -> None:
     strata = np.arange(rows) % 4 == 0
-    found = splitted(rows, strata=strata, kind="folds", folds=folds)
-    twice = [found.twice(fold) for fold in range(folds)]
-    assert fewest <= sum(map(len, twice)) <= most
-    assert max(map(len, twice)) - min(map(len, twice)) <= 1
-    assert np.mean(strata[np.concatenate(twice)]) == pytest.approx(0.25, abs=0.05)
-    for fold, both in enumerate(twice):
-        out = [other for other in range(folds) if not set(both) & set(found.member(other)[0])]
-        assert out == sorted({fold, (fold + 1) % folds})
-        assert set(both) <= set(found.member(fold)[1])
-        assert len(both) <= (rows - len(found.member((fold + 1) % folds)[1])) / 16 + 1
-
-
-def test_no_row_is_left_out_twice_where_too_few_would_be_or_none_would_train_on_it() -> None:
-    assert not any(len(splitted(60, kind="folds", folds=5).twice(fold)) for fold in range(5))
-    assert not any(len(splitted(400, kind="folds", folds=2).twice(fold)) for fold in range(2))
-    for rows in range(60, 140, 3):
-        for folds in (3, 5, 10):
-            found = splitted(rows, kind="folds", folds=folds)
-            assert not 0 < sum(len(found.twice(fold)) for fold in range(folds)) < 16, (rows, folds)
-    found = splitted(400, kind="folds", folds=5)
-    found.part_N[::2] = OUT
-    assert all((found.twice(fold) % 2 == 1).all() for fold in range(5)), "rows that are out later are asked nothing"
-    assert not len(splitted(60, kind="random").twice(0))
-
-
-def test_groups_are_left_out_whole() -> None:
-    group = np.arange(900) // 3
-    found = splitted(900, groups=group, kind="folds", folds=5, test=0.2)
+    found = splitted(rows, strata=strata)
+    apart = found.calibrating
+    assert len(apart) == count
+    assert not len(found.selecting)
+    if count:
+        assert np.mean(strata[apart]) == pytest.approx(0.25, abs=0.06)
+        assert (found.part_N[apart] == CALIBRATE).all()
     for fold in range(5):
-        both = found.twice(fold)
-        assert len(both)
-        assert set(np.flatnonzero(np.isin(group, group[both]))) == set(both)
-        assert (found.part_N[both] == TRAIN).all()
+        train, valid = found.member(fold)
+        assert not np.isin(apart, np.concatenate([train, valid])).any()
+
+
+def test_the_rows_of_a_fold_are_in_two_even_halves_and_groups_are_in_one_of_them() -> None:
+    found = splitted(900, strata=np.arange(900) % 3, kind="folds")
+    for fold in range(5):
+        first, second = found.halves(fold)
+        np.testing.assert_array_equal(np.sort(np.concatenate([first, second])), found.member(fold)[1])
+        assert abs(len(first) - len(second)) <= 1
+        assert abs((first % 3 == 0).mean() - 1 / 3) < 0.03
+    group = np.arange(900) // 3
+    found = splitted(900, groups=group, kind="folds", test=0.2)
+    for fold in range(5):
+        for half in found.halves(fold):
+            assert set(np.flatnonzero(np.isin(group, group[half]))) == set(half)
+    assert set(np.flatnonzero(np.isin(group, group[found.calibrating]))) == set(found.calibrating)
+    assert splitted(60, kind="random").halves(0) == ()
+
+
+@pytest.mark.parametrize(("count", "selecting"), [(1, 0), (7, 0), (8, 4), (15, 7), (16, 8), (24, 8), (30, 10), (450, 150)])
+def test_a_third_of_what_is_held_out_selects_and_the_others_validate(count: int, selecting: int) -> None:
+    rows = np.arange(100, 100 + count)
+    strata = np.arange(1_000) % 2
+    chosen = selection(rows, strata, None, 0)
+    assert len(chosen) == selecting
+    assert set(chosen) <= set(rows)
+    if selecting >= 8:
+        assert abs(strata[chosen].mean() - 0.5) < 0.1
+    np.testing.assert_array_equal(chosen, selection(rows, strata, None, 0))
+
+
+def test_groups_are_on_one_side_of_selection() -> None:
+    groups = np.arange(300) // 5
+    chosen = selection(np.arange(300), np.zeros(300), groups, 3)
+    assert len(chosen) == 100
+    assert not set(groups[chosen]) & set(np.delete(groups, chosen))
 
 
 @pytest.mark.parametrize("settings", [{"kind": "random"}, {"kind": "folds", "folds": 3}, {"kind": "random", "test": 0.2}])
@@ -116,7 +130,8 @@ def test_auto_takes_folds_for_few_rows_and_holds_out_for_many() -> None:
     assert splitted(200).members == 5
     many = splitted(3000)
     assert many.folds == 0
-    assert (many.part_N == VALID).mean() == pytest.approx(0.15, abs=0.01)
+    assert (many.part_N == VALID).mean() == pytest.approx(0.10, abs=0.005)
+    assert (many.part_N == SELECT).mean() == pytest.approx(0.05, abs=0.005)
     assert not (many.part_N == TEST).any(), "no test rows unless asked"
 
 
@@ -126,6 +141,8 @@ def test_time_holds_out_the_latest_rows() -> None:
     when = {part: [days[at] for at in np.flatnonzero(found.part_N == part)] for part in (TRAIN, VALID, TEST)}
     assert max(when[TRAIN]) < min(when[VALID])
     assert max(when[VALID]) < min(when[TEST])
+    long = splitted(100, cells=[str(at) for at in range(100)], kind="time", column="n", valid=0.3)
+    assert np.flatnonzero(long.part_N == SELECT).tolist() == list(range(70, 80)), "the report is of the latest rows"
     assert [len(when[part]) for part in (TRAIN, VALID, TEST)] == [21, 6, 3]
     numbers = splitted(10, cells=[str(at) for at in range(10)], kind="time", column="n", valid=0.3)
     assert np.flatnonzero(numbers.part_N == VALID).tolist() == [7, 8, 9]
@@ -206,8 +223,7 @@ def test_classes_of_frequent_rows_change_no_split() -> None:
         found = with_classes(codes, 3, **settings)
         np.testing.assert_array_equal(found.part_N, plain.part_N)
         np.testing.assert_array_equal(found.fold_N, plain.fold_N)
-        if plain.second_N is not None:
-            np.testing.assert_array_equal(found.second_N, plain.second_N)
+        np.testing.assert_array_equal(found.half_N, plain.half_N)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -230,8 +246,7 @@ def test_folds_train_on_every_class_that_has_two_rows(seed: int) -> None:
         for fold in range(folds):
             assert set(second[found.member(fold)[0]]) == {8, 9}
         held = np.concatenate([found.member(fold)[1] for fold in range(folds)])
-        np.testing.assert_array_equal(np.sort(held), np.arange(300))
-        assert not 0 < sum(len(found.twice(fold)) for fold in range(folds)) < 16
+        np.testing.assert_array_equal(np.sort(np.concatenate([held, found.calibrating])), np.arange(300))
     tested = with_classes([0] * 50 + [1], seed, kind="folds", folds=5, test=0.5)
     assert tested.part_N[50] == TRAIN
     assert tested.fold_N[50] >= 0

@@ -240,12 +240,13 @@ def collect(
     parts: Iterable[Window],
     hidden: Sequence[frozenset[str]] = (frozenset(),),
     device: torch.device | None = None,
+    represent: bool = False,
 ) -> Collected:
-    """The answers to all windows, back in the order of the rows; one for each set of hidden fields."""
+    """The answers to all windows, back in the order of the rows; one for each set of hidden fields. ``represent``: with h."""
     rows, every = [], []
     for window in parts:
         rows.append(window.rows)
-        every.append(answer(model, modalities, window, hidden, device))
+        every.append(answer(model, modalities, window, hidden, device, represent))
     order = np.argsort(np.concatenate(rows), kind="stable")
 
     def joined(pieces: list[np.ndarray]) -> np.ndarray:
@@ -258,7 +259,7 @@ def collect(
             Answer(
                 {task: joined([one.logits[task] for one in mine]) for task in mine[0].logits},
                 {t: {v: joined([one.votes[t][v] for one in mine]) for v in votes} for t, votes in mine[0].votes.items()},
-                None,
+                joined([one.fused_ND for one in mine]) if represent else None,  # type: ignore[misc]
             )
         )
     return Collected(np.concatenate(rows)[order], answers)

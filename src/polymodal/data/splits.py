@@ -168,8 +168,8 @@ def split(
         fold_N[order] = np.where((test_unit | apart)[unit], -1, dealt[unit] % folds)
         half_N[order] = dealt[unit] // folds % 2
         if rare is not None:
-            for part in (CALIBRATE, TEST):
-                rare.out_of(part_N, part, 1, 1)
+            rare.out_of(part_N, CALIBRATE, 2, 1)
+            rare.out_of(part_N, TEST, 1, 1)
             moved_N = (part_N == TRAIN) & (fold_N < 0)
             fold_N[moved_N] = unit_N[moved_N] % folds
             rare.over_folds(part_N == TRAIN, fold_N, folds)

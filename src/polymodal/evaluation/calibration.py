@@ -30,17 +30,18 @@ _PARTS = 5
 
 @dataclass(frozen=True)
 class Calibration:
-    """``facts``: ``rows``, ``ece`` and ``log_loss`` ``before`` and ``after``, and what ECE
-    perfect calibration would show by ``chance``, with its ``spread``. ``curves``: ``before`` and ``after``, to plot."""
+    """``facts``: ``rows``, the ``scale``, ``ece`` and ``log_loss`` ``before`` and ``after``, and what ECE perfect calibration would show by
+    ``chance``, with its ``spread``. ``curves``: ``before`` and ``after``, to plot."""
 
     facts: dict[str, Any]
     curves: dict[str, list[list[float]]]
 
 
-def calibrate(task: Task, target_NT: np.ndarray, before_NC: np.ndarray, after_NC: np.ndarray) -> Calibration | None:
+def calibrate(task: Task, target_NT: np.ndarray, before_NC: np.ndarray, after_NC: np.ndarray, scale: float) -> Calibration | None:
     """Compare answers without a scale and with one, on rows that the scale was not fitted on.
 
     :param before_NC: probabilities (N, C) without a scale; ``after_NC`` with it
+    :param scale: the one that ships, fitted on all of these rows
     :returns: None where the answer is a number, or the rows with a target are too few (under 64)
     """
     known_N = ~np.isnan(target_NT).any(1)
@@ -48,7 +49,7 @@ def calibrate(task: Task, target_NT: np.ndarray, before_NC: np.ndarray, after_NC
         return None
     target_NT, before_NC, after_NC = target_NT[known_N], before_NC[known_N], after_NC[known_N]
     sure = task.sureness(target_NT, after_NC)
-    facts: dict[str, Any] = {"rows": len(target_NT)}
+    facts: dict[str, Any] = {"rows": len(target_NT), "scale": scale}
     for name, scores_NC in (("before", before_NC), ("after", after_NC)):
         found, _ = task.measure(target_NT, scores_NC)
         facts[name] = {metric: found[metric] for metric in ("ece", "log_loss")}
@@ -94,7 +95,7 @@ def pooled_scale(task: Task, logits_NC: np.ndarray, target_NT: np.ndarray, seed:
         scale = scale_of_logits(task, logits_NC, target_NT)
     scores_NC = score(task, [after_NC])
     metrics = task.measure(target_NT, scores_NC)[0] if len(rows) else dict.fromkeys(task.metric_names)
-    found = None if seed is None else calibrate(task, target_NT, score(task, [before_NC]), scores_NC)
+    found = None if seed is None else calibrate(task, target_NT, score(task, [before_NC]), scores_NC, scale)
     return PooledScale(scale, len(rows), metrics, found)
 
 
@@ -104,7 +105,6 @@ def crossing(rows: int, seed: int, parts: int = _PARTS) -> np.ndarray:
     return np.random.default_rng([seed, 23]).permutation(part_N)
 
 
-def scaled_to_start(weights: Sequence[float], start: Sequence[float]) -> np.ndarray:
-    """Weights divided so that they sum to what they sum to before any are fitted."""
-    weights_V = np.asarray(weights, np.float64)
-    return weights_V * (sum(start) / weights_V.sum()) if weights_V.sum() > 0 else weights_V
+def scale_of(weights: Sequence[float], start: Sequence[float]) -> float:
+    """The sum of fitted weights, as a multiple of what they sum to before any are fitted; 1 for a sum of 0."""
+    return float(np.sum(weights) / np.sum(start)) or 1.0

@@ -1,7 +1,8 @@
 """Sets of classes, and intervals of a number, that contain the truth with a stated probability: conformal prediction.
 
 A model's error on a row that it was not trained on (``Task.errors``) is 1 - the probability of the true class, or the distance to the true
-number. A set contains every answer whose error would be no larger than those of a share ``coverage`` of such rows.
+number. A set contains every answer whose error would be no larger than those of a share ``coverage`` of such rows. Errors of a number are
+divided by what is expected of the row (``spread.py``), where that can be estimated.
 
 * **Split conformal prediction** (Vovk et al. 2005; Lei et al. 2018, arXiv:1604.04173; for classes Sadinle et al. 2019, arXiv:1609.00451).
   The errors are those of the answer as it ships, on rows that no model was trained on and that selected nothing. The probability that a
@@ -28,7 +29,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError
+from ..inference import Answer
 from ..tasks import Task
+from .spread import Spread, pooled
 
 KEPT = 500
 """Errors of a model that a bundle contains, at most: of more, evenly spaced ones."""
@@ -38,15 +41,20 @@ _AT_ONCE = 2**21  # values sorted at a time
 _ROUNDING = 1e-7  # of a probability as float32
 
 
-def kept_errors(task: Task, target_NT: np.ndarray, scores_NC: np.ndarray, part_N: np.ndarray, folds: int) -> dict[str, Any]:
+def kept_errors(
+    task: Task, target_NT: np.ndarray, scores_NC: np.ndarray, part_N: np.ndarray, folds: int, spread_N: np.ndarray | None = None
+) -> dict[str, Any]:
     """What a bundle keeps to make sets of a task's answers.
 
     :param scores_NC: the answer to each row of a model that did not train on it, without the scale of the pooled answer
     :param part_N: the place of that model among the ``folds`` models
+    :param spread_N: the expected error of each row, by which errors are divided; None = errors are as they are
     :returns: ``method`` ("split" or "cv+"), ``rows``, and by model its ``rows`` and ascending ``errors``
     """
     known = ~np.isnan(target_NT).any(1) & ~np.isnan(scores_NC).any(1)
     errors_N = task.errors(target_NT[known], scores_NC[known]).astype(np.float64)
+    if spread_N is not None:
+        errors_N = errors_N / spread_N[known]
     models = [_thinned(np.sort(errors_N[part_N[known] == at] if folds > 1 else errors_N)) for at in range(folds)]
     return {"method": "cv+" if folds > 1 else "split", "rows": len(errors_N), "models": models}
 
@@ -72,6 +80,8 @@ class Errors:
     errors: Sequence[np.ndarray]
     ranks: Sequence[np.ndarray]
     is_pooled: bool
+    spreads: Sequence[Spread] = ()
+    """By model of the bundle, the expected error of each row, of which the errors are multiples; () = they are errors."""
 
     @classmethod
     def of(cls, kept: Any, members: int, place: str) -> Errors:
@@ -85,16 +95,18 @@ class Errors:
             models = kept.get("models", [kept])
             rows = [int(one["rows"]) for one in models]
             errors = [np.asarray(one["errors"], np.float64) for one in models]
-            whole = all(
+            spreads = [Spread.of(one) for one in kept.get("spreads", [])]
+            whole = len(models) in (1, members) and len(spreads) in (0, members)
+            whole &= all(
                 one.ndim == 1 and len(one) == min(count, KEPT) and np.isfinite(one).all() and (np.diff(one) >= 0).all()
                 for one, count in zip(errors, rows, strict=True)
-            ) and len(models) in (1, members)  # fmt: skip
+            )
         except (AttributeError, KeyError, TypeError, ValueError):
-            rows, errors, whole = [], [], False
+            rows, errors, spreads, whole = [], [], [], False
         if not whole or sum(rows) < FEWEST:
             count = sum(rows) if whole else 0
             raise ConfigError(f"{place}: {count:,} validation rows to state a coverage from; expected {FEWEST} or more; train on more rows")
-        return cls(sum(rows), errors, [_ranks(count) for count in rows], len(errors) < members or members == 1)
+        return cls(sum(rows), errors, [_ranks(count) for count in rows], len(errors) < members or members == 1, spreads)
 
     def rank(self, coverage: float) -> int:
         """How many of the errors an error in the set may exceed, plus 1; ``ConfigError`` for no coverage."""
@@ -110,7 +122,17 @@ class Errors:
             below_NC += np.concatenate([[0], ranks])[at_NC]
         return below_NC < self.rank(coverage)
 
-    def interval(self, answers: Sequence[np.ndarray], coverage: float) -> np.ndarray:
+    def spread(self, answers: Sequence[Answer], task: str, place: str) -> np.ndarray:
+        """What each row's errors are multiples of (N,), from what the models of the bundle answer.
+
+        :raises ConfigError: the bundle's spreads are not those of its models
+        """
+        try:
+            return pooled(self.spreads, answers, task)
+        except ValueError:
+            raise ConfigError(f"{place}: the expected errors are of another model; expected those of this bundle; train it again") from None
+
+    def interval(self, answers: Sequence[np.ndarray], coverage: float, spread_N: np.ndarray | None = None) -> np.ndarray:
         """The ends of the interval of each row, (N, 2), from the models' numbers (N, 1); infinite where the errors are too few."""
         rank = self.rank(coverage)
         if rank > self.rows:
@@ -119,12 +141,13 @@ class Errors:
         count = np.concatenate([np.diff(ranks, prepend=0) for ranks in self.ranks])
         model = np.repeat(np.arange(len(self.errors)), [len(one) for one in self.errors])
         answers_NK = np.concatenate(answers, 1).astype(np.float64)
+        spread_N1 = np.ones((len(answers_NK), 1)) if spread_N is None else spread_N[:, None]
         ends = np.empty((len(answers_NK), 2))
         step = max(1, _AT_ONCE // len(errors))
         for start in range(0, len(answers_NK), step):
-            of_errors = answers_NK[start : start + step, model]
-            ends[start : start + step, 1] = _weighted(of_errors + errors, count, rank)
-            ends[start : start + step, 0] = -_weighted(errors - of_errors, count, rank)
+            of_errors, wide = answers_NK[start : start + step, model], spread_N1[start : start + step] * errors
+            ends[start : start + step, 1] = _weighted(wide + of_errors, count, rank)
+            ends[start : start + step, 0] = -_weighted(wide - of_errors, count, rank)
         return np.sort(ends, 1)
 
 
@@ -135,15 +158,19 @@ def _weighted(values_NE: np.ndarray, count_E: np.ndarray, rank: int) -> np.ndarr
     return np.take_along_axis(values_NE, order[np.arange(len(order)), at][:, None], 1)[:, 0]
 
 
-def sets(task: Task, errors: Errors, scores_NC: np.ndarray, own: Sequence[np.ndarray], coverage: float, empty: bool = True) -> np.ndarray:
+def sets(
+    task: Task, errors: Errors, scores_NC: np.ndarray, own: Sequence[np.ndarray], coverage: float, empty: bool = True,
+    spread_N: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
     """The sets of some rows' answers: lists of classes (N,), the most probable first, or the ends of intervals (N, 2).
 
     :param scores_NC: the pooled answer, by which classes are ordered
     :param own: the answer that the errors are of, without the scale of the pooled answer: the pooled one, or each model's (N, C)
     :param empty: whether a list may be empty; if not, the most probable class is in every list
+    :param spread_N: what the errors of each row are multiples of (``Errors.spread``); None = they are errors
     """
     if task.classes is None:
-        return errors.interval(own, coverage)
+        return errors.interval(own, coverage, spread_N)
     return task.sets(scores_NC, errors.classes(own, coverage), empty)
 
 

@@ -296,8 +296,9 @@ class Predictor:
     ) -> Iterator[Prediction]:
         modalities = self._modalities(source, root)
         errors = self.errors(coverage) if coverage is not None else {}
+        represent = embed or any(one.spreads for one in errors.values())
         for window, faults in self._windows(source, modalities, on_error):
-            answers = [answer(member, modalities, window, represent=embed)[0] for member in self.bundle.members]
+            answers = [answer(member, modalities, window, represent=represent)[0] for member in self.bundle.members]
             start = int(window.rows[0])
             skipped = np.array([fault.row - start for fault in faults if fault.is_skipped], np.int64)
             scores, values, kept = {}, {}, {}
@@ -310,7 +311,8 @@ class Predictor:
                     scale = scale_of(self.metrics, name)
                     unscaled = [one / scale for one in logits]
                     own = [score(task, unscaled)] if errors[name].is_pooled else [score(task, [one]) for one in unscaled]
-                    kept[name] = sets(task, errors[name], scores[name], own, coverage, empty)
+                    spread_N = errors[name].spread(answers, name, f"target {name!r}")
+                    kept[name] = sets(task, errors[name], scores[name], own, coverage, empty, spread_N)
                     for at in skipped:
                         kept[name][at] = [] if task.classes is not None else np.nan
                 if len(skipped):

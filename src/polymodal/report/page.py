@@ -129,7 +129,7 @@ def _answers(kept: Mapping[str, Any], validation: Mapping[str, Any]) -> str:
         if drawn.get("calibration"):
             cards.append(
                 _calibration(drawn["calibration"], kept.get("reliability", {}).get(task), validation.get("calibration", {}).get(task))
-                + _together(validation.get("agreement", {}).get(task))
+                + _pooled(validation.get("pooled", {}).get(task))
             )
         if drawn.get("curves"):
             roc = {curve["class"]: curve["roc"] for curve in drawn["curves"]}
@@ -158,7 +158,7 @@ def _calibration(
         cells = "".join(f"<td>{'-' if one[metric] is None else f'{one[metric]:.4f}'}</td>" for one in (told["before"], told["after"]))
         rows += f"<tr><th>{name}</th>{cells}</tr>"
     note = (
-        f"votes scaled by {told['scale']:.2f}, fitted on one half of {told['rows']:,} held-out rows and measured on the other 交叉拟合; "
+        f"votes scaled by {told['scale']:.2f}; each of {told['rows']:,} validation rows by a scale that was fitted on other rows 交叉拟合; "
         f"ECE of perfect calibration on so many rows, by chance 偶然值: {told['chance']:.4f}"
     )
     return (
@@ -168,13 +168,14 @@ def _calibration(
     )
 
 
-def _together(told: Mapping[str, Any] | None) -> str:
-    """By how much the mean of several models is surer than one of them, which the figures are of."""
-    if told is None or told["share"] >= 1:
+def _pooled(found: Mapping[str, Any] | None) -> str:
+    """The mean of several models on the calibration rows: the figures above it are of single models."""
+    if found is None:
         return ""
+    metrics = "; ".join(f"{escape(name)} {value:.4f}" for name, value in found["metrics"].items() if value is not None)
     return (
-        f"<p><small>These are single models 单个模型; the answer is what {told['members']} say together 合并回答, multiplied by "
-        f"{1 / told['share']:.2f}: two of them correlate by {told['correlation']:.2f} on {told['rows']:,} rows that neither saw</small></p>"
+        f"<p><small>These are single models 单个模型. The mean of all models, multiplied by {found['scale']:.2f} 所有模型的平均, on "
+        f"{found['rows']:,} calibration rows that no model was trained on 校准行: {metrics}</small></p>"
     )
 
 

@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..evaluation.calibration import Calibration, PooledScale, calibrate, crossing, pooled_scale, scaled_to_start
+from ..evaluation.calibration import Calibration, PooledScale, calibrate, crossing, pooled_scale, scale_of
 from ..evaluation.conformal import kept_errors
 from ..evaluation.contribution import shared_out
 from ..evaluation.measure import measure, pool, score
+from ..evaluation.spread import Spread, features_of, pooled
 from ..flow import FUSED
 from ..inference import Answer, Collected, collect, windows
 from ..model import MultiModalModel
@@ -221,7 +222,7 @@ class HeldOut:
         for name in weights:
             rule = model.rules[model.tasks.index(name)]
             start = rule.start(len(answers[0].votes[name]) - rule.fused)
-            without = {name: np.stack([scaled_to_start(of_part, start) for of_part in weights[name]])}
+            without = {name: np.stack([of_part / scale_of(of_part, start) for of_part in weights[name]])}
             unscaled[name] = score(tasks[name], [self._pooled(model, name, answers[0], rows, part_N, without, frozenset())])
         result: dict[str, Any] = {"rows": len(rows), "tasks": measured[0][0]}
         if len(hidden) > 1:
@@ -274,11 +275,15 @@ class HeldOut:
                 text = ", ".join(f"{voter} {weight:.2f}" for voter, weight in by_voter.items())
                 self.observer.observe("note", {"text": f"target {name!r}: weights of the votes: {text}"})
 
-    def calibrate(self, measured: Measured) -> dict[str, Calibration]:
-        """By task, how well answers are calibrated without a scale and with it, on the validation rows; only where there is a scale."""
+    def calibrate(self, model: MultiModalModel, measured: Measured) -> dict[str, Calibration]:
+        """By task, how well answers are calibrated without the scale of the vote weights and with it, on the validation rows; only where
+        there is a scale."""
         found = {}
         for name, unscaled in measured.unscaled.items():
-            one = calibrate(self.prepared.tasks[name], measured.targets[name], unscaled, measured.scores[name])
+            at = model.tasks.index(name)
+            weights_V = model.vote_weights_TV[at].tolist()
+            scale = scale_of(weights_V, model.rules[at].start(len(weights_V) - model.rules[at].fused))
+            one = calibrate(self.prepared.tasks[name], measured.targets[name], unscaled, measured.scores[name], scale)
             if one is not None:
                 found[name] = one
         return found
@@ -287,16 +292,25 @@ class HeldOut:
         """What is fitted for the mean of all members, by task, on the calibration rows; the weights of the members' votes are multiplied by
         its scale. To be done when the members have been measured. Where there are no calibration rows there is no scale, and the errors
         are those of the validation rows."""
-        rows, model = self.prepared.split.calibrating, members[0].model
-        answers = [self._of_shipped(member, rows, fields) for member in members] if len(rows) and len(members) > 1 else []
+        rows, model, targets = self.prepared.split.calibrating, members[0].model, self.prepared.valid.targets
+        is_mean = len(rows) > 0 and len(members) > 1
+        numbers = [name for name, task in self.prepared.tasks.items() if task.classes is None]
+        spreads = self._spreads(members, fields, numbers) if is_mean or len(members) == 1 else {}
+        used = rows if is_mean else measured.rows
+        answers = [self._of_shipped(member, used, fields, bool(spreads)) for member in members] if is_mean or spreads else []
         found = {}
         for at, (name, task) in enumerate(self.prepared.tasks.items()):
-            if not answers:
-                kept = kept_errors(task, measured.targets[name], measured.scores[name], measured.part_N, len(members))
-                found[name] = Pooled(kept)
+            spread_N = pooled(spreads[name], answers, name) if name in spreads else None
+            if not is_mean:
+                kept = kept_errors(task, measured.targets[name], measured.scores[name], measured.part_N, len(members), spread_N)
+            else:
+                logits_NC, target_NT = pool([one.logits[name] for one in answers]), targets[name][rows]
+                kept = kept_errors(task, target_NT, score(task, [logits_NC]), np.zeros(len(rows), np.int64), 1, spread_N)
+            if name in spreads:
+                kept["spreads"] = [one.facts() for one in spreads[name]]
+            found[name] = Pooled(kept)
+            if not is_mean:
                 continue
-            logits_NC, target_NT = pool([one.logits[name] for one in answers]), self.prepared.train.targets[name][rows]
-            kept = kept_errors(task, target_NT, score(task, [logits_NC]), np.zeros(len(rows), np.int64), 1)
             scales = task.classes is not None and model.has_votes and model.rules[at].linear
             fitted = pooled_scale(task, logits_NC, target_NT, self.prepared.experiment.seed if scales else None)
             found[name] = Pooled(kept, fitted)
@@ -307,9 +321,30 @@ class HeldOut:
                 self.observer.observe("note", {"text": f"target {name!r}: {text} that none of them was trained on"})
         return found
 
-    def _of_shipped(self, member: Member, rows: np.ndarray, fields: Sequence[str]) -> Answer:
+    def _spreads(self, members: Sequence[Member], fields: Sequence[str], numbers: Sequence[str]) -> dict[str, list[Spread]]:
+        """The expected errors of the members by task, fitted on rows that make no sets: under folds each member's validation rows, of one
+        member the selection rows. Tasks where they are the same for every row are left out."""
+        found: dict[str, list[Spread]] = {}
+        rows = [self.prepared.member(member.fold)[1] if len(members) > 1 else self.prepared.selecting for member in members]
+        if not numbers or not all(map(len, rows)):
+            return found
+        answers = [self._of_shipped(member, of, fields, True) for member, of in zip(members, rows, strict=True)]
+        for name in numbers:
+            task, fitted = self.prepared.tasks[name], []
+            for answer, of in zip(answers, rows, strict=True):
+                target_NT = self.prepared.valid.targets[name][of]
+                there = known(task, target_NT)
+                errors_N = task.errors(target_NT[there], score(task, [answer.logits[name][there]]))
+                fitted.append(Spread.fit(features_of(answer, name)[there], errors_N))
+            if not all(one.is_constant for one in fitted):
+                found[name] = fitted
+        return found
+
+    def _of_shipped(self, member: Member, rows: np.ndarray, fields: Sequence[str], represent: bool = False) -> Answer:
         """What a trained member answers by the weights that ship; it stays on the CPU."""
-        found = self.collect(member.model.to(self.device), rows, fields).answers[0]
+        store = self.prepared.valid.store
+        model = member.model.to(self.device)
+        found = collect(model, store.modalities, windows(store, rows, fields), device=self.device, represent=represent).answers[0]
         member.model.to("cpu")
         return found
 

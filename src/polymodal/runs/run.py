@@ -152,7 +152,7 @@ class Run:
         for note in checkpoints.notes:
             self._note(note)
         measured = team.held_out.measure(members, every_set(team.fields), team.fields)
-        calibration = team.held_out.calibrate(measured)
+        calibration = team.held_out.calibrate(members[0].model, measured)
         measured.metrics["calibration"] = {name: found.facts for name, found in calibration.items()}
         pooled = team.held_out.pool(members, team.fields, measured)
         measured.metrics["pooled"] = {name: found.scale.facts() for name, found in pooled.items() if found.scale is not None}
