@@ -247,7 +247,7 @@ def card(bundle: Bundle) -> str:
     lines += ["", f"fused by {experiment.model.fusion.kind}{count}. Any field may be missing in any row.", ""]
     validation = bundle.metrics.get("validation", {})
     if validation:
-        lines += ["On rows held out of training (they chose when training stopped and how votes are weighed):", ""]
+        lines += ["On rows held out of training, none of which selected the epoch or the vote weights that it is measured by:", ""]
         lines += [f"- {target}: " + ", ".join(f"{metric} {value:.4f}" for metric, value in values.items() if value is not None)
                   for target, values in validation["tasks"].items()]  # fmt: skip
     lines += ["", "```", "polymodal predict THIS_FOLDER TABLE -o predictions.csv", "```", ""]

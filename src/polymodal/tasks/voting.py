@@ -23,7 +23,7 @@ from ..flow import FUSED
 from .regression import Regression
 from .task import Task
 
-_PRIOR_ROWS = 5.0
+_PRIOR_ROWS, _PRIOR_ERRORS = 2.0, 5.0
 _PRIOR_SCALE = 5.0
 _CONSTANT_ON, _CONSTANT_SIZE = 4_000, 4_000_000
 FEWEST = 16
@@ -223,7 +223,7 @@ class Held:
         there = self.present[str(at)]
         vote, target = self.votes[str(at)][there], self.target[there]
         if isinstance(self.task, Regression):  # a few rows of error 1, that of the mean, stand for what is not known
-            return float((len(target) + _PRIOR_ROWS) / (self.task.losses(vote, target).sum() + _PRIOR_ROWS))
+            return float((len(target) + _PRIOR_ERRORS) / (self.task.losses(vote, target).sum() + _PRIOR_ERRORS))
         if len(target) < FEWEST:
             return 1.0
         free = torch.full((1,), _inverse_softplus(1.0), dtype=torch.float64)
