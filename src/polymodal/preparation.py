@@ -16,11 +16,13 @@ import numpy as np
 
 from .backbones import Backbone
 from .config import quote
+from .data.copies import LEAST_UNITS, Together, nothing_together, together
 from .data.sampling import cells_at, rows_to_fit_on
 from .data.sources import Source
 from .data.splits import OUT, TRAIN, VALID, Split, split
 from .data.store import FAULTY, MISSING, Store
 from .data.targets import Unknown, classes_of, fitted, groups_of, known_rows, read_targets, strata_of, told_classes
+from .data.twins import twins_in
 from .disk import no_formula
 from .encoders import EncoderConfig
 from .errors import ConfigError, DataError, UserError
@@ -87,7 +89,9 @@ class Prepared:
     backbones: Mapping[str, Backbone]
     """By field: the frozen backbone through which the model sees its cells."""
     warnings: Sequence[str] = ()
-    """What should make a person look twice: targets that cannot be read, classes that are rare or unknown."""
+    """What should make a person look twice: targets that cannot be read, classes that are rare or unknown, copies across the split."""
+    unit_N: np.ndarray | None = None
+    """Rows of the training table with the same number (N,) are split as one, None where each row is by itself."""
 
     def content(self) -> dict[str, str]:
         """Digests of all that training sees of the data, by what it is: other data, another digest."""
@@ -155,7 +159,9 @@ def prepare(
     if states is not None:
         tasks = {name: config.task()(config, states["tasks"][name]) for name, config in experiment.tasks.items()}
     targets = known_rows(source, experiment.tasks, {name: task.reading for name, task in tasks.items()} or None)
-    part = split_rows(experiment, source, targets.known_N, valid_source is not None, targets.readings)
+    part, kept = split_rows(experiment, source, targets.known_N, valid_source is not None, targets.readings)
+    for line in kept.notes:
+        note(line)
     fitting_N = np.zeros(source.rows, bool)
     fitting_N[part.fitting] = True
     roots = roots_of(source, experiment.data.root)
@@ -177,7 +183,7 @@ def prepare(
             train.store.close()
             raise
     unlabelled = {name: int(np.isnan(target).any(1).sum()) for name, target in train.targets.items()}
-    prepared = Prepared(experiment, tasks, modalities, train, valid, part, unlabelled, backbones)
+    prepared = Prepared(experiment, tasks, modalities, train, valid, part, unlabelled, backbones, unit_N=kept.unit_N)
     for fold in range(part.members):
         for rows, table, what in zip(prepared.member(fold), (train, valid), ("train", "validate"), strict=True):
             if not len(rows):
@@ -188,6 +194,8 @@ def prepare(
         *train.faulty.values(),
         *(valid.faulty.values() if valid is not train else ()),
         *told_classes(tasks, train.targets, part.part_N, members, unknown),
+        *kept.warnings,
+        *(twins.line() for twins in twins_in(source, train.store, part, experiment.seed)),
     ]
     try:
         _see_through_backbones(prepared, note)
@@ -363,23 +371,31 @@ def known_targets(source: Source, experiment: Experiment) -> np.ndarray:
 
 def split_rows(
     experiment: Experiment, source: Source, known_N: np.ndarray, valid_elsewhere: bool, readings: Mapping[str, Reading] | None = None
-) -> Split:
-    """Which rows train, validate and test; rows without any target are out.
+) -> tuple[Split, Together]:
+    """Which rows train, validate and test, and which of them stay together; rows without any target are out.
+
+    Copies, and rows that share a long text or a file, stay on one side with the rows of their group, unless ``data.split.copies`` is
+    ``ignore``. Under a split by time or by a column they stay where that puts them; copies across it are a warning.
 
     :param readings: how target cells are read, by task, where that is known; None = to be found out
     """
     if valid_elsewhere:
-        return Split(np.where(known_N, TRAIN, OUT).astype(np.uint8), np.full(source.rows, -1, np.int8), 0)
+        alone = Split(np.where(known_N, TRAIN, OUT).astype(np.uint8), np.full(source.rows, -1, np.int8), 0)
+        return alone, nothing_together(source.rows)
     config = experiment.data.split
     readings = readings or known_rows(source, experiment.tasks).readings
     first = next(iter(experiment.tasks))
     strata_N = strata_of(source, experiment.tasks[first], readings[first])
-    group_N = groups_of(source, config.group) if config.group else None
+    kept = nothing_together(source.rows, groups_of(source, config.group) if config.group else None)
+    if config.copies == "together":
+        least = max(LEAST_UNITS, config.folds + 1)
+        kept = together(source, experiment.fields, roots_of(source, experiment.data.root), known_N, least, kept.unit_N)
     cells = list(source.cells([config.column])) if config.column else None
     classes = None
     if config.kind not in ("column", "time"):
         classes = classes_of(source, experiment.tasks, readings)
     try:
-        return split(config, known_N, strata_N, experiment.seed, group_N, cells, classes)
+        part = split(config, known_N, strata_N, experiment.seed, kept.unit_N, cells, classes)
     except DataError as error:
         raise DataError(f"{source.name}{' ' if str(error).startswith('row ') else ': '}{error}") from None
+    return part, kept.across(part.part_N, config.kind) if config.kind in ("column", "time") else kept

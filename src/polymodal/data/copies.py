@@ -1,33 +1,32 @@
 """Rows that a split must not part: copies of one another, and rows that share a long text or a file.
 
-A row that trains and a copy of it that validates make any figure look better than on rows that nobody has seen. What is a copy, though, and
-what a row that only happens to be like another? A table of one category of five values has five different rows, however many it has, and
-new rows are like them too: these are no copies.
+A row that trains and a copy of it that validates make any figure look better than on rows that nobody has seen. But a table of one category
+of five values has five different rows, however many it has, and new rows are like them too: these are not copies.
 
 **The rule.** Rows that are alike in every column that fields read are copies if there are many more of them than chance explains (more than
 ten times as many). Chance is taken at its most generous, the largest of these expectations of how many rows are like a row:
 
 - each column independent of all others: N times the product of the frequencies of the row's cells (the argument of the birthday problem);
-- one column independent of the rest, for each column in turn: the rows that are like the row but for that column, times the frequency of its
-  cell. Columns that depend on one another, such as the answers of a questionnaire, are explained by this: where rows are alike by chance,
-  others differ in a single column;
-- the first columns independent of the last, cut at some places: columns of zeros and ones that spell one category are explained by this;
+- one column independent of the rest, for each column in turn: the rows that are like the row but for that column, times the frequency of
+  its cell. This explains columns that depend on one another, such as the answers of a questionnaire: where rows are alike by chance, others
+  differ in a single column;
+- the first columns independent of the last, cut at some places: this explains columns of zeros and ones that spell one category;
 - where no column has more than 20 values: half as many as differ from the row in one column only. Answers that go together make some rows
-  frequent, and those next to them as well; of copies there are none next to them.
+  frequent, and those next to them as well; next to copies there are none.
 
-Of the whole table, there are copies of all rows that are like another if those are ten times as many as expected; and of none if those that
-seem to be copies are less than three times as many as chance puts there.
+Of the whole table, all rows that are like another are copies if they are ten times as many as chance puts there; and none are if those that
+seem to be are less than three times as many as chance puts there.
 
 The frequency of a cell is that among all rows for categories, short texts and numbers of few values: a column of them alone never makes
-copies. What says more (long texts, files, arrays, numbers of many values) is expected as often as *other* rows hold it; a number at least as
-often as numbers of that spacing coincide where their density is even: (smallest gap between values) / (2 x interquartile range). So a
-column of ages in years makes no copies, and one of measurements with decimals does. Of categories that stand for each other (a code and its
-name) one counts.
+copies. What says more (a phrase, a file, an array, a number of many values) is expected as often as *other* rows hold it; a number at least
+as often as numbers of its spacing coincide where their density is even: (smallest gap between values) / (2 x interquartile range). So a
+column of ages in years makes no copies, and one of measurements with decimals does. Of columns that say the same (a code and its name; a
+number and its logarithm) one counts.
 
-**Limits.** What more than 5 % of the rows (at least 10) have in common is a level that recurs by design, and no copy. Nor does a text in more
-than 50 rows tell where a row comes from: it is a set phrase. A text is long from 60 characters and ten words on (25 characters of scripts
-without spaces). Where chains of shared texts and files make a unit of more than 5 % of the rows, links of texts are given up before those of
-files, and those of files before copies, the most shared first; so they are where fewer units are left than a split needs.
+**Limits.** What more than 5 % of the rows (at least 10) have in common is a level that recurs by design, and no copy. Nor does a text in
+more than 50 rows tell where a row comes from: it is a set phrase. A text is long from 60 characters and ten words on (25 characters of
+scripts without spaces). Where chains of shared texts and files make a unit of more than 5 % of the rows, links of texts are given up before
+those of files, and those of files before copies, the most shared first. So they are where fewer units are left than a split needs.
 
 Shapes: ``N`` rows of the table, ``G`` different rows that occur several times.
 """
@@ -44,6 +43,7 @@ from ..modalities import FieldConfig, Roots
 from .fingerprints import Fingerprints, Rows, fingerprints, salted
 from .linked import Links, units
 from .sources import Source
+from .splits import TEST, TRAIN, VALID
 
 _BEYOND_CHANCE, _TOO_FEW = 10.0, 3.0
 _SAMPLED = 2_000  # rows by which the number of copies by chance is estimated
@@ -68,11 +68,19 @@ class Together:
     warnings: list[str] = field(default_factory=list)
     """What could not be kept together."""
 
-    def across(self, part_N: np.ndarray, train: int, others: tuple[int, ...]) -> tuple[int, int]:
-        """Of the rows whose part is one of ``others``: how many are a copy of a row whose part is ``train``, and how many there are."""
-        measured_N = np.isin(part_N, others)
-        trained = np.unique(self.copy_N[(part_N == train) & (self.copy_N >= 0)])
-        return int((measured_N & np.isin(self.copy_N, trained)).sum()), int(measured_N.sum())
+    def across(self, part_N: np.ndarray, kind: str) -> Together:
+        """Of a split by other means (``kind``), which keeps nothing together: a warning where rows that validate or test are copies of rows
+        that train."""
+        measured_N = np.isin(part_N, (VALID, TEST))
+        trained = np.unique(self.copy_N[(part_N == TRAIN) & (self.copy_N >= 0)])
+        copies = int((measured_N & np.isin(self.copy_N, trained)).sum())
+        if not copies:
+            return Together(None, self.copy_N)
+        line = (
+            f"{copies:,} of {int(measured_N.sum()):,} rows that validate or test are copies of a row that trains, since the split is by "
+            f"{kind}: figures may not hold for new rows; leave the copies out of the table, or split otherwise (data.split.kind=auto)"
+        )
+        return Together(None, self.copy_N, warnings=[line])
 
 
 def nothing_together(rows: int, group_N: np.ndarray | None = None) -> Together:
@@ -122,8 +130,8 @@ def together(
 
 @dataclass(frozen=True)
 class _Shared:
-    """What rows have in common: a copy's number, a file or a long text, by ``key_N``, where ``linked_N``. More than ``most`` rows of one key
-    are not joined."""
+    """What rows have in common: a copy's number, a file or a long text, by ``key_N``, where ``linked_N``. More than ``most`` rows of one
+    key are not joined."""
 
     column: str
     kind: int
@@ -211,9 +219,9 @@ def copies(seen: Rows, used_N: np.ndarray) -> np.ndarray:
     by_chance = len(rows) * np.where(expected_S * _BEYOND_CHANCE < 1, 1 - np.exp(-expected_S), 0).mean()
     if alike[beyond].sum() <= _TOO_FEW * by_chance:
         return copy_N
-    beyond = several[beyond]
+    copied = several[beyond]
     number = np.full(len(size), -1, np.int64)
-    number[beyond[np.argsort(first[beyond])]] = np.arange(len(beyond))
+    number[copied[np.argsort(first[copied])]] = np.arange(len(copied))
     copy_N[rows] = number[inverse]
     return copy_N
 
@@ -224,7 +232,7 @@ def _by_chance(columns: list[Fingerprints], whole_N: np.ndarray, row_G: np.ndarr
     known: set[bytes] = set()
     share_G, left_out_G, next_G = np.ones(len(row_G)), np.zeros(len(row_G)), np.zeros(len(row_G))
     few = True
-    parts = []
+    parts: list[np.ndarray] = []
     for one in columns:
         part_N = salted(one.hash_N, one.column)
         parts.append(part_N)
@@ -237,12 +245,13 @@ def _by_chance(columns: list[Fingerprints], whole_N: np.ndarray, row_G: np.ndarr
         left_out_G = np.maximum(left_out_G, but_one_G * chance_G)
         next_G += but_one_G
         few = few and len(count) <= _FEW_VALUES
-    cut_G = np.zeros(len(row_G))
-    for at in np.unique(np.linspace(0, len(parts), _CUTS + 2).astype(int)[1:-1]):
-        head_N = np.sum(parts[:at], axis=0, dtype=np.uint64) if at else np.zeros(rows, np.uint64)
-        others_G = [_count(part_N, row_G) - size_G for part_N in (head_N, whole_N - head_N)]
-        if 0 < at < len(parts):
-            cut_G = np.maximum(cut_G, others_G[0] * others_G[1] / rows)
+    cut_G, head_N = np.zeros(len(row_G)), np.zeros(rows, np.uint64)
+    cuts = set(np.linspace(0, len(parts), _CUTS + 2).astype(int).tolist()) - {0, len(parts)}
+    for at, part_N in enumerate(parts, 1):
+        head_N = head_N + part_N
+        if at in cuts:
+            head_G, tail_G = (_count(half_N, row_G) - size_G for half_N in (head_N, whole_N - head_N))
+            cut_G = np.maximum(cut_G, head_G * tail_G / rows)
     return np.max([rows * share_G, left_out_G, cut_G, next_G / 2 if few else cut_G], axis=0)
 
 

@@ -40,8 +40,8 @@ _REMEMBERED, _SHORTEST_FORGOTTEN = 10_000, 64  # texts of a column whose numbers
 
 @dataclass
 class Fingerprints:
-    """One column: ``hash_N`` uint64, the same for cells of the same content, 0 where empty; ``says_N`` uint8 (N,): how much a cell says, see
-    the properties. ``role``: text, the name or content of a file, or any other cell."""
+    """One column: ``hash_N`` uint64, the same for cells of the same content, 0 where empty; ``says_N`` uint8 (N,): how much a cell says,
+    see the properties. ``role``: text, the name or content of a file, or any other cell."""
 
     column: str
     role: Role
@@ -112,9 +112,9 @@ def fingerprints(source: Source, fields: Mapping[str, FieldConfig], roots: Roots
     """
     roles: dict[str, Role] = {}
     for config in fields.values():
-        is_of_files = config.modality().of_files
+        kind = config.modality()
         for at, column in enumerate(config.sources):
-            roles.setdefault(column, "text" if config.kind == "text" else "file" if is_of_files and at == 0 else "cell")
+            roles.setdefault(column, "text" if kind.kind == "text" else "file" if kind.of_files and at == 0 else "cell")
     others = [column for column, role in roles.items() if role == "cell"][_MOST_KEPT:]
     kept = {
         column: Fingerprints(column, role, np.zeros(source.rows, np.uint64), np.zeros(source.rows, np.uint8))
