@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,7 +20,7 @@ from .data.sampling import cells_at, rows_to_fit_on
 from .data.sources import Source
 from .data.splits import OUT, TRAIN, VALID, Split, split
 from .data.store import FAULTY, MISSING, Store
-from .data.targets import Unknown, classes_of, fitted, groups_of, known_rows, read_targets, strata_of, told_classes
+from .data.targets import Unknown, classes_of, fitted, groups_of, known_rows, read_targets, read_weights, strata_of, told_classes
 from .data.twins import twins_in
 from .disk import no_formula
 from .encoders import EncoderConfig
@@ -29,7 +28,7 @@ from .errors import ConfigError, DataError, UserError
 from .experiment import Experiment
 from .flow import State
 from .frozen import FeatureCache, fill
-from .modalities import FieldConfig, Modality, Roots, is_missing_word
+from .modalities import FieldConfig, Modality, Roots
 from .model import form_of
 from .tasks import Reading, Task
 from .training.devices import pick_device
@@ -344,24 +343,6 @@ def _bound_faults(book: FaultBook, column: str, held: int, limit: float, is_gues
         raise DataError(f"{line}; expected at most {limit:.0%}; mend them, leave the column out (--ignore), or raise data.max_faults")
     mend = f"say what the column is (--column {column}=category), or leave it out (--ignore)"
     warnings.warn(f"{line}; they count as missing; {mend}", UserWarning, stacklevel=2)
-
-
-def read_weights(source: Source, column: str | None) -> np.ndarray | None:
-    """The weight of each row, float32 (N,), 0 or more."""
-    if column is None:
-        return None
-    source.check([column])
-    weights_N = np.zeros(source.rows, np.float32)
-    for at, cell in enumerate(source.cells([column])):
-        try:
-            weights_N[at] = float("nan") if is_missing_word(cell) else float(cell)
-        except (TypeError, ValueError):
-            weights_N[at] = math.nan
-        if not 0 <= weights_N[at] < math.inf:
-            raise DataError(f"{source.name} row {at + 1}, column {column!r}: found {cell!r}; expected a weight of 0 or more; mend the cell")
-    if not weights_N.any():
-        raise DataError(f"{source.name}, column {column!r}: every weight is 0; expected some rows to count")
-    return weights_N
 
 
 def known_targets(source: Source, experiment: Experiment) -> np.ndarray:

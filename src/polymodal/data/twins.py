@@ -26,7 +26,7 @@ _FEWEST_WORDS, _FEWEST_SIGNS = 3, 12
 
 def sides(split: Split) -> np.ndarray:
     """A number for the side of the split that each row (N,) is on, -1 = none: its part, under folds its fold."""
-    return np.where(split.part_N == OUT, -1, split.part_N.astype(np.int64) * 100 + split.fold_N)
+    return np.where(split.part_N == OUT, -1, split.part_N.astype(np.int64) * 100 + split.fold_N + 1)
 
 
 @dataclass(frozen=True)

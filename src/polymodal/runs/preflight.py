@@ -14,7 +14,7 @@ import torch
 
 from ..data.sources import Source, open_source
 from ..data.splits import OUT, TEST, VALID
-from ..data.targets import Unknown, fitted, known_rows, read_targets, told_classes
+from ..data.targets import Unknown, fitted, known_rows, read_targets, read_weights, told_classes
 from ..encoders import EncoderConfig
 from ..errors import DataError, Fault, UserError
 from ..experiment import Experiment
@@ -23,7 +23,7 @@ from ..frozen import seconds_of
 from ..inference import BLOCK
 from ..inspection.targets import missing_line
 from ..modalities import Modality, OnError
-from ..preparation import Prepared, fit_modalities, prepare, read_weights, roots_of, split_rows
+from ..preparation import Prepared, fit_modalities, prepare, roots_of, split_rows
 from ..tasks import Task
 from ..training.checkpoint import Checkpoints
 from ..training.config import usual_batch_size
