@@ -58,14 +58,14 @@ def picture_twins(rows: np.ndarray, thumbs: np.ndarray, side_N: np.ndarray) -> l
     """
     used = side_N[rows] >= 0
     rows, thumbs = rows[used], thumbs[used].astype(np.float32)
-    if len(rows) < 2:
-        return []
     _, inverse, counts = np.unique(thumbs, axis=0, return_inverse=True, return_counts=True)
     rare = counts[inverse] <= _recurring(len(rows))
     mean = thumbs.mean(1)
     order = np.argsort(mean, kind="stable")
     order = order[rare[order]]
     rows, thumbs, mean = rows[order], thumbs[order], mean[order]
+    if len(rows) < 2:
+        return []
     # The mean difference is at least the difference of means, of the whole and of its stretches: few pairs are left to compare.
     stretches = thumbs.reshape(len(thumbs), -1, 16 if thumbs.shape[1] % 16 == 0 else 1).mean(2)
     ends = np.searchsorted(mean, mean + _NEAR, side="right")
