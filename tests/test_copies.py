@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ from polymodal.preparation import known_targets, split_rows
 HISTORY = "{age} year old with {what} for {days} days, no fever, known {other}, referred from ward {ward} for a second opinion"
 
 
-def kept(cells: dict[str, Sequence[Any]], least: int = 10, groups: Any = None, root: Path | None = None, **fields: FieldConfig) -> Together:
+def kept(
+    cells: Mapping[str, Sequence[Any]], least: int = 10, groups: Any = None, root: Path | None = None, **fields: FieldConfig
+) -> Together:
     """What stays together of columns: those that ``fields`` do not read are numbers and categories."""
     source = open_source({name: list(column) for name, column in cells.items()})
     read = {column for config in fields.values() for column in config.sources}
@@ -52,7 +54,8 @@ def test_copies_of_measurements_are_one_unit(times: int, wide: int, rng: np.rand
     order = rng.permutation(len(values))
     found = kept(columns(values[order]))
     assert unit_count(found) == 60
-    assert (np.bincount(np.unique(found.unit_N, return_inverse=True)[1]) == times).all()
+    assert found.unit_N is not None
+    assert (np.unique(found.unit_N, return_counts=True)[1] == times).all()
     assert found.notes == [
         f"{60 * times} of {60 * times} rows are copies of another row; they stay on one side of the split "
         f"(data.split.copies=ignore splits them like any others)"
@@ -207,7 +210,11 @@ def test_rows_that_share_a_file_stay_together_unless_it_is_a_level(rng: np.rando
     assert found.unit_N is None
     assert found.warnings[0].startswith("1,300 of 1,300 rows share a file of column 'photo' with another row, of only 13 different ones")
     recording = SeriesConfig(column="file", start="from", end="to")
-    windows = {"file": [f"{at % 40}.csv" for at in range(400)], "from": list(range(400)), "to": [at + 1 for at in range(400)]}
+    windows: dict[str, list[Any]] = {
+        "file": [f"{at % 40}.csv" for at in range(400)],
+        "from": list(range(400)),
+        "to": [at + 1 for at in range(400)],
+    }
     assert unit_count(kept(windows, ecg=recording)) == 40
 
 
@@ -252,7 +259,7 @@ def test_chains_are_cut_where_most_rows_share_the_link() -> None:
     unit_N, kept_C = units(both, 200, np.ones(200, bool), most=200, least=60)
     assert not kept_C.any(), "too few units are left by the files"
     unit_N, kept_C = units(Links.of(case, np.ones(200, bool), None), 200, np.ones(200, bool), most=2, least=60)
-    np.testing.assert_array_equal(unit_N, case * 4), "a group stays whole"
+    assert (unit_N == case * 4).all(), "a group stays whole"
 
 
 # -- the split -------------------------------------------------------------------------------------------------------------
@@ -343,6 +350,9 @@ def test_what_recurs_by_design_is_no_near_copy(rng: np.random.Generator) -> None
     thumbs = np.repeat(rng.integers(0, 255, (3, 192)), 20, axis=0).astype(np.float32)
     assert picture_twins(np.arange(60), thumbs, np.arange(60) % 2) == []
     assert text_twins(enumerate(["which color has the shape", "is there a circle"] * 30), np.arange(60) // 30) == []
+    shapes, colors = ["circle", "square", "triangle", "star"], ["red", "green", "blue", "black", "white"]
+    asked = [f"is there a {rng.choice(colors)} {rng.choice(shapes)} in it" for _ in range(600)]
+    assert text_twins(enumerate(asked), np.arange(600) % 5) == [], "each of 20 questions is expected some 30 times"
 
 
 def test_train_reports_near_copies(tmp_path: Path, rng: np.random.Generator) -> None:

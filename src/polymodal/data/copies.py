@@ -124,7 +124,9 @@ def together(
             found = Together(unit_N, copy_N, [_note(shared, joined, count)])
     else:
         joined = [np.zeros(len(used_N), bool) for _ in parts]
-    found.warnings.extend(_left_apart(shared, joined, group_N, count, len(np.unique(seen.whole_N[used_N]))))
+    whole_N = seen.whole_N[used_N]
+    is_one = count > 1 and bool((whole_N == whole_N[0]).all())
+    found.warnings.extend(_left_apart(shared, joined, group_N, count, is_one))
     return found
 
 
@@ -178,9 +180,9 @@ def _note(shared: list[_Shared], joined: list[np.ndarray], count: int) -> str:
     )
 
 
-def _left_apart(shared: list[_Shared], joined: list[np.ndarray], group_N: np.ndarray | None, count: int, different: int) -> list[str]:
+def _left_apart(shared: list[_Shared], joined: list[np.ndarray], group_N: np.ndarray | None, count: int, is_one: bool) -> list[str]:
     """What could not be kept together, a line each. Set phrases are no matter."""
-    if different == 1 and count > 1:
+    if is_one:
         return [f"all {count:,} rows are alike in every column that fields read: no model can tell them apart; bring other columns"]
     lines = []
     for one, rows_N in zip(shared, joined, strict=True):

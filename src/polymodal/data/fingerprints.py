@@ -141,10 +141,11 @@ def fingerprints(source: Source, fields: Mapping[str, FieldConfig], roots: Roots
 
 def _numbers(cells: Sequence[Cell]) -> np.ndarray | None:
     """The cells as numbers, NaN where empty; None where any is something else."""
-    if not _SCALARS.issuperset(map(type, cells)):
+    kinds = set(map(type, cells))
+    if not kinds <= _SCALARS:
         return None
     try:
-        return np.array([math.nan if cell is None or cell == "" else float(cell) for cell in cells], np.float64)
+        return np.array([math.nan if cell == "" else cell for cell in cells] if str in kinds else cells, np.float64)
     except (ValueError, OverflowError):
         return None
 

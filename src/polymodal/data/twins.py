@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -20,7 +22,7 @@ THUMB = 8
 """Height and width of a thumbnail."""
 _NEAR = 2.0  # mean difference of two thumbnails, in grey levels
 _MOST_NEAR, _MOST_PAIRS = 20, 10_000
-_RECURRING_AT_LEAST = 10
+_RECURRING_AT_LEAST, _BEYOND_CHANCE = 10, 10
 _FEWEST_WORDS, _FEWEST_SIGNS = 3, 12
 
 
@@ -87,19 +89,39 @@ def _recurring(rows: int) -> int:
 
 def text_twins(cells: Iterable[tuple[int, Cell]], side_N: np.ndarray) -> list[tuple[int, int]]:
     """Pairs of rows on different sides of the split whose texts have the same words, whatever their order and case. ``cells``: rows
-    (0-based) and their cells. A text that recurs in many rows, as a set phrase does, is left out."""
+    (0-based) and their cells.
+
+    Texts that are made after a pattern, as questions of a kind are, are the same by chance. Those are left out of which a tenth or more is
+    explained by words that are independent, or by one word that is independent of the rest: as many texts as differ in that word alone,
+    times the share of texts with that word. A word counts as often as other texts hold it.
+    """
     found: dict[frozenset[str], list[int]] = {}
     looked_at = 0
     for at, cell in cells:
-        if side_N[at] < 0 or not isinstance(cell, str):
-            continue
-        looked_at += 1
-        words = frozenset(re.findall(r"\w+", cell.casefold()))
-        if len(words) < _FEWEST_WORDS and sum(map(len, words)) < _FEWEST_SIGNS:
-            continue  # "red circle" twice is no accident
-        found.setdefault(words, []).append(at)
-    same = [rows for rows in found.values() if 1 < len(rows) <= _recurring(looked_at)]
-    return sorted((rows[0], other) for rows in same for other in rows[1:] if side_N[other] != side_N[rows[0]])
+        if side_N[at] >= 0 and isinstance(cell, str):
+            looked_at += 1
+            found.setdefault(frozenset(re.findall(r"\w+", cell.casefold())), []).append(at)
+    same = {
+        words: rows
+        for words, rows in found.items()
+        if 1 < len(rows) <= _recurring(looked_at) and (len(words) >= _FEWEST_WORDS or sum(map(len, words)) >= _FEWEST_SIGNS)
+    }  # "red circle" twice is no accident
+    if not same:
+        return []
+    texts, but_one = Counter[str](), Counter[int]()
+    for words, rows in found.items():
+        whole = sum(map(hash, words))
+        for word in words:
+            texts[word] += len(rows)
+            but_one[whole - hash(word)] += len(rows)
+    pairs = []
+    for words, rows in same.items():
+        whole, times = sum(map(hash, words)), len(rows)
+        share = {word: (texts[word] - times) / looked_at for word in words}
+        by_chance = max(looked_at * math.prod(share.values()), *((but_one[whole - hash(word)] - times) * share[word] for word in words))
+        if times - 1 > _BEYOND_CHANCE * by_chance:
+            pairs += [(rows[0], other) for other in rows[1:] if side_N[other] != side_N[rows[0]]]
+    return sorted(pairs)
 
 
 def cells_in(source: Source, column: str, rows: np.ndarray) -> Iterator[tuple[int, Cell]]:
