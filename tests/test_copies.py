@@ -262,6 +262,23 @@ def test_chains_are_cut_where_most_rows_share_the_link() -> None:
     assert (unit_N == case * 4).all(), "a group stays whole"
 
 
+HOSTILE: list[Any] = [
+    10**400, "1e999", float("inf"), -float("inf"), "\ud800x", b"\0" * 10, {"a": 1}, [1, [2]], (1, 2), "\0", "1_000", [], np.zeros((2, 2)), None,
+    object(), Path("/etc/passwd"), "../" * 2_000, "data:,", "data:image/png;base64,!!", True, np.float32(3), ["a", "b"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "config",
+    [TabularConfig(columns=["c"]), TextConfig(column="c"), ImageConfig(column="c"), VectorConfig(column="c")],
+    ids=lambda c: c.kind,
+)
+def test_hostile_cells_are_compared_all_the_same(config: FieldConfig, tmp_path: Path) -> None:
+    found = kept({"c": HOSTILE * 3, "x": [at * 0.37 for at in range(len(HOSTILE) * 3)]}, root=tmp_path, f=config)
+    assert (found.copy_N == -1).all(), "no two rows have the same x"
+    assert not found.warnings
+
+
 # -- the split -------------------------------------------------------------------------------------------------------------
 
 
@@ -326,9 +343,11 @@ def test_coin_labels_of_copies_are_at_chance(rng: np.random.Generator) -> None:
 def test_train_check_and_inspect_report_what_stays_together(rng: np.random.Generator) -> None:
     cells = table(rng, 2)
     expected = "120 of 120 rows are copies of another row; they stay on one side of the split"
-    assert pm.inspect(cells, target="y", ignore="at").together[0].startswith(expected)
-    assert expected in pm.inspect(cells, target="y", ignore="at").text()
-    assert any(note.startswith(expected) for note in pm.check(cells, target="y", ignore="at").notes)
+    profile = pm.inspect(cells, target="y", ignore="at")
+    assert profile.together[0].startswith(expected)
+    assert expected in profile.text()
+    tiny = ("training.epochs=1", "training.baselines=false", "model.width=8", "data.split.kind=random")
+    assert any(note.startswith(expected) for note in pm.check(cells, *tiny, target="y", ignore="at").notes)
 
 
 # -- near copies -----------------------------------------------------------------------------------------------------------

@@ -180,7 +180,7 @@ def _of_object(cell: Cell, role: Role) -> tuple[int, int]:
     if is_empty(cell):
         return _NOTHING
     if isinstance(cell, (bytes, bytearray)):
-        return _of_bytes(bytes(cell)), _LONG
+        return _of_bytes(bytes(cell)), _LONG if role == "file" or len(cell) >= LONG_TEXT else _SHORT
     if isinstance(cell, (list, tuple, np.ndarray)):
         return _of_list(cell, role)
     if role == "cell":

@@ -133,6 +133,8 @@ def cells_in(source: Source, column: str, rows: np.ndarray) -> Iterator[tuple[in
 def twins_in(source: Source, store: Store, split: Split, seed: int) -> list[Twins]:
     """Near copies among the pictures and texts of a table that was read, where rows are on different sides of the split."""
     side_N = sides(split)
+    if len(np.unique(side_N[side_N >= 0])) < 2:
+        return []
     rows = drawn_evenly(np.flatnonzero(side_N >= 0), LOOKED_AT, seed)
     found = []
     for name, modality in store.modalities.items():
