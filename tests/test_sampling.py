@@ -24,7 +24,7 @@ def fitted(table: Any, *root: Path) -> dict[str, Modality]:
     source = open_source(table)
     experiment, _, _ = infer(source, ["y"], ["data.split.kind=random"], tree={"data": {"root": [str(folder) for folder in root]}})
     fitting_N = np.zeros(source.rows, bool)
-    fitting_N[split_rows(experiment, source, known_targets(source, experiment), False).fitting] = True
+    fitting_N[split_rows(experiment, source, known_targets(source, experiment), False)[0].fitting] = True
     return fit_modalities(experiment, source, roots_of(source, [str(folder) for folder in root]), fitting_N)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,18 +15,20 @@ import numpy as np
 
 from .backbones import Backbone
 from .config import quote
+from .data.copies import LEAST_UNITS, Together, nothing_together, together
 from .data.sampling import cells_at, rows_to_fit_on
 from .data.sources import Source
 from .data.splits import OUT, TRAIN, VALID, Split, selection, split
 from .data.store import FAULTY, MISSING, Store
-from .data.targets import Unknown, classes_of, fitted, groups_of, known_rows, read_targets, strata_of, told_classes
+from .data.targets import Unknown, classes_of, fitted, groups_of, known_rows, read_targets, read_weights, strata_of, told_classes
+from .data.twins import twins_in
 from .disk import no_formula
 from .encoders import EncoderConfig
 from .errors import ConfigError, DataError, UserError
 from .experiment import Experiment
 from .flow import State
 from .frozen import FeatureCache, fill
-from .modalities import FieldConfig, Modality, Roots, is_missing_word
+from .modalities import FieldConfig, Modality, Roots
 from .model import form_of
 from .tasks import Reading, Task
 from .training.devices import pick_device
@@ -87,9 +88,11 @@ class Prepared:
     backbones: Mapping[str, Backbone]
     """By field: the frozen backbone through which the model sees its cells."""
     warnings: Sequence[str] = ()
-    """What should make a person look twice: targets that cannot be read, classes that are rare or unknown."""
+    """What should make a person look twice: targets that cannot be read, classes that are rare or unknown, copies across the split."""
     selecting: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     """The rows (0-based) of ``valid`` that select the epoch of the one member, where there are no folds. No figure is reported on them."""
+    unit_N: np.ndarray | None = None
+    """Rows of the training table with the same number (N,) are split as one, None where each row is by itself."""
 
     def content(self) -> dict[str, str]:
         """Digests of all that training sees of the data, by what it is: other data, another digest."""
@@ -161,7 +164,9 @@ def prepare(
     if states is not None:
         tasks = {name: config.task()(config, states["tasks"][name]) for name, config in experiment.tasks.items()}
     targets = known_rows(source, experiment.tasks, {name: task.reading for name, task in tasks.items()} or None)
-    part = split_rows(experiment, source, targets.known_N, valid_source is not None, targets.readings)
+    part, kept = split_rows(experiment, source, targets.known_N, valid_source is not None, targets.readings)
+    for line in kept.notes:
+        note(line)
     fitting_N = np.zeros(source.rows, bool)
     fitting_N[part.fitting] = True
     roots = roots_of(source, experiment.data.root)
@@ -183,7 +188,7 @@ def prepare(
             train.store.close()
             raise
     unlabelled = {name: int(np.isnan(target).any(1).sum()) for name, target in train.targets.items()}
-    prepared = Prepared(experiment, tasks, modalities, train, valid, part, unlabelled, backbones)
+    prepared = Prepared(experiment, tasks, modalities, train, valid, part, unlabelled, backbones, unit_N=kept.unit_N)
     prepared.selecting = part.selecting if valid is train else _selecting(experiment, valid)
     for fold in range(part.members):
         for rows, table, what in zip(prepared.member(fold), (train, valid), ("train", "validate"), strict=True):
@@ -195,6 +200,8 @@ def prepare(
         *train.faulty.values(),
         *(valid.faulty.values() if valid is not train else ()),
         *told_classes(tasks, train.targets, part.part_N, members, unknown),
+        *kept.warnings,
+        *(twins.line() for twins in twins_in(source, train.store, part, experiment.seed)),
     ]
     try:
         _see_through_backbones(prepared, note)
@@ -353,24 +360,6 @@ def _bound_faults(book: FaultBook, column: str, held: int, limit: float, is_gues
     warnings.warn(f"{line}; they count as missing; {mend}", UserWarning, stacklevel=2)
 
 
-def read_weights(source: Source, column: str | None) -> np.ndarray | None:
-    """The weight of each row, float32 (N,), 0 or more."""
-    if column is None:
-        return None
-    source.check([column])
-    weights_N = np.zeros(source.rows, np.float32)
-    for at, cell in enumerate(source.cells([column])):
-        try:
-            weights_N[at] = float("nan") if is_missing_word(cell) else float(cell)
-        except (TypeError, ValueError):
-            weights_N[at] = math.nan
-        if not 0 <= weights_N[at] < math.inf:
-            raise DataError(f"{source.name} row {at + 1}, column {column!r}: found {cell!r}; expected a weight of 0 or more; mend the cell")
-    if not weights_N.any():
-        raise DataError(f"{source.name}, column {column!r}: every weight is 0; expected some rows to count")
-    return weights_N
-
-
 def known_targets(source: Source, experiment: Experiment) -> np.ndarray:
     """Which rows (N,) have a target. ``DataError`` where none has."""
     return known_rows(source, experiment.tasks).known_N
@@ -378,23 +367,30 @@ def known_targets(source: Source, experiment: Experiment) -> np.ndarray:
 
 def split_rows(
     experiment: Experiment, source: Source, known_N: np.ndarray, valid_elsewhere: bool, readings: Mapping[str, Reading] | None = None
-) -> Split:
-    """Which rows train, validate and test; rows without any target are out.
+) -> tuple[Split, Together]:
+    """Which rows train, validate and test, and which of them stay together; rows without any target are out.
+
+    Copies, and rows that share a long text or a file, stay on one side with the rows of their group, unless ``data.split.copies`` is
+    ``ignore``. Under a split by time or by a column they stay where that puts them; copies across it are a warning.
 
     :param readings: how target cells are read, by task, where that is known; None = to be found out
     """
     if valid_elsewhere:
-        return Split.single(np.where(known_N, TRAIN, OUT))
+        return Split.single(np.where(known_N, TRAIN, OUT)), nothing_together(source.rows)
     config = experiment.data.split
     readings = readings or known_rows(source, experiment.tasks).readings
     first = next(iter(experiment.tasks))
     strata_N = strata_of(source, experiment.tasks[first], readings[first])
-    group_N = groups_of(source, config.group) if config.group else None
+    kept = nothing_together(source.rows, groups_of(source, config.group) if config.group else None)
+    if config.copies == "together":
+        least = max(LEAST_UNITS, config.folds + 1)
+        kept = together(source, experiment.fields, roots_of(source, experiment.data.root), known_N, least, kept.unit_N)
     cells = list(source.cells([config.column])) if config.column else None
     classes = None
     if config.kind not in ("column", "time"):
         classes = classes_of(source, experiment.tasks, readings)
     try:
-        return split(config, known_N, strata_N, experiment.seed, group_N, cells, classes)
+        part = split(config, known_N, strata_N, experiment.seed, kept.unit_N, cells, classes)
     except DataError as error:
         raise DataError(f"{source.name}{' ' if str(error).startswith('row ') else ': '}{error}") from None
+    return part, kept.across(part.part_N, config.kind) if config.kind in ("column", "time") else kept

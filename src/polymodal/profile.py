@@ -16,13 +16,14 @@ from .config import explain, quote
 from .data.sources import Source, open_source
 from .data.splits import OUT, Split
 from .data.targets import Targets, Unknown, fitted, known_rows, read_targets, told_classes
+from .data.twins import LOOKED_AT, Twins, cells_in, picture_twins, sides, text_twins
 from .disk import write_whole
 from .errors import DataError, UserError
 from .experiment import Experiment
 from .flow import Folders, Names, listed
 from .inspection.columns import Column, Facts, look
 from .inspection.infer import encoding_in, infer
-from .inspection.suspects import LOOKED_AT, column_leak, path_leaks, picture_twins, text_twins, thumbnails
+from .inspection.suspects import column_leak, path_leaks, thumbnails
 from .inspection.targets import missing_line, places_line, target_columns
 from .modalities import OF_FILES, Roots, is_empty, is_missing_word
 from .preparation import roots_of, split_rows
@@ -40,6 +41,8 @@ class Profile:
     columns: list[Column]
     targets: dict[str, str] = field(default_factory=dict)
     """What each target asks for, in a line."""
+    together: list[str] = field(default_factory=list)
+    """Which rows the split keeps on one side: copies, and rows that share a long text or a file."""
     suspicions: list[str] = field(default_factory=list)
     unreadable: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     """By column: row (1 = first) and what is wrong, of the cells that were read."""
@@ -59,6 +62,8 @@ class Profile:
             lines.append(f"  {name}  {column.role:8}  {kind:9}  {column.missing:7.1%}  {distinct:>9}  {column.why}")
         for name, said in self.targets.items():
             lines += ["", f"target {name!r}: {said}"]
+        if self.together:
+            lines += ["", *self.together]
         if self.unreadable:
             lines += ["", "cells that cannot be read" + (f" (of {self.looked_at:,} rows read)" if self.looked_at < self.rows else "") + ":"]
             for name, faults in self.unreadable.items():
@@ -104,8 +109,10 @@ def inspect(
         held = known_rows(source, experiment.tasks)
         for name in targets:
             profile.targets[name] = _target_line(experiment, name, held, reasons)
-        part = split_rows(experiment, source, held.known_N, False, held.readings)
-        side_N = part.part_N.astype(np.int64) * 100 + part.fold_N  # a number for the side of the split that each row (N,) is on
+        part, kept = split_rows(experiment, source, held.known_N, False, held.readings)
+        side_N = sides(part)
+        profile.together = kept.notes
+        profile.suspicions += kept.warnings
         _read_targets(profile, source, held, part)
     _suspect(profile, source, facts, roots_of(source, experiment.data.root), targets, held, side_N, seed)
     return profile
@@ -228,9 +235,11 @@ def _suspect(
             if faults:
                 profile.unreadable[column.name] = faults
             if side_N is not None:
-                _tell_twins(profile, column.name, picture_twins(rows, thumbs, side_N), "pictures", len(rows))
+                twins = Twins(column.name, "pictures", picture_twins(rows, thumbs, side_N), len(rows))
+                profile.suspicions += filter(None, [twins.line()])
         elif column.modality == "text" and side_N is not None:
-            _tell_twins(profile, column.name, text_twins(source, column.name, chosen, side_N), "texts", len(chosen))
+            twins = Twins(column.name, "texts", text_twins(cells_in(source, column.name, chosen), side_N), len(chosen))
+            profile.suspicions += filter(None, [twins.line()])
         elif "writing" in column.options:
             _tell_writing(profile, facts, column)
         if labels is not None:
@@ -269,16 +278,6 @@ def _labels(profile: Profile, facts: Facts, target: str, held: Targets) -> list[
     assert profile.experiment is not None
     reading, numbers = held.readings[target], profile.experiment.tasks[target].kind == "regression"
     return [None if reading.is_missing(cell) or (numbers and reading.number(cell) is None) else str(cell) for cell in facts.sample[target]]
-
-
-def _tell_twins(profile: Profile, name: str, pairs: list[tuple[int, int]], what: str, looked_at: int) -> None:
-    if pairs:
-        first = ", ".join(f"{left + 1} and {right + 1}" for left, right in pairs[:3])
-        profile.suspicions.append(
-            f"column {name!r}: {len(pairs):,} pairs of {what} that are (nearly) the same stand on different sides of the split "
-            f"(rows {first}{', ...' if len(pairs) > 3 else ''}; {looked_at:,} rows compared): results may flatter; --group a column that "
-            f"ties them"
-        )
 
 
 def _tell_leaks(profile: Profile, facts: Facts, column: Column, labels: Sequence[str | None], target: str, held: Targets) -> None:

@@ -41,7 +41,7 @@ def dealt(experiment: Experiment, source: Source, rounds: int) -> Experiment:
         folds = min(_FOLDS, max(_FEWEST, units // 3))
         if folds - _choosing(folds) < rounds:
             raise DataError(f"{source.name}: {units:,} rows or groups; too few for {rounds} rounds; take fewer (--rounds 2)")
-        split = SplitConfig(kind="folds", folds=folds, group=said.group, test=said.test)
+        split = SplitConfig(kind="folds", folds=folds, group=said.group, test=said.test, copies=said.copies)
     return experiment.model_copy(update={"data": experiment.data.model_copy(update={"split": split})})
 
 
@@ -103,9 +103,9 @@ def choosing_for(rows: int) -> int:
 
 def _clusters(prepared: Prepared) -> np.ndarray:
     """What is drawn together: rows of one group; else rows that share the cell that costs most, where many do."""
-    group, store = prepared.experiment.data.split.group, prepared.train.store
-    if group is not None:
-        return groups_of(prepared.train.source, group)
+    store = prepared.train.store
+    if prepared.unit_N is not None:
+        return prepared.unit_N
     name = max(store.modalities, key=lambda name: store.modalities[name].cost())
     own_N = np.arange(len(prepared.train.usable_N))
     if store.sharing(name) < 1.5:

@@ -44,6 +44,9 @@ class SplitConfig(Config):
     """Rows with the same value in this column stay on one side."""
     column: str | None = None
     """The column to split by (kinds time and column)."""
+    copies: Literal["together", "ignore"] = "together"
+    """together = copies of a row, and rows that share a long text or a file, stay on one side (random, group, folds); ignore = they are
+    split like any other rows."""
 
     @model_validator(mode="after")
     def _complete(self) -> SplitConfig:

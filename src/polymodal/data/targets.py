@@ -1,7 +1,9 @@
-"""The target columns of a table: how their cells are read, which rows have a target, and which classes are rare or unknown."""
+"""The target columns of a table: how their cells are read, which rows have a target, which classes are rare or unknown, and the weights
+of rows."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..cells import is_missing_word
 from ..errors import DataError, Fault
 from ..flow import Cell
 from ..tasks import Reading, TargetFacts, Task, empty_target, facts_for
@@ -128,6 +131,24 @@ def read_targets(
                 on_unknown(at + 1, name, found[1])
         targets[name] = target
     return targets
+
+
+def read_weights(source: Source, column: str | None) -> np.ndarray | None:
+    """The weight of each row, float32 (N,), 0 or more."""
+    if column is None:
+        return None
+    source.check([column])
+    weights_N = np.zeros(source.rows, np.float32)
+    for at, cell in enumerate(source.cells([column])):
+        try:
+            weights_N[at] = float("nan") if is_missing_word(cell) else float(cell)
+        except (TypeError, ValueError):
+            weights_N[at] = math.nan
+        if not 0 <= weights_N[at] < math.inf:
+            raise DataError(f"{source.name} row {at + 1}, column {column!r}: found {cell!r}; expected a weight of 0 or more; mend the cell")
+    if not weights_N.any():
+        raise DataError(f"{source.name}, column {column!r}: every weight is 0; expected some rows to count")
+    return weights_N
 
 
 # -- what a split keeps together -------------------------------------------------------------------------------------------

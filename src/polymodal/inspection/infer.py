@@ -20,6 +20,7 @@ from .columns import TABULAR_TYPES, Column, Facts, describe, look
 from .targets import guess_task, missing_line, target_facts
 
 _UNKNOWN_PLACE = "fields.NAME."
+_FEWEST_FILES = 20  # fewer files than this, shared by all rows, are rather levels of a design
 
 
 def infer(
@@ -190,6 +191,6 @@ def _shared_files(columns: Sequence[Column], facts: Facts) -> Column | None:
     for column in columns:
         if column.role == "feature" and column.modality in OF_FILES and not column.capped:
             held = facts.rows - facts.missing[column.name]
-            if column.distinct >= 10 and held / column.distinct >= 1.5:
+            if column.distinct >= _FEWEST_FILES and held / column.distinct >= 1.5:
                 return column
     return None

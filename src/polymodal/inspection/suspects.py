@@ -1,4 +1,4 @@
-"""What should make a person look twice: unreadable cells, twins across the split, columns and paths that give the answer away."""
+"""What should make a person look twice: unreadable pictures, columns and paths that give the answer away."""
 
 from __future__ import annotations
 
@@ -13,15 +13,12 @@ import numpy as np
 from ..cells import Writing
 from ..data.sampling import cells_at
 from ..data.sources import Source
+from ..data.twins import THUMB
 from ..errors import Fault
 from ..flow import Cell
 from ..modalities import Image, ImageConfig, Roots, evenly, is_missing_word
 
-LOOKED_AT = 5_000
-"""Pictures and texts that are compared, at most; their rows are drawn evenly."""
-_THUMB = 8
 _FITTED = 16  # pictures that tell how many channels there are, and the range of arrays
-_TWIN = 2.0  # mean difference of 8 x 8 thumbnails, in grey levels
 _GIVES_AWAY, _GOES_ALONG = 0.98, 0.999
 _FEWEST, _MOST_CLASSES = 20, 20
 
@@ -31,7 +28,7 @@ def thumbnails(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read the pictures of the chosen rows: the rows (0-based) that could be read, and their thumbnails (K, C x 64). What could
     not is added to ``faults``: row (1 = first) and what is wrong."""
-    config = ImageConfig(column=column, size=_THUMB)
+    config = ImageConfig(column=column, size=THUMB)
     fitted = cells_at(source, [column], chosen[np.array(evenly(len(chosen), _FITTED), np.int64)])
     reader = Image(config, Image.fit(config, fitted, "pixels", {}, roots), roots)
     rows, thumbs, wanted = [], [], set(chosen.tolist())
@@ -54,38 +51,8 @@ def thumbnails(
         else:
             rows.append(at)
             thumbs.append(found)
-    stack = np.stack(thumbs) if thumbs else np.zeros((0, _THUMB**2), np.float32)
+    stack = np.stack(thumbs) if thumbs else np.zeros((0, THUMB**2), np.float32)
     return np.array(rows, np.int64), stack
-
-
-def picture_twins(rows: np.ndarray, thumbs: np.ndarray, side_N: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of rows on different sides of the split whose thumbnails are nearly the same."""
-    pairs = []
-    for at in range(len(rows)):
-        near = np.abs(thumbs[at + 1 :] - thumbs[at]).mean(1) < _TWIN
-        for other in np.flatnonzero(near)[:20] + at + 1:
-            if side_N[rows[at]] != side_N[rows[other]]:
-                pairs.append((int(rows[at]), int(rows[other])))
-        if len(pairs) > 10_000:
-            break
-    return pairs
-
-
-def text_twins(source: Source, column: str, chosen: np.ndarray, side_N: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of rows on different sides of the split whose texts hold the same words, whatever their order and case."""
-    wanted = set(chosen.tolist())
-    first: dict[int, int] = {}
-    pairs = []
-    for at, cell in enumerate(source.cells([column])):
-        if at not in wanted or not isinstance(cell, str):
-            continue
-        words = frozenset(re.findall(r"\w+", cell.casefold()))
-        if len(words) < 3 and sum(map(len, words)) < 12:
-            continue  # "red circle" twice is no accident worth telling
-        other = first.setdefault(hash(words), at)
-        if other != at and side_N[other] != side_N[at]:
-            pairs.append((other, at))
-    return pairs
 
 
 def gives_away(keys: Iterable[str | None], labels: Sequence[str]) -> tuple[float, float, int]:

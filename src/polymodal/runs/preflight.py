@@ -14,7 +14,7 @@ import torch
 
 from ..data.sources import Source, open_source
 from ..data.splits import OUT, TEST, VALID
-from ..data.targets import Unknown, fitted, known_rows, read_targets, told_classes
+from ..data.targets import Unknown, fitted, known_rows, read_targets, read_weights, told_classes
 from ..encoders import EncoderConfig
 from ..errors import DataError, Fault, UserError
 from ..experiment import Experiment
@@ -23,7 +23,7 @@ from ..frozen import seconds_of
 from ..inference import BLOCK
 from ..inspection.targets import missing_line
 from ..modalities import Modality, OnError
-from ..preparation import Prepared, fit_modalities, prepare, read_weights, roots_of, split_rows
+from ..preparation import Prepared, fit_modalities, prepare, roots_of, split_rows
 from ..tasks import Task
 from ..training.checkpoint import Checkpoints
 from ..training.config import usual_batch_size
@@ -113,7 +113,7 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
         read_weights(source, experiment.data.weight)
         targets = known_rows(source, experiment.tasks)
         known_N = targets.known_N
-        part = split_rows(experiment, source, known_N, asked.valid is not None, targets.readings)
+        part, kept = split_rows(experiment, source, known_N, asked.valid is not None, targets.readings)
         fitting_N = np.zeros(source.rows, bool)
         fitting_N[part.fitting] = True
         tasks = fitted(source, experiment.tasks, targets.readings, fitting_N)
@@ -126,6 +126,7 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
     found.notes += [
         f"column {path.removeprefix('columns.')}: {said}" for path, said in asked.reasons.items() if path.startswith("columns.")
     ]
+    found.notes += [*kept.notes, *kept.warnings]
     for name, task in tasks.items():
         if words := missing_line(targets.facts[name], task.config.column, task.config.kind):
             found.notes.append(f"target {name!r}: {words}")
@@ -248,7 +249,7 @@ def _try_out(experiment: Experiment, source: Source, sample: Mapping[int, Mappin
         return None
     config, data = experiment.training, experiment.data
     size = config.batch_size or usual_batch_size(source.rows)
-    plain = data.split.model_copy(update={"kind": "random", "column": None, "group": None, "valid": 0.15, "test": 0.0})
+    plain = data.split.model_copy(update={"kind": "random", "column": None, "group": None, "copies": "ignore", "valid": 0.15, "test": 0.0})
     tried = experiment.model_copy(
         update={
             "training": config.model_copy(update={"batch_size": size, "init": None, "time_limit": None}),
