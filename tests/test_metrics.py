@@ -156,7 +156,9 @@ def test_macro_averages_of_rare_classes_agree_with_scikit_learn() -> None:
         assert found[name] == pytest.approx(np.mean(each), abs=1e-12)
 
 
-@pytest.mark.parametrize("truth", [np.full(7, 0.1), np.full(1_001, 1e9 + 0.3), 1e9 + 1e-6 * np.arange(9), np.full(3, 0.0), np.full(5, -1e90)])
+@pytest.mark.parametrize(
+    "truth", [np.full(7, 0.1), np.full(1_001, 1e9 + 0.3), 1e9 + 1e-6 * np.arange(9), np.full(3, 0.0), np.full(5, -1e90)]
+)
 def test_r2_of_constant_targets_is_undefined_however_their_mean_is_rounded(truth: np.ndarray) -> None:
     found, reasons = metrics.regression(truth, truth + 0.5)
     assert found["r2"] is None

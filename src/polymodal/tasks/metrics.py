@@ -134,8 +134,9 @@ def multilabel(truth_NC: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, di
         ("average_precision", average_precision, scores_NC, has_C, "needs a label that some row has"),
     ):
         each = [metric(truth_NC[:, at], other_NC[:, at]) for at in np.flatnonzero(labels_C)]
-        values[name] = float(np.mean(each)) if each else None
-        if not each:
+        known = [value for value in each if value is not None]
+        values[name] = float(np.mean(known)) if known else None
+        if not known:
             reasons[name] = reason
     flat_truth, flat_score = truth_NC.ravel().astype(int), scores_NC.ravel()
     values["log_loss"] = log_loss(flat_truth, np.stack([1 - flat_score, flat_score], 1))
