@@ -46,6 +46,7 @@ from real_tables import bundled
 from sklearn.model_selection import train_test_split
 
 import polymodal as pm
+from polymodal.runs import Interrupted
 from polymodal.tasks.metrics import classification, ece, regression
 
 FRESH = 2_000
@@ -572,15 +573,20 @@ def run(todo: Sequence[Cell], jobs: int) -> Iterator[dict[str, Any]]:
         start()
         yield from map(attempted, todo)
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), start) as pool:
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), start)
+    try:
         for future in as_completed([pool.submit(attempted, cell) for cell in todo]):
             yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def attempted(cell: Cell) -> dict[str, Any]:
     """``measured``, or the error that it raised: one cell does not stop the others."""
     try:
         return measured(cell)
+    except Interrupted:
+        raise KeyboardInterrupt from None
     except Exception as error:
         return {"kind": cell.kind, "rows": cell.rows, "seed": cell.seed, "error": f"{type(error).__name__}: {error}"}
 
