@@ -58,6 +58,20 @@ def test_a_field_ahead_of_the_mean_of_the_others_is_held_back_as_the_paper_says(
     assert coefficients({"a": 0.5, "b": 0.0}, 1.0)["a"] == pytest.approx(0.0), "however far behind: no division by nothing"
 
 
+@pytest.mark.parametrize(("ratio", "expected"), [(1.0, None), (1.001, 0.537), (1.25, 0.445), (1.5, 0.365), (2.0, 0.238), (3.0, 0.095)])
+def test_by_default_a_field_that_is_hardly_ahead_takes_more_than_half_of_its_step(ratio: float, expected: float | None) -> None:
+    alpha = OGMGEConfig().alpha
+    assert 0.1 <= alpha <= 0.8, "the range of the paper's experiments"
+    held = coefficients({"a": 0.3 * ratio, "b": 0.3}, alpha)
+    assert held == ({} if expected is None else {"a": pytest.approx(expected, abs=5e-4)})
+
+
+def test_an_alpha_that_is_stated_is_kept() -> None:
+    said = {"kind": "ogm_ge", "alpha": 2.0, "noise": False, "start": 1, "end": None}
+    assert OGMGEConfig.model_validate(said).tree() == said
+    assert coefficients({"a": 0.3003, "b": 0.3}, OGMGEConfig.model_validate(said).alpha)["a"] == pytest.approx(0.0358, abs=1e-4)
+
+
 def test_losses_are_weighed_by_what_they_gain_for_what_they_overfit() -> None:
     before = {FUSED: [1.0, 1.0], "a": [1.0, 1.0], "b": [1.0, 1.0]}
     now = {FUSED: [0.2, 0.6], "a": [0.4, 0.6], "b": [0.5, 1.2]}

@@ -51,10 +51,11 @@ def test_a_shortcut_stops_the_other_field_that_is_told_and_balancing_mends_it(tm
     (line,) = warnings
     assert line.startswith("field 'columns' stopped learning beside the others: alone it reaches accuracy 0.9")
     assert "'text' fits the training rows since epoch" in line
-    assert line.endswith("try a larger training.auxiliary, or training.balance.kind=ogm_ge")
+    assert line.endswith("try a larger training.auxiliary, or training.balance.kind=ogm_ge with training.balance.alpha=2")
     assert "stopped learning" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert all("field 'columns'" in line for line in silent)
-    balanced, fields, warnings, _ = trained(tmp_path / "balanced", "shortcut", seed, *benchmark.BARE, "training.balance.kind=ogm_ge")
+    strong = ("training.balance.kind=ogm_ge", "training.balance.alpha=2")
+    balanced, fields, warnings, _ = trained(tmp_path / "balanced", "shortcut", seed, *benchmark.BARE, *strong)
     assert balanced > 0.93
     assert balanced > accuracy + 0.08
     assert fields["columns"]["stopped"] is False

@@ -242,14 +242,15 @@ def test_where_a_shortcut_stops_a_field_balancing_is_compared_and_helps(tmp_path
     spec.loader.exec_module(benchmark)
     made = benchmark.shortcut(np.random.default_rng(0), 800)
     path = write_csv(tmp_path / "t.csv", list(made), list(zip(*made.values(), strict=True)))
+    strong = "training.balance={kind: ogm_ge, alpha: 2}"
     words = (
-        path, "--target", "y", "--column", "text=text", *benchmark.SETTINGS[2:], *benchmark.BARE, "--fusion", "concat", "--trials", 1,
+        path, "--target", "y", "--column", "text=text", *benchmark.SETTINGS[2:], *benchmark.BARE, "--fusion", "concat", "--also", strong, "--trials", 1,
         "--rounds", 3, "-o", tmp_path / "o",
     )  # fmt: skip
     result = CliRunner().invoke(main, ["compare", *map(str, words)])
     assert result.exit_code == 0, result.output
     told = json.loads((tmp_path / "o" / "compare.json").read_bytes())["targets"]["y"]
-    balanced = "concat + training.balance.kind=ogm_ge"
+    balanced = f"concat + {strong}"
     assert told["best_alone"] == "only columns"
     assert told["contenders"]["concat"]["difference"]["high"] < 0, "unbalanced, fusing harms"
     assert told["best_fused"] == balanced

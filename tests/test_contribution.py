@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 import polymodal as pm
 from polymodal.data.sources import open_source
 from polymodal.evaluation.additive import affordable, project
-from polymodal.evaluation.contribution import Asked, contributions
+from polymodal.evaluation.contribution import Asked, contributions, jackknife
 from polymodal.evaluation.shapley import shapley
 
 # -- shares --------------------------------------------------------------------------------------------------------------
@@ -75,27 +74,99 @@ def world(fields: int, rows: int, additive: bool) -> tuple[Any, dict[str, np.nda
     return SimpleNamespace(answer=answer), index, one
 
 
-@pytest.mark.parametrize("fields", [2, 3, 4])
-def test_the_projection_is_that_of_its_definition(fields: int) -> None:
-    model, index, one = world(fields, 9, additive=False)
-    held_NF = np.stack(list(index.values()), 1)
-    mixed = np.zeros((fields, 9, 9, 3))
-    for field, at, other in product(range(fields), range(9), range(9)):
-        row = held_NF[other].copy()
-        row[field] = held_NF[at, field]
-        mixed[field, at, other] = one(tuple(row))
-    expected = mixed.mean(2).sum(0) - (fields - 1) * mixed.mean((0, 1, 2))
-    np.testing.assert_allclose(project(model, index, list(index))["y"], expected, atol=1e-12)
-    if fields == 2:  # as Hessel and Lee write it
-        pairs = np.array([[one((first, second)) for second in held_NF[:, 1]] for first in held_NF[:, 0]])
-        np.testing.assert_allclose(expected, pairs.mean(1) + pairs.mean(0) - pairs.mean((0, 1)), atol=1e-12)
+def test_the_projection_of_two_fields_is_that_of_its_definition() -> None:
+    model, index, one = world(2, 9, additive=False)
+    pairs = np.array([[one((first, second)) for second in index["f1"]] for first in index["f0"]])
+    expected = pairs.mean(1) + pairs.mean(0) - pairs.mean((0, 1))  # as Hessel and Lee write it
+    found = project(model, index, list(index))
+    np.testing.assert_allclose(found.logits["y"], expected, atol=1e-12)
+    assert found.without == [], "nothing is drawn"
 
 
 @pytest.mark.parametrize("fields", [2, 3, 5])
 def test_a_sum_is_its_own_projection(fields: int) -> None:
     model, index, one = world(fields, 40, additive=True)
     expected = np.stack([one(held) for held in zip(*index.values(), strict=True)])
-    np.testing.assert_allclose(project(model, index, list(index))["y"], expected, atol=1e-12)
+    found = project(model, index, list(index), seed=(fields,))
+    np.testing.assert_allclose(found.logits["y"], expected, atol=1e-12)
+    assert len(found.without) == (0 if fields == 2 else 8)
+    for without in found.without:
+        np.testing.assert_allclose(without["y"], expected, atol=1e-12)
+
+
+class Formula:
+    """Answers as a model does, by a function of one number of each field; counts its answers."""
+
+    def __init__(self, cells: Mapping[str, np.ndarray], function: Any) -> None:
+        self.cells, self.function, self.answers = cells, function, 0
+        self.index = {name: np.arange(len(cell)) for name, cell in cells.items()}
+
+    def __call__(self, index: Mapping[str, np.ndarray]) -> np.ndarray:
+        return np.asarray(self.function(*(cell[index[name]] for name, cell in self.cells.items())), np.float64)
+
+    def answer(self, index: Mapping[str, np.ndarray]) -> Any:
+        self.answers += len(next(iter(index.values())))
+        return SimpleNamespace(logits={"y": self(index)[:, None]})
+
+    def projected(self, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
+        """The projection (N,), and those without a group of draws."""
+        found = project(self, self.index, list(self.index), (seed,))  # type: ignore[arg-type]
+        return found.logits["y"][:, 0], [one["y"][:, 0] for one in found.without]
+
+    def exact(self) -> np.ndarray:
+        """The projection (N,) by every combination of cells."""
+        grid = np.meshgrid(*self.index.values(), indexing="ij")
+        every = self(dict(zip(self.index, grid, strict=True)))
+        axes = range(every.ndim)
+        return sum(every.mean(tuple(other for other in axes if other != axis)) for axis in axes) - (every.ndim - 1) * every.mean()
+
+    def r2(self, answer_N: np.ndarray) -> float:
+        """Of an answer, where the truth is what the model says."""
+        truth_N = self(self.index)
+        return float(1 - ((truth_N - answer_N) ** 2).mean() / truth_N.var())
+
+
+def product_of(rows: int, seed: int) -> Formula:
+    """a * b * c, c a copy of b, which is near -1 or 1: in the rows it is nearly a, and of independent cells it is no sum."""
+    rng = np.random.default_rng(seed)
+    b = rng.choice([-1.0, 1.0], rows) + rng.normal(0, 0.1, rows)
+    return Formula({"a": rng.normal(size=rows), "b": b, "c": b.copy()}, lambda a, b, c: a * b * c)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_product_of_which_two_fields_are_copies_is_no_sum(seed: int) -> None:
+    model = product_of(120, seed)
+    found, _ = model.projected(0)
+    assert model.r2(model.exact()) < 0.1, "with b and c kept together it would be 0.95"
+    assert model.r2(found) == pytest.approx(model.r2(model.exact()), abs=0.12)
+    assert model.answers == 3 * 120**2
+
+
+def test_means_of_draws_are_unbiased_and_their_standard_error_is_not_underestimated() -> None:
+    rng = np.random.default_rng(4)
+    cells = {name: rng.normal(size=30) for name in "abc"}
+    model = Formula(cells, lambda a, b, c: a + b * c + 0.5 * np.tanh(a * b * c))
+    exact_N = model.exact()
+    drawn = [model.projected(seed) for seed in range(200)]
+    projections = np.stack([found for found, _ in drawn])
+    error_N = projections.std(0, ddof=1)
+    assert (np.abs(projections.mean(0) - exact_N) < 5 * error_N / 200**0.5).all()
+    told_N = np.sqrt(np.mean([[jackknife(column) ** 2 for column in np.stack(without, 1)] for _, without in drawn], 0))
+    assert error_N.mean() < told_N.mean() < 2 * error_N.mean()
+    found, without = model.projected(7)
+    np.testing.assert_array_equal(model.projected(7)[0], found)
+    assert not np.array_equal(model.projected(8)[0], found)
+    assert len(without) == 8
+
+
+def test_few_rows_are_projected_too() -> None:
+    for rows in (1, 2, 5):
+        model = product_of(rows, 0)
+        found, without = model.projected(0)
+        assert np.isfinite(found).all()
+        assert len(without) == (rows if rows > 1 else 0)
+    assert jackknife([0.5, 0.5]) == 0.0
+    assert jackknife([1.0, 2.0, 3.0]) == pytest.approx((2 / 3 * 2) ** 0.5)
 
 
 def test_what_a_projection_costs_is_bounded() -> None:
@@ -150,6 +221,10 @@ def test_contributions_agree_with_evaluate_and_do_not_change_from_call_to_call(m
         assert one["permuted"]["score"] == pytest.approx((told["whole"] - one["permuted"]["mean"]) / told["whole"], abs=1e-12)
     assert sum(one["shapley"] for one in told["fields"].values()) == pytest.approx(told["whole"] - told["nothing"], abs=1e-12)
     assert contributions(asked, {"label": target}, asked.fields, seed=7)["label"] == told
+    assert len(asked.fields) > 2
+    assert 0 <= told["additive"]["error"] < 0.1, "three fields and more are projected by draws"
+    two = contributions(asked, {"label": target}, ["标题", "photo"], seed=7)["label"]["additive"]
+    assert two["error"] is None, "of two fields the projection is exact"
     few = contributions(asked, {"label": target}, ["标题"], seed=7)["label"]
     assert few["additive"] is None, "one field has nothing to act together with"
     assert few["whole"] == told["fields"]["标题"]["alone"]

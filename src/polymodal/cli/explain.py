@@ -43,9 +43,10 @@ def _whole(found: Mapping[str, Any]) -> Iterator[str]:
             )
         if told["additive"] is not None:
             additive = told["additive"]
+            error = "" if additive["error"] is None else f" ± {_number(additive['error'])}"
             yield (
                 f"  the nearest sum of what each field says alone (EMAP, {additive['rows']:,} rows): {metric} "
-                f"{_number(additive['metric'])}, of {_number(additive['whole'])} with interaction"
+                f"{_number(additive['metric'])}{error}, of {_number(additive['whole'])} with interaction"
             )
 
 

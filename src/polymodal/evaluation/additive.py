@@ -1,16 +1,25 @@
-"""Is there interaction at all: the nearest sum of what each field says alone, beside the model.
+"""The empirical multimodally additive projection (EMAP, Hessel and Lee 2020, arXiv:2010.06572): the sum over fields that is nearest to a
+model's logits. Its metric beside the model's says how much the model gains from interactions between fields.
 
-The empirical multimodally additive projection (EMAP, Hessel and Lee 2020, arXiv:2010.06572) of a model's logits: for each row, the sum over
-fields of the mean answer when that field stays and the others are another row's, minus (M - 1) times the mean answer of all. A model whose
-logits are a sum over fields is its own projection. For two fields this is theirs; for more, the other fields stay together as they are
-in their row, which keeps that property and costs M N^2 answers.
+The projection of row i is the sum over fields of the mean logits with that field's cell of row i and the other fields' cells each from a
+row of its own, independently of each other, minus (M - 1) times the mean logits of all cells independent. The cells that the data pair are
+thereby separated: with the other fields kept together as in their rows, the product a*b*c of which c is a copy of b would pass for a sum.
 
-Shapes: ``N`` rows, ``C`` outputs, ``M`` fields.
+Of two fields the means are exact, over all N^2 pairs of cells. Of more, N^M answers would be needed; the means are estimated from N draws
+for each row and field, M N^2 answers in all. In a row's N draws, each other field runs through a random permutation of all rows (Latin
+hypercube sampling, McKay, Beckman and Conover 1979): every draw is one of independent cells, so the means are unbiased, and every cell
+occurs once, so that what is a sum over fields cancels exactly. A model whose logits are such a sum is its own projection, to rounding. What
+remains is the error of interactions. The draws are divided into groups, and leaving out one group at a time gives a standard error
+(delete-a-group jackknife). It is an upper estimate: the interaction of the row's own cell with one other cell cancels over all draws, but
+not over a group's, and counts there.
+
+Shapes: ``N`` rows, ``C`` outputs, ``M`` fields, ``G`` groups of draws, ``I`` rows of a batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,6 +27,8 @@ from ..inference import Encoded
 
 MOST_ROWS = 200
 """Rows projected, at most: of M fields so many that it takes no more answers than of two."""
+GROUPS = 8
+"""Groups of draws that the standard error is estimated from."""
 _AT_ONCE, _CROSSED = 2**22, 32  # logits, and rows crossed with all others, held at a time
 
 
@@ -26,31 +37,93 @@ def affordable(rows: int, fields: int) -> int:
     return min(rows, MOST_ROWS if fields <= 2 else int((2 * MOST_ROWS**2 / fields) ** 0.5))
 
 
-def project(encoded: Encoded, index: Mapping[str, np.ndarray], fields: Sequence[str]) -> dict[str, np.ndarray]:
-    """The projection of one model's logits by task, float64 (N, C), over the rows of ``index``, taken for the whole of the world."""
+@dataclass(frozen=True)
+class Projection:
+    """By task, the projection of one model's ``logits``, float64 (N, C); and what it is ``without`` each group of draws, empty where it is
+    exact."""
+
+    logits: dict[str, np.ndarray]
+    without: list[dict[str, np.ndarray]] = field(default_factory=list)
+
+
+def project(encoded: Encoded, index: Mapping[str, np.ndarray], fields: Sequence[str], seed: Sequence[int] = (0,)) -> Projection:
+    """The projection over the rows of ``index``, whose cells stand for the distribution of each field. ``seed`` determines the draws."""
     rows = len(next(iter(index.values())))
-    kept = fields[:1] if len(fields) == 2 else fields  # of two fields, one that stays is the other that comes from elsewhere
-    total: dict[str, np.ndarray] = {}
-    grand: dict[str, np.ndarray] = {}
-    for field in kept:
-        for start, logits in _crossed(encoded, index, field, rows):
+    if len(fields) == 2:
+        return Projection(_exact(encoded, index, fields[0], rows))
+    groups = max(1, min(GROUPS, rows))
+    sums: dict[str, np.ndarray] = {}
+    hidden = {name: np.tile(of, (rows, 1)) for name, of in index.items() if name not in fields}
+    for at in range(len(fields)):
+        drawn_MNN = _draws(len(fields), at, rows, seed)
+        crossed = {name: index[name][drawn_NN] for name, drawn_NN in zip(fields, drawn_MNN, strict=True)} | hidden
+        for start, logits in _answers(encoded, crossed, rows):
             for task, found_INC in logits.items():
-                into = total.setdefault(task, np.zeros((rows, found_INC.shape[2])))
-                into[start : start + len(found_INC)] += found_INC.mean(1)
-                if len(fields) == 2:
-                    into += found_INC.sum(0) / rows
-                grand[task] = grand.get(task, 0.0) + found_INC.sum((0, 1)) / (rows**2 * len(kept))
-    return {task: total[task] - (len(fields) - 1) * grand[task] for task in total}
+                into_MNGC = sums.setdefault(task, np.zeros((len(fields), rows, groups, found_INC.shape[2])))
+                for group in range(groups):
+                    into_MNGC[at, start : start + len(found_INC), group] = found_INC[:, group::groups].sum(1)
+    means = {task: sums_MNGC.sum(2) / rows for task, sums_MNGC in sums.items()}
+    projected = {task: _combined(mean_MNC) for task, mean_MNC in means.items()}
+    without: list[dict[str, np.ndarray]] = [{} for _ in range(groups if groups > 1 else 0)]
+    for task, mean_MNC in means.items():
+        for into, shift_MNC in zip(without, _shifts(sums[task], mean_MNC, seed), strict=False):
+            into[task] = projected[task] + _combined(shift_MNC)
+    return Projection(projected, without)
 
 
-def _crossed(encoded: Encoded, index: Mapping[str, np.ndarray], field: str, rows: int) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    """Some rows ``I`` at a time: logits (I, N, C) by task of ``field`` from row i and all other fields from row n."""
+def _combined(mean_MNC: np.ndarray) -> np.ndarray:
+    """(N, C): the sum of the fields' means, minus M - 1 times the mean of all."""
+    return np.asarray(mean_MNC.sum(0) - (len(mean_MNC) - 1) * mean_MNC.mean((0, 1)))
+
+
+def _exact(encoded: Encoded, index: Mapping[str, np.ndarray], first: str, rows: int) -> dict[str, np.ndarray]:
+    """Of two fields: a pair of cells, one from row i and one from row n, counts in the mean of row i and in that of row n."""
+    crossed = {name: np.repeat(of[:, None], rows, 1) if name == first else np.tile(of, (rows, 1)) for name, of in index.items()}
+    mean_MNC: dict[str, np.ndarray] = {}
+    for start, logits in _answers(encoded, crossed, rows):
+        for task, found_INC in logits.items():
+            into = mean_MNC.setdefault(task, np.zeros((2, rows, found_INC.shape[2])))
+            into[0, start : start + len(found_INC)] = found_INC.mean(1)
+            into[1] += found_INC.sum(0) / rows
+    return {task: _combined(mean) for task, mean in mean_MNC.items()}
+
+
+def _draws(fields: int, kept: int, rows: int, seed: Sequence[int]) -> np.ndarray:
+    """Rows (M, N, N) that each field's cell is taken from, in the N draws of each row: its own for the field that is ``kept``, a random
+    permutation of all rows for each other."""
+    every_MNN = np.broadcast_to(np.arange(rows), (fields, rows, rows))
+    drawn_MNN = np.random.default_rng([*seed, kept]).permuted(every_MNN, axis=2)
+    drawn_MNN[kept] = np.arange(rows)[:, None]
+    return drawn_MNN
+
+
+def _shifts(sums_MNGC: np.ndarray, mean_MNC: np.ndarray, seed: Sequence[int]) -> np.ndarray:
+    """What leaving a group of draws out adds to the means (G, M, N, C). The main effects of a group's cells are subtracted from its logits
+    first: over all draws they cancel, over those of one group they do not."""
+    fields, rows, groups, outputs = sums_MNGC.shape
+    effect_MNC = mean_MNC - mean_MNC.mean(1, keepdims=True)
+    shift_GMNC = np.zeros((groups, fields, rows, outputs))
+    for kept in range(fields):
+        drawn_MNN = _draws(fields, kept, rows, seed)
+        for group in range(groups if groups > 1 else 0):
+            chosen_MNK = drawn_MNN[:, :, group::groups]
+            count = chosen_MNK.shape[2]
+            among_MNN = np.zeros((fields, rows, rows))
+            np.put_along_axis(among_MNN, chosen_MNK, 1.0, 2)
+            among_MNN[kept] = 0.0
+            off_NC = sums_MNGC[kept, :, group] - count * mean_MNC[kept] - (among_MNN @ effect_MNC).sum(0)
+            shift_GMNC[group, kept] = -off_NC / (rows - count)
+    return shift_GMNC
+
+
+def _answers(encoded: Encoded, crossed: Mapping[str, np.ndarray], rows: int) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Some rows ``I`` at a time: logits (I, N, C) by task of the cells (N, N) of each field."""
     most = 1
     start = 0
     while start < rows:
-        part = np.arange(start, min(start + most, rows))
-        mixed = {name: np.repeat(of[part], rows) if name == field else np.tile(of, len(part)) for name, of in index.items()}
-        logits = {task: found.astype(np.float64).reshape(len(part), rows, -1) for task, found in encoded.answer(mixed).logits.items()}
+        mixed = {name: of_NN[start : start + most].ravel() for name, of_NN in crossed.items()}
+        count = len(next(iter(mixed.values()))) // rows
+        logits = {task: found.astype(np.float64).reshape(count, rows, -1) for task, found in encoded.answer(mixed).logits.items()}
         yield start, logits
-        start += len(part)
+        start += count
         most = max(1, min(_CROSSED, _AT_ONCE // (rows * sum(found.shape[2] for found in logits.values()))))

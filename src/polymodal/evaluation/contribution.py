@@ -153,17 +153,31 @@ def _perceptual(whole: float, permuted_P: np.ndarray) -> dict[str, Any]:
 def _additive(
     asked: Asked, index: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], fields: Sequence[str], seed: int
 ) -> dict[str, Any] | None:
-    """By task: the ``metric`` of the projection and the ``whole``'s, on the same ``rows``."""
+    """By task: the ``metric`` of the projection and the ``whole``'s, on the same ``rows``; ``error`` is an upper estimate of the standard
+    error of the metric that stems from the draws, None of two fields, whose projection is exact."""
     if len(fields) < 2:
         return None
     rows = len(index[fields[0]])
     some = np.sort(np.random.default_rng([seed, 1_000]).permutation(rows)[: affordable(rows, len(fields))])
     part = {name: of[some] for name, of in index.items()}
     known = {name: target[some] for name, target in targets.items()}
-    scores = asked.decoded([project(encoded, part, fields) for encoded in asked.members])
-    found, _ = measure(asked.tasks, scores, known)
-    whole, _ = measure(asked.tasks, asked.decoded(asked.logits(part)), known)
+
+    def worths(logits: Sequence[Mapping[str, np.ndarray]]) -> dict[str, float]:
+        found, _ = measure(asked.tasks, asked.decoded(logits), known)
+        return {name: _number(found[name][task.worth]) for name, task in asked.tasks.items()}
+
+    projected = [project(encoded, part, fields, (seed, 1_001, at)) for at, encoded in enumerate(asked.members)]
+    metric, whole = worths([one.logits for one in projected]), worths(asked.logits(part))
+    without = [worths(logits) for logits in zip(*(one.without for one in projected), strict=True)]
     return {
-        name: {"rows": len(some), "metric": _number(found[name][task.worth]), "whole": _number(whole[name][task.worth])}
-        for name, task in asked.tasks.items()
-    }
+        name: {
+            "rows": len(some), "metric": metric[name], "error": jackknife([one[name] for one in without]) if without else None,
+            "whole": whole[name],
+        }
+        for name in asked.tasks
+    }  # fmt: skip
+
+
+def jackknife(without: Sequence[float]) -> float:
+    """The standard error of an estimate, from what it is without each of some groups of equal size in turn (delete-a-group jackknife)."""
+    return float(np.std(without) * (len(without) - 1) ** 0.5)

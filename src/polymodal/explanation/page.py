@@ -72,9 +72,10 @@ def _target(name: str, told: Mapping[str, Any]) -> str:
         lines.append(_line(_text(field), share, *_shapley(one, _largest(fields)), *others, score))
     lines.append("</table>")
     if additive is not None:
+        error = "" if additive["error"] is None else f" ± {_number(additive['error'])}"
         lines.append(
             f"<p>The nearest sum of what each field says alone (EMAP, {additive['rows']:,} rows): {_text(metric)} "
-            f"<b>{_number(additive['metric'])}</b>, of {_number(additive['whole'])} with interaction.</p>"
+            f"<b>{_number(additive['metric'])}</b>{error}, of {_number(additive['whole'])} with interaction.</p>"
         )
     if told["orders"]:
         lines.append(f'<p class="note">Shapley values from {told["orders"]} drawn orders, ± standard error.</p>')

@@ -73,7 +73,7 @@ def warnings(found: Balance, members: Sequence[Member], kind: str) -> list[str]:
     """A line for each field that stopped learning, with what it came to and what may mend it."""
     lines = []
     history = members[0].fitted.history
-    mend = "a larger training.auxiliary, or training.balance.kind=" + ("ogm_ge" if kind == "none" else "none")
+    mend = "a larger training.auxiliary, or training.balance.kind=" + ("ogm_ge with training.balance.alpha=2" if kind == "none" else "none")
     for field, by_task in found.items():
         for task, told in by_task.items():
             if told["stopped"]:

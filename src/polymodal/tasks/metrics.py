@@ -10,6 +10,9 @@ import numpy as np
 
 Metrics = dict[str, float | None]
 
+CONSTANT = 1e-12
+"""The standard deviation of numbers that count as constant, at most, as a share of the largest magnitude among them."""
+
 
 def accuracy(truth_N: np.ndarray, answer_N: np.ndarray) -> float:
     """Share of rows answered rightly."""
@@ -112,21 +115,29 @@ def classification(truth_N: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics,
 
 
 def multilabel(truth_NC: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
-    """``accuracy`` is of whole rows; the others are means over the labels that occur, or over all row-label pairs
-    (``log_loss``, ``ece``)."""
+    """Every metric of many labels, and why some are None. ``accuracy`` is of whole rows; ``log_loss`` and ``ece`` are over all row-label
+    pairs.
+
+    The others are macro averages, over the labels for which they are defined, as scikit-learn computes them with ``labels=`` those:
+    ``macro_f1`` over the labels that some row has, in truth or in the answer; ``balanced_accuracy`` and ``average_precision`` over those
+    that some row has in truth; ``roc_auc`` over those that, besides, some row does not have. A label that never occurs would otherwise be
+    answered perfectly by not being mentioned, and a long list of rare labels would hide how the others are answered.
+    """
     answer_NC = (scores_NC >= 0.5).astype(float)
+    has_C, answered_C = (truth_NC > 0).any(0), (answer_NC > 0).any(0)
     reasons: dict[str, str] = {}
     values: Metrics = {"accuracy": float((truth_NC == answer_NC).all(1).mean())}
-    pairs = [(truth_NC[:, at], answer_NC[:, at]) for at in range(truth_NC.shape[1])]
-    values["balanced_accuracy"] = float(np.mean([balanced_accuracy(truth, answer) for truth, answer in pairs]))
-    f1 = [_f1(truth, answer) for truth, answer in pairs]
-    values["macro_f1"] = float(np.mean(f1))
-    for name, metric in (("roc_auc", roc_auc), ("average_precision", average_precision)):
-        each = [metric(truth_NC[:, at], scores_NC[:, at]) for at in range(truth_NC.shape[1])]
+    for name, metric, other_NC, labels_C, reason in (
+        ("balanced_accuracy", balanced_accuracy, answer_NC, has_C, "needs a label that some row has"),
+        ("macro_f1", _f1, answer_NC, has_C | answered_C, "needs a label that some row has, in truth or in the answer"),
+        ("roc_auc", roc_auc, scores_NC, has_C & ~(truth_NC > 0).all(0), "needs a label that some rows have and some have not"),
+        ("average_precision", average_precision, scores_NC, has_C, "needs a label that some row has"),
+    ):
+        each = [metric(truth_NC[:, at], other_NC[:, at]) for at in np.flatnonzero(labels_C)]
         known = [value for value in each if value is not None]
         values[name] = float(np.mean(known)) if known else None
         if not known:
-            reasons[name] = "needs a label that some rows have and some have not"
+            reasons[name] = reason
     flat_truth, flat_score = truth_NC.ravel().astype(int), scores_NC.ravel()
     values["log_loss"] = log_loss(flat_truth, np.stack([1 - flat_score, flat_score], 1))
     confidence = np.maximum(flat_score, 1 - flat_score)
@@ -135,17 +146,24 @@ def multilabel(truth_NC: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, di
 
 
 def _f1(truth_N: np.ndarray, answer_N: np.ndarray) -> float:
-    both = float((truth_N * answer_N).sum())
-    total = float(truth_N.sum() + answer_N.sum())
-    return 2 * both / total if total else 1.0
+    """Of a label that some row has in truth or in the answer."""
+    return 2 * float((truth_N * answer_N).sum()) / float(truth_N.sum() + answer_N.sum())
+
+
+def variance(values_N: np.ndarray) -> float:
+    """The variance of numbers; 0 of constant ones (``CONSTANT``), whose mean is rounded, so that what is left of them is not 0."""
+    if not len(values_N):
+        return 0.0
+    spread = float(((values_N - values_N.mean()) ** 2).mean())
+    return spread if spread**0.5 > CONSTANT * float(np.abs(values_N).max()) else 0.0
 
 
 def regression(truth_N: np.ndarray, answer_N: np.ndarray) -> tuple[Metrics, dict[str, str]]:
-    """``mae`` and ``rmse`` in the target's unit, and ``r2``."""
+    """``mae`` and ``rmse`` in the target's unit, and ``r2``; that is None where the targets are constant (``variance``)."""
     error_N = answer_N - truth_N
     values: Metrics = {"mae": float(np.abs(error_N).mean()), "rmse": float(np.sqrt((error_N**2).mean())), "r2": None}
-    spread = float(((truth_N - truth_N.mean()) ** 2).sum())
-    if spread <= 0:
+    spread = variance(truth_N)
+    if not spread:
         return values, {"r2": "needs targets that differ"}
-    values["r2"] = 1 - float((error_N**2).sum()) / spread
+    values["r2"] = 1 - float((error_N**2).mean()) / spread
     return values, {}

@@ -17,7 +17,7 @@ from ..errors import DataError, Fault
 from ..flow import Cell, State
 from . import curves as drawing
 from .facts import reading_of
-from .metrics import Metrics, regression
+from .metrics import CONSTANT, Metrics, regression, variance
 from .task import Reading, Task, TaskConfig
 
 _HUGE = 1e100
@@ -71,7 +71,7 @@ class Regression(Task):
         values_N = np.array(found, np.float64)
         inner_N = np.log1p(values_N) if config.transform == "log" else values_N
         std = float(inner_N.std())
-        if std <= 1e-12 * float(abs(inner_N).max()):
+        if std <= CONSTANT * float(abs(inner_N).max()):
             beside = f"{first}; beside such cells " if first is not None else ""
             raise DataError(f"{place}: {beside}every value is {values_N[0]:g}; expected numbers that differ; choose another target")
         return {"mean": float(inner_N.mean()), "std": std, "low": float(values_N.min()), "high": float(values_N.max()),
@@ -131,10 +131,10 @@ class Regression(Task):
         return np.abs(scores_NC[:, 0] - truth)
 
     def credits(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
-        """1 - the squared error as a share of the variance of these rows, or of a hundredth of that of training where they hardly vary."""
+        """1 - the squared error as a share of the variance of these rows, or of a hundredth of that of training where these vary less."""
         truth_N = self.scores(torch.from_numpy(np.asarray(target_NT, np.float64))).numpy()[:, 0]
-        spread = float(((truth_N - truth_N.mean()) ** 2).mean()) if len(truth_N) else 0.0
-        return 1 - (scores_NC[:, 0].astype(np.float64) - truth_N) ** 2 / max(spread, (0.1 * self.state["spread"]) ** 2, 1e-300)
+        least = (0.1 * self.state["spread"]) ** 2
+        return 1 - (scores_NC[:, 0].astype(np.float64) - truth_N) ** 2 / max(variance(truth_N), least, 1e-300)
 
     def monitor(self, metrics: Metrics) -> float:
         """Errors in units of the target's spread."""

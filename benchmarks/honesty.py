@@ -1,0 +1,636 @@
+"""Do the figures of a run hold on rows that it has not seen?
+
+    python benchmarks/honesty.py --out honesty.jsonl [--jobs 2] [--seeds 20]
+    python benchmarks/honesty.py --out honesty.jsonl --part coverage --only noisy_10 --sizes 200 600
+
+Each cell is a table of known distribution, a number of rows and a seed. A default run is trained on the rows; one model serves all parts:
+
+* **optimism**: each figure that the run reports of its held-out rows (``metrics["validation"]``) minus the same metric of the shipped model
+  on 2,000 fresh rows of the same distribution. A positive difference is optimism for accuracy, AUC and r2, a negative one for log loss and
+  ECE. The ECE of few rows is larger than that of many, so the fresh one is the mean over parts of as many rows as the run reports on.
+* **coverage**: the share of the fresh rows whose truth is in ``predict_sets(fresh, coverage)`` for 80, 90 and 95 %, and the mean size of a
+  set (classes, or the median width of an interval).
+* **scaling**: log loss and ECE of the fresh rows by the shipped model, minus those by the same model without scaling (for every task, the
+  vote weights are divided so that they sum to one, as in ``calibration.py``).
+
+scikit-learn's tables (``breast_cancer``, ``diabetes``, ``wine``, 600 rows of ``digits``) are split 70/30 anew by each seed; the 30 % are
+the fresh rows. Every other cell draws its own coefficients, rows and fresh rows from its seed.
+
+Figures are means over the seeds, each with its standard error (se) and its standard deviation (sd). A line for each cell is appended to
+``--out``, so that an interrupted benchmark continues; the tables are printed from all lines of the file that the options select. Results
+do not depend on ``--jobs`` (each process computes on one thread). The last lines compare the means with their bounds; a mean that is
+beyond its bound by less than two standard errors is marked, for that may be noise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import statistics
+import tempfile
+import time
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from real_tables import bundled
+from sklearn.model_selection import train_test_split
+
+import polymodal as pm
+from polymodal.runs import Interrupted
+from polymodal.tasks.metrics import classification, ece, regression
+
+FRESH = 2_000
+COVERAGES = (0.8, 0.9, 0.95)
+OPTIMISM, COVERAGE, SCALING = "optimism", "coverage", "scaling"
+SIZES = {OPTIMISM: (100, 200, 600, 2_000), COVERAGE: (200, 600, 2_500)}
+WORDS = [
+    "amber", "birch", "cedar", "delta", "ember", "flint", "grove", "hazel", "ivory", "jade", "karst", "lilac", "maple", "north", "olive",
+    "pearl", "quartz", "raven",
+]  # fmt: skip
+
+Columns = dict[str, Any]
+Draw = Callable[[np.random.Generator, int], Columns]
+"""Rows of a table from a generator: columns, the target ``y`` among them."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A distribution of tables. ``world`` draws what all rows of a cell share (coefficients) and returns what draws rows."""
+
+    name: str
+    world: Callable[[np.random.Generator], Draw] | None
+    fields: Mapping[str, Mapping[str, Any]]
+    regression: bool = False
+    part: str = OPTIMISM
+    """The part whose sizes the table is trained at; every part is computed from it."""
+    classes: int = 2
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Rows to train on; 0 stands for the 70 % of a real table."""
+        return SIZES[self.part] if self.world is not None else (0,)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one process trains."""
+
+    kind: str
+    rows: int
+    seed: int
+
+
+def tabular(*columns: str) -> dict[str, Any]:
+    """A field of columns."""
+    return {"kind": "tabular", "columns": list(columns)}
+
+
+def names(count: int, first: int = 0) -> list[str]:
+    """Names of numeric columns."""
+    return [f"x{at}" for at in range(first, first + count)]
+
+
+def numeric(x_NK: np.ndarray) -> Columns:
+    """Numeric columns by name."""
+    return {f"x{at}": x_NK[:, at].round(6) for at in range(x_NK.shape[1])}
+
+
+def texts(rng: np.random.Generator, rows: int, weight_NW: np.ndarray | None = None) -> list[str]:
+    """Texts of three to six words, each word drawn by the row's weights (uniformly where there are none)."""
+    count_N = rng.integers(3, 7, rows)
+    if weight_NW is None:
+        return [" ".join(rng.choice(WORDS, count)) for count in count_N]
+    return [" ".join(rng.choice(WORDS, count, p=weight_W)) for count, weight_W in zip(count_N, weight_NW, strict=True)]
+
+
+def labelled(class_N: np.ndarray) -> np.ndarray:
+    """Names of classes."""
+    return np.array([f"class {label}" for label in range(int(class_N.max(initial=0)) + 1)])[class_N]
+
+
+def coin(rng: np.random.Generator) -> Draw:
+    """Labels that do not depend on the five fields: two of numbers, a category, and two short texts."""
+
+    def draw(rng: np.random.Generator, rows: int) -> Columns:
+        columns = numeric(rng.normal(size=(rows, 6))) | {"city": rng.choice(["east", "west", "south", "north"], rows)}
+        return columns | {"note": texts(rng, rows), "title": texts(rng, rows), "y": labelled(rng.integers(0, 2, rows))}
+
+    return draw
+
+
+def signal(strength: float) -> Callable[[np.random.Generator], Draw]:
+    """Two classes by a logistic model of six numbers and a category; ``strength`` is the standard deviation of the log odds."""
+
+    def world(rng: np.random.Generator) -> Draw:
+        slope_K, by_city = rng.normal(size=6), rng.normal(size=4)
+        slope_K, by_city = slope_K / np.linalg.norm(slope_K), by_city - by_city.mean()
+
+        def draw(rng: np.random.Generator, rows: int) -> Columns:
+            x_NK, city_N = rng.normal(size=(rows, 6)), rng.integers(0, 4, rows)
+            odds_N = strength * (x_NK @ slope_K + 0.5 * by_city[city_N])
+            label_N = (rng.random(rows) < 1 / (1 + np.exp(-odds_N))).astype(int)
+            return numeric(x_NK) | {"city": np.array(["east", "west", "south", "north"])[city_N], "y": labelled(label_N)}
+
+        return draw
+
+    return world
+
+
+def linear(share: float, columns: int = 6, noise: Callable[[np.random.Generator, int], np.ndarray] | None = None) -> Any:
+    """A number by a linear model; ``share`` of its variance is explained where the noise is normal."""
+
+    def world(rng: np.random.Generator) -> Draw:
+        slope_K = rng.normal(size=columns)
+        slope_K /= np.linalg.norm(slope_K)
+
+        def draw(rng: np.random.Generator, rows: int) -> Columns:
+            x_NK = rng.normal(size=(rows, columns))
+            error_N = rng.normal(size=rows) if noise is None else noise(rng, rows)
+            return numeric(x_NK) | {"y": (x_NK @ slope_K + math.sqrt((1 - share) / share) * error_N).round(6)}
+
+        return draw
+
+    return world
+
+
+def regime(rng: np.random.Generator, rows: int) -> np.ndarray:
+    """Normal noise, ten times as large in 5 % of rows."""
+    return rng.normal(size=rows) * np.where(rng.random(rows) < 0.05, 10.0, 1.0)
+
+
+def heavy(freedom: int) -> Callable[[np.random.Generator, int], np.ndarray]:
+    """Student's t noise."""
+    return lambda rng, rows: rng.standard_t(freedom, rows)
+
+
+def regions(classes: int, noise: float, idle: int = 0) -> Callable[[np.random.Generator], Draw]:
+    """Classes by the largest of linear scores of six numbers; a share ``noise`` of labels is one of the other classes, and ``idle`` columns
+    say nothing."""
+
+    def world(rng: np.random.Generator) -> Draw:
+        slope_KC = rng.normal(size=(6, classes))
+
+        def draw(rng: np.random.Generator, rows: int) -> Columns:
+            x_NK = rng.normal(size=(rows, 6 + idle))
+            label_N = (x_NK[:, :6] @ slope_KC).argmax(1)
+            other_N = (label_N + rng.integers(1, classes, rows)) % classes
+            return numeric(x_NK) | {"y": labelled(np.where(rng.random(rows) < noise, other_N, label_N))}
+
+        return draw
+
+    return world
+
+
+def wording(rng: np.random.Generator) -> Draw:
+    """Short texts whose words occur at other rates in each of two classes, and three numbers, one of which differs between them."""
+    tilt_W = rng.normal(size=len(WORDS))
+
+    def draw(rng: np.random.Generator, rows: int) -> Columns:
+        label_N = rng.integers(0, 2, rows)
+        weight_NW = np.exp(0.35 * (2 * label_N[:, None] - 1) * tilt_W)
+        columns = numeric(rng.normal(size=(rows, 3)) + 0.4 * np.outer(label_N, [1, 0, 0]))
+        return columns | {"note": texts(rng, rows, weight_NW / weight_NW.sum(1, keepdims=True)), "y": labelled(label_N)}
+
+    return draw
+
+
+def shapes(rng: np.random.Generator) -> Draw:
+    """Pictures of 16 x 16 noisy pixels with a faint bar, upright or level by the class, and three numbers as in ``wording``."""
+
+    def draw(rng: np.random.Generator, rows: int) -> Columns:
+        label_N = rng.integers(0, 2, rows)
+        pictures = []
+        for label in label_N:
+            pixels = rng.normal(110, 30, (16, 16))
+            bar = pixels.T if label else pixels
+            at = rng.integers(0, 14)
+            bar[at : at + 2] += 25
+            pictures.append(pixels.clip(0, 255).astype(np.uint8))
+        columns = numeric(rng.normal(size=(rows, 3)) + 0.4 * np.outer(label_N, [1, 0, 0]))
+        return columns | {"picture": pictures, "y": labelled(label_N)}
+
+    return draw
+
+
+def kinds() -> dict[str, Kind]:
+    """All tables by name."""
+    halves = {"left": tabular(*names(3)), "right": tabular(*names(3, 3))}
+    mixed = {"left": tabular(*names(3)), "right": tabular(*names(3, 3), "city")}
+    five = {
+        "left": tabular(*names(3)), "right": tabular(*names(3, 3)), "place": tabular("city"),
+        "note": {"kind": "text", "column": "note"}, "title": {"kind": "text", "column": "title"},
+    }  # fmt: skip
+    numbers = {"numbers": tabular(*names(3))}
+    found = [
+        Kind("coin", coin, five),
+        Kind("weak", signal(0.7), mixed),
+        Kind("strong", signal(4.0), mixed),
+        Kind("weak_number", linear(0.1), halves, regression=True),
+        Kind("strong_number", linear(0.8), halves, regression=True),
+        Kind("text", wording, {"note": {"kind": "text", "column": "note"}, **numbers}),
+        Kind("picture", shapes, {"picture": {"kind": "image", "column": "picture", "size": 16}, **numbers}),
+    ]
+    for classes in (2, 4, 10):
+        for name, noise in (("clean", 0.0), ("noisy", 0.15)):
+            found.append(Kind(f"{name}_{classes}", regions(classes, noise), halves, part=COVERAGE, classes=classes))
+    wide = {"left": tabular(*names(33)), "right": tabular(*names(33, 33))}
+    found += [
+        Kind("heavy_2", linear(0.5, noise=heavy(2)), halves, True, COVERAGE),
+        Kind("heavy_3", linear(0.5, noise=heavy(3)), halves, True, COVERAGE),
+        Kind("regime", linear(0.8, noise=regime), halves, True, COVERAGE),
+        Kind("linear", linear(0.5), halves, True, COVERAGE),
+        Kind("disagree", regions(2, 0.15, idle=60), wide, part=COVERAGE),
+        Kind("disagree_number", linear(0.5, 66), wide, True, COVERAGE),
+    ]
+    for name in ("breast_cancer", "diabetes", "wine", "digits"):
+        found.append(Kind(name, None, {}, name == "diabetes"))
+    return {kind.name: kind for kind in found}
+
+
+def drawn(kind: Kind, cell: Cell) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """The rows to train on, the fresh rows, and the fields."""
+    if kind.world is None:
+        (table,) = (table for table in bundled() if table.name == kind.name)
+        frame = pd.DataFrame(table.rows)
+        for column in frame.columns:
+            if column != "y" or kind.regression:
+                frame[column] = frame[column].astype(float)
+        if not kind.regression:
+            frame["y"] = "class " + frame["y"]
+        if len(frame) > 600:
+            frame = frame.sample(600, random_state=cell.seed)
+        train, fresh = train_test_split(frame, test_size=0.3, random_state=cell.seed, stratify=None if kind.regression else frame["y"])
+        return (
+            train.reset_index(drop=True),
+            fresh.reset_index(drop=True),
+            {name: tabular(*columns) for name, columns in table.fields.items()},
+        )
+    source = [cell.seed, zlib.crc32(kind.name.encode())]
+    draw = kind.world(np.random.default_rng(source))
+    train = pd.DataFrame(draw(np.random.default_rng([*source, 1, cell.rows]), cell.rows))
+    return train, pd.DataFrame(draw(np.random.default_rng([*source, 2]), FRESH)), dict(kind.fields)
+
+
+def trained(kind: Kind, cell: Cell, train: pd.DataFrame, fields: Mapping[str, Any]) -> pm.Predictor:
+    """A default run on these rows."""
+    task = "regression" if kind.regression else "binary" if train["y"].nunique() == 2 else "multiclass"
+    settings = {"fields": fields, "tasks": {"y": {"kind": task, "column": "y"}}, "seed": cell.seed, "training": {"baselines": False}}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        pictured(Path(folder), train).to_csv(path, index=False)
+        return pm.train(pm.Experiment(data={"table": str(path)}, **settings))
+
+
+def pictured(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its pictures, where it has any, as the names of PNG files in the folder."""
+    if "picture" not in table:
+        return table
+    from PIL import Image
+
+    files = [f"{at}.png" for at in range(len(table))]
+    for name, pixels in zip(files, table["picture"], strict=True):
+        Image.fromarray(pixels).save(folder / name)
+    return table.assign(picture=files)
+
+
+def measured(cell: Cell) -> dict[str, Any]:
+    """Train a cell, and compare what its run reports with the fresh rows."""
+    kind = kinds()[cell.kind]
+    begin = time.monotonic()
+    train, fresh, fields = drawn(kind, cell)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = trained(kind, cell, train, fields)
+        seconds = time.monotonic() - begin
+        result: dict[str, Any] = {
+            "kind": cell.kind, "rows": cell.rows, "seed": cell.seed, "trained_on": len(train), "fresh_rows": len(fresh),
+            "members": len(model.bundle.members), "method": method(model),
+        }  # fmt: skip
+        validation = model.metrics["validation"]
+        result["reported"] = {name: validation["tasks"]["y"].get(name) for name in metrics_of(kind)}
+        result["reported_rows"] = validation["rows"]
+        result["coverage"] = covered(model, kind, fresh)
+        if kind.regression:
+            result["fresh"] = regression(fresh["y"].to_numpy(), np.asarray(model.predict(fresh), float))[0]
+        else:
+            result["fresh"] = probable(model, fresh, validation["rows"])
+            unscaled(model)
+            result["unscaled"] = probable(model, fresh, validation["rows"])
+    return result | {"seconds": round(seconds, 2), "all_seconds": round(time.monotonic() - begin, 2), "code": code()}
+
+
+def metrics_of(kind: Kind) -> tuple[str, ...]:
+    """The metrics that are compared."""
+    return ("r2", "rmse", "mae") if kind.regression else ("accuracy", "roc_auc", "log_loss", "ece")
+
+
+def method(model: pm.Predictor) -> str:
+    """How the model states coverage: what its conformal facts name, or split conformal."""
+    kept = model.metrics.get("conformal", {}).get("y") or {}
+    return str(kept.get("method", "split"))
+
+
+def probable(model: pm.Predictor, fresh: pd.DataFrame, rows: int) -> dict[str, float | None]:
+    """Metrics of the fresh rows; the ECE over parts of at most ``rows`` rows, and of all as ``ece_all``."""
+    scores_NC, classes = np.asarray(model.predict_proba(fresh), float), [str(label) for label in model.classes]
+    truth_N = np.array([classes.index(label) if label in classes else -1 for label in fresh["y"]])
+    values = {name: classification(truth_N, scores_NC)[0][name] for name in ("accuracy", "roc_auc", "log_loss", "ece")}
+    right_N, sure_N = scores_NC.argmax(1) == truth_N, scores_NC.max(1)
+    parts = np.array_split(np.arange(len(truth_N)), max(1, round(len(truth_N) / rows)))
+    return values | {"ece_all": values["ece"], "ece": float(np.mean([ece(right_N[part], sure_N[part]) for part in parts]))}
+
+
+def unscaled(model: pm.Predictor) -> None:
+    """Divide the vote weights so that nothing is scaled."""
+    for member in model.bundle.members:
+        total_T1 = member.vote_weights_TV.sum(1, keepdim=True)
+        member.vote_weights_TV /= total_T1.where(total_T1 > 0, total_T1.new_ones(()))
+
+
+def covered(model: pm.Predictor, kind: Kind, fresh: pd.DataFrame) -> dict[str, list[float]]:
+    """By coverage: the share of rows whose set contains the truth, and the size of a set; nothing where no coverage can be stated."""
+    found = {}
+    for coverage in COVERAGES:
+        try:
+            sets = model.predict_sets(fresh, coverage)
+        except pm.ConfigError:  # too few rows
+            continue
+        truth = fresh["y"].to_numpy()
+        if kind.regression:
+            inside, size = (sets[:, 0] <= truth) & (truth <= sets[:, 1]), np.median(sets[:, 1] - sets[:, 0])
+        else:
+            inside = [label in map(str, one) for label, one in zip(truth, sets, strict=True)]
+            size = np.mean([len(one) for one in sets])
+        found[str(coverage)] = [float(np.mean(inside)), float(size)]
+    return found
+
+
+def code() -> str:
+    """A digest of the library's code: lines of a results file that stem from other code are reported."""
+    digest = hashlib.sha256()
+    folder = Path(pm.__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def start() -> None:
+    """One thread, so that results depend neither on the machine's cores nor on the number of processes."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Spread:
+    """Values over seeds."""
+
+    values: list[float] = field(default_factory=list)
+
+    @property
+    def mean(self) -> float:
+        """NaN without values."""
+        return statistics.mean(self.values) if self.values else math.nan
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation; NaN of fewer than two values."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else math.nan
+
+    @property
+    def error(self) -> float:
+        """The standard error of the mean."""
+        return self.deviation / math.sqrt(len(self.values)) if self.values else math.nan
+
+
+Lines = Sequence[Mapping[str, Any]]
+Groups = Mapping[tuple[str, int], Lines]
+HEAD = f"{'table':16}{'rows':>6}{'seeds':>6}   "
+
+
+def grouped(lines: Lines) -> dict[tuple[str, int], list[Mapping[str, Any]]]:
+    """Lines by kind and rows, in the order of ``kinds``."""
+    order = list(kinds())
+    found: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
+    for line in sorted(lines, key=lambda line: (order.index(line["kind"]), line["rows"], line["seed"])):
+        found.setdefault((line["kind"], line["rows"]), []).append(line)
+    return found
+
+
+def head(lines: Lines) -> str:
+    """What a line of a table begins with."""
+    return f"{lines[0]['kind']:16}{lines[0]['trained_on']:6}{len(lines):6}   "
+
+
+def over(lines: Lines, side: str, metric: str) -> Spread:
+    """A metric over the seeds where it is defined."""
+    return Spread([line[side][metric] for line in lines if line[side].get(metric) is not None])
+
+
+def differences(lines: Lines, metric: str, first: str, second: str) -> Spread:
+    """``first`` minus ``second`` of a metric, over the seeds where both are defined."""
+    pairs = [(line[first].get(metric), line[second].get(metric)) for line in lines]
+    return Spread([one - other for one, other in pairs if one is not None and other is not None])
+
+
+def shares(lines: Lines, coverage: float) -> Spread:
+    """The share of fresh rows, in %, whose set contains the truth, over the seeds that state this coverage."""
+    return Spread([100 * line["coverage"][str(coverage)][0] for line in lines if str(coverage) in line["coverage"]])
+
+
+def optimism(groups: Groups) -> Iterator[str]:
+    """Reported minus fresh."""
+    yield f"\nOPTIMISM: reported minus fresh, mean (se; sd)\n{HEAD}{'metric':12}{'reported':>9}{'fresh':>9}{'difference':>12}"
+    for (name, _), lines in groups.items():
+        for metric in metrics_of(kinds()[name]):
+            gap, reported, fresh = (
+                differences(lines, metric, "reported", "fresh"),
+                *(over(lines, side, metric) for side in ("reported", "fresh")),
+            )
+            yield f"{head(lines)}{metric:12}{reported.mean:9.4f}{fresh.mean:9.4f}{gap.mean:+12.4f} ({gap.error:.4f}; {gap.deviation:.4f})"
+
+
+def coverage(groups: Groups) -> Iterator[str]:
+    """Share of sets that contain the truth."""
+    levels = "".join(f"{100 * level:g} %".ljust(28) for level in COVERAGES)
+    yield f"\nCOVERAGE: % of fresh rows whose set contains the truth, mean (se), median size of a set\n{HEAD}{levels}method"
+    for lines in groups.values():
+        parts = []
+        for level in COVERAGES:
+            inside = shares(lines, level)
+            sizes = [line["coverage"][str(level)][1] for line in lines if str(level) in line["coverage"]]
+            parts.append(f"{inside.mean:5.1f} ({inside.error:.1f}), {statistics.median(sizes or [math.nan]):.3g}".ljust(28))
+        yield f"{head(lines)}{''.join(parts)}{lines[0]['method']}"
+
+
+def scaling(groups: Groups) -> Iterator[str]:
+    """The shipped answer against the same without scaling."""
+    yield f"\nSCALING: fresh rows, shipped, and shipped minus unscaled, mean (se)\n{HEAD}{'log loss':27}ECE"
+    for (name, _), lines in groups.items():
+        if kinds()[name].regression:
+            continue
+        parts = []
+        for metric in ("log_loss", "ece_all"):
+            gap = differences(lines, metric, "fresh", "unscaled")
+            parts.append(f"{over(lines, 'fresh', metric).mean:.4f} {gap.mean:+.4f} ({gap.error:.4f})".ljust(27))
+        yield f"{head(lines)}{''.join(parts).rstrip()}"
+
+
+# -- bounds ------------------------------------------------------------------------------------------------------------
+
+
+def verdict(what: str, lines: Lines, found: Spread, low: float, high: float, form: str = "+.4f") -> str:
+    """Whether a mean lies within its bounds."""
+    beyond = max(low - found.mean, found.mean - high)
+    noise = " (by less than two standard errors)" if 0 < beyond <= 2 * found.error else ""
+    limits = f"{low:{form}} to {high:{form}}" if math.isfinite(low) else f"at most {high:{form}}"
+    mean = f"{found.mean:{form}} (se {found.error:{form.lstrip('+')}})"
+    place = f"{lines[0]['kind']}, {lines[0]['trained_on']} rows, {len(found.values)} seeds"
+    return f"{'PASS' if beyond <= 0 else 'FAIL'}  {place}, {what}: {mean}, expected {limits}{noise}"
+
+
+def judged_optimism(groups: Groups) -> Iterator[str]:
+    """Coin labels at 200 rows."""
+    lines = groups.get(("coin", 200), ())
+    for metric, low, high in (("accuracy", -math.inf, 0.01), ("roc_auc", -math.inf, 0.015), ("log_loss", -0.01, 0.01)):
+        if lines:
+            yield verdict(f"{metric}, reported minus fresh", lines, differences(lines, metric, "reported", "fresh"), low, high)
+
+
+def judged_coverage(groups: Groups) -> Iterator[str]:
+    """Where split conformal prediction states it: within 1.5 points of the level, and not below it by more than two standard errors.
+    Elsewhere (CV+): from the level to 4 points above."""
+    for (name, _), lines in groups.items():
+        if kinds()[name].part != COVERAGE:
+            continue
+        for level in COVERAGES:
+            if (found := shares(lines, level)).values:
+                split = lines[0]["method"] == "split"
+                below = (min(1.5, 2 * found.error) if found.error == found.error else 1.5) if split else 0.0
+                bounds = (100 * level - below, min(100.0, 100 * level + (1.5 if split else 4.0)))
+                yield verdict(f"coverage of {100 * level:g} % ({lines[0]['method']})", lines, found, *bounds, ".2f")
+
+
+def judged_scaling(groups: Groups) -> Iterator[str]:
+    """The log loss is nowhere larger than unscaled by more than two standard errors; the ECE is smaller for most."""
+    better = []
+    for (name, _), lines in groups.items():
+        if kinds()[name].regression or len(lines) < 2:
+            continue
+        gap = differences(lines, "log_loss", "fresh", "unscaled")
+        better.append(differences(lines, "ece_all", "fresh", "unscaled").mean <= 0)
+        yield verdict("log loss, shipped minus unscaled", lines, gap, -math.inf, 2 * gap.error)
+    if better:
+        share = f"not larger in {sum(better)} of {len(better)} cells"
+        yield f"{'PASS' if 2 * sum(better) > len(better) else 'FAIL'}  ECE, shipped minus unscaled: {share}, expected more than half"
+
+
+PARTS: dict[str, tuple[Callable[[Groups], Iterator[str]], Callable[[Groups], Iterator[str]]]] = {
+    OPTIMISM: (optimism, judged_optimism),
+    COVERAGE: (coverage, judged_coverage),
+    SCALING: (scaling, judged_scaling),
+}
+
+
+def options() -> argparse.Namespace:
+    """The options."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    every = kinds()
+    parser.add_argument("--part", choices=list(PARTS), help="only the tables and the judgements of one part")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", choices=list(every), help=f"only these of {', '.join(every)}")
+    parser.add_argument("--sizes", type=int, nargs="+", metavar="ROWS", help="rows to train on, in place of each table's own")
+    parser.add_argument("--seeds", type=int, default=20, metavar="N")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="append a line of JSON for each run, and continue from it")
+    return parser.parse_args()
+
+
+def cells(asked: argparse.Namespace) -> list[Cell]:
+    """What is to be trained: seed by seed, so that an interrupted benchmark has some seeds of every table."""
+    some = [kind for kind in kinds().values() if not asked.only or kind.name in asked.only]
+    if asked.part in SIZES and not asked.only:
+        some = [kind for kind in some if kind.part == asked.part]
+    sizes = {kind.name: asked.sizes if asked.sizes and kind.world is not None else kind.sizes for kind in some}
+    return [Cell(name, rows, seed) for seed in range(asked.seeds) for name, counts in sizes.items() for rows in counts]
+
+
+def run(todo: Sequence[Cell], jobs: int) -> Iterator[dict[str, Any]]:
+    """The cells' results as they are ready; of one that fails, the ``error``."""
+    if jobs == 1:
+        start()
+        yield from map(attempted, todo)
+        return
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), start)
+    try:
+        for future in as_completed([pool.submit(attempted, cell) for cell in todo]):
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def attempted(cell: Cell) -> dict[str, Any]:
+    """``measured``, or the error that it raised: one cell does not stop the others."""
+    try:
+        return measured(cell)
+    except Interrupted:
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        return {"kind": cell.kind, "rows": cell.rows, "seed": cell.seed, "error": f"{type(error).__name__}: {error}"}
+
+
+def read(path: Path | None) -> list[dict[str, Any]]:
+    """The results of a file; a line that was not written to its end is removed from it."""
+    if path is None or not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole, encoding="utf-8")
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+def main() -> None:
+    """Train what is missing, print the tables of the parts, and judge."""
+    asked = options()
+    lines, failed = read(asked.out), 0
+    wanted = cells(asked)
+    done = {Cell(line["kind"], line["rows"], line["seed"]) for line in lines}
+    todo = [cell for cell in wanted if cell not in done]
+    for at, found in enumerate(run(todo, asked.jobs), 1):
+        place = f"{at} of {len(todo)}: {found['kind']}, {found['rows'] or '70 % of the'} rows, seed {found['seed']}"
+        if "error" in found:
+            failed += 1
+            print(f"{place}: failed, {found['error']}", flush=True)
+            continue
+        lines.append(found)
+        if asked.out:
+            with asked.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(found) + "\n")
+        print(f"{place}: {found['all_seconds']:.0f} s", flush=True)
+    lines = [line for line in lines if Cell(line["kind"], line["rows"], line["seed"]) in set(wanted)]
+    groups = grouped(lines)
+    parts = [asked.part] if asked.part else list(PARTS)
+    if groups:
+        print("\n".join(line for part in parts for line in PARTS[part][0](groups)))
+        print("\n" + "\n".join(line for part in parts for line in PARTS[part][1](groups)))
+    if (versions := {line["code"] for line in lines}) - {code()}:
+        print(f"note: these results stem from the code of {', '.join(sorted(versions))}; the present code is {code()}")
+    if failed:
+        raise SystemExit(f"{failed} of {len(todo)} runs failed; the same command tries them again")
+
+
+if __name__ == "__main__":
+    main()
