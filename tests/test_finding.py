@@ -93,18 +93,18 @@ def test_a_true_null_is_seldom_called_better_or_worse(rows: int) -> None:
 
 @pytest.mark.parametrize("metric", ["roc_auc", "average_precision", "log_loss", "macro_f1"])
 def test_other_metrics_keep_their_level_on_few_rows_of_a_rare_class(metric: str) -> None:
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(0)
     task: Any = binary(["a"] * 9 + ["b"], metric=metric)
     said = {1: 0, -1: 0}
-    for _ in range(150):
-        target = (rng.random(150) < 0.15).astype(float)
-        latent = 1.2 * target + 0.7 * rng.normal(size=150)
+    for _ in range(200):
+        target = (rng.random(300) < 0.15).astype(float)
+        latent = 1.2 * target + 0.7 * rng.normal(size=300)
         credits = [task.credits(target[:, None], np.stack([1 - one, one], 1), metric)
-                   for one in (1 / (1 + np.exp(0.6 - latent - 0.7 * rng.normal(size=150))) for _ in range(2))]  # fmt: skip
-        found = advantage(*credits, np.arange(150), unit=metric != "log_loss")
+                   for one in (1 / (1 + np.exp(0.6 - latent - 0.7 * rng.normal(size=300))) for _ in range(2))]  # fmt: skip
+        found = advantage(credits[0], credits[1], np.arange(300), unit=metric != "log_loss")
         said[1] += found.better <= 0.025
         said[-1] += found.worse <= 0.025
-    assert max(said.values()) <= 8
+    assert max(said.values()) <= 9, "of 200, 5 are expected at the level of 2.5 %"
 
 
 def test_numbers_may_be_within_noise_too() -> None:
@@ -140,7 +140,7 @@ def test_every_target_has_its_sentence_by_its_own_metric_on_its_own_rows() -> No
     lines = text.split("\n")
     assert [line[:2] for line in lines] == ["y:", "z:"]
     assert lines[0].startswith("y: all fields roc_auc 0.9")
-    assert "(accuracy 0.9000), better than the best single field, 'one'" in lines[0]
+    assert "(accuracy 0.9125), better than the best single field, 'one'" in lines[0]
     assert lines[0].endswith("on the same 400 held-out rows; judged by roc_auc, since 10 % of the rows are of the rarer class")
     assert "z: all fields r2 0.9" in lines[1]
     assert "on the same 200 held-out rows; 'two' alone was not tried, for want of time" in lines[1]

@@ -51,8 +51,10 @@ def test_the_influence_is_the_derivative_of_the_metric(kind: str, metric: str) -
             times[at] += change
             rows = np.repeat(np.arange(ROWS), times)
             values.append(task.measure(target[rows], scores[rows])[0][metric])
-        assert None not in values
-        slope = (values[0] - values[1]) / 2 * copies * ROWS
+        more, fewer = values
+        assert more is not None
+        assert fewer is not None
+        slope = (more - fewer) / 2 * copies * ROWS
         assert found[at] == pytest.approx(slope, rel=2e-3, abs=2e-3)
 
 

@@ -50,7 +50,7 @@ def advantage(first_N: np.ndarray, second_N: np.ndarray, cluster_N: np.ndarray, 
         return Advantage(mean, math.inf, 0.5, 0.5, "none")
     share_U = np.bincount(place_N, (gain_N - mean) / rows, clusters)
     total, freedom = variance(share_U, clusters - 1)
-    error = math.sqrt(total * clusters / (clusters - 1) + (2 / rows**2 if unit else 0.0))
+    error = math.sqrt(total + (2 / rows**2 if unit else 0.0))
     if clusters == rows and _is_right(first_N) and _is_right(second_N):
         wins, losses = int((gain_N > 0).sum()), int((gain_N < 0).sum())
         return Advantage(mean, error, mid_p(wins, losses), mid_p(losses, wins), "McNemar, mid-p")

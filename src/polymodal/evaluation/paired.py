@@ -222,10 +222,10 @@ class _Measured:
 
 def variance(share_U: np.ndarray, most: float) -> tuple[float, float]:
     """The variance of a sum of independent shares of mean 0, and its degrees of freedom by their kurtosis, ``most`` at most: a variance to
-    which few clusters contribute is known less well."""
+    which few clusters contribute is known less well, and is underestimated by about one part in its degrees of freedom, as the shares are
+    taken at the estimate."""
     squares = share_U**2
     total = float(squares.sum())
     spread = float((squares**2).sum()) - total**2 / len(share_U)
-    if total <= 0 or spread <= 0:
-        return total, most
-    return total, float(min(max(2 * total**2 / spread, 1.0), most))
+    freedom = most if total <= 0 or spread <= 0 else float(min(max(2 * total**2 / spread, 1.0), most))
+    return total * max(freedom, 2.0) / (max(freedom, 2.0) - 1), freedom
