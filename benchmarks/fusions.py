@@ -53,6 +53,7 @@ def rerun(name: str, path: Path, target: str, options: argparse.Namespace, root:
         found.append(compared(path, target, options, seed, root=root, observers=[GridConsole()] if options.verbose else []))
         print(f"{name}, seed {seed}, {time.monotonic() - begin:.0f} s\n{summary(found[-1])}\n", flush=True)
     told = [one["targets"][target] for one in found if target in one["targets"]]
+    told = [one for one in told if one["difference"]["low"] is not None]  # fewer than three rounds give no interval
     if len(told) > 1:
         pooled = statistics.mean(one["difference"]["mean"] for one in told)
         held = sum(one["difference"]["low"] <= pooled <= one["difference"]["high"] for one in told)

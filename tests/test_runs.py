@@ -40,25 +40,6 @@ def test_the_run_trains_again_from_its_own_yaml_and_gives_the_same_bits(shop_run
             assert value.equal(other), name
 
 
-def test_the_finding_is_never_surer_than_the_rows_allow() -> None:
-    from types import SimpleNamespace
-    from typing import Any, cast
-
-    from polymodal.runs.run import finding
-    from polymodal.tasks import Multiclass
-
-    task = SimpleNamespace(metric_names=Multiclass.metric_names, metric="accuracy")
-    prepared = cast(Any, SimpleNamespace(tasks={"y": task}))
-
-    def said(fused: float, alone: float, rows: int) -> str:
-        baselines = {"a": {"tasks": {"y": {"accuracy": alone}}, "rows": rows}, "b": {"tasks": {"y": {"accuracy": 0.1}}, "rows": rows}}
-        return finding(prepared, {"tasks": {"y": {"accuracy": fused}}}, baselines)
-
-    assert "within noise of the best single field, 'a'" in said(1.0, 0.9875, 160)
-    assert "better than" in said(0.95, 0.80, 1000)
-    assert "worse than" in said(0.60, 0.80, 1000)
-
-
 def test_ctrl_c_saves_the_best_weights_and_exits_130(shop_folder: Path, tmp_path: Path) -> None:
     import signal
     import subprocess

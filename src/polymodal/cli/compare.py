@@ -12,7 +12,7 @@ from typing import Any
 import click
 from rich.cells import cell_len, set_cell_size
 
-from ..comparison import compare, resume_compare
+from ..comparison import compare, left_out, resume_compare
 from ..runs import Interrupted
 from ..training.observers import Console, Observer
 from .warned import warnings_as_lines
@@ -28,7 +28,9 @@ class GridConsole(Console):
             super()._show(event, facts)
 
     def _cell(self, facts: Mapping[str, Any]) -> None:
-        worth = "failed" if facts["failed"] else f"{facts['worth']:.4f}"
+        scores = [value for value in facts["scores"].values() if value is not None]
+        value = scores[0] if len(scores) == 1 else facts["worth"]
+        worth = "failed" if facts["failed"] else f"{value:.4f} on the rows that choose"
         where = f"round {facts['round'] + 1}" if facts["stage"] == "round" else f"{facts['stage']}, trial {facts['trial'] + 1}"
         if not self.live:
             self.say(f"  {facts['done']}/{facts['total']}  {where}  {facts['name']}  {worth}  {facts['seconds']:.1f} s")
@@ -77,7 +79,7 @@ def summary(found: Mapping[str, Any]) -> str:
     """A comparison as lines: a table for each target, and the sentence."""
     lines = []
     for name, told in found["targets"].items():
-        ranked = sorted(told["contenders"].items(), key=lambda pair: -(pair[1]["mean"] or 0.0))
+        ranked = sorted(told["contenders"].items(), key=lambda pair: pair[1]["mean"], reverse=told["larger_is_better"])
         width = max(cell_len(one) for one, _ in ranked)
         head = f"{told['metric']:>10}{'spread':>9}{'difference':>12}{'95 % interval':>21}{'seconds':>10}{'parameters':>12}"
         lines += [f"{name}, {told['measured']:,} rows measured", "  " + " " * width + head]
@@ -96,8 +98,7 @@ def summary(found: Mapping[str, Any]) -> str:
         if about["failed"]:
             lines.append(f"{name}: training failed: {about['failed']}")
         elif not about["rounds"]:
-            worth = "nothing to choose by" if about["search"] is None else f"{about['search']:.4f}"
-            lines.append(f"{name}: left out after the search ({worth} on {about['search_rows']:,} rows)")
+            lines.append(f"{name}: {left_out(about)}")
     return "\n".join(lines)
 
 

@@ -159,7 +159,13 @@ def _resumed(context: click.Context, table: str | None, overrides: tuple[str, ..
 @click.option("--fusion", "fusions", multiple=True, metavar="NAME", help="Only these fusions; default: all that can fuse these fields.")
 @click.option("--also", multiple=True, metavar="PATH=VALUE|none", help="Every fusion once more, under these settings; else one, balanced.")
 @click.option("--trials", type=click.IntRange(1, 4), default=4, show_default=True, help="Settings tried for every contender alike.")
-@click.option("--rounds", type=click.IntRange(2, 10), default=5, show_default=True, help="Trainings of each contender that are measured.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(2, 10),
+    default=5,
+    show_default=True,
+    help="Trainings of each contender that are measured; 2 give no interval.",
+)
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Trainings at a time, a core each; changes no bit. Default: one a core, 8 at most."
 )

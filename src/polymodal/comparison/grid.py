@@ -19,7 +19,7 @@ from ..experiment import Experiment
 from ..preparation import Prepared
 from ..runs.ledger import Ledger
 from ..runs.members import Members
-from ..tasks import constant
+from ..tasks import Task, constant
 from ..training.checkpoint import Checkpoints
 from ..training.observers import Observer, plain
 from ..training.plan import Clock, Plan
@@ -28,7 +28,7 @@ from .crew import Crew, Stopped, Warn
 from .rounds import Rounds, choosing_for
 
 LOG = "cells.jsonl"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,15 @@ class Cell:
     seconds: float = 0.0
     parameters: int = 0
     worth: float = float("-inf")
-    """Mean over the targets of accuracy (r2 of a number) on the rows that choose."""
+    """Mean over the targets of the metric that each is judged by (``Task.judged_by``) on the rows that choose, larger for better."""
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+    """By target, that metric on the rows that choose, in its own unit."""
     monitor: float = float("inf")
     metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     """On the rows that measure, by target; empty in a search."""
-    credits: Mapping[str, list[float]] = field(default_factory=dict)
-    """By target what each of those rows that has one is worth (``Task.credits``)."""
+    credits: Mapping[str, Mapping[str, list[float]]] = field(default_factory=dict)
+    """By target and metric, the contribution of each of those rows that has the target (``Task.credits``); nothing where a metric is
+    undefined on them."""
     failed: str = ""
 
     @property
@@ -212,7 +215,8 @@ class Grid:
 
     def _tell(self, found: Cell) -> None:
         self.done += 1
-        told = {"stage": found.stage, "name": found.contender, "trial": found.trial, "round": found.round, "worth": found.worth}
+        told = {"stage": found.stage, "name": found.contender, "trial": found.trial, "round": found.round, "worth": found.worth,
+                "scores": dict(found.scores)}  # fmt: skip
         counts = {"done": self.done, "total": max(self.total, self.done)}
         self.observer.observe("cell", {**told, **counts, "seconds": found.seconds, "failed": found.failed})
 
@@ -237,11 +241,12 @@ class Grid:
             raise Stopped
         model, tasks = members[0].model, self.prepared.tasks
         chosen = team.held_out.measure(members, [frozenset()], names).metrics["tasks"]
-        worths = [chosen[name][task.worth] for name, task in tasks.items()]
+        values = {name: chosen[name][task.judged_by] for name, task in tasks.items()}
+        worths = [tasks[name].goodness(tasks[name].judged_by, value) for name, value in values.items() if value is not None]
         cell = replace(
             cell, rows=len(team.prepared.member(0)[0]), epochs=epochs, ran=len(members[0].fitted.history),
             parameters=sum(parameter.numel() for parameter in model.parameters()), monitor=members[0].fitted.monitor,
-            worth=float(np.mean([worth for worth in worths if worth is not None] or [float("-inf")])),
+            worth=float(np.mean(worths or [float("-inf")])), scores=values,
         )  # fmt: skip
         if not measured:
             return cell
@@ -249,30 +254,35 @@ class Grid:
         found = team.held_out.collect(model.to(team.device), at, names)
         targets = {name: target[at] for name, target in self.prepared.train.targets.items()}
         scores = {name: score(task, [found.answers[0].logits[name]]) for name, task in tasks.items()}
-        worth = {name: task.credits(*_known(targets[name], scores[name])).tolist() for name, task in tasks.items()}
-        return replace(cell, metrics=measure(tasks, scores, targets)[0], credits=worth)
+        credits = {name: _credits(task, targets[name], scores[name]) for name, task in tasks.items()}
+        return replace(cell, metrics=measure(tasks, scores, targets)[0], credits=credits)
 
-    def constant(self, at: int) -> dict[str, np.ndarray]:
-        """By target what the answers of a round are worth that are always the same: those that fit its training rows best."""
-        told = {}
+    def constant(self, at: int) -> dict[str, dict[str, list[float]]]:
+        """The ``credits`` of a round for the constant answer that fits its training rows best."""
+        found = {}
         for name, task in self.prepared.tasks.items():
             target = self.prepared.train.targets[name]
             logits, _ = constant(task, target[self.rounds.train[at]])
             here = target[self.rounds.measure[at]]
-            scores = score(task, [np.repeat(logits[None], len(here), 0)])
-            told[name] = task.credits(*_known(here, scores))
-        return told
+            found[name] = _credits(task, here, score(task, [np.repeat(logits[None], len(here), 0)]))
+        return found
 
     def clusters(self, at: int, name: str) -> np.ndarray:
-        """What the measured rows of a round belong to, of those that have the target."""
+        """The cluster of each measured row of a round that has the target."""
         rows = self.rounds.measure[at]
         known = ~np.isnan(self.prepared.train.targets[name][rows]).any(1)
         return self.rounds.cluster_N[rows[known]]
 
 
-def _known(target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def judging(task: Task) -> list[str]:
+    """The metrics that differences are measured by: the one that judges, then the usual one where another judges."""
+    return list(dict.fromkeys([task.judged_by, task.worth]))
+
+
+def _credits(task: Task, target_NT: np.ndarray, scores_NC: np.ndarray) -> dict[str, list[float]]:
     known = ~np.isnan(target_NT).any(1)
-    return target_NT[known], scores_NC[known]
+    found = {metric: task.credits(target_NT[known], scores_NC[known], metric) for metric in judging(task)}
+    return {metric: [] if one is None else one.tolist() for metric, one in found.items()}
 
 
 class _Warnings(Observer):

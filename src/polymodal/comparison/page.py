@@ -8,6 +8,7 @@ from typing import Any
 from ..report.document import NO_ICON, document
 from ..report.document import number as _number
 from ..report.document import text as _text
+from .wording import left_out
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#667;--line:#d8dde6;--back:#fff;--card:#f6f8fb}
@@ -41,7 +42,7 @@ def _target(name: str, told: Mapping[str, Any], about: Mapping[str, Any]) -> str
     metric = told["metric"]
     spans = [one["difference"] for one in told["contenders"].values() if one["difference"] and one["difference"]["low"] is not None]
     reach = max((abs(span[end]) for span in spans for end in ("low", "high")), default=1.0) or 1.0
-    ranked = sorted(told["contenders"].items(), key=lambda pair: -(pair[1]["mean"] or 0.0))
+    ranked = sorted(told["contenders"].items(), key=lambda pair: pair[1]["mean"], reverse=told["larger_is_better"])
     bold = (told["best_alone"], told["best_fused"])
     rows, more = [], []
     for one, figures in ranked:
@@ -58,8 +59,8 @@ def _target(name: str, told: Mapping[str, Any], about: Mapping[str, Any]) -> str
         f'<h2>{_text(name)}</h2><p class="lead {told["verdict"].split()[0]}">{_text(told["sentence"])}</p>'
         f"{_table(heads, rows)}"
         f'<p class="note">Bold: the best single field and the best fusion, chosen on rows that measure nothing. The intervals hold 95 % '
-        f"each, one by one; of many contenders one will look good by chance. One constant answer has {_text(metric)} "
-        f"{_number(told['constant'])}.{_changes(told['contenders'])}</p>"
+        f"each, one by one; of many contenders one will look good by chance. Above 0 is better than the best single "
+        f"field. One constant answer has {_text(metric)} {_number(told['constant'])}.{_changes(told['contenders'])}</p>"
         f"<details><summary>every metric</summary>{_table(metrics, more)}</details>"
     )
 
@@ -105,7 +106,7 @@ def _left(found: Mapping[str, Any]) -> str:
         if about["failed"]:
             rows.append((name, f"training failed: {about['failed']}"))
         elif not about["rounds"]:
-            rows.append((name, f"left out after the search on {about['search_rows']:,} rows, where it reached {_number(about['search'])}"))
+            rows.append((name, left_out(about)))
     rows += [(name, reason) for name, reason in found["refused"].items()]
     if not rows:
         return ""

@@ -20,6 +20,7 @@ from ..data.targets import groups_of
 from ..errors import DataError
 from ..experiment import Experiment
 from ..preparation import Prepared
+from ..runs.clusters import clusters_of
 
 _FOLDS, _FEWEST, _CHOOSE = 20, 7, 0.15
 MOST_MEASURED = 5_000
@@ -40,7 +41,7 @@ def dealt(experiment: Experiment, source: Source, rounds: int) -> Experiment:
             units = len(np.unique(groups_of(source, said.group)))
         folds = min(_FOLDS, max(_FEWEST, units // 3))
         if folds - _choosing(folds) < rounds:
-            raise DataError(f"{source.name}: {units:,} rows or groups; too few for {rounds} rounds; take fewer (--rounds 2)")
+            raise DataError(f"{source.name}: {units:,} rows or groups; too few for {rounds} rounds; take fewer (--rounds 3)")
         split = SplitConfig(kind="folds", folds=folds, group=said.group, test=said.test, copies=said.copies)
     return experiment.model_copy(update={"data": experiment.data.model_copy(update={"split": split})})
 
@@ -62,7 +63,7 @@ class Rounds:
     @classmethod
     def of(cls, prepared: Prepared, rounds: int) -> Rounds:
         """Of a split that ``dealt`` made. ``DataError`` where there is nothing to measure on."""
-        split, cluster_N = prepared.split, _clusters(prepared)
+        split, cluster_N = prepared.split, clusters_of(prepared, prepared.train)
         if not split.folds:
             measured, only = (np.flatnonzero(split.part_N == part) for part in (TEST, TRAIN))
             choose = np.flatnonzero(np.isin(split.part_N, (SELECT, VALID)))
@@ -80,8 +81,13 @@ class Rounds:
         measure = [_some(np.flatnonzero(part_N == at), MOST_MEASURED, cluster_N, at) for at in range(rounds)]
         for at in range(rounds):
             if not len(choose) or not len(train[at]) or not len(measure[at]):
-                raise DataError(f"{prepared.train.source.name}: too few rows for {rounds} rounds; take fewer (--rounds 2)")
+                raise DataError(f"{prepared.train.source.name}: too few rows for {rounds} rounds; take fewer (--rounds 3)")
         return cls(choose, train, measure, cluster_N)
+
+    @property
+    def overlap(self) -> float:
+        """Measured rows divided by rows that train, as the rows are dealt: 1 / (parts - 1)."""
+        return 1 / max(len(self.train) - 1, 1)
 
     @property
     def most(self) -> int:
@@ -99,19 +105,6 @@ class Rounds:
 def choosing_for(rows: int) -> int:
     """How many rows choose, at most, beside so many that train: as many up to 400 (200 at least), a third of more than 1,200."""
     return max(200, min(rows, 400), rows // 3)
-
-
-def _clusters(prepared: Prepared) -> np.ndarray:
-    """What is drawn together: rows of one group; else rows that share the cell that costs most, where many do."""
-    store = prepared.train.store
-    if prepared.unit_N is not None:
-        return prepared.unit_N
-    name = max(store.modalities, key=lambda name: store.modalities[name].cost())
-    own_N = np.arange(len(prepared.train.usable_N))
-    if store.sharing(name) < 1.5:
-        return own_N
-    index_N = store.index[name].astype(np.int64)
-    return np.where(index_N >= 0, index_N + len(own_N), own_N)
 
 
 def _some(rows: np.ndarray, count: int, cluster_N: np.ndarray, *seed: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from ..config import explain, override
 from ..data.sources import Source
 from ..disk import Lock, write_texts, write_whole
 from ..errors import UserError
+from ..evaluation.paired import FEWEST_ROUNDS
 from ..experiment import Experiment
 from ..flow import Folders, Names, listed
 from ..modalities import OnError
@@ -74,7 +75,8 @@ def compare(
     :param also: settings (``path=value``) under which each fusion takes part once more; None = only the experiment's own fusion (else the
         first) does, with balancing (``training.balance.kind=ogm_ge``), or without it where the experiment has it; () = none does
     :param trials: settings tried for every contender, 1 to 4: other learning rates, other regularisation
-    :param rounds: trainings of each contender that are measured, 2 to 10; each on other rows where the table does not say which
+    :param rounds: trainings of each contender that are measured, 2 to 10; each on other rows where the table does not say which. Two
+        rounds give no interval, and their verdict is always undecided
     :param time_limit: seconds, or 90s, 20m, for the whole call; what rows, trials, fusions and rounds fit is found on the way
     :param encoding: of a CSV or JSON file (``data.encoding``); None = found out
     :param jobs: trainings at a time, each in a process and on one thread; changes no bit; None = one a core, 8 at most. One where there is
@@ -89,7 +91,7 @@ def compare(
     if jobs is not None and jobs < 1:
         raise UserError(f"jobs: {jobs}; expected 1 or more trainings at a time (--jobs)")
     if not 2 <= rounds <= 10:
-        raise UserError(f"rounds: {rounds}; expected 2 to 10: one cannot tell what training leaves to chance (--rounds)")
+        raise UserError(f"rounds: {rounds}; expected {FEWEST_ROUNDS} to 10, or 2, which give no interval; set --rounds {FEWEST_ROUNDS}")
     said = [*overrides, *([f"data.encoding={encoding}"] if encoding is not None else [])]
     asked = {
         "table": str(Path(table).resolve()) if isinstance(table, (str, Path)) else None, "overrides": said,
@@ -274,7 +276,8 @@ def _found(grid: Grid, course: Course, taking_part: Sequence[Contender], refused
         failed = search.failed or course.failed.get(one.name, "")
         told[one.name] = {
             "field": one.field, "trial": course.trial[one.name], "settings": settings_of(grid.experiment, course.trial[one.name]),
-            "search": search.worth, "search_rows": search.rows, "rounds": len(cells), "parameters": search.parameters,
+            "search": search.worth, "search_scores": dict(search.scores), "search_stage": search.stage, "search_rows": search.rows,
+            "search_best": _best_of(course, search.stage), "rounds": len(cells), "parameters": search.parameters,
             "seconds": sum(cell.seconds for cell in cells) / len(cells) if cells else search.seconds, "failed": failed,
         }  # fmt: skip
     verdicts = judged(grid, course, taking_part, grid.experiment.seed)
@@ -283,6 +286,12 @@ def _found(grid: Grid, course: Course, taking_part: Sequence[Contender], refused
         "trials": course.trials, "rounds": len(course.rounds), "seed": grid.experiment.seed, "seconds": round(grid.clock.spent, 1),
         "time_limit": grid.clock.limit,
     })  # type: ignore[no-any-return]  # fmt: skip
+
+
+def _best_of(course: Course, stage: str) -> dict[str, float | None]:
+    """The scores of the best contender of one stage of the search: those that a score of this stage can be compared with."""
+    best = max((cell for cell in course.search.values() if cell.stage == stage), key=lambda cell: cell.worth)
+    return dict(best.scores)
 
 
 def _best(experiment: Experiment, best: Contender, course: Course) -> Experiment:

@@ -1,4 +1,7 @@
-"""From the cells of a comparison to its figures and to a sentence: does fusing help here, by how much, and is it noise?"""
+"""From the cells of a comparison to its figures and to a sentence: does fusing help here, by how much, and could it be chance?
+
+All differences are signed so that above 0 is better, whatever the metric; means are in the metric's own unit.
+"""
 
 from __future__ import annotations
 
@@ -11,71 +14,114 @@ from ..evaluation.paired import Difference, against, chosen
 from ..tasks import Task
 from .contenders import Contender
 from .course import Course
-from .grid import Grid
+from .grid import Grid, judging
+from .wording import Wording, sentence
 
 _SMALL = 0.01
-"""A difference of accuracy or r2 that hardly matters."""
+"""A difference that hardly matters, of a metric between 0 and 1 or of r2; of an error, the share of the best single field's."""
 
 
 def judged(grid: Grid, course: Course, contenders: Sequence[Contender], seed: int) -> dict[str, Any]:
-    """By target: ``metric``, the best single field and the best fusion (by rows that do not measure), every contender's ``mean``,
-    ``spread`` (over rounds) and ``difference`` to the best single field, ``change`` where it is another under other settings (the
-    ``difference`` to the one that it is ``of``), and the ``sentence``."""
+    """By target: the ``metric`` that judges and ``why`` it does, the best single field and the best fusion (by rows that do not measure),
+    every contender's ``mean``, ``spread`` (over rounds) and ``difference`` to the best single field, ``change`` where it is another under
+    other settings (the ``difference`` to the one that it is ``of``), ``beside`` (the difference by the usual metric, where another judges),
+    and the ``sentence``."""
     choose = {name: float(np.mean([cells[name].worth for cells in course.rounds])) for name in course.last}
     alone = [one.name for one in contenders if one.field is not None and one.name in choose]
     fused = [one.name for one in contenders if one.field is None and one.name in choose]
     if not alone or not fused:
         return {"choose": choose, "best": None, "targets": {}}
-    best_alone, best_fused = max(alone, key=choose.__getitem__), max(fused, key=choose.__getitem__)
     again = {one.name: one.of for one in contenders if one.of in choose and one.name in choose}
-    sides, best = (alone, fused), (best_alone, best_fused)
-    measured = {name: sum(len(grid.clusters(at, name)) for at in range(len(course.rounds))) for name in grid.prepared.tasks}
-    targets = {
-        name: _target(grid, course, name, task, sides, best, again, seed) for name, task in grid.prepared.tasks.items() if measured[name]
-    }
-    harms = bool(targets) and all(told["verdict"] == "harms" for told in targets.values())  # then the sentences say what to take
-    return {"choose": choose, "best": best_alone if harms else max(choose, key=choose.__getitem__), "targets": targets}
+    best = max(alone, key=choose.__getitem__), max(fused, key=choose.__getitem__)
+    targets = {}
+    for name, task in grid.prepared.tasks.items():
+        metric = next((one for one in judging(task) if _defined(grid, course, name, one)), None)
+        if metric is not None:
+            targets[name] = _target(grid, course, name, task, metric, (alone, fused), best, again, seed)
+    harms = bool(targets) and all(found["verdict"] == "harms" for found in targets.values())  # then the sentences say what to take
+    return {"choose": choose, "best": best[0] if harms else max(choose, key=choose.__getitem__), "targets": targets}
+
+
+def _defined(grid: Grid, course: Course, name: str, metric: str) -> list[int]:
+    """The rounds on whose rows a metric of a target is defined."""
+    return [
+        at for at, cells in enumerate(course.rounds)
+        if len(grid.clusters(at, name)) and all(cell.credits[name].get(metric) for cell in cells.values())
+    ]  # fmt: skip
+
+
+class _Judge:
+    """The differences between contenders by one metric of one target, signed so that above 0 is better."""
+
+    def __init__(self, grid: Grid, course: Course, name: str, task: Task, metric: str, seed: int) -> None:
+        self.rounds, self.sign, self.seed = _defined(grid, course, name, metric), task.sign(metric), seed
+        low, high = task.bounds(metric)
+        self.settings: dict[str, Any] = {"overlap": grid.rounds.overlap, "bounds": (low, high) if self.sign > 0 else (-high, -low)}
+        self.clusters = [grid.clusters(at, name) for at in self.rounds]
+        self.credits = {
+            one: [self.sign * np.array(course.rounds[at][one].credits[name][metric], np.float64) for at in self.rounds]
+            for one in course.last
+        }
+        self.constant = [self.sign * np.array(grid.constant(at)[name][metric], np.float64) for at in self.rounds]
+        self.worth = {one: [course.rounds[at][one].worth for at in self.rounds] for one in course.last}
+
+    def means(self, one: str) -> tuple[float, list[float]]:
+        """The metric of a contender, over all rows and by round, in its own unit."""
+        parts = self.credits[one]
+        return self.sign * float(np.concatenate(parts).mean()), [self.sign * float(part.mean()) for part in parts]
+
+    def against(self, names: Sequence[str], of: str) -> dict[str, Difference]:
+        """Each contender's difference to one of them."""
+        return against({one: self.credits[one] for one in names}, self.credits[of], self.clusters, self.seed, **self.settings)
+
+    def gain(self, alone: Sequence[str], fused: Sequence[str]) -> Difference:
+        """The difference of the best fusion to the best single field, whose interval includes the choice."""
+        first, second = ({one: self.credits[one] for one in side} for side in (fused, alone))
+        return chosen(first, second, self.worth, self.clusters, self.seed, **self.settings)
+
+    def learned(self, names: Sequence[str]) -> bool:
+        """Whether one of these contenders, as it was trained, is better than a constant answer."""
+        many = {one: self.credits[one] for one in names}
+        found = against(many, self.constant, self.clusters, self.seed, retrained=False, **self.settings)
+        return max(one.low for one in found.values()) > 0
 
 
 def _target(
-    grid: Grid,
-    course: Course,
-    name: str,
-    task: Task,
-    sides: tuple[list[str], list[str]],
-    best: tuple[str, str],
-    again: Mapping[str, str],
-    seed: int,
-) -> dict[str, Any]:
-    (best_alone, best_fused), rounds = best, range(len(course.rounds))
-    clusters = [grid.clusters(at, name) for at in rounds]
-    credits = {one: [np.array(cells[one].credits[name], np.float64) for cells in course.rounds] for one in course.last}
-    constant = [grid.constant(at)[name] for at in rounds]
-    rows = len(np.unique(np.concatenate([grid.rounds.measure[at] for at in rounds])))
-    differences = against({one: found for one, found in credits.items() if one != best_alone}, credits[best_alone], clusters, seed)
-    told: dict[str, Any] = {}
-    for one, found in credits.items():
-        each = [float(part.mean()) for part in found if len(part)]
-        metrics = {metric: _mean([cells[one].metrics[name].get(metric) for cells in course.rounds]) for metric in task.metric_names}
-        difference = differences[one].facts() if one in differences else None
-        told[one] = {
-            "mean": float(np.concatenate(found).mean()), "spread": float(np.std(each, ddof=1)) if len(each) > 1 else None, "rounds": each,
-            "difference": difference, "change": None, "metrics": metrics,
+    grid: Grid, course: Course, name: str, task: Task, metric: str, sides: tuple[list[str], list[str]], best: tuple[str, str],
+    again: Mapping[str, str], seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    (alone, fused), (best_alone, best_fused) = sides, best
+    judge = _Judge(grid, course, name, task, metric, seed)
+    differences = judge.against([one for one in course.last if one != best_alone], best_alone)
+    contenders: dict[str, Any] = {}
+    for one in course.last:
+        mean, each = judge.means(one)
+        contenders[one] = {
+            "mean": mean, "spread": float(np.std(each, ddof=1)) if len(each) > 1 else None, "rounds": each,
+            "difference": differences[one].facts() if one in differences else None, "change": None,
+            "metrics": {other: _mean([cells[one].metrics[name].get(other) for cells in course.rounds]) for other in task.metric_names},
         }  # fmt: skip
     for one, of in again.items():
-        change = against({one: credits[one]}, credits[of], clusters, seed)[one]
-        told[one]["change"] = {"of": of, "difference": change.facts()} if len(course.rounds) > 1 else None
-    alone, fused = ({one: credits[one] for one in side} for side in sides)
-    worth = {one: [cells[one].worth for cells in course.rounds] for one in course.last}
-    gain = chosen(fused, alone, worth, clusters, seed)
-    both = {one: credits[one] for one in (best_alone, best_fused)}  # that these models know something is enough: no training in doubt
-    learned = max(one.low for one in against(both, constant, clusters, seed, retrained=False).values())
+        contenders[one]["change"] = {"of": of, "difference": judge.against([one], of)[one].facts()} if len(judge.rounds) > 1 else None
+    gain, beside = judge.gain(alone, fused), None
+    constant = judge.sign * float(np.concatenate(judge.constant).mean())
+    if metric != task.worth and _defined(grid, course, name, task.worth):
+        usual = _Judge(grid, course, name, task, task.worth, seed)
+        means = {one: usual.means(one)[0] for one in (best_alone, best_fused)}
+        beside = {"metric": task.worth, "means": means, "difference": usual.against([best_fused], best_alone)[best_fused].facts()}
+    # A calibration error is small for any constant answer: that a field tells something is measured by the usual metric.
+    teller = _Judge(grid, course, name, task, task.worth, seed) if metric == "ece" else judge
+    small = _SMALL * (max(abs(contenders[best_alone]["mean"]), 1e-300) if metric in ("mae", "rmse") else 1.0)
     facts = {
-        "metric": task.worth, "best_alone": best_alone, "best_fused": best_fused, "difference": gain.facts(), "measured": rows,
-        "trainable": grid.rounds.most,
-        "constant": float(np.concatenate(constant).mean()), "learned": learned > 0, "contenders": told,
+        "metric": metric, "why": task.judged_why if metric == task.judged_by else "", "larger_is_better": judge.sign > 0,
+        "best_alone": best_alone, "best_fused": best_fused, "difference": gain.facts(),
+        "verdict": verdict(gain, small), "beside": beside, "small": small,
+        "measured": len(np.unique(np.concatenate([grid.rounds.measure[at] for at in range(len(course.rounds))]))),
+        "rounds": len(judge.rounds), "trainable": grid.rounds.most,
+        "constant": constant, "learned": teller.learned([best_alone, best_fused]), "contenders": contenders,
     }  # fmt: skip
-    return {**facts, "verdict": verdict(gain), "sentence": sentence(name, facts, gain, course)}
+    unit = str(getattr(task.config, "unit", None) or "")
+    return {**facts, "sentence": sentence(name, facts, gain, Wording(metric, unit), _basis(course, best_fused, facts))}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -83,45 +129,23 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def verdict(difference: Difference) -> str:
-    """``helps``, ``harms``, ``no difference`` or ``undecided``."""
+def verdict(difference: Difference, small: float = _SMALL) -> str:
+    """``helps``, ``harms``, ``no difference`` (``small`` is ruled out) or ``undecided``."""
     if difference.low > 0:
         return "helps"
     if difference.high < 0:
         return "harms"
-    return "no difference" if max(-difference.low, difference.high) < _SMALL else "undecided"
+    return "no difference" if max(-difference.low, difference.high) < small else "undecided"
 
 
-def sentence(name: str, facts: Mapping[str, Any], difference: Difference, course: Course) -> str:
-    """The answer in plain words, and what it rests on."""
-    told, alone, fused = facts["contenders"], facts["best_alone"], facts["best_fused"]
-    unit = 100 if facts["metric"] == "accuracy" else 1
-    points = " points" if unit == 100 else ""
-
-    def number(value: float, signed: bool = False) -> str:
-        text = f"{unit * value:+.{1 if unit == 100 else 3}f}" if signed else f"{unit * value:.{1 if unit == 100 else 3}f}"
-        return f"{text}{' %' if unit == 100 and not signed else ''}"
-
-    means = f"{fused} {number(told[fused]['mean'])}, {alone} {number(told[alone]['mean'])}"
-    by = f"{number(difference.mean, True)}{points}"
-    span = f"95 % interval {number(difference.low, True)} to {number(difference.high, True)}" if len(course.rounds) > 1 else "no interval"
-    heads = {
-        "helps": f"fusing helps here, by {by}",
-        "harms": f"fusing harms here, by {by}: take {alone}",
-        "no difference": f"no evidence that fusing helps here: the difference is {by}, and {unit * _SMALL:g}{points} are ruled out",
-        "undecided": f"undecided: no evidence that fusing helps or harms here; the difference, {by}, may be noise",
-    }
-    nothing = (
-        "" if facts["learned"] else f"; no evidence that any field tells {name!r}: one constant answer has {number(facts['constant'])}"
-    )
-    cell = course.rounds[0][fused]
+def _basis(course: Course, fused: str, facts: Mapping[str, Any]) -> str:
+    """What the sentence rests on."""
     trained = round(float(np.mean([cells[fused].rows for cells in course.rounds])))
     few = trained < 0.9 * facts["trainable"]
     of = f" of {facts['trainable']:,}" if few else ""
     more = " (a longer --time-limit trains on more)" if few else ""
-    basis = (
-        f"{len(course.rounds)} rounds, each trained with another seed on {trained:,}{of} rows for up to {cell.epochs} epochs{more}; "
-        f"{facts['measured']:,} rows measured, none of which chose anything; "
+    return (
+        f"{len(course.rounds)} rounds, each trained with another seed on {trained:,}{of} rows for up to {course.rounds[0][fused].epochs} "
+        f"epochs{more}; {facts['measured']:,} rows measured, none of which chose anything; "
         f"{course.trials} {'trial' if course.trials == 1 else 'trials'} of each contender on {course.search_rows:,} rows"
     )
-    return f"{name}: {heads[verdict(difference)]} ({facts['metric']}: {means}; {span}){nothing}. It rests on {basis}."

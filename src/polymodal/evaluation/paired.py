@@ -1,29 +1,39 @@
-"""The difference between two models, measured on the same rows, and how far chance could have moved it.
+"""The difference between two models that were measured on the same rows, with an interval for what chance could have changed.
 
-A paired bootstrap (Efron and Tibshirani 1993, chapter 16) over what rows belong to (a row itself, or all rows of one group or picture), to
-which each replicate adds what training left to chance: Student's t with R - 1 degrees of freedom, times the standard error over the R
-rounds, each a training of its own. Rounds whose training rows overlap are no independent draws, so the noise of their test rows, which is
-part of both, is left in both: the interval is rather too wide than too narrow (Nadeau and Bengio 2003 widen theirs for the same reason).
+A difference has two sources of chance: the rows that were measured, and the training of the models. The variance from the rows is the
+variance of a mean over clusters of rows (a row itself, or all rows of one group or picture); each row enters with its contribution to the
+metric (``Task.credits``), so that the same computation serves shares of right answers, losses, areas under curves and r2. The variance from
+training is estimated from the R rounds, each a training of its own: the variance between rounds, less the part of it that is explained by
+the measured rows, not below 0. Training sets of different rounds overlap, so the mean over R rounds does not divide this component by R:
+it is multiplied by 1/R + n_test/n_train (Nadeau and Bengio 2003, who multiply the whole variance between rounds, rows included).
 
-Shapes: ``N`` rows of a round, ``R`` rounds, ``U`` clusters, ``M`` models.
+The interval is a generalized confidence interval for a mean under variance components (Weerahandi 1993; Hannig, Iyer and Patterson 2006):
+the components are drawn from their fiducial distributions, scaled inverse chi-squares, and the mean from a normal distribution with these
+variances. Satterthwaite's degrees of freedom are not used: where the estimated training component is 0 by chance, they give an interval
+from rows alone, which is too narrow for few rounds. ``benchmarks/compare_power.py`` simulates level and power.
+
+Shapes: ``N`` rows of a round, ``R`` rounds, ``U`` clusters, ``M`` models, ``D`` draws.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-DRAWS = 2_000
+DRAWS = 8_000
 COVERAGE = 0.95
-_AT_ONCE = 2**22  # draws times clusters held at a time
+FEWEST_ROUNDS = 3
+"""Rounds that an interval for retrained models needs."""
+UNBOUNDED = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """``mean`` of first minus second over all rows of all rounds, and the ends of its 95 % interval; infinite after a single round, which
-    cannot tell what training leaves to chance."""
+    """``mean`` of first minus second over all rows of all rounds, and the ends of its 95 % interval; infinite where there are too few
+    rounds to estimate what training leaves to chance."""
 
     mean: float
     low: float
@@ -34,32 +44,41 @@ class Difference:
         return {"mean": self.mean, "low": self.low, "high": self.high}
 
 
-def paired(first: Sequence[np.ndarray], second: Sequence[np.ndarray], clusters: Sequence[np.ndarray], seed: int = 0) -> Difference:
-    """What ``first`` is better by: see ``against``."""
-    return against({"": first}, second, clusters, seed)[""]
+def paired(
+    first: Sequence[np.ndarray], second: Sequence[np.ndarray], clusters: Sequence[np.ndarray], seed: int = 0, *,
+    overlap: float | None = None, bounds: tuple[float, float] = UNBOUNDED,
+) -> Difference:  # fmt: skip
+    """How much better ``first`` is than ``second``: see ``against``."""
+    return against({"": first}, second, clusters, seed, overlap=overlap, bounds=bounds)[""]
 
 
 def against(
     many: Mapping[str, Sequence[np.ndarray]], second: Sequence[np.ndarray], clusters: Sequence[np.ndarray], seed: int = 0, *,
-    retrained: bool = True,
+    retrained: bool = True, overlap: float | None = None, bounds: tuple[float, float] = UNBOUNDED,
 ) -> dict[str, Difference]:  # fmt: skip
-    """What each of ``many`` is better by than ``second``, the same draws for all.
+    """How much better each of ``many`` is than ``second``.
 
-    :param many: by name and round, what each row's answer is worth (N,), larger for better (``Task.credits``); ``second`` likewise
-    :param clusters: by round, the number of what each row belongs to (N,); one number may occur in several rounds
-    :param retrained: whether it is asked of models trained anew; else of these ones, on other rows, for which one round is enough
+    :param many: by name and round, the contribution of each row to the metric (N,), larger for better; ``second`` likewise
+    :param clusters: by round, the number of the cluster of each row (N,); one number may occur in several rounds
+    :param retrained: True: the difference of models that are trained again; False: of these models on other rows, for which one round is
+        enough
+    :param overlap: measured rows of a round divided by rows that it trains on, n_test/n_train; None = 1 / (R - 1), as in cross-validation
+    :param bounds: the smallest and the largest possible value of the metric
     """
-    means, replicates = _replicates(many, second, clusters, seed, retrained)
-    return {name: Difference(mean, *_ends(replicates[name])) for name, mean in means.items()}
+    measured = _Measured({**{f"+{name}": of for name, of in many.items()}, "-": second}, clusters, retrained, overlap, bounds, seed)
+    return {name: measured.difference(f"+{name}", "-") for name in many}
 
 
 def chosen(
     first: Mapping[str, Sequence[np.ndarray]], second: Mapping[str, Sequence[np.ndarray]], worth: Mapping[str, Sequence[float]],
-    clusters: Sequence[np.ndarray], seed: int = 0,
+    clusters: Sequence[np.ndarray], seed: int = 0, *, overlap: float | None = None, bounds: tuple[float, float] = UNBOUNDED,
 ) -> Difference:  # fmt: skip
-    """What the one of ``first`` is better by than the one of ``second`` that each are the best by the mean of ``worth`` over the rounds (of
-    rows that do not measure). Where others are nearly as good, another set of rounds would have chosen another: so each replicate chooses
-    among rounds drawn with replacement, and the interval is as wide as what may be chosen."""
+    """How much better the best of ``first`` is than the best of ``second``, both chosen by the mean of ``worth`` over the rounds (on rows
+    that do not measure). Where others are nearly as good, another set of rounds would have chosen another pair: each draw chooses among
+    rounds that are drawn with replacement, so that the interval includes the choice. The difference of another pair than the chosen one is
+    shrunk towards that of the chosen one (James and Stein 1961, positive part), so that the interval is wider where pairs differ, and not
+    where chance alone tells them apart."""
+    measured = _Measured({**first, **second}, clusters, True, overlap, bounds, seed)
     rounds = len(clusters)
     drawn_DR = np.random.default_rng([seed, 41]).integers(0, rounds, (DRAWS, rounds))
 
@@ -67,47 +86,146 @@ def chosen(
         worth_NR = np.array([worth[name] for name in names], np.float64)
         return names[int(worth_NR.mean(1).argmax())], worth_NR[:, drawn_DR].mean(2).argmax(0)
 
-    (one, at_D), (other, against_D) = best(list(first)), best(list(second))
-    found = {name: _replicates(first, of, clusters, seed) for name, of in second.items()}
-    mean = found[other][0][one]
-    every_SFD = np.stack([np.stack(list(replicates.values())) for _, replicates in found.values()])
-    low, high = _ends(every_SFD[against_D, at_D, np.arange(DRAWS)])
-    return Difference(mean, min(low, mean), max(high, mean))
+    (one, one_D), (other, other_D) = best(list(first)), best(list(second))
+    draws_D = np.empty(DRAWS)
+    for at, name in enumerate(first):
+        for of, against_name in enumerate(second):
+            here_D = (one_D == at) & (other_D == of)
+            if here_D.any():
+                shift = measured.shrunk([(name, against_name), (one, other)])
+                draws_D[here_D] = measured.draws(name, against_name, shift)[here_D]
+    return measured.interval(one, other, draws_D)
 
 
-def _ends(replicates: np.ndarray) -> tuple[float, float]:
-    if not np.isfinite(replicates).all():
-        return float("-inf"), float("inf")
-    low, high = np.quantile(replicates, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-    return float(low), float(high)
+@dataclass(frozen=True)
+class _Parts:
+    """The mean of a difference, the variance of that mean from the measured rows and its degrees of freedom, the variance between rounds,
+    and the part of that which the measured rows explain."""
+
+    mean: float
+    rows: float
+    freedom: float
+    between: float
+    explained: float
 
 
-def _replicates(
-    many: Mapping[str, Sequence[np.ndarray]],
-    second: Sequence[np.ndarray],
-    clusters: Sequence[np.ndarray],
-    seed: int,
-    retrained: bool = True,
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """By name the mean difference, and what it would be in other draws (``DRAWS``,); infinite where one round cannot tell."""
-    gains = {name: [one - other for one, other in zip(of, second, strict=True)] for name, of in many.items()}
-    means, rounds = {name: float(np.concatenate(gain_R).mean()) for name, gain_R in gains.items()}, sum(map(bool, map(len, second)))
-    if retrained and rounds < 2:
-        return means, {name: np.full(DRAWS, np.inf) for name in means}
-    _, unit = np.unique(np.concatenate(clusters), return_inverse=True)
-    units = int(unit.max()) + 1
-    sum_UM = np.stack([np.bincount(unit, np.concatenate(gain_R), units) for gain_R in gains.values()], 1)
-    count_U1 = np.bincount(unit, minlength=units).astype(np.float64)[:, None]
-    rng = np.random.default_rng([seed, 19])
-    drawn: list[np.ndarray] = []
-    while (left := DRAWS - sum(map(len, drawn))) > 0:
-        # As often as a draw with replacement takes each cluster, but for its fixed total.
-        times = rng.poisson(1.0, (min(left, max(1, _AT_ONCE // units)), units)).astype(np.float64)
-        total = times @ count_U1
-        drawn.append(np.where(total > 0, times @ sum_UM / np.maximum(total, 1e-12), np.array(list(means.values()))))
-    chance = rng.standard_t(max(rounds - 1, 1), DRAWS)
-    found = {}
-    for (name, gain_R), replicates in zip(gains.items(), np.concatenate(drawn).T, strict=True):
-        error = float(np.std([gain.mean() for gain in gain_R if len(gain)], ddof=1)) / rounds**0.5 if retrained else 0.0
-        found[name] = replicates + error * chance
-    return means, found
+class _Measured:
+    """The contributions of the rows of all rounds, reduced to what a difference between two models needs."""
+
+    def __init__(
+        self, credits: Mapping[str, Sequence[np.ndarray]], clusters: Sequence[np.ndarray], retrained: bool, overlap: float | None,
+        bounds: tuple[float, float], seed: int,
+    ) -> None:  # fmt: skip
+        used = [at for at, of in enumerate(clusters) if len(of)]
+        self.names, self.retrained, self.bounds, self.seed = list(credits), retrained, bounds, seed
+        self.rounds = len(used)
+        self.overlap = overlap if overlap is not None else 1 / max(self.rounds - 1, 1)
+        rows = np.array([len(clusters[at]) for at in used], np.float64)
+        self.weight_R = rows / rows.sum()
+        every, unit = np.unique(np.concatenate([clusters[at] for at in used]), return_inverse=True)
+        unit_R = np.split(unit, np.cumsum(rows.astype(np.int64))[:-1])
+        names = len(self.names)
+        self.value_RM = np.zeros((self.rounds, names))
+        self.sum_UM, mean_UM = np.zeros((len(every), names)), np.zeros((len(every), names))
+        squares_MM, seen, self.enough = np.zeros((names, names)), 0, True
+        for place, at in enumerate(used):
+            credit_NM = np.stack([np.asarray(credits[name][at], np.float64) for name in self.names], 1)
+            self.value_RM[place] = credit_NM.mean(0)
+            mine, position = np.unique(unit_R[place], return_inverse=True)
+            if len(mine) < 2:
+                self.enough = False
+                continue
+            off_NM = (credit_NM - self.value_RM[place]) / len(credit_NM)
+            share_UM = np.stack([np.bincount(position, off_N, len(mine)) for off_N in off_NM.T], 1) * (len(mine) / (len(mine) - 1)) ** 0.5
+            self.sum_UM[mine] += self.weight_R[place] * share_UM
+            mean_UM[mine] += share_UM / self.rounds
+            squares_MM += share_UM.T @ share_UM
+            seen += len(mine)
+        # The covariance between rounds that the measured rows explain; 0 for one round.
+        self.explained_MM = (squares_MM - self.rounds * mean_UM.T @ mean_UM) / max(self.rounds - 1, 1)
+        self.distinct_rows = float(rows.sum()) * len(every) / max(seen, 1)
+        repeats = seen / max(len(every), 1)
+        self.most_freedom = max(len(every) - self.rounds / max(repeats, 1.0), 1.0)
+
+    def difference(self, first: str, second: str) -> Difference:
+        """Of two models."""
+        return self.interval(first, second, self.draws(first, second))
+
+    def draws(self, first: str, second: str, shift: float = 0.0) -> np.ndarray:
+        """The difference of two models, plus ``shift``, in other samples (``DRAWS``,), the same random numbers for all pairs; infinite
+        where there are too few rounds or rows."""
+        if not self.enough or (self.retrained and self.rounds < FEWEST_ROUNDS):
+            return np.full(DRAWS, np.inf)
+        found = self._parts({first: 1.0, second: -1.0} if first != second else {})
+        rng = np.random.default_rng([self.seed, 19])
+        scale_D = found.freedom / rng.chisquare(found.freedom, DRAWS)
+        variance_D = found.rows * scale_D
+        if self.retrained:
+            # Another stream, so that the draws of rows do not depend on the number of rounds.
+            chance_D = np.random.default_rng([self.seed, 20]).chisquare(self.rounds - 1, DRAWS)
+            between_D = found.between * (self.rounds - 1) / chance_D
+            variance_D = variance_D + self._carried * np.maximum(0.0, between_D - found.explained * scale_D)
+        return found.mean + shift + np.sqrt(variance_D) * rng.standard_normal(DRAWS)
+
+    def shrunk(self, pairs: Sequence[tuple[str, str]]) -> float:
+        """By how much the difference of the first pair is moved towards that of the second."""
+        if pairs[0] == pairs[1] or not self.enough or self.rounds < FEWEST_ROUNDS:
+            return 0.0
+        contrast = dict.fromkeys(self.names, 0.0)
+        for (one, two), sign in zip(pairs, (1.0, -1.0), strict=True):
+            contrast[one] += sign
+            contrast[two] -= sign
+        found = self._parts(contrast)
+        chance = found.rows + self._carried * max(0.0, found.between - found.explained)
+        return -found.mean * min(1.0, chance / max(found.mean**2, 1e-300))
+
+    @property
+    def _carried(self) -> float:
+        """The part of the training component that is left in the mean over the rounds."""
+        return float((self.weight_R**2).sum()) + self.overlap
+
+    def _parts(self, contrast: Mapping[str, float]) -> _Parts:
+        """The mean of a sum of models, each with its coefficient, and the components of its variance."""
+        contrast_M = np.array([contrast.get(name, 0.0) for name in self.names])
+        gain_R = self.value_RM @ contrast_M
+        rows, freedom = variance(self.sum_UM @ contrast_M, self.most_freedom)
+        between = float(np.var(gain_R, ddof=1)) if self.rounds > 1 else 0.0
+        explained = float(contrast_M @ self.explained_MM @ contrast_M) + self.rounds * self._unseen
+        return _Parts(float(self.weight_R @ gain_R), rows + self._unseen, freedom, between, explained)
+
+    def interval(self, first: str, second: str, draws_D: np.ndarray) -> Difference:
+        """The mean difference of two models, and the ends of the interval that the draws give, within what is possible."""
+        one, two = (float(self.weight_R @ self.value_RM[:, self.names.index(name)]) for name in (first, second))
+        mean = one - two
+        if not np.isfinite(draws_D).all():
+            return Difference(mean, -math.inf, math.inf)
+        low, high = (float(end) for end in np.quantile(draws_D, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2]))
+        most = self._most((one + two) / 2)
+        return Difference(mean, min(max(low, -most), mean), max(min(high, most), mean))
+
+    @property
+    def _unseen(self) -> float:
+        """A variance that is never 0: that of two more rows, one that the first model alone answers rightly and one that the second does
+        (Bonett and Price 2012), for metrics between 0 and 1."""
+        return 2 / self.distinct_rows**2 if self._unit else 0.0
+
+    @property
+    def _unit(self) -> float:
+        span = self.bounds[1] - self.bounds[0]
+        return span if span <= 1 else 0.0
+
+    def _most(self, middle: float) -> float:
+        """The largest difference of two values of the metric whose mean is ``middle`` (a row more or less)."""
+        low, high = self.bounds
+        return min(2 * (min(middle - low, high - middle) + self._unit / self.distinct_rows), high - low)
+
+
+def variance(share_U: np.ndarray, most: float) -> tuple[float, float]:
+    """The variance of a sum of independent shares of mean 0, and its degrees of freedom by their kurtosis, ``most`` at most: a variance to
+    which few clusters contribute is known less well, and is underestimated by about one part in its degrees of freedom, as the shares are
+    taken at the estimate."""
+    squares = share_U**2
+    total = float(squares.sum())
+    spread = float((squares**2).sum()) - total**2 / len(share_U)
+    freedom = most if total <= 0 or spread <= 0 else float(min(max(2 * total**2 / spread, 1.0), most))
+    return total * max(freedom, 2.0) / (max(freedom, 2.0) - 1), freedom

@@ -65,7 +65,7 @@ def _heading(english: str, chinese: str) -> str:
 
 def _head(found: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     rows = metrics.get("rows", {})
-    lead = f'<p class="lead">{escape(str(metrics["finding"]))}</p>' if metrics.get("finding") else ""
+    lead = "".join(f'<p class="lead">{escape(line)}</p>' for line in str(metrics.get("finding") or "").splitlines())
     seconds = metrics.get("seconds", {}).get("total")
     took = f", {seconds:,.0f} s" if isinstance(seconds, (int, float)) else ""
     return (

@@ -39,6 +39,7 @@ from ..training.plan import RESERVE, Clock, Plan
 from . import balance
 from .asked import guessed
 from .examples import kept_for_report
+from .finding import finding
 from .held_out import Measured, Member
 from .ledger import ASIDE, Ledger, code_of, differing, digest_of
 from .members import Members
@@ -182,10 +183,8 @@ class Run:
         metrics["balance"] = balance.compare(prepared, measured, alone)
         for line in balance.warnings(metrics["balance"], members, self.experiment.training.balance.kind):
             self.observer.observe("warning", {"text": line})
-        metrics["finding"] = finding(prepared, metrics["validation"], metrics["baselines"])
-        untried = [name for name in team.fields if name not in metrics["baselines"]]
-        if metrics["finding"] and untried:
-            metrics["finding"] += f"; {', '.join(map(repr, untried))} alone was not tried, for want of time"
+        untried = [name for name in team.fields if name not in alone]
+        metrics["finding"], metrics["comparison"] = finding(prepared, measured, alone, untried)
         test = None if self.stopping.asked else self._test(predictor, prepared)
         if test is not None:
             metrics["test"] = test
@@ -339,38 +338,3 @@ def _threads(ledger: Ledger | None) -> Iterator[None]:
     finally:
         if torch.get_num_threads() != before:
             torch.set_num_threads(before)
-
-
-def finding(prepared: Prepared, validation: Mapping[str, Any], baselines: Mapping[str, Any]) -> str:
-    """Whether fusing helped, in a sentence, for the first target."""
-    if not baselines:
-        return ""
-    name, task = next(iter(prepared.tasks.items()))
-    metric = "accuracy" if "accuracy" in task.metric_names else task.metric
-    sign = -1 if metric in ("mae", "rmse", "log_loss", "ece") else 1
-    alone = {field: found["tasks"][name][metric] for field, found in baselines.items() if found["tasks"][name][metric] is not None}
-    if not alone:
-        return ""
-    best = max(alone, key=lambda field: sign * alone[field])
-    found = baselines[best]
-    fused = found.get("fused", validation["tasks"])[name][metric]
-    if fused is None:
-        return ""
-    gain, error, verdict = sign * (fused - alone[best]), "", "better than"
-    if metric == "accuracy":
-        noise = float(np.sqrt(_variance(fused, found["rows"]) + _variance(alone[best], found["rows"])))
-        error = f" (standard error {noise:.4f})"
-        verdict = verdict if gain >= 2 * noise else "within noise of"
-        gain += 2 * noise
-    if gain < 0:
-        verdict = "worse than"
-    return (
-        f"{name}: all fields {metric} {fused:.4f}, {verdict} the best single field, {best!r} {alone[best]:.4f}{error}, on the same "
-        f"{found['rows']:,} held-out rows"
-    )
-
-
-def _variance(share: float, rows: int) -> float:
-    """The variance of a share measured on some rows, never 0 (Agresti and Coull 1998)."""
-    smooth = (share * rows + 2) / (rows + 4)
-    return smooth * (1 - smooth) / (rows + 4)

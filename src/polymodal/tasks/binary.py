@@ -15,10 +15,14 @@ from ..flow import Cell, State
 from ..layers.elementwise import sigmoid
 from . import classes as naming
 from . import curves as drawing
+from . import influence
 from .facts import reading_of
 from .metrics import Metrics, classification
 from .names import name_of
 from .task import Reading, Task, TaskConfig
+
+RARE = 0.2
+"""Models of a target of two classes are compared by the area under the ROC curve where the rarer class has a smaller share."""
 
 ClassMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "average_precision", "log_loss", "ece"]
 
@@ -98,6 +102,20 @@ class Binary(Task):
         """Of one label."""
         return naming.rows_of(target_NT[:, 0], len(self.state["classes"]))
 
+    @property
+    def judged_by(self) -> str:
+        """The area under the ROC curve where no metric was set and one of the classes is rare: there a constant answer is nearly always
+        right, and accuracy hardly tells one model from another."""
+        return "roc_auc" if self.judged_why else super().judged_by
+
+    @property
+    def judged_why(self) -> str:
+        """The share of the rarer class, where it decides the metric."""
+        share = min(self.state["counts"]) / max(sum(self.state["counts"]), 1)
+        if self.config.metric is not None or share >= RARE:
+            return ""
+        return f"{100 * share:.2g} % of the rows are of the rarer class"
+
     def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
         """Binary cross-entropy with logits."""
         truth_B = target_BT[:, 0].nan_to_num(0.0).clamp(min=0)
@@ -137,9 +155,9 @@ class Binary(Task):
         """The probability that the truth was not given."""
         return drawing.doubt(target_NT[:, 0], scores_NC)
 
-    def credits(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
-        """1 where right."""
-        return (target_NT[:, 0] == scores_NC.argmax(1)).astype(np.float64)
+    def influence(self, metric: str, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
+        """Of one label."""
+        return influence.classification(metric, target_NT[:, 0], scores_NC)
 
     def sets(self, scores_NC: np.ndarray, inside_NC: np.ndarray, empty: bool = True) -> np.ndarray:
         """Class names, the most probable first."""

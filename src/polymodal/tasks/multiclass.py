@@ -14,6 +14,7 @@ from torch.nn import functional
 from ..flow import Cell, State
 from . import classes as naming
 from . import curves as drawing
+from . import influence
 from .binary import ClassMetric, _shares
 from .facts import reading_of
 from .metrics import Metrics, classification
@@ -137,9 +138,9 @@ class Multiclass(Task):
         """The probability that the truth was not given."""
         return drawing.doubt(target_NT[:, 0], scores_NC)
 
-    def credits(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
-        """1 where right."""
-        return (target_NT[:, 0] == scores_NC.argmax(1)).astype(np.float64)
+    def influence(self, metric: str, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
+        """Of one label."""
+        return influence.classification(metric, target_NT[:, 0], scores_NC)
 
     def sets(self, scores_NC: np.ndarray, inside_NC: np.ndarray, empty: bool = True) -> np.ndarray:
         """Class names, the most probable first."""

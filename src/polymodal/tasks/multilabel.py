@@ -21,6 +21,7 @@ from ..flow import Cell, State
 from ..layers.elementwise import sigmoid
 from . import classes as naming
 from . import curves as drawing
+from . import influence
 from .binary import ClassMetric
 from .facts import code_of, parts_of, reading_of
 from .metrics import Metrics, multilabel
@@ -163,9 +164,9 @@ class Multilabel(Task):
         """The mean over the labels of how far off the probability is."""
         return np.abs(target_NT - scores_NC).mean(1)
 
-    def credits(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
-        """1 where every label is right."""
-        return ((scores_NC >= 0.5) == (target_NT > 0.5)).all(1).astype(np.float64)
+    def influence(self, metric: str, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
+        """Of many labels."""
+        return influence.multilabel(metric, target_NT, scores_NC)
 
     def sets(self, scores_NC: np.ndarray, inside_NC: np.ndarray, empty: bool = True) -> np.ndarray:
         """None: an answer is a set already."""

@@ -16,8 +16,9 @@ from ..cells import Decimal, Writing, check_facts, text_of
 from ..errors import DataError, Fault
 from ..flow import Cell, State
 from . import curves as drawing
+from . import influence
 from .facts import reading_of
-from .metrics import CONSTANT, Metrics, regression, variance
+from .metrics import CONSTANT, Metrics, regression
 from .task import Reading, Task, TaskConfig
 
 _HUGE = 1e100
@@ -130,11 +131,14 @@ class Regression(Task):
         truth = self.scores(torch.from_numpy(np.asarray(target_NT, np.float64))).numpy()[:, 0]
         return np.abs(scores_NC[:, 0] - truth)
 
-    def credits(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
-        """1 - the squared error as a share of the variance of these rows, or of a hundredth of that of training where these vary less."""
+    def influence(self, metric: str, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
+        """In the target's unit."""
         truth_N = self.scores(torch.from_numpy(np.asarray(target_NT, np.float64))).numpy()[:, 0]
-        least = (0.1 * self.state["spread"]) ** 2
-        return 1 - (scores_NC[:, 0].astype(np.float64) - truth_N) ** 2 / max(variance(truth_N), least, 1e-300)
+        return influence.regression(metric, truth_N, scores_NC[:, 0].astype(np.float64))
+
+    def goodness(self, metric: str, value: float) -> float:
+        """Errors in units of the target's spread."""
+        return super().goodness(metric, value) / (self.state["spread"] if metric in ("mae", "rmse") else 1.0)
 
     def monitor(self, metrics: Metrics) -> float:
         """Errors in units of the target's spread."""

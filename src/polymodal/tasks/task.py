@@ -21,6 +21,7 @@ from ..config import Config
 from ..errors import Fault
 from ..flow import Cell, State
 from .curves import Curves
+from .influence import RANGES, SMALLER_IS_BETTER
 from .metrics import Metrics
 from .names import name_of
 from .numbers import number_in
@@ -124,6 +125,30 @@ class Task(ABC):
         """The metric that picks when training stops."""
         return self.config.metric or self.default_metric
 
+    @property
+    def judged_by(self) -> str:
+        """The metric by which models of this target are compared: the one that was set, else ``worth``."""
+        return self.config.metric or self.worth
+
+    @property
+    def judged_why(self) -> str:
+        """Why ``judged_by`` is another metric than the one that is usual for this kind of target; "" where it is not."""
+        return ""
+
+    @staticmethod
+    def sign(metric: str) -> int:
+        """1 where larger values of a metric are better, else -1."""
+        return -1 if metric in SMALLER_IS_BETTER else 1
+
+    @staticmethod
+    def bounds(metric: str) -> tuple[float, float]:
+        """The smallest and the largest possible value of a metric."""
+        return RANGES.get(metric, (0.0, 1.0))
+
+    def goodness(self, metric: str, value: float) -> float:
+        """A value of a metric, turned so that larger is better, and scaled so that targets of different units can be averaged."""
+        return self.sign(metric) * value
+
     @cached_property
     def reading(self) -> Reading:
         """How cells are read, as far as the state tells; a state without these facts is of a model that knew no missing words."""
@@ -215,9 +240,20 @@ class Task(ABC):
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
         """How wrong each row's answer is (N,), 0 = right: by it a report finds the worst."""
 
+    def credits(self, target_NT: np.ndarray, scores_NC: np.ndarray, metric: str | None = None) -> np.ndarray | None:
+        """What each row contributes to a metric, float64 (N,), None where the metric is undefined on these rows. Their mean is the metric,
+        and the variance of that mean is the variance of the metric: the row's own value where the metric is a mean over rows, else the
+        metric plus the row's influence on it (``influence``).
+
+        :param metric: one of ``metric_names``; None = ``judged_by``
+        """
+        metric = metric or self.judged_by
+        value = self.measure(target_NT, scores_NC)[0][metric] if len(target_NT) else None
+        return None if value is None else value + self.influence(metric, target_NT, scores_NC)
+
     @abstractmethod
-    def credits(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
-        """What each row's answer is worth, float64 (N,): their mean is the metric ``worth``."""
+    def influence(self, metric: str, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
+        """The influence of each row on a metric that is defined on these rows, float64 (N,), of mean 0."""
 
     def sets(self, scores_NC: np.ndarray, inside_NC: np.ndarray, empty: bool = True) -> np.ndarray:
         """The classes of each row's set: lists of class names (N,), the most probable first.
@@ -234,7 +270,7 @@ class Task(ABC):
         value = metrics.get(name)
         if value is None:
             return 1.0
-        return value if name in ("log_loss", "ece", "mae", "rmse") else 1.0 - value
+        return value if name in SMALLER_IS_BETTER else 1.0 - value
 
     def monitored(self, metrics: Metrics) -> str:
         """The chosen metric, or the default one where the chosen one is undefined."""

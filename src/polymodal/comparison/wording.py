@@ -1,0 +1,88 @@
+"""The sentence of a verdict: its figures in the metric's own unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..evaluation.paired import FEWEST_ROUNDS, Difference
+
+_PERCENT = ("accuracy", "balanced_accuracy")
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How values of a metric are written: shares of rows in percent, errors of numbers with the target's unit."""
+
+    metric: str
+    unit: str = ""
+
+    def value(self, value: float) -> str:
+        """A value of the metric."""
+        if self.metric in _PERCENT:
+            return f"{100 * value:.1f} %"
+        return f"{self._plain(value)}{self._after}"
+
+    def change(self, value: float) -> str:
+        """A signed difference, without its unit."""
+        return f"{100 * value:+.1f}" if self.metric in _PERCENT else self._plain(value, "+")
+
+    def amount(self, value: float) -> str:
+        """A difference with its unit."""
+        return f"{self.change(value)} points" if self.metric in _PERCENT else f"{self.change(value)}{self._after}"
+
+    @property
+    def _after(self) -> str:
+        return f" {self.unit}" if self.unit and self.metric in ("mae", "rmse") else ""
+
+    def _plain(self, value: float, sign: str = "") -> str:
+        return f"{value:{sign}.4g}" if self.metric in ("mae", "rmse") else f"{value:{sign}.3f}"
+
+
+def sentence(name: str, facts: Mapping[str, Any], difference: Difference, wording: Wording, basis: str) -> str:
+    """The answer in plain words, and what it rests on."""
+    found, alone, fused = facts["contenders"], facts["best_alone"], facts["best_fused"]
+    means = f"{fused} {wording.value(found[fused]['mean'])}, {alone} {wording.value(found[alone]['mean'])}"
+    by = wording.amount(difference.mean)
+    better = "" if facts["larger_is_better"] else f"; less {wording.metric} is better, and above 0 the fusion has less"
+    few = facts["rounds"] < FEWEST_ROUNDS
+    span = f"95 % interval {wording.change(difference.low)} to {wording.change(difference.high)}"
+    if difference.low == -float("inf"):
+        span = f"no interval, which takes {FEWEST_ROUNDS} rounds or more" if few else "no interval"
+    small = wording.amount(facts["small"]).removeprefix("+")
+    heads = {
+        "helps": f"fusing helps here, by {by}",
+        "harms": f"fusing harms here, by {by}: take {alone}",
+        "no difference": f"no evidence that fusing helps here: the difference is {by}, and {small} are ruled out",
+        "undecided": f"undecided: no evidence that fusing helps or harms here; the difference, {by}, may be noise",
+    }
+    why = f" Judged by {facts['metric']}, since {facts['why']}" if facts["why"] else ""
+    if why and facts["beside"] is not None:
+        beside, usual = facts["beside"], Wording(facts["beside"]["metric"])
+        means_beside = ", ".join(f"{one} {usual.value(beside['means'][one])}" for one in (fused, alone))
+        why += f"; {beside['metric']} beside it: {means_beside}"
+    nothing = (
+        ""
+        if facts["learned"]
+        else f"; no evidence that any field tells {name!r}: one constant answer has {wording.value(facts['constant'])}"
+    )
+    return (
+        f"{name}: {heads[facts['verdict']]} ({facts['metric']}: {means}; {span}{better}){nothing}."
+        f"{why}{'.' if why else ''} It rests on {basis}."
+    )
+
+
+def left_out(about: Mapping[str, Any]) -> str:
+    """Why a contender was not measured: what it scored in the search, beside the best of the same stage of the search. Such scores are of
+    other rows and of fewer training rows than those of the rounds, so that they are never shown beside them without this."""
+    scores = ", ".join(_beside(target, value, about["search_best"].get(target)) for target, value in about["search_scores"].items())
+    return (
+        f"left out after the search ({scores or 'nothing to choose by'}; trained on {about['search_rows']:,} rows and scored on the "
+        f"rows that choose, so not comparable with the rounds)"
+    )
+
+
+def _beside(target: str, value: float | None, best: float | None) -> str:
+    number, of = (("-" if one is None else f"{one:.4f}") for one in (value, best))
+    return f"{target}: {number}, the best there {of}"

@@ -1,0 +1,151 @@
+"""How much each row moves a metric: the influence function of every metric, evaluated at the measured rows.
+
+The influence of row i is N times the derivative of the metric with respect to the weight of that row (the infinitesimal jackknife: Jaeckel
+1972; Efron 1982, chapter 6). Influences have mean 0, and their variance divided by N is the variance of the metric over samples of rows.
+For a mean over rows it is the row's value minus the mean; for the area under the ROC curve it is the placement value of DeLong, DeLong and
+Clarke-Pearson (1988). Sums over clusters of rows give the variance for clustered rows (for the area: Obuchowski 1997).
+
+Shapes: ``N`` rows with a target, ``C`` classes or labels. Targets of classes are indices; -1 is a class not seen in training.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+SMALLER_IS_BETTER = frozenset({"log_loss", "ece", "mae", "rmse"})
+"""The metrics of which smaller values are better."""
+RANGES = {
+    "log_loss": (0.0, float("inf")), "mae": (0.0, float("inf")), "rmse": (0.0, float("inf")), "r2": (-float("inf"), 1.0),
+}  # fmt: skip
+"""The smallest and the largest possible value of each metric that is not between 0 and 1."""
+_BINS = 15
+
+
+def classification(metric: str, truth_N: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
+    """Of one label among C classes, float64 (N,). Only for metrics that are defined on these rows."""
+    truth_N = truth_N.astype(np.int64)
+    answer_N = scores_NC.argmax(1)
+    right_N = (truth_N == answer_N).astype(np.float64)
+    if metric == "accuracy":
+        return _centred(right_N)
+    if metric == "balanced_accuracy":
+        return _balanced(truth_N, right_N)
+    if metric == "macro_f1":
+        labels, place = np.unique(np.concatenate([truth_N, answer_N]), return_inverse=True)
+        return _f1(place[: len(truth_N)], place[len(truth_N) :], len(labels))
+    seen_N = truth_N >= 0
+    found_N = np.zeros(len(truth_N))
+    truth, scores = truth_N[seen_N], scores_NC[seen_N].astype(np.float64)
+    if metric == "log_loss":
+        inside = _centred(-np.log(np.clip(scores[np.arange(len(truth)), truth], 1e-7, 1.0)))
+    elif metric == "ece":
+        inside = _ece(right_N[seen_N], scores.max(1), np.arange(len(truth)), len(truth))
+    else:
+        labels = np.array([1]) if scores.shape[1] == 2 else np.unique(truth)
+        each = [_area(metric, truth == label, scores[:, label]) for label in labels]
+        inside = np.mean([one for one in each if one is not None], axis=0)
+    found_N[seen_N] = inside * (len(truth_N) / max(len(truth), 1))
+    return found_N
+
+
+def multilabel(metric: str, truth_NC: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
+    """Of many labels, float64 (N,); averages over labels are over those that occur."""
+    truth_NC, scores_NC = truth_NC > 0.5, scores_NC.astype(np.float64)
+    answer_NC = scores_NC >= 0.5
+    right_NC = (truth_NC == answer_NC).astype(np.float64)
+    rows, labels = truth_NC.shape
+    if metric == "accuracy":
+        return _centred(right_NC.all(1).astype(np.float64))
+    if metric == "log_loss":
+        return _centred(-np.log(np.clip(np.where(truth_NC, scores_NC, 1 - scores_NC), 1e-7, 1.0)).mean(1))
+    if metric == "ece":
+        pair = np.repeat(np.arange(rows), labels)
+        return _ece(right_NC.ravel(), np.maximum(scores_NC, 1 - scores_NC).ravel(), pair, rows)
+    each = []
+    for at in np.flatnonzero(truth_NC.any(0)):
+        truth_N = truth_NC[:, at]
+        if metric == "balanced_accuracy":
+            each.append(_balanced(truth_N.astype(np.int64), right_NC[:, at]))
+        elif metric == "macro_f1":
+            total = float(truth_N.sum() + answer_NC[:, at].sum())
+            f1 = 2 * float((truth_N & answer_NC[:, at]).sum()) / total
+            share_N = 2.0 * (truth_N & answer_NC[:, at]) - f1 * (truth_N.astype(np.float64) + answer_NC[:, at])
+            each.append(share_N * rows / total)
+        elif (area := _area(metric, truth_N, scores_NC[:, at])) is not None:
+            each.append(area)
+    return np.asarray(np.mean(each, axis=0)) if each else np.zeros(rows)
+
+
+def regression(metric: str, truth_N: np.ndarray, answer_N: np.ndarray) -> np.ndarray:
+    """Of a number, float64 (N,)."""
+    square_N = (answer_N - truth_N) ** 2
+    if metric == "mae":
+        return _centred(np.abs(answer_N - truth_N))
+    if metric == "rmse":
+        return _centred(square_N) / (2 * max(float(np.sqrt(square_N.mean())), 1e-300))
+    spread_N = (truth_N - truth_N.mean()) ** 2
+    spread = max(float(spread_N.mean()), 1e-300)
+    return np.asarray(-_centred(square_N) / spread + (float(square_N.mean()) / spread) * (_centred(spread_N) / spread))
+
+
+def _centred(value_N: np.ndarray) -> np.ndarray:
+    return np.asarray(value_N - value_N.mean())
+
+
+def _balanced(truth_N: np.ndarray, right_N: np.ndarray) -> np.ndarray:
+    _, place_N, count_C = np.unique(truth_N, return_inverse=True, return_counts=True)
+    share_C = np.bincount(place_N, right_N) / count_C
+    return np.asarray((right_N - share_C[place_N]) * len(truth_N) / (count_C[place_N] * len(count_C)))
+
+
+def _f1(truth_N: np.ndarray, answer_N: np.ndarray, labels: int) -> np.ndarray:
+    """Of the mean of the F1 of all labels, each of which occurs in truth or answer."""
+    hit_N = truth_N == answer_N
+    total_C = (np.bincount(truth_N, minlength=labels) + np.bincount(answer_N, minlength=labels)).astype(np.float64)
+    f1_C = 2 * np.bincount(truth_N[hit_N], minlength=labels) / total_C
+    ratio_C, each_C = f1_C / total_C, 2 / total_C
+    return np.asarray((np.where(hit_N, each_C[truth_N], 0.0) - ratio_C[truth_N] - ratio_C[answer_N]) * (len(truth_N) / labels))
+
+
+def _ece(right_P: np.ndarray, confidence_P: np.ndarray, row_P: np.ndarray, rows: int) -> np.ndarray:
+    """Of pairs of a row and a label; the expected calibration error is a sum of absolute values, of which the sign is taken as known."""
+    bin_P = np.clip((confidence_P * _BINS).astype(int), 0, _BINS - 1)
+    off_P = right_P - confidence_P
+    sign = np.sign(np.bincount(bin_P, off_P, _BINS))
+    return _centred(np.bincount(row_P, sign[bin_P] * off_P, rows) * (rows / max(len(row_P), 1)))
+
+
+def _area(metric: str, truth_N: np.ndarray, score_N: np.ndarray) -> np.ndarray | None:
+    """Of ``roc_auc`` or ``average_precision``; None where it is undefined."""
+    positives = int(truth_N.sum())
+    if not positives or (metric == "roc_auc" and positives == len(truth_N)):
+        return None
+    return _roc_auc(truth_N, score_N) if metric == "roc_auc" else _average_precision(truth_N, score_N)
+
+
+def _roc_auc(truth_N: np.ndarray, score_N: np.ndarray) -> np.ndarray:
+    rows, positives = len(truth_N), int(truth_N.sum())
+    negatives = rows - positives
+    _, place_N, count_G = np.unique(score_N, return_inverse=True, return_counts=True)
+    positive_G = np.bincount(place_N, truth_N.astype(np.float64))
+    negative_G = count_G - positive_G
+    below_G = np.cumsum(negative_G) - negative_G / 2  # negatives below, ties at half
+    above_G = positives - np.cumsum(positive_G) + positive_G / 2  # positives above
+    area = float((positive_G * below_G).sum()) / (positives * negatives)
+    return np.where(
+        truth_N, (below_G[place_N] / negatives - area) * (rows / positives), (above_G[place_N] / positives - area) * (rows / negatives)
+    )
+
+
+def _average_precision(truth_N: np.ndarray, score_N: np.ndarray) -> np.ndarray:
+    rows, positives = len(truth_N), int(truth_N.sum())
+    _, place_N, count_G = np.unique(-score_N, return_inverse=True, return_counts=True)  # the highest score first
+    positive_G = np.bincount(place_N, truth_N.astype(np.float64))
+    hits_G, seen_G = np.cumsum(positive_G), np.cumsum(count_G).astype(np.float64)
+    precision_G = hits_G / seen_G
+    value = float((positive_G * precision_G).sum()) / positives
+    # A row counts in the precision at its own threshold and at every lower one.
+    as_hit_G = np.cumsum((positive_G / seen_G)[::-1])[::-1]
+    as_seen_G = np.cumsum((positive_G * hits_G / seen_G**2)[::-1])[::-1]
+    own_N = np.where(truth_N, precision_G[place_N] + as_hit_G[place_N] - value, 0.0)
+    return np.asarray((own_N - as_seen_G[place_N]) * (rows / positives))
