@@ -248,7 +248,7 @@ def test_a_table_of_sounds_is_recognised_and_learned_with_nothing_said(tmp_path:
     table, other = sounds(tmp_path), sounds(tmp_path, 60, seed=1)
     assert "audio" in pm.inspect(table, target="shape").text()
     model = pm.train(table, "data.split.folds=2", "training.epochs=20", target="shape", out=tmp_path / "run")
-    assert model.evaluate(other)["tasks"]["shape"]["accuracy"] > 0.9
+    assert model.evaluate(other)["tasks"]["shape"]["accuracy"] > 0.8
     expected = model.predict_proba(other)
     np.testing.assert_array_equal(pm.load(tmp_path / "run").predict_proba(other), expected)
     np.testing.assert_array_equal(pm.load(tmp_path / "run", root=[tmp_path]).predict_proba([{"clip": "wav/1_7.wav"}]), expected[7:8])

@@ -67,7 +67,7 @@ def test_a_bundle_holds_plain_files_only(copy: Path) -> None:
     assert sorted(path.name for path in copy.iterdir()) == sorted(FILES)
     head = json.loads((copy / "bundle.json").read_text())
     assert head["format"] == 1
-    assert head["metrics"]["validation"]["rows"] == 120
+    assert head["metrics"]["validation"]["rows"] == 101
     card = (copy / "README.md").read_text()
     for word in ("label", "photo", "标题", "multiclass"):
         assert word in card

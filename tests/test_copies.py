@@ -311,7 +311,7 @@ def test_copies_across_a_split_by_time_or_column_are_a_warning(rng: np.random.Ge
     count, notes, warned = crossing(cells, "data.split.kind=time", "data.split.column=at")
     assert count > 0
     assert not notes
-    assert warned[0].startswith("27 of 27 rows that validate or test are copies of a row that trains, since the split is by time")
+    assert warned[0].startswith("18 of 18 rows that validate or test are copies of a row that trains, since the split is by time")
     cells["part"] = ["train" if at % 60 < 50 else "valid" for at in range(180)]
     assert crossing(cells, split="part") == (0, [], [])
 
@@ -337,7 +337,7 @@ def test_coin_labels_of_copies_are_at_chance(rng: np.random.Generator) -> None:
                 nearest = train[((values[valid, None] - values[train]) ** 2).sum(2).argmin(1)]
                 right[copied] += int((labels[nearest] == labels[valid]).sum())
     assert right["together"] / 3_600 == pytest.approx(0.5, abs=0.06)
-    assert right["ignore"] / 3_600 > 0.9
+    assert right["ignore"] / 3_600 > 0.85
 
 
 def test_train_check_and_inspect_report_what_stays_together(rng: np.random.Generator) -> None:
