@@ -33,7 +33,7 @@ def prepared(tasks: dict[str, Any], rows: int, group: np.ndarray | None = None) 
     )
     table = SimpleNamespace(usable_N=np.ones(rows, bool), store=store)
     experiment = SimpleNamespace(data=SimpleNamespace(split=SimpleNamespace(group=None)))
-    return SimpleNamespace(tasks=tasks, valid=table, train=table, experiment=experiment)
+    return SimpleNamespace(tasks=tasks, valid=table, train=table, experiment=experiment, unit_N=None)
 
 
 def said(right: np.ndarray, *alone: np.ndarray) -> str:

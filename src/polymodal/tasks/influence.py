@@ -62,7 +62,8 @@ def multilabel(metric: str, truth_NC: np.ndarray, scores_NC: np.ndarray) -> np.n
         pair = np.repeat(np.arange(rows), labels)
         return _ece(right_NC.ravel(), np.maximum(scores_NC, 1 - scores_NC).ravel(), pair, rows)
     each = []
-    for at in np.flatnonzero(truth_NC.any(0)):
+    occurs_C = truth_NC.any(0) | (answer_NC.any(0) if metric == "macro_f1" else False)
+    for at in np.flatnonzero(occurs_C):
         truth_N = truth_NC[:, at]
         if metric == "balanced_accuracy":
             each.append(_balanced(truth_N.astype(np.int64), right_NC[:, at]))
