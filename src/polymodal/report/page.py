@@ -82,6 +82,8 @@ def _scores(metrics: Mapping[str, Any]) -> str:
         lines = [("all fields 全部字段", whole, True)]
         lines += [(f"only 只用 {name}", alone["tasks"][task], False) for name, alone in metrics.get("baselines", {}).items()]
         lines += [(f"without 去掉 {name}", by[task], False) for name, by in metrics["validation"].get("hidden", {}).items()]
+        if (pooled := metrics["validation"].get("pooled", {}).get(task)) and pooled["rows"]:
+            lines.append((f"mean of all models, {pooled['rows']:,} calibration rows 所有模型的平均，校准行", pooled["metrics"], False))
         if metrics.get("test"):
             lines.append(("all fields, test rows 测试行", metrics["test"]["tasks"][task], True))
         head = "".join(f"<th>{escape(name)}</th>" for name in names)
@@ -172,11 +174,14 @@ def _pooled(found: Mapping[str, Any] | None) -> str:
     """The mean of several models on the calibration rows: the figures above it are of single models."""
     if found is None:
         return ""
-    metrics = "; ".join(f"{escape(name)} {value:.4f}" for name, value in found["metrics"].items() if value is not None)
-    return (
-        f"<p><small>These are single models 单个模型. The mean of all models, multiplied by {found['scale']:.2f} 所有模型的平均, on "
-        f"{found['rows']:,} calibration rows that no model was trained on 校准行: {metrics}</small></p>"
+    text = (
+        f"These are single models 单个模型. The mean of all models 所有模型的平均 is multiplied by {found['scale']:.2f}, fitted on "
+        f"{found['rows']:,} calibration rows that no model was trained on 校准行"
     )
+    if (told := found["calibration"]) is not None:
+        before, after = (f"ECE {one['ece']:.4f}, log loss {one['log_loss']:.4f}" for one in (told["before"], told["after"]))
+        text += f"; on these rows without it 缩放前 {before}, with it 缩放后 {after} (by chance 偶然值 {told['chance']:.4f})"
+    return f"<p><small>{text}</small></p>"
 
 
 def _missing(metrics: Mapping[str, Any]) -> str:

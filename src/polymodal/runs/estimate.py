@@ -83,16 +83,18 @@ def estimate(
     """Into ``found``: rows, models, time, memory and disk; a disk that is too full is a stop."""
     config, rows = experiment.training, asked.source.rows
     if asked.valid is not None:
-        training, held_out = int((part.part_N == TRAIN).sum()), asked.valid.rows
+        training, validating, selecting = int((part.part_N == TRAIN).sum()), asked.valid.rows, 0
     else:
-        training, held_out = (len(side) for side in part.member(0))
+        training, validating = (len(side) for side in part.member(0))
+        selecting = len(part.selecting)
     shared = min(reading.distinct.values(), default=1.0)
     epochs = config.epochs or usual_epochs(round(training * min(1.0, shared)))
     plan = usual_plan(part.members, epochs, len(trials) > 1, training, reading.costs)
     members = plan.members if config.time_limit is None else part.members
     alone_members = plan.baseline_members if config.time_limit is None else part.members
     every = {
-        name: (members if name == FUSED else alone_members) * epochs * trial.epoch(training, held_out) for name, trial in trials.items()
+        name: (members if name == FUSED else alone_members) * epochs * trial.epoch(training, selecting or validating)
+        for name, trial in trials.items()
     }
     cells = {name: reading.distinct[name] * rows for name in reading.distinct}
     read = sum(reading.seconds[name] * cells[name] for name in cells)
@@ -101,7 +103,9 @@ def estimate(
     limit = config.time_limit
     found.seconds = min(total, limit) if limit is not None else total
     test = int((part.part_N == TEST).sum()) or (asked.test.rows if asked.test is not None else 0)
-    found.facts["rows"] = f"{training:,} to train on, {held_out:,} held out" + (f", {test:,} to test on" if test else "")
+    others = {"to select the epoch": selecting, "to calibrate on": len(part.calibrating), "to test on": test}
+    rows_of = [f"{training:,} to train on", f"{validating:,} to validate on", *(f"{n:,} {what}" for what, n in others.items() if n)]
+    found.facts["rows"] = ", ".join(rows_of)
     alone = f", and {alone_members} of each of {len(trials) - 1} single fields" if len(trials) > 1 else ""
     found.facts["models"] = f"{members} of all fields{alone}; up to {epochs} epochs of {-(-training // trials[FUSED].batch_size):,} steps"
     parts = f"reading {_time(read)}, all fields {_time(every[FUSED])}"
