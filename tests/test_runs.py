@@ -18,7 +18,7 @@ def test_a_run_leaves_what_the_contract_names(shop_run: Path) -> None:
     for name in ("run.yaml", "log.jsonl", "faults.csv", "metrics.json", "bundle/bundle.json", "bundle/weights.safetensors", "checkpoints"):
         assert (shop_run / name).exists(), name
     metrics = json.loads((shop_run / "metrics.json").read_text())
-    assert metrics["validation"]["rows"] == 120
+    assert metrics["validation"]["rows"] == 101
     assert set(metrics["validation"]["hidden"]) == {"photo", "标题", "columns"}
 
 

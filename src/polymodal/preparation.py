@@ -190,20 +190,19 @@ def prepare(
     unlabelled = {name: int(np.isnan(target).any(1).sum()) for name, target in train.targets.items()}
     prepared = Prepared(experiment, tasks, modalities, train, valid, part, unlabelled, backbones, unit_N=kept.unit_N)
     prepared.selecting = part.selecting if valid is train else _selecting(experiment, valid)
-    for fold in range(part.members):
-        for rows, table, what in zip(prepared.member(fold), (train, valid), ("train", "validate"), strict=True):
-            if not len(rows):
-                prepared.close()
-                raise DataError(f"{table.source.name}: no row is left to {what} on; expected rows with a target that can be read")
-    members = [prepared.member(fold)[0] for fold in range(part.members)]
-    prepared.warnings = [
-        *train.faulty.values(),
-        *(valid.faulty.values() if valid is not train else ()),
-        *told_classes(tasks, train.targets, part.part_N, members, unknown),
-        *kept.warnings,
-        *(twins.line() for twins in twins_in(source, train.store, part, experiment.seed)),
-    ]
     try:
+        for fold in range(part.members):
+            for rows, table, what in zip(prepared.member(fold), (train, valid), ("train", "validate"), strict=True):
+                if not len(rows):
+                    raise DataError(f"{table.source.name}: no row is left to {what} on; expected rows with a target that can be read")
+        members = [prepared.member(fold)[0] for fold in range(part.members)]
+        prepared.warnings = [
+            *train.faulty.values(),
+            *(valid.faulty.values() if valid is not train else ()),
+            *told_classes(tasks, train.targets, part.part_N, members, unknown),
+            *kept.warnings,
+            *(twins.line() for twins in twins_in(source, train.store, part, experiment.seed)),
+        ]
         _see_through_backbones(prepared, note)
     except BaseException:
         prepared.close()
