@@ -307,7 +307,7 @@ def test_no_column_of_an_answer_hides_another(tmp_path: Path) -> None:
     assert list(columns) == [
         "row", "y", "y:other_", "y:set", "y:other", "y:other:low", "y:other:row", "n", "y:set_", "y:other:set", "n:low", "n:high", "present", "faults",
     ]  # fmt: skip
-    found = list(records(model, model.predictions(table), Sure(model, 0.9)))
+    found = list(records(model, model.predictions(table, coverage=0.9), Sure(model, 0.9)))
     assert all(set(record) == set(columns) for record in found)
     scores = model.predict_proba(table)["y"]
     assert [record["y:set"] for record in found] == pytest.approx(scores[:, 1].tolist())
