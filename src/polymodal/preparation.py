@@ -87,7 +87,7 @@ class Prepared:
     unlabelled: Mapping[str, int]
     backbones: Mapping[str, Backbone]
     """By field: the frozen backbone through which the model sees its cells."""
-    warnings: Sequence[str] = ()
+    warnings: list[str] = field(default_factory=list)
     """What should make a person look twice: targets that cannot be read, classes that are rare or unknown, copies across the split."""
     unit_N: np.ndarray | None = None
     """Rows of the training table with the same number (N,) are split as one, None where each row is by itself."""
@@ -194,9 +194,9 @@ def prepare(
         *(valid.faulty.values() if valid is not train else ()),
         *told_classes(tasks, train.targets, part.part_N, members, unknown),
         *kept.warnings,
-        *(twins.line() for twins in twins_in(source, train.store, part, experiment.seed)),
     ]
     try:
+        prepared.warnings += [twins.line() for twins in twins_in(source, train.store, part, experiment.seed)]
         _see_through_backbones(prepared, note)
     except BaseException:
         prepared.close()
