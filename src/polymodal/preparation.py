@@ -87,7 +87,7 @@ class Prepared:
     unlabelled: Mapping[str, int]
     backbones: Mapping[str, Backbone]
     """By field: the frozen backbone through which the model sees its cells."""
-    warnings: Sequence[str] = ()
+    warnings: list[str] = field(default_factory=list)
     """What should make a person look twice: targets that cannot be read, classes that are rare or unknown, copies across the split."""
     selecting: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     """The rows (0-based) of ``valid`` that select the epoch of the one member, where there are no folds. No figure is reported on them."""

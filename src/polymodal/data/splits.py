@@ -185,7 +185,7 @@ def split(
     if rare is not None:
         for part, count in ((VALID, int(valid_unit.sum())), (TEST, int(test_unit.sum()))):
             rare.out_of(part_N, part, 1, 1)
-            if group_N is None:
+            if config.group is None:
                 rare.out_of(part_N, part, 2, -(-count // 2))
     part_N[selection(np.flatnonzero(part_N == VALID), strata_N, group_N, seed)] = SELECT
     return Split.single(part_N)
