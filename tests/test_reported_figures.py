@@ -134,7 +134,7 @@ def test_calibration_rows_change_no_weight_and_no_reported_figure(monkeypatch: p
     assert model.metrics["conformal"]["y"]["method"] == "split"
 
 
-def test_vote_weights_of_a_fold_do_not_depend_on_its_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vote_weights_of_a_part_do_not_depend_on_its_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     spy, _ = trained(monkeypatch)
     model, prepared, measured = spy.members[0].model, spy.prepared, spy.measured
     held_out = HeldOut(prepared, torch.device("cpu"), running.Observer())

@@ -42,12 +42,12 @@ _ROUNDING = 1e-7  # of a probability as float32
 
 
 def kept_errors(
-    task: Task, target_NT: np.ndarray, scores_NC: np.ndarray, part_N: np.ndarray, folds: int, spread_N: np.ndarray | None = None
+    task: Task, target_NT: np.ndarray, scores_NC: np.ndarray, member_N: np.ndarray, folds: int, spread_N: np.ndarray | None = None
 ) -> dict[str, Any]:
     """What a bundle keeps to make sets of a task's answers.
 
     :param scores_NC: the answer to each row of a model that did not train on it, without the scale of the pooled answer
-    :param part_N: the place of that model among the ``folds`` models
+    :param member_N: the place of that model among the ``folds`` models
     :param spread_N: the expected error of each row, by which errors are divided; None = errors are as they are
     :returns: ``method`` ("split" or "cv+"), ``rows``, and by model its ``rows`` and ascending ``errors``
     """
@@ -55,7 +55,7 @@ def kept_errors(
     errors_N = task.errors(target_NT[known], scores_NC[known]).astype(np.float64)
     if spread_N is not None:
         errors_N = errors_N / spread_N[known]
-    models = [_thinned(np.sort(errors_N[part_N[known] == at] if folds > 1 else errors_N)) for at in range(folds)]
+    models = [_thinned(np.sort(errors_N[member_N[known] == at] if folds > 1 else errors_N)) for at in range(folds)]
     return {"method": "cv+" if folds > 1 else "split", "rows": len(errors_N), "models": models}
 
 

@@ -5,8 +5,8 @@ Nothing that a figure is reported on has chosen anything (Varma and Simon 2006; 
 * *The epoch.* Without folds, the selection rows select it, and the validation rows measure. Under folds, the validation rows of a fold
   select the epoch of the member that ships; each half of them is measured on the weights of the epoch that the other half selects, of
   the same training.
-* *The weights of the votes.* Those that ship are fitted on all validation rows. Each row is measured by weights that are fitted on the
-  validation rows of the other folds, or, of one member, of the other fifths of the rows.
+* *The weights of the votes.* Those that ship are fitted on all validation rows. Each fifth of these rows is measured by weights that are
+  fitted on the other four fifths.
 * *The scale* of the mean of several members is one number, fitted on the calibration rows, which no member was trained on and which select
   nothing.
 
@@ -58,7 +58,8 @@ class Measured:
 
     :param metrics: as they are written into ``metrics.json``
     :param rows: (N,) the rows, from 0 on
-    :param part_N: the part of each row whose weights were fitted on the other parts: the place of the member among several
+    :param part_N: the part of each row, whose vote weights were fitted on the rows of the other parts
+    :param member_N: the place of the member that answers each row
     :param scores: by task (N, C); ``unscaled`` are those of weights that are divided to sum to what they sum to unfitted
     :param targets: by task (N, T)
     :param own: by task and field, what the field's own vote would answer by itself (N, C)
@@ -67,6 +68,7 @@ class Measured:
     metrics: dict[str, Any]
     rows: np.ndarray
     part_N: np.ndarray
+    member_N: np.ndarray
     scores: Mapping[str, np.ndarray]
     unscaled: Mapping[str, np.ndarray]
     targets: Mapping[str, np.ndarray]
@@ -201,13 +203,13 @@ class HeldOut:
         parts = [member.answers for member in members]
         rows = np.concatenate([part.rows for part in parts])
         answers = [_joined([part.answers[at] for part in parts]) for at in range(len(hidden))]
-        part_N = np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts])
+        member_N = np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts])
+        part_N = np.zeros(len(rows), np.int64)
         model, tasks, targets = members[0].model, self.prepared.tasks, self._targets(rows)
         weights: dict[str, np.ndarray] = {}
         if model.has_votes:
-            if len(parts) == 1:
-                wide = max(sum(vote.size for vote in votes.values()) for votes in answers[0].votes.values()) > _CROSSED_NUMBERS
-                part_N = crossing(len(rows), self.prepared.experiment.seed, *([2] if wide else []))
+            wide = max(sum(vote.size for vote in votes.values()) for votes in answers[0].votes.values()) > _CROSSED_NUMBERS
+            part_N = crossing(len(rows), self.prepared.experiment.seed, *([2] if wide else []))
             weights = {name: self._crossed(model, name, answers[0].votes[name], rows, part_N) for name in tasks}
             fitted = [self._fit(model, name, answers[0].votes[name], rows) for name in tasks]
             for member in members:
@@ -238,7 +240,7 @@ class HeldOut:
             name: self._own_scores(name, [(member.model, part.answers[0]) for member, part in zip(members, parts, strict=True)])
             for name in tasks
         }
-        return Measured(result, rows, part_N, every[0], unscaled, targets, own)
+        return Measured(result, rows, part_N, member_N, every[0], unscaled, targets, own)
 
     def _crossed(
         self, model: MultiModalModel, name: str, votes: Mapping[str, np.ndarray], rows: np.ndarray, part_N: np.ndarray
@@ -302,7 +304,7 @@ class HeldOut:
         for at, (name, task) in enumerate(self.prepared.tasks.items()):
             spread_N = pooled(spreads[name], answers, name) if name in spreads else None
             if not is_mean:
-                kept = kept_errors(task, measured.targets[name], measured.scores[name], measured.part_N, len(members), spread_N)
+                kept = kept_errors(task, measured.targets[name], measured.scores[name], measured.member_N, len(members), spread_N)
             else:
                 logits_NC, target_NT = pool([one.logits[name] for one in answers]), targets[name][rows]
                 kept = kept_errors(task, target_NT, score(task, [logits_NC]), np.zeros(len(rows), np.int64), 1, spread_N)
