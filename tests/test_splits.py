@@ -23,14 +23,13 @@ def splitted(
     return split(SplitConfig(**settings), usable, strata, seed, None if groups is None else np.asarray(groups), cells)
 
 
-def test_random_parts_have_their_shares_in_every_stratum() -> None:
-    strata = np.repeat([0, 1, 2], [100, 80, 20])
-    found = splitted(strata=strata, kind="random", valid=0.2, test=0.1)
-    for label, count in enumerate((100, 80, 20)):
-        parts = found.part_N[strata == label]
-        assert abs(np.isin(parts, (SELECT, VALID)).sum() - 0.2 * count) <= 2
-        assert abs((parts == SELECT).sum() - 0.2 * count / 3) <= 2
-        assert abs((parts == TEST).sum() - 0.1 * count) <= 2
+def test_random_parts_have_their_shares_and_rare_classes_are_in_each() -> None:
+    strata = np.repeat([0, 1, 2], [100, 85, 15])
+    found = splitted(strata=strata, kind="random", valid=0.2, test=0.2)
+    parts = found.part_N[strata == 2]
+    assert abs(np.isin(parts, (SELECT, VALID)).sum() - 3) <= 1
+    assert abs((parts == TEST).sum() - 3) <= 1
+    assert [(found.part_N == part).sum() for part in (TRAIN, SELECT, VALID, TEST)] == [120, 13, 27, 40]
     assert (found.part_N != OUT).all()
     assert not found.folds
     train, valid = found.member(0)
@@ -38,12 +37,30 @@ def test_random_parts_have_their_shares_in_every_stratum() -> None:
     np.testing.assert_array_equal(found.fitting, train)
 
 
-def test_folds_are_even_in_every_stratum_and_every_row_is_validated_once() -> None:
-    strata = np.repeat([0, 1, 2], [103, 80, 7])
+def test_a_constant_answer_to_coin_labels_is_reported_as_good_as_it_is_on_new_rows() -> None:
+    """Under folds, and with one model: over 600 tables of 200 rows the most frequent class of the training rows is right in half of the
+    validation rows. With classes dealt evenly it would be right in 52.8 %."""
+    for settings in ({"kind": "folds"}, {"kind": "random", "valid": 0.3}):
+        right = []
+        for seed in range(600):
+            labels = np.random.default_rng(seed).integers(0, 2, 200)
+            found = splitted(200, seed, strata=labels, **settings)
+            answers = []
+            for fold in range(found.members):
+                train, valid = found.member(fold)
+                answers += list(labels[valid] == (labels[train].mean() > 0.5))
+            right.append(np.mean(answers))
+        error = float(np.std(right)) / 600**0.5
+        assert np.mean(right) == pytest.approx(0.5, abs=3 * error)
+        assert error < 0.0035
+
+
+def test_folds_are_even_in_rare_strata_and_every_row_is_validated_once() -> None:
+    strata = np.arange(190) // 15
     found = splitted(190, strata=strata, kind="folds", folds=5)
     apart = found.calibrating
     assert len(apart) == 19
-    counts = np.array([[(found.fold_N[strata == label] == fold).sum() for fold in range(5)] for label in range(3)])
+    counts = np.array([[(found.fold_N[strata == label] == fold).sum() for fold in range(5)] for label in range(13)])
     assert (np.ptp(counts, axis=1) <= 1).all()
     seen = np.concatenate([found.member(fold)[1] for fold in range(5)])
     np.testing.assert_array_equal(np.sort(np.concatenate([seen, apart])), np.arange(190))
@@ -54,13 +71,11 @@ def test_folds_are_even_in_every_stratum_and_every_row_is_validated_once() -> No
 
 @pytest.mark.parametrize(("rows", "count"), [(40, 0), (99, 0), (100, 19), (200, 39), (600, 39), (1_000, 59), (2_000, 119), (2_999, 159)])
 def test_calibration_rows_are_one_less_than_a_multiple_of_twenty_and_no_member_sees_them(rows: int, count: int) -> None:
-    strata = np.arange(rows) % 4 == 0
-    found = splitted(rows, strata=strata)
+    found = splitted(rows, strata=np.arange(rows) % 4 == 0)
     apart = found.calibrating
     assert len(apart) == count
     assert not len(found.selecting)
     if count:
-        assert np.mean(strata[apart]) == pytest.approx(0.25, abs=0.06)
         assert (found.part_N[apart] == CALIBRATE).all()
     for fold in range(5):
         train, valid = found.member(fold)
@@ -68,12 +83,11 @@ def test_calibration_rows_are_one_less_than_a_multiple_of_twenty_and_no_member_s
 
 
 def test_the_rows_of_a_fold_are_in_two_even_halves_and_groups_are_in_one_of_them() -> None:
-    found = splitted(900, strata=np.arange(900) % 3, kind="folds")
+    found = splitted(900, kind="folds")
     for fold in range(5):
         first, second = found.halves(fold)
         np.testing.assert_array_equal(np.sort(np.concatenate([first, second])), found.member(fold)[1])
         assert abs(len(first) - len(second)) <= 1
-        assert abs((first % 3 == 0).mean() - 1 / 3) < 0.03
     group = np.arange(900) // 3
     found = splitted(900, groups=group, kind="folds", test=0.2)
     for fold in range(5):

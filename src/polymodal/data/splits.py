@@ -20,6 +20,10 @@ FEW_ROWS = 3_000
 _CALIBRATE_FROM, _CALIBRATE_TWICE, _CALIBRATE_SHARE, _STEP = 100, 200, 0.055, 20
 """Under folds some rows (or groups) calibrate the mean of all members, from so many on: 19, from the second on 39, then about this share.
 One less than a multiple of 20, so that sets of 80, 90 and 95 % have exactly that coverage."""
+_RARE = 16
+"""Classes of fewer rows are dealt evenly over the parts, the others at random. Were frequent classes dealt evenly too, the most frequent one
+of the rows that train would be that of the rows that validate, by chance of the table: on 200 coin labels a constant answer would be
+reported 2.8 points better than it is on new rows (stratification bias: Parker et al. 2007, BMC Bioinformatics 8:326)."""
 _SELECT_OF_VALID, _SELECT_FROM, _SELECT_AT_LEAST = 3, 8, 4
 """Without folds one in so many of the rows that are held out selects the epoch, 8 at least if that is no more than half of them; none where
 that would be fewer than the third."""
@@ -131,9 +135,10 @@ def split(
     column_N: list[object] | None = None,
     classes: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Split:
-    """Split the rows where ``usable_N``. ``strata_N`` (class or rank of the first target) is spread evenly over the parts;
-    ``group_N`` are group numbers; ``column_N`` the cells of ``config.column``; ``classes`` pairs (M,) of a row and the number of a class
-    that it has. Of a rare class some rows are kept for training, as far as that leaves rows to validate on (see ``keeping``)."""
+    """Split the rows where ``usable_N``. Of ``strata_N`` (class or rank of the first target) those of fewer than 16 rows are spread evenly
+    over the parts; ``group_N`` are group numbers; ``column_N`` the cells of ``config.column``; ``classes`` pairs (M,) of a row and the
+    number of a class that it has. Of a rare class some rows are kept for training, as far as that leaves rows to validate on (see
+    ``keeping``)."""
     rows = len(usable_N)
     part_N = np.full(rows, OUT, np.uint8)
     fold_N = np.full(rows, -1, np.int8)
@@ -165,7 +170,7 @@ def split(
     rare = None if classes is None else Keeping(unit_N, *classes)
     if folds:
         count = units - int(test_unit.sum())
-        apart = _every(rest, _calibrating(count) / count, rng.random()) & ~test_unit
+        apart = np.isin(np.arange(units), rng.permutation(np.flatnonzero(~test_unit))[: _calibrating(count)])
         part_N[order] = np.where(test_unit[unit], TEST, np.where(apart[unit], CALIBRATE, TRAIN))
         dealt = np.cumsum(~(test_unit | apart)) - 1
         fold_N[order] = np.where((test_unit | apart)[unit], -1, dealt[unit] % folds)
@@ -194,7 +199,7 @@ def split(
 def selection(rows: np.ndarray, strata_N: np.ndarray, group_N: np.ndarray | None, seed: int) -> np.ndarray:
     """Which of these ``rows`` (0-based), which were held out of training, select the epoch; the others validate.
 
-    :param strata_N: the class, or the rank, of every row of the table, to be spread evenly over both
+    :param strata_N: the class, or the rank, of every row of the table; those of few rows are spread evenly over both
     :param group_N: the group of every row of the table; rows of one group are on one side. None = each row by itself
     :returns: some of ``rows``, ascending; none where they are too few for both
     """
@@ -223,12 +228,14 @@ def _calibrating(units: int) -> int:
 def _even_order(
     usable: np.ndarray, strata_N: np.ndarray, group_N: np.ndarray | None, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows in an order in which every k-th is an even draw, and the number of each row's unit (itself, or its group)."""
+    """Rows in an order in which every k-th is an even draw of rare strata, and the number of each row's unit (itself, or its group)."""
+    _, strata, counts = np.unique(strata_N[usable], return_inverse=True, return_counts=True)
+    even = np.where(counts[strata] < _RARE, strata, len(counts))
     if group_N is None:
-        order = usable[np.lexsort((rng.random(len(usable)), strata_N[usable]))]
+        order = usable[np.lexsort((rng.random(len(usable)), even))]
         return order, np.arange(len(order))
     groups, first, inverse = np.unique(group_N[usable], return_index=True, return_inverse=True)
-    ranked = np.lexsort((rng.random(len(groups)), strata_N[usable][first]))
+    ranked = np.lexsort((rng.random(len(groups)), even[first]))
     place = np.empty(len(groups), np.int64)
     place[ranked] = np.arange(len(groups))
     return usable, place[inverse]
