@@ -21,8 +21,8 @@ _CALIBRATE_FROM, _CALIBRATE_TWICE, _CALIBRATE_SHARE, _STEP = 100, 200, 0.055, 20
 """Under folds some rows (or groups) calibrate the mean of all members, from so many on: 19, from the second on 39, then about this share.
 One less than a multiple of 20, so that sets of 80, 90 and 95 % have exactly that coverage."""
 _RARE = 16
-"""Classes of fewer rows are dealt evenly over the parts, the others at random. Were frequent classes dealt evenly too, the most frequent one
-of the rows that train would be that of the rows that validate, by chance of the table: on 200 coin labels a constant answer would be
+"""Classes of fewer rows are dealt evenly over the parts, the others at random. Were frequent classes dealt evenly too, the most frequent
+one of the rows that train would be that of the rows that validate, by chance of the table: on 200 coin labels a constant answer would be
 reported 2.8 points better than it is on new rows (stratification bias: Parker et al. 2007, BMC Bioinformatics 8:326)."""
 _SELECT_OF_VALID, _SELECT_FROM, _SELECT_AT_LEAST = 3, 8, 4
 """Without folds one in so many of the rows that are held out selects the epoch, 8 at least if that is no more than half of them; none where
