@@ -32,7 +32,7 @@ def drawn(rows: int, sharper: float, seed: int = 0) -> tuple[np.ndarray, np.ndar
 @pytest.mark.parametrize("factor", [3.0, 0.4])
 def test_a_scale_fitted_on_other_rows_calibrates_the_mean_of_members(factor: float) -> None:
     logits, truth = drawn(2_000, factor)
-    found = pooled_scale(three(), logits, truth, 0)
+    found = pooled_scale(three(), [logits], truth, 0)
     assert found.scale == pytest.approx(1 / factor, rel=0.1)
     assert found.rows == 2_000
     assert found.calibration is not None
@@ -61,14 +61,25 @@ def test_a_scale_of_few_rows_is_never_worse_than_none_beyond_noise(rows: int, fa
         assert np.mean(gains) > 5 * error
 
 
+def test_the_mean_of_members_stands_beside_single_ones() -> None:
+    """Five members with noise of their own: their mean is better than each, and by how much is measured on the same rows."""
+    logits, truth = drawn(2_000, 1.0)
+    members = [logits + np.random.default_rng(at).normal(0, 2, logits.shape).astype(np.float32) for at in range(5)]
+    found = pooled_scale(three(), members, truth, 0)
+    each = [pooled_scale(three(), [one], truth, 0) for one in members]
+    assert found.single["accuracy"] == pytest.approx(np.mean([one.metrics["accuracy"] for one in each]))
+    assert (found.metrics["accuracy"] or 0) > (found.single["accuracy"] or 0) + 0.05
+    assert found.scale > each[0].scale + 0.1, "the mean is scaled less"
+
+
 def test_without_a_known_target_or_with_few_rows_nothing_is_scaled() -> None:
     logits, truth = drawn(40, 2.0)
     truth[3:] = np.nan
-    found = pooled_scale(three(), logits, truth, 0)
+    found = pooled_scale(three(), [logits], truth, 0)
     assert (found.scale, found.rows, found.calibration) == (1.0, 3, None)
     truth[:] = np.nan
-    assert set(pooled_scale(three(), logits, truth, 0).metrics.values()) == {None}
-    assert pooled_scale(three(), *drawn(400, 2.0), None).scale == 1.0
+    assert set(pooled_scale(three(), [logits], truth, 0).metrics.values()) == {None}
+    assert pooled_scale(three(), [drawn(400, 2.0)[0]], drawn(400, 2.0)[1], None).scale == 1.0
 
 
 def test_the_parts_of_a_crossed_fit_are_even_and_a_function_of_the_seed() -> None:
@@ -112,7 +123,7 @@ def test_numbers_and_few_rows_have_no_calibration() -> None:
     config = RegressionConfig(column="y")
     task: Task = Regression(config, Regression.fit(config, ["0", "1", "2"], "t"))
     assert calibrate(task, np.zeros((400, 1)), np.zeros((400, 1)), np.zeros((400, 1)), 1.0) is None
-    assert pooled_scale(task, np.ones((400, 1)), np.zeros((400, 1)), None).metrics["r2"] is None
+    assert pooled_scale(task, [np.ones((400, 1))], np.zeros((400, 1)), None).metrics["r2"] is None
 
 
 @pytest.mark.parametrize("rows", [60, 2_000])

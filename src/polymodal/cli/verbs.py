@@ -72,6 +72,7 @@ def summary(predictor: Predictor) -> str:
         rows += [(f"without {field}", found[name]) for field, found in metrics["validation"].get("hidden", {}).items()]
         if (pooled := metrics["validation"].get("pooled", {}).get(name)) and pooled["rows"]:
             rows.append((f"mean of all models, {pooled['rows']:,} other rows", pooled["metrics"]))
+            rows.append(("single models, these rows", pooled.get("single", {})))
         if "test" in metrics:
             rows.append(("all fields, test rows", metrics["test"]["tasks"][name]))
         width = max(cell_len(label) for label, _ in rows)

@@ -23,7 +23,7 @@ from ..tasks import Task
 from ..tasks.curves import calibration
 from ..tasks.metrics import Metrics, ece_by_chance
 from ..tasks.voting import FEWEST, known, scale_of_logits
-from .measure import score
+from .measure import pool, score
 
 _PARTS = 5
 
@@ -64,28 +64,31 @@ class PooledScale:
     :param scale: what the mean of their logits is multiplied by; 1 where nothing is fitted
     :param rows: those with a target, on which it is fitted
     :param metrics: of the answers, scaled by numbers that were fitted on the other fifths of the rows
+    :param single: the mean over the members of each one's own metrics on these rows: how much better the mean of all members is than one
     :param calibration: of these answers, and of those without a scale; None where the rows are too few
     """
 
     scale: float
     rows: int
     metrics: Metrics
+    single: Metrics
     calibration: Calibration | None = None
 
     def facts(self) -> dict[str, Any]:
         """As plain data."""
         found = None if self.calibration is None else self.calibration.facts
-        return {"rows": self.rows, "scale": self.scale, "metrics": self.metrics, "calibration": found}
+        return {"rows": self.rows, "scale": self.scale, "metrics": self.metrics, "single": self.single, "calibration": found}
 
 
-def pooled_scale(task: Task, logits_NC: np.ndarray, target_NT: np.ndarray, seed: int | None) -> PooledScale:
+def pooled_scale(task: Task, members: Sequence[np.ndarray], target_NT: np.ndarray, seed: int | None) -> PooledScale:
     """Measure the mean of several members, and fit its scale.
 
-    :param logits_NC: the mean of the members' logits on rows that none of them was trained on
+    :param members: each member's logits (N, C) on rows that none of them was trained on
     :param seed: of the parts of the rows; None = the answer has no scale
     """
     rows = np.flatnonzero(known(task, target_NT))
-    logits_NC, target_NT = logits_NC[rows], target_NT[rows]
+    members, target_NT = [logits_NC[rows] for logits_NC in members], target_NT[rows]
+    logits_NC = pool(members)
     before_NC, after_NC, scale = logits_NC, logits_NC, 1.0
     if seed is not None and len(rows) >= FEWEST:
         part_N, after_NC = crossing(len(rows), seed), np.empty_like(logits_NC)
@@ -94,9 +97,18 @@ def pooled_scale(task: Task, logits_NC: np.ndarray, target_NT: np.ndarray, seed:
             after_NC[inside] = logits_NC[inside] * scale_of_logits(task, logits_NC[~inside], target_NT[~inside])
         scale = scale_of_logits(task, logits_NC, target_NT)
     scores_NC = score(task, [after_NC])
-    metrics = task.measure(target_NT, scores_NC)[0] if len(rows) else dict.fromkeys(task.metric_names)
+    metrics, *each = (
+        task.measure(target_NT, one)[0] if len(rows) else dict.fromkeys(task.metric_names)
+        for one in (scores_NC, *(score(task, [logits_NC]) for logits_NC in members))
+    )
+    single = {name: _mean([one[name] for one in each]) for name in metrics}
     found = None if seed is None else calibrate(task, target_NT, score(task, [before_NC]), scores_NC, scale)
-    return PooledScale(scale, len(rows), metrics, found)
+    return PooledScale(scale, len(rows), metrics, single, found)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def crossing(rows: int, seed: int, parts: int = _PARTS) -> np.ndarray:

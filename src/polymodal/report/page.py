@@ -84,6 +84,7 @@ def _scores(metrics: Mapping[str, Any]) -> str:
         lines += [(f"without 去掉 {name}", by[task], False) for name, by in metrics["validation"].get("hidden", {}).items()]
         if (pooled := metrics["validation"].get("pooled", {}).get(task)) and pooled["rows"]:
             lines.append((f"mean of all models, {pooled['rows']:,} calibration rows 所有模型的平均，校准行", pooled["metrics"], False))
+            lines.append(("single models, these rows 单个模型，同样的行", pooled.get("single", {}), False))
         if metrics.get("test"):
             lines.append(("all fields, test rows 测试行", metrics["test"]["tasks"][task], True))
         head = "".join(f"<th>{escape(name)}</th>" for name in names)

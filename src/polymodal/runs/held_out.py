@@ -24,7 +24,7 @@ import torch
 from ..evaluation.calibration import Calibration, PooledScale, calibrate, crossing, pooled_scale, scale_of
 from ..evaluation.conformal import kept_errors
 from ..evaluation.contribution import shared_out
-from ..evaluation.measure import measure, pool, score
+from ..evaluation.measure import measure, score
 from ..evaluation.spread import Spread, features_of, pooled
 from ..flow import FUSED
 from ..inference import Answer, Collected, collect, windows
@@ -306,15 +306,15 @@ class HeldOut:
             if not is_mean:
                 kept = kept_errors(task, measured.targets[name], measured.scores[name], measured.member_N, len(members), spread_N)
             else:
-                logits_NC, target_NT = pool([one.logits[name] for one in answers]), targets[name][rows]
-                kept = kept_errors(task, target_NT, score(task, [logits_NC]), np.zeros(len(rows), np.int64), 1, spread_N)
+                logits, target_NT = [one.logits[name] for one in answers], targets[name][rows]
+                kept = kept_errors(task, target_NT, score(task, logits), np.zeros(len(rows), np.int64), 1, spread_N)
             if name in spreads:
                 kept["spreads"] = [one.facts() for one in spreads[name]]
             found[name] = Pooled(kept)
             if not is_mean:
                 continue
             scales = task.classes is not None and model.has_votes and model.rules[at].linear
-            fitted = pooled_scale(task, logits_NC, target_NT, self.prepared.experiment.seed if scales else None)
+            fitted = pooled_scale(task, logits, target_NT, self.prepared.experiment.seed if scales else None)
             found[name] = Pooled(kept, fitted)
             for member in members:
                 member.model.vote_weights_TV[at] *= fitted.scale
