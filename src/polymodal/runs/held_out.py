@@ -318,7 +318,7 @@ class HeldOut:
             found[name] = Pooled(kept, fitted)
             for member in members:
                 member.model.vote_weights_TV[at] *= fitted.scale
-            if scales:
+            if scales and len(fields) == len(self.prepared.modalities):
                 text = f"the mean of {len(members)} models is multiplied by {fitted.scale:.2f}, fitted on {fitted.rows:,} rows"
                 self.observer.observe("note", {"text": f"target {name!r}: {text} that none of them was trained on"})
         return found
