@@ -75,7 +75,11 @@ def training(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         reading,
         on_error_option,
-        click.option("--valid", metavar="TABLE", help="A table of its own to validate on (data.valid)."),
+        click.option(
+            "--valid",
+            metavar="TABLE",
+            help="A table of its own to validate on (data.valid): a third of its rows selects the epoch, the others are reported on.",
+        ),
         click.option("--test", metavar="TABLE", help="A table that is measured once, at the end (data.test)."),
     ]
     for option in reversed(options):
