@@ -93,6 +93,21 @@ def test_cv_plus_is_that_of_the_papers() -> None:
                 assert inside[at, label] == ((errors_N < own).sum() < coverage * (rows + 1))
 
 
+def test_cv_plus_covers_too_much_where_models_disagree() -> None:
+    """Five models that answer coin labels independently of one another: sets of 80 % contain the truth in nearly every row, and those of one
+    of these models, by its own errors, in 80 %."""
+    rng, rows, new = np.random.default_rng(0), 160, 4_000
+    chances = rng.random(rows)
+    errors_N = np.where(rng.random(rows) < 0.5, chances, 1 - chances)
+    truth = rng.integers(0, 2, new)
+    scores = [np.stack([1 - one, one], 1) for one in rng.random((5, new))]
+    kept = {"models": [{"rows": 32, "errors": np.sort(errors_N[at::5]).tolist()} for at in range(5)]}
+    inside = Errors.of(kept, 5, "y").classes(scores, 0.8)
+    assert inside[np.arange(new), truth].mean() > 0.95
+    one = Errors.of({"rows": rows, "errors": np.sort(errors_N).tolist()}, 1, "y").classes(scores[:1], 0.8)
+    assert one[np.arange(new), truth].mean() == pytest.approx(0.8, abs=0.07)
+
+
 def test_sets_contain_the_classes_and_are_ordered_by_their_probability() -> None:
     task, scores = classes(), np.array([[0.7, 0.2, 0.1], [0.4, 0.35, 0.25], [0.05, 0.05, 0.9]], np.float32)
     inside = scores >= 0.3
