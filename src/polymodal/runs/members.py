@@ -201,7 +201,7 @@ class Members:
         unit = self._unit(fold, names)
         done = self.checkpoints.read(unit)
         if done is not None:
-            return self._trained(fold, names, *done)
+            return self._trained(fold, names, hidden, *done)
         if unit not in self.began:
             self.ledger.decide("began", [*self.began, unit])
         cost = plan.cost(FUSED if len(names) > 1 else names[0])
@@ -221,24 +221,35 @@ class Members:
         answers = self.held_out.answers(trainer.model.eval(), fitted, fold, names, hidden)
         member = Member(fold, trainer.model.to("cpu"), replace(fitted, halves=[]), answers)
         if fitted.stopped != INTERRUPTED:
-            self._keep(unit, label, member)
+            self._keep(unit, label, member, bool(fitted.halves))
         return member
 
-    def _keep(self, unit: str, label: str, member: Member) -> None:
+    def _keep(self, unit: str, label: str, member: Member, has_halves: bool) -> None:
+        """Write a trained member; and its answers, where those are of weights that are not kept."""
         try:
             tensors = {f"model.{key}": value for key, value in member.model.state_dict().items()}
-            answers, names = member.answers.plain()
+            answers, names = member.answers.plain() if has_halves else ({}, None)
             self.checkpoints.write(unit, tensors | answers, {"fitted": member.fitted.facts(), "answers": names})
         except OSError as error:
             text = f"{label}: checkpoint not written ({error.strerror or error}); resumed, it would be trained again; free some space"
             self.observer.observe("warning", {"text": text})
 
-    def _trained(self, fold: int, names: Sequence[str], tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> Member:
+    def _trained(
+        self,
+        fold: int,
+        names: Sequence[str],
+        hidden: Sequence[frozenset[str]],
+        tensors: Mapping[str, torch.Tensor],
+        facts: Mapping[str, Any],
+    ) -> Member:
         """A member that was trained before this process began."""
         model = self._model(names)
         try:
             model.load_state_dict({key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")})
-            return Member(fold, model.eval(), Fitted.of(facts["fitted"], {}), Collected.of_plain(tensors, facts["answers"]))
+            fitted, kept = replace(Fitted.of(facts["fitted"], {}), halves=[]), facts["answers"]
+            model.eval().to(self.device)
+            answers = self.held_out.answers(model, fitted, fold, names, hidden) if kept is None else Collected.of_plain(tensors, kept)
+            return Member(fold, model.to("cpu"), fitted, answers)
         except (RuntimeError, KeyError, TypeError, ValueError) as error:
             raise TrainingError(f"fold {fold + 1}: the checkpoint is of another model ({str(error)[:300]}); train anew") from None
 
