@@ -101,6 +101,18 @@ def test_a_run_broken_off_anywhere_ends_with_the_same_bits(table: Path, unbroken
     assert not list((out / "checkpoints").glob("*last*")), "nothing is in training any more"
 
 
+def test_a_single_model_that_was_trained_answers_again_when_resumed(table: Path, tmp_path: Path) -> None:
+    """Its answers are not kept with its weights, as those of folds are."""
+    words = ("data.split.kind=random", "data.split.valid=0.3", "training.epochs=1")
+    pm.train(table, *SETTINGS, *words, target="label", out=tmp_path / "whole")
+    out = broken(table, tmp_path / "run", 8, crash, *words)  # 84 rows, 6 steps; then in the first single field
+    _, facts = unseal((out / "checkpoints" / "fold_0.safetensors").read_bytes())
+    assert facts["answers"] is None
+    resume(out)
+    assert digest(out) == digest(tmp_path / "whole")
+    assert without_time(out) == without_time(tmp_path / "whole")
+
+
 def test_broken_off_again_and_again(table: Path, unbroken: Path, tmp_path: Path) -> None:
     out = broken(table, tmp_path / "run", 3)
     for step in (2, 5, 9, 3, 17, 3):
