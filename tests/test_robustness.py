@@ -270,7 +270,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         photo = picture(folder / "p" / f"{at}.png", (grey, grey, grey), rng, 16)
         rows.append([photo, " ".join(rng.permutation(["red", "apple", "红色", "<b>x</b>"])), label])
     write_csv(folder / "t.csv", ["photo", "标题", "label"], rows)
-    pm.train(folder / "t.csv", "training.epochs=3", "data.split.kind=random", "training.baselines=false", "training.lr=5e-3", "model.width=8",
+    pm.train(folder / "t.csv", "training.epochs=6", "data.split.kind=random", "training.baselines=false", "training.lr=5e-3", "model.width=8",
              "model.encoders.photo.kind=convnet", "model.encoders.photo.channels=[8, 8]", "fields.photo.size=16",
              "model.encoders.标题.kind=pretrained", f"model.encoders.标题.model={tiny('bert')}",
              target="label", out=folder / "run", columns={"标题": "text"})  # fmt: skip
