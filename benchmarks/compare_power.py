@@ -102,7 +102,7 @@ def choice(rng: np.random.Generator, kind: str, rounds: int, rows: int, fused: i
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print both tables."""
+    """Print the tables of level and power, and of the choice among equal contenders."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--simulations", type=int, default=400)
     parser.add_argument("--choice", type=int, default=150)

@@ -166,13 +166,13 @@ def start() -> None:
 
 @dataclass
 class Spread:
-    """Values over seeds."""
+    """The values of one figure, one for each seed."""
 
     values: list[float] = field(default_factory=list)
 
     @property
     def mean(self) -> float:
-        """NaN without values."""
+        """The mean of the values; NaN where there are none."""
         return statistics.mean(self.values) if self.values else math.nan
 
     @property
@@ -222,7 +222,7 @@ def shares(lines: Lines, coverage: float) -> Spread:
 
 
 def optimism(groups: Groups) -> Iterator[str]:
-    """Reported minus fresh."""
+    """The lines of the table of reported figures minus those of fresh rows."""
     yield f"\nOPTIMISM: reported minus fresh, mean (se; sd)\n{HEAD}{'metric':12}{'reported':>9}{'fresh':>9}{'difference':>12}"
     for (name, _), lines in groups.items():
         for metric in metrics_of(kinds()[name]):
@@ -273,7 +273,7 @@ def verdict(what: str, lines: Lines, found: Spread, low: float, high: float, for
 
 
 def judged_optimism(groups: Groups) -> Iterator[str]:
-    """Coin labels at 200 rows."""
+    """The lines that compare the optimism on 200 rows of coin labels with its bounds."""
     lines = groups.get(("coin", 200), ())
     for metric, low, high in (("accuracy", -math.inf, 0.01), ("roc_auc", -math.inf, 0.015), ("log_loss", -0.01, 0.01)):
         if lines:
@@ -316,7 +316,7 @@ PARTS: dict[str, tuple[Callable[[Groups], Iterator[str]], Callable[[Groups], Ite
 
 
 def options() -> argparse.Namespace:
-    """The options."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     every = kinds()
     parser.add_argument("--part", choices=list(PARTS), help="only the tables and the judgements of one part")

@@ -47,7 +47,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Cell:
-    """What one process trains."""
+    """One run: the name of a table, the rows to train on, and the seed of the rows and of the training."""
 
     kind: str
     rows: int
@@ -55,7 +55,7 @@ class Cell:
 
 
 def tabular(*columns: str) -> dict[str, Any]:
-    """A field of columns."""
+    """The settings of a tabular field of these columns."""
     return {"kind": "tabular", "columns": list(columns)}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluation.measure import mean_of_known
 from ..evaluation.paired import Difference, against, chosen
 from ..tasks import Task
 from .contenders import Contender
@@ -99,7 +100,9 @@ def _target(
         contenders[one] = {
             "mean": mean, "spread": float(np.std(each, ddof=1)) if len(each) > 1 else None, "rounds": each,
             "difference": differences[one].facts() if one in differences else None, "change": None,
-            "metrics": {other: _mean([cells[one].metrics[name].get(other) for cells in course.rounds]) for other in task.metric_names},
+            "metrics": {
+                other: mean_of_known([cells[one].metrics[name].get(other) for cells in course.rounds]) for other in task.metric_names
+            },
         }  # fmt: skip
     for one, of in again.items():
         contenders[one]["change"] = {"of": of, "difference": judge.against([one], of)[one].facts()} if len(judge.rounds) > 1 else None
@@ -122,11 +125,6 @@ def _target(
     }  # fmt: skip
     unit = str(getattr(task.config, "unit", None) or "")
     return {**facts, "sentence": sentence(name, facts, gain, Wording(metric, unit), _basis(course, best_fused, facts))}
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
 
 
 def verdict(difference: Difference, small: float = _SMALL) -> str:

@@ -23,7 +23,7 @@ from ..tasks import Task
 from ..tasks.curves import calibration
 from ..tasks.metrics import Metrics, ece_by_chance
 from ..tasks.voting import FEWEST, known, scale_of_logits
-from .measure import pool, score
+from .measure import mean_of_known, pool, score
 
 _PARTS = 5
 
@@ -101,14 +101,9 @@ def pooled_scale(task: Task, members: Sequence[np.ndarray], target_NT: np.ndarra
         task.measure(target_NT, one)[0] if len(rows) else dict.fromkeys(task.metric_names)
         for one in (scores_NC, *(score(task, [logits_NC]) for logits_NC in members))
     )
-    single = {name: _mean([one[name] for one in each]) for name in metrics}
+    single = {name: mean_of_known([one[name] for one in each]) for name in metrics}
     found = None if seed is None else calibrate(task, target_NT, score(task, [before_NC]), scores_NC, scale)
     return PooledScale(scale, len(rows), metrics, single, found)
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
 
 
 def crossing(rows: int, seed: int, parts: int = _PARTS) -> np.ndarray:

@@ -178,11 +178,3 @@ def scale_of(metrics: Mapping[str, Any], name: str) -> float:
     """What the logits of a task's pooled answer were multiplied by, from what a bundle contains; 1 where nothing is known."""
     scale = metrics.get("conformal", {}).get(name, {}).get("scale", 1.0)
     return float(scale) if isinstance(scale, (int, float)) and 0 < scale < math.inf else 1.0
-
-
-def facts(kept: Mapping[str, Any]) -> str:
-    """The guarantee of a task's sets, in a sentence."""
-    rows = int(kept.get("rows", 0))
-    if kept.get("method") == "cv+":
-        return f"CV+ on {rows:,} validation rows: a set of coverage c contains the truth with probability 2c - 1 at least, c in practice"
-    return f"split conformal on {rows:,} validation rows: a set of coverage c contains the truth with probability c at least"

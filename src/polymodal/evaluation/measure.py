@@ -39,6 +39,12 @@ def measure(
     return metrics, reasons
 
 
+def mean_of_known(values: Sequence[float | None]) -> float | None:
+    """The mean of the values that are not None, None where all are."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
 def hidden_sets(fields: Sequence[str]) -> list[frozenset[str]]:
     """Nothing hidden, then each field alone hidden (where another is left to answer from)."""
     return [frozenset(), *(frozenset([name]) for name in fields if len(fields) > 1)]

@@ -79,22 +79,6 @@ class Measured:
         return measure(tasks, *({name: values[:rows] for name, values in side.items()} for side in (self.scores, self.targets)))[0]
 
 
-@dataclass(frozen=True)
-class Pooled:
-    """What is fitted for the mean of all members on one task.
-
-    :param errors: what sets are made of, as a bundle keeps it (``conformal.kept_errors``)
-    :param scale: of several members that are calibrated; None of one member, or where there are no calibration rows
-    """
-
-    errors: Mapping[str, Any]
-    scale: PooledScale | None = None
-
-    def conformal(self) -> dict[str, Any]:
-        """What a bundle keeps to make sets."""
-        return {**self.errors, "scale": 1.0 if self.scale is None else self.scale.scale}
-
-
 class HeldOut:
     """The rows that members are not trained on, and what members answer to them."""
 
@@ -102,11 +86,12 @@ class HeldOut:
         self.prepared, self.device, self.observer = prepared, device, observer
 
     def collect(
-        self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str], hidden: Sequence[frozenset[str]] = (frozenset(),)
-    ) -> Collected:
-        """What a model answers to these rows (0-based), with each set of fields hidden."""
+        self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str], hidden: Sequence[frozenset[str]] = (frozenset(),),
+        represent: bool = False,
+    ) -> Collected:  # fmt: skip
+        """What a model answers to these rows (0-based), with each set of fields hidden; ``represent``: with h."""
         store = self.prepared.valid.store
-        return collect(model, store.modalities, windows(store, rows, names), hidden, self.device)
+        return collect(model, store.modalities, windows(store, rows, names), hidden, self.device, represent)
 
     def answers(
         self, model: MultiModalModel, fitted: Fitted, fold: int, names: Sequence[str], hidden: Sequence[frozenset[str]]
@@ -290,47 +275,56 @@ class HeldOut:
                 found[name] = one
         return found
 
-    def pool(self, members: Sequence[Member], fields: Sequence[str], measured: Measured) -> dict[str, Pooled]:
-        """What is fitted for the mean of all members, by task, on the calibration rows; the weights of the members' votes are multiplied by
-        its scale. To be done when the members have been measured. Where there are no calibration rows there is no scale, and the errors
-        are those of the validation rows."""
-        rows, model, targets = self.prepared.split.calibrating, members[0].model, self.prepared.valid.targets
-        is_mean = len(rows) > 0 and len(members) > 1
-        numbers = [name for name, task in self.prepared.tasks.items() if task.classes is None]
-        spreads = self._spreads(members, fields, numbers) if is_mean or len(members) == 1 else {}
-        used = rows if is_mean else measured.rows
-        answers = [self._of_shipped(member, used, fields, bool(spreads)) for member in members] if is_mean or spreads else []
-        found = {}
-        for at, (name, task) in enumerate(self.prepared.tasks.items()):
-            spread_N = pooled(spreads[name], answers, name) if name in spreads else None
-            if not is_mean:
-                kept = kept_errors(task, measured.targets[name], measured.scores[name], measured.member_N, len(members), spread_N)
+    def calibrating(self, members: Sequence[Member], fields: Sequence[str]) -> list[Answer]:
+        """What each of several members answers to the calibration rows, before the scale of their mean is fitted; none of one member, or
+        where there are no such rows."""
+        rows = self.prepared.split.calibrating
+        return [self._of_shipped(member, rows, fields) for member in members] if len(rows) and len(members) > 1 else []
+
+    def errors(self, members: Sequence[Member], fields: Sequence[str], measured: Measured, answers: Sequence[Answer]) -> dict[str, Any]:
+        """By task, what sets are made of, as a bundle keeps it (``conformal.kept_errors``).
+
+        :param answers: of the ``calibrating`` rows: the errors are those of their mean; none: the errors are of the validation rows
+        """
+        spreads = self._spreads(members, fields) if answers or len(members) == 1 else {}
+        expected = answers or ([self._of_shipped(member, measured.rows, fields) for member in members] if spreads else [])
+        rows, found = self.prepared.split.calibrating, {}
+        for name, task in self.prepared.tasks.items():
+            spread_N = pooled(spreads[name], expected, name) if name in spreads else None
+            if answers:
+                scores_NC, target_NT = score(task, [one.logits[name] for one in answers]), self.prepared.valid.targets[name][rows]
+                found[name] = kept_errors(task, target_NT, scores_NC, np.zeros(len(rows), np.int64), 1, spread_N)
             else:
-                logits, target_NT = [one.logits[name] for one in answers], targets[name][rows]
-                kept = kept_errors(task, target_NT, score(task, logits), np.zeros(len(rows), np.int64), 1, spread_N)
+                target_NT, scores_NC = measured.targets[name], measured.scores[name]
+                found[name] = kept_errors(task, target_NT, scores_NC, measured.member_N, len(members), spread_N)
             if name in spreads:
-                kept["spreads"] = [one.facts() for one in spreads[name]]
-            found[name] = Pooled(kept)
-            if not is_mean:
-                continue
+                found[name]["spreads"] = [one.facts() for one in spreads[name]]
+        return found
+
+    def scale(self, members: Sequence[Member], fields: Sequence[str], answers: Sequence[Answer]) -> dict[str, PooledScale]:
+        """By task, the scale of the mean of several members, by which the weights of their votes are multiplied, and the metrics of that
+        mean, from their ``answers`` to the ``calibrating`` rows; nothing where there are none."""
+        rows, model, found = self.prepared.split.calibrating, members[0].model, {}
+        for at, (name, task) in enumerate(self.prepared.tasks.items() if answers else ()):
             scales = task.classes is not None and model.has_votes and model.rules[at].linear
-            fitted = pooled_scale(task, logits, target_NT, self.prepared.experiment.seed if scales else None)
-            found[name] = Pooled(kept, fitted)
+            logits, target_NT = [one.logits[name] for one in answers], self.prepared.valid.targets[name][rows]
+            found[name] = pooled_scale(task, logits, target_NT, self.prepared.experiment.seed if scales else None)
             for member in members:
-                member.model.vote_weights_TV[at] *= fitted.scale
+                member.model.vote_weights_TV[at] *= found[name].scale
             if scales and len(fields) == len(self.prepared.modalities):
-                text = f"the mean of {len(members)} models is multiplied by {fitted.scale:.2f}, fitted on {fitted.rows:,} rows"
+                text = f"the mean of {len(members)} models is multiplied by {found[name].scale:.2f}, fitted on {found[name].rows:,} rows"
                 self.observer.observe("note", {"text": f"target {name!r}: {text} that none of them was trained on"})
         return found
 
-    def _spreads(self, members: Sequence[Member], fields: Sequence[str], numbers: Sequence[str]) -> dict[str, list[Spread]]:
+    def _spreads(self, members: Sequence[Member], fields: Sequence[str]) -> dict[str, list[Spread]]:
         """The expected errors of the members by task, fitted on rows that make no sets: under folds each member's validation rows, of one
         member the selection rows. Tasks where they are the same for every row are left out."""
         found: dict[str, list[Spread]] = {}
+        numbers = [name for name, task in self.prepared.tasks.items() if task.classes is None]
         rows = [self.prepared.member(member.fold)[1] if len(members) > 1 else self.prepared.selecting for member in members]
         if not numbers or not all(map(len, rows)):
             return found
-        answers = [self._of_shipped(member, of, fields, True) for member, of in zip(members, rows, strict=True)]
+        answers = [self._of_shipped(member, of, fields) for member, of in zip(members, rows, strict=True)]
         for name in numbers:
             task, fitted = self.prepared.tasks[name], []
             for answer, of in zip(answers, rows, strict=True):
@@ -342,11 +336,9 @@ class HeldOut:
                 found[name] = fitted
         return found
 
-    def _of_shipped(self, member: Member, rows: np.ndarray, fields: Sequence[str], represent: bool = False) -> Answer:
-        """What a trained member answers by the weights that ship; it stays on the CPU."""
-        store = self.prepared.valid.store
-        model = member.model.to(self.device)
-        found = collect(model, store.modalities, windows(store, rows, fields), device=self.device, represent=represent).answers[0]
+    def _of_shipped(self, member: Member, rows: np.ndarray, fields: Sequence[str]) -> Answer:
+        """What a trained member answers, with h, by the weights that ship; it stays on the CPU."""
+        found = self.collect(member.model.to(self.device), rows, fields, represent=True).answers[0]
         member.model.to("cpu")
         return found
 

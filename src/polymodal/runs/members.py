@@ -20,7 +20,7 @@ from ..flow import FUSED
 from ..inference import Collected
 from ..model import MultiModalModel, build
 from ..preparation import Prepared
-from ..training.checkpoint import Checkpoints, Keeper
+from ..training.checkpoint import Checkpoints, Keeper, below
 from ..training.config import usual_batch_size, usual_epochs
 from ..training.devices import pick_device, pick_precision
 from ..training.observers import Observer
@@ -245,7 +245,7 @@ class Members:
         """A member that was trained before this process began."""
         model = self._model(names)
         try:
-            model.load_state_dict({key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")})
+            model.load_state_dict(below(tensors, "model."))
             fitted, kept = replace(Fitted.of(facts["fitted"], {}), halves=[]), facts["answers"]
             model.eval().to(self.device)
             answers = self.held_out.answers(model, fitted, fold, names, hidden) if kept is None else Collected.of_plain(tensors, kept)

@@ -155,8 +155,10 @@ class Run:
         measured = team.held_out.measure(members, every_set(team.fields), team.fields)
         calibration = team.held_out.calibrate(members[0].model, measured)
         measured.metrics["calibration"] = {name: found.facts for name, found in calibration.items()}
-        pooled = team.held_out.pool(members, team.fields, measured)
-        measured.metrics["pooled"] = {name: found.scale.facts() for name, found in pooled.items() if found.scale is not None}
+        answers = team.held_out.calibrating(members, team.fields)
+        errors = team.held_out.errors(members, team.fields, measured, answers)
+        scales = team.held_out.scale(members, team.fields, answers)
+        measured.metrics["pooled"] = {name: found.facts() for name, found in scales.items()}
         metrics: dict[str, Any] = {
             "rows": {
                 "table": self.source.rows,
@@ -167,7 +169,7 @@ class Run:
             },
             "validation": measured.metrics,
             "baselines": {},
-            "conformal": {name: found.conformal() for name, found in pooled.items()},
+            "conformal": {name: {**kept, "scale": scales[name].scale if name in scales else 1.0} for name, kept in errors.items()},
             "plan": plan.facts(),
             "seconds": {"fused": round(self.clock.spent, 1)},
             "members": [{"epoch": m.fitted.epoch, "epochs": plan.epochs, "stopped": m.fitted.stopped} for m in members],
@@ -292,7 +294,7 @@ class Run:
             measured[name] = {**every[name].metrics, "folds": len(members), "seconds": round(time.monotonic() - begin, 1)}
             if len(every[name].rows) < len(whole.rows):  # compared with the whole on the same rows, always
                 measured[name]["fused"] = whole.first(len(every[name].rows), prepared.tasks)
-            team.held_out.pool(members, [name], every[name])
+            team.held_out.scale(members, [name], team.held_out.calibrating(members, [name]))
             bundles[name] = self._bundle(prepared, members, [name], measured[name])
         return measured, bundles, every
 

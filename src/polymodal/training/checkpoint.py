@@ -70,6 +70,11 @@ def _seal_at(body: bytes, said: bytes = _UNSEALED.encode()) -> int:
     return body.index(b'"sha256":"' + said, 0, _FIRST_BYTES + length) + len(b'"sha256":"')
 
 
+def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with ``prefix``, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
 class Checkpoints:
     """The checkpoints of one run in their folder; None keeps none, and finds none."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ..tasks.metrics import Metrics
-from .checkpoint import Facts
+from .checkpoint import Facts, below
 
 INTERRUPTED = "interrupted"
 
@@ -66,14 +66,10 @@ class Fitted:
     @classmethod
     def of(cls, facts: Facts, tensors: Mapping[str, Tensor]) -> Fitted:
         """From ``facts`` and ``tensors``, among other tensors."""
-
-        def below(prefix: str) -> dict[str, Tensor]:
-            return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-
-        fitted = cls(below("best."), **{**facts, "halves": []})
+        fitted = cls(below(tensors, "best."), **{**facts, "halves": []})
         by_epoch = {fitted.epoch: fitted.weights}
         for at, half in enumerate(facts["halves"]):
-            weights = by_epoch.setdefault(half["epoch"], below(f"half_{at}."))
+            weights = by_epoch.setdefault(half["epoch"], below(tensors, f"half_{at}."))
             fitted.halves.append(Best(weights, **half))
         return fitted
 

@@ -20,7 +20,7 @@ from ..model import MultiModalModel
 from ..tasks import Task, constant
 from ..tasks.metrics import Metrics
 from .balance import Moment, NoneConfig
-from .checkpoint import Facts, Keeper, generators, set_generators
+from .checkpoint import Facts, Keeper, below, generators, set_generators
 from .config import TrainingConfig, usual_auxiliary
 from .devices import autocast, is_out_of_memory
 from .objective import Objective, hide_some, share_hidden
@@ -188,15 +188,11 @@ class Trainer:
     def restore(self, tensors: Mapping[str, Tensor], facts: Facts, keep_deadline: bool = True) -> None:
         """Go on from a snapshot of a trainer that was made alike, with the time that it had left unless there is another limit now;
         ``TrainingError`` when it does not fit."""
-
-        def below(prefix: str) -> dict[str, Tensor]:
-            return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-
         try:
-            self.model.load_state_dict(below("model."))
+            self.model.load_state_dict(below(tensors, "model."))
             states: dict[int, dict[str, Tensor]] = {}
             parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
-            for key, value in below("optimiser.").items():
+            for key, value in below(tensors, "optimiser.").items():
                 at, _, name = key.partition(".")
                 states.setdefault(int(at), {})[name] = _laid_out_as(parameters[int(at)], value)
             self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": states})
