@@ -29,6 +29,7 @@ from polymodal.tasks import (
     labels_of,
 )
 from polymodal.tasks.classes import name_of
+from polymodal.tasks.pooling import least_weights, pooled
 from polymodal.tasks.voting import fit_weights, pool
 
 PLACE = "t.csv, column 'y'"
@@ -535,3 +536,43 @@ def test_one_bad_cell_ends_no_fit() -> None:
     assert regression([1, 2, -1], transform="log").state["low"] == 1
     assert multilabel([["a"], b"x", "[1 2 ... 9]", ["b"]]).state["rows"] == 2
     assert multiclass(["a", "b", b"x"]).classes == ["a", "b"]
+
+
+# -- weights of votes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel", "regression"])
+def test_formulas_of_the_plain_loss_are_its_derivatives(kind: str) -> None:
+    task: Task = {
+        "binary": binary(["a", "b"]), "multiclass": multiclass(["a", "b", "c"]), "multilabel": multilabel([["a"], ["b"], ["c", "a"]]),
+        "regression": regression([0.0, 1.0, 2.0]),
+    }[kind]  # fmt: skip
+    generator = torch.Generator().manual_seed(0)
+    logits_NC = torch.randn(40, task.outputs, generator=generator, dtype=torch.float64)
+    slope_VNC = torch.randn(3, *logits_NC.shape, generator=generator, dtype=torch.float64)
+    target_NT = torch.randint(0, 3 if kind == "multiclass" else 2, (40, task.target_width), generator=generator).double()
+    for name, rest in (("plain_gradient", ()), ("plain_curvature", (slope_VNC,))):
+        formula, by_autograd = (getattr(owner, name)(task, logits_NC, target_NT, *rest) for owner in (type(task), Task))
+        torch.testing.assert_close(formula, by_autograd, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("lacking", [0.0, 0.3])
+@pytest.mark.parametrize("kind", ["multiclass", "regression"])
+def test_no_other_weights_have_a_smaller_loss(kind: str, lacking: float) -> None:
+    rng = np.random.default_rng(1)
+    task: Task = multiclass(["a", "b", "c"]) if kind == "multiclass" else regression([0.0, 1.0, 2.0])
+    target = rng.integers(0, 3, (400, 1)).astype(float) if kind == "multiclass" else rng.normal(size=(400, 1))
+    truth = 2 * np.eye(3)[target[:, 0].astype(int)] if kind == "multiclass" else target
+    votes = [torch.from_numpy(strength * truth + rng.normal(0, 1, truth.shape)) for strength in (0.3, 1.0, 0.6)]
+    stacked, present = torch.stack(votes), torch.from_numpy(rng.random((3, 400)) >= lacking)
+    present[0] = True
+    scaled = kind == "multiclass"
+
+    def loss(weights: torch.Tensor) -> float:
+        answer = pooled(stacked, present, weights if scaled else weights / weights.sum(), fused=True)
+        return float(task.plain_losses(answer, torch.from_numpy(target)).mean()) + 2 / 400 * float(weights.sum() - 1) ** 2
+
+    best = least_weights(task, stacked, present, torch.from_numpy(target), torch.tensor([1.0, 0.1, 0.1]).double(), scaled)
+    for _ in range(300):
+        other = (best + torch.from_numpy(rng.normal(0, 10 ** rng.uniform(-3, 0), 3))).clamp(min=1e-3)
+        assert loss(best) <= loss(other) + 1e-7

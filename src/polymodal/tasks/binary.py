@@ -125,6 +125,19 @@ class Binary(Task):
             losses_B = losses_B * weights[truth_B.long()]
         return losses_B
 
+    def plain_losses(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
+        """Binary cross-entropy."""
+        return functional.binary_cross_entropy_with_logits(logits_NC[:, 0], target_NT[:, 0], reduction="none")
+
+    def plain_gradient(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
+        """Probability minus target."""
+        return logits_NC.sigmoid() - target_NT
+
+    def plain_curvature(self, logits_NC: Tensor, target_NT: Tensor, slope_VNC: Tensor) -> Tensor:
+        """p (1 - p) of each output."""
+        p_NC = logits_NC.sigmoid()
+        return (slope_VNC * (p_NC * (1 - p_NC))).flatten(1) @ slope_VNC.flatten(1).T
+
     def scores(self, logits_NC: Tensor) -> Tensor:
         """(N, 2)."""
         positive_N = sigmoid(logits_NC[:, 0])

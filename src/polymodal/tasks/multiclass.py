@@ -108,6 +108,20 @@ class Multiclass(Task):
             losses_B = losses_B * torch.tensor(self.state["class_weights"], device=losses_B.device)[truth_B]
         return losses_B
 
+    def plain_losses(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
+        """Cross-entropy."""
+        return functional.cross_entropy(logits_NC, target_NT[:, 0].long(), reduction="none")
+
+    def plain_gradient(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
+        """Probabilities minus the target as 0 and 1."""
+        return logits_NC.softmax(1).scatter_add(1, target_NT.long(), logits_NC.new_full((len(logits_NC), 1), -1.0))
+
+    def plain_curvature(self, logits_NC: Tensor, target_NT: Tensor, slope_VNC: Tensor) -> Tensor:
+        """diag(p) - p p' of each row."""
+        weighted_VNC = slope_VNC * logits_NC.softmax(1)
+        mean_VN = weighted_VNC.sum(2)
+        return weighted_VNC.flatten(1) @ slope_VNC.flatten(1).T - mean_VN @ mean_VN.T
+
     def scores(self, logits_NC: Tensor) -> Tensor:
         """Softmax."""
         return logits_NC.softmax(-1)

@@ -134,6 +134,15 @@ class Multilabel(Task):
         """Mean of the labels' binary cross-entropies."""
         return functional.binary_cross_entropy_with_logits(logits_BC, target_BT.nan_to_num(0.0), reduction="none").mean(1)
 
+    def plain_gradient(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
+        """Probability minus target."""
+        return (logits_NC.sigmoid() - target_NT) / self.outputs
+
+    def plain_curvature(self, logits_NC: Tensor, target_NT: Tensor, slope_VNC: Tensor) -> Tensor:
+        """p (1 - p) of each output."""
+        p_NC = logits_NC.sigmoid()
+        return (slope_VNC * (p_NC * (1 - p_NC))).flatten(1) @ slope_VNC.flatten(1).T / self.outputs
+
     def scores(self, logits_NC: Tensor) -> Tensor:
         """Sigmoid."""
         return sigmoid(logits_NC)

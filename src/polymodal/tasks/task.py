@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from pydantic import Field as Setting
 from torch import Tensor
 
@@ -210,6 +211,25 @@ class Task(ABC):
     @abstractmethod
     def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
         """The loss of each row (B,); a row whose target is NaN may hold anything finite."""
+
+    def plain_losses(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
+        """The loss (N,) without what only regularises training (label smoothing, class weights); every row has a target."""
+        return self.losses(logits_NC, target_NT)
+
+    def plain_gradient(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
+        """The gradient (N, C) of each row's ``plain_losses`` with respect to its logits."""
+        with torch.enable_grad():
+            logits_NC = logits_NC.detach().requires_grad_()
+            return torch.autograd.grad(self.plain_losses(logits_NC, target_NT).sum(), logits_NC)[0]
+
+    def plain_curvature(self, logits_NC: Tensor, target_NT: Tensor, slope_VNC: Tensor) -> Tensor:
+        """The matrix (V, V) of second derivatives of the sum of ``plain_losses``, where the logits move along V slopes. A task may compute
+        it by a formula."""
+        with torch.enable_grad():
+            logits_NC = logits_NC.detach().requires_grad_()
+            gradient_NC = torch.autograd.grad(self.plain_losses(logits_NC, target_NT).sum(), logits_NC, create_graph=True)[0]
+            curved = [torch.autograd.grad(gradient_NC, logits_NC, slope_NC, retain_graph=True)[0] for slope_NC in slope_VNC]
+        return slope_VNC.flatten(1) @ torch.stack(curved).flatten(1).T
 
     @abstractmethod
     def scores(self, logits_NC: Tensor) -> Tensor:

@@ -20,11 +20,13 @@ import torch
 from torch import Tensor
 
 from ..flow import FUSED
+from .pooling import PRIOR_ROWS, least_weights, pooled
 from .regression import Regression
 from .task import Task
 
-_PRIOR_ROWS, _PRIOR_ERRORS = 2.0, 5.0
+_PRIOR_ERRORS = 5.0
 _PRIOR_SCALE = 5.0
+_START = 0.1
 _CONSTANT_ON, _CONSTANT_SIZE = 4_000, 4_000_000
 FEWEST = 16
 """Held-out rows under which the weights stay what they were at first."""
@@ -77,7 +79,7 @@ class Rule(ABC):
         logits_VBC = self.alone(votes, present).float()
         target_BT = target_BT.nan_to_num(0.0).clamp(min=0) if task.classes is not None else target_BT.nan_to_num(0.0)
         repeated = target_BT.repeat(len(logits_VBC), 1)
-        return plain_losses(task, logits_VBC.flatten(0, 1), repeated).view(logits_VBC.shape[:2])
+        return task.plain_losses(logits_VBC.flatten(0, 1), repeated).view(logits_VBC.shape[:2])
 
     def losses(self, task: Task, votes: Votes, present: Mapping[str, Tensor], target_BT: Tensor, done: float) -> dict[str, Tensor]:
         """What training makes small: losses (B,) by voter, counted where that voter's field is there; ``FUSED`` counts in every row.
@@ -123,8 +125,7 @@ class Learned(Rule):
         held = Held(self, task, votes, target_NT, present)
         if held.rows < FEWEST:
             return self.start(len(votes))
-        free = torch.full((len(votes),), _inverse_softplus(1.0 / len(votes)), dtype=torch.float64)
-        return _listed(task, _least(task, free, _weights_of(task), held.answer, held.target))
+        return _listed(task, _fitted(task, *_stacked(held.votes, held.present), held.target, self.start(len(votes))))
 
 
 class Uncertainty(Rule):
@@ -144,28 +145,13 @@ class Uncertainty(Rule):
 def pool(votes: Votes, present: Mapping[str, Tensor], weights_V: Tensor) -> Tensor:
     """One answer (B, C) from votes (B, C) by voter, ``FUSED`` first where it votes. A field that a row lacks has no say there: its weight
     goes to the other voters of the row; where none of them had any, to the fused vote, or to all of them alike where there is none."""
-    return _pooled(*_stacked(votes, present), weights_V, FUSED in votes)
+    return pooled(*_stacked(votes, present), weights_V, FUSED in votes)
 
 
 def _stacked(votes: Votes, present: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """The votes (V, B, C), and which voters a row has (V, B)."""
     said = [torch.ones_like(next(iter(present.values()))) if voter == FUSED else present[voter] for voter in votes]
     return torch.stack(list(votes.values())), torch.stack(said)
-
-
-def _pooled(stacked_VBC: Tensor, said_VB: Tensor, weights_V: Tensor, fused: bool) -> Tensor:
-    """See ``pool``; ``fused``: whether the first vote is that of the fused representation."""
-    share_VB = weights_V.unsqueeze(1) * said_VB
-    total_B = share_VB.sum(0)
-    if fused:
-        otherwise_VB = torch.zeros_like(share_VB)
-        otherwise_VB[0] = 1.0
-    else:  # nobody at all: what every head says of nothing, a constant
-        some_VB = torch.where(said_VB.any(0), said_VB, torch.ones_like(said_VB)).to(share_VB.dtype)
-        otherwise_VB = some_VB / some_VB.sum(0)
-    share_VB = torch.where(total_B > 0, share_VB / total_B.clamp(min=1e-12), otherwise_VB) * weights_V.sum()
-    # An absent field's vote is finite but means nothing: multiplied by an exact zero it leaves no trace.
-    return (share_VB.unsqueeze(-1) * stacked_VBC).sum(0)
 
 
 def fit_weights(task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
@@ -185,20 +171,8 @@ def fit_weights(task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, 
         "": torch.ones(int(known_N.sum()), dtype=torch.bool)
     }
     target = torch.from_numpy(np.asarray(target_NT, np.float64)[known_N])
-    free = torch.full((len(heard),), -2.0, dtype=torch.float64)
-    free[0] = 0.5413  # softplus of it is 1
     stacked_VNC, said_VN = _stacked(said, there)
-    if said_VN.all():  # no share is to be passed on, row by row
-        flat_VM = stacked_VNC.flatten(1)
-
-        def answer(weights_V: Tensor) -> Tensor:
-            return (weights_V @ flat_VM).view(stacked_VNC.shape[1:])
-    else:
-
-        def answer(weights_V: Tensor) -> Tensor:
-            return _pooled(stacked_VNC, said_VN, weights_V, fused=True)
-
-    fitted = _listed(task, _least(task, free, _weights_of(task), answer, target))
+    fitted = _listed(task, _fitted(task, stacked_VNC, said_VN, target, [1.0] + [_START] * (len(heard) - 1)))
     for at, weight in zip(heard, fitted, strict=True):
         weights[at] = weight
     return weights
@@ -251,7 +225,7 @@ def scale_of_logits(task: Task, logits_NC: np.ndarray, target_NT: np.ndarray) ->
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        loss = plain_losses(task, free.exp() * logits, target).mean() + _PRIOR_SCALE / len(target) * free.square().sum()
+        loss = task.plain_losses(free.exp() * logits, target).mean() + _PRIOR_SCALE / len(target) * free.square().sum()
         loss.backward()
         return loss
 
@@ -267,8 +241,8 @@ def _least(task: Task, free: Tensor, weights: Callable[[Tensor], Tensor], answer
     def closure() -> Tensor:
         optimiser.zero_grad()
         # A prior worth a few rows: where every row is answered rightly, a larger sum would gain for ever.
-        prior = _PRIOR_ROWS / len(target) * (weights(free).sum() - 1) ** 2
-        loss = plain_losses(task, answer(weights(free)), target).mean() + prior
+        prior = PRIOR_ROWS / len(target) * (weights(free).sum() - 1) ** 2
+        loss = task.plain_losses(answer(weights(free)), target).mean() + prior
         loss.backward()
         return loss
 
@@ -276,10 +250,10 @@ def _least(task: Task, free: Tensor, weights: Callable[[Tensor], Tensor], answer
     return weights(free).detach()
 
 
-def _weights_of(task: Task) -> Callable[[Tensor], Tensor]:
-    if isinstance(task, Regression):
-        return lambda free: free.softmax(0)
-    return torch.nn.functional.softplus
+def _fitted(task: Task, votes_VNC: Tensor, present_VN: Tensor, target_NT: Tensor, start: Sequence[float]) -> Tensor:
+    """``least_weights``; for classes the sum of the weights is free, and scales the answer."""
+    start_V = torch.tensor(start, dtype=torch.float64)
+    return least_weights(task, votes_VNC, present_VN, target_NT, start_V, scaled=not isinstance(task, Regression))
 
 
 def _listed(task: Task, fitted: Tensor) -> list[float]:
@@ -305,19 +279,10 @@ def constant(task: Task, target_NT: np.ndarray) -> tuple[np.ndarray, float]:
         best = (torch.bincount(target[:, 0].long(), minlength=task.outputs) / len(rows)).clamp(min=1e-6).log()
     else:
         best = target.mean(0) if isinstance(task, Regression) else target.mean(0).logit(1e-6)
-    return best.numpy(), float(plain_losses(task, best.expand(len(rows), -1), target).mean())
+    return best.numpy(), float(task.plain_losses(best.expand(len(rows), -1), target).mean())
 
 
 def known(task: Task, target_NT: np.ndarray) -> np.ndarray:
     """Rows (N,) whose target is known: neither empty nor of a class that training did not see."""
     told_NT = np.isfinite(target_NT) if isinstance(task, Regression) else target_NT > -1  # NaN is not
     return np.asarray(told_NT.all(1))
-
-
-def plain_losses(task: Task, logits: Tensor, target: Tensor) -> Tensor:
-    """The task's loss without what only regularises training (label smoothing, class weights)."""
-    if task.config.kind == "multiclass":
-        return torch.nn.functional.cross_entropy(logits, target[:, 0].long(), reduction="none")
-    if task.config.kind == "binary":
-        return torch.nn.functional.binary_cross_entropy_with_logits(logits[:, 0], target[:, 0], reduction="none")
-    return task.losses(logits, target)

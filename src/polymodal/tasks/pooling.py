@@ -1,0 +1,96 @@
+"""The pool of votes, and the weights that make its loss least.
+
+Shapes: ``N`` rows, ``C`` outputs of a task, ``V`` voters, ``T`` numbers of a target.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .task import Task
+
+PRIOR_ROWS = 2.0
+_LEAST_WEIGHT = 1e-3
+"""The bound of each weight from below while weights are fitted: the shares of voters in rows that lack the others stay defined."""
+_STEPS, _HALVINGS = 60, 20
+_TOLERANCE = 1e-9
+
+
+def pooled(votes_VNC: Tensor, present_VN: Tensor, weights_V: Tensor, fused: bool) -> Tensor:
+    """The pool (N, C) of the votes of the voters that a row has. The weight of an absent voter is divided among the others.
+
+    :param fused: whether the first vote is that of the fused representation. It answers alone where no voter of the row has any weight;
+        where there is none, all voters of the row (or all voters, if the row has none) answer by equal weights.
+    """
+    share_VN = weights_V.unsqueeze(1) * present_VN
+    total_N = share_VN.sum(0)
+    if fused:
+        otherwise_VN = torch.zeros_like(share_VN)
+        otherwise_VN[0] = 1.0
+    else:
+        some_VN = torch.where(present_VN.any(0), present_VN, torch.ones_like(present_VN)).to(share_VN.dtype)
+        otherwise_VN = some_VN / some_VN.sum(0)
+    share_VN = torch.where(total_N > 0, share_VN / total_N.clamp(min=1e-12), otherwise_VN) * weights_V.sum()
+    # An absent field's vote is finite but means nothing: multiplied by an exact zero it leaves no trace.
+    return (share_VN.unsqueeze(-1) * votes_VNC).sum(0)
+
+
+@torch.no_grad()
+def least_weights(task: Task, votes_VNC: Tensor, present_VN: Tensor, target_NT: Tensor, start_V: Tensor, scaled: bool) -> Tensor:
+    """The weights (V,), each at least ``_LEAST_WEIGHT``, that make the mean loss of the pool least.
+
+    The method is the projected Newton method of Bertsekas (1982, SIAM Journal on Control and Optimization 20) with the Gauss-Newton
+    matrix, which is exact where no row lacks a voter: there the loss is convex in the weights.
+
+    :param votes_VNC: logits in float64. Each row has a target, and a voter.
+    :param scaled: whether the sum of the weights multiplies the answer; else the answer is the weighted mean of the votes. A prior of some
+        rows draws the sum to 1 in both cases: where every row is answered rightly, a larger sum would always gain.
+    """
+    whole = bool(present_VN.all())
+    there_VN1 = present_VN.to(votes_VNC.dtype).unsqueeze(-1)
+    rows, prior = len(target_NT), PRIOR_ROWS / len(target_NT)
+
+    def answer(weights_V: Tensor) -> tuple[Tensor, Tensor | float]:
+        """The weighted mean of the votes (N, C), and the sum of the weights of a row's voters, (N, 1) or one number."""
+        if whole:
+            total: Tensor | float = float(weights_V.sum())
+            return (weights_V @ votes_VNC.flatten(1)).view(votes_VNC.shape[1:]) / total, total
+        share_VN1 = weights_V.view(-1, 1, 1) * there_VN1
+        total = share_VN1.sum(0)
+        return (share_VN1 * votes_VNC).sum(0) / total, total
+
+    def loss(mean_NC: Tensor, weights_V: Tensor) -> tuple[float, Tensor]:
+        logits_NC = mean_NC * weights_V.sum() if scaled else mean_NC
+        return float(task.plain_losses(logits_NC, target_NT).mean() + prior * (weights_V.sum() - 1) ** 2), logits_NC
+
+    weights_V = start_V.clamp(min=_LEAST_WEIGHT)
+    mean_NC, total = answer(weights_V)
+    value, logits_NC = loss(mean_NC, weights_V)
+    for _ in range(_STEPS):
+        if scaled and whole:
+            slope_VNC = votes_VNC
+        else:
+            slope_VNC = there_VN1 * (votes_VNC - mean_NC) / total
+            if scaled:
+                slope_VNC = mean_NC + weights_V.sum() * slope_VNC
+        gradient_V = (slope_VNC * task.plain_gradient(logits_NC, target_NT)).sum((1, 2)) / rows + 2 * prior * (weights_V.sum() - 1)
+        hessian_VV = task.plain_curvature(logits_NC, target_NT, slope_VNC) / rows + 2 * prior
+        free_V = (weights_V > _LEAST_WEIGHT) | (gradient_V < 0)
+        step_V = torch.zeros_like(weights_V)
+        inner = hessian_VV[free_V][:, free_V]
+        inner = inner + (1e-10 + 1e-8 * inner.diagonal().mean()) * torch.eye(len(inner), dtype=inner.dtype)
+        step_V[free_V] = -torch.linalg.solve(inner, gradient_V[free_V])
+        for halved in range(_HALVINGS):
+            trial_V = (weights_V + step_V / 2**halved).clamp(min=_LEAST_WEIGHT)
+            tried = answer(trial_V)
+            tried_value, tried_logits = loss(tried[0], trial_V)
+            if tried_value <= value + 1e-4 * float(gradient_V @ (trial_V - weights_V)):
+                break
+        else:
+            return weights_V
+        gain = value - tried_value
+        weights_V, (mean_NC, total), value, logits_NC = trial_V, tried, tried_value, tried_logits
+        if gain <= _TOLERANCE * max(1.0, abs(value)):
+            break
+    return weights_V
