@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -165,6 +166,19 @@ def test_medical_pictures_are_not_shown_unless_asked(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "run" / "report.json").read_text())["worst"] == {}
     pm.train(table, *ONE, "report.examples=true", target="ill", out=tmp_path / "asked")
     assert json.loads((tmp_path / "asked" / "report.json").read_text())["worst"]["ill"]
+
+
+@pytest.mark.parametrize(("method", "guarantee"), [("split", "probability c at least"), ("cv+", "probability 2c - 1 at least")])
+def test_the_guarantee_of_the_sets_is_stated(method: str, guarantee: str, shop_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(shop_run, tmp_path / "run")
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    for kept in metrics["conformal"].values():
+        kept["method"] = method
+    (run / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    text = write(run).read_text(encoding="utf-8")
+    assert guarantee in text
+    rows = {kept["rows"] for kept in metrics["conformal"].values()}
+    assert all(f"{count:,} rows" in text for count in rows)
 
 
 def test_numbers_and_labels_are_drawn_as_such(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def page(found: Mapping[str, Any]) -> str:
         fields.curves(found["log"]),
         fields.balance(metrics),
         _answers(kept, metrics["validation"]),
+        _guarantees(metrics.get("conformal", {})),
         _missing(metrics),
         _worst(kept),
         _faults(found),
@@ -183,6 +184,28 @@ def _pooled(found: Mapping[str, Any] | None) -> str:
         before, after = (f"ECE {one['ece']:.4f}, log loss {one['log_loss']:.4f}" for one in (told["before"], told["after"]))
         text += f"; on these rows without it 缩放前 {before}, with it 缩放后 {after} (by chance 偶然值 {told['chance']:.4f})"
     return f"<p><small>{text}</small></p>"
+
+
+def _guarantees(conformal: Mapping[str, Mapping[str, Any]]) -> str:
+    """What is guaranteed of the sets, or intervals, of each task."""
+    lines = [f"<p>{escape(task)}: {_guarantee(kept)}</p>" for task, kept in conformal.items() if kept.get("rows") and "method" in kept]
+    return _heading("Sets and intervals", "集合与区间") + f'<div class="card">{"".join(lines)}</div>' if lines else ""
+
+
+def _guarantee(kept: Mapping[str, Any]) -> str:
+    """The guarantee of the method by which a bundle's sets were made."""
+    rows = f"{kept['rows']:,}"
+    if kept["method"] == "split":
+        return (
+            f"split conformal prediction, on {rows} rows that no model was trained on: a set of coverage c contains the truth of "
+            "a new row of the same distribution with probability c at least "
+            f"分裂共形预测（{rows} 行校准）：覆盖率为 c 的集合以至少 c 的概率包含新样本的真值"
+        )
+    return (
+        f"CV+, on {rows} rows, each answered by the model that was not trained on it: a set of coverage c contains the "
+        "truth of a new row of the same distribution with probability 2c - 1 at least, and about c or more in practice "
+        f"CV+（{rows} 行交叉验证）：覆盖率为 c 的集合以至少 2c - 1 的概率包含新样本的真值，实际约为 c 或更高"
+    )
 
 
 def _missing(metrics: Mapping[str, Any]) -> str:
