@@ -214,6 +214,7 @@ def test_what_has_no_sets_is_told(tmp_path: Path) -> None:
     rows = [[f"{at % 7 + 0.5}", "a;b" if at % 2 else "b"] for at in range(60)]
     table = write_csv(tmp_path / "t.csv", ["x", "tags"], rows)
     model = pm.train(table, "tasks.tags.kind=multilabel", "training.epochs=1", "data.split.kind=random", target="tags")
+    assert model.metrics["conformal"] == {}, "nothing is kept, and the report states no guarantee"
     with pytest.raises(ConfigError, match=r"of kind multilabel, whose answers are sets"):
         model.predict_sets(table)
     few = pm.train(write_csv(tmp_path / "u.csv", ["x", "y"], [[f"{at % 7 + 0.5}", "ab"[at % 2]] for at in range(30)]), "training.epochs=1",

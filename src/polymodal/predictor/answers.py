@@ -124,7 +124,7 @@ class Predictor:
         kept = self.metrics.get("conformal", {})
         found = {}
         for name, task in self.bundle.tasks.items():
-            if task.config.kind == "multilabel":
+            if not task.has_sets:  # it says why
                 task.sets(np.zeros((0, task.outputs)), np.zeros((0, task.outputs), bool))
             found[name] = Errors.of(kept.get(name), len(self.bundle.members), f"target {name!r}")
             found[name].rank(coverage)

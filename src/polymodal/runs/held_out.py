@@ -282,7 +282,7 @@ class HeldOut:
         return [self._of_shipped(member, rows, fields) for member in members] if len(rows) and len(members) > 1 else []
 
     def errors(self, members: Sequence[Member], fields: Sequence[str], measured: Measured, answers: Sequence[Answer]) -> dict[str, Any]:
-        """By task, what sets are made of, as a bundle keeps it (``conformal.kept_errors``).
+        """By task, what sets are made of, as a bundle keeps it (``conformal.kept_errors``); nothing of tasks whose answers have no sets.
 
         :param answers: of the ``calibrating`` rows: the errors are those of their mean; none: the errors are of the validation rows
         """
@@ -290,6 +290,8 @@ class HeldOut:
         expected = answers or ([self._of_shipped(member, measured.rows, fields) for member in members] if spreads else [])
         rows, found = self.prepared.split.calibrating, {}
         for name, task in self.prepared.tasks.items():
+            if not task.has_sets:
+                continue
             spread_N = pooled(spreads[name], expected, name) if name in spreads else None
             if answers:
                 scores_NC, target_NT = score(task, [one.logits[name] for one in answers]), self.prepared.valid.targets[name][rows]

@@ -15,7 +15,7 @@ from ..flow import Cell, State
 from ..layers.elementwise import sigmoid
 from . import classes as naming
 from . import curves as drawing
-from . import influence
+from . import influence, logistic
 from .facts import reading_of
 from .metrics import Metrics, classification
 from .names import name_of
@@ -118,25 +118,24 @@ class Binary(Task):
 
     def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
         """Binary cross-entropy with logits."""
-        truth_B = target_BT[:, 0].nan_to_num(0.0).clamp(min=0)
-        losses_B = functional.binary_cross_entropy_with_logits(logits_BC[:, 0], truth_B, reduction="none")
+        truth_BT = target_BT.nan_to_num(0.0).clamp(min=0)
+        losses_B = self.plain_losses(logits_BC, truth_BT)
         if self.state["class_weights"]:
             weights = torch.tensor(self.state["class_weights"], device=losses_B.device)
-            losses_B = losses_B * weights[truth_B.long()]
+            losses_B = losses_B * weights[truth_BT[:, 0].long()]
         return losses_B
 
     def plain_losses(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
-        """Binary cross-entropy."""
+        """The binary cross-entropy (N,) of logits (N, 1) and targets (N, 1) of 0 and 1, without class weights."""
         return functional.binary_cross_entropy_with_logits(logits_NC[:, 0], target_NT[:, 0], reduction="none")
 
     def plain_gradient(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
-        """Probability minus target."""
-        return logits_NC.sigmoid() - target_NT
+        """The probability of the positive class minus the target, (N, 1)."""
+        return logistic.gradient(logits_NC, target_NT)
 
     def plain_curvature(self, logits_NC: Tensor, target_NT: Tensor, slope_VNC: Tensor) -> Tensor:
-        """p (1 - p) of each output."""
-        p_NC = logits_NC.sigmoid()
-        return (slope_VNC * (p_NC * (1 - p_NC))).flatten(1) @ slope_VNC.flatten(1).T
+        """The second derivatives (V, V), by p (1 - p) of each row, where p is the probability of the positive class."""
+        return logistic.curvature(logits_NC, slope_VNC)
 
     def scores(self, logits_NC: Tensor) -> Tensor:
         """(N, 2)."""

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from ..flow import FUSED
 from .task import Task
-from .voting import Held, Rule, Votes, scaled
+from .voting import FittingRows, Rule, Votes, scaled
 
 _SUREST = 9.0
 """Logarithm of the largest alpha that a loss tells from larger ones; beyond it float32 loses the differences in the KL term."""
@@ -55,7 +55,7 @@ class Evidential(Rule):
 
     def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
         """One weight for all: how far each field is to be trusted it says itself, and how far that is to be believed held-out rows say."""
-        return scaled(np.ones(len(votes)), Held(self, task, votes, target_NT, present), whole=len(votes))
+        return scaled(np.ones(len(votes)), FittingRows(self, task, votes, target_NT, present), whole=len(votes))
 
     def pool(self, votes: Votes, present: Mapping[str, Tensor], weights_V: Tensor) -> Tensor:
         """log alpha, whose softmax is alpha / sum(alpha); of a binary task the difference, whose sigmoid is."""

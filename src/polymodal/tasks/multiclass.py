@@ -109,15 +109,15 @@ class Multiclass(Task):
         return losses_B
 
     def plain_losses(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
-        """Cross-entropy."""
+        """The cross-entropy (N,) of logits (N, C) and targets (N, 1), the places of the classes; without smoothing or class weights."""
         return functional.cross_entropy(logits_NC, target_NT[:, 0].long(), reduction="none")
 
     def plain_gradient(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
-        """Probabilities minus the target as 0 and 1."""
+        """The probability of each class, (N, C), minus 1 for the class that is the target."""
         return logits_NC.softmax(1).scatter_add(1, target_NT.long(), logits_NC.new_full((len(logits_NC), 1), -1.0))
 
     def plain_curvature(self, logits_NC: Tensor, target_NT: Tensor, slope_VNC: Tensor) -> Tensor:
-        """diag(p) - p p' of each row."""
+        """The second derivatives (V, V), by diag(p) - p p' of each row, where p are its probabilities."""
         weighted_VNC = slope_VNC * logits_NC.softmax(1)
         mean_VN = weighted_VNC.sum(2)
         return weighted_VNC.flatten(1) @ slope_VNC.flatten(1).T - mean_VN @ mean_VN.T

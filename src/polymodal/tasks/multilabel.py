@@ -21,7 +21,7 @@ from ..flow import Cell, State
 from ..layers.elementwise import sigmoid
 from . import classes as naming
 from . import curves as drawing
-from . import influence
+from . import influence, logistic
 from .binary import ClassMetric
 from .facts import code_of, parts_of, reading_of
 from .metrics import Metrics, multilabel
@@ -48,6 +48,7 @@ class Multilabel(Task):
 
     metric_names = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "average_precision", "log_loss", "ece")
     default_metric = "log_loss"
+    has_sets = False
 
     @property
     def outputs(self) -> int:
@@ -135,13 +136,12 @@ class Multilabel(Task):
         return functional.binary_cross_entropy_with_logits(logits_BC, target_BT.nan_to_num(0.0), reduction="none").mean(1)
 
     def plain_gradient(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
-        """Probability minus target."""
-        return (logits_NC.sigmoid() - target_NT) / self.outputs
+        """The probability of each label minus its target, (N, C), divided by C as the loss is."""
+        return logistic.gradient(logits_NC, target_NT)
 
     def plain_curvature(self, logits_NC: Tensor, target_NT: Tensor, slope_VNC: Tensor) -> Tensor:
-        """p (1 - p) of each output."""
-        p_NC = logits_NC.sigmoid()
-        return (slope_VNC * (p_NC * (1 - p_NC))).flatten(1) @ slope_VNC.flatten(1).T / self.outputs
+        """The second derivatives (V, V), by p (1 - p) of each label, where p is its probability; divided by C as the loss is."""
+        return logistic.curvature(logits_NC, slope_VNC)
 
     def scores(self, logits_NC: Tensor) -> Tensor:
         """Sigmoid."""

@@ -11,10 +11,11 @@ from torch import Tensor
 from .task import Task
 
 PRIOR_ROWS = 2.0
+"""The rows that the prior of the sum of the weights counts as."""
 _LEAST_WEIGHT = 1e-3
 """The bound of each weight from below while weights are fitted: the shares of voters in rows that lack the others stay defined."""
 _STEPS, _HALVINGS = 60, 20
-_TOLERANCE = 1e-9
+_TOLERANCE = 1e-9  # of the loss: a step that gains less is the last
 
 
 def pooled(votes_VNC: Tensor, present_VN: Tensor, weights_V: Tensor, fused: bool) -> Tensor:
@@ -38,35 +39,38 @@ def pooled(votes_VNC: Tensor, present_VN: Tensor, weights_V: Tensor, fused: bool
 
 @torch.no_grad()
 def least_weights(task: Task, votes_VNC: Tensor, present_VN: Tensor, target_NT: Tensor, start_V: Tensor, scaled: bool) -> Tensor:
-    """The weights (V,), each at least ``_LEAST_WEIGHT``, that make the mean loss of the pool least.
+    """The weights that make the mean loss of the pool of votes least.
 
     The method is the projected Newton method of Bertsekas (1982, SIAM Journal on Control and Optimization 20) with the Gauss-Newton
-    matrix, which is exact where no row lacks a voter: there the loss is convex in the weights.
+    matrix, which is exact where no row lacks a voter: there the loss is convex in the weights. A prior of some rows draws the sum of the
+    weights to 1: where every row is answered rightly, a larger sum would always gain.
 
-    :param votes_VNC: logits in float64. Each row has a target, and a voter.
-    :param scaled: whether the sum of the weights multiplies the answer; else the answer is the weighted mean of the votes. A prior of some
-        rows draws the sum to 1 in both cases: where every row is answered rightly, a larger sum would always gain.
+    :param votes_VNC: the logits of each voter, float64 (V, N, C), finite also where the voter is absent
+    :param present_VN: bool (V, N), which voters each row has; at least one
+    :param target_NT: the targets, float64 (N, T), none of them missing
+    :param start_V: the weights to begin at, float64 (V,)
+    :param scaled: whether the sum of the weights multiplies the answer; else the answer is the weighted mean of the votes
+    :returns: float64 (V,), each at least ``_LEAST_WEIGHT``
     """
+    rows, prior = len(target_NT), PRIOR_ROWS / len(target_NT)
     whole = bool(present_VN.all())
     there_VN1 = present_VN.to(votes_VNC.dtype).unsqueeze(-1)
-    rows, prior = len(target_NT), PRIOR_ROWS / len(target_NT)
 
-    def answer(weights_V: Tensor) -> tuple[Tensor, Tensor | float]:
-        """The weighted mean of the votes (N, C), and the sum of the weights of a row's voters, (N, 1) or one number."""
-        if whole:
+    def at(weights_V: Tensor) -> tuple[float, Tensor, Tensor, Tensor | float]:
+        """The loss, the logits of the answer, the weighted mean of the votes, and the sum of the weights of a row's voters."""
+        if whole:  # one product of matrices, and one sum for all rows
             total: Tensor | float = float(weights_V.sum())
-            return (weights_V @ votes_VNC.flatten(1)).view(votes_VNC.shape[1:]) / total, total
-        share_VN1 = weights_V.view(-1, 1, 1) * there_VN1
-        total = share_VN1.sum(0)
-        return (share_VN1 * votes_VNC).sum(0) / total, total
-
-    def loss(mean_NC: Tensor, weights_V: Tensor) -> tuple[float, Tensor]:
+            mean_NC = (weights_V @ votes_VNC.flatten(1)).view(votes_VNC.shape[1:]) / total
+        else:
+            share_VN1 = weights_V.view(-1, 1, 1) * there_VN1
+            total = share_VN1.sum(0)
+            mean_NC = (share_VN1 * votes_VNC).sum(0) / total
         logits_NC = mean_NC * weights_V.sum() if scaled else mean_NC
-        return float(task.plain_losses(logits_NC, target_NT).mean() + prior * (weights_V.sum() - 1) ** 2), logits_NC
+        loss = task.plain_losses(logits_NC, target_NT).mean() + prior * (weights_V.sum() - 1) ** 2
+        return float(loss), logits_NC, mean_NC, total
 
     weights_V = start_V.clamp(min=_LEAST_WEIGHT)
-    mean_NC, total = answer(weights_V)
-    value, logits_NC = loss(mean_NC, weights_V)
+    loss, logits_NC, mean_NC, total = at(weights_V)
     for _ in range(_STEPS):
         if scaled and whole:
             slope_VNC = votes_VNC
@@ -76,21 +80,25 @@ def least_weights(task: Task, votes_VNC: Tensor, present_VN: Tensor, target_NT: 
                 slope_VNC = mean_NC + weights_V.sum() * slope_VNC
         gradient_V = (slope_VNC * task.plain_gradient(logits_NC, target_NT)).sum((1, 2)) / rows + 2 * prior * (weights_V.sum() - 1)
         hessian_VV = task.plain_curvature(logits_NC, target_NT, slope_VNC) / rows + 2 * prior
-        free_V = (weights_V > _LEAST_WEIGHT) | (gradient_V < 0)
-        step_V = torch.zeros_like(weights_V)
-        inner = hessian_VV[free_V][:, free_V]
-        inner = inner + (1e-10 + 1e-8 * inner.diagonal().mean()) * torch.eye(len(inner), dtype=inner.dtype)
-        step_V[free_V] = -torch.linalg.solve(inner, gradient_V[free_V])
+        step_V = _newton_step(weights_V, gradient_V, hessian_VV)
+        before_V, before = weights_V, loss
         for halved in range(_HALVINGS):
-            trial_V = (weights_V + step_V / 2**halved).clamp(min=_LEAST_WEIGHT)
-            tried = answer(trial_V)
-            tried_value, tried_logits = loss(tried[0], trial_V)
-            if tried_value <= value + 1e-4 * float(gradient_V @ (trial_V - weights_V)):
+            weights_V = (before_V + step_V / 2**halved).clamp(min=_LEAST_WEIGHT)
+            loss, logits_NC, mean_NC, total = at(weights_V)
+            if loss <= before + 1e-4 * float(gradient_V @ (weights_V - before_V)):
                 break
         else:
-            return weights_V
-        gain = value - tried_value
-        weights_V, (mean_NC, total), value, logits_NC = trial_V, tried, tried_value, tried_logits
-        if gain <= _TOLERANCE * max(1.0, abs(value)):
+            return before_V
+        if before - loss <= _TOLERANCE * max(1.0, abs(before)):
             break
     return weights_V
+
+
+def _newton_step(weights_V: Tensor, gradient_V: Tensor, hessian_VV: Tensor) -> Tensor:
+    """The Newton step (V,) in the weights that may move: all but those at their bound whose loss falls beyond it."""
+    free_V = (weights_V > _LEAST_WEIGHT) | (gradient_V < 0)
+    inner = hessian_VV[free_V][:, free_V]
+    inner = inner + (1e-10 + 1e-8 * inner.diagonal().mean()) * torch.eye(len(inner), dtype=inner.dtype)
+    step_V = torch.zeros_like(weights_V)
+    step_V[free_V] = -torch.linalg.solve(inner, gradient_V[free_V])
+    return step_V

@@ -108,11 +108,11 @@ class Regression(Task):
         return (logits_BC[:, 0] - target_BT[:, 0].nan_to_num(0.0)) ** 2
 
     def plain_gradient(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
-        """Twice the error."""
+        """Twice the difference between the logit and the standardised target, (N, 1)."""
         return 2 * (logits_NC - target_NT)
 
     def plain_curvature(self, logits_NC: Tensor, target_NT: Tensor, slope_VNC: Tensor) -> Tensor:
-        """2, whatever the answer."""
+        """The second derivatives (V, V): that of a squared error with respect to its logit is 2."""
         return 2 * slope_VNC.flatten(1) @ slope_VNC.flatten(1).T
 
     def scores(self, logits_NC: Tensor) -> Tensor:

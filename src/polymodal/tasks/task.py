@@ -114,6 +114,8 @@ class Task(ABC):
     """Whether a row's loss depends on that row alone."""
     metric_names: ClassVar[tuple[str, ...]]
     default_metric: ClassVar[str]
+    has_sets: ClassVar[bool] = True
+    """Whether an answer can be a set of classes, or an interval, with a stated coverage."""
     worth: ClassVar[str] = "accuracy"
     """The metric, larger for better answers, that is shared out among the fields to say what each contributes."""
 
@@ -213,18 +215,24 @@ class Task(ABC):
         """The loss of each row (B,); a row whose target is NaN may hold anything finite."""
 
     def plain_losses(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
-        """The loss (N,) without what only regularises training (label smoothing, class weights); every row has a target."""
+        """The loss of each row (N,) without what only regularises training: label smoothing and class weights.
+
+        :param logits_NC: the logits, (N, C)
+        :param target_NT: the targets, (N, T), none of them missing
+        """
         return self.losses(logits_NC, target_NT)
 
     def plain_gradient(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
-        """The gradient (N, C) of each row's ``plain_losses`` with respect to its logits."""
+        """The gradient (N, C) of each row's ``plain_losses`` with respect to its logits. A task may compute it by a formula."""
         with torch.enable_grad():
             logits_NC = logits_NC.detach().requires_grad_()
             return torch.autograd.grad(self.plain_losses(logits_NC, target_NT).sum(), logits_NC)[0]
 
     def plain_curvature(self, logits_NC: Tensor, target_NT: Tensor, slope_VNC: Tensor) -> Tensor:
-        """The matrix (V, V) of second derivatives of the sum of ``plain_losses``, where the logits move along V slopes. A task may compute
-        it by a formula."""
+        """The second derivatives (V, V) of the sum of ``plain_losses`` with respect to V numbers. A task may compute them by a formula.
+
+        :param slope_VNC: how the logits change with each of these numbers, (V, N, C)
+        """
         with torch.enable_grad():
             logits_NC = logits_NC.detach().requires_grad_()
             gradient_NC = torch.autograd.grad(self.plain_losses(logits_NC, target_NT).sum(), logits_NC, create_graph=True)[0]

@@ -26,7 +26,7 @@ from .task import Task
 
 _PRIOR_ERRORS = 5.0
 _PRIOR_SCALE = 5.0
-_START = 0.1
+_START = 0.1  # the weight of a single field, beside 1 of the fused vote, at which fitting begins
 _CONSTANT_ON, _CONSTANT_SIZE = 4_000, 4_000_000
 FEWEST = 16
 """Held-out rows under which the weights stay what they were at first."""
@@ -110,7 +110,7 @@ class Mean(Rule):
 
     def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
         """Equal weights, whose sum is the scale."""
-        return scaled(np.ones(len(votes)), Held(self, task, votes, target_NT, present))
+        return scaled(np.ones(len(votes)), FittingRows(self, task, votes, target_NT, present))
 
 
 class Learned(Rule):
@@ -122,10 +122,10 @@ class Learned(Rule):
 
     def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
         """Those that make the loss of the pooled answer least, over all rows that have any field."""
-        held = Held(self, task, votes, target_NT, present)
-        if held.rows < FEWEST:
+        rows = FittingRows(self, task, votes, target_NT, present)
+        if rows.count < FEWEST:
             return self.start(len(votes))
-        return _listed(task, _fitted(task, *_stacked(held.votes, held.present), held.target, self.start(len(votes))))
+        return _listed(task, _fitted(task, *_stacked(rows.votes, rows.present), rows.target, self.start(len(votes))))
 
 
 class Uncertainty(Rule):
@@ -138,8 +138,8 @@ class Uncertainty(Rule):
 
     def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
         """Each field's precision on the rows that have it; for classes their sum is scaled together."""
-        held = Held(self, task, votes, target_NT, present)
-        return scaled(np.array([held.precision(at) for at in range(len(votes))]), held)
+        rows = FittingRows(self, task, votes, target_NT, present)
+        return scaled(np.array([rows.precision(at) for at in range(len(votes))]), rows)
 
 
 def pool(votes: Votes, present: Mapping[str, Tensor], weights_V: Tensor) -> Tensor:
@@ -178,12 +178,12 @@ def fit_weights(task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, 
     return weights
 
 
-class Held:
-    """The held-out rows that have a target and any field, as a rule without a fused vote fits its weights on them."""
+class FittingRows:
+    """The validation rows that have a target and any field: those on which a rule without a fused vote fits its weights."""
 
     def __init__(self, rule: Rule, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> None:
         some = known(task, target_NT) & np.logical_or.reduce(list(present))
-        self.rule, self.task, self.rows = rule, task, int(some.sum())
+        self.rule, self.task, self.count = rule, task, int(some.sum())
         self.votes = {str(at): torch.from_numpy(np.asarray(vote, np.float64)[some]) for at, vote in enumerate(votes)}
         self.present = {str(at): torch.from_numpy(there[some]) for at, there in enumerate(present)}
         self.target = torch.from_numpy(np.asarray(target_NT, np.float64)[some])
@@ -200,21 +200,16 @@ class Held:
             return float((len(target) + _PRIOR_ERRORS) / (self.task.losses(vote, target).sum() + _PRIOR_ERRORS))
         if len(target) < FEWEST:
             return 1.0
-        free = torch.full((1,), _inverse_softplus(1.0), dtype=torch.float64)
-        return float(_least(self.task, free, torch.nn.functional.softplus, lambda scale: scale * vote, target))
+        return float(_least_scale(self.task, lambda scale: scale * vote, target))
 
 
-def scaled(relative: np.ndarray, held: Held, whole: float = 1.0) -> list[float]:
+def scaled(relative: np.ndarray, rows: FittingRows, whole: float = 1.0) -> list[float]:
     """Weights in these proportions: of the sum ``whole``, or for classes of one near it that suits the held-out rows best."""
-    shares_V, task = torch.from_numpy(relative / max(relative.sum(), 1e-12)).double(), held.task
-    if isinstance(task, Regression) or held.rows < FEWEST:
+    shares_V, task = torch.from_numpy(relative / max(relative.sum(), 1e-12)).double(), rows.task
+    if isinstance(task, Regression) or rows.count < FEWEST:
         return _listed(task, whole * shares_V)
-    free = torch.full((1,), _inverse_softplus(1.0), dtype=torch.float64)
-
-    def weights(scale: Tensor) -> Tensor:
-        return torch.nn.functional.softplus(scale) * shares_V
-
-    return _listed(task, whole * _least(task, free, weights, lambda shares: held.answer(whole * shares), held.target))
+    scale = _least_scale(task, lambda scale: rows.answer(whole * (scale * shares_V)), rows.target)
+    return _listed(task, whole * (scale * shares_V))
 
 
 def scale_of_logits(task: Task, logits_NC: np.ndarray, target_NT: np.ndarray) -> float:
@@ -233,21 +228,21 @@ def scale_of_logits(task: Task, logits_NC: np.ndarray, target_NT: np.ndarray) ->
     return round(float(free.detach().exp()), 6)
 
 
-def _least(task: Task, free: Tensor, weights: Callable[[Tensor], Tensor], answer: Callable[[Tensor], Tensor], target: Tensor) -> Tensor:
-    """``weights(free)`` for the ``free`` that makes the loss of ``answer(weights)`` least."""
-    free.requires_grad_(True)
+def _least_scale(task: Task, answer: Callable[[Tensor], Tensor], target_NT: Tensor) -> Tensor:
+    """The positive number (1,) that makes the loss of ``answer(number)`` least, with the prior of ``least_weights`` at 1."""
+    free = torch.full((1,), float(np.log(np.expm1(1.0))), dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([free], max_iter=200, tolerance_grad=1e-6, tolerance_change=1e-7, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        # A prior worth a few rows: where every row is answered rightly, a larger sum would gain for ever.
-        prior = PRIOR_ROWS / len(target) * (weights(free).sum() - 1) ** 2
-        loss = task.plain_losses(answer(weights(free)), target).mean() + prior
+        scale = torch.nn.functional.softplus(free)
+        prior = PRIOR_ROWS / len(target_NT) * (scale.sum() - 1) ** 2
+        loss = task.plain_losses(answer(scale), target_NT).mean() + prior
         loss.backward()
         return loss
 
     optimiser.step(closure)
-    return weights(free).detach()
+    return torch.nn.functional.softplus(free).detach()
 
 
 def _fitted(task: Task, votes_VNC: Tensor, present_VN: Tensor, target_NT: Tensor, start: Sequence[float]) -> Tensor:
@@ -262,10 +257,6 @@ def _listed(task: Task, fitted: Tensor) -> list[float]:
     if isinstance(task, Regression):
         fitted = fitted / fitted.sum()
     return [round(float(weight), 6) for weight in fitted]
-
-
-def _inverse_softplus(value: float) -> float:
-    return float(np.log(np.expm1(value)))
 
 
 def constant(task: Task, target_NT: np.ndarray) -> tuple[np.ndarray, float]:
