@@ -11,7 +11,7 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "polymodal"
 FLOORS = [
-    {"errors", "flow", "cells", "config", "disk", "layers", "backbones", "quiet"},
+    {"errors", "flow", "cells", "config", "storage", "layers", "backbones", "quiet"},
     {"modalities", "encoders", "fusions", "tasks"},
     {"data", "model", "layouts"},
     {"inference"},
@@ -61,7 +61,7 @@ def test_a_file_imports_only_from_lower_floors_or_its_own_room(path: Path) -> No
         assert allowed, f"{path.relative_to(SOURCE)} imports {other}"
 
 
-SAME_FLOOR = {("cells", "flow"), ("config", "errors"), ("layers", "flow"), ("layers", "errors"), ("disk", "errors"),
+SAME_FLOOR = {("cells", "flow"), ("config", "errors"), ("layers", "flow"), ("layers", "errors"), ("storage", "errors"),
               ("backbones", "errors"), ("backbones", "quiet"), ("backbones", "flow"), ("backbones", "layers")}  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 import polymodal as pm
 from conftest import FAST, shop, write_csv
 from polymodal.cli.main import main
-from polymodal.disk import Lock
+from polymodal.storage import Lock
 from polymodal.training.observers import Observer
 
 

@@ -25,9 +25,9 @@ from polymodal.cli.compare import GridConsole, summary
 from polymodal.cli.main import main
 from polymodal.comparison import resume_compare
 from polymodal.comparison.contenders import Contender
-from polymodal.comparison.course import Course, _going, _one_more
 from polymodal.comparison.grid import LOG, Cell, Grid, judging
-from polymodal.comparison.rounds import Rounds, dealt
+from polymodal.comparison.resampling import Rounds, dealt
+from polymodal.comparison.schedule import Course, _going, _one_more
 from polymodal.comparison.verdict import judged
 from polymodal.data.sources import open_source
 from polymodal.errors import TrainingError
@@ -304,10 +304,10 @@ def test_a_comparison_that_was_killed_goes_on_where_it_was_and_finds_the_same(tm
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_signal_ends_it_with_what_was_done_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
-    from polymodal.comparison import verb
+    from polymodal.comparison import api
     from polymodal.runs import Interrupted
 
-    class Asking(verb.Stop):
+    class Asking(api.Stop):
         seen = 0
 
         @property
@@ -317,7 +317,7 @@ def test_a_signal_ends_it_with_what_was_done_kept(tmp_path: Path, monkeypatch: p
 
     path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=80)
     with monkeypatch.context() as patched:
-        patched.setattr(verb, "Stop", Asking)
+        patched.setattr(api, "Stop", Asking)
         with pytest.raises(Interrupted):
             compare(path, tmp_path / "o", jobs=jobs)
     assert not multiprocessing.active_children()

@@ -12,10 +12,10 @@ import pytest
 import polymodal as pm
 from polymodal.data.copies import Together, copies, together
 from polymodal.data.fingerprints import fingerprints
-from polymodal.data.linked import Links, units
+from polymodal.data.grouping import Links, units
+from polymodal.data.near_duplicates import picture_twins, sides, text_twins
 from polymodal.data.sources import open_source
 from polymodal.data.splits import TEST, TRAIN, VALID, SplitConfig, split
-from polymodal.data.twins import picture_twins, sides, text_twins
 from polymodal.inspection.infer import infer
 from polymodal.modalities import FieldConfig, ImageConfig, Roots, SeriesConfig, TabularConfig, TextConfig, VectorConfig
 from polymodal.preparation import known_targets, split_rows

@@ -46,7 +46,7 @@ from polymodal.modalities import (
     Video,
     VideoConfig,
 )
-from polymodal.runs.ledger import Ledger
+from polymodal.runs.journal import Ledger
 from polymodal.tasks import BinaryConfig, MulticlassConfig, MultilabelConfig, RegressionConfig
 from polymodal.training.checkpoint import BrokenCheckpoint, unseal
 

@@ -16,7 +16,7 @@ from conftest import COLORS, FAST, picture, sentence, write_csv
 from polymodal.cli.main import main
 from polymodal.data.sources import open_source
 from polymodal.inspection.columns import SAMPLE, look
-from polymodal.inspection.suspects import gives_away, path_leaks
+from polymodal.inspection.leakage import gives_away, path_leaks
 
 
 def profile_of(folder: Path, cells: dict[str, Any], **settings: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from polymodal.comparison.sentences import Wording, left_out
 from polymodal.comparison.verdict import verdict
-from polymodal.comparison.wording import Wording, left_out
 from polymodal.evaluation.paired import Difference, against, chosen, paired
 from test_compare import judged_from
 from test_tasks import binary, regression

@@ -13,7 +13,7 @@ import polymodal as pm
 from polymodal.inference import Collected
 from polymodal.preparation import Prepared, prepare
 from polymodal.runs import run as running
-from polymodal.runs.held_out import HeldOut, Measured, Member
+from polymodal.runs.validation import HeldOut, Measured, Member
 from polymodal.training.progress import Best, Fitted, Validated
 from polymodal.training.trainer import Trainer
 

@@ -18,9 +18,9 @@ import torch
 
 import polymodal as pm
 from conftest import FAST, shop
-from polymodal.disk import Lock
 from polymodal.runs import Interrupted, resume
-from polymodal.runs.ledger import Ledger
+from polymodal.runs.journal import Ledger
+from polymodal.storage import Lock
 from polymodal.training.checkpoint import BrokenCheckpoint, seal, unseal
 from polymodal.training.observers import Observer
 
@@ -214,7 +214,7 @@ def test_other_data_is_told_by_what_it_is(tmp_path: Path) -> None:
 
 def test_other_code_is_told_by_its_version(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = broken(table, tmp_path / "run", 5)
-    monkeypatch.setattr("polymodal.runs.ledger.torch.__version__", "2.0.0")
+    monkeypatch.setattr("polymodal.runs.journal.torch.__version__", "2.0.0")
     with pytest.raises(pm.UserError, match=r"torch: was .*, is 2\.0\.0"):
         resume(out)
     resume(out, force=True)
@@ -284,7 +284,7 @@ def test_what_the_clock_decided_is_decided_alike(table: Path, tmp_path: Path, mo
 
 def test_a_second_process_is_refused_and_a_dead_one_s_lock_is_no_lock(table: Path, unbroken: Path, tmp_path: Path) -> None:
     out = broken(table, tmp_path / "run", 5)
-    code = f"import sys, time; from polymodal.disk import Lock; from pathlib import Path\nwith Lock(Path({str(out)!r})): print('held', flush=True); time.sleep(60)"
+    code = f"import sys, time; from polymodal.storage import Lock; from pathlib import Path\nwith Lock(Path({str(out)!r})): print('held', flush=True); time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"

@@ -20,8 +20,8 @@ from polymodal.config import validate
 from polymodal.errors import ConfigError, Fault
 from polymodal.modalities import Roots, Text, TextConfig, is_empty
 from polymodal.modalities.graphemes import clusters, cut
-from polymodal.modalities.misprints import of_text
 from polymodal.modalities.text import _PRETOKENS_OF_POINTS, _grams, _hashes, _train_tokenizer, _words, normalise
+from polymodal.modalities.text_corruption import of_text
 
 NGRAMS = {"buckets": 4096, "max_ngrams": 64}
 TOKENS = {"vocabulary": 400, "max_tokens": 32}

@@ -23,7 +23,6 @@ from torch import Tensor
 from . import __version__
 from .backbones import Backbone
 from .config import External
-from .disk import write_whole
 from .errors import BundleError, ConfigError, nearest_folder, warn
 from .experiment import Experiment
 from .flow import State
@@ -31,6 +30,7 @@ from .frozen import digest_of
 from .inference import BLOCK
 from .modalities import Roots
 from .model import MultiModalModel, build
+from .storage import write_whole
 from .tasks import Task
 
 FORMAT = 1

@@ -28,13 +28,13 @@ from torch import Tensor
 
 from .backbones import Backbone
 from .data.store import Store, pack
-from .disk import write_whole
 from .errors import ConfigError
 from .flow import Cell, Form, Geometry, Sample, State
 from .inference import BLOCK, WINDOW, Window, block_of, grouped
 from .modalities import Modality, Recognition, Roots
-from .modalities.corruption import Corruption
 from .modalities.modality import Drift, Parts, bucket
+from .modalities.signal_corruption import Corruption
+from .storage import write_whole
 
 _KEPT_EACH = 2_048
 """Cells after which what was computed is kept on disk: an interrupted run goes on from there."""

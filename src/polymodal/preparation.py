@@ -16,13 +16,12 @@ import numpy as np
 from .backbones import Backbone
 from .config import quote
 from .data.copies import LEAST_UNITS, Together, nothing_together, together
+from .data.near_duplicates import twins_in
 from .data.sampling import cells_at, rows_to_fit_on
 from .data.sources import Source
 from .data.splits import OUT, TRAIN, VALID, Split, selection, split
 from .data.store import FAULTY, MISSING, Store
 from .data.targets import Unknown, classes_of, fitted, groups_of, known_rows, read_targets, read_weights, strata_of, told_classes
-from .data.twins import twins_in
-from .disk import no_formula
 from .encoders import EncoderConfig
 from .errors import ConfigError, DataError, UserError
 from .experiment import Experiment
@@ -30,6 +29,7 @@ from .flow import State
 from .frozen import FeatureCache, fill
 from .modalities import FieldConfig, Modality, Roots
 from .model import form_of
+from .storage import no_formula
 from .tasks import Reading, Task
 from .training.devices import pick_device
 

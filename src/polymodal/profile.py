@@ -13,20 +13,20 @@ from rich.cells import cell_len, set_cell_size
 
 from .cells import Writing, category
 from .config import explain, quote
+from .data.near_duplicates import LOOKED_AT, Twins, cells_in, picture_twins, sides, text_twins
 from .data.sources import Source, open_source
 from .data.splits import OUT, Split
 from .data.targets import Targets, Unknown, fitted, known_rows, read_targets, told_classes
-from .data.twins import LOOKED_AT, Twins, cells_in, picture_twins, sides, text_twins
-from .disk import write_whole
 from .errors import DataError, UserError
 from .experiment import Experiment
 from .flow import Folders, Names, listed
 from .inspection.columns import Column, Facts, look
 from .inspection.infer import encoding_in, infer
-from .inspection.suspects import column_leak, path_leaks, thumbnails
+from .inspection.leakage import column_leak, path_leaks, thumbnails
 from .inspection.targets import missing_line, places_line, target_columns
 from .modalities import OF_FILES, Roots, is_empty, is_missing_word
 from .preparation import roots_of, split_rows
+from .storage import write_whole
 
 _SEVERAL = 10
 """Values of a column, or cells, that are enough to tell something of them."""

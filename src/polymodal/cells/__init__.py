@@ -1,9 +1,9 @@
 """What a cell of a table says: a number, a date, a duration or the name of a category, however it is written."""
 
 from .dates import date
+from .formats import ColumnType, Writing, are_limits, are_words_among, check_facts, check_order, writing_of
 from .numbers import PLAIN, Decimal, Numbers, number, numbers_of
 from .words import LONGEST_MISSING_WORD, MISSING_WORDS, category, is_empty, is_missing_word, is_writable, text_of
-from .writing import ColumnType, Writing, are_limits, are_words_among, check_facts, check_order, writing_of
 
 __all__ = [
     "LONGEST_MISSING_WORD",

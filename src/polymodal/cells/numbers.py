@@ -3,7 +3,7 @@
 A plain number is ``1234.5``. Others have separators of thousands (``1,234.50``, ``1 234.50``, ``1'234.50``, ``12,34,567``), a decimal
 comma (``1.234,50``), a currency (``$1,234.50``, ``EUR 103.28``, ``98元``), a percent sign, a multiplier (``1.5万``, ``3亿``, ``12k``),
 brackets for a minus (``(1,234)``), a bound (``<0.5``, read as 0.5), or a unit that all cells of the column share (``12 kg``). Whether a
-comma is the decimal sign, and what the unit is, is a fact of the column and not of a cell: see ``writing.py``.
+comma is the decimal sign, and what the unit is, is a fact of the column and not of a cell: see ``formats.py``.
 
 A duration is ``H:MM:SS``, ``M:SS``, ``2 days 03:04:05``, ``PT1H30M``, ``1h 20min`` or a ``timedelta``. A time of day is the seconds since
 midnight.

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from ..disk import no_formula
 from ..errors import UserError
 from ..flow import Prediction
 from ..predictor import Predictor
+from ..storage import no_formula
 from ..tasks import Task
 from ..tasks.classes import array_of
 from ..training.observers import plain

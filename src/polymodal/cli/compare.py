@@ -15,7 +15,7 @@ from rich.cells import cell_len, set_cell_size
 from ..comparison import compare, left_out, resume_compare
 from ..runs import Interrupted
 from ..training.observers import Console, Observer
-from .warned import warnings_as_lines
+from .warnings import warnings_as_lines
 
 
 class GridConsole(Console):

@@ -19,10 +19,10 @@ from typing import Any
 
 import click
 
-from ..disk import write_whole
 from ..errors import UserError, requires
 from ..predictor import Predictor
 from ..runs import train
+from ..storage import write_whole
 from ..training.observers import Console, plain
 
 _NAMES = {

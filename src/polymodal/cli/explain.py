@@ -10,7 +10,7 @@ import click
 from rich.cells import cell_len, set_cell_size
 
 from ..explanation import explain
-from .warned import warnings_as_lines
+from .warnings import warnings_as_lines
 
 
 def verb(run: str, table: str, *, rows: Sequence[int] | None, out: str | None, as_json: bool, **settings: Any) -> None:

@@ -66,7 +66,7 @@ def main(context: click.Context) -> None:
 def inspect(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], seed: int | None, **settings: Any) -> None:
     """Look at a table: what each column is, what is missing, broken or suspicious."""
     from ..profile import inspect as look_at
-    from .warned import warnings_as_lines
+    from .warnings import warnings_as_lines
 
     with warnings_as_lines():
         profile = look_at(table, *overrides, target=list(targets), seed=seed or 0, **settings)
@@ -85,7 +85,7 @@ def inspect(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], se
 def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], out: str, **settings: Any) -> None:
     """Write the full run.yaml for a table, each choice explained."""
     from ..profile import init as write_yaml
-    from .warned import warnings_as_lines
+    from .warnings import warnings_as_lines
 
     with warnings_as_lines():
         text = write_yaml(table, *overrides, target=list(targets), out=None if out == "-" else out, **settings)
@@ -100,7 +100,7 @@ def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], out: 
 def check(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], **settings: Any) -> None:
     """Look before training, some seconds: what would fail, by row; estimated time, memory and disk; which precision and why."""
     from ..runs import check as look
-    from .warned import warnings_as_lines
+    from .warnings import warnings_as_lines
 
     with warnings_as_lines():
         found = look(table, *overrides, target=list(targets) or None, columns=columns or None, **settings)
@@ -129,7 +129,7 @@ def train(table: str | None, overrides: tuple[str, ...], targets: tuple[str, ...
         raise click.UsageError("--force without --resume RUN: nothing to force")
     elif table is None:
         raise click.UsageError("missing TABLE: the table to train on, or a run.yaml; or go on with a run: --resume RUN")
-    from .verbs import train as run
+    from .commands import train as run
 
     run(table, overrides, targets=targets, columns=columns, ignore=ignore, group=group, split=split, root=root, seed=seed,
         time_limit=time_limit, encoding=encoding, on_error=on_error, valid=valid, test=test, out=out, overwrite=overwrite, resume=resume,
@@ -249,7 +249,7 @@ def predict(run: str, table: str | None, row: str | None, out: str | None, on_er
             encoding: str | None, strict: bool, trust: bool, overwrite: bool, coverage: float | None,
             abstain_below: float | None) -> None:  # fmt: skip
     """Predict the rows of a table, or one row given as JSON."""
-    from .verbs import predict as verb
+    from .commands import predict as verb
 
     if (table is None) == (row is None):
         raise click.UsageError("expected a trained run and a table, polymodal predict RUN TABLE -o OUT; or one row: RUN --row JSON")

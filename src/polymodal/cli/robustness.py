@@ -11,9 +11,9 @@ from rich.cells import cell_len, set_cell_size
 
 from ..evaluation.robustness import MISSING
 from ..explanation import robustness as measured
-from ..explanation.curves import name_of, number
-from .verbs import evaluate as as_they_are
-from .warned import warnings_as_lines
+from ..explanation.robustness_page import name_of, number
+from .commands import evaluate as as_they_are
+from .warnings import warnings_as_lines
 
 
 def evaluate(run: str, table: str, *, robustness: bool, against: str | None, seed: int | None, out: str | None, overwrite: bool,

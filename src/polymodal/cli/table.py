@@ -79,7 +79,7 @@ def mimic_cxr(folder: str, out: str, overwrite: bool, labels: tuple[str, ...], n
 
 def _write(rows: Callable[[], Iterable[Mapping[str, Any]]], out: str, overwrite: bool) -> list[str]:
     from ..layouts.folders import write_csv
-    from .warned import warnings_as_lines
+    from .warnings import warnings_as_lines
 
     with warnings_as_lines():
         count, columns = write_csv(rows(), out, overwrite)

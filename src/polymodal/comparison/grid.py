@@ -12,20 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from ..disk import write_whole
 from ..errors import TrainingError, UserError
 from ..evaluation.measure import measure, score
 from ..experiment import Experiment
 from ..preparation import Prepared
-from ..runs.ledger import Ledger
+from ..runs.journal import Ledger
 from ..runs.members import Members
+from ..storage import write_whole
 from ..tasks import Task, constant
 from ..training.checkpoint import Checkpoints
 from ..training.observers import Observer, plain
 from ..training.plan import Clock, Plan
 from .contenders import Contender
-from .crew import Crew, Stopped, Warn
-from .rounds import Rounds, choosing_for
+from .process_pool import Crew, Stopped, Warn
+from .resampling import Rounds, choosing_for
 
 LOG = "cells.jsonl"
 _FORMAT = 2

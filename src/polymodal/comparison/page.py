@@ -8,7 +8,7 @@ from typing import Any
 from ..report.document import NO_ICON, document
 from ..report.document import number as _number
 from ..report.document import text as _text
-from .wording import left_out
+from .sentences import left_out
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#667;--line:#d8dde6;--back:#fff;--card:#f6f8fb}

@@ -14,9 +14,9 @@ from ..evaluation.measure import mean_of_known
 from ..evaluation.paired import Difference, against, chosen
 from ..tasks import Task
 from .contenders import Contender
-from .course import Course
 from .grid import Grid, judging
-from .wording import Wording, sentence
+from .schedule import Course
+from .sentences import Wording, sentence
 
 _SMALL = 0.01
 """A difference that hardly matters, of a metric between 0 and 1 or of r2; of an error, the share of the best single field's."""

@@ -41,7 +41,7 @@ import numpy as np
 
 from ..modalities import FieldConfig, Roots
 from .fingerprints import Fingerprints, Rows, fingerprints, salted
-from .linked import Links, units
+from .grouping import Links, units
 from .sources import Source
 from .splits import TEST, TRAIN, VALID
 

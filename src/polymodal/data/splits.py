@@ -12,7 +12,7 @@ from pydantic import model_validator
 from ..cells import date, is_empty, number
 from ..config import Config
 from ..errors import DataError
-from .keeping import Keeping
+from .rare_classes import Keeping
 
 TRAIN, VALID, TEST, OUT, SELECT, CALIBRATE = 0, 1, 2, 3, 4, 5
 FEW_ROWS = 3_000

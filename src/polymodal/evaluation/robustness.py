@@ -23,7 +23,7 @@ from ..errors import Fault
 from ..flow import Cell, Sample
 from ..inference import Encoded
 from ..modalities import Modality, PartFault
-from ..modalities.corruption import SEVERITIES, generator
+from ..modalities.signal_corruption import SEVERITIES, generator
 from ..tasks.metrics import Metrics
 from .contribution import Asked
 from .measure import measure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .bad_cells import robustness
-from .verb import explain
+from .api import explain
+from .cell_robustness import robustness
 
 __all__ = ["explain", "robustness"]

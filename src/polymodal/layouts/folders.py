@@ -17,8 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..disk import no_formula
 from ..errors import DataError, UserError, nearest
+from ..storage import no_formula
 
 Record = dict[str, Any]
 _CHUNK = 2**20

@@ -20,9 +20,9 @@ from torch import Tensor
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from ..layers.mel import slaney_filters
-from .corruption import Corruption, of_sounds
 from .files import Roots
 from .modality import Modality, OneColumn, Recognition, bucket, evenly, padded
+from .signal_corruption import Corruption, of_sounds
 from .sounds import looks_like_a_sound, samples_of
 from .tracks import hold_sound_alone
 

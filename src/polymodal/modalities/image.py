@@ -1,6 +1,6 @@
 """Pictures: a file, bytes or a data URI, to uint8 pixels (C, size, size), which stay so until the model normalises them.
 
-What can be read is in ``pixels.py``; arrays of any numbers, such as radar maps, in ``maps.py``.
+What can be read is in ``pixels.py``; arrays of any numbers, such as radar maps, in ``array_images.py``.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 
 from ..errors import Fault
 from ..flow import Cell, Form, Sample, State
-from .corruption import Corruption, of_pictures
+from .array_images import is_a_picture, thinned
 from .files import Roots
-from .maps import is_a_picture, thinned
 from .medical import is_medical
 from .modality import Modality, Parts, Recognition, evenly
 from .pixels import PictureSettings, check_pixel_facts, looks_like_a_picture, open_picture, pixel_facts, read_pixels, varied
+from .signal_corruption import Corruption, of_pictures
 
 _GRID = 8  # places a side that are painted over, one by one
 _PEEKED = 16  # files opened to recognise a column of arrays

@@ -28,7 +28,7 @@ from PIL import Image as Pillow
 
 from ..errors import Fault, MissingDependency, requires
 from ..quiet import ignore_warnings_of
-from .lookup import colours_of, table_of
+from .dicom_lookup_tables import colours_of, table_of
 
 ENDINGS = (".dcm", ".dicom", ".nii", ".nii.gz")
 _NIFTI = (b"n+1\0", b"ni1\0")

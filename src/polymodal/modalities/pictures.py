@@ -18,12 +18,12 @@ from torch import Tensor
 from ..cells import is_empty
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
-from .corruption import Corruption, each, of_pictures
+from .array_images import thinned
 from .files import NoFolder, Roots
 from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
-from .maps import thinned
 from .modality import Modality, PartFault, Parts, Recognition, evenly
 from .pixels import Picture, PictureSettings, looks_like_a_picture, open_picture, pixel_facts, read_pixels, varied
+from .signal_corruption import Corruption, each, of_pictures
 
 _PEEKED = 16  # cells looked up as folders to recognise a column
 _MOST_NAMES = 10_000  # of a folder, or of a list

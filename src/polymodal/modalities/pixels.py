@@ -1,7 +1,7 @@
 """From a picture's bytes to uint8 pixels (C, size, size): for pictures alone, several in a cell, and the frames of a video.
 
-JPEG, PNG, WebP, BMP, TIFF, the first frame of a GIF, DICOM and NIfTI (``medical.py``), and ``.npy`` arrays (``maps.py``); RGB, RGBA (over
-white, or as a fourth channel), CMYK, palettes, 1-, 8- and 16-bit grey; EXIF orientation applied.
+JPEG, PNG, WebP, BMP, TIFF, the first frame of a GIF, DICOM and NIfTI (``medical.py``), and ``.npy`` arrays (``array_images.py``); RGB,
+RGBA (over white, or as a fourth channel), CMYK, palettes, 1-, 8- and 16-bit grey; EXIF orientation applied.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from pydantic import Field as Setting
 from ..errors import Fault
 from ..flow import Cell, State
 from ..quiet import ignore_warnings_of
-from .deep import is_deep, measured, shallow
+from .array_images import MAGIC as NPY
+from .array_images import MAX_CHANNELS, bytes_of_map, holds_pixels, map_of, picture_in, range_of
 from .files import Roots
-from .maps import MAGIC as NPY
-from .maps import MAX_CHANNELS, bytes_of_map, holds_pixels, map_of, picture_in, range_of
+from .high_bit_depth import is_deep, measured, shallow
 from .medical import ENDINGS as MEDICAL
 from .medical import is_medical, open_medical
 from .modality import OneColumn

@@ -23,9 +23,9 @@ from torch import Tensor
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .clouds import ENDINGS, RAW, points_of, raw_channels
-from .corruption import Corruption, of_points
 from .files import Roots
 from .modality import Modality, OneColumn, Recognition, bucket, evenly
+from .signal_corruption import Corruption, of_points
 
 _ENOUGH = 256  # points of one cloud that a training step looks at, unless more than twice as many are kept
 _PEEKED = 16  # files opened to recognise a column

@@ -23,10 +23,10 @@ from ..cells import number
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State, Unreadable
 from .arrays import list_of_numbers, numbers_of
-from .corruption import Corruption, of_series
 from .files import Roots
 from .modality import FieldConfig, Modality, Recognition, bucket
 from .objects import called, plain
+from .signal_corruption import Corruption, of_series
 
 ENDINGS = (".npy", ".csv", ".parquet")
 _SHORTEST, _LONGEST = 16, 1_024

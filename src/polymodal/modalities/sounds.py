@@ -1,6 +1,6 @@
 """Sounds as bytes: which bytes are a sound, and its samples, by libsndfile, or by FFmpeg for the containers of ``containers.py``.
 
-A sound's length is what can be decoded of it, not what a header estimates (``lengths.py``).
+A sound's length is what can be decoded of it, not what a header estimates (``sound_lengths.py``).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 from ..errors import Fault, MissingDependency, requires
 from ..flow import Cell
 from .containers import container_of, sound_of
-from .lengths import with_length
 from .mpeg import frame_of
+from .sound_lengths import with_length
 from .tracks import tracks_of
 
 ENDINGS = (".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aiff", ".aif", ".aifc", ".au",

@@ -20,12 +20,12 @@ from pydantic import field_validator, model_validator
 from ..cells import ColumnType, Decimal, Writing, category, check_facts, check_order, is_missing_word, text_of, writing_of
 from ..errors import ConfigError, nearest
 from ..flow import Cell, Form, Sample, State, Unreadable
-from .columns import of_columns
-from .corruption import Corruption
+from .column_corruption import of_columns
 from .drift import DATE_PARTS, HUGE, ColumnDrift
 from .files import Roots
 from .modality import FieldConfig, Modality, PartFault, Parts, Recognition
 from .objects import called
+from .signal_corruption import Corruption
 
 _MAX_CATEGORIES = 1_000
 _NO_VALUE = (bytes, list, dict, tuple, np.ndarray, Unreadable)

@@ -32,13 +32,13 @@ from torch import Tensor
 from ..cells import is_empty
 from ..errors import ConfigError, Fault
 from ..flow import Cell, Form, Geometry, Sample, State, Unreadable
-from .corruption import Corruption
 from .files import Roots
 from .graphemes import MARK, MARKS, SIGN, SYLLABIC, UNSPACED, clusters, cut, runs_of
-from .misprints import of_text
 from .modality import FieldConfig, Modality, Parts, Recognition, bucket, padded
 from .objects import called
+from .signal_corruption import Corruption
 from .tags import BREAK, are_texts, as_list, spans_of, tagged_text, tags_of
+from .text_corruption import of_text
 from .tokenizers import check_given, ids_of
 
 _MOST_PARTS = 64

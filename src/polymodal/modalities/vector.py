@@ -19,10 +19,10 @@ from ..cells import is_empty
 from ..errors import Fault
 from ..flow import Cell, Form, Sample, State
 from .arrays import list_of_numbers
-from .corruption import Corruption, of_vectors
 from .files import Roots
 from .modality import Modality, OneColumn, Parts, Recognition, evenly
 from .objects import FixedList, called, is_empty_list, plain
+from .signal_corruption import Corruption, of_vectors
 
 _LONGEST = 65_536
 """Places of a vector, at most."""

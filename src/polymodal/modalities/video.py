@@ -16,11 +16,11 @@ from torch import Tensor
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .containers import ENDINGS, frames_of, is_video
-from .corruption import Corruption, of_pictures
 from .files import Roots
 from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
 from .modality import Modality, Parts, Recognition, evenly
 from .pixels import Picture, PictureSettings, pixel_facts, pixels_of, varied
+from .signal_corruption import Corruption, of_pictures
 from .tracks import hold_sound_alone
 
 _PEEKED = 16  # files whose tracks are looked at to recognise a column

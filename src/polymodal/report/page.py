@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..disk import write_whole
+from ..storage import write_whole
 from . import charts, fields
 from .document import NO_ICON, document
 from .gather import gather

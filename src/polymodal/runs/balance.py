@@ -15,7 +15,7 @@ import torch
 
 from ..preparation import Prepared
 from ..tasks import Task, constant
-from .held_out import Measured, Member
+from .validation import Measured, Member
 
 _KEPT = 2 / 3
 """A field has stopped learning if its vote is less than this share of the way from a constant's answer to what it reaches alone."""

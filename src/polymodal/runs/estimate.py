@@ -15,8 +15,8 @@ from ..experiment import Experiment
 from ..flow import FUSED
 from ..training.config import usual_epochs
 from ..training.plan import usual_plan
-from .asked import Asked
 from .members import Trial
+from .request import Asked
 
 
 @dataclass

@@ -13,7 +13,7 @@ from ..experiment import Experiment
 from ..flow import Cell
 from ..modalities import evenly
 from ..preparation import Prepared
-from .held_out import Measured
+from .validation import Measured
 
 _PROBE = 16
 """Rows, spread evenly over the table, whose cells are looked at beside those that are shown, to find out whether any should be shown."""

@@ -16,7 +16,7 @@ from ..evaluation.advantage import LEVEL, Advantage, advantage
 from ..preparation import Prepared
 from ..tasks import Task
 from .clusters import clusters_of
-from .held_out import Measured
+from .validation import Measured
 
 
 def finding(

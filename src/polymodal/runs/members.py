@@ -28,9 +28,9 @@ from ..training.optimization import standardise
 from ..training.plan import RESERVE, Clock, Plan, make_plan, usual_plan
 from ..training.progress import INTERRUPTED, Fitted, Replay
 from ..training.trainer import Trainer
-from .held_out import HeldOut, Member
-from .init import start_from
-from .ledger import Ledger
+from .journal import Ledger
+from .validation import HeldOut, Member
+from .warm_start import start_from
 
 _SEEN_FIRST = 256
 """Rows that last layers are standardised on."""

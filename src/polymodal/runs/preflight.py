@@ -30,11 +30,11 @@ from ..training.config import usual_batch_size
 from ..training.devices import pick_device, pick_precision, why_precision
 from ..training.observers import Observer
 from ..training.plan import Clock
-from .asked import Asked, open_others, resolve
 from .estimate import Check, Reading, estimate
-from .ledger import Ledger, digest_of
+from .journal import Ledger, digest_of
 from .members import Members, Trial
 from .reading import Faults, read_cells
+from .request import Asked, open_others, resolve
 from .resuming import look_at
 
 ROWS, _BLOCK = 1_024, 64

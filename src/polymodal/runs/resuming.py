@@ -9,11 +9,11 @@ from pathlib import Path
 
 from ..bundle import Bundle, find
 from ..config import override, read_tree
-from ..disk import Lock
 from ..errors import UserError, nearest_folder
 from ..experiment import Experiment
+from ..storage import Lock
 from ..training.checkpoint import LAST, PREVIOUS, Checkpoints
-from .ledger import Ledger
+from .journal import Ledger
 
 
 @dataclass

@@ -25,7 +25,6 @@ from ..config import explain, quote
 from ..data.sources import Source
 from ..data.splits import TEST
 from ..data.targets import unknown_line
-from ..disk import write_whole
 from ..errors import BundleError, UserError
 from ..evaluation.measure import every_set, measure, score
 from ..experiment import Experiment
@@ -33,17 +32,18 @@ from ..inference import collect, windows
 from ..inspection.infer import LeftOut
 from ..predictor import Predictor
 from ..preparation import Prepared, prepare
+from ..storage import write_whole
 from ..training.checkpoint import Checkpoints
 from ..training.observers import JsonLines, Observer, Observers, plain
 from ..training.plan import RESERVE, Clock, Plan
 from . import balance
-from .asked import guessed
 from .examples import kept_for_report
 from .finding import finding
-from .held_out import Measured, Member
-from .ledger import ASIDE, Ledger, code_of, differing, digest_of
+from .journal import ASIDE, Ledger, code_of, differing, digest_of
 from .members import Members
-from .stop import Stop, StoppedAtOnce
+from .request import guessed
+from .signals import Stop, StoppedAtOnce
+from .validation import Measured, Member
 
 _NOT_WRITTEN = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 

@@ -22,8 +22,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from ..disk import write_whole
 from ..errors import PolymodalError
+from ..storage import write_whole
 from .observers import Observer
 
 Facts = dict[str, Any]

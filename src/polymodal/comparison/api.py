@@ -17,27 +17,27 @@ import torch
 
 from ..config import explain, override
 from ..data.sources import Source
-from ..disk import Lock, write_texts, write_whole
 from ..errors import UserError
 from ..evaluation.paired import FEWEST_ROUNDS
 from ..experiment import Experiment
 from ..flow import Folders, Names, listed
 from ..modalities import OnError
 from ..preparation import Prepared, prepare
-from ..runs.asked import resolve
-from ..runs.ledger import code_of
+from ..runs.journal import code_of
+from ..runs.request import resolve
 from ..runs.run import Interrupted
-from ..runs.stop import Stop, StoppedAtOnce
+from ..runs.signals import Stop, StoppedAtOnce
+from ..storage import Lock, write_texts, write_whole
 from ..training.observers import Observer, Observers, plain
 from ..training.plan import Clock
 from .contenders import Contender, contenders, settings_of
-from .course import Course
-from .course import play as play_course
-from .crew import Stopped, can_fork
-from .crew import usual as usual_jobs
 from .grid import LOG, Grid, Log
 from .page import page
-from .rounds import Rounds, dealt
+from .process_pool import Stopped, can_fork
+from .process_pool import usual as usual_jobs
+from .resampling import Rounds, dealt
+from .schedule import Course
+from .schedule import play as play_course
 from .verdict import judged
 
 FOUND, PAGE, BEST, ASKED = "compare.json", "compare.html", "best.yaml", "asked.json"

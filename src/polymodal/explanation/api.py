@@ -15,9 +15,9 @@ from ..flow import Folders
 from ..modalities import OnError
 from ..predictor import Chosen, Predictor, load
 from ..training.observers import plain
-from .drawn import draw, free, known_rows, some_of, targets_of, write
 from .page import page
 from .rows import explain_row
+from .sampling import draw, free, known_rows, some_of, targets_of, write
 
 MOST_EXPLAINED = 50
 """Rows explained one by one in a call, at most."""

@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .corruption import Corruption
 from .graphemes import MARK, clusters
+from .signal_corruption import Corruption
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")  # of a keyboard, each half a key further to the right
 _ALIKE = (

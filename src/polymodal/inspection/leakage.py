@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ..cells import Writing
+from ..data.near_duplicates import THUMB
 from ..data.sampling import cells_at
 from ..data.sources import Source
-from ..data.twins import THUMB
 from ..errors import Fault
 from ..flow import Cell
 from ..modalities import Image, ImageConfig, Roots, evenly, is_missing_word

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image as Pillow
 
-from .maps import bytes_of_map, range_of, thinned
+from .array_images import bytes_of_map, range_of, thinned
 
 _STRIP = 64  # rows that are scaled at a time
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from ..data.sources import Source
 from ..data.targets import read_targets
-from ..disk import write_texts
 from ..errors import DataError, UserError
 from ..evaluation.contribution import MOST_ROWS, Asked
 from ..flow import Cell, Folders
@@ -21,6 +20,7 @@ from ..inference import Window
 from ..modalities import Modality, OnError
 from ..predictor import Predictor
 from ..preparation import FaultBook
+from ..storage import write_texts
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..cells import Writing, category, is_missing_word
 from ..flow import Cell
-from .corruption import Corruption
+from .signal_corruption import Corruption
 
 _DAYS = 719_162  # from the first day that Python knows to 1970-01-01
 _LAST = 2_932_896.0  # and from there to the last one

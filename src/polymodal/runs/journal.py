@@ -25,10 +25,10 @@ import torch
 from .. import __version__
 from ..config import External, quote
 from ..data.sources import Source
-from ..disk import write_whole
 from ..encoders import EncoderConfig
 from ..errors import UserError
 from ..experiment import Experiment
+from ..storage import write_whole
 from ..training.plan import Clock
 
 FREE = ("data.table", "data.valid", "data.test", "data.root", "data.cache_gb", "data.features_gb", "training.workers",

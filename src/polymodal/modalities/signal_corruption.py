@@ -1,7 +1,7 @@
 """What goes wrong with cells in use, made on purpose: pictures, sounds, series and points that are worse at severities 1 to 5.
 
 Its place on the line: cell -> ``held`` -> a corruption -> ``sample_of`` -> sample. A corruption draws the same random numbers at every
-severity, so that what is lost at one is lost at the next as well. Text is corrupted in ``misprints.py``, columns in ``tabular.py``.
+severity, so that what is lost at one is lost at the next as well. Text is corrupted in ``text_corruption.py``, columns in ``tabular.py``.
 
 Shapes: ``T`` steps or pictures of a cell, ``C`` channels, ``H`` rows, ``W`` columns, ``N`` points or samples of a sound.
 """

@@ -20,7 +20,7 @@ from ..runs import resume as resume_run
 from ..runs import train as train_run
 from ..training.observers import Console, Observer, TensorBoard, plain
 from .answers import WRITERS, Sure, columns_of, records, write
-from .warned import warnings_as_lines
+from .warnings import warnings_as_lines
 
 __all__ = ["Sure", "columns_of", "evaluate", "predict", "records", "summary", "train"]
 

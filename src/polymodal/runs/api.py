@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from ..data.sources import open_source
-from ..disk import Lock, sweep
 from ..errors import UserError
 from ..experiment import Experiment
 from ..flow import Folders, Names
 from ..modalities import OnError
 from ..predictor import Predictor, load
+from ..storage import Lock, sweep
 from ..training.checkpoint import Checkpoints
 from ..training.observers import Observer
 from ..training.plan import Clock
-from .asked import PATHS, open_others, resolve
-from .ledger import ASIDE, differing
+from .journal import ASIDE, differing
+from .request import PATHS, open_others, resolve
 from .resuming import experiment_of, ledger_of
 from .run import Run
 

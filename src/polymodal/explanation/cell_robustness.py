@@ -18,8 +18,8 @@ from ..frozen import Featured, features_of
 from ..modalities import OnError
 from ..predictor import Predictor, load
 from ..training.observers import plain
-from .curves import page
-from .drawn import Drawn, draw, free, known_rows, some_of, targets_of, write
+from .robustness_page import page
+from .sampling import Drawn, draw, free, known_rows, some_of, targets_of, write
 
 FILES = ("robustness.json", "robustness.html")
 
