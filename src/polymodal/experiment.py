@@ -78,14 +78,14 @@ class ReportConfig(Config):
 
 
 class BundleConfig(Config):
-    """What is saved."""
+    """What a bundle contains beside the weights."""
 
     frozen: Literal["pack", "reference"] = "pack"
     """pack = frozen encoders' weights are saved with the model; reference = only named, by their hash, and taken from where they are."""
 
 
 class Experiment(Config):
-    """The whole run."""
+    """The configuration of a whole run."""
 
     data: DataConfig = DataConfig()
     fields: dict[str, AnyField] = {}

@@ -115,7 +115,7 @@ class Featured(Modality):
         return {"features": torch.from_numpy(features_ULD), "real": torch.from_numpy(real_UL)}
 
     def cost_of_training(self) -> float:
-        """Next to nothing."""
+        """The cost of training, which is negligible: the backbone is frozen."""
         return self.cost()
 
     def show(self, cell: Cell) -> str:

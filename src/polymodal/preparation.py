@@ -56,7 +56,7 @@ class FaultBook:
             self._writer.writerow([row, no_formula(column), no_formula(fault)])
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file of faults."""
         if self._file:
             self._file.close()
 

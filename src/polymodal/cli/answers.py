@@ -38,7 +38,7 @@ class Names:
 
     @classmethod
     def of(cls, tasks: Mapping[str, Task]) -> Names:
-        """For these targets."""
+        """Build the columns for the targets of a model."""
         taken = {task.config.column for task in tasks.values()}
 
         def free(name: str) -> str:

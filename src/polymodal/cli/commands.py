@@ -93,7 +93,7 @@ def _number(value: float | None) -> str:
 def evaluate(
     run: str, table: str, *, as_json: bool, on_error: Any, root: Sequence[str], encoding: str | None, strict: bool, trust: bool
 ) -> None:
-    """Measure, and print."""
+    """Evaluate a model on a table, and print its metrics."""
     with warnings_as_lines():
         found = load(run, trust=trust).evaluate(table, on_error=on_error, strict=strict, root=root, encoding=encoding)
     for metric, reason in found.pop("undefined", {}).items():

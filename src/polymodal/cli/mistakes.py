@@ -33,7 +33,7 @@ class Commands(click.Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command, with suggestions where a name is unknown."""
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:

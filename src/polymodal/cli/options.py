@@ -35,7 +35,7 @@ def _with_preset(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def root_option(said: str) -> Callable[..., Any]:
-    """``--root``."""
+    """The option ``--root``, which may be given several times."""
     return click.option("--root", multiple=True, metavar="DIR", help=said)
 
 

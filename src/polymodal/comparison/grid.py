@@ -199,7 +199,7 @@ class Grid:
         self._crew.wait()
 
     def cell(self, stage: str, contender: Contender, trial: int, at: int) -> Cell:
-        """What was found."""
+        """Return the result of a cell that was completed."""
         return self.log.cells[Cell(contender.name, stage, trial, at).key]
 
     @property
@@ -292,6 +292,6 @@ class _Warnings(Observer):
         self.warn = warn
 
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        """Warnings."""
+        """Record warnings only."""
         if event == "warning":
             self.warn(facts["text"])

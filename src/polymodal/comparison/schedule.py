@@ -33,7 +33,7 @@ _ANSWER = 0.25  # what answering a row costs, where training on it costs 1
 
 @dataclass
 class Course:
-    """What was played."""
+    """The trials and rounds of a comparison that were completed."""
 
     trials: int = 0
     search_rows: int = 0
@@ -54,7 +54,7 @@ class Course:
 
 
 def play(grid: Grid, contenders: Sequence[Contender], trials: int, rounds: int) -> Course:
-    """Search, halve, measure."""
+    """Search settings, drop the weaker half of the trials in turn, and measure the remaining contenders in rounds."""
     course, limited = Course(), grid.clock.limit is not None
     most = grid.rounds.most
     usual = min(most, max(_USUAL_SEARCH, most // 4))

@@ -74,7 +74,7 @@ class PretrainedConfig(EncoderConfig):
 
     @property
     def may_download(self) -> bool:
-        """As ``download`` says."""
+        """Whether the backbone's files may be downloaded, by the setting ``download``."""
         return self.download
 
     @property

@@ -37,7 +37,7 @@ class TabularConfig(EncoderConfig):
     """Share dropped in training."""
 
     def needs(self, form: Form) -> dict[str, Any]:
-        """The bins."""
+        """Return the number of bins that the modality must learn."""
         return {"bins": self.bins}
 
     def build(self, width: int, state: State) -> Encoder:
@@ -62,7 +62,7 @@ class TabularTransformerConfig(EncoderConfig):
     """Share dropped in training."""
 
     def needs(self, form: Form) -> dict[str, Any]:
-        """The bins."""
+        """Return the number of bins that the modality must learn."""
         return {"bins": self.bins}
 
     def build(self, width: int, state: State) -> Encoder:

@@ -18,7 +18,7 @@ from .encoder import Encoder, EncoderConfig
 
 
 class ViTConfig(EncoderConfig):
-    """A vision transformer."""
+    """The settings of a vision transformer."""
 
     form: ClassVar[Form] = "pixels"
     kind: Literal["vit"] = "vit"

@@ -75,7 +75,7 @@ class PooledScale:
     calibration: Calibration | None = None
 
     def facts(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return the fields as plain data for ``metrics.json``."""
         found = None if self.calibration is None else self.calibration.facts
         return {"rows": self.rows, "scale": self.scale, "metrics": self.metrics, "single": self.single, "calibration": found}
 

@@ -40,7 +40,7 @@ class Difference:
     high: float
 
     def facts(self) -> dict[str, float]:
-        """As plain data."""
+        """Return the fields as plain data for JSON."""
         return {"mean": self.mean, "low": self.low, "high": self.high}
 
 
@@ -148,7 +148,7 @@ class _Measured:
         self.most_freedom = max(len(every) - self.rounds / max(repeats, 1.0), 1.0)
 
     def difference(self, first: str, second: str) -> Difference:
-        """Of two models."""
+        """Estimate the difference between two models, with its interval."""
         return self.interval(first, second, self.draws(first, second))
 
     def draws(self, first: str, second: str, shift: float = 0.0) -> np.ndarray:

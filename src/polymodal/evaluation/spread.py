@@ -79,7 +79,7 @@ class Spread:
         return not self.weights.any()
 
     def facts(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return the fitted coefficients as plain data for a bundle."""
         return {"weights": [float(f"{weight:.6g}") for weight in self.weights], "offset": self.offset, "typical": self.typical}
 
     def log(self, features_NF: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ def explain_row(bundle: Bundle, chosen: Chosen, at: int, seed: int) -> dict[str,
     label = {name: 0 if task.classes is None else int(answer[name][0].argmax()) for name, task in bundle.tasks.items()}
 
     def worth(index: Mapping[str, np.ndarray]) -> np.ndarray:
-        """(tasks, rows)."""
+        """Return the value of each answer, (tasks, rows)."""
         logits = asked.logits(index)
         return np.stack([_evidence(task, [one[name] for one in logits], label[name]) for name, task in bundle.tasks.items()])
 

@@ -26,7 +26,7 @@ class EvidentialConfig(FusionConfig):
 
     @property
     def voting(self) -> str:
-        """Dempster's rule."""
+        """The voting rule is Dempster's rule of combination."""
         return "evidential"
 
     def build(self, widths: Mapping[str, int | None], width: int) -> Fusion:

@@ -1,4 +1,4 @@
-"""Plain perceptrons."""
+"""Multilayer perceptrons."""
 
 from __future__ import annotations
 

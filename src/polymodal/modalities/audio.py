@@ -53,12 +53,12 @@ class AudioConfig(OneColumn):
 
     @classmethod
     def modality(cls) -> type[Modality]:
-        """``Audio``."""
+        """Return the class of this modality, ``Audio``."""
         return Audio
 
 
 class Audio(Modality):
-    """Reads sounds."""
+    """Read sounds from files, bytes and data URIs."""
 
     kind = "audio"
     forms = ("spectrogram", "waveform")
@@ -155,7 +155,7 @@ class Audio(Modality):
         return {"mel": mel_TM[: self.state["frames"]], "level": np.array([max(-10.0, min(10.0, centred))], np.float32)}
 
     def blank(self) -> Sample:
-        """Silence."""
+        """Return a silent sample."""
         if self.state["form"] == "waveform":
             return {"waveform": np.zeros(1, np.int16)}
         return {"mel": np.zeros((_SHORTEST, self.state["mels"]), np.uint8), "level": np.zeros(1, np.float32)}

@@ -47,7 +47,7 @@ def _bytes(state: State) -> int:
 
 
 def blank_frames(state: State) -> Sample:
-    """One black picture."""
+    """Return a sample of one black picture."""
     return {"pixels": np.zeros((1, state["channels"], state["size"], state["size"]), np.uint8)}
 
 

@@ -34,12 +34,12 @@ class ImageConfig(PictureSettings):
 
     @classmethod
     def modality(cls) -> type[Modality]:
-        """``Image``."""
+        """Return the class of this modality, ``Image``."""
         return Image
 
 
 class Image(Modality):
-    """Reads pictures."""
+    """Read pictures from files, bytes and data URIs."""
 
     kind = "image"
     forms = ("pixels",)
@@ -86,11 +86,11 @@ class Image(Modality):
         return self.sample_of(self.held(cell))
 
     def held(self, cell: Cell) -> np.ndarray:
-        """Its pixels."""
+        """Return the pixels of a cell, uint8 (C, size, size)."""
         return read_pixels(cell, self.roots, self.config, self.state)
 
     def sample_of(self, held: np.ndarray) -> Sample:
-        """The pixels."""
+        """Return the pixels as a sample."""
         return {"pixels": held}
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
@@ -98,7 +98,7 @@ class Image(Modality):
         return {"pixels": varied(sample["pixels"], rng, self.config)}
 
     def blank(self) -> Sample:
-        """A black picture."""
+        """Return a black picture."""
         size = self.state["size"]
         return {"pixels": np.zeros((self.state["channels"], size, size), np.uint8)}
 
@@ -136,12 +136,12 @@ class Image(Modality):
         return read_pixels(cell, self.roots, self.config, larger).transpose(1, 2, 0)
 
     def is_private(self, cells: Sequence[Cell]) -> bool:
-        """Medical pictures are."""
+        """Return whether a cell is a medical picture, which reports do not show."""
         bodies = [bytes(cell[:512]) for cell in cells if isinstance(cell, (bytes, bytearray))]
         return any(is_medical(head) for head in (*bodies, *self.roots.heads(cells)))
 
     def describe(self) -> str:
-        """Its size."""
+        """Return the side and the channels of the pictures, in words."""
         return f"{self.state['size']} x {self.state['size']} pixels, {self.state['channels']} channels"
 
 

@@ -68,7 +68,7 @@ class OneColumn(FieldConfig):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The one column."""
+        """The column of the field, in a list."""
         return (self.column,)
 
 

@@ -39,7 +39,7 @@ class PicturesConfig(PictureSettings):
 
     @classmethod
     def modality(cls) -> type[Modality]:
-        """``Pictures``."""
+        """Return the class of this modality, ``Pictures``."""
         return Pictures
 
 
@@ -119,7 +119,7 @@ class Pictures(Modality):
         return each(of_pictures(self.state["channels"], self.state["mean"]))
 
     def blank(self) -> Sample:
-        """One black picture."""
+        """Return a sample of one black picture."""
         return blank_frames(self.state)
 
     def geometry(self, sample: Sample) -> Geometry:
@@ -131,7 +131,7 @@ class Pictures(Modality):
         return collate_frames(samples, geometry)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts:
-        """Its pictures."""
+        """Return one part for each picture of the cell."""
         return frame_parts(sample)
 
     def cost(self) -> float:

@@ -51,12 +51,12 @@ class PointsConfig(OneColumn):
 
     @classmethod
     def modality(cls) -> type[Modality]:
-        """``Points``."""
+        """Return the class of this modality, ``Points``."""
         return Points
 
 
 class Points(Modality):
-    """Reads point clouds."""
+    """Read point clouds from files, bytes and arrays."""
 
     kind = "points"
     forms = ("points",)

@@ -71,12 +71,12 @@ class SeriesConfig(FieldConfig):
 
     @classmethod
     def modality(cls) -> type[Modality]:
-        """``Series``."""
+        """Return the class of this modality, ``Series``."""
         return Series
 
 
 class Series(Modality):
-    """Reads series."""
+    """Read series from cells, files and arrays."""
 
     kind = "series"
     forms = ("series",)
@@ -156,7 +156,7 @@ class Series(Modality):
         return {"values": centred_TC.clip(-20, 20).astype(np.float32)}
 
     def blank(self) -> Sample:
-        """Nothing measured."""
+        """Return a series without any measurement."""
         return {"values": np.full((_SHORTEST, self.state["channels"]), np.nan, np.float32)}
 
     def geometry(self, sample: Sample) -> Geometry:

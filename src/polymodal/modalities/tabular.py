@@ -79,7 +79,7 @@ class TabularConfig(FieldConfig):
 
     @classmethod
     def modality(cls) -> type[Modality]:
-        """``Tabular``."""
+        """Return the class of this modality, ``Tabular``."""
         return Tabular
 
 
@@ -200,7 +200,7 @@ class Tabular(Modality):
         return codes[name]  # type: ignore[no-any-return]
 
     def blank(self) -> Sample:
-        """Every column missing."""
+        """Return a sample in which every column is missing."""
         kinds = [column["type"] for column in self.state["columns"]]
         width = kinds.count("number") + DATE_PARTS * kinds.count("date")
         return {"numbers": np.full(width, np.nan, np.float32), "categories": np.zeros(kinds.count("category"), np.int32)}

@@ -93,12 +93,12 @@ class TextConfig(FieldConfig):
 
     @classmethod
     def modality(cls) -> type[Modality]:
-        """``Text``."""
+        """Return the class of this modality, ``Text``."""
         return Text
 
 
 class Text(Modality):
-    """Reads text."""
+    """Read text, as n-grams or tokens."""
 
     kind = "text"
     forms = ("ngrams", "tokens")
@@ -180,7 +180,7 @@ class Text(Modality):
         return self.sample_of(self.held(cell))
 
     def held(self, cell: Cell) -> str:
-        """The text, normalised."""
+        """Return the text of a cell after Unicode normalisation."""
         if _unreadable(cell):
             raise Fault(f"found {called(cell)}; expected text")
         if not self._by_clusters:
@@ -280,7 +280,7 @@ class Text(Modality):
         return 1e4 if self.state["form"] == "ngrams" else 1e6
 
     def describe(self) -> str:
-        """Its vocabulary."""
+        """Return the kind and the size of the vocabulary, in words."""
         if self.state["form"] == "tokens":
             return f"{self._tokenizer.get_vocab_size():,} subwords, at most {self.state['max_tokens']}"
         return f"n-grams hashed into {self.state['buckets']:,} buckets"

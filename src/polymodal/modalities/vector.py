@@ -46,12 +46,12 @@ class VectorConfig(OneColumn):
 
     @classmethod
     def modality(cls) -> type[Modality]:
-        """``Vector``."""
+        """Return the class of this modality, ``Vector``."""
         return Vector
 
 
 class Vector(Modality):
-    """Reads vectors."""
+    """Read vectors from cells, files and arrays."""
 
     kind = "vector"
     forms = ("vector",)
@@ -127,7 +127,7 @@ class Vector(Modality):
         return {"values": centred_K.clip(-20, 20).astype(np.float32)}
 
     def blank(self) -> Sample:
-        """Every number missing."""
+        """Return a vector in which every number is missing."""
         return {"values": np.full(self.state["length"], np.nan, np.float32)}
 
     def parts(self, cell: Cell, sample: Sample) -> Parts:
@@ -153,7 +153,7 @@ class Vector(Modality):
         return 128.0 * self.state["length"]
 
     def describe(self) -> str:
-        """Its length."""
+        """Return the length of the vectors, in words."""
         return f"vectors of {self.state['length']:,} numbers"
 
 
@@ -167,7 +167,7 @@ class _Moments:
         self.count_K, self.sum_K, self.square_K = (np.zeros(len(first_K)) for _ in range(3))
 
     def add(self, vector_K: np.ndarray) -> None:
-        """One cell."""
+        """Add the vector of one cell."""
         known_K = ~np.isnan(vector_K)
         away_K = np.where(known_K, vector_K.clip(-_HUGE, _HUGE) - self.shift_K, 0.0)
         self.cells += 1

@@ -45,12 +45,12 @@ class VideoConfig(PictureSettings):
 
     @classmethod
     def modality(cls) -> type[Modality]:
-        """``Video``."""
+        """Return the class of this modality, ``Video``."""
         return Video
 
 
 class Video(Modality):
-    """Reads videos."""
+    """Read videos from files, bytes and data URIs."""
 
     kind = "video"
     forms = ("frames",)
@@ -99,7 +99,7 @@ class Video(Modality):
         return np.stack([pixels_of(picture, channels, size, resize=resize) for picture in clip])
 
     def sample_of(self, held: np.ndarray) -> Sample:
-        """The frames."""
+        """Return the sampled frames."""
         return {"pixels": held}
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
@@ -111,7 +111,7 @@ class Video(Modality):
         return of_pictures(self.state["channels"], self.state["mean"])
 
     def blank(self) -> Sample:
-        """One black frame."""
+        """Return a sample of one black frame."""
         return blank_frames(self.state)
 
     def geometry(self, sample: Sample) -> Geometry:
@@ -123,7 +123,7 @@ class Video(Modality):
         return collate_frames(samples, geometry)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts:
-        """Its frames."""
+        """Return one part for each frame."""
         return frame_parts(sample)
 
     def cost(self) -> float:

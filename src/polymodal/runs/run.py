@@ -58,7 +58,7 @@ class Interrupted(Exception):
 
 
 class Run:
-    """One training run."""
+    """A training run, from an experiment to a bundle."""
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ ClassMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "a
 
 
 class BinaryConfig(TaskConfig):
-    """Two classes."""
+    """The settings of a target of two classes."""
 
     kind: Literal["binary"] = "binary"
     metric: ClassMetric | None = None
@@ -39,7 +39,7 @@ class BinaryConfig(TaskConfig):
     """How much each class counts in the loss: null = by its rows, balanced = all alike, or a weight by class."""
 
     def task(self) -> type[Task]:
-        """``Binary``."""
+        """Return the class of this task, ``Binary``."""
         return Binary
 
 
@@ -90,7 +90,7 @@ class Binary(Task):
 
     @classmethod
     def names(cls, config: BinaryConfig, reading: Reading, cell: Cell) -> Collection[str]:
-        """Its one class."""
+        """Return the name of the class in a cell."""
         return [name_of(cell)]
 
     def unknown(self, cell: Cell) -> list[str]:
@@ -99,7 +99,7 @@ class Binary(Task):
         return [] if name in self.state["classes"] else [name]
 
     def class_counts(self, target_NT: np.ndarray) -> np.ndarray:
-        """Of one label."""
+        """Count the rows of each class."""
         return naming.rows_of(target_NT[:, 0], len(self.state["classes"]))
 
     @property
@@ -138,7 +138,7 @@ class Binary(Task):
         return logistic.curvature(logits_NC, slope_VNC)
 
     def scores(self, logits_NC: Tensor) -> Tensor:
-        """(N, 2)."""
+        """Return the probabilities of both classes, (N, 2)."""
         positive_N = sigmoid(logits_NC[:, 0])
         return torch.stack([1 - positive_N, positive_N], 1)
 
@@ -148,19 +148,19 @@ class Binary(Task):
         return functional.logsigmoid(logit_N), functional.logsigmoid(-logit_N)
 
     def values(self, scores_NC: np.ndarray) -> np.ndarray:
-        """Class names."""
+        """Return the name of the more probable class of each row."""
         return naming.array_of(self.classes, scores_NC.argmax(1))
 
     def measure(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
-        """Of one label."""
+        """Return the metrics of a target of two classes."""
         return classification(target_NT[:, 0], scores_NC)
 
     def curves(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> drawing.Curves:
-        """Of one label."""
+        """Return the confusion matrix, and the ROC, precision-recall and calibration curves."""
         return drawing.classification(self.classes, target_NT[:, 0], scores_NC)
 
     def sureness(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of one label."""
+        """Return whether each answer is right, and the probability of the answered class."""
         return drawing.sureness(target_NT[:, 0], scores_NC)
 
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
@@ -168,7 +168,7 @@ class Binary(Task):
         return drawing.doubt(target_NT[:, 0], scores_NC)
 
     def influence(self, metric: str, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
-        """Of one label."""
+        """Return the influence of each row on a metric of classes."""
         return influence.classification(metric, target_NT[:, 0], scores_NC)
 
     def sets(self, scores_NC: np.ndarray, inside_NC: np.ndarray, empty: bool = True) -> np.ndarray:

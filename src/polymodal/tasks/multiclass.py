@@ -34,7 +34,7 @@ class MulticlassConfig(TaskConfig):
     """Share of the target spread over all classes in training (Szegedy et al. 2016, arXiv:1512.00567)."""
 
     def task(self) -> type[Task]:
-        """``Multiclass``."""
+        """Return the class of this task, ``Multiclass``."""
         return Multiclass
 
 
@@ -47,7 +47,7 @@ class Multiclass(Task):
 
     @property
     def outputs(self) -> int:
-        """C, the classes."""
+        """The number of classes, C."""
         return len(self.state["classes"])
 
     @property
@@ -81,7 +81,7 @@ class Multiclass(Task):
 
     @classmethod
     def names(cls, config: MulticlassConfig, reading: Reading, cell: Cell) -> Collection[str]:
-        """Its one class."""
+        """Return the name of the class in a cell."""
         return [name_of(cell)]
 
     def unknown(self, cell: Cell) -> list[str]:
@@ -97,7 +97,7 @@ class Multiclass(Task):
         return table
 
     def class_counts(self, target_NT: np.ndarray) -> np.ndarray:
-        """Of one label."""
+        """Count the rows of each class."""
         return naming.rows_of(target_NT[:, 0], len(self.state["classes"]))
 
     def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ class Multiclass(Task):
         return weighted_VNC.flatten(1) @ slope_VNC.flatten(1).T - mean_VN @ mean_VN.T
 
     def scores(self, logits_NC: Tensor) -> Tensor:
-        """Softmax."""
+        """Return the softmax of the logits."""
         return logits_NC.softmax(-1)
 
     def log_chances(self, logits_NC: Tensor, label: int) -> tuple[Tensor, Tensor]:
@@ -133,19 +133,19 @@ class Multiclass(Task):
         return logs_NC[:, label], logs_NC[:, others].logsumexp(1)
 
     def values(self, scores_NC: np.ndarray) -> np.ndarray:
-        """Class names."""
+        """Return the name of the most probable class of each row."""
         return naming.array_of(self.classes, scores_NC.argmax(1))
 
     def measure(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
-        """Of one label."""
+        """Return the metrics of a target of several classes."""
         return classification(target_NT[:, 0], scores_NC)
 
     def curves(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> drawing.Curves:
-        """Of one label."""
+        """Return the confusion matrix, and the ROC, precision-recall and calibration curves."""
         return drawing.classification(self.classes, target_NT[:, 0], scores_NC)
 
     def sureness(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of one label."""
+        """Return whether each answer is right, and the probability of the answered class."""
         return drawing.sureness(target_NT[:, 0], scores_NC)
 
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
@@ -153,7 +153,7 @@ class Multiclass(Task):
         return drawing.doubt(target_NT[:, 0], scores_NC)
 
     def influence(self, metric: str, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
-        """Of one label."""
+        """Return the influence of each row on a metric of classes."""
         return influence.classification(metric, target_NT[:, 0], scores_NC)
 
     def sets(self, scores_NC: np.ndarray, inside_NC: np.ndarray, empty: bool = True) -> np.ndarray:

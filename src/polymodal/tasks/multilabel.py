@@ -39,7 +39,7 @@ class MultilabelConfig(TaskConfig):
     """What stands between labels in text."""
 
     def task(self) -> type[Task]:
-        """``Multilabel``."""
+        """Return the class of this task, ``Multilabel``."""
         return Multilabel
 
 
@@ -52,12 +52,12 @@ class Multilabel(Task):
 
     @property
     def outputs(self) -> int:
-        """C, the labels."""
+        """The number of labels, C."""
         return len(self.state["classes"])
 
     @property
     def target_width(self) -> int:
-        """C."""
+        """The number of labels, C: a target holds a 0 or a 1 for each."""
         return self.outputs
 
     @property
@@ -118,7 +118,7 @@ class Multilabel(Task):
 
     @classmethod
     def names(cls, config: MultilabelConfig, reading: Reading, cell: Cell) -> Collection[str]:
-        """Its labels."""
+        """Return the names of the labels in a cell."""
         if reading.places is not None:
             return _at_places(cell, reading.places, config.separator)
         return labels_of(cell, config.separator)
@@ -128,7 +128,7 @@ class Multilabel(Task):
         return sorted(set(self.names(self.config, self.reading, cell)).difference(self.state["classes"]))
 
     def class_counts(self, target_NT: np.ndarray) -> np.ndarray:
-        """Of many labels."""
+        """Count the rows of each label."""
         return np.asarray((target_NT > 0.5).sum(0), np.int64)  # NaN is not
 
     def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ class Multilabel(Task):
         return logistic.curvature(logits_NC, slope_VNC)
 
     def scores(self, logits_NC: Tensor) -> Tensor:
-        """Sigmoid."""
+        """Return the sigmoid of the logits."""
         return sigmoid(logits_NC)
 
     def log_chances(self, logits_NC: Tensor, label: int) -> tuple[Tensor, Tensor]:
@@ -158,15 +158,15 @@ class Multilabel(Task):
         return out
 
     def measure(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
-        """Of many labels."""
+        """Return the metrics of a target of several labels a row."""
         return multilabel(target_NT, scores_NC)
 
     def curves(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> drawing.Curves:
-        """Of many labels."""
+        """Return the ROC, precision-recall and calibration curves."""
         return drawing.multilabel(self.classes, target_NT, scores_NC)
 
     def sureness(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of row-label pairs."""
+        """Return, of each pair of a row and a label, whether the answer is right, and the probability that it was given."""
         return drawing.label_sureness(target_NT, scores_NC)
 
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
@@ -174,7 +174,7 @@ class Multilabel(Task):
         return np.abs(target_NT - scores_NC).mean(1)
 
     def influence(self, metric: str, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
-        """Of many labels."""
+        """Return the influence of each row on a metric of labels."""
         return influence.multilabel(metric, target_NT, scores_NC)
 
     def sets(self, scores_NC: np.ndarray, inside_NC: np.ndarray, empty: bool = True) -> np.ndarray:

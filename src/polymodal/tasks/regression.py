@@ -26,7 +26,7 @@ _FAR = 1e30
 
 
 class RegressionConfig(TaskConfig):
-    """A number."""
+    """The settings of a numeric target."""
 
     kind: Literal["regression"] = "regression"
     metric: Literal["mae", "rmse", "r2"] | None = None
@@ -39,7 +39,7 @@ class RegressionConfig(TaskConfig):
     """The decimal sign of numbers, "." or ","; null = what the column's cells show together."""
 
     def task(self) -> type[Task]:
-        """``Regression``."""
+        """Return the class of this task, ``Regression``."""
         return Regression
 
 
@@ -94,7 +94,7 @@ class Regression(Task):
             raise ValueError(f"{facts} of a number")
 
     def encode(self, cell: Cell) -> np.ndarray:
-        """The standardised target."""
+        """Return the standardised target, float32 (1,)."""
         value = _checked(cell, self.reading, self.config.transform)
         if self.config.transform == "log":
             value = math.log1p(value)
@@ -121,7 +121,7 @@ class Regression(Task):
         return torch.expm1(inner.clamp(max=700)) if self.config.transform == "log" else inner
 
     def values(self, scores_NC: np.ndarray) -> np.ndarray:
-        """Numbers."""
+        """Return the predicted numbers in the unit of the target."""
         return scores_NC[:, 0]
 
     def measure(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
@@ -154,7 +154,7 @@ class Regression(Task):
         return value / self.state["spread"] if self.monitored(metrics) in ("mae", "rmse") else value
 
     def describe(self) -> str:
-        """Its range."""
+        """Return the range of the target, in words."""
         unit = f" {self.config.unit}" if self.config.unit else ""
         return f"a number from {self.state['low']:g} to {self.state['high']:g}{unit}"
 

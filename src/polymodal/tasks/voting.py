@@ -53,7 +53,7 @@ class Rule(ABC):
 
     @property
     def width(self) -> int:
-        """Of one vote."""
+        """The width of one vote."""
         return self.outputs
 
     @abstractmethod
@@ -97,7 +97,7 @@ class Weighed(Rule):
         return [1.0] + [0.0] * voters
 
     def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
-        """See ``fit_weights``."""
+        """Fit the weights by ``fit_weights``."""
         return fit_weights(task, votes, target_NT, present)
 
 
@@ -105,7 +105,7 @@ class Mean(Rule):
     """The mean of the votes of the fields that a row has; for classes scaled by one number, a temperature."""
 
     def start(self, voters: int) -> list[float]:
-        """Equal shares."""
+        """Return equal weights that sum to 1."""
         return [1.0 / voters] * voters
 
     def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
@@ -117,7 +117,7 @@ class Learned(Rule):
     """A weight for each field, fitted together on held-out rows: a field that others make needless loses its say."""
 
     def start(self, voters: int) -> list[float]:
-        """Equal shares."""
+        """Return equal weights that sum to 1."""
         return [1.0 / voters] * voters
 
     def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
@@ -133,7 +133,7 @@ class Uncertainty(Rule):
     task-wise uncertainty of Kendall et al. 2018, arXiv:1705.07115, here of a field, and fitted after training on held-out rows)."""
 
     def start(self, voters: int) -> list[float]:
-        """Equal shares."""
+        """Return equal weights that sum to 1."""
         return [1.0 / voters] * voters
 
     def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:

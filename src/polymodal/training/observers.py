@@ -32,12 +32,12 @@ class Observers(Observer):
         self.observers = list(observers)
 
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        """Tell each."""
+        """Pass the event to each observer."""
         for observer in self.observers:
             observer.observe(event, facts)
 
     def close(self) -> None:
-        """Tell each."""
+        """Close each observer."""
         for observer in self.observers:
             observer.close()
 
@@ -70,7 +70,7 @@ class JsonLines(Observer):
             self._told = True
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the log file."""
         self._file.close()
 
 
@@ -162,7 +162,7 @@ class TensorBoard(Observer):
                     self._writer.add_scalar(f"{facts['name']}/{name}", value, facts["epoch"])
 
     def close(self) -> None:
-        """Flush."""
+        """Flush what was written, and close the writer."""
         if self._made is not None:
             self._made.close()
 

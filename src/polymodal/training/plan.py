@@ -44,7 +44,7 @@ class Plan:
     """Estimated seconds of one epoch of one member, by what it sees ("" = all fields)."""
 
     def facts(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return the fields as plain data for ``metrics.json``."""
         return asdict(self)
 
     def cost(self, name: str) -> float:

@@ -1,4 +1,4 @@
-"""JSON lines."""
+"""Tables in the JSON Lines format, one object a line."""
 
 from __future__ import annotations
 

@@ -71,15 +71,15 @@ class NoneConfig(BalanceConfig):
     kind: Literal["none"] = "none"
 
     def build(self, fields: Sequence[str]) -> Balancer:
-        """``Unbalanced``."""
+        """Return the balancer that changes nothing, ``Unbalanced``."""
         return Unbalanced()
 
 
 class Unbalanced(Balancer):
-    """Changes nothing."""
+    """The balancer that changes nothing."""
 
     def step(self, moment: Moment, encoders: Mapping[str, Sequence[nn.Parameter]]) -> dict[str, float]:
-        """Nothing."""
+        """Do nothing after the backward pass."""
         return {}
 
 

@@ -68,7 +68,7 @@ class GradientBlending(Balancer):
         return {"shares": self._shares, "before": self._before, "since": self._since}
 
     def restore(self, facts: Mapping[str, Any]) -> None:
-        """The same."""
+        """Restore the weights and the last losses."""
         self._shares, self._before, self._since = dict(facts["shares"]), dict(facts["before"]), facts["since"]
 
 
