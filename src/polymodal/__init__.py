@@ -1,4 +1,4 @@
-"""polymodal: one trained, measured model out of a table whose rows hold pictures, text, sounds, series, points and numbers."""
+"""polymodal: trains and measures one model on a table whose rows contain pictures, text, sounds, series, points and numbers."""
 
 from __future__ import annotations
 

@@ -1,8 +1,11 @@
-"""The saved model: a folder of JSON and safetensors, never pickle.
+"""The bundle: a saved model as a folder of JSON and safetensors files. It never contains a pickle.
 
-``bundle.json`` (format, versions, experiment, tasks, metrics, and the SHA-256 of every other file), ``states.json`` (what the
-modalities learned), ``weights.safetensors`` (all members, their names behind ``0.``, ``1.``, ...), ``README.md`` (the card); where there
-are frozen backbones, ``frozen.safetensors`` (by the field's place), unless ``bundle.frozen`` is "reference".
+- ``bundle.json``: the format, versions, experiment, tasks, metrics, and the SHA-256 of every other file
+- ``states.json``: the fitted states of the modalities and tasks
+- ``weights.safetensors``: the weights of all members, with the prefixes ``0.``, ``1.``, ...
+- ``README.md``: the model card
+- ``frozen.safetensors``: the weights of frozen backbones, with the field's position as prefix; only if there are frozen backbones and
+  ``bundle.frozen`` is not "reference"
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ _FROZEN = "frozen.safetensors"
 
 @dataclass
 class Bundle:
-    """A trained model with all that it needs to answer: no training table, no code from elsewhere."""
+    """A trained model with everything that prediction needs. It needs neither the training table nor external code."""
 
     experiment: Experiment
     tasks: Mapping[str, Task]
@@ -48,10 +51,13 @@ class Bundle:
     members: Sequence[MultiModalModel]
     metrics: Mapping[str, Any] = field(default_factory=dict)
     backbones: Mapping[str, Backbone] = field(default_factory=dict)
-    """By field: the frozen backbone through which all members see its cells."""
+    """The frozen backbone of each field that has one. All members share it."""
 
     def save(self, folder: str | Path) -> Path:
-        """Write into ``folder`` (made if need be): every file whole or not at all, ``bundle.json`` last."""
+        """Save the bundle in ``folder``, which is created if it does not exist. Each file is written atomically, ``bundle.json`` last.
+
+        :raises BundleError: the folder cannot be written
+        """
         folder = Path(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -97,12 +103,18 @@ class Bundle:
 
     @staticmethod
     def digest(folder: str | Path) -> str:
-        """Of a bundle's whole content (its sums stand in ``bundle.json``)."""
+        """Return a digest of a bundle's whole content: 32 hex digits of the SHA-256 of ``bundle.json``, which contains the other sums."""
         return hashlib.sha256((find(folder) / "bundle.json").read_bytes()).hexdigest()[:32]
 
     @classmethod
     def load(cls, folder: str | Path, trust: bool = False) -> Bundle:
-        """From a bundle or a run that holds one. ``trust`` allows components named by ``module:Class``, whose code runs."""
+        """Load the bundle of a folder.
+
+        :param folder: a bundle, or a run that contains one
+        :param trust: whether to allow external components (``module:Class``), whose code is executed
+        :raises BundleError: there is no bundle, its format is newer than this version, it was altered, its parts do not fit together, or it
+            needs external code and ``trust`` is False
+        """
         folder = find(folder)
         head = _read_json(folder / "bundle.json")
         if not isinstance(head, dict) or not isinstance(head.get("format"), int):
@@ -149,7 +161,7 @@ class Bundle:
                 members.append(member.eval())
             backbones = _backbones(experiment, fields, bodies.get(_FROZEN), head.get("frozen", {}))
             made = cls(experiment, tasks, fields, members, head["metrics"], backbones)
-            card(made)  # its measurements are of the shape that training leaves
+            card(made)  # fails if the metrics do not have the structure that training writes
         except (
             ArithmeticError, AssertionError, AttributeError, ConfigError, LookupError, MemoryError, RecursionError, RuntimeError,
             SafetensorError, TypeError, ValueError,
@@ -159,7 +171,7 @@ class Bundle:
 
 
 def _fit_together(experiment: Experiment, states: Mapping[str, State], tasks: Mapping[str, Task], weights: Mapping[str, Tensor]) -> None:
-    """``ValueError`` unless the weights are those of the model that is described, before it takes any memory."""
+    """Raise ``ValueError`` unless the weights have the names and shapes of the described model, before memory is allocated for it."""
     if any(isinstance(part, External) for part in (*experiment.model.encoders.values(), experiment.model.fusion)):
         return
     with torch.device("meta"):
@@ -176,7 +188,7 @@ def _same_shapes(expected: Mapping[str, torch.Size], weights: Mapping[str, Tenso
 
 
 def _backbones(experiment: Experiment, states: Mapping[str, State], packed: bytes | None, said: Mapping[str, str]) -> dict[str, Backbone]:
-    """The frozen backbones, from the bundle or, told so, from where their weights are on this machine."""
+    """Return the frozen backbones, with weights from the bundle or, if it does not contain them, from this machine (with a warning)."""
     backbones = {}
     tensors = load_tensors(packed) if packed is not None else {}
     for at, (name, encoder) in enumerate((name, experiment.model.encoders[name]) for name in experiment.fields):
@@ -200,7 +212,10 @@ def _backbones(experiment: Experiment, states: Mapping[str, State], packed: byte
 
 
 def find(folder: str | Path) -> Path:
-    """The bundle's own folder: ``folder``, or ``folder/bundle`` of a run."""
+    """Return the folder of the bundle: ``folder``, or ``folder/bundle`` for a run.
+
+    :raises BundleError: neither contains a ``bundle.json``
+    """
     folder = Path(folder)
     for candidate in (folder, folder / "bundle"):
         if (candidate / "bundle.json").is_file():
@@ -236,7 +251,7 @@ def _read_json(path: Path) -> Any:
 
 
 def card(bundle: Bundle) -> str:
-    """The model card: what it answers, from what, how well, and how to use it."""
+    """Return the model card in Markdown: the targets, the fields, the metrics and how to use the model."""
     experiment = bundle.experiment
     lines = ["# A polymodal model", "", "It answers", ""]
     lines += [f"- `{task.config.column}` ({task.config.kind}): {task.describe()}" for task in bundle.tasks.values()]

@@ -1,17 +1,17 @@
-"""What can go wrong, as a tree.
+"""The exceptions of polymodal, as a tree.
 
 ::
 
     PolymodalError
-    ├── UserError              the caller can mend it: exit code 2, HTTP 4xx, never a traceback
+    ├── UserError              the caller can fix it: exit code 2, HTTP 4xx, never a traceback
     │   ├── ConfigError        a setting is wrong
     │   ├── DataError          a table, a column or a cell is wrong
     │   ├── BundleError        a saved model cannot be used
     │   └── MissingDependency  an optional package is absent or broken
-    ├── TrainingError          it happened during the run
+    ├── TrainingError          an error during training
     └── Fault                  one cell cannot be read; becomes a DataError, or a line in faults.csv
 
-A message reads ``<place>: <what was found>; <what was expected>; <the mend>``.
+A message has the form ``<place>: <what was found>; <what was expected>; <how to fix it>``.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 class PolymodalError(Exception):
-    """Any error that polymodal raises on purpose."""
+    """Base class of all errors that polymodal raises on purpose."""
 
 
 class UserError(PolymodalError):
-    """An error that the caller can mend."""
+    """An error that the caller can fix."""
 
 
 class ConfigError(UserError):
-    """A setting is unknown, of the wrong type, or does not go with another."""
+    """A setting is unknown, has the wrong type, or conflicts with another setting."""
 
 
 class DataError(UserError):
-    """A table, a column, a row or a cell is not what was expected."""
+    """A table, a column, a row or a cell is not as expected."""
 
 
 class BundleError(UserError):
-    """A saved model is absent, altered, or of a newer format."""
+    """A saved model is absent, was altered, or has a newer format."""
 
 
 class MissingDependency(UserError):
@@ -54,11 +54,11 @@ class MissingDependency(UserError):
 
 
 class TrainingError(PolymodalError):
-    """Training could not go on."""
+    """Training could not continue."""
 
 
 class Fault(PolymodalError):
-    """One cell cannot be read. The message says what was found and what was expected, never where."""
+    """One cell cannot be read. The message states what was found and what was expected, but not the place of the cell."""
 
 
 _SYNONYMS = tuple(
@@ -153,7 +153,9 @@ _SYNONYMS = tuple(
     mixture moe mixture_of_experts experts
     """.strip().splitlines()
 )
-"""Words of which one is offered where another is found, the nearer groups first: settings, their values, kinds."""
+"""Groups of words for settings, their values and kinds; if one word of a group is unknown, another one is suggested. Closer groups come
+first.
+"""
 _OF_COLUMNS = tuple(
     frozenset(line.split())
     for line in """
@@ -211,18 +213,24 @@ _OF_COLUMNS = tuple(
     label category class target outcome 标签 类别 分类 目标 结果
     """.strip().splitlines()
 )
-"""Common names of columns in English and Chinese, the nearer groups first."""
+"""Common names of columns in English and Chinese; closer groups come first."""
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """``"; did you mean 'x'?"`` for the word of ``words`` that ``word`` most likely stands for, or an empty string: one that is written
-    nearly so, one that means the same (``learning_rate``: ``lr``, ``类别``: ``category``), or one that is written a little like it."""
+    """Return ``"; did you mean 'x'?"`` for the candidate that ``word`` most likely stands for, or an empty string.
+
+    Candidates are tried in this order: an almost identical spelling, a synonym (``learning_rate``: ``lr``, ``类别``: ``category``), a
+    similar spelling.
+
+    :param word: the unknown word
+    :param words: the candidates
+    """
     found = nearest_of(word, words)
     return f"; did you mean {found!r}?" if found is not None else ""
 
 
 def nearest_folder(folder: Path) -> str:
-    """What ``nearest`` says of a folder that is not there: the one beside it whose name is most like it, or an empty string."""
+    """Return ``"; did you mean 'x'?"`` for the most similarly named folder beside a folder that does not exist, or an empty string."""
     try:
         beside = [one.name for one in folder.absolute().parent.iterdir() if one.is_dir()] if not folder.exists() else []
     except OSError:
@@ -232,7 +240,10 @@ def nearest_folder(folder: Path) -> str:
 
 
 def nearest_of(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The word that ``nearest`` offers; ``cutoff`` is how alike two are that only look alike (0 to 1)."""
+    """Return the candidate that ``nearest`` suggests, or None.
+
+    :param cutoff: the least similarity (0 to 1) of two words that merely look alike
+    """
     folded = {_folded(candidate): str(candidate) for candidate in words}
     said = _folded(word)
     for like in (_alike(said, folded, 0.9), _synonym(said, folded), _alike(said, folded, cutoff)):
@@ -250,7 +261,7 @@ def _alike(said: str, words: Iterable[str], cutoff: float) -> str | None:
 
 
 def _synonym(said: str, words: Iterable[str]) -> str | None:
-    """A word of the same meaning as what was said; else one of several parts, of which one is (``商品标题``: ``title``)."""
+    """Return a synonym of a word; otherwise a word of several parts of which one is a synonym (``商品标题``: ``title``)."""
     groups = [group for group in (*_SYNONYMS, *_OF_COLUMNS) if said in group]
     for group in groups:
         for word in words:
@@ -266,7 +277,12 @@ def _synonym(said: str, words: Iterable[str]) -> str | None:
 
 
 def requires(package: str, extra: str) -> ModuleType:
-    """Import an optional package, or raise ``MissingDependency`` naming the extra that brings it."""
+    """Import an optional package and return it.
+
+    :param package: the name of the module
+    :param extra: the extra of polymodal that installs it, for the message
+    :raises MissingDependency: the package is not installed, or is broken
+    """
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
@@ -282,7 +298,7 @@ def requires(package: str, extra: str) -> ModuleType:
 
 
 def warn(text: str) -> None:
-    """Issue a ``UserWarning`` that points at the line, outside this package, from which it was entered."""
+    """Issue a ``UserWarning`` that points at the line outside this package from which the package was called."""
     level, frame = 1, sys._getframe()
     outer: FrameType | None = frame
     while outer is not None and outer.f_code.co_filename.startswith(_PACKAGE):

@@ -1,4 +1,4 @@
-"""The whole run as one typed configuration: data, fields, tasks, model, training, seed."""
+"""The configuration of a whole run: data, fields, tasks, model, training, seed."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from .tasks import RULES, AnyTask
 from .training.config import TrainingConfig
 
 SOME_ROWS = 10_000
-"""Under this many rows a bag of n-grams is regularised more, and learns faster."""
+"""Below this number of rows, a bag of n-grams has stronger dropout and a higher learning rate."""
 MANY_ROWS = 1_000_000
-"""From this many rows on, the default for text is a transformer: up to several hundred thousand, n-grams do better than
-networks trained from scratch (Zhang et al. 2015, arXiv:1509.01626)."""
+"""From this number of rows, the default encoder for text is a transformer. Up to several hundred thousand rows, n-grams outperform networks
+trained from scratch (Zhang et al. 2015, arXiv:1509.01626)."""
 
 
 PRETRAINED: Mapping[Form, tuple[str, int]] = {
@@ -37,51 +37,56 @@ PRETRAINED: Mapping[Form, tuple[str, int]] = {
     "tokens": ("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 471),
     "waveform": ("openai/whisper-tiny", 151),
 }
-"""What ``model.preset: pretrained`` takes for a field that makes a form: a name on the Hugging Face hub, and megabytes of weights."""
+"""The model that ``model.preset: pretrained`` uses for each form: its name on the Hugging Face hub, and the size of its weights in
+megabytes.
+"""
 
 
 class DataConfig(Config):
-    """Where the rows are, and what to do with those that cannot be read."""
+    """The tables, and the treatment of cells that cannot be read."""
 
     table: str | None = None
-    """The training table; a relative path is relative to the file that says it."""
+    """The training table. A relative path is relative to the file that contains it."""
     valid: str | None = None
-    """A table of its own to validate on, in place of a split."""
+    """A separate validation table, used instead of a split."""
     test: str | None = None
-    """A table that is measured once, at the end."""
+    """A test table, measured once at the end."""
     root: list[str] = []
-    """More folders that file cells may name, beside the table's own."""
+    """Additional folders that file cells may refer to, besides the folder of the table."""
     encoding: str | None = None
-    """Encoding of the training table, a CSV or JSON file; null = found out. Chinese Windows writes gb18030."""
+    """Encoding of the training table, a CSV or JSON file; null = detected. Files from Chinese Windows are often gb18030."""
     split: SplitConfig = SplitConfig()
-    """Which rows train, validate and test."""
+    """How rows are divided into training, validation and test rows."""
     on_error: OnError = "blank"
-    """What an unreadable cell does: error = stop, skip = leave the row out, blank = go on without that field."""
+    """Treatment of an unreadable cell: error = stop, skip = leave the row out, blank = treat the field as missing in that row."""
     max_faults: float = Setting(0.05, ge=0, le=1)
-    """Training stops when a larger share of a column's cells cannot be read; of a target only if its kind was asked for."""
+    """Training stops if a larger share of a column's cells is unreadable; for a target, only if the kind of its task is configured."""
     weight: str | None = None
-    """A column of numbers, 0 or more: how much each row counts in the loss."""
+    """A column of non-negative numbers: the weight of each row in the loss."""
     features_gb: float = Setting(4.0, ge=0, le=1e6)
-    """Disk space for what frozen encoders said of cells, kept between runs in the user's cache folder; 0 = none. Changes no result."""
+    """Disk space in GiB for outputs of frozen encoders, kept between runs in the user's cache folder; 0 = none. Does not change results."""
     private: bool = False
-    """The rows are nobody else's business: the report shows none of them (report.examples)."""
+    """Whether the rows are confidential: the report then shows none of them (unless report.examples is set)."""
     cache_gb: float = Setting(8.0, ge=0, le=1e6)
-    """Disk space for samples read once, during the run; beyond it cells are read anew each time. Changes no result."""
+    """Disk space in GiB for samples during the run; samples beyond it are read again each time. Does not change results."""
 
 
 class ReportConfig(Config):
-    """What a run's report shows."""
+    """The content of a run's report."""
 
     examples: bool | None = None
-    """Show rows in report.html: cells and small pictures of the worst errors; null = yes, unless there are medical pictures or
-    data.private is set."""
+    """Whether report.html shows rows: cells and small pictures of the largest errors; null = yes, unless there are medical pictures or
+    data.private is set.
+    """
 
 
 class BundleConfig(Config):
-    """What a bundle contains beside the weights."""
+    """The content of a bundle besides the trained weights."""
 
     frozen: Literal["pack", "reference"] = "pack"
-    """pack = frozen encoders' weights are saved with the model; reference = only named, by their hash, and taken from where they are."""
+    """pack = save the weights of frozen encoders with the model; reference = save only their name and hash, and load them from their
+    original place.
+    """
 
 
 class Experiment(Config):
@@ -89,15 +94,15 @@ class Experiment(Config):
 
     data: DataConfig = DataConfig()
     fields: dict[str, AnyField] = {}
-    """What the model sees: a field for each picture and text column, and one for all numbers and categories."""
+    """The inputs of the model: one field for each picture or text column, and one for all numbers and categories."""
     tasks: dict[str, AnyTask] = {}
-    """What the model answers: a task for each target column."""
+    """The outputs of the model: one task for each target column."""
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     bundle: BundleConfig = BundleConfig()
     report: ReportConfig = ReportConfig()
     seed: int = Setting(0, ge=0, lt=2**63)
-    """The same seed, machine, versions and threads give the same bits."""
+    """The random seed. The same seed, machine, versions and number of threads give bit-identical results."""
 
     @model_validator(mode="after")
     def _goes_together(self) -> Experiment:
@@ -149,25 +154,38 @@ class Experiment(Config):
 
     @classmethod
     def advice(cls, path: Sequence[str], found: Any, data: Any) -> str | None:
-        """What to say of names of fields, of kinds that no field of that kind has, and of values in the place of settings."""
+        """Return a message for an invalid setting that its place explains (an unknown field, a kind that does not suit it, a value where
+        settings are expected), or None.
+        """
         return _advice(path, found, data) if isinstance(data, Mapping) else None
 
     @classmethod
     def check_tree(cls, tree: Mapping[str, Any], place: str = "") -> None:
-        """``ConfigError`` for a tree on which nothing can be inferred: a value in the place of settings, or wrong settings of ``data``."""
+        """Raise ``ConfigError`` if nothing can be inferred from a tree: a value stands where settings are expected, or settings of ``data``
+        are invalid.
+        """
         shaped(cls, tree, place)
         validate(cls, {"data": tree.get("data") or {}}, place)
 
     @classmethod
     def read(cls, path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
-        """From YAML or JSON, with ``path=value`` overrides laid over it; relative paths are relative to the file."""
+        """Return the experiment of a YAML or JSON file, with ``path=value`` overrides applied. Relative paths are relative to the file.
+
+        :raises ConfigError: the file or an override is invalid
+        """
         path = Path(path)
         tree, _ = override(read_tree(path), overrides)
         return cls.of(tree, place=str(path), folder=path.parent)
 
     @classmethod
     def of(cls, tree: Mapping[str, Any], place: str = "", folder: Path | None = None) -> Experiment:
-        """From plain data; every fault of it in one ``ConfigError``."""
+        """Return the experiment described by plain data.
+
+        :param tree: settings as nested mappings
+        :param place: where the settings come from, for messages
+        :param folder: the folder that relative paths are relative to; None = paths stay as they are
+        :raises ConfigError: settings are invalid; the message lists every error
+        """
         experiment: Experiment = validate(cls, dict(tree), place)
         if folder is None:
             return experiment
@@ -181,16 +199,16 @@ class Experiment(Config):
         return experiment.model_copy(update={"data": data.model_copy(update={**placed, "root": placed_roots}), "training": training})
 
     def with_models_at(self, folder: Path) -> Experiment:
-        """The same, with the files of pretrained models below ``folder`` named in full."""
+        """Return a copy in which files of pretrained models below ``folder`` have their full paths."""
         encoders = {name: config if isinstance(config, External) else config.placed(folder) for name, config in self.model.encoders.items()}
         return self.model_copy(update={"model": self.model.model_copy(update={"encoders": encoders})})
 
     def columns(self) -> list[str]:
-        """The columns that fields read, in order."""
+        """Return the columns that fields read, in order and without repetition."""
         return list(dict.fromkeys(column for field in self.fields.values() for column in field.sources))
 
     def on_error(self, field: str) -> OnError:
-        """The policy for a field's unreadable cells."""
+        """Return the ``on_error`` policy of a field."""
         return self.fields[field].on_error or self.data.on_error
 
 
@@ -217,7 +235,7 @@ def _advice(path: Sequence[str], found: Any, data: Mapping[str, Any]) -> str | N
 
 
 def _of_name(path: Sequence[str], found: Any, data: Mapping[str, Any]) -> str | None:
-    """Of a field or a task: one that names no column is most likely a name that is mistyped."""
+    """Return advice on a field or a task; a name without a column is most likely misspelled."""
     room, name = path[0], path[1]
     here = f"{room}.{quote(name)}"
     if len(path) == 2 and isinstance(found, str):
@@ -245,7 +263,7 @@ def _of_name(path: Sequence[str], found: Any, data: Mapping[str, Any]) -> str | 
 
 
 def _of_kind(here: str, name: str, kind: str) -> str | None:
-    """Of a field's kind that is another thing's: the type of a column, or an encoder."""
+    """Return advice if the kind of a field is the type of a column or the kind of an encoder."""
     if kind in ("number", "category", "date"):
         return f"{here}.kind: {kind!r} is the type of a column; write --column {name}={kind}"
     encoder = nearest_of(kind, ENCODER_KINDS)
@@ -254,7 +272,7 @@ def _of_kind(here: str, name: str, kind: str) -> str | None:
 
 
 def _of_encoder(path: Sequence[str], found: Any, data: Mapping[str, Any], fields: Mapping[str, Any]) -> str | None:
-    """Of ``model.encoders`` and what is below."""
+    """Return advice on ``model.encoders`` and the settings below it."""
     if len(path) == 2:
         name, kind = quote(str(next(iter(fields), "FIELD"))), nearest_of(str(found), ENCODER_KINDS) or "KIND"
         told = f"model.encoders: found {shortened(found)}; expected an encoder for each field; write model.encoders.{name}.kind={kind}"
@@ -284,18 +302,25 @@ def _of_encoder(path: Sequence[str], found: Any, data: Mapping[str, Any], fields
 
 
 def _such_as(forms: Sequence[Form]) -> str:
-    """An example of a pretrained model for what makes these forms."""
+    """Return an example of a pretrained model for a modality that makes these forms."""
     return next((f" (such as {PRETRAINED[form][0]})" for form in forms if form in PRETRAINED), "")
 
 
 def encoders_of(forms: Sequence[Form]) -> list[str]:
-    """The kinds of encoders that read a modality which makes these forms, in the menu's order."""
+    """Return the kinds of encoders that accept one of these forms, in the order of the menu."""
     bare: list[Any] = [config.model_construct for config in ENCODERS]
     return [kind for kind, make in zip(ENCODER_KINDS, bare, strict=True) if make().form_for(forms) in forms]
 
 
 def usual_encoder(field: FieldConfig, rows: int, preset: str = "scratch") -> tuple[EncoderConfig | External, str]:
-    """The default encoder of a field, and why: the first on the menu that eats what the field's modality makes first; of text by rows."""
+    """Return the default encoder of a field, and the reason for it.
+
+    It is the first encoder on the menu that accepts the modality's first form; for text it depends on the number of rows.
+
+    :param field: the configuration of the field
+    :param rows: the number of rows of the table
+    :param preset: ``"scratch"``, or ``"pretrained"`` for a frozen pretrained encoder where there is one
+    """
     modality = field.modality()
     if preset == "pretrained" and (form := next((form for form in PRETRAINED if form in modality.forms), None)) is not None:
         model, megabytes = PRETRAINED[form]
@@ -320,7 +345,10 @@ def usual_encoder(field: FieldConfig, rows: int, preset: str = "scratch") -> tup
 
 
 def with_encoders(experiment: Experiment, rows: int) -> tuple[Experiment, dict[str, str]]:
-    """The experiment with an encoder for every field, and why each was chosen."""
+    """Return the experiment with an encoder for every field, and the reason for each default by its path.
+
+    :param rows: the number of rows of the table
+    """
     encoders, reasons = {}, {}
     for name, field in experiment.fields.items():
         if name in experiment.model.encoders:

@@ -1,6 +1,6 @@
-"""The nouns of the straight line: row -> sample -> batch -> features -> fused -> output -> prediction.
+"""The data types of the pipeline: row -> sample -> batch -> features -> fused -> output -> prediction.
 
-Shape legend, used as a suffix on tensors everywhere: ``B`` rows of a batch, ``U`` distinct cells of a batch,
+Shape letters, used as suffixes of tensor names in all modules: ``B`` rows of a batch, ``U`` distinct cells of a batch,
 ``L`` tokens, ``D`` model width, ``C`` outputs of a task, ``N`` rows of a table.
 """
 
@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 Cell = Any
-"""What one field takes from one row: a value, or a tuple of values for a field over several columns."""
+"""The input of one field in one row: a value, or a tuple of values for a field over several columns."""
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A cell that stands for an object in memory that nothing reads; ``found`` says what it was."""
+    """A cell that replaces an object in memory that no modality can read; ``found`` describes the object."""
 
     found: str
 
@@ -32,38 +32,38 @@ class Unreadable:
 Row = Mapping[str, Any]
 """One row of a table: column name -> value."""
 Sample = Mapping[str, np.ndarray]
-"""What a modality reads from one cell: named arrays of ONE example."""
+"""The named arrays that a modality reads from one cell, without a batch axis."""
 State = dict[str, Any]
-"""Facts fitted on training rows, as plain JSON data."""
+"""The facts that a modality or a task learns from the training rows, as plain JSON data."""
 Geometry = tuple[int, ...]
-"""The padded shape of a sample: a function of the sample alone."""
+"""The padded shape of a sample; it depends on the sample alone."""
 
 Form = str
-"""The name of what an encoder eats: pixels, ngrams, tokens, columns, ... A modality says which ``forms`` it makes, an encoder's config
-which ``form`` it eats; a name is theirs alone. ``features`` is what a frozen backbone said of a cell, ``tensor`` whatever a hand-built
-model is called with."""
+"""The name of an encoder's input format: pixels, ngrams, tokens, columns, ... A modality declares the ``forms`` that it makes, and an
+encoder's config the ``form`` that it reads; only they define the name. ``features`` is the output of a frozen backbone, and ``tensor``
+any input of a model that is built by hand."""
 
 Names = str | Sequence[str]
-"""Names of columns, or one of them: ``listed``."""
+"""One column name or several; ``listed`` converts it to a list."""
 Folders = str | Path | Sequence[str | Path]
-"""Folders, or one of them: ``listed``."""
+"""One folder or several; ``listed`` converts it to a list."""
 
 FUSED = ""
-"""The voter that speaks for the fused representation, among votes named by field (a field's name is not empty)."""
+"""The name of the voter that uses the fused representation. The other voters have the names of fields, which are never empty."""
 
 
 def listed(given: str | Path | Iterable[str | Path]) -> list[str]:
-    """Several names or paths as a list of texts. A single one is one of them, and not a sequence of characters."""
+    """Return one or several names or paths as a list of strings. A single string counts as one name, not as a sequence of characters."""
     return [str(given)] if isinstance(given, (str, Path)) else [str(one) for one in given]
 
 
 @dataclass(frozen=True)
 class Field:
-    """One modality of a batch.
+    """One field of a batch.
 
-    ``values`` are named tensors whose first axis is U, the distinct cells of the batch; ``index_B`` says which of them
-    each row holds (``None``: row b holds cell b, and U = B). ``present_B`` is False where a row lacks the field; what
-    its values hold there is never used.
+    ``values`` are named tensors whose first axis is U, the distinct cells of the batch. ``index_B`` is the position of each row's
+    cell (``None``: row b has cell b, and U = B). ``present_B`` is False where a row lacks the field; the values at these positions
+    are never used.
     """
 
     values: Mapping[str, Tensor]
@@ -71,18 +71,22 @@ class Field:
     index_B: Tensor | None = None
 
     def to(self, device: torch.device) -> Field:
-        """The same field on another device."""
+        """Return the field on another device."""
         index = None if self.index_B is None else self.index_B.to(device)
         return Field({name: value.to(device) for name, value in self.values.items()}, self.present_B.to(device), index)
 
     def hide(self, hidden_B: Tensor) -> Field:
-        """The same field, absent from the rows where ``hidden_B`` (B,) is True."""
+        """Return the field with the rows where ``hidden_B`` (B,) is True marked as missing."""
         return replace(self, present_B=self.present_B & ~hidden_B)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows on their way through the model: fields by name, targets by task (B, width of the target; NaN = no target)."""
+    """A batch of rows.
+
+    ``fields`` by name. ``targets`` by task (B, width of the target); NaN = no target. ``weights_B`` are the weights of the rows, or None.
+    ``rows`` are the positions of the rows in the table.
+    """
 
     fields: Mapping[str, Field]
     targets: Mapping[str, Tensor] = field(default_factory=dict)
@@ -90,7 +94,7 @@ class Batch:
     rows: Sequence[int] = ()
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on another device."""
+        """Return the batch on another device."""
         return Batch(
             {name: value.to(device) for name, value in self.fields.items()},
             {name: value.to(device) for name, value in self.targets.items()},
@@ -101,20 +105,23 @@ class Batch:
 
 @dataclass(frozen=True)
 class Features:
-    """What every encoder and every fusion returns: ``tokens_BLD`` and ``mask_BL`` (True = a real token), L >= 1."""
+    """The output of every encoder and every fusion: ``tokens_BLD`` and ``mask_BL`` (True = a real token), L >= 1."""
 
     tokens_BLD: Tensor
     mask_BL: Tensor
 
     @classmethod
     def vector(cls, vector_BD: Tensor, present_B: Tensor | None = None) -> Features:
-        """One token a row, from a vector a row."""
+        """Return features with one token for each row from vectors (B, D).
+
+        :param present_B: which rows are real tokens (B,); None = all
+        """
         if present_B is None:
             present_B = torch.ones(vector_BD.shape[0], dtype=torch.bool, device=vector_BD.device)
         return cls(vector_BD.unsqueeze(1), present_B.unsqueeze(1))
 
     def spread(self, field: Field) -> Features:
-        """From distinct cells (U) to rows (B), masked where the row lacks the field."""
+        """Expand features of distinct cells (U) to rows (B). The tokens of rows that lack the field are masked."""
         tokens, mask = self.tokens_BLD, self.mask_BL
         if field.index_B is not None:
             tokens, mask = tokens[field.index_B], mask[field.index_B]
@@ -123,10 +130,10 @@ class Features:
 
 @dataclass(frozen=True)
 class Output:
-    """What a model with named heads answers.
+    """The output of a model with named heads.
 
-    ``logits`` by task (B, C): the answer. ``votes`` by task, then by voter (``FUSED`` or a field's name): the logits
-    (B, C) that the answer was combined from, empty when the model has no votes. ``present`` by field (B,).
+    ``logits`` by task (B, C): the output. ``votes`` by task, then by voter (``FUSED`` or a field's name): the logits
+    (B, C) that the output is combined from; empty if the model has no votes. ``present`` by field (B,): which rows have the field.
     ``fused_BD`` is the shared representation h.
     """
 
@@ -138,12 +145,13 @@ class Output:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answers for some rows of a table.
+    """The predictions for some rows of a table.
 
-    ``rows`` are row numbers, the first data row being 1. ``values`` by task: decoded answers (N,), ``None`` for a row
-    that was skipped. ``scores`` by task: probabilities (N, C), or (N, 1) in the target's unit for regression; NaN where
-    skipped. ``present`` and ``faults`` hold, for each row, the fields that it had and what could not be read. ``sets`` by task, where a
-    coverage was given: lists of classes (N,), or the ends of intervals (N, 2); an empty list, or NaN, where skipped.
+    ``rows`` are row numbers; the first data row is 1. ``values`` by task: decoded predictions (N,); ``None`` for a skipped row.
+    ``scores`` by task: probabilities (N, C), or (N, 1) in the target's unit for regression; NaN for a skipped row. ``present`` is the list
+    of fields that each row has. ``faults`` is a text for each row that describes the cells that cannot be read; it may be empty.
+    ``embedding`` is the shared representation, or None if it was not requested. ``sets`` by task, if a coverage was given: lists of
+    classes (N,), or the ends of intervals (N, 2); an empty list or NaN for a skipped row.
     """
 
     rows: np.ndarray

@@ -1,8 +1,8 @@
-"""What frozen backbones say of cells: computed once, in the fixed blocks of every prediction, and kept on disk between runs.
+"""The features of frozen backbones: computed once for each cell, in blocks of fixed shape, and cached on disk between runs.
 
-Its place on the line: sample -> features of the frozen backbone -> batch. A model is trained, and answers, on these features as if they
-were the samples. Cached or computed, at training or at prediction, they are the same to the last bit: a block has ``inference.BLOCK``
-cells of one geometry, and the key of the cache holds all that their bits depend on.
+This step lies between sample and batch: sample -> features of the frozen backbone -> batch. A model is trained and predicts on these
+features as if they were the samples. They are identical to the last bit whether cached or computed, in training or in prediction: a block
+has ``inference.BLOCK`` cells of one geometry, and the key of the cache contains everything that the bits depend on.
 """
 
 from __future__ import annotations
@@ -37,15 +37,19 @@ from .modalities.signal_corruption import Corruption
 from .storage import write_whole
 
 _KEPT_EACH = 2_048
-"""Cells after which what was computed is kept on disk: an interrupted run goes on from there."""
+"""The number of computed cells after which features are written to disk, so that an interrupted run continues from there."""
 _HELD = 64 * 2**20
-"""Bytes after which it is too: all tokens of a cell may be many."""
+"""The number of bytes after which features are written to disk, since a cell may have many tokens."""
 _TELL_AFTER = 5.0
-"""Seconds after which it is said how far the computing is."""
+"""The number of seconds between progress messages."""
 
 
 class Featured(Modality):
-    """A modality seen through a frozen backbone: it reads cells as before; what is batched is what the backbone says of them."""
+    """A modality behind a frozen backbone. It reads cells like the wrapped modality; its batches contain the backbone's features.
+
+    :param inner: the wrapped modality
+    :param width: the width D of the features
+    """
 
     kind = "features"
     forms = ("features",)
@@ -56,56 +60,56 @@ class Featured(Modality):
 
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
-        """Never: it stands for another modality."""
+        """Return a score of 0: this modality only wraps another one."""
         return Recognition(0.0)
 
     @classmethod
     def fit(cls, config: Any, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
-        """Never: what it stands for is fitted."""
+        """Raise ``ConfigError``: the wrapped modality is fitted instead."""
         raise ConfigError("features are made by a frozen backbone; expected another kind of field")
 
     def check(self) -> None:
-        """As the modality it stands for."""
+        """Check the state of the wrapped modality."""
         self.inner.check()
 
     def is_missing(self, cell: Cell) -> bool:
-        """As the modality it stands for."""
+        """Whether the wrapped modality treats the cell as missing."""
         return self.inner.is_missing(cell)
 
     def read(self, cell: Cell) -> Sample:
-        """The sample that the backbone is given."""
+        """Read the sample that is the input of the backbone."""
         return self.inner.read(cell)
 
     def corruptions(self) -> Mapping[str, Corruption]:
-        """As the modality it stands for."""
+        """Return the corruptions of the wrapped modality."""
         return self.inner.corruptions()
 
     def held(self, cell: Cell) -> Any:
-        """As the modality it stands for."""
+        """Return the result of the wrapped modality's ``held``."""
         return self.inner.held(cell)
 
     def sample_of(self, held: Any) -> Sample:
-        """The sample that the backbone is given."""
+        """Return the sample that is the input of the backbone."""
         return self.inner.sample_of(held)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts | None:
-        """As the modality it stands for, of a sample that the backbone is given."""
+        """Return the parts that the wrapped modality finds. ``sample`` is an input of the backbone."""
         return self.inner.parts(cell, sample)
 
     def drift(self) -> Drift | None:
-        """As the modality it stands for."""
+        """Return the drift measure of the wrapped modality."""
         return self.inner.drift()
 
     def blank(self) -> Sample:
-        """``features`` float32 (1, D) of zeros."""
+        """Return ``features`` float32 (1, D) of zeros."""
         return {"features": np.zeros((1, self.width), np.float32)}
 
     def geometry(self, sample: Sample) -> Geometry:
-        """The count of tokens, up to the next power of two."""
+        """Return the number of tokens, rounded up to the next power of two."""
         return (bucket(len(sample["features"]), 1, 2**15),)
 
     def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
-        """``features`` float32 (U, L, D), and which of them are ``real`` (U, L)."""
+        """Return ``features`` float32 (U, L, D) and their mask ``real`` (U, L)."""
         (length,) = geometry
         features_ULD = np.zeros((len(samples), length, self.width), np.float32)
         real_UL = np.zeros((len(samples), length), bool)
@@ -115,26 +119,29 @@ class Featured(Modality):
         return {"features": torch.from_numpy(features_ULD), "real": torch.from_numpy(real_UL)}
 
     def cost_of_training(self) -> float:
-        """The cost of training, which is negligible: the backbone is frozen."""
+        """Return the cost of training, which is negligible, because the backbone is frozen."""
         return self.cost()
 
     def show(self, cell: Cell) -> str:
-        """As the modality it stands for."""
+        """Return the wrapped modality's text for the cell."""
         return self.inner.show(cell)
 
     def describe(self) -> str:
-        """As the modality it stands for."""
+        """Return the wrapped modality's description."""
         return self.inner.describe()
 
 
 def featured(modalities: Mapping[str, Modality], backbones: Mapping[str, Backbone]) -> dict[str, Modality]:
-    """The modalities, those before a frozen backbone seen through it."""
+    """Wrap each modality that has a frozen backbone in ``Featured``. The others are returned unchanged."""
     return {name: Featured(modality, backbones[name].width) if name in backbones else modality for name, modality in modalities.items()}
 
 
 @torch.inference_mode()
 def features_of(backbone: Backbone, modality: Modality, samples: Sequence[Sample], device: torch.device) -> list[Sample]:
-    """What the backbone says of each sample: ``features`` float32 (L, D), its real tokens only. Numbers that are none become 0."""
+    """Compute the backbone's features of each sample: ``features`` float32 (L, D), real tokens only.
+
+    NaN and infinite values become 0. If a sample has no real token, its first token is returned, so L >= 1.
+    """
     backbone.eval()
     found: list[Sample] = [{}] * len(samples)
     for members in grouped(modality, samples):
@@ -148,7 +155,7 @@ def features_of(backbone: Backbone, modality: Modality, samples: Sequence[Sample
 
 
 def through(window: Window, modalities: Mapping[str, Modality], backbones: Mapping[str, Backbone]) -> Window:
-    """A window of what was read as one of what the model is given."""
+    """Replace the samples of fields with a frozen backbone by its features. The samples of other fields are unchanged."""
     if not backbones:
         return window
     samples = dict(window.samples)
@@ -160,7 +167,7 @@ def through(window: Window, modalities: Mapping[str, Modality], backbones: Mappi
 
 
 def seconds_of(backbone: Backbone, modality: Modality, samples: Sequence[Sample], device: torch.device) -> float:
-    """About how long a backbone takes over one cell, from a block of ``samples``."""
+    """Estimate the seconds that a backbone takes for one cell, from a run over ``samples``; 0 if there are none."""
     if not samples:
         return 0.0
     before = next(backbone.parameters()).device
@@ -177,7 +184,13 @@ def seconds_of(backbone: Backbone, modality: Modality, samples: Sequence[Sample]
 def fill(
     store: Store, name: str, modality: Modality, backbone: Backbone, cache: FeatureCache, device: torch.device, note: Callable[[str], None]
 ) -> None:
-    """Put a backbone's features in the place of a field's samples in the store."""
+    """Replace a field's samples in the store by the features of a backbone.
+
+    :param name: the name of the field
+    :param modality: the modality of the field, not wrapped
+    :param cache: the cache from which known features are read and to which new ones are written
+    :param note: the function that receives progress messages
+    """
     begin = told = time.monotonic()
     done = computed = 0
     total = store.count(name)
@@ -209,11 +222,11 @@ def fill(
     note(f"field {name!r}: {total:,} cells seen by the frozen backbone{known}, {time.monotonic() - begin:.1f} s")
 
 
-# -- between runs ----------------------------------------------------------------------------------------------------------
+# -- the cache between runs ----------------------------------------------------------------------------------------------------------
 
 
 def digest_of(backbone: Backbone) -> str:
-    """The SHA-256 of a backbone's weights."""
+    """Return the SHA-256 of a backbone's weights."""
     total = sha256()
     for name, value in sorted(backbone.state_dict().items()):
         total.update(name.encode())
@@ -222,10 +235,14 @@ def digest_of(backbone: Backbone) -> str:
 
 
 class FeatureCache:
-    """Features by the digest of the sample that they were made from, of one backbone on one kind of machine.
+    """The cached features of one backbone on one kind of machine, by the digest of the sample that they were computed from.
 
-    A folder of whole safetensors files under the user's cache folder, made only when there is something to keep. What cannot be read or
-    written there is computed anew: no bit changes. In memory is where they lie, and what was not written yet.
+    The cache is a folder of safetensors files below the user's cache folder; it is created when there is something to write. Files are
+    written atomically. Features that cannot be read or written are computed again, with identical bits. Only the positions of the features
+    and the features that are not written yet are in memory.
+
+    :param state: the state of the field, which contains the facts of the backbone
+    :param at_most_gb: the largest size of all cached features, in GiB; 0 = no cache
     """
 
     def __init__(self, backbone: Backbone, state: State, device: torch.device, at_most_gb: float) -> None:
@@ -243,19 +260,19 @@ class FeatureCache:
                 self._known |= _read(path, self.width)
 
     def get(self, key: bytes) -> np.ndarray | None:
-        """The features (L, D) that are known, or None."""
+        """Return the cached features (L, D), or None if there are none."""
         if key in self._fresh:
             return self._fresh[key]
         if key not in self._known:
             return None
         path, start, length = self._known[key]
-        with contextlib.suppress(OSError):  # another process may have made room
+        with contextlib.suppress(OSError):  # another process may have deleted the file
             found = np.fromfile(path, np.float32, length * self.width, offset=start)
             return found.reshape(length, self.width) if len(found) == length * self.width else None
         return None
 
     def put(self, key: bytes, features_LD: np.ndarray) -> None:
-        """Remember features; from time to time they are written."""
+        """Add features to the cache. They are written to disk when enough of them are in memory."""
         if self.at_most:
             self._fresh[key] = features_LD
             self._held += features_LD.nbytes
@@ -263,7 +280,7 @@ class FeatureCache:
                 self.flush()
 
     def flush(self) -> None:
-        """Write what is new, the oldest files making room for it."""
+        """Write new features to disk. The oldest files are deleted if the cache would exceed its limit."""
         if not self._fresh:
             return
         keys = np.frombuffer(b"".join(self._fresh), np.uint8).reshape(-1, 16).copy()
@@ -302,7 +319,7 @@ def _version(library: str) -> str:
 
 
 def _read(path: Path, width: int) -> dict[bytes, tuple[Path, int, int]]:
-    """Where in a file of the cache which features lie, and how many; nothing of one that is not as ``flush`` writes it."""
+    """Return the position and the number of tokens of each entry of a cache file; nothing if ``flush`` did not write the file."""
     try:
         found = load_file(path)
         keys, lengths, features = found["keys"].numpy(), found["lengths"].numpy(), found["features"].numpy()
@@ -321,10 +338,10 @@ def _read(path: Path, width: int) -> dict[bytes, tuple[Path, int, int]]:
 
 
 def _make_room(folder: Path, at_most: int) -> None:
-    """Delete the files that were written first until the rest is no larger."""
+    """Delete the oldest files until the total size is at most ``at_most`` bytes."""
     files = []
     for path in folder.glob("*/*.safetensors"):
-        with contextlib.suppress(OSError):  # gone by now, or a link to nothing
+        with contextlib.suppress(OSError):  # deleted in the meantime, or a broken link
             facts = path.stat()
             files.append((facts.st_mtime, facts.st_size, path))
     total = sum(size for _, size, _ in files)

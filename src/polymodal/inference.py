@@ -1,8 +1,9 @@
-"""From samples to answers: the only prediction loop.
+"""The prediction loop: from samples to logits. All predictions use it.
 
-Floating point depends on shapes, so answers are computed in blocks of fixed geometry: ``BLOCK`` cells of one padded shape
-to an encoder, ``BLOCK`` rows of one combination of shapes to the fusion, short blocks filled with blanks. A row's answer
-is then the same to the last bit whatever rows stand beside it. A cell that several rows hold is encoded once.
+Floating-point results depend on tensor shapes. Predictions are therefore computed in blocks of fixed shape: an encoder receives ``BLOCK``
+cells of one padded shape, and the fusion receives ``BLOCK`` rows of one combination of shapes. Short blocks are padded with copies of
+their first element. The prediction for a row is then identical to the last bit, whatever other rows are predicted with it. A cell that
+occurs in several rows is encoded once.
 """
 
 from __future__ import annotations
@@ -23,16 +24,17 @@ from .modalities import Modality
 from .model import MultiModalModel
 
 BLOCK = 32
-"""Cells, or rows, in a block. Part of what a bundle promises: another size agrees within rounding only."""
+"""The number of cells or rows in a block. Bit-identical predictions of a bundle depend on it: another size agrees only within rounding."""
 WINDOW = 512
-"""Rows whose samples and features are held at a time."""
+"""The number of rows whose samples and features are in memory at a time."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """Some rows on their way: the distinct samples of each field, and which of them each row holds (-1 = none).
+    """Some rows of a table with their samples.
 
-    ``rows`` are 0-based positions in the table.
+    ``rows`` are 0-based positions in the table (N,). ``samples`` are the distinct samples of each field. ``index`` (N,) by field is
+    the position in ``samples`` of each row's sample; -1 = the row lacks the field.
     """
 
     rows: np.ndarray
@@ -40,13 +42,17 @@ class Window:
     index: Mapping[str, np.ndarray]
 
     def without(self, hidden: frozenset[str]) -> dict[str, np.ndarray]:
-        """``index``, as if the rows lacked the fields of ``hidden``."""
+        """Return ``index`` with the fields in ``hidden`` missing in every row."""
         return {name: np.full_like(index, -1) if name in hidden else index for name, index in self.index.items()}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one model says of some rows: ``logits`` and ``votes`` by task (N, C); h (N, D) when asked."""
+    """The outputs of one model for some rows.
+
+    ``logits`` by task (N, C). ``votes`` by task, then by voter (N, C). ``fused_ND`` is the representation h (N, D), or None if it
+    was not requested.
+    """
 
     logits: Mapping[str, np.ndarray]
     votes: Mapping[str, Mapping[str, np.ndarray]]
@@ -54,7 +60,13 @@ class Answer:
 
 
 def windows(store: Store, rows: np.ndarray, fields: Sequence[str] | None = None) -> Iterator[Window]:
-    """The rows of a store, those that share a costly cell side by side."""
+    """Yield the rows of a store in windows of at most ``WINDOW`` rows.
+
+    Rows are sorted by the cells of the most expensive field, so that rows that share such a cell fall into the same window.
+
+    :param rows: 0-based positions in the table
+    :param fields: the fields to include; None = all
+    """
     fields = list(fields if fields is not None else store.modalities)
     costly = max(fields, key=lambda name: store.modalities[name].cost())
     rows = rows[np.argsort(store.index[costly][rows], kind="stable")]
@@ -70,7 +82,7 @@ def windows(store: Store, rows: np.ndarray, fields: Sequence[str] | None = None)
 
 
 class _Cells:
-    """A field's features: by distinct sample, which group of one geometry holds it, and where."""
+    """The features of a field's distinct samples, stored in one group for each geometry."""
 
     def __init__(self, model: MultiModalModel, name: str, modality: Modality, samples: Sequence[Sample], device: torch.device) -> None:
         samples = [*samples, modality.blank()]  # the last one stands for every row that lacks the field
@@ -83,13 +95,13 @@ class _Cells:
             self.features.append(Features(torch.cat([part.tokens_BLD for part in done]), torch.cat([part.mask_BL for part in done])))
 
     def rows(self, group: int, at_B: np.ndarray, present_B: np.ndarray, device: torch.device) -> tuple[Features, Field]:
-        """The features of the group that these rows hold, and the field that says which and whether."""
+        """Return the features of a group, and the ``Field`` that maps rows to them."""
         index_B = torch.from_numpy(self.place_U[at_B]).to(device)
         return self.features[group], Field({}, torch.from_numpy(present_B).to(device), index_B)
 
 
 def grouped(modality: Modality, samples: Sequence[Sample]) -> list[list[int]]:
-    """The places of samples of one geometry, for each geometry in the order of its first."""
+    """Group the positions of samples by geometry. Groups are in the order of their first sample."""
     by_geometry: dict[tuple[int, ...], list[int]] = {}
     for at, sample in enumerate(samples):
         by_geometry.setdefault(modality.geometry(sample), []).append(at)
@@ -97,7 +109,13 @@ def grouped(modality: Modality, samples: Sequence[Sample]) -> list[list[int]]:
 
 
 def block_of(modality: Modality, samples: Sequence[Sample], members: Sequence[int]) -> Iterator[tuple[Sequence[int], Field]]:
-    """Samples of one geometry, exactly ``BLOCK`` at a time: a short block is filled with its first, whose answer is dropped."""
+    """Yield samples of one geometry in blocks of exactly ``BLOCK``.
+
+    A short block is padded with copies of the first sample; the caller discards their outputs.
+
+    :param members: the positions of the samples to yield
+    :returns: for each block, the positions (without padding) and the collated field (with padding)
+    """
     for start in range(0, len(members), BLOCK):
         part = members[start : start + BLOCK]
         filled = [samples[at] for at in part] + [samples[members[0]]] * (BLOCK - len(part))
@@ -105,9 +123,11 @@ def block_of(modality: Modality, samples: Sequence[Sample], members: Sequence[in
 
 
 class Encoded:
-    """Cells as one model (in eval mode) sees them, encoded once; any rows made of these cells are answered from them.
+    """Cells encoded once by a model, from which the outputs of any rows made of these cells are computed.
 
-    :param samples: by field, the distinct samples that rows may hold
+    :param model: a model in eval mode
+    :param samples: the distinct samples of each field
+    :param device: the device of the model; None = the CPU
     """
 
     @torch.inference_mode()
@@ -120,18 +140,22 @@ class Encoded:
 
     @torch.inference_mode()
     def cells_of(self, name: str, modality: Modality, samples: Sequence[Sample]) -> _Cells:
-        """Other cells of one field, encoded: what ``given`` takes."""
+        """Encode other cells of one field, to be passed to ``given``."""
         return _Cells(self.model, name, modality, samples, self.device)
 
     def given(self, cells: Mapping[str, _Cells]) -> Encoded:
-        """The same, some fields' cells being others: nothing is encoded again."""
+        """Return a copy in which the cells of some fields are replaced. Nothing is encoded again."""
         other = copy(self)
         other.cells = {**self.cells, **cells}
         return other
 
     @torch.inference_mode()
     def answer(self, index: Mapping[str, np.ndarray], represent: bool = False) -> Answer:
-        """What the model says of rows; ``index`` (N,) by field is the sample that each row holds, -1 = none."""
+        """Compute the model's outputs for rows.
+
+        :param index: by field, the position of each row's sample (N,); -1 = the row lacks the field
+        :param represent: whether to return the representation h
+        """
         return _answer(self.model, self.cells, index, len(index[self.model.names[0]]), self.device, represent)
 
 
@@ -143,9 +167,15 @@ def answer(
     device: torch.device | None = None,
     represent: bool = False,
 ) -> list[Answer]:
-    """What the model says of a window's rows: one ``Answer`` for each set of hidden fields. Cells are encoded once."""
+    """Compute a model's outputs for the rows of a window. Cells are encoded once. The model's training mode is restored afterwards.
+
+    :param hidden: sets of fields to hide from all rows
+    :param device: the device of the model; None = the CPU
+    :param represent: whether to return the representation h
+    :returns: one ``Answer`` for each set in ``hidden``
+    """
     was_training = model.training
-    if was_training:  # a trained model stays in eval mode, so that several threads may ask it
+    if was_training:  # a trained model stays in eval mode, so that several threads may use it
         model.eval()
     try:
         encoded = Encoded(model, modalities, window.samples, device)
@@ -204,13 +234,13 @@ def _answer(
 
 @dataclass(frozen=True)
 class Collected:
-    """Answers of many windows, in the order of ``rows`` (0-based positions in the table, ascending)."""
+    """The outputs of many windows, in the order of ``rows`` (0-based positions in the table, ascending)."""
 
     rows: np.ndarray
     answers: Sequence[Answer]
 
     def plain(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """As tensors and plain data, for a checkpoint; without h."""
+        """Return the outputs as tensors and plain data for a checkpoint, without h."""
         first = self.answers[0]
         tensors = {"rows": torch.from_numpy(self.rows)}
         for at, answer in enumerate(self.answers):
@@ -222,7 +252,10 @@ class Collected:
 
     @classmethod
     def of_plain(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Collected:
-        """From what ``plain`` gave, among other tensors; ``KeyError`` where some of it is not there."""
+        """Restore the outputs from the result of ``plain``. ``tensors`` may contain other tensors.
+
+        :raises KeyError: a tensor or a fact is missing
+        """
         answers = []
         for at in range(facts["count"]):
             logits = {task: tensors[f"answer.{at}.{of}"].numpy() for of, task in enumerate(facts["tasks"])}
@@ -242,7 +275,12 @@ def collect(
     device: torch.device | None = None,
     represent: bool = False,
 ) -> Collected:
-    """The answers to all windows, back in the order of the rows; one for each set of hidden fields. ``represent``: with h."""
+    """Compute a model's outputs for all windows and sort them by row.
+
+    :param hidden: sets of fields to hide from all rows; the result has one ``Answer`` for each
+    :param device: the device of the model; None = the CPU
+    :param represent: whether to return the representation h
+    """
     rows, every = [], []
     for window in parts:
         rows.append(window.rows)

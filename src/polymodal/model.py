@@ -1,6 +1,6 @@
-"""The model: encoders (f), a fusion (g), heads. h = g(f(x), f(t), ...), and an answer from h.
+"""The model: encoders (f), a fusion (g) and heads. The representation is h = g(f(x), f(t), ...); the heads compute predictions from h.
 
-One class, two ways to build it: ``MultiModalModel(image_model, text_model)`` by hand from any modules, and
+There is one class and there are two ways to build it: ``MultiModalModel(image_model, text_model)`` from any modules, and
 ``build(config, ...)`` from a config. Shapes: ``B`` rows, ``L`` tokens, ``D`` width, ``C`` outputs, ``V`` voters.
 """
 
@@ -25,24 +25,24 @@ from .tasks import RULES, Task
 
 
 class ModelConfig(Config):
-    """Encoders, fusion and heads."""
+    """The settings of the encoders, the fusion and the heads."""
 
     width: int = Setting(128, ge=4, le=2**16)
-    """Width of every field's tokens, and of the fused representation."""
+    """The width of every field's tokens and of the fused representation."""
     preset: Literal["scratch", "pretrained"] = "scratch"
-    """What the encoder of a field is where none is said: one that is trained from scratch, or a good current pretrained one
-    (docs/pretrained.md), which is fetched from the Hugging Face hub unless it is on this machine."""
+    """The default encoder of each field: trained from scratch, or a pretrained one (docs/pretrained.md), which is downloaded from the
+    Hugging Face hub unless it is on this machine."""
     encoders: dict[str, AnyEncoder] = {}
     """The encoder of each field."""
     fusion: AnyFusion = LowRankConfig()
-    """How the fields become one representation."""
+    """The fusion of the fields into one representation."""
     dropout: float = Setting(0.1, ge=0, lt=1)
-    """Share of the representation dropped in training, before the heads."""
+    """The dropout rate of the representation, before the heads."""
     missing: Literal["nothing", "token"] = "nothing"
-    """What a field that a row lacks contributes: nothing, or a learned token."""
+    """What a missing field contributes to its row: nothing, or a learned token."""
     votes: bool = True
-    """Heads of each single field beside the fused one, weighed on held-out rows: a field that only adds noise loses its say, and
-    probabilities are calibrated."""
+    """Whether each single field has heads beside the fused ones. The vote weights are fitted on validation rows, which lowers the weight
+    of a field that only adds noise and calibrates the probabilities."""
 
     @model_validator(mode="after")
     def _somebody_votes(self) -> ModelConfig:
@@ -52,20 +52,26 @@ class ModelConfig(Config):
 
 
 class MultiModalModel(nn.Module):
-    """Any number of encoders, a fusion and linear heads.
+    """A model with any number of encoders, a fusion and linear heads.
 
-    By hand, ``MultiModalModel(image_model, text_model)`` takes any modules that return (B, D) or (B, L, D), finds their
-    widths at the first call, and answers ``model(images, texts)`` with a tensor (B, outputs) of logits. With ``heads``
-    (task name -> outputs) it answers with an ``Output`` instead. Optimisers may be made before the first call.
+    ``MultiModalModel(image_model, text_model)`` takes any modules that return (B, D) or (B, L, D). Their widths are inferred at
+    the first call. ``model(images, texts)`` returns a tensor (B, outputs) of logits, or an ``Output`` if ``heads`` is given.
+    Optimisers may be created before the first call.
 
-    :param encoders: one module for each input, in the order of the call; or by keyword, ``image_model=..., text_model=...``
-    :param fusion: a name on the menu (``"concat"``, ``"lowrank"``, ``"attention"``, ...), its config, or a ``Fusion``
-    :param outputs: width of the answer when there are no named heads
-    :param names: names of the inputs, where they are not given by keyword
+    :param encoders: one module for each input, in the order of the call, or by keyword: ``image_model=..., text_model=...``
+    :param fusion: the name of a fusion (``"concat"``, ``"lowrank"``, ``"attention"``, ...), its config, or a ``Fusion``
+    :param outputs: the number of outputs if there are no named heads
+    :param heads: the number of outputs of each task, by task name
+    :param names: the names of the inputs that are not given by keyword
+    :param width: the width of the fused representation, and of the tokens of missing fields
+    :param dropout: the dropout rate of the representation, before the heads
+    :param missing: what a missing field contributes to its row: nothing, or a learned token
+    :param votes: whether each single field has heads beside the fused ones; requires ``heads``
+    :raises ConfigError: there is no encoder, an encoder is not an ``nn.Module``, or the number of names differs from that of encoders
     """
 
     probing: bool = False
-    """Whether the heads of single fields only read what encoders say, and teach them nothing."""
+    """Whether the heads of single fields receive detached features, so that their loss does not train the encoders."""
     vote_heads: nn.ModuleList
     vote_weights_TV: Tensor
 
@@ -109,23 +115,32 @@ class MultiModalModel(nn.Module):
             self.register_buffer("vote_weights_TV", torch.tensor([rule.start(len(self.voters)) for rule in self.rules]))
 
     def forward(self, *inputs: Tensor | Field, **named: Tensor | Field) -> Tensor | Output:
-        """Inputs in the order of the encoders, or by name: tensors whose first axis is B, or ``Field``s."""
+        """Compute the logits of a batch.
+
+        :param inputs: tensors whose first axis is B, or ``Field``s, in the order of the encoders
+        :param named: the same by name
+        :returns: a tensor (B, outputs), or an ``Output`` if the model has named heads
+        :raises ConfigError: the inputs do not match the names of the encoders
+        """
         features = {name: self.admit(name, self.encode(name, field), field) for name, field in self._fields(inputs, named).items()}
         return self.answer(features)
 
     def start(self) -> None:
-        """Let the encoders take the weights that training starts from, where they come from elsewhere."""
+        """Load the pretrained weights of the encoders that have some. Called before training."""
         for encoder in self.encoders:
             if isinstance(encoder, Encoder):
                 encoder.start()
 
     def represent(self, *inputs: Tensor | Field, **named: Tensor | Field) -> Tensor:
-        """The shared representation h, (B, width of the fusion)."""
+        """Return the shared representation h, (B, width of the fusion)."""
         features = {name: self.admit(name, self.encode(name, field), field) for name, field in self._fields(inputs, named).items()}
         return mean_pool(self.fusion(features))
 
     def encode(self, name: str, field: Field) -> Features:
-        """The features of a field's distinct cells, (U, L, D)."""
+        """Return the features of a field's distinct cells, (U, L, D).
+
+        :raises ConfigError: an encoder that is not an ``Encoder`` returns anything but a tensor (B, D) or (B, L, D)
+        """
         encoder = self.encoders[self.names.index(name)]
         if isinstance(encoder, Encoder):
             return encoder(field)
@@ -137,7 +152,7 @@ class MultiModalModel(nn.Module):
         return Features(tokens, torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device))
 
     def admit(self, name: str, features: Features, field: Field) -> Features:
-        """From distinct cells to rows (B, L, D): the one place that decides what a missing field contributes."""
+        """Expand the features of distinct cells to rows (B, L, D) and apply the setting ``missing`` to rows that lack the field."""
         features = features.spread(field)
         if self.missing_FD is None:
             return features
@@ -147,7 +162,12 @@ class MultiModalModel(nn.Module):
         return Features(torch.where(instead_BL.unsqueeze(-1), token_D, features.tokens_BLD), features.mask_BL | instead_BL)
 
     def answer(self, features: Mapping[str, Features], present: Mapping[str, Tensor] | None = None) -> Tensor | Output:
-        """From the features of all fields to the answer; ``present`` (B,) by field where it is not what the masks say."""
+        """Compute the output from the features of all fields.
+
+        :param features: the features of each field, by name
+        :param present: which rows have each field (B,), by name; None = the rows that have a real token in the mask
+        :returns: a tensor (B, outputs), or an ``Output`` if the model has named heads
+        """
         fused_BD = mean_pool(self.fusion(features))
         logits = [head(self.drop(fused_BD)) for head in self.heads]
         present = present or {name: field.mask_BL.any(1) for name, field in features.items()}
@@ -160,7 +180,7 @@ class MultiModalModel(nn.Module):
         return Output(dict(zip(self.tasks, logits, strict=True)), fused_BD, present, dict(zip(self.tasks, votes, strict=False)))
 
     def _votes(self, features: Mapping[str, Features], fused: Sequence[Tensor]) -> list[dict[str, Tensor]]:
-        """What each voter says of each task, the fused representation first where it has a say."""
+        """Return the votes of each task by voter, with the fused vote first if the voting rule uses it."""
         pooled = {name: mean_pool(field) for name, field in features.items()}
         if self.probing:
             pooled = {name: vector.detach() for name, vector in pooled.items()}
@@ -184,7 +204,12 @@ class MultiModalModel(nn.Module):
 
 
 def build(config: ModelConfig, states: Mapping[str, State], tasks: Mapping[str, Task]) -> MultiModalModel:
-    """The model of a config, for fields fitted to ``states`` (in their order) and for ``tasks``."""
+    """Build the model of a config.
+
+    :param states: the fitted state of each field, in the order of the fields
+    :param tasks: the tasks by name
+    :raises ConfigError: the fusion does not support the kind of a task, or an external component does not meet its contract
+    """
     if isinstance(config.fusion, FusionConfig):
         check_tasks(config.fusion, {name: task.config.kind for name, task in tasks.items()})
     encoders = []
@@ -207,7 +232,7 @@ def build(config: ModelConfig, states: Mapping[str, State], tasks: Mapping[str, 
 
 
 def check_tasks(fusion: FusionConfig, kinds: Mapping[str, str]) -> None:
-    """``ConfigError`` where a task, by its kind, cannot be answered as the fusion's votes become an answer."""
+    """Raise ``ConfigError`` if the voting rule of the fusion does not support the kind of a task."""
     for name, kind in kinds.items():
         reason = RULES[fusion.voting].refusal(kind)
         if reason:
@@ -221,12 +246,16 @@ ENCODER_CONTRACT = (
 FUSION_CONTRACT = (
     "a subclass of polymodal.fusions.Fusion, built as Class(settings, widths=..., width=...), that sets width_out; see CONTRIBUTING.md"
 )
-"""What a component of the user's own must be."""
+"""The contract of an external component, for messages."""
 
 
 def form_of(encoder: EncoderConfig | External, made: Sequence[Form]) -> tuple[Form, dict[str, Any]]:
-    """What an encoder asks of a modality that makes these forms, and what it needs; an external one says so by class attributes ``form``
-    and ``needs``."""
+    """Return the form that an encoder reads and the settings that it requires of the modality.
+
+    :param encoder: an encoder's config; an external encoder declares both in its class attributes ``form`` and ``needs``
+    :param made: the forms that the modality makes
+    :raises ConfigError: an external encoder lacks these attributes, or its form is not one of ``made``
+    """
     if isinstance(encoder, External):
         part = encoder.load()
         try:

@@ -1,4 +1,4 @@
-"""Before training: rows split, facts fitted on the training rows, samples read, faults written down."""
+"""Steps before training: splitting rows, fitting modalities and tasks on the training rows, reading samples, recording faults."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from .training.devices import pick_device
 
 
 class FaultBook:
-    """``faults.csv``: row, column, fault. Counts what it writes; under ``on_error: error`` the first one stops the run."""
+    """The writer of ``faults.csv`` (row, column, fault; None = no file), which also counts the faults of each column."""
 
     def __init__(self, path: Path | None, table: str, policy: Callable[[str], str]) -> None:
         self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="") if path else None
@@ -47,7 +47,7 @@ class FaultBook:
         self.first: dict[str, tuple[int, str]] = {}
 
     def record(self, row: int, column: str, fault: str) -> None:
-        """One unreadable cell; ``row`` 1 is the first data row."""
+        """Record one unreadable cell; ``row`` 1 is the first data row. Raises ``DataError`` if the policy of the column is ``error``."""
         if self.policy(column) == "error":
             raise DataError(f"{self.table} row {row}, column {column!r}: {fault}; set data.on_error: blank to go on without it")
         self.counts[column] += 1
@@ -56,14 +56,14 @@ class FaultBook:
             self._writer.writerow([row, no_formula(column), no_formula(fault)])
 
     def close(self) -> None:
-        """Close the file of faults."""
+        """Close ``faults.csv``."""
         if self._file:
             self._file.close()
 
 
 @dataclass
 class Table:
-    """A source with what was read of it: samples in a store, targets (N, T) by task, weights (N,)."""
+    """A source and the data read from it: samples, targets (N, T) by task (NaN = none), weights (N,) or None, and usable rows (N,)."""
 
     source: Source
     store: Store
@@ -71,12 +71,12 @@ class Table:
     weights_N: np.ndarray | None
     usable_N: np.ndarray
     faulty: Mapping[str, str] = field(default_factory=dict)
-    """By task, what is to be told of targets that cannot be read."""
+    """By task, a message about its target cells that cannot be read."""
 
 
 @dataclass
 class Prepared:
-    """Everything that training needs: the training table and its split, the validation table where it is another one."""
+    """The input of training: the training table, its split, and the validation table (the training table unless another is given)."""
 
     experiment: Experiment
     tasks: Mapping[str, Task]
@@ -86,16 +86,16 @@ class Prepared:
     split: Split
     unlabelled: Mapping[str, int]
     backbones: Mapping[str, Backbone]
-    """By field: the frozen backbone through which the model sees its cells."""
+    """By field, the frozen backbone that computes the features of its cells."""
     warnings: list[str] = field(default_factory=list)
-    """What should make a person look twice: targets that cannot be read, classes that are rare or unknown, copies across the split."""
+    """Warnings about the data: unreadable targets, rare or unknown classes, copies across the split."""
     selecting: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    """The rows (0-based) of ``valid`` that select the epoch of the one member, where there are no folds. No figure is reported on them."""
+    """The selection rows (0-based) of ``valid``, which select the epoch if there are no folds. No metric is reported on them."""
     unit_N: np.ndarray | None = None
-    """Rows of the training table with the same number (N,) are split as one, None where each row is by itself."""
+    """Rows of the training table with the same number (N,) stay in one part of the split; None = every row is split by itself."""
 
     def content(self) -> dict[str, str]:
-        """Digests of all that training sees of the data, by what it is: other data, another digest."""
+        """Return digests of all data that training sees, by what they describe. If the data change, a digest changes."""
         found = {"split": _digest(self.split.part_N, self.split.fold_N, self.split.half_N)}
         for what, table in (("", self.train), ("validation table, ", self.valid)):
             if what and self.valid is self.train:
@@ -108,7 +108,7 @@ class Prepared:
         return found
 
     def states(self) -> dict[str, dict[str, State]]:
-        """What was learned from the training rows before training, as plain data."""
+        """Return what was fitted on the training rows before training, as plain data."""
         return {
             "fields": {name: modality.state for name, modality in self.modalities.items()},
             "tasks": {name: task.state for name, task in self.tasks.items()},
@@ -116,23 +116,23 @@ class Prepared:
 
     @property
     def selects(self) -> bool:
-        """Whether there are rows that select the epoch: else every member keeps its last one."""
+        """Whether there are rows that select the epoch; otherwise every member keeps its last epoch."""
         return len(self.selecting) > 0 or self.split.folds > 0
 
     def close(self) -> None:
-        """Give the disk space of the samples back."""
+        """Release the disk space of the samples."""
         for table in {id(self.train): self.train, id(self.valid): self.valid}.values():
             table.store.close()
 
     def member(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows (0-based) that a member trains on in ``train``, and those it is validated on in ``valid``."""
+        """Return the rows (0-based) of ``train`` that a member trains on, and its validation rows (0-based) in ``valid``."""
         if self.valid is self.train:
             return self.split.member(fold)
         return np.flatnonzero(self.split.part_N == TRAIN), np.setdiff1d(np.flatnonzero(self.valid.usable_N), self.selecting)
 
 
 def roots_of(source: Source, extra: Sequence[str]) -> Roots:
-    """The folders that a table's file cells may name."""
+    """Return the folders that file cells of a table may refer to: the table's own folder and ``extra``."""
     folders = [source.folder] if source.folder is not None else []
     return Roots([*folders, *extra])
 
@@ -153,9 +153,10 @@ def prepare(
     note: Callable[[str], None] = lambda _: None,
     guessed: Collection[str] = (),
 ) -> Prepared:
-    """Split, fit (or take the ``states`` that were fitted before), read. ``DataError`` for a table that cannot be trained on.
+    """Split the rows, fit modalities and tasks on the training rows (or take the ``states`` fitted before), and read samples and targets.
 
-    :param guessed: tasks whose kind was not asked for: their targets that cannot be read end no run, however many there are
+    :param guessed: tasks whose kind was inferred rather than configured: their unreadable targets never stop the run
+    :raises DataError: the table cannot be trained on
     """
     source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values()), *experiment.data.split.columns])
     source.check_rows()
@@ -211,7 +212,7 @@ def prepare(
 
 
 def load_backbones(experiment: Experiment, modalities: Mapping[str, Modality]) -> dict[str, Backbone]:
-    """The frozen backbones, by field, with their weights."""
+    """Return the frozen backbones by field, with their weights loaded."""
     backbones = {}
     for name, encoder in experiment.model.encoders.items():
         if isinstance(encoder, EncoderConfig) and encoder.is_frozen:
@@ -221,7 +222,7 @@ def load_backbones(experiment: Experiment, modalities: Mapping[str, Modality]) -
 
 
 def _see_through_backbones(prepared: Prepared, note: Callable[[str], None]) -> None:
-    """Put what frozen backbones say of cells in their place."""
+    """Replace the samples of fields with a frozen backbone by the features that the backbone computes."""
     device = pick_device(prepared.experiment.training.device)
     for name, backbone in prepared.backbones.items():
         modality = prepared.modalities[name]
@@ -231,7 +232,7 @@ def _see_through_backbones(prepared: Prepared, note: Callable[[str], None]) -> N
 
 
 def _selecting(experiment: Experiment, valid: Table) -> np.ndarray:
-    """The rows of a validation table that select the epoch."""
+    """Return the selection rows of a separate validation table."""
     group = experiment.data.split.group
     groups_N = groups_of(valid.source, group) if group is not None and group in valid.source.columns else None
     strata_N = next(iter(valid.targets.values()))[:, 0]
@@ -257,7 +258,7 @@ def _read_valid(
 
 
 def fit_modalities(experiment: Experiment, source: Source, roots: Roots, fitting_N: np.ndarray) -> dict[str, Modality]:
-    """Each field's modality, its facts learned from the rows where ``fitting_N``: of many, from a sample spread evenly over them."""
+    """Return the modality of each field, fitted on the rows where ``fitting_N`` is true; of many rows, on an even sample."""
     modalities = {}
     columns = {name: config.sources for name, config in experiment.fields.items()}
     most = {name: config.modality().fit_cells for name, config in experiment.fields.items()}
@@ -277,7 +278,7 @@ def fit_modalities(experiment: Experiment, source: Source, roots: Roots, fitting
 
 
 def _agree(name: str, config: FieldConfig, needs: Mapping[str, Any]) -> None:
-    """``ConfigError`` where a field was told what its encoder knows better: of settings that nothing stands for where they are left out."""
+    """Raise ``ConfigError`` if a field sets a value that its encoder determines otherwise. Only settings with default None are checked."""
     for key, value in needs.items():
         said = getattr(config, key, None)
         if said is not None and said != value and type(config).model_fields[key].default is None:
@@ -298,7 +299,11 @@ def read_table(
     unknown: Unknown,
     guessed: Collection[str],
 ) -> Table:
-    """Samples and targets of a table; rows left out by policy are not usable, nor are those whose ``part_N`` is ``OUT``."""
+    """Read the samples and targets of a table. Rows that are ``OUT``, without any target, skipped, or of weight 0 are not usable.
+
+    :raises DataError: more cells of a column are unreadable than ``data.max_faults`` allows, or one is under ``on_error: error``
+    :raises UserError: the samples cannot be written to ``folder``
+    """
     keep_N = part_N != OUT
     policies = {column: experiment.on_error(name) for name, field in experiment.fields.items() for column in field.sources}
     policies |= {" + ".join(field.sources): experiment.on_error(name) for name, field in experiment.fields.items()}
@@ -340,7 +345,7 @@ def read_table(
 
 
 def told_faults(book: FaultBook, column: str, held: int) -> str:
-    """How many cells of a column cannot be read, and the first of them; "" where all can."""
+    """Return how many of the ``held`` non-empty cells of a column are unreadable, with the first of them; "" if all can be read."""
     count = book.counts[column]
     if not count:
         return ""
@@ -349,7 +354,7 @@ def told_faults(book: FaultBook, column: str, held: int) -> str:
 
 
 def _bound_faults(book: FaultBook, column: str, held: int, limit: float, is_guess: bool) -> None:
-    """``DataError`` for more cells that cannot be read than ``limit``; a warning where what was expected of them is a guess."""
+    """Raise ``DataError`` if more than a share ``limit`` of a column's cells is unreadable; only warn if its type was inferred."""
     line = told_faults(book, column, held)
     if book.counts.pop(column, 0) <= limit * max(held, 1):
         return
@@ -360,19 +365,19 @@ def _bound_faults(book: FaultBook, column: str, held: int, limit: float, is_gues
 
 
 def known_targets(source: Source, experiment: Experiment) -> np.ndarray:
-    """Which rows (N,) have a target. ``DataError`` where none has."""
+    """Return which rows (N,) have a target. Raises ``DataError`` if no row has one."""
     return known_rows(source, experiment.tasks).known_N
 
 
 def split_rows(
     experiment: Experiment, source: Source, known_N: np.ndarray, valid_elsewhere: bool, readings: Mapping[str, Reading] | None = None
 ) -> tuple[Split, Together]:
-    """Which rows train, validate and test, and which of them stay together; rows without any target are out.
+    """Assign rows to training, validation and test; return the split and which rows stay together. Rows without a target are left out.
 
-    Copies, and rows that share a long text or a file, stay on one side with the rows of their group, unless ``data.split.copies`` is
-    ``ignore``. Under a split by time or by a column they stay where that puts them; copies across it are a warning.
+    Copies, and rows that share a long text or a file, stay in one part together with the rows of their group, unless ``data.split.copies``
+    is ``ignore``. A split by time or by a column does not move such rows; copies across its parts cause a warning.
 
-    :param readings: how target cells are read, by task, where that is known; None = to be found out
+    :param readings: how target cells are read, by task; None = determined from the table
     """
     if valid_elsewhere:
         return Split.single(np.where(known_N, TRAIN, OUT)), nothing_together(source.rows)

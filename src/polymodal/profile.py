@@ -1,4 +1,4 @@
-"""The verbs that look: ``inspect`` says what is in a table, ``init`` writes the ``run.yaml`` for it."""
+"""Inspection of a table: ``inspect`` describes its content, ``init`` writes a ``run.yaml`` for it."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ from .preparation import roots_of, split_rows
 from .storage import write_whole
 
 _SEVERAL = 10
-"""Values of a column, or cells, that are enough to tell something of them."""
+"""The least number of values of a column, or of cells, from which something is concluded."""
 
 
 @dataclass
 class Profile:
-    """What was found in a table: a line for each column, the experiment that would be run, and what to look at twice."""
+    """The result of ``inspect``: the role of each column, the experiment that would be run, and suspicious findings."""
 
     table: str
     rows: int
     columns: list[Column]
     targets: dict[str, str] = field(default_factory=dict)
-    """What each target asks for, in a line."""
+    """By target, one line on its task."""
     together: list[str] = field(default_factory=list)
-    """Which rows the split keeps on one side: copies, and rows that share a long text or a file."""
+    """Notes on the rows that the split keeps in one part: copies, and rows that share a long text or a file."""
     suspicions: list[str] = field(default_factory=list)
     unreadable: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
-    """By column: row (1 = first) and what is wrong, of the cells that were read."""
+    """By column, the row (1 = first) and the fault of each unreadable cell among the cells that were read."""
     looked_at: int = 0
     experiment: Experiment | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
 
     def text(self) -> str:
-        """The profile, for people."""
+        """Return the profile as text for a terminal."""
         width = max([cell_len(column.name) for column in self.columns] + [6])
         lines = [f"{self.table}: {self.rows:,} rows, {len(self.columns)} columns", ""]
         lines.append(f"  {'column':{width}}  {'role':8}  {'modality':9}  {'missing':>7}  {'distinct':>9}  why")
@@ -88,10 +88,16 @@ def inspect(
     time_limit: str | None = None,
     encoding: str | None = None,
 ) -> Profile:
-    """Look at a table: what each column is, what is missing or unreadable, what gives the target away, which classes are rare.
+    """Inspect a table: the modality of each column, missing and unreadable cells, columns that leak the target, rare classes.
 
-    Takes what ``train`` takes, ``encoding`` being that of a CSV or JSON file. Up to 5,000 rows' pictures and texts are read; memory
-    does not grow with the rows.
+    The arguments are those of ``train``. The pictures and texts of at most 5,000 rows are read; memory use hardly grows with the number of
+    rows.
+
+    :param table: a file, a dataframe or a list of rows
+    :param overrides: settings as ``path=value``
+    :param target: one target column, or several
+    :param encoding: the encoding of a CSV or JSON file; None = detected
+    :raises UserError: the table or a setting is invalid
     """
     overrides = (*overrides, *([f"data.encoding={encoding}"] if encoding is not None else []))
     source = open_source(table, encoding=encoding_in(overrides))
@@ -133,8 +139,15 @@ def init(
     time_limit: str | None = None,
     encoding: str | None = None,
 ) -> str:
-    """The full ``run.yaml`` for a table, each choice explained in a comment; written to ``out`` unless that is None.
-    ``encoding`` is that of a CSV or JSON file; None = found out."""
+    """Return the full ``run.yaml`` for a table, with a comment for each inferred setting, and write it to a file.
+
+    :param table: a file, a dataframe or a list of rows
+    :param target: one target column, or several
+    :param out: the file to write; None = none is written
+    :param overwrite: whether an existing file is replaced
+    :param encoding: the encoding of a CSV or JSON file; None = detected
+    :raises UserError: the table or a setting is invalid, or the file exists or cannot be written
+    """
     overrides = (*overrides, *([f"data.encoding={encoding}"] if encoding is not None else []))
     source = open_source(table, encoding=encoding_in(overrides))
     targets = target_columns(source, target)
@@ -165,14 +178,14 @@ def init(
 
 
 def _beside(path: str | Path, written: Path | None) -> str:
-    """A path as a file at ``written`` would say it: relative to that file's folder where it lies below, else absolute."""
+    """Return a path as it is written in the file ``written``: relative to that file's folder if it is below it, otherwise absolute."""
     resolved = Path(path).resolve()
     folder = (written.parent if written is not None else Path()).resolve()
     return str(resolved.relative_to(folder)) if resolved.is_relative_to(folder) else str(resolved)
 
 
 def _target_line(experiment: Experiment, name: str, held: Targets, reasons: Mapping[str, str]) -> str:
-    """What a target asks for, how often its classes occur, and how its missing words are taken."""
+    """Return one line on a target: its task, the frequencies of its classes, and whether words such as "unknown" count as missing."""
     config, facts = experiment.tasks[name], held.facts[name]
     why = reasons.get(f"tasks.{quote(name)}.kind")
     if why is None:
@@ -190,7 +203,7 @@ def _target_line(experiment: Experiment, name: str, held: Targets, reasons: Mapp
 
 
 def _read_targets(profile: Profile, source: Source, held: Targets, part: Split) -> None:
-    """What training would find in the targets: cells that cannot be read, classes that are rare or unknown."""
+    """Read the targets as training would, and record unreadable cells and rare or unknown classes."""
     assert profile.experiment is not None
     fitting_N = np.zeros(source.rows, bool)
     fitting_N[part.fitting] = True
@@ -248,7 +261,7 @@ def _suspect(
 
 
 def _tell_writing(profile: Profile, facts: Facts, column: Column) -> None:
-    """Cells that are not of their column's type, what a person should know of how the others are read, categories that do not recur."""
+    """Record cells that do not match the type of their column, notes on how its cells are read, and categories that do not recur."""
     writing: Writing = column.options["writing"]
     profile.suspicions += [f"column {column.name!r}: {line}" for line in writing.told]
     if writing.type != "category":
@@ -274,7 +287,7 @@ def _tell_writing(profile: Profile, facts: Facts, column: Column) -> None:
 
 
 def _labels(profile: Profile, facts: Facts, target: str, held: Targets) -> list[str | None]:
-    """The target of each row that was sampled, as text; None where there is none, or no number in a target of numbers."""
+    """Return the target of each sampled row as text; None if it is missing, or if it is not a number and the task is regression."""
     assert profile.experiment is not None
     reading, numbers = held.readings[target], profile.experiment.tasks[target].kind == "regression"
     return [None if reading.is_missing(cell) or (numbers and reading.number(cell) is None) else str(cell) for cell in facts.sample[target]]

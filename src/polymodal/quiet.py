@@ -1,4 +1,4 @@
-"""Harmless warnings of the libraries that decode cells, ignored: what is wrong with a cell is told as a ``Fault``."""
+"""Ignores harmless warnings of the libraries that decode cells: problems with a cell are reported as a ``Fault``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from itertools import takewhile
 
 _LOCK = threading.Lock()
 _FILTERS: list[tuple[str, None, type[Warning], re.Pattern[str], int]] = []
-"""The filters that were asked for so far, as ``warnings.filters`` holds them."""
+"""The filters requested so far, in the form of the entries of ``warnings.filters``."""
 
 
 def ignore_warnings_of(*packages: str) -> None:
-    """Ignore the ``UserWarning`` of some packages' modules, such as ``"PIL"``, and no other warning.
+    """Ignore every ``UserWarning`` from the modules of the given packages, such as ``"PIL"``, and no other warning.
 
-    Safe when several threads read, unlike ``warnings.catch_warnings``, which changes the filters of the whole process and restores them
-    later. The filters stand before all others, and are put there again after ``warnings.resetwarnings`` or ``simplefilter("error")``.
+    This is safe when several threads read, unlike ``warnings.catch_warnings``, which changes the filters of the whole process and restores
+    them later. The filters precede all others; each call restores them after ``warnings.resetwarnings`` or ``simplefilter("error")``.
     """
     wanted = [("ignore", None, UserWarning, re.compile(_module(package)), 0) for package in packages]
     first = list(takewhile(_FILTERS.__contains__, warnings.filters))

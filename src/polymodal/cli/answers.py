@@ -1,4 +1,4 @@
-"""Predictions as rows of a table: the columns that they take, each with a name of its own, and the files that hold them."""
+"""Predictions as rows of a table: the names and types of the columns, and the files they are written to."""
 
 from __future__ import annotations
 
@@ -26,9 +26,12 @@ from ..training.observers import plain
 
 @dataclass(frozen=True)
 class Names:
-    """The names of the columns of answers: ``row``, ``present`` and ``faults``; by task, ``scores`` of its classes and ``sets`` (one column
-    of sets, or the two ends of an interval). A target keeps its name, then its classes theirs (``TARGET:CLASS``); ours give way by a ``_``
-    behind them."""
+    """The names of the columns of predictions: ``row``, ``present`` and ``faults``; by task, ``scores`` of its classes and ``sets`` (one
+    column of sets, or the two ends of an interval).
+
+    Target columns keep their names; then come the classes (``TARGET:CLASS``), then all others. A name that is already taken gets an
+    underscore appended.
+    """
 
     row: str
     present: str
@@ -38,7 +41,7 @@ class Names:
 
     @classmethod
     def of(cls, tasks: Mapping[str, Task]) -> Names:
-        """Build the columns for the targets of a model."""
+        """Return the column names for the tasks of a model."""
         taken = {task.config.column for task in tasks.values()}
 
         def free(name: str) -> str:
@@ -54,7 +57,13 @@ class Names:
 
 
 class Sure:
-    """What was asked of how sure answers are: sets of a coverage, no answer below a probability."""
+    """The options on uncertainty: prediction sets of a given coverage, and abstention below a probability.
+
+    :param predictor: the model
+    :param coverage: the coverage of the sets or intervals; None = no sets
+    :param abstain_below: the least probability of a predicted class; below it the prediction is left empty; None = never
+    :raises UserError: ``abstain_below`` is given but no target has classes
+    """
 
     def __init__(self, predictor: Predictor, coverage: float | None = None, abstain_below: float | None = None) -> None:
         self.predictor, self.coverage, self.abstain_below = predictor, coverage, abstain_below
@@ -66,7 +75,7 @@ class Sure:
             raise UserError("--abstain-below: every target is a number, which has no probability; expected classes; use --coverage")
 
     def columns(self) -> dict[str, str]:
-        """The columns that sets take, and their types."""
+        """Return the columns of the sets, and their types."""
         columns: dict[str, str] = {}
         for name in self.tasks:
             task = self.predictor.bundle.tasks[name]
@@ -74,7 +83,7 @@ class Sure:
         return columns
 
     def add(self, record: dict[str, Any], name: str, part: Prediction, at: int) -> None:
-        """Into the record of row ``at`` of a part: its set; its answer is removed where its probability is too low."""
+        """Add the set of row ``at`` of a part to its record, and remove the prediction if its probability is too low."""
         scores_C = part.scores[name][at]
         task = self.predictor.bundle.tasks[name]
         if self.abstain_below is not None and task.classes is not None and not float(np.max(scores_C)) >= self.abstain_below:
@@ -91,7 +100,7 @@ class Sure:
                     self._empty[name] += not len(found)
 
     def warn(self) -> None:
-        """Of sets that are empty."""
+        """Issue a warning if some sets are empty."""
         for name, none in self._empty.items():
             if none:
                 warnings.warn(
@@ -103,7 +112,7 @@ class Sure:
 
 
 def records(predictor: Predictor, parts: Iterator[Prediction], sure: Sure | None = None) -> Iterator[dict[str, Any]]:
-    """Predictions as rows: ``row``, for each target its answer and the probabilities of its classes, ``present``, ``faults``."""
+    """Yield predictions as rows: ``row``, for each target the prediction and the probabilities of its classes, ``present``, ``faults``."""
     sure = sure or Sure(predictor)
     names = sure.names
     for part in parts:
@@ -124,13 +133,13 @@ def records(predictor: Predictor, parts: Iterator[Prediction], sure: Sure | None
 
 
 def _type_of(task: Task) -> str:
-    """The Arrow type of a task's answers; text where its classes are of several types, or whole numbers beyond 64 bits."""
+    """Return the Arrow type of a task's predictions; text if its classes have several types, or are whole numbers beyond 64 bits."""
     kind = array_of([0.0] if task.classes is None else task.classes).dtype.name
     return {"float64": "double", "int64": "int64", "bool": "bool"}.get(kind, "string")
 
 
 def columns_of(sure: Sure) -> dict[str, str]:
-    """The columns of ``records`` in order, and the Arrow type of each."""
+    """Return the columns of ``records`` in order, with the Arrow type of each."""
     names = sure.names
     columns = {names.row: "int64"}
     for name, task in sure.predictor.bundle.tasks.items():
@@ -141,7 +150,10 @@ def columns_of(sure: Sure) -> dict[str, str]:
 
 
 def write(out: str, sure: Sure, rows: Iterator[dict[str, Any]]) -> int:
-    """Rows into a file, whole or not at all, of the kind that its extension names; how many they were."""
+    """Write rows to a file in the format of its extension and return their number. The file is replaced only after all rows are written.
+
+    :raises UserError: the file cannot be written
+    """
     path = Path(out)
     temporary = path.with_name(f".{path.name}.part")
     try:
@@ -191,7 +203,7 @@ def _write_parquet(path: Path, rows: Iterator[dict[str, Any]], columns: Mapping[
 
 
 def _texts(cell: Any) -> Any:
-    """A cell of a column of text: classes may be of several types."""
+    """Return a cell of a text column as text, since classes may have several types."""
     if isinstance(cell, list):
         return [_texts(part) for part in cell]
     return cell if cell is None or isinstance(cell, str) else str(cell)

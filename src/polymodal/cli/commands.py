@@ -1,4 +1,4 @@
-"""What the commands do: call the library, and print."""
+"""The implementation of the commands: calls the library and prints the results."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def train(
     start: float,
     **settings: Any,
 ) -> None:
-    """Train, or go on with a run, and say where the results are."""
+    """Train a model, or resume a run, and print its results and where they are."""
     folder = Path(resume) if resume is not None else Path(out) if out is not None else _free_folder(Path(str(table)).stem)
     observers: list[Observer] = [] if quiet else [Console()]
     if tensorboard:
@@ -63,7 +63,8 @@ def train(
 
 
 def summary(predictor: Predictor) -> str:
-    """A run's results as a table: the whole, and each single field alone, on the rows held out."""
+    """Return a run's results as text: the metrics of all fields, of each field alone, and without each field on the validation rows, and of
+    all fields on the test rows."""
     metrics, lines = predictor.metrics, []
     for name, task in predictor.bundle.tasks.items():
         shown = list(task.metric_names)
@@ -130,7 +131,7 @@ def predict(
     coverage: float | None,
     abstain_below: float | None,
 ) -> None:
-    """Predict, and write or print."""
+    """Predict the rows of a table or a single row, and write or print the predictions."""
     with warnings_as_lines():
         predictor = load(run, trust=trust)
     sure = Sure(predictor, coverage, abstain_below)

@@ -1,4 +1,4 @@
-"""``polymodal compare``: the grid as a bar, the verdict as lines."""
+"""``polymodal compare``: shows the progress of the grid, and prints the results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .warnings import warnings_as_lines
 
 
 class GridConsole(Console):
-    """A bar over the grid on a terminal, a line for each training elsewhere."""
+    """Shows a progress bar over the grid on a terminal, and otherwise prints one line for each training."""
 
     def _show(self, event: str, facts: Mapping[str, Any]) -> None:
         if event == "cell":
@@ -54,7 +54,7 @@ class GridConsole(Console):
 
 def verb(table: str | None, overrides: Sequence[str], *, out: str | None, resume: str | None, quiet: bool, as_json: bool, start: float,
          overwrite: bool, jobs: int | None, also: Sequence[str], **settings: Any) -> None:  # fmt: skip
-    """Compare, or go on, and say what was found."""
+    """Run a comparison or resume one, and print its results."""
     settings["also"] = None if not also else [one for one in also if one != "none"]
     folder = resume or out or _free(Path(str(table)).stem)
     observers: list[Observer] = [] if quiet else [GridConsole()]
@@ -76,7 +76,7 @@ def verb(table: str | None, overrides: Sequence[str], *, out: str | None, resume
 
 
 def summary(found: Mapping[str, Any]) -> str:
-    """A comparison as lines: a table for each target, and the sentence."""
+    """Return a comparison as text: a table and a conclusion for each target."""
     lines = []
     for name, told in found["targets"].items():
         ranked = sorted(told["contenders"].items(), key=lambda pair: pair[1]["mean"], reverse=told["larger_is_better"])
@@ -103,7 +103,7 @@ def summary(found: Mapping[str, Any]) -> str:
 
 
 def changed(name: str, change: Mapping[str, Any]) -> str:
-    """What other settings change in a fusion, as a line."""
+    """Return one line on the effect of other settings on a fusion."""
     span = change["difference"]
     ends = "no interval" if span["low"] is None else f"95 % interval {span['low']:+.4f} to {span['high']:+.4f}"
     return f"{name} against {change['of']}: {span['mean']:+.4f}, {ends}"

@@ -1,8 +1,7 @@
-"""The demo: what fusing is worth, on questions about pictures.
+"""The demo: shows the benefit of fusion on questions about pictures.
 
-easy-VQA (Zhou 2019, MIT licence) holds pictures of one coloured synthetic shape and questions about them. Whether "is
-there a red circle?" is answered yes depends on the picture and the question together: neither alone can tell, and neither
-can their sum.
+easy-VQA (Zhou 2019, MIT licence) contains pictures of one coloured synthetic shape, and questions about them. The answer to "is there a red
+circle?" depends on the picture and the question together: neither alone determines it, and neither does a sum of their contributions.
 """
 
 from __future__ import annotations
@@ -34,7 +33,10 @@ _NAMES = {
 
 
 def demo(out: str) -> None:
-    """Train four models, print their test accuracies, leave ``metrics.json`` and ``demo.png``."""
+    """Train four models, print their test accuracies, and write ``metrics.json`` and ``demo.png``.
+
+    :raises UserError: the folder is not empty and does not come from an earlier demo
+    """
     folder = Path(out)
     start = time.monotonic()
     data = folder / "data"
@@ -86,7 +88,7 @@ def demo(out: str) -> None:
 
 
 def table(models: Mapping[str, Mapping[str, Any]]) -> str:
-    """The four accuracies, and the time each took."""
+    """Return the test accuracies of the four models and their training times, as text."""
     width = max(map(len, _NAMES.values()))
     lines = [f"{'':{width}}  test accuracy  seconds"]
     lines += [f"{_NAMES[name]:{width}}  {found['accuracy']:13.4f}  {found['seconds']:7.0f}" for name, found in models.items()]
@@ -94,7 +96,8 @@ def table(models: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def write_tables(folder: Path) -> dict[str, int]:
-    """``train.csv`` and ``test.csv`` (picture, question, answer) of the yes/no questions, and the pictures they name."""
+    """Write ``train.csv`` and ``test.csv`` (picture, question, answer) of the yes/no questions, and their pictures; return the number of
+    rows of each."""
     easy_vqa = requires("easy_vqa", "demo")
     parts = {
         "train": (easy_vqa.get_train_questions(), easy_vqa.get_train_image_paths()),
@@ -119,7 +122,8 @@ def write_tables(folder: Path) -> dict[str, int]:
 
 
 def draw(folder: Path, data: Path, default: Predictor, concat: Predictor) -> None:
-    """Learning curves of the four models, and test rows with the answers of the default one."""
+    """Write ``demo.png``: the learning curves of the four models, and test rows with predictions of the default model and of
+    concatenation."""
     os.environ.setdefault("MPLBACKEND", "Agg")
     pyplot: Any = requires("matplotlib.pyplot", "demo")
     from PIL import Image

@@ -1,4 +1,4 @@
-"""``polymodal explain``: what the fields contribute, as lines."""
+"""``polymodal explain``: prints the contribution of each field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .warnings import warnings_as_lines
 
 
 def verb(run: str, table: str, *, rows: Sequence[int] | None, out: str | None, as_json: bool, **settings: Any) -> None:
-    """Explain, write, and print."""
+    """Explain the predictions, write the files, and print the result."""
     with warnings_as_lines():
         found = explain(run, table, rows=rows, out=out, **settings)
     if as_json:
@@ -72,6 +72,6 @@ def _number(value: float | None) -> str:
 
 
 def _strongest(names: Sequence[str], worths: Sequence[float], most: int = 3) -> list[tuple[str, float]]:
-    """The parts that are worth most, whichever way."""
+    """Return the parts with the largest absolute values."""
     order = sorted(range(len(names)), key=lambda at: (-abs(worths[at]), at))
     return [(names[at], worths[at]) for at in order[:most]]

@@ -1,4 +1,4 @@
-"""``polymodal``: the verbs as commands. Nothing heavy is imported before a command runs."""
+"""``polymodal``: the command line. Heavy modules are imported only when a command runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .table import table
 
 
 class _Group(Commands):
-    """Turns the library's errors into one message and an exit code."""
+    """Converts the library's errors into one message and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         from ..errors import PolymodalError, UserError
@@ -55,7 +55,7 @@ def _fail(error: Exception, code: int) -> None:
 @click.pass_context
 def main(context: click.Context) -> None:
     """One trained, measured model out of a table whose rows hold pictures, videos, text, sounds, series, points and numbers."""
-    context.obj = time.monotonic()  # what --time-limit counts from
+    context.obj = time.monotonic()  # the start of --time-limit
 
 
 @main.command()
@@ -140,7 +140,8 @@ _WITH_RESUME = ("table", "overrides", "valid", "test", "resume", "force", "tenso
 
 
 def _resumed(context: click.Context, table: str | None, overrides: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
-    """What goes with ``--resume``: settings as overrides; the first of them stands where a table would."""
+    """Return the table and the overrides that go with ``--resume``: if the table's place holds an override, it is moved to the
+    overrides."""
     for parameter in context.command.params:
         name = str(parameter.name)
         if name not in _WITH_RESUME and context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
@@ -293,13 +294,13 @@ def schema() -> None:
 
 
 def entry() -> NoReturn:
-    """The command as a process: run, flush, and end.
+    """Run the command as a process: run it, flush the streams, and exit.
 
-    It ends without tearing the interpreter down: threads of native libraries that are still on their way then abort the process
-    now and then, and turn an exit code into a signal.
+    The process exits without tearing down the interpreter: threads of native libraries that are still running then abort the process now
+    and then, which turns an exit code into a signal.
     """
     code: object = 0
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # temporary folders are taken away on the way out
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # exit normally, so that temporary folders are removed
     try:
         main()
     except SystemExit as stopped:

@@ -1,4 +1,4 @@
-"""What to write in place of an option, a command or a word that the command line does not know."""
+"""Suggestions for unknown options, commands and words on the command line."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ _PATHS = {
     **dict.fromkeys(("val_size", "valid_size", "validation_size", "val_split", "validation_split", "valid_split"), "data.split.valid"),
     **dict.fromkeys(("test_size", "test_split", "holdout"), "data.split.test"),
 }
-"""Settings by names that are none of theirs, and mean another option's."""
+"""Settings by common names that resemble another option."""
 _SAID = {
     **dict.fromkeys(("features", "feature", "inputs", "x"), "every column but the target is a feature; leave one out: --ignore COL"),
     **dict.fromkeys(("verbose", "v", "debug", "progress"), "a command says what it does, unless --quiet is given"),
     **dict.fromkeys(("n", "rows", "nrows", "limit", "max_rows", "sample"), "all rows are read; make a table of fewer"),
 }
-"""What to know, by words that are no setting."""
+"""Advice by words that are not settings."""
 _TABLES = re.compile(r".*\.(csv|tsv|txt|parquet|pq|jsonl|ndjson|feather|arrow|ipc)(\.gz)?", re.IGNORECASE)
 
 
 class Commands(click.Group):
-    """Commands that say which they are, and what to write for an option that there is not."""
+    """A group of commands that answers unknown names with suggestions."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the words: an option that there is not is known without its value."""
+        """Keep the words of the command line, since an error about an unknown option does not contain its value."""
         ctx.meta["polymodal.words"] = list(args)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command, with suggestions where a name is unknown."""
+        """Run the command, with suggestions if a name is unknown."""
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:
@@ -48,7 +48,7 @@ class Commands(click.Group):
             raise click.UsageError(f"{error.message}; expected {error.ctx.command.name} {arguments}{mend}", ctx=error.ctx) from None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """The command that the first word names."""
+        """Return the command that the first word names."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
@@ -59,7 +59,12 @@ class Commands(click.Group):
 
 
 def in_place_of(command: click.Command, option: str, words: Sequence[str], commands: Mapping[str, click.Command]) -> str:
-    """The message about an option that a command has not: another of its options, or the setting that is meant, as it is written."""
+    """Return the message about an unknown option: the option or the setting that is probably meant, in the form in which it is written.
+
+    :param option: the unknown option, such as ``--lr``
+    :param words: the words of the command line
+    :param commands: all commands by name
+    """
     word, value = option.lstrip("-").replace("-", "_").casefold(), _value_of(option, words)
     told = f"{option}: no such option of {command.name}"
     options = {name.lstrip("-"): name for parameter in command.params for name in parameter.opts if name.startswith("--")}
@@ -89,7 +94,8 @@ def in_place_of(command: click.Command, option: str, words: Sequence[str], comma
 
 
 def settings_for(word: str, value: str | None) -> str:
-    """The override that ``--word value`` stands for, with others of that name; empty where no setting is called so, or nearly so."""
+    """Return the override that ``--word value`` stands for, with other settings of that name; empty if no setting has that name or a
+    similar one."""
     from ..config import settings_of
     from ..experiment import Experiment
 
@@ -115,7 +121,8 @@ def settings_for(word: str, value: str | None) -> str:
 
 
 def stray(words: Sequence[str], table: str | None, targets: Sequence[str], time_limit: str | None) -> None:
-    """``UsageError`` for words among the overrides that are none: what the shell split, a second table, a target without its option."""
+    """Raise ``UsageError`` for words among the overrides that are not overrides, such as words split by the shell, a second table, or a
+    target without its option."""
     from ..training.config import UNITS
 
     unit = next((word for word in (*words, table) if word is not None and word.casefold().strip(".,") in UNITS), None)
@@ -134,7 +141,7 @@ def stray(words: Sequence[str], table: str | None, targets: Sequence[str], time_
             before = word.strip("= ") or words[at - 1]
             raise click.UsageError(f"{told}; write it without spaces around '=': {before}={following.strip('= ')}")
         if word.endswith("="):
-            continue  # nothing: null
+            continue  # an empty value means null
         if _TABLES.fullmatch(word):
             raise click.UsageError(
                 f"{told}; one table is read; another one to validate on is --valid {word}, one to measure on --test {word}"
@@ -151,7 +158,7 @@ def stray(words: Sequence[str], table: str | None, targets: Sequence[str], time_
 
 
 def _value_of(option: str, words: Sequence[str]) -> str | None:
-    """What stands behind an option on the command line; None where another option does, or nothing."""
+    """Return the value after an option on the command line; None if another option or nothing follows."""
     for at, word in enumerate(words):
         if word.startswith(f"{option}="):
             return word.partition("=")[2]
@@ -162,7 +169,7 @@ def _value_of(option: str, words: Sequence[str]) -> str | None:
 
 
 def _modality(word: str) -> str | None:
-    """What ``--column`` takes a column as, by one of its names."""
+    """Return the modality or type that a word names for ``--column``, or None."""
     from ..inspection.columns import TABULAR_TYPES
     from ..modalities import KINDS
 

@@ -1,4 +1,4 @@
-"""The options that several commands have, and how their values are read."""
+"""Options shared by several commands, and the parsing of their values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .mistakes import stray
 
 
 def pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """``NAME=MODALITY`` words as a mapping."""
+    """Return ``NAME=MODALITY`` words as a mapping."""
     found = {}
     for value in values:
         name, sign, modality = value.rpartition("=")
@@ -23,7 +23,7 @@ def pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...])
 
 
 def _with_preset(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--pretrained`` as the override that it stands for; words that are no overrides are told of."""
+    """Turn ``--pretrained`` into its override, and report words that are not overrides."""
 
     @functools.wraps(command)
     def run(*args: Any, overrides: tuple[str, ...], pretrained: bool, **settings: Any) -> Any:
@@ -35,7 +35,7 @@ def _with_preset(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def root_option(said: str) -> Callable[..., Any]:
-    """The option ``--root``, which may be given several times."""
+    """Return the option ``--root``, which may be given several times."""
     return click.option("--root", multiple=True, metavar="DIR", help=said)
 
 
@@ -43,7 +43,7 @@ encoding_option = click.option("--encoding", metavar="NAME", help="Encoding of T
 
 
 def reading(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flags of everything that looks at a training table."""
+    """Add the options of every command that reads a training table."""
     options = [
         click.option("--column", "columns", multiple=True, metavar="NAME=MODALITY", callback=pairs,
                      help="Take a column as image, pictures, video, text, audio, series, vector, points, tabular, number, category, date."),
@@ -68,7 +68,7 @@ on_error_option = click.option(
 
 
 def training(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flags of what trains, or looks at what would be trained."""
+    """Add the options of the commands that train, or check a training."""
     options: list[Callable[..., Any]] = [
         click.option(
             "--target", "targets", multiple=True, metavar="COL", help="The column to predict; may be given several times (tasks)."
@@ -88,7 +88,7 @@ def training(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def numbers(_: click.Context, parameter: click.Parameter, value: str | None) -> list[int] | None:
-    """Numbers of rows with commas between them."""
+    """Return the row numbers in a comma-separated list."""
     try:
         return None if value is None else [int(part) for part in value.split(",")]
     except ValueError:

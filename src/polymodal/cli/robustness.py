@@ -1,4 +1,4 @@
-"""``polymodal evaluate --robustness``: what is left when cells go bad, as lines."""
+"""``polymodal evaluate --robustness``: prints the metrics on corrupted and missing cells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .warnings import warnings_as_lines
 
 def evaluate(run: str, table: str, *, robustness: bool, against: str | None, seed: int | None, out: str | None, overwrite: bool,
              **settings: Any) -> None:  # fmt: skip
-    """As cells are, or as they may become."""
+    """Evaluate a model on the cells as they are, or with ``robustness``, also on corrupted and missing cells."""
     if robustness:
         verb(run, table, against=against, seed=seed or 0, out=out, overwrite=overwrite, **settings)
         return
@@ -29,7 +29,7 @@ def evaluate(run: str, table: str, *, robustness: bool, against: str | None, see
 
 
 def verb(run: str, table: str, *, out: str | None, as_json: bool, **settings: Any) -> None:
-    """Measure, write, and print."""
+    """Measure the robustness, write the files, and print the result."""
     with warnings_as_lines():
         found = measured(run, table, out=out, **settings)
     if as_json:

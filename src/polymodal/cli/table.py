@@ -1,4 +1,4 @@
-"""``polymodal table``: folders of a known layout as a table to train on."""
+"""``polymodal table``: converts folders with a known layout to tables for training."""
 
 from __future__ import annotations
 

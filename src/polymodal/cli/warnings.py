@@ -1,4 +1,4 @@
-"""The library's warnings as lines on standard error."""
+"""Prints the library's warnings as lines on standard error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 
 class warnings_as_lines(warnings.catch_warnings):
-    """While it is entered, each ``UserWarning`` is a line ``warning: ...``."""
+    """A context in which each ``UserWarning`` is printed as a line ``warning: ...`` on standard error."""
 
     def __enter__(self) -> Any:
         entered = super().__enter__()
@@ -20,5 +20,5 @@ class warnings_as_lines(warnings.catch_warnings):
 
     @staticmethod
     def _say(message: object, *_: object, **__: object) -> None:
-        with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+        with contextlib.suppress(OSError, ValueError):  # standard error may be closed
             click.echo(f"warning: {message}", err=True)

@@ -1,4 +1,4 @@
-"""The menu of encoders: one file an encoder. Adding one = its file, and its line here."""
+"""The registry of encoders. Each encoder has its own module; to add an encoder, add its module and its line in ``CONFIGS``."""
 
 from ..config import kinds_of, menu
 from .bag import Bag, BagConfig

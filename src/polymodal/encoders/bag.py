@@ -1,6 +1,6 @@
-"""A bag of hashed n-grams as one vector: the small-data default for text.
+"""A bag of hashed n-grams as one vector: the default encoder of text for small tables.
 
-The weighted sum of n-gram embeddings (Joulin et al. 2016, arXiv:1607.01759), with TF-IDF weights from the modality.
+It is the weighted sum of n-gram embeddings (Joulin et al. 2016, arXiv:1607.01759), with TF-IDF weights from the modality.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from .encoder import Encoder, EncoderConfig
 
 
 class BagConfig(EncoderConfig):
-    """A bag of n-gram embeddings."""
+    """The settings of a bag of n-gram embeddings."""
 
     form: ClassVar[Form] = "ngrams"
     kind: Literal["bag"] = "bag"
     buckets: int = Setting(32_768, ge=1, le=2**24)
-    """N-grams are hashed into this many embeddings; memory grows with it, speed does not change."""
+    """The number of embeddings that n-grams are hashed into. Memory grows with it; speed does not change."""
     max_ngrams: int = Setting(2_048, ge=1, le=2**20)
-    """N-grams kept of one text, those of the largest weight."""
+    """The maximum number of n-grams kept of one text: those with the largest weights."""
     dropout: float = Setting(0.1, ge=0, lt=1)
-    """Share dropped in training."""
+    """The dropout rate."""
     lr_scale: float = Setting(1.0, gt=0)
-    """Its learning rate, as a multiple of the others'. Few rows want more: each n-gram is seen only now and then."""
+    """The factor on the learning rate of this encoder. Small tables may need a larger one, because each n-gram is rare."""
 
     def needs(self, form: Form) -> dict[str, Any]:
-        """The buckets, and how many n-grams of a text to keep."""
+        """Return the number of buckets and the maximum number of n-grams of a text."""
         return {"buckets": self.buckets, "max_ngrams": self.max_ngrams}
 
     def build(self, width: int, state: State) -> Encoder:
-        """For ``state`` of a text field."""
+        """Build the encoder for the state of a text field."""
         return Bag(self, width)
 
 
 class Bag(Encoder):
-    """``ids`` and ``weights`` (U, L) -> one token."""
+    """A bag of n-grams: ``ids`` and ``weights`` (U, L) -> one token for each text."""
 
     def __init__(self, config: BagConfig, width: int) -> None:
         super().__init__()
@@ -52,6 +52,6 @@ class Bag(Encoder):
         self.project = nn.Linear(width, width)
 
     def forward(self, field: Field) -> Features:
-        """-> (U, 1, width)."""
+        """Return the tokens (U, 1, width)."""
         bag = self.embed(field.values["ids"], per_sample_weights=field.values["weights"])
         return Features.vector(self.project(self.drop(bag)))

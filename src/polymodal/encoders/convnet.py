@@ -1,10 +1,10 @@
 """A small residual network for pictures of 32 to 256 pixels, trained from scratch.
 
-Residual blocks (He et al. 2016, arXiv:1603.05027) without normalisation, each starting as the identity (Fixup, Zhang et al.
-2019, arXiv:1901.09321). A batch norm would make a picture's answer depend on its neighbours; group norms divide out how
-much of a picture has a colour, which is often what it is about, and learn colours and shapes several times more slowly.
-The stem's stride follows the size, so the last grid is about 4 x 4. What the grid says on average and at most is the
-picture's vector.
+It consists of residual blocks (He et al. 2016, arXiv:1603.05027) without normalisation, each initialised to the identity (Fixup, Zhang
+et al. 2019, arXiv:1901.09321). With batch normalisation, the prediction for a picture would depend on the others in its batch. Group
+normalisation removes how much of a picture has a colour, which is often informative, and learns colours and shapes several times more
+slowly. The stride of the stem depends on the size of the pictures, so that the last grid is about 4 x 4. The picture's vector is the
+mean and the maximum over the last grid.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from .encoder import Encoder, EncoderConfig
 
 
 class ConvnetConfig(EncoderConfig):
-    """A small residual network."""
+    """The settings of a small residual network."""
 
     form: ClassVar[Form] = "pixels"
     kind: Literal["convnet"] = "convnet"
     channels: list[Annotated[int, Setting(ge=1, le=2**16)]] = Setting([32, 64, 128, 128], min_length=1, max_length=32)
-    """Channels of each stage; every stage after the first halves the grid. Cost grows with their squares."""
+    """The number of channels of each stage. Every stage after the first halves the grid. Cost grows with the squares of the channels."""
     blocks: int = Setting(1, ge=1, le=256)
-    """Residual blocks in each stage. Cost grows with it."""
+    """The number of residual blocks in each stage. Cost grows with it."""
     tokens: Literal["pooled", "grid"] = "pooled"
-    """pooled = one token, from the mean and the maximum over the last grid; grid = a token for each of its cells."""
+    """pooled = one token, from the mean and the maximum over the last grid; grid = one token for each position of the last grid."""
     dropout: float = Setting(0.1, ge=0, lt=1)
-    """Share of the features dropped in training, after the last stage."""
+    """The dropout rate of the features after the last stage."""
 
     def build(self, width: int, state: State) -> Encoder:
-        """For ``state`` of an image field."""
+        """Build the encoder for the state of an image field."""
         return Convnet(self, width, state)
 
 
 class Convnet(Encoder):
-    """uint8 pixels (U, C, S, S) -> one token, or one for each cell of the last grid."""
+    """A residual network: uint8 ``pixels`` (U, C, S, S) -> one token, or one for each position of the last grid."""
 
     def __init__(self, config: ConvnetConfig, width: int, state: State) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Convnet(Encoder):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, field: Field) -> Features:
-        """-> (U, 1, width), or (U, L, width), L the cells of the last grid in row order."""
+        """Return the tokens (U, 1, width), or (U, L, width) for the L positions of the last grid in row order."""
         pixels = self.normalise(field.values["pixels"]).contiguous(memory_format=torch.channels_last)
         grid = self.stages(self.stem(pixels))
         tokens = torch.cat([grid.mean((2, 3)), grid.amax((2, 3))], 1).unsqueeze(1) if self.pooled else grid.flatten(2).transpose(1, 2)

@@ -1,7 +1,7 @@
-"""What all encoders share: the cells of one field in, tokens of one width out.
+"""The base classes of encoders. An encoder maps the cells of one field to tokens of one width.
 
-An encoder is a backbone of its own width and a projection to ``width``. It knows nothing of rows: it encodes the U
-distinct cells of a batch, each by itself, and never mixes two of them (normalisation is by group or layer, never batch).
+An encoder is a backbone with its own width and a projection to ``width``. It does not depend on rows: it encodes the U distinct cells of
+a batch independently of one another (it may use group or layer normalisation, but not batch normalisation).
 """
 
 from __future__ import annotations
@@ -19,63 +19,67 @@ from ..flow import Features, Field, Form, State
 
 
 class EncoderConfig(Config):
-    """What every encoder's config says: the form that it eats, and the plain facts that it needs of the modality."""
+    """The base class of encoder configs: the form that the encoder reads, and the settings that it requires of the modality."""
 
     form: ClassVar[Form]
 
     def form_for(self, made: Sequence[Form]) -> Form:
-        """What it asks of a modality that makes these forms: the one form that it eats."""
+        """Return the form that the encoder reads, given the forms that the modality makes."""
         return self.form
 
     def needs(self, form: Form) -> dict[str, Any]:
-        """Facts that the modality must use instead of learning its own."""
+        """Return the settings that the modality must use instead of learning its own, as plain JSON data."""
         return {}
 
     @property
     def is_frozen(self) -> bool:
-        """Whether a backbone that never learns stands before the model, and the encoder eats what that says."""
+        """Whether the encoder reads the features of a frozen backbone, which is not part of the trained model."""
         return False
 
     @property
     def may_download(self) -> bool:
-        """Whether it may be fetched from the network."""
+        """Whether its files may be downloaded."""
         return False
 
     @property
     def libraries(self) -> tuple[str, ...]:
-        """Packages, beside those of every run, whose version its answers depend on."""
+        """The packages on whose versions its features depend, in addition to those of every run."""
         return ()
 
     def placed(self, folder: Path) -> Self:
-        """The same config, its files named wherever it is read from."""
+        """Return the config with file paths relative to ``folder`` replaced by absolute ones."""
         return self
 
     def backbone(self, state: State) -> Backbone:
-        """That backbone, its weights still to be loaded."""
+        """Build the frozen backbone. Its weights are not loaded yet."""
         raise NotImplementedError
 
     def build(self, width: int, state: State) -> Encoder:
-        """The encoder, for a modality fitted to ``state``."""
+        """Build the encoder.
+
+        :param width: the width of its tokens
+        :param state: the fitted state of the modality
+        """
         raise NotImplementedError
 
 
 class Encoder(nn.Module, ABC):
-    """``Field -> Features``, (U, ...) -> (U, L, width)."""
+    """The base class of encoders: ``Field -> Features``, (U, ...) -> (U, L, width)."""
 
     width: int
     project: nn.Linear
     """The last layer, from the backbone's own width to ``width``."""
     lr_scale: float = 1.0
-    """Its learning rate, as a multiple of the others'."""
+    """The factor on the learning rate of the encoder."""
 
     def start(self) -> None:
-        """Take the weights that training starts from, where they come from elsewhere. Not called for a model out of a bundle."""
+        """Load the pretrained weights, if there are any. Called before training, but not for a model loaded from a bundle."""
 
     def lr_scales(self) -> Iterator[tuple[nn.Parameter, float]]:
-        """Parameters whose learning rate is another multiple of the others' than 1."""
+        """Yield parameters with the factor on their learning rate. The factor of other parameters is 1."""
         for parameter in self.parameters():
             yield parameter, self.lr_scale
 
     @abstractmethod
     def forward(self, field: Field) -> Features:
-        """The tokens of each distinct cell, (U, L, width), L >= 1."""
+        """Return the tokens of each distinct cell, (U, L, width), L >= 1."""

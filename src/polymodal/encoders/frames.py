@@ -1,8 +1,9 @@
-"""Several pictures of a cell: each is encoded by an inner encoder of pictures, then they are pooled by learned attention.
+"""An encoder of several pictures in a cell: an inner encoder encodes each picture, and attention pooling combines them.
 
-Where their order says something (a video), the inner encoder sees what changed since the frame before beside what a frame shows, since
-which way a thing moves can hardly be learned from what is left of two frames once each is one vector; and a small transformer with fixed
-positions goes over the frames before they are pooled. Where it says nothing (a set of pictures), no answer depends on it.
+If the order of the pictures is informative (a video), the inner encoder receives the change since the previous frame as additional
+channels, because the direction of a movement can hardly be learned from two frames after each is reduced to a vector. A small transformer
+with fixed positions then processes the frames before they are pooled. If the order is not informative (a set of pictures), no prediction
+depends on it.
 
 Shapes: ``U`` distinct cells, ``T`` pictures of a cell, ``C`` channels, ``S`` the side of a picture, ``D`` hidden width.
 """
@@ -30,73 +31,73 @@ from .pretrained import PretrainedConfig
 from .vit import ViTConfig
 
 EACH = (ConvnetConfig, ViTConfig, PretrainedConfig)
-"""Encoders of a picture, to choose ``each`` from: any whose form is pixels may stand here."""
+"""The encoders allowed for ``each``. Any encoder whose form is pixels may be added."""
 
 
 class FramesConfig(EncoderConfig):
-    """Each picture of a cell encoded, and all of them pooled."""
+    """The settings of an encoder of several pictures in a cell."""
 
     form: ClassVar[Form] = "frames"
     kind: Literal["frames"] = "frames"
     each: menu(*EACH, external=False) = ConvnetConfig()  # type: ignore[valid-type]
-    """The encoder of each picture. Cost is as many times its own as a cell has pictures."""
+    """The encoder of each picture. The cost is that of this encoder times the number of pictures in a cell."""
     order: bool | None = None
-    """Whether the order of the pictures says something; null = of a video it does, of a set of pictures it does not."""
+    """Whether the order of the pictures is used; null = yes for a video, no for a set of pictures."""
     change: bool = True
-    """Where their order counts, show each picture's encoder what changed since the one before as further channels, so that motion is seen
-    at once. Not of a pretrained one, which has learned to see three channels."""
+    """Whether the encoder also receives the change since the previous picture as additional channels, if the order is used. Ignored for
+    a pretrained encoder, which reads three channels."""
     pool: Literal["attention", "mean"] = "attention"
-    """attention = a mean weighted by what each picture shows; mean = all count alike."""
+    """attention = a mean with learned weights that depend on each picture; mean = equal weights."""
     hidden: int = Setting(128, ge=2, le=2**16)
-    """Width of a picture inside; even where their order counts. Cost grows with its square."""
+    """The width of a picture's vector; must be even if the order is used. Cost grows with its square."""
     depth: int = Setting(1, ge=0, le=256)
-    """Blocks of the transformer over the frames, where their order counts."""
+    """The number of blocks of the transformer over the frames, if the order is used."""
     heads: int = Setting(4, ge=1, le=1_024)
-    """Its attention heads; must divide ``hidden``."""
+    """The number of attention heads; must divide ``hidden``."""
     dropout: float = Setting(0.1, ge=0, lt=1)
-    """Share dropped in training."""
+    """The dropout rate."""
 
     @model_validator(mode="before")
     @classmethod
     def _usual_each(cls, data: Any) -> Any:
-        """Settings of ``each`` without a kind are those of the usual one."""
+        """Use the default kind for settings of ``each`` without a kind."""
         each = data.get("each") if isinstance(data, Mapping) else None
         return {**data, "each": {"kind": ConvnetConfig().kind, **each}} if isinstance(each, Mapping) and "kind" not in each else data
 
     def needs(self, form: Form) -> dict[str, Any]:
-        """What the encoder of each picture needs."""
+        """Return the settings that the encoder of each picture requires."""
         return dict(self.each.needs("pixels"))
 
     @property
     def is_frozen(self) -> bool:
-        """Where the encoder of each picture is."""
+        """Whether the encoder of each picture is frozen."""
         return bool(self.each.is_frozen)
 
     @property
     def may_download(self) -> bool:
-        """Where the encoder of each picture may be."""
+        """Whether the files of the encoder of each picture may be downloaded."""
         return bool(self.each.may_download)
 
     @property
     def libraries(self) -> tuple[str, ...]:
-        """Those of the encoder of each picture."""
+        """The packages of the encoder of each picture."""
         return tuple(self.each.libraries)
 
     def placed(self, folder: Path) -> FramesConfig:
-        """With the files of the encoder of each picture named in full."""
+        """Return the config with absolute file paths in the encoder of each picture."""
         return self.model_copy(update={"each": self.each.placed(folder)})
 
     def backbone(self, state: State) -> Backbone:
-        """The frozen encoder of each picture, over all pictures of a cell."""
+        """Build the frozen encoder of each picture, applied to all pictures of a cell."""
         return OverFrames(self.each.backbone(state))
 
     def build(self, width: int, state: State) -> Encoder:
-        """For ``state`` of a field of pictures or videos."""
+        """Build the encoder for the state of a field of pictures or videos."""
         return Frames(self, width, state)
 
 
 class Frames(Encoder):
-    """uint8 ``pixels`` (U, T, C, S, S), ``mask`` (U, T) -> one token."""
+    """An encoder of several pictures: uint8 ``pixels`` (U, T, C, S, S), ``mask`` (U, T) -> one token for each cell."""
 
     positions_TD: Tensor
 
@@ -115,8 +116,8 @@ class Frames(Encoder):
         self.project = nn.Linear(hidden, width)
 
     def forward(self, field: Field) -> Features:
-        """-> (U, 1, width). Masked pictures are encoded too, so that no shape depends on what a cell holds."""
-        if "features" in field.values:  # of a frozen encoder, a token a picture
+        """Return the tokens (U, 1, width). Masked pictures are encoded too, so that no shape depends on the content of a cell."""
+        if "features" in field.values:  # from a frozen encoder, one token for each picture
             features = self.each(field)
             return self._pooled(features)
         pixels, mask_UT = field.values["pixels"], field.values["mask"]
@@ -128,11 +129,11 @@ class Frames(Encoder):
         return self._pooled(Features(mean_pool(each).view(U, T, -1), mask_UT))
 
     def start(self) -> None:
-        """What the encoder of each picture starts from."""
+        """Load the pretrained weights of the encoder of each picture, if there are any."""
         self.each.start()
 
     def lr_scales(self) -> Iterator[tuple[nn.Parameter, float]]:
-        """Those of the encoder of each picture."""
+        """Yield the parameters and factors of the encoder of each picture."""
         return self.each.lr_scales()
 
     def _pooled(self, features: Features) -> Features:
@@ -144,27 +145,27 @@ class Frames(Encoder):
 
 
 class OverFrames(Backbone):
-    """A frozen backbone over each picture of a cell: ``pixels`` (U, T, C, S, S), ``mask`` (U, T) -> (U, T, D)."""
+    """A frozen backbone applied to each picture of a cell: ``pixels`` (U, T, C, S, S), ``mask`` (U, T) -> (U, T, D)."""
 
     def __init__(self, inner: Backbone) -> None:
         super().__init__()
         self.inner, self.width, self.pool = inner, inner.width, "tokens"
 
     def encode(self, values: Mapping[str, Tensor]) -> tuple[Features, Tensor | None]:
-        """-> (U, T, D), a token a picture."""
+        """Return the tokens (U, T, D), one for each picture, and None."""
         U, T = values["mask"].shape
         return Features(mean_pool(self.inner({"pixels": values["pixels"].flatten(0, 1)})).view(U, T, -1), values["mask"]), None
 
     def load(self, download: bool) -> None:
-        """As the backbone itself."""
+        """Load the weights of the inner backbone."""
         self.inner.load(download)
 
     def depths(self) -> Iterator[tuple[nn.Parameter, int]]:
-        """As the backbone itself."""
+        """Yield the parameters and depths of the inner backbone."""
         return self.inner.depths()
 
 
 def _with_change(state: State) -> State:
-    """The facts of pictures beside which stands what changed: about half as spread as they are."""
+    """Return the state with the additional channels of change, whose standard deviation is assumed to be half that of the pixels."""
     changes = [max(0.5 * spread, 1.0) for spread in state["std"]]
     return {**state, "channels": 2 * state["channels"], "mean": [*state["mean"], *([0.0] * len(changes))], "std": [*state["std"], *changes]}

@@ -1,7 +1,8 @@
 """A network over sets of points (PointNet, Qi et al. 2017, arXiv:1612.00593), trained from scratch.
 
-What each point says is looked at twice: alone, and beside the largest of what all say. Departs from it in having no spatial transformer,
-and in that each point also knows its place beside the middle of its own cloud, and the cloud how many points it had.
+The features of each point are computed twice: from the point alone, and together with the mean and the maximum over all points.
+Differences from the paper: there is no spatial transformer; the input of each point includes its position relative to the mean of its
+cloud; and the cloud's features include its number of points.
 
 Shapes: ``U`` distinct clouds, ``N`` points, ``C`` numbers of a point, ``D`` hidden width.
 """
@@ -19,22 +20,22 @@ from .encoder import Encoder, EncoderConfig
 
 
 class PointnetConfig(EncoderConfig):
-    """A network over sets of points."""
+    """The settings of a network over sets of points."""
 
     form: ClassVar[Form] = "points"
     kind: Literal["pointnet"] = "pointnet"
     hidden: int = Setting(64, ge=1, le=2**16)
-    """Width inside. Cost grows with its square."""
+    """The hidden width. Cost grows with its square."""
     dropout: float = Setting(0.1, ge=0, lt=1)
-    """Share of the features dropped in training."""
+    """The dropout rate of the features."""
 
     def build(self, width: int, state: State) -> Encoder:
-        """For ``state`` of a points field."""
+        """Build the encoder for the state of a points field."""
         return Pointnet(self, width, state)
 
 
 class Pointnet(Encoder):
-    """``points`` (U, N, C), ``real`` (U, N), ``count`` (U, 1) -> one token."""
+    """A PointNet: ``points`` (U, N, C), ``real`` (U, N), ``count`` (U, 1) -> one token for each cloud."""
 
     def __init__(self, config: PointnetConfig, width: int, state: State) -> None:
         super().__init__()
@@ -47,7 +48,7 @@ class Pointnet(Encoder):
         self.project = nn.Linear(4 * hidden + 1, width)
 
     def forward(self, field: Field) -> Features:
-        """-> (U, 1, width)."""
+        """Return the tokens (U, 1, width)."""
         points_UNC, real_UN1 = field.values["points"], field.values["real"].unsqueeze(-1).float()
         count_U1 = real_UN1.sum(1).clamp(min=1)
         middle_U1C = (points_UNC * real_UN1).sum(1, keepdim=True) / count_U1.unsqueeze(1)
@@ -59,5 +60,5 @@ class Pointnet(Encoder):
 
 
 def _over_points(said_UND: Tensor, count_U1: Tensor) -> Tensor:
-    """The mean and the maximum over the real points, (U, 2 D); the others are zeros, and behind a ReLU nothing is smaller."""
+    """Return the mean and the maximum over the real points, (U, 2 D). Padding is zero, which no output of a ReLU is below."""
     return torch.cat([said_UND.sum(1) / count_U1, said_UND.max(1).values], 1)

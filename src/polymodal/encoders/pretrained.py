@@ -1,8 +1,8 @@
-"""A backbone that was trained elsewhere: frozen, with low-rank adapters, or trained on.
+"""An encoder with a pretrained backbone: frozen, with low-rank adapters, or fully fine-tuned.
 
-Frozen, it stands before the model: what it says of a cell is computed once (``frozen.py``), and the encoder is only the projection of it.
-LoRA (Hu et al. 2022, arXiv:2106.09685) adds trained low-rank products to its linear layers, by peft. Trained on, its layers learn the more
-slowly the farther they lie from the end (Howard and Ruder 2018, arXiv:1801.06146; Clark et al. 2020, arXiv:2003.10555).
+The features of a frozen backbone are computed once for each cell (``frozen.py``), and the encoder is only their projection. LoRA (Hu et
+al. 2022, arXiv:2106.09685) adds trainable low-rank products to the linear layers, with peft. In full fine-tuning, the learning rate of a
+layer decreases with its distance from the output (Howard and Ruder 2018, arXiv:1801.06146; Clark et al. 2020, arXiv:2003.10555).
 """
 
 from __future__ import annotations
@@ -26,42 +26,45 @@ _USUAL_SCALE = {"frozen": 1.0, "lora": 0.3, "full": 0.03}
 
 
 class PretrainedConfig(EncoderConfig):
-    """A backbone that was trained elsewhere."""
+    """The settings of an encoder with a pretrained backbone."""
 
     form: ClassVar[Form] = "features"
     kind: Literal["pretrained"] = "pretrained"
     model: str
-    """A folder that transformers saved, a name on the Hugging Face hub, timm:NAME, keras:NAME (of Keras Applications) or a .keras file."""
+    """A folder saved by transformers, a name on the Hugging Face hub, timm:NAME, keras:NAME (of Keras Applications) or a .keras file."""
     tune: Literal["frozen", "lora", "full"] = "frozen"
-    """frozen = only the projection learns, what the backbone says of a cell is computed once; lora = low-rank adapters learn; full = all of
-    it learns. Cost: the least first."""
+    """frozen = train only the projection, on features computed once for each cell; lora = train low-rank adapters; full = train all
+    weights. Cost increases in this order."""
     pool: Literal["auto", "mean", "first", "first_and_mean", "pooler", "pooler_and_mean", "tokens"] = "auto"
-    """How its tokens become one; tokens = all are kept, for fusions that attend to them. auto = what suits the model."""
+    """The pooling of the backbone's tokens into one. auto = chosen by the model; tokens = no pooling, for fusions that attend to tokens."""
     download: bool = False
-    """Fetch it from the hub where it is not on this machine. Nothing is ever fetched unasked."""
+    """Whether to download the model from the hub if it is not on this machine."""
     revision: str | None = None
-    """The version on the hub; null = the newest, or the one in the cache."""
+    """The revision on the hub; null = the newest, or the one in the cache."""
     weights: Literal["usual", "random"] = "usual"
-    """random = its architecture only, to train it from the start (tune: full)."""
+    """usual = the pretrained weights; random = only the architecture, to train from scratch (tune: full)."""
     size: int | None = Setting(None, ge=16, le=1_024)
-    """Height and width of pictures (of Keras Applications); null = the model's own, 96 where it has none. Cost grows with its square."""
+    """The height and width of pictures (Keras only); null = the model's own, or 96 if it has none. Cost grows with its square."""
     max_tokens: int | None = Setting(None, ge=1, le=2**15)
-    """Tokens read of one text; null = as many as the model was made for, 512 at most. Cost grows with it."""
+    """The maximum number of tokens read of one text; null = the model's own limit, at most 512. Cost grows with it."""
     rank: int = Setting(8, ge=1, le=1_024)
-    """Rank of the adapters (lora)."""
+    """The rank of the adapters (lora)."""
     lr_scale: float | None = Setting(None, gt=0)
-    """The backbone's learning rate, as a multiple of the others'; null = 0.3 for lora, 0.03 for full."""
+    """The factor on the learning rate of the backbone; null = 0.3 for lora, 0.03 for full."""
     layer_decay: float = Setting(0.8, gt=0, le=1)
-    """Each block's learning rate, as a multiple of the next one's (full)."""
+    """The ratio of a block's learning rate to that of the next block (full)."""
     dropout: float = Setting(0.1, ge=0, lt=1)
-    """Share of its features dropped in training."""
+    """The dropout rate of the backbone's features."""
 
     def form_for(self, made: Sequence[Form]) -> Form:
-        """Pixels, tokens or a waveform, whichever the modality makes."""
+        """Return pixels, tokens or waveform: the first of them that the modality makes."""
         return next((form for form in _FORMS if form in made), _FORMS[0])
 
     def needs(self, form: Form) -> dict[str, Any]:
-        """What the model's processor does, as plain facts, and the model's own under ``backbone``."""
+        """Return the settings of the model's processor, and the facts of the model under ``backbone``.
+
+        :raises ConfigError: the model cannot be found or used
+        """
         try:
             return describe(Asked(self.model, form, self.pool, self.weights, self.revision, self.download, self.max_tokens, self.size))
         except ConfigError as error:
@@ -69,7 +72,7 @@ class PretrainedConfig(EncoderConfig):
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the backbone stands before the model."""
+        """Whether the backbone is frozen."""
         return self.tune == "frozen"
 
     @property
@@ -79,27 +82,27 @@ class PretrainedConfig(EncoderConfig):
 
     @property
     def libraries(self) -> tuple[str, ...]:
-        """The one that builds it, and peft for adapters."""
+        """The package that builds the model, and peft if adapters are trained."""
         return (library_of(self.model), *(("peft",) if self.tune == "lora" else ()))
 
     def placed(self, folder: Path) -> PretrainedConfig:
-        """With the model's folder or file as an absolute path, where it is one."""
+        """Return the config with an absolute path if the model is a folder or a file."""
         path = folder / Path(self.model).expanduser()
         return self.model_copy(update={"model": str(path.resolve())}) if path.exists() else self
 
     def backbone(self, state: State) -> Backbone:
-        """The backbone that the state describes, its weights still to be loaded."""
+        """Build the backbone that the state describes. Its weights are not loaded yet."""
         return build_backbone(state["backbone"])
 
     def build(self, width: int, state: State) -> Encoder:
-        """For ``state`` of a field that was fitted for this model."""
+        """Build the encoder for the state of a field that was fitted for this model."""
         if self.is_frozen:
             return Precomputed(self, width, state)
         return Pretrained(self, width, state)
 
 
 class Precomputed(Encoder):
-    """``features`` (U, L, D) of a frozen backbone and their mask ``real`` (U, L) -> as many tokens."""
+    """A projection of the ``features`` (U, L, D) of a frozen backbone with the mask ``real`` (U, L) -> L tokens for each cell."""
 
     def __init__(self, config: PretrainedConfig, width: int, state: State) -> None:
         super().__init__()
@@ -108,12 +111,12 @@ class Precomputed(Encoder):
         self.project = nn.Linear(_width(state), width)
 
     def forward(self, field: Field) -> Features:
-        """-> (U, L, width)."""
+        """Return the tokens (U, L, width)."""
         return Features(self.project(self.drop(field.values["features"])), field.values["real"])
 
 
 class Pretrained(Encoder):
-    """A field's own form -> one token, or all of the backbone's."""
+    """A trainable backbone and a projection: the form of a field -> one token, or all tokens of the backbone."""
 
     def __init__(self, config: PretrainedConfig, width: int, state: State) -> None:
         super().__init__()
@@ -125,17 +128,20 @@ class Pretrained(Encoder):
             _adapt(self.backbone, config.rank)
 
     def start(self) -> None:
-        """Take the weights that it was trained to elsewhere."""
+        """Load the pretrained weights.
+
+        :raises ConfigError: the weights cannot be found
+        """
         self.backbone.load(self.config.download)
 
     def lr_scales(self) -> Iterator[tuple[nn.Parameter, float]]:
-        """The backbone's parameters, each at its own scale."""
+        """Yield the backbone's parameters with the factors on their learning rates."""
         scale = self.config.lr_scale or _USUAL_SCALE[self.config.tune]
         for parameter, depth in self.backbone.depths():
             yield parameter, scale * (self.config.layer_decay**depth if self.config.tune == "full" else 1.0)
 
     def forward(self, field: Field) -> Features:
-        """-> (U, L, width)."""
+        """Return the tokens (U, L, width)."""
         features = self.backbone(field.values)
         return Features(self.project(self.drop(features.tokens_BLD)), features.mask_BL)
 
@@ -148,7 +154,7 @@ def _width(state: State) -> int:
 
 
 def _adapt(backbone: Backbone, rank: int) -> None:
-    """Low-rank adapters beside every linear layer (Dettmers et al. 2023, arXiv:2305.14314, found all to be better than some)."""
+    """Add low-rank adapters to every linear layer; Dettmers et al. 2023 (arXiv:2305.14314) found all layers better than some."""
     peft: Any = requires("peft", "pretrained")
     names = [name for name, module in backbone.named_modules() if isinstance(module, nn.Linear)]
     if not names:

@@ -1,8 +1,8 @@
 """A transformer over patches of a series (PatchTST, Nie et al. 2023, arXiv:2211.14730), trained from scratch.
 
-Departs from it in that all channels of a patch make one token, in that short convolutions look at the steps before they are cut into
-patches (small tables do not teach a transformer what a slope is), and in that each value stands twice: against the training rows, so that
-its level counts, and against its own series, so that its shape does. What was not measured is told by a third number.
+Differences from the paper: all channels of a patch form one token; short convolutions are applied before the series is divided into
+patches, because a transformer does not learn slopes from small tables; and each value is given twice, normalised by the training rows to
+represent its level, and by its own series to represent its shape. A third number marks missing values.
 
 Shapes: ``U`` distinct series, ``T`` steps, ``C`` channels, ``L`` patches, ``P`` steps of a patch.
 """
@@ -23,28 +23,28 @@ from .encoder import Encoder, EncoderConfig
 
 
 class SeriesTransformerConfig(EncoderConfig):
-    """A transformer over patches of a series."""
+    """The settings of a transformer over patches of a series."""
 
     form: ClassVar[Form] = "series"
     kind: Literal["series_transformer"] = "series_transformer"
     patch: int = Setting(8, ge=1, le=4_096)
-    """Steps of one token. Cost falls with it."""
+    """The number of steps in one token. Cost decreases with it."""
     depth: int = Setting(2, ge=1, le=256)
-    """Blocks."""
+    """The number of blocks."""
     heads: int = Setting(4, ge=1, le=1_024)
-    """Attention heads; must divide ``hidden``."""
+    """The number of attention heads; must divide ``hidden``."""
     hidden: int = Setting(64, ge=1, le=2**16)
-    """Width inside, an even number."""
+    """The hidden width; must be even."""
     dropout: float = Setting(0.1, ge=0, lt=1)
-    """Share dropped in training."""
+    """The dropout rate."""
 
     def build(self, width: int, state: State) -> Encoder:
-        """For ``state`` of a series field."""
+        """Build the encoder for the state of a series field."""
         return SeriesTransformer(self, width, state)
 
 
 class SeriesTransformer(Encoder):
-    """``values`` (U, T, C), NaN = missing, and ``length`` (U,) -> a token for each patch."""
+    """A transformer over patches: ``values`` (U, T, C), NaN = missing, and ``length`` (U,) -> one token for each patch."""
 
     positions_LD: Tensor
 
@@ -61,7 +61,7 @@ class SeriesTransformer(Encoder):
         self.project = nn.Linear(config.hidden, width)
 
     def forward(self, field: Field) -> Features:
-        """-> (U, L, width)."""
+        """Return the tokens (U, L, width)."""
         values_UTC, length_U = field.values["values"], field.values["length"]
         known_UTC = ~values_UTC.isnan()
         values_UTC = values_UTC.nan_to_num(0.0)
@@ -72,7 +72,7 @@ class SeriesTransformer(Encoder):
         steps_UTK = torch.cat([values_UTC, own_UTC, known_UTC.to(values_UTC.dtype)], 2)
         steps_UKT = functional.pad(steps_UTK.transpose(1, 2), (0, -steps_UTK.shape[1] % self.patch))
         real_U1T = (torch.arange(steps_UKT.shape[2], device=length_U.device) < length_U.unsqueeze(1)).unsqueeze(1)
-        grid_UDT = functional.gelu(self.stem(steps_UKT)) * real_U1T  # what stands behind the end reaches nothing before it
+        grid_UDT = functional.gelu(self.stem(steps_UKT)) * real_U1T  # padding does not affect the steps before it
         for shape in self.shapes:
             grid_UDT = (grid_UDT + functional.gelu(shape(grid_UDT))) * real_U1T
         patches_UDLP = grid_UDT.unflatten(2, (-1, self.patch))

@@ -1,4 +1,4 @@
-"""A small residual network over spectrograms, trained from scratch: that of pictures (docs/design/003), along time and pitch.
+"""A small residual network over spectrograms, trained from scratch: the network of pictures (docs/design/003) over time and frequency.
 
 Shapes: ``U`` distinct sounds, ``T`` frames, ``M`` mel bands.
 """
@@ -17,24 +17,25 @@ from .encoder import Encoder, EncoderConfig
 
 
 class SpectrogramConfig(EncoderConfig):
-    """A small residual network over time and pitch."""
+    """The settings of a small residual network over time and frequency."""
 
     form: ClassVar[Form] = "spectrogram"
     kind: Literal["spectrogram"] = "spectrogram"
     channels: list[Annotated[int, Setting(ge=1, le=2**16)]] = Setting([16, 32, 64, 128], min_length=1, max_length=8)
-    """Channels of each stage; every stage after the first halves time and pitch. Cost grows with their squares."""
+    """The number of channels of each stage. Every stage after the first halves time and frequency. Cost grows with the squares of the
+    channels."""
     tokens: Literal["pooled", "time"] = "pooled"
-    """pooled = one token, from the mean and the maximum over the sound; time = a token for each moment of the last grid."""
+    """pooled = one token, from the mean and the maximum over the sound; time = one token for each time step of the last grid."""
     dropout: float = Setting(0.2, ge=0, lt=1)
-    """Share of the features dropped in training, after the last stage."""
+    """The dropout rate of the features after the last stage."""
 
     def build(self, width: int, state: State) -> Encoder:
-        """For ``state`` of an audio field."""
+        """Build the encoder for the state of an audio field."""
         return Spectrogram(self, width, state)
 
 
 class Spectrogram(Encoder):
-    """``mel`` uint8 (U, T, M), ``length`` (U,), ``level`` (U, 1) -> one token, or one for each moment."""
+    """A residual network: ``mel`` uint8 (U, T, M), ``length`` (U,), ``level`` (U, 1) -> one token, or one for each time step."""
 
     def __init__(self, config: SpectrogramConfig, width: int, state: State) -> None:
         super().__init__()
@@ -54,7 +55,7 @@ class Spectrogram(Encoder):
         self.project = nn.Linear(2 * before + 1, width)
 
     def forward(self, field: Field) -> Features:
-        """-> (U, 1, width), or (U, T / 2^stages, width)."""
+        """Return the tokens (U, 1, width), or (U, T / 2^stages, width)."""
         mel_UTM, length_U = field.values["mel"], field.values["length"]
         grid_UCTM = self.stages(self.stem(((mel_UTM.float() - self.mean) / self.std).unsqueeze(1)))
         frames = grid_UCTM.shape[2]
@@ -71,5 +72,5 @@ class Spectrogram(Encoder):
     def _over_time(grid_UCTM: Tensor, real_UT: Tensor) -> Tensor:
         real_U1T1 = real_UT[:, None, :, None]
         mean_UC = (grid_UCTM * real_U1T1).sum((2, 3)) / (real_UT.sum(1, keepdim=True) * grid_UCTM.shape[3]).clamp(min=1)
-        largest_UC = grid_UCTM.masked_fill(~real_U1T1, 0.0).amax((2, 3))  # behind a ReLU nothing is smaller
+        largest_UC = grid_UCTM.masked_fill(~real_U1T1, 0.0).amax((2, 3))  # no output of a ReLU is below 0
         return torch.cat([mean_UC, largest_UC], 1)

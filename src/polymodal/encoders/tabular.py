@@ -1,7 +1,7 @@
-"""Columns of numbers and categories: each becomes a token, then a perceptron over all, or a transformer among them.
+"""Encoders of columns of numbers and categories: each column becomes a token, followed by a perceptron or a transformer.
 
-Numbers enter by piecewise linear encoding over quantiles (Gorishniy et al. 2022, arXiv:2203.05556); the transformer over
-columns is FT-Transformer's (Gorishniy et al. 2021, arXiv:2106.11959). A missing value has a learned token of its column.
+Numbers have a piecewise linear encoding over quantiles (Gorishniy et al. 2022, arXiv:2203.05556). The transformer over columns is the
+FT-Transformer (Gorishniy et al. 2021, arXiv:2106.11959). A missing value is a learned token of its column.
 """
 
 from __future__ import annotations
@@ -21,57 +21,57 @@ _CALENDAR = [-1.0, -0.5, 0.0, 0.5, 1.0]
 
 
 class TabularConfig(EncoderConfig):
-    """A perceptron over embedded columns."""
+    """The settings of a perceptron over embedded columns."""
 
     form: ClassVar[Form] = "columns"
     kind: Literal["tabular"] = "tabular"
     bins: int = Setting(16, ge=1, le=4_096)
-    """Quantile bins that a number is encoded over."""
+    """The number of quantile bins in the encoding of a number."""
     embedding: int = Setting(16, ge=1, le=2**16)
-    """Width of one column's token."""
+    """The width of a column's embedding."""
     hidden: int = Setting(128, ge=1, le=2**16)
-    """Width of the perceptron."""
+    """The hidden width of the perceptron."""
     depth: int = Setting(1, ge=1, le=256)
-    """Its hidden layers."""
+    """The number of hidden layers of the perceptron."""
     dropout: float = Setting(0.2, ge=0, lt=1)
-    """Share dropped in training."""
+    """The dropout rate."""
 
     def needs(self, form: Form) -> dict[str, Any]:
         """Return the number of bins that the modality must learn."""
         return {"bins": self.bins}
 
     def build(self, width: int, state: State) -> Encoder:
-        """For ``state`` of a tabular field."""
+        """Build the encoder for the state of a tabular field."""
         return Tabular(self, width, state)
 
 
 class TabularTransformerConfig(EncoderConfig):
-    """A transformer among columns."""
+    """The settings of a transformer over columns."""
 
     form: ClassVar[Form] = "columns"
     kind: Literal["tabular_transformer"] = "tabular_transformer"
     bins: int = Setting(16, ge=1, le=4_096)
-    """Quantile bins that a number is encoded over."""
+    """The number of quantile bins in the encoding of a number."""
     depth: int = Setting(2, ge=1, le=256)
-    """Blocks."""
+    """The number of blocks."""
     heads: int = Setting(4, ge=1, le=1_024)
-    """Attention heads; must divide ``hidden``."""
+    """The number of attention heads; must divide ``hidden``."""
     hidden: int = Setting(64, ge=1, le=2**16)
-    """Width of a column's token."""
+    """The width of a column's token."""
     dropout: float = Setting(0.1, ge=0, lt=1)
-    """Share dropped in training."""
+    """The dropout rate."""
 
     def needs(self, form: Form) -> dict[str, Any]:
         """Return the number of bins that the modality must learn."""
         return {"bins": self.bins}
 
     def build(self, width: int, state: State) -> Encoder:
-        """For ``state`` of a tabular field."""
+        """Build the encoder for the state of a tabular field."""
         return TabularTransformer(self, width, state)
 
 
 class Columns(nn.Module):
-    """``numbers`` (U, K) with NaN = missing and ``categories`` (U, M) -> a token for each, (U, K + M, width)."""
+    """The embedding of columns: ``numbers`` (U, K), NaN = missing, and ``categories`` (U, M) -> one token for each, (U, K + M, width)."""
 
     low: Tensor
     span: Tensor
@@ -89,7 +89,7 @@ class Columns(nn.Module):
             if column["type"] == "date":
                 edges += [_CALENDAR] * 5
         bins = max((len(edge) - 1 for edge in edges), default=1)
-        # A bin that a column lacks starts at its last edge and is infinitely wide: it always encodes 0.
+        # Columns with fewer bins are padded with bins that start at the last edge and are infinitely wide: their encoding is always 0.
         low = torch.tensor([edge[:-1] + [edge[-1]] * (bins - len(edge) + 1) for edge in edges]).reshape(len(edges), bins)
         high = torch.tensor([edge[1:] + [float("inf")] * (bins - len(edge) + 1) for edge in edges]).reshape(len(edges), bins)
         self.register_buffer("low", low, persistent=False)
@@ -106,7 +106,7 @@ class Columns(nn.Module):
             self.embed.weight.mul_(scale)
 
     def forward(self, field: Field) -> Tensor:
-        """-> (U, K + M, width)."""
+        """Return the tokens (U, K + M, width)."""
         numbers = field.values["numbers"]
         known = ~numbers.isnan()
         values = torch.where(known, numbers, torch.zeros_like(numbers))
@@ -118,7 +118,7 @@ class Columns(nn.Module):
 
 
 class Tabular(Encoder):
-    """All columns -> one token."""
+    """A perceptron over embedded columns: all columns -> one token."""
 
     def __init__(self, config: TabularConfig, width: int, state: State) -> None:
         super().__init__()
@@ -131,12 +131,12 @@ class Tabular(Encoder):
         self.project = nn.Linear(config.hidden, width)
 
     def forward(self, field: Field) -> Features:
-        """-> (U, 1, width)."""
+        """Return the tokens (U, 1, width)."""
         return Features.vector(self.project(self.drop(self.mlp(self.norm(self.columns(field).flatten(1))))))
 
 
 class TabularTransformer(Encoder):
-    """All columns -> a token for each."""
+    """A transformer over columns: all columns -> one token for each."""
 
     def __init__(self, config: TabularTransformerConfig, width: int, state: State) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class TabularTransformer(Encoder):
         self.project = nn.Linear(config.hidden, width)
 
     def forward(self, field: Field) -> Features:
-        """-> (U, columns, width)."""
+        """Return the tokens (U, columns, width)."""
         tokens = self.columns(field) + self.name_LD
         mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
         return Features(self.project(self.transformer(Features(tokens, mask)).tokens_BLD), mask)

@@ -15,34 +15,34 @@ from .encoder import Encoder, EncoderConfig
 
 
 class TextTransformerConfig(EncoderConfig):
-    """A transformer over subword tokens."""
+    """The settings of a transformer over subword tokens."""
 
     form: ClassVar[Form] = "tokens"
     kind: Literal["text_transformer"] = "text_transformer"
     vocabulary: int = Setting(8_000, ge=257, le=2**22)
-    """Subwords to learn from the training rows, at most; 256 of them are bytes."""
+    """The maximum size of the subword vocabulary learned from the training rows, including 256 bytes."""
     max_tokens: int = Setting(256, ge=1, le=2**15)
-    """Tokens read of one text. Cost grows faster than it."""
+    """The maximum number of tokens read of one text. Cost grows faster than linearly with it."""
     depth: int = Setting(2, ge=1, le=256)
-    """Blocks."""
+    """The number of blocks."""
     heads: int = Setting(4, ge=1, le=1_024)
-    """Attention heads; must divide ``hidden``."""
+    """The number of attention heads; must divide ``hidden``."""
     hidden: int = Setting(128, ge=1, le=2**16)
-    """Width inside, an even number."""
+    """The hidden width; must be even."""
     dropout: float = Setting(0.1, ge=0, lt=1)
-    """Share dropped in training."""
+    """The dropout rate."""
 
     def needs(self, form: Form) -> dict[str, Any]:
-        """The vocabulary's size and the longest text."""
+        """Return the size of the vocabulary and the maximum number of tokens of a text."""
         return {"vocabulary": self.vocabulary, "max_tokens": self.max_tokens}
 
     def build(self, width: int, state: State) -> Encoder:
-        """For ``state`` of a text field."""
+        """Build the encoder for the state of a text field."""
         return TextTransformer(self, width, state)
 
 
 class TextTransformer(Encoder):
-    """``ids`` (U, L), 0 = padding -> one token for each subword."""
+    """A transformer over subwords: ``ids`` (U, L), 0 = padding -> one token for each subword."""
 
     positions_LD: torch.Tensor
 
@@ -58,7 +58,7 @@ class TextTransformer(Encoder):
         self.project = nn.Linear(config.hidden, width)
 
     def forward(self, field: Field) -> Features:
-        """-> (U, L, width)."""
+        """Return the tokens (U, L, width)."""
         ids = field.values["ids"]
         tokens = self.drop(self.embed(ids) + self.positions_LD[: ids.shape[1]])
         features = self.transformer(Features(tokens, ids > 0))

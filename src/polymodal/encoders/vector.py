@@ -1,4 +1,4 @@
-"""A perceptron over a vector of numbers. A missing number has a learned value of its place, as in a table's columns.
+"""A perceptron over a vector of numbers. A missing number is replaced by a learned value of its position.
 
 Shapes: ``U`` distinct vectors, ``K`` places.
 """
@@ -17,24 +17,24 @@ from .encoder import Encoder, EncoderConfig
 
 
 class VectorConfig(EncoderConfig):
-    """A perceptron over a vector."""
+    """The settings of a perceptron over a vector."""
 
     form: ClassVar[Form] = "vector"
     kind: Literal["vector"] = "vector"
     hidden: int = Setting(128, ge=1, le=2**16)
-    """Width of the perceptron."""
+    """The hidden width of the perceptron."""
     depth: int = Setting(1, ge=1, le=256)
-    """Its hidden layers."""
+    """The number of hidden layers of the perceptron."""
     dropout: float = Setting(0.2, ge=0, lt=1)
-    """Share dropped in training."""
+    """The dropout rate."""
 
     def build(self, width: int, state: State) -> Encoder:
-        """For ``state`` of a field of vectors."""
+        """Build the encoder for the state of a vector field."""
         return Vector(self, width, state)
 
 
 class Vector(Encoder):
-    """``values`` (U, K), NaN = missing -> one token."""
+    """A perceptron: ``values`` (U, K), NaN = missing -> one token for each vector."""
 
     def __init__(self, config: VectorConfig, width: int, state: State) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Vector(Encoder):
         self.project = nn.Linear(config.hidden, width)
 
     def forward(self, field: Field) -> Features:
-        """-> (U, 1, width)."""
+        """Return the tokens (U, 1, width)."""
         values_UK = field.values["values"]
         values_UK = torch.where(values_UK.isnan(), self.missing_K, values_UK)
         return Features.vector(self.project(self.drop(self.mlp(values_UK))))

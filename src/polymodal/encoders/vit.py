@@ -1,5 +1,5 @@
 """A vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929) with fixed 2-D positions (Beyer et al. 2022,
-arXiv:2205.01580). Departs from it: no class token; the patches are the tokens, and the fusion pools them."""
+arXiv:2205.01580). Differences from the paper: there is no class token; the patches are the tokens, and the fusion pools them."""
 
 from __future__ import annotations
 
@@ -23,25 +23,28 @@ class ViTConfig(EncoderConfig):
     form: ClassVar[Form] = "pixels"
     kind: Literal["vit"] = "vit"
     patch: int = Setting(8, ge=1, le=4_096)
-    """Side of a patch in pixels; the picture's size must be a multiple. Cost grows as it shrinks."""
+    """The side of a patch in pixels; must divide the size of the pictures. Smaller patches cost more."""
     depth: int = Setting(4, ge=1, le=256)
-    """Blocks."""
+    """The number of blocks."""
     heads: int = Setting(4, ge=1, le=1_024)
-    """Attention heads; must divide ``hidden``."""
+    """The number of attention heads; must divide ``hidden``."""
     hidden: int = Setting(128, ge=1, le=2**16)
-    """Width inside, a multiple of 4."""
+    """The hidden width; must be a multiple of 4."""
     dropout: float = Setting(0.1, ge=0, lt=1)
-    """Share dropped in training."""
+    """The dropout rate."""
 
     def build(self, width: int, state: State) -> Encoder:
-        """For ``state`` of an image field."""
+        """Build the encoder for the state of an image field.
+
+        :raises ConfigError: the size of the pictures is not a multiple of ``patch``
+        """
         if state["size"] % self.patch:
             raise ConfigError(f"vit: pictures of {state['size']} pixels; expected a multiple of patch = {self.patch}")
         return ViT(self, width, state)
 
 
 class ViT(Encoder):
-    """uint8 pixels (U, C, S, S) -> one token for each patch."""
+    """A vision transformer: uint8 ``pixels`` (U, C, S, S) -> one token for each patch."""
 
     positions_LD: torch.Tensor
 
@@ -56,7 +59,7 @@ class ViT(Encoder):
         self.project = nn.Linear(config.hidden, width)
 
     def forward(self, field: Field) -> Features:
-        """-> (U, L, width), L the patches in row order."""
+        """Return the tokens (U, L, width), one for each of the L patches in row order."""
         tokens = self.patches(self.normalise(field.values["pixels"])) + self.positions_LD
         mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
         features = self.transformer(Features(tokens, mask))

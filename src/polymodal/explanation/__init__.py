@@ -1,4 +1,4 @@
-"""What a trained model's answers owe to each field, and to the parts of a row's cells; and what is left of them when cells go bad."""
+"""Explains the predictions of a trained model by fields and by parts of cells, and measures their robustness to corrupted cells."""
 
 from __future__ import annotations
 

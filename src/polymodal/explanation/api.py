@@ -1,4 +1,4 @@
-"""``explain``: from a model and a table to what each field contributes, as data and as a page."""
+"""``explain``: computes the contribution of each field to a model's predictions, as data and as an HTML page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .rows import explain_row
 from .sampling import draw, free, known_rows, some_of, targets_of, write
 
 MOST_EXPLAINED = 50
-"""Rows explained one by one in a call, at most."""
+"""The maximum number of rows explained one by one in a call."""
 FILES = ("explain.json", "explain.html")
 
 
@@ -38,15 +38,21 @@ def explain(
     trust: bool = False,
     encoding: str | None = None,
 ) -> dict[str, Any]:
-    """What each field contributes to the answers on a table that holds the target; or, of ``rows``, to each one's answer.
+    """Return the contribution of each field to the predictions on a table that contains the target, or to the prediction of each of
+    ``rows``.
 
-    :param model: a ``Predictor``, a run or a bundle
-    :param rows: the number of a row, or several, the first data row being 1; their target need not be known. None = the whole table, of
-        which at most 500 rows with a target are drawn by ``seed``
-    :param encoding: of a CSV or JSON file; None = found out
-    :param out: a folder to write ``explain.json`` (what is returned) and ``explain.html`` (the same as a page) into
+    :param model: a ``Predictor``, or the path of a run or a bundle
+    :param table: a file, a dataframe or a list of rows
+    :param rows: one row number or several (at most 50), the first data row being 1; their target may be unknown. None = the whole table, of
+        which at most 500 rows with a target are sampled by ``seed``
+    :param out: the folder for ``explain.json`` (the returned data) and ``explain.html`` (the same as a page); None = no files
+    :param overwrite: whether existing files are replaced
+    :param seed: the seed of the sampled rows and of the permutations
+    :param on_error: the treatment of unreadable cells; None = that of the model
+    :param encoding: the encoding of a CSV or JSON file; None = detected
     :returns: ``{"table", "rows", "members", "fields", ...}`` and either ``"asked"`` and ``"targets"`` (``evaluation.contribution``) or
         ``"explained"`` (``explanation.rows``)
+    :raises UserError: a row number is invalid, a file exists, or the model or the table cannot be used
     """
     folder = free(out, FILES, overwrite)
     predictor = model if isinstance(model, Predictor) else load(model, trust=trust)
@@ -85,7 +91,7 @@ def _one(predictor: Predictor, chosen: Chosen, at: int, seed: int) -> dict[str, 
 
 
 def _numbers(rows: int | Sequence[int], source: Source) -> np.ndarray:
-    """0-based places, ascending, each once."""
+    """Return the row numbers as 0-based positions, ascending and without repetition."""
     found = sorted({int(row) for row in ([rows] if isinstance(rows, int | np.integer) else rows)})
     if not found or len(found) > MOST_EXPLAINED:
         raise UserError(f"rows: {len(found):,} of them; expected 1 to {MOST_EXPLAINED}; explain the whole table without rows (--rows)")

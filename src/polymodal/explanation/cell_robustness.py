@@ -1,4 +1,4 @@
-"""``evaluate --robustness``: from a model and a table to what is left of its metrics when cells go bad, as data and as a page."""
+"""``evaluate --robustness``: measures a model on corrupted and missing cells, as data and as an HTML page."""
 
 from __future__ import annotations
 
@@ -38,16 +38,21 @@ def robustness(
     trust: bool = False,
     encoding: str | None = None,
 ) -> dict[str, Any]:
-    """What is left of a model's metrics on a table that holds the target when cells are corrupted, at severities 1 to 5, or missing.
+    """Return a model's metrics on a table that contains the target when cells are corrupted, at severities 1 to 5, or missing.
 
-    :param model: a ``Predictor``, a run or a bundle
-    :param against: a baseline that answers the same targets, such as a run of late fusion: by it the curves have ``effective``. None = the
-        best single field, where the model has just been trained (a run's folder does not keep those); else ``effective`` is None
-    :param seed: draws at most 500 rows with a target, and what happens to their cells
-    :param encoding: of a CSV or JSON file; None = found out
-    :param out: a folder to write ``robustness.json`` (what is returned) and ``robustness.html`` (the same as a page) into
-    :returns: ``{"table", "rows", "with_target", "asked", "seed", "members", "fields", "against", "targets"}``; of the last,
+    :param model: a ``Predictor``, or the path of a run or a bundle
+    :param table: a file, a dataframe or a list of rows
+    :param against: a baseline that predicts the same targets, such as a run of late fusion, with which the curves' ``effective`` is
+        computed. None = the best single field if the model was trained in this process (a run's folder does not contain those models);
+        otherwise ``effective`` is None
+    :param out: the folder for ``robustness.json`` (the returned data) and ``robustness.html`` (the same as a page); None = no files
+    :param overwrite: whether existing files are replaced
+    :param seed: the seed of the sample of at most 500 rows with a target, and of the corruptions
+    :param on_error: the treatment of unreadable cells; None = that of the model
+    :param encoding: the encoding of a CSV or JSON file; None = detected
+    :returns: ``{"table", "rows", "with_target", "asked", "seed", "members", "fields", "against", "targets"}``; for the last one, see
         ``evaluation.robustness``
+    :raises UserError: ``against`` does not predict the same targets or skips rows, a file exists, or the model or the table cannot be used
     """
     folder = free(out, FILES, overwrite)
     predictor = model if isinstance(model, Predictor) else load(model, trust=trust)
@@ -88,7 +93,7 @@ def _compare(
     told: dict[str, Any], predictor: Predictor, other: Predictor, source: Source, rows: np.ndarray, seed: int, on_error: OnError | None,
     root: Folders,
 ) -> None:  # fmt: skip
-    """Effective robustness, by the same rows and the same corruptions of what the other model reads."""
+    """Compute effective robustness against another model, on the same rows and with the same corruptions of the columns that it reads."""
     for name, task in predictor.bundle.tasks.items():
         if name not in other.bundle.tasks or other.bundle.tasks[name].worth != task.worth:
             raise UserError(f"against: a model of {', '.join(map(repr, other.bundle.tasks))}; expected one that answers {name!r} as well")
@@ -105,7 +110,7 @@ def _compare(
 
 
 def _best_alone(predictor: Predictor) -> tuple[Predictor, str]:
-    """Of the models of single fields that were trained beside the whole, the best on held-out rows."""
+    """Return the best model of a single field on the validation rows, among those trained beside the whole model."""
     name, task = next(iter(predictor.bundle.tasks.items()))
 
     def worth(field: str) -> float:

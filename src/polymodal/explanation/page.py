@@ -1,6 +1,6 @@
-"""``explain.html``: what ``explain`` found, as one page that needs nothing else: no script, no request, pictures inside.
+"""Renders the result of ``explain`` as one self-contained HTML page (``explain.html``): no scripts, no requests, pictures inline.
 
-All that comes from a table or a model passes ``_text``.
+All text from a table or a model is escaped by ``_text``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from ..report.document import document
 from ..report.document import number as _number
 from ..report.document import text as _text
 
-_FOR, _AGAINST = "#1f6fb4", "#d9731a"  # told apart by those who see red and green alike
-_SIDE = 256  # of a picture on the page
+_FOR, _AGAINST = "#1f6fb4", "#d9731a"  # distinguishable with red-green color blindness
+_SIDE = 256  # side of a picture on the page, in pixels
 _LEGEND = (
     "Shapley values of a row's fields sum to its answer beyond that of a row without any field. A word, a column or a place of a picture "
     "is worth what is lost when it alone is taken away. Blue speaks for the answer, orange against it."
@@ -28,7 +28,7 @@ image { image-rendering: pixelated; } .grey image { filter: grayscale(1); }
 
 
 def page(found: Mapping[str, Any]) -> str:
-    """The page of what ``explain`` returns (as plain JSON data)."""
+    """Return the page for what ``explain`` returns (as plain JSON data)."""
     if "targets" in found:
         count = f"{found['asked']:,} of {found['with_target']:,} rows with a target (seed {found['seed']})"
         body = [f"<p>{_text(count)}.</p>", *(_target(name, told) for name, told in found["targets"].items())]
@@ -41,12 +41,12 @@ def page(found: Mapping[str, Any]) -> str:
 
 
 def _line(*cells: str, tag: str = "td") -> str:
-    """A row of a table; what a cell shows is HTML already."""
+    """Return a row of an HTML table; the cells are HTML already."""
     return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
 
 
 def _shapley(one: Mapping[str, Any], largest: float) -> tuple[str, str]:
-    """A value with its standard error, and its bar."""
+    """Return a value with its standard error, and its bar."""
     error = "" if one["error"] is None else f" ± {one['error']:.4f}"
     return _number(one["shapley"], True) + error, _bar(one["shapley"], largest)
 
@@ -106,7 +106,8 @@ def _row(row: Mapping[str, Any]) -> str:
 
 
 def _parts(parts: Mapping[str, Any], worths: Sequence[float]) -> str:
-    """Words on their ground, places over their picture, or a bar for each part; blue speaks for the answer, orange against it."""
+    """Return the parts of a cell as HTML: words with a colored background, places over their picture, or a bar for each part. Blue supports
+    the prediction, orange opposes it."""
     largest = max((abs(worth) for worth in worths), default=0.0)
     if parts["grid"] is not None:
         return _picture(parts, worths, largest)
@@ -143,5 +144,5 @@ def _bar(value: float | None, largest: float) -> str:
 
 
 def _color(value: float, largest: float) -> tuple[str, float]:
-    """And how strong, 0 to 1."""
+    """Return the color of a value, and its strength from 0 to 1."""
     return (_FOR if value >= 0 else _AGAINST), abs(value) / largest if largest > 0 else 0.0

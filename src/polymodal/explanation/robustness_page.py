@@ -1,4 +1,5 @@
-"""``robustness.html``: the curves that ``robustness`` found, as one page without script or request; all text from data is escaped."""
+"""Renders the result of ``robustness`` as one HTML page (``robustness.html``) without scripts or requests. All text from data is
+escaped."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ _LEGEND = (
 
 
 def page(found: Mapping[str, Any]) -> str:
-    """The page of what ``robustness`` returns (as plain JSON data)."""
+    """Return the page for what ``robustness`` returns (as plain JSON data)."""
     title = f"What is left when cells go bad: {found['table']}"
     count = f"{found['asked']:,} of {found['with_target']:,} rows with a target (seed {found['seed']})"
     against = "" if found["against"] is None else f"; the baseline: {found['against']}"
@@ -34,12 +35,12 @@ def page(found: Mapping[str, Any]) -> str:
 
 
 def name_of(curve: Mapping[str, Any]) -> str:
-    """The field of a curve, or all of them."""
+    """Return the field of a curve, or "all fields"."""
     return "all fields" if curve["field"] is None else str(curve["field"])
 
 
 def number(value: float | None) -> str:
-    """Four digits, or nothing."""
+    """Return a number with four decimal places, or "-" for None."""
     return "-" if value is None else f"{value:.4f}"
 
 

@@ -1,8 +1,9 @@
-"""One row's answer: what it owes to each field, and, where a cell has parts, to each of them.
+"""Explains the prediction of one row: the contribution of each field and, if a cell has parts, of each part.
 
-Everything is a difference between answers of the model itself, whatever its encoders are: a field's Shapley value is what its presence adds
-on average (``evaluation/shapley.py``), a part's worth is what is lost when it alone is taken away: a word, a column, a place of a picture
-(Zeiler and Fergus 2014, arXiv:1311.2901). Classes are weighed in log-odds of the class that was answered, numbers in their unit.
+Every value is a difference between predictions of the model itself, whatever its encoders are. The Shapley value of a field is what its
+presence adds on average (``evaluation/shapley.py``). The value of a part (a word, a column, a place of a picture) is what is lost when that
+part alone is removed (Zeiler and Fergus 2014, arXiv:1311.2901). Classes are measured in log-odds of the predicted class, numbers in their
+unit.
 """
 
 from __future__ import annotations
@@ -29,9 +30,15 @@ from ..tasks import Task
 
 
 def explain_row(bundle: Bundle, chosen: Chosen, at: int, seed: int) -> dict[str, Any]:
-    """``cells``: by field that the row has, its ``kind``, how it is ``shown``, and its ``parts``. ``targets``: by task the ``answer``,
-    the ``label`` and its ``score``, the ``unit`` of what follows, the value of the ``whole`` and of ``nothing``, and by field ``shapley``
-    (with ``error`` where ``orders`` were drawn) and ``parts``: what each is worth, None where the cell has none.
+    """Return the explanation of one row as plain data.
+
+    :param chosen: the rows read by the predictor
+    :param at: the position of the row in ``chosen``
+    :param seed: the seed of the sampled orders of fields, if not every set of fields is evaluated
+    :returns: ``cells``: by field that the row has, its ``kind``, how it is ``shown``, and its ``parts``. ``targets``: by task the
+        ``answer`` (prediction), its ``label`` and ``score``, the ``unit`` of the following values, the value of the ``whole`` row and of
+        ``nothing`` (no field), and by field ``shapley`` (with its standard ``error`` if ``orders`` were sampled) and ``parts``: the value
+        of each part, None if the cell has none
     """
     parts, window, places = _taken_apart(chosen, at)
     asked = Asked(bundle.members, chosen.modalities, bundle.tasks, through(window, chosen.modalities, bundle.backbones))
@@ -41,7 +48,7 @@ def explain_row(bundle: Bundle, chosen: Chosen, at: int, seed: int) -> dict[str,
     label = {name: 0 if task.classes is None else int(answer[name][0].argmax()) for name, task in bundle.tasks.items()}
 
     def worth(index: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the value of each answer, (tasks, rows)."""
+        """Return the value of the prediction of each row, (tasks, rows)."""
         logits = asked.logits(index)
         return np.stack([_evidence(task, [one[name] for one in logits], label[name]) for name, task in bundle.tasks.items()])
 
@@ -69,8 +76,8 @@ def explain_row(bundle: Bundle, chosen: Chosen, at: int, seed: int) -> dict[str,
 
 
 def _taken_apart(chosen: Chosen, at: int) -> tuple[dict[str, Parts], Window, dict[str, slice]]:
-    """The parts of each field's cell; a window whose first row is the row as it is, and the others each lack one part; where those of a
-    field stand."""
+    """Return the parts of each field's cell, a window whose first row is complete and whose other rows each lack one part, and the
+    positions of each field's parts in the window."""
     samples: dict[str, list[Sample]] = {}
     lacking: dict[str, list[int]] = {}
     parts: dict[str, Parts] = {}
@@ -97,7 +104,7 @@ def _taken_apart(chosen: Chosen, at: int) -> tuple[dict[str, Parts], Window, dic
 
 
 def _evidence(task: Task, members: Sequence[np.ndarray], label: int) -> np.ndarray:
-    """What the members' logits say for a class, as log-odds (N,); or the number that is answered."""
+    """Return the members' log-odds of a class (N,), or the predicted number."""
     if task.classes is None:
         return score(task, members)[:, 0]
     for_N, against_N = task.log_chances(torch.from_numpy(pool(members)), label)
@@ -115,7 +122,7 @@ def _cell(chosen: Chosen, at: int, name: str, parts: Parts | None) -> dict[str, 
 
 
 def _png(pixels_HWC: np.ndarray) -> str:
-    """As a data URI."""
+    """Return a picture as a data URI."""
     file = io.BytesIO()
     Pillow.fromarray(pixels_HWC[:, :, 0] if pixels_HWC.shape[2] == 1 else pixels_HWC).save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

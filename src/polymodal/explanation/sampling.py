@@ -1,4 +1,4 @@
-"""Rows of a table that are asked again and again, and the folder that what was found goes to."""
+"""Samples rows with a target for repeated prediction, and writes the results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..storage import write_texts
 
 @dataclass(frozen=True)
 class Drawn:
-    """Some rows with a target: ``asked`` can be asked of them, ``cells`` by field (N,), ``targets`` by task (N, T)."""
+    """Sampled rows with a target: ``asked`` predicts them repeatedly; ``cells`` by field (N,), ``targets`` by task (N, T)."""
 
     asked: Asked
     modalities: Mapping[str, Modality]
@@ -34,14 +34,17 @@ class Drawn:
 
 
 def targets_of(predictor: Predictor, source: Source, on_error: OnError | None) -> dict[str, np.ndarray]:
-    """By task, every row's target (N, T), NaN where it has none."""
+    """Return the targets of all rows by task (N, T), NaN if a row has none.
+
+    :raises DataError: a target column does not exist, or a cell is unreadable under ``on_error="error"``
+    """
     bundle = predictor.bundle
     source.check([task.config.column for task in bundle.tasks.values()])
     return read_targets(source, bundle.tasks, FaultBook(None, source.name, lambda _: on_error or bundle.experiment.data.on_error).record)
 
 
 def known_rows(source: Source, targets: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The rows that have a target."""
+    """Return the rows (0-based) that have a target. Raises ``DataError`` if no row has one."""
     known = np.flatnonzero(np.any([~np.isnan(target).any(1) for target in targets.values()], axis=0))
     if not len(known):
         raise DataError(f"{source.name}: no row has a target; expected some to measure on, or rows to explain (explain --rows)")
@@ -49,7 +52,7 @@ def known_rows(source: Source, targets: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def some_of(rows: np.ndarray, seed: int) -> np.ndarray:
-    """At most ``MOST_ROWS`` of them, in order."""
+    """Return at most ``MOST_ROWS`` of the rows, sampled by ``seed``, in ascending order."""
     return np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_ROWS])
 
 
@@ -57,7 +60,7 @@ def draw(
     predictor: Predictor, source: Source, rows: np.ndarray, targets: Mapping[str, np.ndarray], on_error: OnError | None,
     root: Folders,
 ) -> Drawn:  # fmt: skip
-    """Rows as a model sees them, those aside that are skipped."""
+    """Read rows as the model sees them, without those that are skipped. Raises ``DataError`` if every row is skipped."""
     bundle = predictor.bundle
     chosen = predictor.read(source, rows, on_error, root)
     kept = np.flatnonzero(~chosen.skipped)
@@ -71,7 +74,13 @@ def draw(
 
 
 def free(out: str | Path | None, names: Sequence[str], overwrite: bool) -> Path | None:
-    """The folder to write into, made now: hours before its disk is missed."""
+    """Create the output folder before the computation starts, so that an unusable folder is reported immediately, and return it.
+
+    :param out: the folder; None = None is returned
+    :param names: the files that will be written
+    :param overwrite: whether these files may exist already
+    :raises UserError: a file exists, or the folder cannot be created
+    """
     if out is None:
         return None
     folder = Path(out)
@@ -86,5 +95,8 @@ def free(out: str | Path | None, names: Sequence[str], overwrite: bool) -> Path 
 
 
 def write(folder: Path, names: Sequence[str], found: Mapping[str, Any], page: str) -> None:
-    """What was found as JSON, and as a page."""
+    """Write the result as JSON and as an HTML page.
+
+    :param names: the name of the JSON file and of the page
+    """
     write_texts(folder, dict(zip(names, (json.dumps(found, ensure_ascii=False, indent=1) + "\n", page), strict=True)))

@@ -1,1 +1,1 @@
-"""Looking at a table before training: what each column is, what is wrong with it, what gives the answer away."""
+"""Inspection of a table before training: the content of each column, faults, and columns that leak the target."""

@@ -1,4 +1,4 @@
-"""What each column is: its modality and role, found by reading cells."""
+"""Determines the modality and role of each column by reading its cells."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..modalities import KINDS, MODALITIES, Roots, is_empty, is_missing_word
 from ..modalities.objects import described, is_empty_list, is_object
 
 SAMPLE = 1_000
-"""Rows whose cells are kept for a closer look."""
+"""The number of rows whose cells are kept for closer inspection."""
 _HEAVY_SAMPLE = 64
 _CHARS_SAMPLE = 20_000
 _DISTINCT = 10_000
@@ -29,13 +29,14 @@ _CODE = re.compile(r"(?=.*\d)[\w.:#/-]+")
 _WHOLE = re.compile(r"([+-]?[0-9]{1,38})(?:\.0*)?")
 _FEWEST_IDS = 20
 _GAPLESS, _MANY_IDS, _HALF_GAPLESS = 0.9, 1_000, 0.5
-"""Of ids: the share of the whole numbers from the smallest to the largest that are there; of many ids, which may be some rows of a larger
-table, less is enough."""
+"""The least density of ids: the share of the whole numbers between the smallest and the largest id that occur. From ``_MANY_IDS`` ids on,
+which may be a part of a larger table, ``_HALF_GAPLESS`` is enough."""
 
 
 @dataclass
 class Column:
-    """What one column holds. ``role``: feature, target, ignored, group, split or weight."""
+    """The content of one column: its ``role`` (feature, target, ignored, group, split or weight), its modality, and statistics of its
+    cells."""
 
     name: str
     role: str
@@ -43,19 +44,20 @@ class Column:
     options: dict[str, Any] = field(default_factory=dict)
     why: str = ""
     unread: bool = False
-    """Whether it is ignored because no modality reads its cells, and not since it says nothing."""
+    """Whether the column is ignored because no modality reads its cells, rather than because it carries no information."""
     missing: float = 0.0
     distinct: int = 0
     capped: bool = False
     asked: bool = False
-    """Whether the modality was asked for, and not found."""
+    """Whether the modality was given by the caller rather than inferred."""
     cells: list[Cell] = field(default_factory=list, repr=False)
 
 
 @dataclass
 class Facts:
-    """One pass over the table: for each column, how many cells are empty, how many are words that may stand for a missing value, how many
-    differ, whether all are different whole numbers as ids are, and a sample of them."""
+    """Statistics of a table from one pass over it. By column: the number of empty cells (``missing``), the number of words that may stand
+    for a missing value (``words``), the frequencies of its values (``counts``, incomplete for columns in ``capped``), and a sample of its
+    cells. ``ids`` holds the columns of distinct whole numbers that look like ids."""
 
     rows: int
     missing: Counter[str]
@@ -68,8 +70,10 @@ class Facts:
 
 
 def look(source: Source, seed: int = 0) -> Facts:
-    """Read the whole table once. Memory is bounded by ``SAMPLE`` rows, 10,000 values a column, and 8 bytes a row for each column of whole
-    numbers."""
+    """Read a whole table once and return its statistics.
+
+    Memory is bounded by the cells of ``SAMPLE`` rows, 10,000 values for each column, and 8 bytes a row for each column of whole numbers.
+    """
     rng = np.random.default_rng([seed, 3])
     chosen = np.sort(rng.permutation(source.rows)[:SAMPLE]) if source.rows > SAMPLE else np.arange(source.rows)
     missing: Counter[str] = Counter()
@@ -108,14 +112,14 @@ def look(source: Source, seed: int = 0) -> Facts:
 
 
 class _WholeNumbers:
-    """The whole numbers of a column, exact at any size, as distances from the first."""
+    """The whole numbers of a column, exact at any size, stored as differences from the first one."""
 
     def __init__(self) -> None:
         self._first: int | None = None
         self._away = array("q")
 
     def add(self, cell: Cell) -> bool:
-        """One cell; whether it is a whole number, and near enough to the first to be kept."""
+        """Add one cell, and return whether it is a whole number close enough to the first one (64 bits) to be stored."""
         value = cell if type(cell) is int else _whole(cell)
         if value is None:
             return False
@@ -128,7 +132,7 @@ class _WholeNumbers:
         return True
 
     def are_ids(self) -> bool:
-        """Whether all are different, and rise from row to row or leave hardly a gap."""
+        """Return whether all numbers differ, and either increase from row to row or leave hardly any gaps."""
         away_N = np.frombuffer(self._away, np.int64) if len(self._away) else np.zeros(0, np.int64)
         if len(away_N) < _FEWEST_IDS:
             return False
@@ -152,7 +156,7 @@ def _whole(cell: Cell) -> int | None:
 
 
 def _keep_some(sample: list[Cell], kept: list[int], met: int, rng: np.random.Generator) -> None:
-    """Of the large cells of a sample, the last of which is the ``met``-th, keep a few, each as likely (reservoir sampling, Vitter 1985)."""
+    """Keep a uniform sample of the large cells seen so far, of which the last is the ``met``-th (reservoir sampling, Vitter 1985)."""
     if len(kept) < _HEAVY_SAMPLE:
         kept.append(len(sample) - 1)
         return
@@ -164,12 +168,12 @@ def _keep_some(sample: list[Cell], kept: list[int], met: int, rng: np.random.Gen
 
 
 def _cut(cell: Cell) -> Cell:
-    """The beginning of a long text; a list written as text is kept whole, or it would be none."""
+    """Return the beginning of a long text; a list written as text is kept whole, since it could not be parsed otherwise."""
     return cell[:_CHARS_SAMPLE] if isinstance(cell, str) and not cell.startswith("[") else cell
 
 
 def _is_heavy(cell: Cell) -> bool:
-    """A picture, a sound, a long series: some of them are enough to see what they are."""
+    """Return whether a cell is large (a picture, a sound, a long series), so that only some such cells are kept."""
     if isinstance(cell, str):
         return len(cell) > _CHARS_SAMPLE and cell.startswith("[")
     if isinstance(cell, (list, tuple)) and any(isinstance(part, (bytes, bytearray, np.ndarray)) for part in cell):
@@ -188,7 +192,7 @@ def _value(cell: Cell) -> str:
         return f"list {hash(body_of(cell))}"
     try:
         text = str(cell)
-    except ValueError:  # an integer of more digits than Python writes
+    except ValueError:  # an integer with more digits than Python converts to text
         return f"{type(cell).__name__} {hash(body_of(cell))}"
     return text if len(text) <= 200 else f"{text[:100]} {hash(text)}"
 
@@ -201,8 +205,16 @@ def describe(
     given: Mapping[str, str],
     roles: Mapping[str, str],
 ) -> list[Column]:
-    """Every column's role and modality. ``given``: modality (or number, category, date) by column; ``roles``: ignored,
-    group, split or weight by column."""
+    """Return the role and the modality of every column.
+
+    :param facts: what ``look`` returned
+    :param roots: the folders that file cells may refer to
+    :param targets: the names of the target columns
+    :param given: modality, or number, category or date, by column, as requested by the caller
+    :param roles: ignored, group, split or weight by column
+    :raises ConfigError: ``given`` is not a mapping, or a modality is unknown
+    :raises DataError: a named column does not exist
+    """
     if not isinstance(given, Mapping):
         raise ConfigError(f"columns: found {type(given).__name__}; expected a mapping such as {{'age': 'number'}} (--column age=number)")
     source.check([*targets, *given, *roles])
@@ -246,7 +258,7 @@ def _recognise(column: Column, facts: Facts, roots: Roots) -> None:
         return
     filled = [cell for cell in column.cells if not is_empty_list(cell)]
     cells = [cell for cell in filled if not is_object(cell)]
-    if not cells or 2 * len(cells) < len(filled):  # of fewer, each such cell is a fault of its own
+    if not cells or 2 * len(cells) < len(filled):  # if objects are a minority, each of them is a fault instead
         _leave_unread(column)
         return
     if column.distinct == 1 and held == facts.rows:
@@ -274,7 +286,7 @@ def _recognise(column: Column, facts: Facts, roots: Roots) -> None:
 
 
 def _count_missing(column: Column, facts: Facts) -> None:
-    """Words that stand for a missing value in a column of numbers, dates or categories count as missing."""
+    """Count words that stand for a missing value as missing, in a column of numbers, dates or categories."""
     writing: Writing = column.options["writing"]
     words = {text: count for text, count in facts.counts[column.name].items() if is_missing_word(text) or writing.is_word(text)}
     if writing.type == "category" and not column.capped:
@@ -286,7 +298,7 @@ def _count_missing(column: Column, facts: Facts) -> None:
 
 
 def _leave_unread(column: Column) -> None:
-    """Ignore a column whose cells no modality reads, and say what they are."""
+    """Mark a column whose cells no modality reads as ignored, with the types of its cells as the reason."""
     kinds = [kind for kind, _ in Counter(map(described, column.cells)).most_common(4)]
     told = ", ".join(kinds[:3]) + (", ..." if len(kinds) > 3 else "")
     column.role, column.modality, column.options, column.unread = "ignored", None, {}, True

@@ -1,4 +1,4 @@
-"""From a table to an experiment: fields, tasks and defaults, each with its reason."""
+"""Infers an experiment from a table: fields, tasks and defaults, with the reason for each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .columns import TABULAR_TYPES, Column, Facts, describe, look
 from .targets import guess_task, missing_line, target_facts
 
 _UNKNOWN_PLACE = "fields.NAME."
-_FEWEST_FILES = 20  # fewer files than this, shared by all rows, are rather levels of a design
+_FEWEST_FILES = 20  # fewer distinct files than this are likely the levels of a factor
 
 
 def infer(
@@ -35,9 +35,17 @@ def infer(
     tree: Mapping[str, Any] | None = None,
     facts: Facts | None = None,
 ) -> tuple[Experiment, dict[str, str], list[Column]]:
-    """The experiment for a table, why each setting is what it is (by path), and what each column was taken for.
+    """Return the experiment for a table, the reason for each inferred setting by its path, and the description of each column.
 
-    ``tree`` holds settings that are laid under what is inferred (paths of tables, roots); ``overrides`` are laid over it.
+    :param targets: the names of the target columns
+    :param overrides: settings as ``path=value``; they take precedence over inferred settings
+    :param given: modality, or number, category or date, by column
+    :param ignore: columns to leave out
+    :param group: the column whose equal values stay in one part of the split
+    :param split: the column that assigns rows to parts
+    :param tree: settings with lower precedence than inferred ones (paths of tables, roots)
+    :param facts: what ``look`` returned; None = the table is read
+    :raises UserError: the table or a setting is invalid
     """
     source.check_rows()
     source.check(targets)
@@ -112,16 +120,16 @@ def infer(
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A column that no field reads although nobody asked to leave it out, and why."""
+    """A column that no field reads although the caller did not ask to leave it out, and the reason."""
 
     column: str
     why: str
     unread: bool
-    """Whether its cells may say something, but no modality reads them; else it says nothing: an id, a constant, empty."""
+    """Whether no modality reads its cells, which may contain information; False for an id, a constant or an empty column."""
 
     @property
     def line(self) -> str:
-        """In one line: a warning where the column is ``unread``, else a note."""
+        """One line of text: a warning if the column is ``unread``, otherwise a note."""
         if not self.unread:
             return f"column {self.column!r} is left out: {self.why}"
         return (
@@ -131,12 +139,12 @@ class LeftOut:
 
 
 def left_out(columns: Iterable[Column]) -> list[LeftOut]:
-    """The columns that were left out without being asked for, in order."""
+    """Return the columns that were left out without a request, in order."""
     return [LeftOut(one.name, one.why, one.unread) for one in columns if one.role == "ignored" and one.why != "asked for"]
 
 
 def _with_kinds(tree: dict[str, Any], rows: int) -> dict[str, Any]:
-    """Settings of a fusion or an encoder whose kind is not said are those of the default one."""
+    """Complete the settings of a fusion or an encoder without a kind by those of the default one."""
     model = tree.get("model")
     if not isinstance(model, Mapping):
         return tree
@@ -153,7 +161,7 @@ def _with_kinds(tree: dict[str, Any], rows: int) -> dict[str, Any]:
 
 
 def encoding_in(overrides: Iterable[str]) -> str | None:
-    """The encoding that overrides name, the last one: a table must be opened before anything else can be inferred."""
+    """Return the encoding that the last matching override names, or None: a table must be opened before anything else is inferred."""
     said = [text.partition("=")[2].strip(" \"'") for text in overrides if text.startswith("data.encoding=")]
     return said[-1] if said and said[-1] not in ("", "null") else None
 
@@ -182,7 +190,7 @@ def _fields(columns: Sequence[Column], given: Mapping[str, str], reasons: dict[s
 
 
 def _name_settings(column: Column, place: str) -> None:
-    """Say where the settings of a column's field are, which was not known when its cells were looked at."""
+    """Insert the path of a column's field into its notes; the path is not known when the cells are inspected."""
     writing: Writing = column.options["writing"]
     column.options["writing"] = replace(writing, told=tuple(line.replace(_UNKNOWN_PLACE, place) for line in writing.told))
 

@@ -1,4 +1,4 @@
-"""What should make a person look twice: unreadable pictures, columns and paths that give the answer away."""
+"""Detects unreadable pictures, and columns and file paths that leak the target."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..errors import Fault
 from ..flow import Cell
 from ..modalities import Image, ImageConfig, Roots, evenly, is_missing_word
 
-_FITTED = 16  # pictures that tell how many channels there are, and the range of arrays
+_FITTED = 16  # the number of pictures from which the channels, and the range of arrays, are determined
 _GIVES_AWAY, _GOES_ALONG = 0.98, 0.999
 _FEWEST, _MOST_CLASSES = 20, 20
 
@@ -26,8 +26,13 @@ _FEWEST, _MOST_CLASSES = 20, 20
 def thumbnails(
     source: Source, column: str, roots: Roots, chosen: np.ndarray, faults: list[tuple[int, str]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Read the pictures of the chosen rows: the rows (0-based) that could be read, and their thumbnails (K, C x 64). What could
-    not is added to ``faults``: row (1 = first) and what is wrong."""
+    """Read the pictures of some rows.
+
+    :param column: the name of the image column
+    :param chosen: the rows (0-based) to read
+    :param faults: the row (1 = first) and the fault of each unreadable picture are added to it
+    :returns: the rows (0-based, K) that could be read, and their thumbnails (K, C x 64)
+    """
     config = ImageConfig(column=column, size=THUMB)
     fitted = cells_at(source, [column], chosen[np.array(evenly(len(chosen), _FITTED), np.int64)])
     reader = Image(config, Image.fit(config, fitted, "pixels", {}, roots), roots)
@@ -56,7 +61,12 @@ def thumbnails(
 
 
 def gives_away(keys: Iterable[str | None], labels: Sequence[str]) -> tuple[float, float, int]:
-    """How well a key alone predicts the label: (leave-one-out accuracy of the majority by key, that of no key, keys)."""
+    """Return how well a key alone predicts the label.
+
+    :param keys: the key of each row
+    :param labels: the label of each row
+    :returns: the leave-one-out accuracy of the majority label by key, the accuracy without keys, and the number of distinct keys
+    """
     by_key: dict[str | None, Counter[str]] = defaultdict(Counter)
     pairs = list(zip(keys, labels, strict=True))
     for key, label in pairs:
@@ -73,7 +83,11 @@ def gives_away(keys: Iterable[str | None], labels: Sequence[str]) -> tuple[float
 
 
 def path_leaks(cells: Sequence[Cell], labels: Sequence[str]) -> list[str]:
-    """What in the paths predicts the target: the folder, or the file's name without digits."""
+    """Return a message for each part of the file paths that predicts the target: the folder, or the file name without digits.
+
+    :param cells: the paths
+    :param labels: the target of each row as text
+    """
     found = []
     texts = [os.fspath(cell) if isinstance(cell, (str, os.PathLike)) else "" for cell in cells]
     stems = [os.path.splitext(os.path.basename(str(text)))[0] for text in texts]
@@ -91,9 +105,15 @@ def path_leaks(cells: Sequence[Cell], labels: Sequence[str]) -> list[str]:
 def column_leak(
     cells: Sequence[Cell], labels: Sequence[str], numbers: Sequence[float] | None, writing: Writing | None = None
 ) -> str | None:
-    """Whether one column alone nearly states the target: by its values, by thresholds on its numbers, or by rising with it.
+    """Return a message if one column alone nearly determines the target, otherwise None.
 
-    ``numbers``: the target where it is a number; ``writing``: how the cells are written where they may be numbers or dates.
+    Classes are predicted by the values of the column, or by thresholds on its numbers. For a numeric target, the correlation and the rank
+    correlation are tested.
+
+    :param cells: the cells of the column
+    :param labels: the target of each row as text
+    :param numbers: the target of each row if it is numeric, otherwise None
+    :param writing: how the cells are written if they may be numbers or dates
     """
     values = None
     if writing is not None and writing.type != "category":
@@ -123,8 +143,8 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _by_thresholds(values: Sequence[float | None], labels: Sequence[str]) -> float:
-    """The share of rows that are told by one interval of numbers for each class, found by splitting the numbers as a decision tree does;
-    rows without a number by their most frequent label."""
+    """Return the share of rows predicted correctly if each class is one interval of numbers, determined by splitting the numbers as a
+    decision tree does; for rows without a number, their most frequent label is predicted."""
     known = np.array([at for at, value in enumerate(values) if value is not None], np.int64)
     names, codes_N = np.unique(np.array(labels), return_inverse=True)
     if len(known) < _FEWEST or not 2 <= len(names) <= _MOST_CLASSES:

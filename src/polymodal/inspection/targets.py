@@ -1,4 +1,4 @@
-"""What a target column asks for: its name as it was given, its task, and how its missing words are taken."""
+"""Determines the task of a target column, its name, and the treatment of words that may stand for a missing value."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _CODES, _OFTEN, _SOME, _LOOKED_AT = 20, 5, 0.1, 100
 
 
 def target_columns(source: Source, target: Any) -> list[str]:
-    """The names of the target columns.
+    """Return the names of the target columns; an empty list for None.
 
-    :param target: one column or several, each as text or as what prints as its name: a number, a tuple of a frame's column index
+    :param target: one column or several, each as text or as an object that prints as its name: a number, or a tuple of a frame's column
+        index
     :raises DataError: no column has that name, or the table has no rows
     """
     if target is None:
@@ -33,9 +34,9 @@ def target_columns(source: Source, target: Any) -> list[str]:
 
 
 def target_facts(source: Source, column: str, settings: Mapping[str, Any]) -> TargetFacts:
-    """What a target column holds, in all rows.
+    """Return statistics of a target column over all rows.
 
-    :param settings: what was said under ``tasks.*``, not validated yet: of it ``separator``, ``missing`` and ``decimal`` count
+    :param settings: the settings under ``tasks.*``, not validated yet; only ``separator``, ``missing`` and ``decimal`` are used
     """
     separator, missing, decimal = (settings.get(name) for name in ("separator", "missing", "decimal"))
     words = missing if isinstance(missing, (list, tuple)) else None
@@ -46,10 +47,10 @@ def target_facts(source: Source, column: str, settings: Mapping[str, Any]) -> Ta
 
 
 def guess_task(facts: TargetFacts, column: str, place: str) -> tuple[dict[str, Any], str]:
-    """The task that a target column asks for, and why.
+    """Return the settings of the task that suits a target column, and the reason.
 
     :param place: the table and the column, for messages
-    :raises DataError: the column holds nothing that can be a target
+    :raises DataError: the column contains nothing that can be a target
     """
     kind, why = _guess(facts, column, place)
     return {"kind": kind, "column": column}, why
@@ -80,7 +81,7 @@ def _guess(facts: TargetFacts, column: str, place: str) -> tuple[str, str]:
 
 
 def _are_numbers(facts: TargetFacts) -> bool:
-    """Whether nine values in ten are numbers, or half of them are and the others a few words such as "unknown"."""
+    """Return whether nine in ten values are numbers, or half of them are and the others are a few words such as "unknown"."""
     if facts.numbers >= max(1, MOSTLY * facts.values):
         return True
     words = sum(facts.others.values()) == facts.values - facts.numbers
@@ -88,7 +89,7 @@ def _are_numbers(facts: TargetFacts) -> bool:
 
 
 def _are_codes(facts: TargetFacts) -> bool:
-    """Whether numbers are the names of classes: some whole numbers that come back often, or limits such as ``<=50K`` and ``>50K``."""
+    """Return whether the numbers are names of classes: a few whole numbers that recur often, or limits such as ``<=50K`` and ``>50K``."""
     different = len(facts.number_names)
     if not facts.capped and are_limits(facts.names):
         return True
@@ -120,7 +121,7 @@ def _classes(facts: TargetFacts, column: str, place: str) -> tuple[str, str]:
 
 
 def places_line(facts: TargetFacts) -> str:
-    """That labels are told by their place, in words; "" where they are not."""
+    """Return a note that labels are encoded by their position (lists of 0 and 1), or "" if they are not."""
     places = facts.places
     if places is None:
         return ""
@@ -129,8 +130,8 @@ def places_line(facts: TargetFacts) -> str:
 
 
 def missing_line(facts: TargetFacts, column: str, kind: str) -> str:
-    """Which words of a target column stand for no target, which are classes, in how many rows, and what to set to have it otherwise; ""
-    where there are no such words."""
+    """Return a note on words that may stand for a missing value: whether each is missing or a class, in how many rows, and the setting that
+    changes it; "" if there are no such words."""
     if not facts.words:
         return ""
     missing = facts.reading(kind).missing

@@ -1,1 +1,1 @@
-"""Pure neural layers: no files, no configs, no fields. Everything here is shared by encoders and fusions."""
+"""Neural layers that encoders and fusions share. They use no files, no configs and no fields."""

@@ -1,4 +1,4 @@
-"""Functions of single elements whose value does not depend on where an element stands in a tensor."""
+"""Elementwise functions whose values do not depend on the position of an element in the tensor."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from torch import Tensor
 from torch.nn import functional
 
 _VECTOR = 64
-"""A multiple of the elements that a processor handles at a time."""
+"""A multiple of the number of elements in a vector register."""
 _PART = 16_384
-"""Elements of a part. torch splits larger tensors between threads."""
+"""The number of elements of a part. torch distributes larger tensors over threads."""
 
 
 def sigmoid(values: Tensor) -> Tensor:
-    """The sigmoid of each element.
+    """Return the sigmoid of each element, in the shape of ``values``.
 
-    torch computes elements in vectors, and by another formula those at the end of a tensor that fill no vector. On processors with AVX-512
-    the two differ in the last bit, so that the answer for a row would depend on the number of rows. Here the end is filled up.
+    torch computes elements in vectors, and uses another formula for the last elements that do not fill a vector. On processors with AVX-512
+    the two differ in the last bit, so that the prediction for a row would depend on the number of rows. This function pads the tensor to
+    whole vectors.
     """
     flat = values.flatten()
     filled = functional.pad(flat, (0, -len(flat) % _VECTOR))

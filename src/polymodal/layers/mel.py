@@ -1,4 +1,4 @@
-"""The spectrogram that Whisper hears (Radford et al. 2022, arXiv:2212.04356): log-mel, 25 ms windows every 10 ms, in torch.
+"""The input spectrogram of Whisper (Radford et al. 2022, arXiv:2212.04356) in torch: log-mel, 25 ms windows every 10 ms.
 
 Shapes: ``U`` sounds, ``N`` samples, ``M`` bands, ``T`` frames.
 """
@@ -13,7 +13,12 @@ _SIZE, _HOP = 400, 160
 
 
 def slaney_filters(rate: int, size: int, mels: int) -> np.ndarray:
-    """Triangles of unit area on the mel scale of Slaney (1998, Auditory Toolbox), float64 (size / 2 + 1, mels)."""
+    """Return triangular filters of unit area on the mel scale of Slaney (1998, Auditory Toolbox), float64 (size / 2 + 1, mels).
+
+    :param rate: the sampling rate in Hz
+    :param size: the size of the Fourier transform in samples
+    :param mels: the number of bands
+    """
 
     def mel(hertz: np.ndarray) -> np.ndarray:
         return np.where(hertz < 1_000, hertz * 3 / 200, 15 + 27 * np.log(np.maximum(hertz, 1_000) / 1_000) / np.log(6.4))
@@ -29,7 +34,14 @@ def slaney_filters(rate: int, size: int, mels: int) -> np.ndarray:
 
 
 def log_mel(wave_UN: Tensor, frames: int, mels: int, rate: int) -> Tensor:
-    """(U, N) of at most full scale 1 -> (U, mels, frames), silence behind the end, each sound by its own loudest point."""
+    """Compute the log-mel spectrogram, scaled by the maximum of each sound.
+
+    :param wave_UN: waveforms (U, N) with values between -1 and 1
+    :param frames: the number of frames; shorter sounds are padded with silence and longer ones are cut
+    :param mels: the number of bands
+    :param rate: the sampling rate in Hz
+    :returns: (U, mels, frames)
+    """
     length = frames * _HOP
     wave_UN = torch.nn.functional.pad(wave_UN, (0, max(0, length - wave_UN.shape[1])))[:, :length]
     window = torch.hann_window(_SIZE, device=wave_UN.device)

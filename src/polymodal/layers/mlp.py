@@ -6,7 +6,7 @@ from torch import nn
 
 
 def mlp(width_in: int, hidden: int, width_out: int, depth: int = 1, dropout: float = 0.0) -> nn.Sequential:
-    """``depth`` hidden layers of GELU and dropout, then a linear layer; ``depth=0`` is one linear layer."""
+    """Return ``depth`` hidden layers with GELU and dropout, followed by a linear layer. ``depth=0`` is one linear layer."""
     layers: list[nn.Module] = []
     width = width_in
     for _ in range(depth):

@@ -1,4 +1,4 @@
-"""Pictures as grids of numbers: scaling of pixels and cutting into patches."""
+"""Layers for pictures: normalisation of pixels and division into patches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Normalise(nn.Module):
-    """uint8 pixels (U, C, H, W) -> floats of about zero mean and unit spread; ``mean`` and ``std`` in units of 0 to 255."""
+    """Normalise uint8 pixels (U, C, H, W) to floats. ``mean`` and ``std`` of each channel are on the scale of 0 to 255."""
 
     mean: Tensor
     std: Tensor
@@ -18,17 +18,17 @@ class Normalise(nn.Module):
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(U, C, H, W) -> (U, C, H, W) float."""
+        """Return ``(pixels - mean) / std``: (U, C, H, W) -> (U, C, H, W) float."""
         return (pixels.to(self.mean.dtype) - self.mean) / self.std
 
 
 class Patches(nn.Module):
-    """Square patches of a picture as tokens: (U, C, H, W) -> (U, L, D), L = (H / size) * (W / size), row order."""
+    """Project square patches of a picture to tokens: (U, C, H, W) -> (U, L, D), L = (H / size) * (W / size), in row order."""
 
     def __init__(self, channels: int, size: int, width: int) -> None:
         super().__init__()
         self.project = nn.Conv2d(channels, width, kernel_size=size, stride=size)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(U, C, H, W) -> (U, L, D)."""
+        """Return the tokens of the patches: (U, C, H, W) -> (U, L, D)."""
         return self.project(pixels).flatten(2).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""Where a token stands: fixed sine and cosine codes (Vaswani et al. 2017, arXiv:1706.03762)."""
+"""Fixed sinusoidal position encodings (Vaswani et al. 2017, arXiv:1706.03762)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from ..errors import ConfigError
 
 
 def sines(length: int, width: int) -> Tensor:
-    """Position codes (length, width); ``width`` must be even."""
+    """Return position encodings (length, width).
+
+    :raises ConfigError: ``width`` is odd
+    """
     if width % 2:
         raise ConfigError(f"hidden: {width} is odd; expected an even width, for sines and cosines of a position")
     steps_L1 = torch.arange(length, dtype=torch.float32).unsqueeze(1)
@@ -23,7 +26,10 @@ def sines(length: int, width: int) -> Tensor:
 
 
 def sines_2d(height: int, width_px: int, width: int) -> Tensor:
-    """Position codes of a grid in row order (height * width_px, width); ``width`` must be divisible by 4."""
+    """Return position encodings of a grid in row order (height * width_px, width).
+
+    :raises ConfigError: ``width`` is not divisible by 4
+    """
     if width % 4:
         raise ConfigError(f"hidden: {width} is no multiple of 4; expected one, for sines and cosines of a row and a column")
     rows = sines(height, width // 2).unsqueeze(1).expand(-1, width_px, -1)

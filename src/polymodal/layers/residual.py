@@ -1,4 +1,4 @@
-"""Residual blocks without normalisation that start as their shortcut (Fixup, Zhang et al. 2019, arXiv:1901.09321): see docs/design/003."""
+"""Residual blocks without normalisation, initialised to their shortcut (Fixup, Zhang et al. 2019, arXiv:1901.09321): docs/design/003."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 class Residual(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut; a stride of 2 halves the grid."""
+    """Two 3 x 3 convolutions with a shortcut. A stride of 2 halves the grid."""
 
     def __init__(self, before: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -22,5 +22,5 @@ class Residual(nn.Module):
         self.shortcut: Any = nn.Identity() if same else nn.Sequential(halve, nn.Conv2d(before, channels, 1))
 
     def forward(self, grid: Tensor) -> Tensor:
-        """(U, before, H, W) -> (U, channels, H', W')."""
+        """Apply the block: (U, before, H, W) -> (U, channels, H', W')."""
         return self.shortcut(grid) + self.conv_2(functional.relu(self.conv_1(functional.relu(grid))))

@@ -1,6 +1,6 @@
 """A pre-norm transformer over masked tokens (Vaswani et al. 2017, arXiv:1706.03762; Xiong et al. 2020, arXiv:2002.04745).
 
-A query that may look at nothing gets zeros, so a masked token never reaches a real one and an empty row never makes NaN.
+A query without a real token to attend to returns zeros. A masked token therefore never affects a real one, and an empty row causes no NaN.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, query_BQD: Tensor, features: Features) -> Tensor:
-        """-> (B, Q, D)."""
+        """Return the attended tokens, (B, Q, D)."""
         B, Q, D = query_BQD.shape
         L = features.tokens_BLD.shape[1]
         some_B111 = features.mask_BL.any(1).view(B, 1, 1, 1)
@@ -37,7 +37,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and a perceptron, each on a normalised input and added to it."""
+    """A pre-norm transformer block: self-attention and a perceptron, each with a residual connection."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Block(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, features: Features) -> Features:
-        """(B, L, D) -> (B, L, D), the same mask."""
+        """Apply the block: (B, L, D) -> (B, L, D) with the same mask."""
         tokens = features.tokens_BLD
         normed = self.norm_1(tokens)
         tokens = tokens + self.drop(self.attention(normed, Features(normed, features.mask_BL)))
@@ -57,7 +57,7 @@ class Block(nn.Module):
 
 
 class CrossBlock(nn.Module):
-    """As ``Block``, with attention to the tokens of another sequence in place of its own."""
+    """A block like ``Block``, but with attention to the tokens of another sequence instead of self-attention."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -69,14 +69,17 @@ class CrossBlock(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, tokens_BQD: Tensor, source: Features) -> Tensor:
-        """(B, Q, D) and a source (B, L, D), whose masked tokens are finite -> (B, Q, D)."""
+        """Apply the block: tokens (B, Q, D) and a source (B, L, D) -> (B, Q, D). Masked tokens of the source must be finite."""
         normed = Features(self.norm_source(source.tokens_BLD), source.mask_BL)
         tokens_BQD = tokens_BQD + self.drop(self.attention(self.norm_1(tokens_BQD), normed))
         return tokens_BQD + self.drop(self.mlp(self.norm_2(tokens_BQD)))
 
 
 class Transformer(nn.Module):
-    """``depth`` blocks and a last norm; ``width`` must be divisible by ``heads``. Masked tokens come in as zeros."""
+    """A transformer of ``depth`` blocks with a final norm. Masked tokens are set to zero before the first block.
+
+    :raises ConfigError: ``width`` is not divisible by ``heads``
+    """
 
     def __init__(self, width: int, depth: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -86,7 +89,7 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, features: Features) -> Features:
-        """(B, L, D) -> (B, L, D), the same mask."""
+        """Apply the blocks: (B, L, D) -> (B, L, D) with the same mask."""
         tokens = torch.where(features.mask_BL.unsqueeze(-1), features.tokens_BLD, torch.zeros_like(features.tokens_BLD))
         features = Features(tokens, features.mask_BL)
         for block in self.blocks:

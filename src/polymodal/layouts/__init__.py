@@ -1,1 +1,2 @@
-"""Folders of a known layout, read into rows of a table: ``nuscenes`` and ``mimic_cxr``. They stand before the line: folder -> rows."""
+"""Readers of data sets with a known folder layout, ``nuscenes`` and ``mimic_cxr``: they turn a folder into the rows of a table, before any
+training."""

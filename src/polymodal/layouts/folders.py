@@ -1,4 +1,4 @@
-"""What all layouts need of a folder: its tables, an entry at a time; the names of its files, never one outside it; a CSV of the rows."""
+"""Functions shared by all layouts: reading tables one entry at a time, checking that files lie inside the folder, writing rows as CSV."""
 
 from __future__ import annotations
 
@@ -23,12 +23,17 @@ from ..storage import no_formula
 Record = dict[str, Any]
 _CHUNK = 2**20
 _LARGEST = 2**22
-"""Characters of one entry of a JSON table, and of one line of a CSV, at most."""
+"""The maximum number of characters of one entry of a JSON table, and of one line of a CSV."""
 _BETWEEN = re.compile(r"[\s,]*")
 
 
 class Folder:
-    """A folder with a known layout. What its tables name is below it, or refused; files that are not there are counted by column."""
+    """A folder with a known layout. Files outside it are refused; files that do not exist are counted by column.
+
+    :param path: the folder
+    :param what: a description of the expected content, for messages
+    :raises DataError: the path is not a folder
+    """
 
     def __init__(self, path: str | os.PathLike[str], what: str) -> None:
         self.path = Path(path)
@@ -45,7 +50,7 @@ class Folder:
         return real == self.root or real.startswith(self.root.rstrip(os.sep) + os.sep)
 
     def there(self, name: str) -> bool:
-        """Whether a regular file of that name is below the folder, along no link that leads out of it."""
+        """Return whether a regular file of that name exists below the folder without following a link that leads out of it."""
         try:
             facts = os.lstat(os.path.join(self.root, name))
             if stat.S_ISLNK(facts.st_mode):
@@ -55,7 +60,7 @@ class Folder:
         return stat.S_ISREG(facts.st_mode) and self._leads_inside(os.path.dirname(name))
 
     def file(self, column: str, *names: str) -> str:
-        """The first of ``names`` that is there; else an empty cell, counted for ``column``."""
+        """Return the first of ``names`` that exists; otherwise "", counted as missing for ``column``."""
         self._held[column] += 1
         for name in names:
             if self.there(name):
@@ -65,7 +70,11 @@ class Folder:
         return ""
 
     def tell_missing(self, apart: bool) -> None:
-        """Warn of files that are not there, a line for each column. None at all, or with ``apart`` none of a column, is a ``DataError``."""
+        """Issue a warning for each column with files that do not exist.
+
+        :param apart: whether each column needs at least one file; otherwise one file in all is enough
+        :raises DataError: no file exists, or with ``apart``, none of a column
+        """
         nothing = self._lost.total() == self._held.total()
         for column, lost in self._lost.items():
             found = f"{self.path}, column {column!r}: {lost:,} of {self._held[column]:,} files are not there, or lead out of the folder"
@@ -75,7 +84,10 @@ class Folder:
 
     @contextmanager
     def open(self, name: str, errors: str = "strict") -> Iterator[TextIO]:
-        """A text file below the folder, packed with gzip or not."""
+        """Open a UTF-8 text file below the folder, which may be compressed with gzip.
+
+        :raises DataError: the file does not exist, leads out of the folder, or cannot be read
+        """
         if not self.there(name):
             near = nearest(os.path.basename(name), [path.name for path in (self.path / name).parent.glob("*")])
             raise DataError(f"{self.path}: no table {name!r} below it (or it leads out of it); expected a file{near}")
@@ -93,7 +105,11 @@ class Folder:
     # -- tables ----------------------------------------------------------------------------------------------------
 
     def entries(self, name: str, *keys: str) -> Iterator[Record]:
-        """The entries of a JSON table (a list of objects) that must have ``keys``, one in memory at a time."""
+        """Yield the entries of a JSON table (a list of objects), with one in memory at a time.
+
+        :param keys: keys that every entry must have
+        :raises DataError: the file cannot be read, or an entry lacks a key
+        """
         with self.open(name) as file:
             for at, entry in enumerate(_objects(file, self.path / name), 1):
                 absent = [key for key in keys if key not in entry]
@@ -103,13 +119,22 @@ class Folder:
                 yield entry
 
     def lines(self, name: str, *columns: str) -> Iterator[Record]:
-        """The rows of a CSV that must have ``columns``, one in memory at a time."""
+        """Yield the rows of a CSV as dicts, with one in memory at a time.
+
+        :param columns: columns that the file must have
+        :raises DataError: the file cannot be read, or lacks a column
+        """
         with self.open(name) as file:
             yield from csv_lines(file, self.path / name, columns)
 
 
 def csv_lines(file: TextIO, place: Path, columns: Sequence[str]) -> Iterator[Record]:
-    """The rows of an opened CSV as dicts."""
+    """Yield the rows of an open CSV as dicts.
+
+    :param place: the path of the file, for messages
+    :param columns: columns that the file must have
+    :raises DataError: the file is not valid CSV, or lacks a column
+    """
     reader = csv.DictReader(iter(lambda: file.readline(_LARGEST), ""), restval="")
     try:
         header = reader.fieldnames or []
@@ -150,7 +175,11 @@ def _objects(file: TextIO, place: Path) -> Iterator[Record]:
 
 
 def below(name: Any, place: str) -> str:
-    """A file's name in a table, as it is; ``DataError`` where it leads out of the folder, or would read as several files."""
+    """Return the name of a file in a table unchanged.
+
+    :param place: where the name comes from, for messages
+    :raises DataError: the name leads out of the folder, or would be read as several files
+    """
     parts = str(name).replace("\\", "/").split("/")
     if not isinstance(name, str) or not name.strip() or os.path.isabs(name) or ".." in parts or parts[0].endswith(":"):
         raise DataError(f"{place}: {str(name)[:100]!r}; expected the name of a file below the folder")
@@ -160,7 +189,14 @@ def below(name: Any, place: str) -> str:
 
 
 def write_csv(rows: Iterable[Mapping[str, Any]], out: str | Path, overwrite: bool = False) -> tuple[int, list[str]]:
-    """Write rows, whole or not at all; how many there were, and the columns."""
+    """Write rows to a CSV file, which is replaced only after all rows are written. Return the number of rows, and the columns.
+
+    :param rows: dicts with the same keys
+    :param out: the path, with the extension .csv
+    :param overwrite: whether an existing file is replaced
+    :raises UserError: the extension is not .csv, the file exists, or it cannot be written
+    :raises DataError: there are no rows
+    """
     path = Path(out)
     if path.suffix.lower() != ".csv":
         raise UserError(f"{out}: an extension that is not known; expected .csv")

@@ -1,11 +1,12 @@
-"""MIMIC-CXR (Johnson et al. 2019, doi:10.1038/s41597-019-0322-0), DICOM or JPG: its folder -> a row for each study or picture.
+"""MIMIC-CXR (Johnson et al. 2019, doi:10.1038/s41597-019-0322-0), DICOM or JPG: reads its folder into one row for each study or picture.
 
-A row holds the pictures' files, the view, sections of the report where they are asked for, columns of further tables of patients and
-studies, the official split, and the CheXpert labels as targets.
+A row contains the files of the pictures, the view, the requested sections of the report, columns of further tables of patients and studies,
+the official split, and the CheXpert labels as targets.
 
-**The CheXpert labels were made from the report's text** (Irvin et al. 2019, arXiv:1901.07031). A model that is given the findings, the
-impression or the whole report reads the answer off: it measures how well it finds words. So no report is read unless it is asked for, and a
-warning says so. What was written before the picture was looked at (indication, history) is not what the labels were made from.
+**The CheXpert labels were extracted from the text of the reports** (Irvin et al. 2019, arXiv:1901.07031). A model that receives the
+findings, the impression or the whole report can read the labels from the text, so its metrics measure how well it finds words. Therefore no
+report is read unless requested, and a warning is issued. Sections written before the picture was examined (indication, history) are not
+what the labels were extracted from.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ SECTIONS = {
     "impression": ("impression", "impressions", "conclusion", "诊断意见", "影像诊断", "影像学诊断", "诊断印象", "印象", "诊断", "结论",
                    "意见"),
 }  # fmt: skip
-"""Sections of a report, and what their headings are in English and Chinese."""
+"""The sections of a report, and their headings in English and Chinese."""
 _NAMES = {heading: section for section, headings in SECTIONS.items() for heading in headings}
 _KNOWN = "|".join(sorted(map(re.escape, _NAMES), key=len, reverse=True))
 _HEADING = re.compile(
@@ -62,14 +63,15 @@ def rows(
     uncertain: Uncertain = "empty",
     join: Mapping[str | os.PathLike[str], Sequence[str]] | None = None,
 ) -> Iterator[Record]:
-    """The rows, in the order of the metadata. ``subject_id`` is the group: a patient's studies belong on one side of a split.
+    """Return the rows in the order of the metadata. ``subject_id`` is the group: the studies of a patient belong in one part of a split.
 
-    :param folder: what holds ``files`` and ``mimic-cxr-2.0.0-metadata.csv`` (tables may be packed: ``.csv.gz``)
+    :param folder: the folder that contains ``files`` and ``mimic-cxr-2.0.0-metadata.csv`` (tables may be compressed: ``.csv.gz``)
     :param per: study = columns ``frontal`` and ``lateral``; picture = column ``picture``
-    :param report: sections to read, of ``SECTIONS``, or ``report`` for all of it; none unless asked: see the warning above
-    :param labels: CheXpert labels, a column of 1 and 0 each; None = one column ``labels`` of those that are positive, ``a;b``; () = none
-    :param uncertain: what an uncertain label (-1) is taken for
-    :param join: further tables by path, and the columns taken from each; rows meet by ``study_id``, else by ``subject_id``
+    :param report: the sections to read, of ``SECTIONS``, or ``report`` for the whole report; none by default, see the warning above
+    :param labels: CheXpert labels, each a column of 1 and 0; None = one column ``labels`` with the positive ones, ``a;b``; () = none
+    :param uncertain: how an uncertain label (-1) is read
+    :param join: further tables by path, and the columns taken from each; rows are joined by ``study_id``, otherwise by ``subject_id``
+    :raises ConfigError: ``per``, ``report`` or ``uncertain`` is invalid
     :raises DataError: a table or a column is absent, or an id would lead out of the folder
     """
     for section in report:
@@ -102,7 +104,7 @@ class _Reading:
         self.joined = [_joined(Path(path), list(columns)) for path, columns in join.items()]
 
     def rows(self) -> Iterator[Record]:
-        """Read the small tables, then the metadata row by row."""
+        """Read the small tables, then yield a row for each study or picture of the metadata."""
         labels = self._read_labels() if self.asked is None or self.asked else {}
         split = self._read_split()
         studies = self._by_study() if self.per == "study" else self._by_picture()
@@ -135,7 +137,7 @@ class _Reading:
     # -- pictures --------------------------------------------------------------------------------------------------
 
     def _metadata(self) -> Iterator[tuple[str, str, str, str]]:
-        """Subject, study, picture and view of each picture."""
+        """Yield the subject, study, picture and view of each picture."""
         name = self._table("metadata")
         for at, line in enumerate(self.folder.lines(name, "dicom_id", "subject_id", "study_id", "ViewPosition"), 1):
             subject, study, picture = ids = [(line[key] or "").strip() for key in _IDS]
@@ -149,7 +151,7 @@ class _Reading:
             yield subject, study, {"picture": self._file("picture", subject, study, picture), "view": view}
 
     def _by_study(self) -> Iterator[tuple[str, str, Record]]:
-        """A frontal and a lateral picture of each study: PA before AP, the first of several."""
+        """Yield one frontal and one lateral picture of each study: PA is preferred to AP, and the first of several is used."""
         studies: dict[str, list[str]] = {}
         for subject, study, picture, view in self._metadata():
             held = studies.setdefault(study, [subject, "", "", ""])  # subject, frontal, its view, lateral
@@ -168,7 +170,7 @@ class _Reading:
         place = f"{_study(subject, study)}/{picture}"
         return self.folder.file(column, f"{place}.jpg", f"{place}.dcm")
 
-    # -- what is known of a study -------------------------------------------------------------------------------------
+    # -- split, labels and report of a study -----------------------------------------------------------------------------
 
     def _read_split(self) -> dict[str, str] | None:
         name = self._table("split")
@@ -183,7 +185,7 @@ class _Reading:
         return found
 
     def _read_labels(self) -> dict[str, tuple[str, ...]]:
-        """By study: the positive labels as one cell, or a cell for each label asked for."""
+        """Return by study: the positive labels as one cell, or one cell for each requested label."""
         name = self._table("chexpert")
         taken = {"": "", "1": "1", "0": "0", "-1": {"empty": "", "positive": "1", "negative": "0"}[self.uncertain]}
         found = {}
@@ -218,11 +220,11 @@ class _Reading:
         try:
             return body.decode("utf-8-sig").replace("\0", "")
         except UnicodeError:
-            return body.decode("gb18030", "replace").replace("\0", "")  # as Chinese hospitals' systems write
+            return body.decode("gb18030", "replace").replace("\0", "")  # the encoding of many Chinese hospital systems
 
 
 def sections(text: str) -> dict[str, str]:
-    """The known sections of a report, each on one line; what stands under no known heading is left out."""
+    """Return the known sections of a report, each on one line. Text without a known heading is left out."""
     found: dict[str, str] = {}
     headings = list(_HEADING.finditer(text))
     for at, heading in enumerate(headings):
@@ -244,7 +246,7 @@ def _rank(view: str) -> int:
 
 
 def _joined(path: Path, columns: list[str]) -> tuple[str, list[str], dict[str, list[str]]]:
-    """The key that a further table's rows meet by, the columns taken, and their cells by key."""
+    """Return the key by which a further table is joined, the columns taken, and their cells by key."""
     folder = Folder(path.parent, "a table to join")
     found: dict[str, list[str]] = {}
     key = ""
@@ -261,7 +263,7 @@ def _joined(path: Path, columns: list[str]) -> tuple[str, list[str], dict[str, l
 
 
 def next_command(table: str, folder: str, columns: Sequence[str], labels: Sequence[str] | None) -> list[str]:
-    """The words of the command that trains on the table: patients stay on one side, no id is a feature."""
+    """Return the words of the command that trains on the table: patients stay in one part of the split, and no id is a feature."""
     target = "labels" if "labels" in columns else labels[0] if labels else "TARGET"
     words = ["polymodal", "train", table, "--root", folder, "--target", target, "--group", "subject_id"]
     for name in ("study_id", "split", *(labels or ())):

@@ -1,8 +1,8 @@
-"""nuScenes (Caesar et al. 2020, arXiv:1903.11027): its folder of JSON tables and sensor files -> a row for each annotated moment.
+"""nuScenes (Caesar et al. 2020, arXiv:1903.11027): reads its folder of JSON tables and sensor files into one row for each annotated sample.
 
-A row holds the file of each sensor asked for (or several sweeps, ``a.pcd;b.pcd``, oldest first), the own speed, the place, weather and
-light, and targets made from the annotated objects. Speed and closing speed look back in time wherever there is a past. Of ``sample_data``,
-``ego_pose`` and ``sample_annotation``, the large tables, one entry is in memory at a time, and of it is kept what the rows need.
+A row contains the file of each requested sensor (or several sweeps, ``a.pcd;b.pcd``, oldest first), the speed of the vehicle, location,
+weather and light, and targets computed from the annotated objects. Speed and closing speed use the past wherever there is one. Of the large
+tables ``sample_data``, ``ego_pose`` and ``sample_annotation``, one entry is in memory at a time, and only what the rows need is kept.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ..errors import ConfigError, DataError, nearest
 from .folders import Folder, Record, below
 
 TARGETS = ("nearest", "nearest_distance", "nearest_closing", "nearest_moves", "counts")
-"""Of the objects within reach: the category of the nearest, its distance (m), its closing speed (m/s), its category and whether it is
-approaching, receding or steady; how many there are of each category."""
+"""Targets on the objects within range: the category of the nearest one, its distance (m), its closing speed (m/s), its category and whether
+it is approaching, receding or steady; the number of objects of each category."""
 FACTS = ("sample", "scene", "scene_name", "timestamp")
-"""Columns that say which row it is, and are no features."""
+"""Columns that identify a row and are not features."""
 STEADY = 0.5
-"""Closing speed in m/s under which an object is steady."""
-_REFERENCE = "LIDAR_TOP"  # whose moment and place are the sample's, where there is one
+"""The closing speed in m/s below which an object is steady."""
+_REFERENCE = "LIDAR_TOP"  # the sensor whose time and place are used for the sample, if present
 
 
 def rows(
@@ -37,16 +37,17 @@ def rows(
     angle: float = 180.0,
     within: float = 50.0,
 ) -> Iterator[Record]:
-    """The rows, scene after scene in the order of time. A sensor without a file at a moment has an empty cell there.
+    """Return the rows, scene by scene in the order of time. A sensor without a file in a sample has an empty cell.
 
-    :param folder: what holds ``v1.0-...``, ``samples`` and ``sweeps``
-    :param version: ``v1.0-mini``, ``v1.0-trainval``, ...; None = the one that is there
-    :param channels: a column for each, such as CAM_FRONT, RADAR_FRONT, LIDAR_TOP
-    :param sweeps: sweeps in each cell of a radar or lidar, the present one last; cameras have one picture
-    :param targets: of ``TARGETS``
-    :param angle: degrees from straight ahead up to which objects count for targets; 180 = all round
-    :param within: metres up to which they count
-    :raises DataError: a table or a key is absent, a file's name leads out of the folder, a channel has no file at all
+    :param folder: the folder that contains ``v1.0-...``, ``samples`` and ``sweeps``
+    :param version: ``v1.0-mini``, ``v1.0-trainval``, ...; None = the only one in the folder
+    :param channels: the sensors, each a column, such as CAM_FRONT, RADAR_FRONT, LIDAR_TOP
+    :param sweeps: the number of sweeps in each cell of a radar or lidar (1 to 100), the present one last; cameras have one picture
+    :param targets: the targets, of ``TARGETS``
+    :param angle: the largest angle from straight ahead, in degrees, at which objects count for targets; 180 = all directions
+    :param within: the largest distance, in metres, at which they count
+    :raises ConfigError: a target is unknown, or a number is out of range
+    :raises DataError: a table or a key is absent, the name of a file leads out of the folder, or a channel has no file at all
     """
     for target in targets:
         if target not in TARGETS:
@@ -60,7 +61,7 @@ def rows(
 
 @dataclass
 class _Moment:
-    """A sample: when and where it is, and what its sensors wrote."""
+    """The time and place of a sample, the files of its sensors, and its nearest object."""
 
     scene: str
     time: float
@@ -81,10 +82,10 @@ class _Reading:
         self.angle, self.within = math.radians(angle), within
         self.version = self._version(version)
         self.moments: dict[str, _Moment] = {}
-        self.earlier: dict[str, tuple[str, str]] = {}  # of channels with several sweeps: token -> the token before, and the file
+        self.earlier: dict[str, tuple[str, str]] = {}  # for channels with several sweeps: token -> previous token, file
 
     def table(self, name: str, *keys: str) -> Iterator[Record]:
-        """The entries of one table, whose tokens are text."""
+        """Yield the entries of one table, after checking that their tokens are text."""
         tokens = [key for key in keys if key.endswith("token") or key in ("prev", "next")]
         for at, entry in enumerate(self.folder.entries(f"{self.version}/{name}.json", *keys), 1):
             for key in tokens:
@@ -93,7 +94,7 @@ class _Reading:
             yield entry
 
     def rows(self) -> Iterator[Record]:
-        """Read the tables, and give the rows."""
+        """Read the tables, and yield the rows."""
         logs = {entry["token"]: str(entry["location"]) for entry in self.table("log", "token", "location")}
         scenes = {entry["token"]: entry for entry in self.table("scene", "token", "name", "description", "log_token")}
         for entry in self.table("sample", "token", "scene_token", "timestamp"):
@@ -132,7 +133,7 @@ class _Reading:
         return version
 
     def _read_files(self) -> None:
-        """The file of each channel at each moment, and the sweeps before it."""
+        """Read the file of each channel in each sample, and the sweeps before it."""
         sensors = {entry["token"]: entry for entry in self.table("sensor", "token", "channel", "modality")}
         known = [str(sensor["channel"]) for sensor in sensors.values()]
         for channel in self.channels:
@@ -165,7 +166,7 @@ class _Reading:
                 moment.pose = entry["ego_pose_token"]
 
     def _read_places(self) -> None:
-        """Where the car is at each moment, and which way it looks."""
+        """Read the position and the heading of the vehicle in each sample."""
         asked = defaultdict(list)
         for moment in self.moments.values():
             if moment.pose:
@@ -177,7 +178,7 @@ class _Reading:
                 moment.place = (x, y, math.atan2(2 * (w * k + i * j), 1 - 2 * (j * j + k * k)))
 
     def _read_objects(self) -> list[str]:
-        """Count the objects around each moment, find the nearest, and how fast it closes in; the names of all categories."""
+        """Count the objects around each sample, find the nearest one and its closing speed, and return the names of all categories."""
         categories = {entry["token"]: str(entry["name"]) for entry in self.table("category", "token", "name")}
         kinds = {entry["token"]: categories.get(entry["category_token"], "") for entry in self.table("instance", "token", "category_token")}
         for entry in self.table("sample_annotation", "sample_token", "instance_token", "translation", "prev", "next"):
@@ -219,7 +220,7 @@ class _Reading:
             token, name = self.earlier[token]
             if self.folder.there(name):
                 names.append(name)
-        return ";".join(reversed(names)) + (";" if len(names) == 1 else "")  # a set of one sweep, whose points know their time as all do
+        return ";".join(reversed(names)) + (";" if len(names) == 1 else "")  # a set of one sweep, whose points have a time as in all sets
 
     def _targets(self, moment: _Moment, names: list[str]) -> Record:
         row: Record = {}
@@ -239,14 +240,14 @@ def _moves(closing: float) -> str:
 
 
 def _speed(before: _Moment | None, now: _Moment) -> float | None:
-    """Metres a second since the moment before; None at the first of a scene."""
+    """Return the speed in metres per second since the sample before; None for the first sample of a scene."""
     if before is None or before.place is None or now.place is None or now.time <= before.time:
         return None
     return math.dist(before.place[:2], now.place[:2]) / (now.time - before.time)
 
 
 def _seen_from(place: tuple[float, float, float], at: Any) -> tuple[float, float]:
-    """Distance over ground, and the angle from straight ahead in radians."""
+    """Return the distance over ground, and the angle from straight ahead in radians."""
     x, y = _numbers(at, "sample_annotation.translation", 3)[:2]
     right, up = x - place[0], y - place[1]
     bearing = math.atan2(up, right) - place[2]
@@ -254,7 +255,7 @@ def _seen_from(place: tuple[float, float, float], at: Any) -> tuple[float, float
 
 
 def _weather(description: str) -> dict[str, str]:
-    """What a scene's description says of weather and light; of neither where it is empty."""
+    """Return the weather and the light according to a scene's description; both are empty if it is empty."""
     if not description.strip():
         return {"weather": "", "light": ""}
     words = description.casefold()
@@ -274,7 +275,8 @@ def _numbers(values: Any, place: str, count: int) -> list[float]:
 
 
 def next_command(table: str, folder: str, columns: Sequence[str], targets: Sequence[str]) -> list[str]:
-    """The words of the command that trains on the table: no target and no name is a feature, no scene stands on two sides."""
+    """Return the words of the command that trains on the table: targets and names are not features, and each scene stays in one part of the
+    split."""
     made = [name for name in columns if name in TARGETS or name.startswith("count_")]
     target = made[0] if made else "TARGET"
     words = ["polymodal", "train", table, "--root", folder, "--target", target, "--group", "scene"]

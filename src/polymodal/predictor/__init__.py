@@ -1,4 +1,4 @@
-"""A trained model that answers: what the command, Python and every other way of asking use alike."""
+"""Prediction with a trained model. The command line, the Python interface and all other interfaces use it."""
 
 from .answers import Predictor, load
 from .reading import Chosen

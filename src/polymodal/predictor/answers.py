@@ -1,4 +1,4 @@
-"""Rows to predictions over a bundle."""
+"""Predictions for the rows of a table with the model of a bundle."""
 
 from __future__ import annotations
 
@@ -29,36 +29,48 @@ _RUN = "run.yaml"
 
 
 class Predictor:
-    """A trained model. ``predict``, ``predict_proba``, ``embed`` and ``evaluate`` take a path, a dataframe, an Arrow table,
-    rows as dicts, columns as a dict of lists, or one row as a dict of single values.
+    """A trained model.
 
-    Any field may be missing in any row. A column that is absent altogether is missing in every row, with one warning;
-    ``strict`` makes it an error. Numbers in another range than training saw, new categories, and columns of which much cannot be
-    read are told in one warning each, once the table is at its end. ``on_error`` says what a cell that cannot be read does: error,
-    skip or blank; None = as each field was configured, which is blank unless something else was said. ``encoding`` is that of a CSV or
-    JSON file; None = found out. Paths in the cells of a file are below its folder; those of a table in memory are below ``root``, or the
-    folder of the training table where it is still there; where there is no folder at all, they are a ``DataError`` unless ``on_error`` is
-    said.
+    The parameters of ``predict``, ``predict_proba``, ``predict_sets``, ``embed``, ``evaluate`` and ``predictions`` are:
+
+    - ``table``: a path, a dataframe, an Arrow table, rows as dicts, columns as a dict of lists, or one row as a dict of single values.
+    - ``on_error``: the action for a cell that cannot be read: "error", "skip" (the row) or "blank" (treat the cell as missing).
+      None = as configured for each field; the default is "blank".
+    - ``strict``: whether an absent column is an error.
+    - ``root``: folders in which to look for the files of cells, in addition to those of the ``Predictor``.
+    - ``encoding``: the encoding of a CSV or JSON file; None = detected.
+
+    Any field may be missing in any row. An absent column counts as missing in every row and causes one warning, unless ``strict`` is True.
+    After the last row, there is one warning for each column with numbers outside the range of the training rows, with new categories, or
+    with many unreadable cells.
+
+    Paths in the cells of a file are relative to its folder. Paths in a table in memory are relative to ``root``, or to the folder of the
+    training table if that still exists. If there is no folder at all, such paths raise ``DataError`` unless ``on_error`` is given.
+
+    :param bundle: the saved model
+    :param root: folders in which to look for the files of cells
+    :param run: the folder of the run that trained the model
+    :param trained_in: the folders in which training found its files
     """
 
     def __init__(self, bundle: Bundle, *, root: Folders = (), run: Path | None = None, trained_in: Sequence[str | Path] = ()) -> None:
         self.bundle = bundle
         self.root = listed(root)
         self.run = run
-        """The folder of the run that trained it, where there is one."""
+        """The folder of the run that trained the model, or None."""
         self.trained_in = [str(folder) for folder in trained_in]
-        """The folders below which training found its files: a bundle does not know them, for it may come from anyone."""
+        """The folders in which training found its files. A bundle does not contain them, because it may come from another machine."""
         self.baselines: dict[str, Bundle] = {}
-        """After training: the model of each single field alone, by field."""
+        """After training: the baseline of each single field, by field."""
 
     @property
     def metrics(self) -> Mapping[str, Any]:
-        """What training measured: the content of ``metrics.json``."""
+        """The metrics that training measured: the content of ``metrics.json``."""
         return self.bundle.metrics
 
     @property
     def classes(self) -> Any:
-        """The classes in the order of ``predict_proba``, a dict of them for several targets, None for a number."""
+        """The classes in the order of ``predict_proba``, None for regression; a dict by target if there are several targets."""
         return self._single({name: None if task.classes is None else array_of(task.classes) for name, task in self.bundle.tasks.items()})
 
     def predict(
@@ -70,7 +82,10 @@ class Predictor:
         root: Folders = (),
         encoding: str | None = None,
     ) -> Any:
-        """The answers (N,), a dict of them for several targets: class names, lists of labels, or numbers."""
+        """Predict the targets of a table.
+
+        :returns: class names, lists of labels, or numbers (N,); None for a skipped row; a dict by target if there are several targets
+        """
         return self._single(self._joined(self._predictions(table, on_error, strict, root, encoding), "values"))
 
     def predict_proba(
@@ -82,7 +97,12 @@ class Predictor:
         root: Folders = (),
         encoding: str | None = None,
     ) -> Any:
-        """Probabilities (N, C) in the order of ``classes``, a dict of them for several targets."""
+        """Predict the probabilities of classes.
+
+        :returns: probabilities (N, C) in the order of ``classes``; NaN for a skipped row; a dict by target if there are several targets,
+            without those of regression
+        :raises ConfigError: the only target is a number
+        """
         for name, task in self.bundle.tasks.items():
             if task.classes is None and len(self.bundle.tasks) == 1:
                 raise ConfigError(f"target {name!r} is a number; it has no probabilities; use predict")
@@ -100,15 +120,18 @@ class Predictor:
         root: Folders = (),
         encoding: str | None = None,
     ) -> Any:
-        """Sets of answers that contain the truth of a share ``coverage`` of new rows, for rows of the distribution of the training table:
-        conformal prediction (``evaluation.conformal`` names the method and its guarantee).
+        """Predict sets or intervals that contain the true value for a share ``coverage`` of new rows, by conformal prediction.
 
-        :param coverage: a share between 0 and 1
-        :param empty: a list is empty where no class is probable enough for that coverage, which happens where more answers are right
-            than ``coverage``. False: the most probable class is in every list, and more lists than ``coverage`` contain the truth
-        :returns: lists of classes (N,), the most probable first, or the ends of intervals (N, 2); a dict of them for several targets. Of a
-            row that was skipped: an empty list, or NaN
-        :raises ConfigError: the model has too few validation rows to state a coverage from, or a target has no sets
+        The guarantee holds for rows from the distribution of the training table; ``evaluation.conformal`` describes the method and its
+        guarantee.
+
+        :param coverage: the share, between 0 and 1
+        :param empty: whether a set may be empty. True: it is empty if no class is probable enough for that coverage, which happens if more
+            predictions than ``coverage`` are correct. False: every set contains the most probable class, and more sets than ``coverage``
+            contain the true class
+        :returns: lists of classes (N,), the most probable first, or the ends of intervals (N, 2); an empty list or NaN for a skipped row;
+            a dict by target if there are several targets
+        :raises ConfigError: the model has too few validation rows for that coverage, or there are no sets for the kind of a target
         """
         errors = self.errors(coverage)
         made = self._open(table, on_error, strict, root, encoding, coverage=coverage, empty=empty)[1]
@@ -120,7 +143,11 @@ class Predictor:
         return self._single(found)
 
     def errors(self, coverage: float) -> dict[str, Errors]:
-        """The errors on validation rows by task, from which sets of this coverage are made; ``ConfigError`` where there can be none."""
+        """Return the errors on validation rows by task, from which sets are computed.
+
+        :param coverage: a share between 0 and 1
+        :raises ConfigError: sets of this coverage cannot be computed for a task
+        """
         kept = self.metrics.get("conformal", {})
         found = {}
         for name, task in self.bundle.tasks.items():
@@ -139,7 +166,7 @@ class Predictor:
         root: Folders = (),
         encoding: str | None = None,
     ) -> np.ndarray:
-        """The shared representation h of each row, (N, D) float32; the members' side by side where there are several."""
+        """Return the shared representation h of each row, (N, D) float32. The representations of several members are concatenated."""
         source, parts = self._open(table, on_error, strict, root, encoding, embed=True)
         found = [part.embedding for part in parts if part.embedding is not None]
         width = 0 if found else sum(member.fusion.width_out or 0 for member in self.bundle.members)
@@ -154,9 +181,15 @@ class Predictor:
         root: Folders = (),
         encoding: str | None = None,
     ) -> dict[str, Any]:
-        """``{"rows": N, "tasks": {target: {metric: value}}, "hidden": {field: {target: {metric: value}}}}``; None = undefined on
-        these rows, with the reason under ``"undefined"``. Classes that the model does not know count as answered wrongly; they are
-        named with their rows, by target, under ``"unknown"``."""
+        """Measure the model on a table with targets.
+
+        Classes that the model does not know count as wrong predictions. Rows without a target are not measured.
+
+        :returns: ``{"rows": N, "tasks": {target: {metric: value}}, "hidden": {field: {target: {metric: value}}}}``, where ``"hidden"``
+            contains the metrics with one field hidden. A metric is None if it is undefined on these rows; ``"undefined"`` then states the
+            reason. ``"without_target"`` is the number of rows without a target, by target, and ``"unknown"`` the unknown classes with
+            their rows, by target; both are absent if there are none
+        """
         source = self.open(table, encoding)
         source.check_rows(" to measure on")
         source.check([task.config.column for task in self.bundle.tasks.values()])
@@ -191,7 +224,10 @@ class Predictor:
         return result
 
     def save(self, path: str | Path) -> Path:
-        """Write the bundle into a folder."""
+        """Save the bundle in a folder and return its path.
+
+        :raises BundleError: the folder cannot be written
+        """
         return self.bundle.save(path)
 
     def predictions(
@@ -205,19 +241,25 @@ class Predictor:
         embed: bool = False,
         coverage: float | None = None,
     ) -> Iterator[Prediction]:
-        """Every row's prediction, in order, some hundred rows at a time: memory does not grow with the table.
+        """Yield the predictions of all rows in order, some hundred rows at a time. The memory used does not grow with the table.
 
         :param embed: whether predictions contain the shared representation
-        :param coverage: a share between 0 and 1: predictions contain sets of this coverage (``predict_sets``)
+        :param coverage: the coverage of the sets that predictions contain (``predict_sets``), between 0 and 1; None = no sets
         """
         return self._open(table, on_error, strict, root, encoding, embed, coverage)[1]
 
     def open(self, table: Any, encoding: str | None = None) -> Source:
-        """The source over a table that is to be answered; ``DataError`` where it is none."""
+        """Open a table for prediction.
+
+        :raises DataError: the table cannot be opened
+        """
         return open_source(table, encoding=encoding, columns=self.bundle.experiment.columns())
 
     def read(self, source: Source, rows: np.ndarray, on_error: OnError | None = None, root: Folders = ()) -> Chosen:
-        """Some rows of a table (0-based, ascending), at most ``WINDOW``, in their order."""
+        """Read some rows of a table.
+
+        :param rows: 0-based positions in ascending order, at most ``WINDOW``
+        """
         experiment, modalities = self.bundle.experiment, self._modalities(source, root)
         columns = [column for column in experiment.columns() if column in source.columns]
         part: dict[str, list[Cell]] = {column: [] for column in experiment.columns()}
@@ -236,7 +278,12 @@ class Predictor:
         return Chosen(window, cells, modalities, told, skipped)
 
     def fields_of(self, source: Source, strict: bool) -> list[str]:
-        """The fields that the table can give; absent columns are told once, none left is an error. A table without rows needs none."""
+        """Return the fields of which the table has at least one column; all fields if the table has no rows.
+
+        Absent columns cause one warning.
+
+        :raises DataError: a column is absent and ``strict`` is True, or the table has no column of any field
+        """
         experiment = self.bundle.experiment
         if not source.rows:
             return list(experiment.fields)
@@ -263,7 +310,7 @@ class Predictor:
     def _joined(self, parts: list[Prediction], what: str) -> dict[str, np.ndarray]:
         joined = {}
         for name, task in self.bundle.tasks.items():
-            none = score(task, [np.zeros((0, task.outputs), np.float32)])  # no rows: the shape and the type of an answer
+            none = score(task, [np.zeros((0, task.outputs), np.float32)])  # no rows: the shape and dtype of a prediction
             found = [getattr(part, what)[name] for part in parts]
             joined[name] = np.concatenate(found) if found else none if what == "scores" else task.values(none)
         return joined
@@ -337,7 +384,7 @@ class Predictor:
     def _windows(
         self, source: Source, modalities: Mapping[str, Modality], on_error: OnError | None
     ) -> Iterator[tuple[Window, list[RowFault]]]:
-        """The table's rows as windows, each with its faults."""
+        """Yield the rows of a table as windows, each with its faults."""
         experiment = self.bundle.experiment
         policies = self._policies(on_error, source)
         columns = [column for column in experiment.columns() if column in source.columns]
@@ -361,10 +408,15 @@ class Predictor:
 
 
 def load(path: str | os.PathLike[str], *, trust: bool = False, root: Folders = ()) -> Predictor:
-    """A ``Predictor`` over a run or a bundle. ``root`` adds folders that file cells may name.
+    """Load the model of a run or a bundle.
 
-    Of a run, the paths of a table in memory are below the folder of the training table, where that is still there. A bundle alone does not
-    know that folder.
+    For a run, paths in a table in memory are relative to the folder of the training table, if that still exists. A bundle alone does not
+    contain that folder.
+
+    :param path: the folder of a run or a bundle
+    :param trust: whether to allow external components, whose code is executed
+    :param root: further folders in which to look for the files of cells
+    :raises BundleError: the folder contains no valid bundle, or it needs external code and ``trust`` is False
     """
     bundle = Bundle.load(Path(path), trust)
     run = find(Path(path)).parent
@@ -372,7 +424,7 @@ def load(path: str | os.PathLike[str], *, trust: bool = False, root: Folders = (
 
 
 def _folders_of(file: Path) -> list[str]:
-    """The folders below which a run found its files: that of its table, if the table is still there, and those that were added."""
+    """Return the folders in which a run found its files: that of its table, if the table still exists, and those of ``data.root``."""
     try:
         data = read_tree(file).get("data") if file.is_file() else None
     except ConfigError:

@@ -1,4 +1,4 @@
-"""From rows of a table to a window that members can answer: cells read, policies applied, and what is not as training saw it."""
+"""Read rows of a table into a window for the members, apply the policies for faults, and detect drift from the training rows."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from ..modalities import Modality, NoFolder, OnError, PartFault, is_empty
 
 @dataclass(frozen=True)
 class Chosen:
-    """Some rows of a table, read: ``window`` as they were read, before frozen backbones; their cells by field; ``faults`` as
-    (place among the rows, text), and which rows were ``skipped`` (N,)."""
+    """Some rows of a table after reading.
+
+    ``window`` contains their samples, before frozen backbones. ``cells`` and ``modalities`` by field. ``faults`` are pairs of a position
+    among the rows and a text. ``skipped`` (N,) is True for rows that were skipped.
+    """
 
     window: Window
     cells: Mapping[str, Sequence[Cell]]
@@ -29,7 +32,7 @@ class Chosen:
 
 
 class RowFault(NamedTuple):
-    """A cell that cannot be read: its ``row`` (0-based, in the table), what is wrong, and whether the row is skipped for it."""
+    """A cell that cannot be read: its ``row`` (0-based, in the table), the reason, and whether the row is skipped because of it."""
 
     row: int
     text: str
@@ -38,14 +41,17 @@ class RowFault(NamedTuple):
 
 @dataclass(frozen=True)
 class Policy:
-    """What a cell that cannot be read does; whether most cells of a field must not be paths below no folder."""
+    """The policy of a field for cells that cannot be read.
+
+    ``on_error`` is the action. ``needs_folder`` is whether it is an error if most cells are paths and there is no folder to find them in.
+    """
 
     on_error: OnError
     needs_folder: bool
 
 
 class Lookout:
-    """What of a whole table is not as training saw it: drift, field by field, and cells that cannot be read, column by column."""
+    """Collects differences between a table and the training rows: drift by field, and cells that cannot be read by column."""
 
     def __init__(self, modalities: Mapping[str, Modality]) -> None:
         self.drifts = {name: modality.drift() for name, modality in modalities.items()}
@@ -54,7 +60,13 @@ class Lookout:
         self.first: dict[str, tuple[int, str]] = {}
 
     def see(self, name: str, sources: Sequence[str], cells: Sequence[Cell], samples: Sequence[Sample], place: np.ndarray) -> None:
-        """The rows of one field in one window."""
+        """Add the rows of one field in one window.
+
+        :param sources: the columns of the field
+        :param cells: the cells of the rows (N,)
+        :param samples: the distinct samples
+        :param place: the position of each row's sample (N,); -1 = none
+        """
         drift = self.drifts[name]
         if drift is not None and len(samples):
             drift.see(cells, samples, place)
@@ -62,14 +74,17 @@ class Lookout:
             self.held[column] += sum(not is_empty(cell[at] if len(sources) > 1 else cell) for cell in cells)
 
     def fault(self, row: int, sources: Sequence[str], fault: Fault) -> None:
-        """A cell that cannot be read; ``row`` 1 is the first data row."""
+        """Add a cell that cannot be read. ``row`` 1 is the first data row."""
         told = fault.columns if isinstance(fault, PartFault) else dict.fromkeys(sources[:1], str(fault))
         for column, text in told.items():
             self.faults[column] += 1
             self.first.setdefault(column, (row, text))
 
     def lines(self, share: float) -> list[str]:
-        """What should make a person look twice. ``share``: of a column's cells that may be unreadable without a word."""
+        """Return the warnings about the table.
+
+        :param share: the largest share of a column's cells, between 0 and 1, that may be unreadable without a warning
+        """
         lines = []
         for column, count in self.faults.items():
             row, text = self.first[column]
@@ -86,9 +101,14 @@ def read_window(
     table: str,
     lookout: Lookout,
 ) -> tuple[Window, list[RowFault]]:
-    """The rows ``rows_N`` (0-based, in the table), whose cells by column are ``part``, as a window; and what of them cannot be read.
+    """Read rows of a table into a window.
 
-    :raises DataError: a cell that cannot be read under ``error``; a field of which most cells are paths below no folder
+    :param part: the cells of the rows by column
+    :param rows_N: the positions of the rows in the table, 0-based
+    :param table: the name of the table, for messages
+    :param lookout: the collector to which cells and faults are added
+    :returns: the window and the cells that cannot be read
+    :raises DataError: a cell cannot be read and the policy is ``error``, or most cells of a field are paths and there is no folder
     """
     samples: dict[str, list[Sample]] = {}
     index: dict[str, np.ndarray] = {}

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs nothing else, made from what the run's folder holds."""
+"""The HTML report of a run: one self-contained file, made from the contents of the run's folder."""
 
 from .gather import NAME, examples_of, gather, is_private, worst
 from .page import page, write

@@ -1,4 +1,6 @@
-"""Charts as inline SVG: lines, bars, a table of counts, points. Text from data is escaped; nothing is fetched, nothing runs."""
+"""Charts as inline SVG and HTML: lines, bars, confusion tables, scatter plots. Text from data is escaped; the charts contain no scripts and
+request no files.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,14 @@ Points = Sequence[Sequence[float]]
 
 
 def lines(series: Mapping[str, Points], across: str, up: str, *, square: bool = False, dots: bool = True) -> str:
-    """A line for each name. ``square``: both axes from 0 to 1, with the diagonal. A third number of a point is how many rows it stands for:
-    the more of all, the larger its dot."""
+    """Return a line chart as HTML, or an empty string if no series has a point.
+
+    :param series: points by name, each ``(x, y)`` or ``(x, y, rows)``; with ``rows``, the size of a dot grows with its share of all rows
+    :param across: label of the horizontal axis
+    :param up: label of the vertical axis
+    :param square: whether both axes range from 0 to 1 and the diagonal is shown
+    :param dots: whether each point has a dot; series of more than 60 points have none
+    """
     series = {name: points for name, points in series.items() if len(points)}
     if not series:
         return ""
@@ -41,7 +49,9 @@ def lines(series: Mapping[str, Points], across: str, up: str, *, square: bool = 
 
 
 def scatter(points: Points, across: str, up: str) -> str:
-    """Points, and the diagonal where both numbers are the same."""
+    """Return a scatter plot of ``(x, y)`` points as HTML, with the diagonal y = x. Both axes have the same range. Empty if there is no
+    point.
+    """
     if not points:
         return ""
     low, high = _range([number for point in points for number in point])
@@ -56,7 +66,9 @@ def scatter(points: Points, across: str, up: str) -> str:
 
 
 def bars(values: Mapping[str, float], best: float | None = None) -> str:
-    """A horizontal bar for each name, from 0 (or the least) to the greatest."""
+    """Return a horizontal bar for each name as HTML. Bars range from the smaller of 0 and the least value to the greatest value (or
+    ``best``, if that is greater). Empty if there is no value.
+    """
     if not values:
         return ""
     high, low = max([*values.values(), best or 0.0, 1e-9]), min([*values.values(), 0.0])
@@ -71,7 +83,10 @@ def bars(values: Mapping[str, float], best: float | None = None) -> str:
 
 
 def signed_bars(values: Mapping[str, tuple[float, str]]) -> str:
-    """A horizontal bar for each name, to the right of a common 0 or to the left of it, and the text beside it."""
+    """Return a horizontal bar for each name as HTML, to the right of a common 0 for positive values and to the left for negative ones.
+
+    :param values: by name, the value and the text shown beside its bar
+    """
     if not values:
         return ""
     low, high = min(0.0, *(value for value, _ in values.values())), max(0.0, *(value for value, _ in values.values()))
@@ -85,7 +100,12 @@ def signed_bars(values: Mapping[str, tuple[float, str]]) -> str:
 
 
 def counts(names: Sequence[str], table: Sequence[Sequence[int]]) -> str:
-    """A confusion table: a row for each truth, a column for each answer; the darker, the larger the share of its row."""
+    """Return a confusion table as HTML: a row for each true class, a column for each predicted class. The larger a cell's share of its row,
+    the darker the cell.
+
+    :param names: the names of the classes (C)
+    :param table: the counts (C, C), rows are the truth
+    """
     head = "".join(f'<th title="{escape(name, quote=True)}">{escape(_short(name))}</th>' for name in names)
     rows = []
     for name, row in zip(names, table, strict=True):
@@ -99,17 +119,17 @@ def counts(names: Sequence[str], table: Sequence[Sequence[int]]) -> str:
 
 
 class _Place:
-    """Where numbers lie on the picture."""
+    """Map from data coordinates to pixels of the chart."""
 
     def __init__(self, low_x: float, high_x: float, low_y: float, high_y: float) -> None:
         self.low_x, self.high_x, self.low_y, self.high_y = low_x, high_x, low_y, high_y
 
     def x(self, value: float) -> float:
-        """From the left, in pixels."""
+        """Return the distance from the left edge in pixels."""
         return _LEFT + (value - self.low_x) / max(self.high_x - self.low_x, 1e-12) * (_WIDTH - _LEFT - 12)
 
     def y(self, value: float) -> float:
-        """From the top, in pixels."""
+        """Return the distance from the top edge in pixels."""
         return _HEIGHT - _BOTTOM - (value - self.low_y) / max(self.high_y - self.low_y, 1e-12) * (_HEIGHT - _BOTTOM - _TOP)
 
 
@@ -139,7 +159,7 @@ def _figure(inside: str, label: str) -> str:
 
 
 def _family(name: str) -> str:
-    """The folds of one model are drawn alike."""
+    """Return the name of a model without its fold, so that all folds of one model have the same color."""
     return name.partition(", fold ")[0]
 
 

@@ -1,4 +1,4 @@
-"""What each field did in training: its own loss, its share of the gradient, and whether it learned what it learns alone."""
+"""The training of each field: its own loss, its share of the gradient, and its vote compared with a model of that field alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _COLUMNS = {"alone": "alone 单独训练", "vote": "its vote 融合模型中的�
 
 
 def curves(log: Sequence[Mapping[str, Any]]) -> str:
-    """A chart for each figure, of every model that has several fields."""
+    """Return a chart for each of these figures as HTML, for every model with at least two fields. Empty if the log has no such figures.
+
+    :param log: the events of ``log.jsonl``
+    """
     found: dict[str, dict[str, list[list[float]]]] = {figure: {} for figure in _SHOWN}
     for event in log:
         fields = event.get("fields")
@@ -37,7 +40,9 @@ def curves(log: Sequence[Mapping[str, Any]]) -> str:
 
 
 def balance(metrics: Mapping[str, Any]) -> str:
-    """Each field's vote inside the fused model beside its own model."""
+    """Return a table as HTML that compares the vote of each field in the fused model with a model of that field alone and with a constant.
+    Empty if the run has no such metrics.
+    """
     rows = []
     for name, by_task in metrics.get("balance", {}).items():
         for task, told in by_task.items():

@@ -1,4 +1,4 @@
-"""What a report shows, gathered from a run's folder: its metrics, its log, its faults, and what it kept for this (``report.json``)."""
+"""Collects the content of a report from a run's folder: metrics, log, faults, and the data stored for the report (``report.json``)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ _LONGEST = 300
 
 
 def gather(run: Path) -> dict[str, Any]:
-    """Everything that ``page`` draws, as plain data; ``UserError`` where a run has not come to its end."""
+    """Return everything that ``page`` shows, as plain data.
+
+    :param run: the folder of a finished run
+    :raises UserError: the folder does not exist, the run has not finished, or one of its files cannot be read
+    """
     found: dict[str, Any] = {"name": run.resolve().name, "log": [], "faults": [], "faults_in_all": 0, "kept": {}}
     try:
         found["metrics"] = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
@@ -74,7 +78,14 @@ def examples_of(
     cells: Mapping[int, Mapping[str, Cell]],
     truths: Mapping[int, Cell],
 ) -> list[dict[str, Any]]:
-    """The rows of ``cells`` (0-based number -> cell by field), what they are and what was answered, as a reader sees them."""
+    """Return rows as the report shows them: number, truth, prediction, probability and cells.
+
+    :param rows: the row numbers (0-based) of ``scores_NC``
+    :param scores_NC: predictions of the task
+    :param cells: by row number (0-based), which must be among ``rows``: the cell of each field
+    :param truths: by row number (0-based): the target cell
+    :returns: dicts with ``row`` (1 = first), ``truth``, ``answer``, ``sure`` (the greatest score; None for numbers) and ``cells``
+    """
     place = {int(row): at for at, row in enumerate(rows)}
     values = task.values(scores_NC)
     found = []
@@ -88,7 +99,9 @@ def examples_of(
 
 
 def worst(task: Task, rows: np.ndarray, target_NT: np.ndarray, scores_NC: np.ndarray) -> list[int]:
-    """The row numbers (0-based) whose answers are most wrong, the worst first."""
+    """Return the numbers (0-based) of at most 12 rows with the largest errors, the largest first. Rows without a target or a prediction,
+    and rows without an error, are left out.
+    """
     known = np.flatnonzero(~np.isnan(target_NT).any(1) & ~np.isnan(scores_NC).any(1))
     errors = task.errors(target_NT[known], scores_NC[known])
     order = np.argsort(-errors, kind="stable")[:_WORST]
@@ -132,6 +145,9 @@ def _plain(value: Any) -> Any:
 
 
 def is_private(modalities: Mapping[str, Modality], rows: Iterable[Mapping[str, Cell]]) -> bool:
-    """Whether some cells of some rows, by field, are of a kind that should not be shown around."""
+    """Return whether any cell of the given rows is of a private kind, such as a medical picture.
+
+    :param rows: for each row, its cell by field; None = missing
+    """
     rows = list(rows)
     return any(modality.is_private([row[name] for row in rows if row[name] is not None]) for name, modality in modalities.items())

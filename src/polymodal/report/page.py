@@ -1,4 +1,4 @@
-"""From what was gathered to one HTML page: style and charts inline, no script, no request; all text from data is escaped."""
+"""Renders the collected data of a run as one HTML page: inline style and charts, no scripts, no requests. All text from data is escaped."""
 
 from __future__ import annotations
 
@@ -36,14 +36,20 @@ details{margin-top:10px}summary{cursor:pointer;color:var(--soft)}
 
 
 def write(run: Path) -> Path:
-    """Write ``report.html`` into a run's folder, anew."""
+    """Write ``report.html`` into a run's folder, replacing an existing one, and return its path.
+
+    :raises UserError: no report can be made of the folder; see ``gather``
+    """
     path = run / FILE
     write_whole(path, page(gather(run)).encode())
     return path
 
 
 def page(found: Mapping[str, Any]) -> str:
-    """The report, as one page."""
+    """Return the report as one HTML page.
+
+    :param found: what ``gather`` returns
+    """
     metrics, kept = found["metrics"], found["kept"]
     parts = [_head(found, metrics), _scores(metrics)]
     parts += [
@@ -76,7 +82,7 @@ def _head(found: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
 
 
 def _scores(metrics: Mapping[str, Any]) -> str:
-    """Every measured model, by task: all fields, each alone, all but each, the test rows."""
+    """Return a table of metrics for each task: all fields, each field alone, all fields but one, calibration rows, test rows."""
     out = [_heading("How well", "效果")]
     for task, whole in metrics["validation"]["tasks"].items():
         names = [name for name, value in whole.items() if value is not None]
@@ -153,7 +159,9 @@ def _answers(kept: Mapping[str, Any], validation: Mapping[str, Any]) -> str:
 def _calibration(
     used: Sequence[Sequence[float]], scaled: Mapping[str, Sequence[Sequence[float]]] | None, told: Mapping[str, Any] | None
 ) -> str:
-    """Before and after scaling, each half of the rows by the weights of the other; as answers are where nothing was scaled."""
+    """Return the reliability curve of one task, before and after scaling if the votes were scaled (each half of the rows with the scale
+    fitted on the other half).
+    """
     if not scaled or not told:
         return "<h3>Calibration 校准</h3>" + charts.lines({"share right 正确率": used}, "confidence 置信度", "share right", square=True)
     curves = {"before scaling 缩放前": scaled["before"], "after 缩放后": scaled["after"]}
@@ -173,7 +181,7 @@ def _calibration(
 
 
 def _pooled(found: Mapping[str, Any] | None) -> str:
-    """The mean of several models on the calibration rows: the figures above it are of single models."""
+    """Return a note on the mean of several models on the calibration rows; the figures above it describe single models."""
     if found is None:
         return ""
     text = (
@@ -187,13 +195,13 @@ def _pooled(found: Mapping[str, Any] | None) -> str:
 
 
 def _guarantees(conformal: Mapping[str, Mapping[str, Any]]) -> str:
-    """What is guaranteed of the sets, or intervals, of each task."""
+    """Return the coverage guarantee of the sets or intervals of each task."""
     lines = [f"<p>{escape(task)}: {_guarantee(kept)}</p>" for task, kept in conformal.items() if kept.get("rows") and "method" in kept]
     return _heading("Sets and intervals", "集合与区间") + f'<div class="card">{"".join(lines)}</div>' if lines else ""
 
 
 def _guarantee(kept: Mapping[str, Any]) -> str:
-    """The guarantee of the method by which a bundle's sets were made."""
+    """Return the guarantee of the conformal method with which the sets were made."""
     rows = f"{kept['rows']:,}"
     if kept["method"] == "split":
         return (
@@ -209,7 +217,7 @@ def _guarantee(kept: Mapping[str, Any]) -> str:
 
 
 def _missing(metrics: Mapping[str, Any]) -> str:
-    """What is lost where fields are missing: of every set of fields, and by the share of cells that are missing."""
+    """Return how the metrics change when fields are missing: for every set of fields, and by the share of missing cells."""
     hidden, alone = metrics["validation"].get("hidden", {}), metrics.get("baselines", {})
     if not hidden:
         return ""
@@ -230,7 +238,7 @@ def _missing(metrics: Mapping[str, Any]) -> str:
 
 
 def _shares(told: Mapping[str, Any] | None, task: str, fields: int) -> list[str]:
-    """The metric beyond that of no field at all, shared out among the fields (Shapley 1953)."""
+    """Return the metric gained over a model without any field, divided among the fields by Shapley values (Shapley 1953)."""
     title = f"<h3>{escape(task)}: what each contributes 各字段的贡献 <small>Shapley</small></h3>"
     if told is None:
         return [
@@ -265,7 +273,7 @@ def _grid(present: Sequence[Mapping[str, Any]], task: str, metric: str) -> list[
     rows = "".join(f"<tr>{line}</tr>" for line in lines)
     title = f"<h3>{escape(task)}: which fields are there 有哪些字段</h3>"
     cards = [f"{title}<table><thead><tr>{head}<th>{escape(metric)}</th></tr></thead>{rows}</table>"]
-    if metric in ("accuracy", "mae"):  # means over rows: of rows whose cells are missing by chance, a mean over the sets
+    if metric in ("accuracy", "mae"):  # means over rows: with cells missing at random, expected to be a mean over the sets
         total = len(fields)
         curve = [
             [rate, sum(value * (1 - rate) ** len(some) * rate ** (total - len(some)) for some, value in found.items())]
@@ -313,7 +321,7 @@ def _faults(found: Mapping[str, Any]) -> str:
 
 
 def _how(found: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
-    """The command, the versions, the data's digest, the plan and the whole configuration."""
+    """Return the command, the versions, the digest of the data, the plan and the whole configuration."""
     start: Mapping[str, Any] = next((event for event in found["log"] if event.get("event") in ("start", "resume")), {})
     facts = {name: start[name] for name in ("polymodal", "torch", "python", "threads", "table") if name in start}
     facts |= {name: found["kept"][name] for name in ("command", "data") if name in found["kept"]}

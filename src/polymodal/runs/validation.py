@@ -1,14 +1,14 @@
-"""What the members of a run answer to rows that they were not trained on.
+"""Predictions of the members of a run for rows that they were not trained on.
 
-Nothing that a figure is reported on has chosen anything (Varma and Simon 2006; Cawley and Talbot 2010):
+Rows on which a metric is reported are not used to select what is measured (Varma and Simon 2006; Cawley and Talbot 2010):
 
-* *The epoch.* Without folds, the selection rows select it, and the validation rows measure. Under folds, the validation rows of a fold
-  select the epoch of the member that ships; each half of them is measured on the weights of the epoch that the other half selects, of
-  the same training.
-* *The weights of the votes.* Those that ship are fitted on all validation rows. Each fifth of these rows is measured by weights that are
-  fitted on the other four fifths.
-* *The scale* of the mean of several members is one number, fitted on the calibration rows, which no member was trained on and which select
-  nothing.
+* *The epoch.* Without folds, the selection rows select the epoch, and the validation rows are used to measure. With folds, the validation
+  rows of a fold select the epoch of the member that is saved; each half of these rows is measured with the weights of the epoch that the
+  other half selects, from the same training.
+* *The vote weights.* The saved weights are fitted on all validation rows. Each fifth of these rows is measured with weights that are
+  fitted on the other four fifths (each half with weights fitted on the other half if the votes are very large).
+* *The scale* of the mean of several members is one number. It is fitted on the calibration rows, which no member was trained on and which
+  select nothing.
 
 """
 
@@ -36,15 +36,15 @@ from ..training.observers import Observer
 from ..training.progress import Fitted, NotFinite, Validated
 
 _WEIGHED_ON = 5_000
-"""Rows that vote weights are fitted on, at most."""
+"""The maximum number of rows on which vote weights are fitted."""
 _CROSSED_NUMBERS = 2**24
-"""Votes (rows times voters times outputs) above which the weights are crossed over two parts of the rows."""
+"""The number of values (rows times voters times outputs) above which vote weights are cross-fitted on two parts of the rows, not five."""
 
 
 @dataclass
 class Member:
-    """One trained model: the fold that it was not trained on, what training left, and its ``answers`` to its validation rows, with each
-    set of fields hidden."""
+    """One trained model, with its fold, the result of training, and its predictions (``answers``) for the fold's validation rows, one for
+    each set of hidden fields."""
 
     fold: int
     model: MultiModalModel
@@ -54,15 +54,16 @@ class Member:
 
 @dataclass(frozen=True)
 class Measured:
-    """The answers to the validation rows, each by a member that was not trained on the row and by vote weights that were not fitted on it.
+    """Predictions for the validation rows, each from a member that was not trained on the row and vote weights not fitted on it.
 
-    :param metrics: as they are written into ``metrics.json``
-    :param rows: (N,) the rows, from 0 on
-    :param part_N: the part of each row, whose vote weights were fitted on the rows of the other parts
-    :param member_N: the place of the member that answers each row
-    :param scores: by task (N, C); ``unscaled`` are those of weights that are divided to sum to what they sum to unfitted
-    :param targets: by task (N, T)
-    :param own: by task and field, what the field's own vote would answer by itself (N, C)
+    :param metrics: the metrics, as written to ``metrics.json``
+    :param rows: (N,) the 0-based row numbers
+    :param part_N: (N,) the part of each row; its vote weights were fitted on the rows of the other parts
+    :param member_N: (N,) the index of the member that predicts each row
+    :param scores: by task (N, C)
+    :param unscaled: by task (N, C), the scores with vote weights that are rescaled to the sum that they have before fitting
+    :param targets: the targets, by task (N, T)
+    :param own: by task and field, the scores (N, C) of the field's own vote alone
     """
 
     metrics: dict[str, Any]
@@ -75,12 +76,12 @@ class Measured:
     own: Mapping[str, Mapping[str, np.ndarray]]
 
     def first(self, rows: int, tasks: Mapping[str, Task]) -> dict[str, Metrics]:
-        """The metrics over the first of the rows alone: those of the first members."""
+        """Return the metrics over the first ``rows`` rows only, which are the rows of the first members."""
         return measure(tasks, *({name: values[:rows] for name, values in side.items()} for side in (self.scores, self.targets)))[0]
 
 
 class HeldOut:
-    """The rows that members are not trained on, and what members answer to them."""
+    """Computes and measures the predictions of members for rows that they were not trained on."""
 
     def __init__(self, prepared: Prepared, device: torch.device, observer: Observer) -> None:
         self.prepared, self.device, self.observer = prepared, device, observer
@@ -89,14 +90,20 @@ class HeldOut:
         self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str], hidden: Sequence[frozenset[str]] = (frozenset(),),
         represent: bool = False,
     ) -> Collected:  # fmt: skip
-        """What a model answers to these rows (0-based), with each set of fields hidden; ``represent``: with h."""
+        """Return a model's predictions for rows (0-based), one for each set of hidden fields.
+
+        :param represent: whether to include the representation h
+        """
         store = self.prepared.valid.store
         return collect(model, store.modalities, windows(store, rows, names), hidden, self.device, represent)
 
     def answers(
         self, model: MultiModalModel, fitted: Fitted, fold: int, names: Sequence[str], hidden: Sequence[frozenset[str]]
     ) -> Collected:
-        """What a trained member answers to its validation rows: to each half of them by the weights that the other half selected."""
+        """Return a trained member's predictions for its validation rows.
+
+        If these rows select the epoch, each half is predicted with the weights that the other half selected.
+        """
         halves = self._halves(fold)
         if not fitted.halves:
             return self.collect(model, self.prepared.member(fold)[1], names, hidden)
@@ -110,17 +117,23 @@ class HeldOut:
         return Collected(np.concatenate([part.rows for part in parts]), answers)
 
     def selecting(self, fold: int) -> np.ndarray:
-        """The rows (0-based) that the member of a fold is measured on after each epoch: the selection rows, if there are any; else its
-        validation rows, which select the epoch under folds only."""
+        """Return the rows (0-based) on which the member of a fold is measured after each epoch.
+
+        They are the selection rows if there are any, else the fold's validation rows, which select the epoch only with folds.
+        """
         return self.prepared.selecting if len(self.prepared.selecting) else self.prepared.member(fold)[1]
 
     def _halves(self, fold: int) -> tuple[np.ndarray, ...]:
-        """The halves of the rows that select and validate; () where other rows select, or none."""
+        """Return the halves of the rows that both select and validate; () if other rows select, or none do."""
         return self.prepared.split.halves(fold) if self.prepared.valid is self.prepared.train else ()
 
     def validate(self, model: MultiModalModel, fold: int, names: Sequence[str]) -> Validated:
-        """Metrics of the answers to the rows that select the epoch, by vote weights that are fitted on these rows, likewise of each half
-        of them; and each vote's own loss. The model gets the weights that are fitted on all of them."""
+        """Return the metrics on the rows that select the epoch and on each half of them, and the loss of each vote alone.
+
+        The vote weights are fitted on the same rows. The model keeps those fitted on all of these rows.
+
+        :raises NotFinite: a prediction is not finite
+        """
         found = self.collect(model, self.selecting(fold), names)
         if not all(np.isfinite(logits).all() for logits in found.answers[0].logits.values()):
             raise NotFinite("its answers to held-out rows are not finite")
@@ -133,7 +146,7 @@ class HeldOut:
         return Validated(metrics, self._own(model, found, names), halves)
 
     def _refitted(self, model: MultiModalModel, found: Collected, places: np.ndarray) -> dict[str, Metrics]:
-        """The metrics of the rows at these places, by vote weights that are fitted on them; the model gets these weights."""
+        """Fit the vote weights on the rows at these positions, set them in the model, and return the metrics of these rows."""
         rows, whole = found.rows[places], np.zeros(len(places), np.int64)
         answer, weights = _taken(found.answers[0], places), {}
         if model.has_votes:
@@ -145,7 +158,7 @@ class HeldOut:
         return measure(self.prepared.tasks, scores, self._targets(rows))[0]
 
     def _own(self, model: MultiModalModel, found: Collected, names: Sequence[str]) -> dict[str, float]:
-        """The mean loss of each vote by itself, of all tasks together, each at its weight, as in training."""
+        """Return the mean loss of each vote alone over all tasks, each task with its weight, as in training."""
         present, targets = self._present(found.rows, names), self._targets(found.rows)
         sums: dict[str, Any] = {}
         for rule, (name, task) in zip(model.rules, self.prepared.tasks.items(), strict=True):
@@ -163,7 +176,7 @@ class HeldOut:
     def _fit(
         self, model: MultiModalModel, name: str, votes: Mapping[str, np.ndarray], rows: np.ndarray, of: np.ndarray | None = None
     ) -> list[float]:
-        """The weights of the voters on one task, fitted on these rows, or on the places ``of`` among them."""
+        """Fit the vote weights of one task on these rows, or on the positions ``of`` among them."""
         places = np.arange(len(rows)) if of is None else of
         places = places[:: max(1, -(-len(places) // _WEIGHED_ON))]
         index = self.prepared.valid.store.index
@@ -183,8 +196,13 @@ class HeldOut:
         return {name: target[rows] for name, target in self.prepared.valid.targets.items()}
 
     def measure(self, members: Sequence[Member], hidden: Sequence[frozenset[str]], fields: Sequence[str]) -> Measured:
-        """Fit the vote weights of all members on the validation rows, and measure the answers to these rows by weights that were not
-        fitted on them: whole, and with each set of fields ``hidden``, those that the members' answers are of."""
+        """Fit the vote weights of all members on the validation rows, and measure the predictions for these rows by cross-fitting.
+
+        Each row is measured with vote weights that were not fitted on it.
+
+        :param hidden: the sets of hidden fields, in the order of the members' ``answers``; the first is reported as the main result
+        :param fields: the fields that the members use
+        """
         parts = [member.answers for member in members]
         rows = np.concatenate([part.rows for part in parts])
         answers = [_joined([part.answers[at] for part in parts]) for at in range(len(hidden))]
@@ -230,7 +248,7 @@ class HeldOut:
     def _crossed(
         self, model: MultiModalModel, name: str, votes: Mapping[str, np.ndarray], rows: np.ndarray, part_N: np.ndarray
     ) -> np.ndarray:
-        """The weights (P, V) for the rows of each part, fitted on the rows of the other parts; unfitted where there is one part."""
+        """Return the vote weights (P, V) for each part, fitted on the rows of the other parts; the initial weights if there is one part."""
         parts = int(part_N.max()) + 1
         if parts == 1:
             rule = model.rules[model.tasks.index(name)]
@@ -241,7 +259,7 @@ class HeldOut:
         self, model: MultiModalModel, name: str, found: Answer, rows: np.ndarray, part_N: np.ndarray, weights: Mapping[str, np.ndarray],
         hidden: frozenset[str],
     ) -> np.ndarray:  # fmt: skip
-        """The answer's logits (N, C): of votes, by the weights of each row's part."""
+        """Return the logits (N, C) of the prediction, with votes pooled by the weights of each row's part."""
         if name not in weights:
             return found.logits[name]
         rule, logits = model.rules[model.tasks.index(name)], np.empty((len(rows), self.prepared.tasks[name].outputs), np.float32)
@@ -263,8 +281,10 @@ class HeldOut:
                 self.observer.observe("note", {"text": f"target {name!r}: weights of the votes: {text}"})
 
     def calibrate(self, model: MultiModalModel, measured: Measured) -> dict[str, Calibration]:
-        """By task, how well answers are calibrated without the scale of the vote weights and with it, on the validation rows; only where
-        there is a scale."""
+        """Return the calibration on the validation rows, without and with the scale of the vote weights, by task.
+
+        Tasks whose vote weights have no scale are left out.
+        """
         found = {}
         for name, unscaled in measured.unscaled.items():
             at = model.tasks.index(name)
@@ -276,15 +296,21 @@ class HeldOut:
         return found
 
     def calibrating(self, members: Sequence[Member], fields: Sequence[str]) -> list[Answer]:
-        """What each of several members answers to the calibration rows, before the scale of their mean is fitted; none of one member, or
-        where there are no such rows."""
+        """Return the predictions of each member for the calibration rows, before the scale of their mean is fitted.
+
+        The list is empty if there is one member or there are no calibration rows.
+        """
         rows = self.prepared.split.calibrating
         return [self._of_shipped(member, rows, fields) for member in members] if len(rows) and len(members) > 1 else []
 
     def errors(self, members: Sequence[Member], fields: Sequence[str], measured: Measured, answers: Sequence[Answer]) -> dict[str, Any]:
-        """By task, what sets are made of, as a bundle keeps it (``conformal.kept_errors``); nothing of tasks whose answers have no sets.
+        """Return the errors from which prediction sets are made, by task, as stored in a bundle (``conformal.kept_errors``).
 
-        :param answers: of the ``calibrating`` rows: the errors are those of their mean; none: the errors are of the validation rows
+        A task whose predictions have no sets is left out.
+
+
+        :param answers: the predictions from ``calibrating``, whose mean gives the errors; if empty, the errors are those of the validation
+            rows
         """
         spreads = self._spreads(members, fields) if answers or len(members) == 1 else {}
         expected = answers or ([self._of_shipped(member, measured.rows, fields) for member in members] if spreads else [])
@@ -304,8 +330,11 @@ class HeldOut:
         return found
 
     def scale(self, members: Sequence[Member], fields: Sequence[str], answers: Sequence[Answer]) -> dict[str, PooledScale]:
-        """By task, the scale of the mean of several members, by which the weights of their votes are multiplied, and the metrics of that
-        mean, from their ``answers`` to the ``calibrating`` rows; nothing where there are none."""
+        """Fit the scale of the mean of several members on the calibration rows, and multiply the members' vote weights by it.
+
+        :param answers: the predictions from ``calibrating``
+        :returns: the scale and the metrics of the mean, by task; empty if ``answers`` is empty
+        """
         rows, model, found = self.prepared.split.calibrating, members[0].model, {}
         for at, (name, task) in enumerate(self.prepared.tasks.items() if answers else ()):
             scales = task.classes is not None and model.has_votes and model.rules[at].linear
@@ -319,8 +348,11 @@ class HeldOut:
         return found
 
     def _spreads(self, members: Sequence[Member], fields: Sequence[str]) -> dict[str, list[Spread]]:
-        """The expected errors of the members by task, fitted on rows that make no sets: under folds each member's validation rows, of one
-        member the selection rows. Tasks where they are the same for every row are left out."""
+        """Fit the expected errors of each member, by numeric task, on rows that are not used for prediction sets.
+
+        These are each member's validation rows with folds, and the selection rows for one member. Tasks whose expected error is the same
+        for every row are left out.
+        """
         found: dict[str, list[Spread]] = {}
         numbers = [name for name, task in self.prepared.tasks.items() if task.classes is None]
         rows = [self.prepared.member(member.fold)[1] if len(members) > 1 else self.prepared.selecting for member in members]
@@ -339,13 +371,13 @@ class HeldOut:
         return found
 
     def _of_shipped(self, member: Member, rows: np.ndarray, fields: Sequence[str]) -> Answer:
-        """What a trained member answers, with h, by the weights that ship; it stays on the CPU."""
+        """Return a member's predictions, including h, with the saved weights; the member is moved back to the CPU."""
         found = self.collect(member.model.to(self.device), rows, fields, represent=True).answers[0]
         member.model.to("cpu")
         return found
 
     def _own_scores(self, task: str, found: Sequence[tuple[MultiModalModel, Answer]]) -> dict[str, np.ndarray]:
-        """The scores of each field's own vote, over the members."""
+        """Return the scores of each field's own vote, concatenated over the members."""
         by_field: dict[str, list[np.ndarray]] = {}
         for model, answer in found:
             rule = model.rules[model.tasks.index(task)]
@@ -358,7 +390,7 @@ class HeldOut:
 
 
 def _joined(answers: Sequence[Answer]) -> Answer:
-    """The answers of several members to rows of their own, one after the other."""
+    """Concatenate the predictions of several members, each for its own rows."""
     first = answers[0]
     return Answer(
         {task: np.concatenate([one.logits[task] for one in answers]) for task in first.logits},
@@ -371,7 +403,7 @@ def _joined(answers: Sequence[Answer]) -> Answer:
 
 
 def _taken(answer: Answer, places: np.ndarray) -> Answer:
-    """The answer to some of its rows."""
+    """Return the predictions at some positions."""
     return Answer(
         {task: logits[places] for task, logits in answer.logits.items()},
         {task: {voter: vote[places] for voter, vote in votes.items()} for task, votes in answer.votes.items()},

@@ -1,10 +1,10 @@
-"""Checkpoints: all that training needs to go on, to the bit, as if it had never stopped.
+"""Checkpoints: the state from which training resumes with results identical to the bit.
 
-A checkpoint is one safetensors file: the tensors (weights, best weights, optimiser, random generators), and in its header the facts
-(where training stands, as JSON) and the SHA-256 of the whole file. A run's folder ``checkpoints`` holds
+A checkpoint is one safetensors file. It holds the tensors (weights, best weights, optimizer, random generators) and, in its header, the
+facts (the progress of training, as JSON) and the SHA-256 of the whole file. The folder ``checkpoints`` of a run holds
 
-- ``last.safetensors``: the model in training, after some step; ``previous.safetensors``: the one before it
-- ``<unit>.safetensors``: a model whose training has ended; ``fold_0``, or ``only_1_fold_0`` for the second field alone
+- ``last.safetensors``: the latest checkpoint of the model in training; ``previous.safetensors``: the checkpoint before it
+- ``<unit>.safetensors``: a model whose training has ended, such as ``fold_0``, or ``only_1_fold_0`` for the second field alone
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ LAST, PREVIOUS = "last", "previous"
 _UNSEALED = "0" * 64
 _FIRST_BYTES = 8  # the length of a safetensors header
 _SHARE = 0.02
-"""Writing checkpoints takes at most this share of the time."""
+"""The maximum fraction of time spent on writing checkpoints by time."""
 
 
 class BrokenCheckpoint(PolymodalError):
-    """A checkpoint is not the file that was written."""
+    """Raised for a checkpoint that is not a valid file or was altered since it was written."""
 
 
 def seal(tensors: Mapping[str, Tensor], facts: Facts) -> bytes:
-    """The bytes of a checkpoint."""
+    """Return the bytes of a checkpoint."""
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata = {"facts": json.dumps(facts, ensure_ascii=True, separators=(",", ":")), "sha256": _UNSEALED}
     body = save_tensors(plain, metadata)
@@ -48,7 +48,7 @@ def seal(tensors: Mapping[str, Tensor], facts: Facts) -> bytes:
 
 
 def unseal(body: bytes) -> tuple[dict[str, Tensor], Facts]:
-    """Tensors (in memory of their own) and facts; ``BrokenCheckpoint`` unless every bit is what was written."""
+    """Return the tensors (copied) and the facts of a checkpoint; raise ``BrokenCheckpoint`` if any bit has changed."""
     try:
         length = int.from_bytes(body[:_FIRST_BYTES], "little")
         metadata = json.loads(body[_FIRST_BYTES : _FIRST_BYTES + length])["__metadata__"]
@@ -65,31 +65,34 @@ def unseal(body: bytes) -> tuple[dict[str, Tensor], Facts]:
 
 
 def _seal_at(body: bytes, said: bytes = _UNSEALED.encode()) -> int:
-    """Where in the header the file's own digest stands."""
+    """Return the position of the file's own digest in the header."""
     length = int.from_bytes(body[:_FIRST_BYTES], "little")
     return body.index(b'"sha256":"' + said, 0, _FIRST_BYTES + length) + len(b'"sha256":"')
 
 
 def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin with ``prefix``, by the rest of their names."""
+    """Return the tensors whose names begin with ``prefix``, with the prefix removed from the names."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 class Checkpoints:
-    """The checkpoints of one run in their folder; None keeps none, and finds none."""
+    """The checkpoints of one run in a folder; with folder None, nothing is written and nothing is read."""
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self.notes: list[str] = []
-        """What was wrong with checkpoints that were passed over."""
+        """The reasons for which checkpoints were ignored."""
 
     def write(self, name: str, tensors: Mapping[str, Tensor], facts: Facts) -> None:
-        """Whole or not at all (``OSError``). ``last`` keeps the one before it as ``previous``."""
+        """Write a checkpoint atomically; raise ``OSError`` if it cannot be written.
+
+        Writing ``last`` renames the checkpoint before it to ``previous``.
+        """
         if self.folder is not None:
             write_whole(self._path(name), seal(tensors, facts), self._path(PREVIOUS) if name == LAST else None)
 
     def read(self, name: str) -> tuple[dict[str, Tensor], Facts] | None:
-        """A checkpoint, or None where there is none that is whole."""
+        """Return the tensors and facts of a checkpoint, or None if it does not exist or is invalid."""
         if self.folder is None:
             return None
         try:
@@ -101,7 +104,7 @@ class Checkpoints:
             return None
 
     def going_on(self, unit: str) -> tuple[dict[str, Tensor], Facts] | None:
-        """The latest whole checkpoint of a unit that was in training: ``last``, or the one before it."""
+        """Return the latest valid checkpoint (``last`` or ``previous``) of a unit in training, or None."""
         for name in (LAST, PREVIOUS):
             found = self.read(name)
             if found is not None and found[1].get("unit") == unit:
@@ -109,17 +112,17 @@ class Checkpoints:
         return None
 
     def has(self, name: str) -> bool:
-        """Whether there is a checkpoint of that name, whole or not."""
+        """Whether a checkpoint with this name exists, valid or not."""
         return self.folder is not None and self._path(name).exists()
 
     def spent(self) -> float:
-        """Seconds that the run had taken when something was last kept of a model in training, 0 where nothing is."""
+        """Return the seconds that the run had taken at its latest checkpoint of a model in training; 0 if there is none."""
         found = [checkpoint[1].get("spent", 0.0) for name in (LAST, PREVIOUS) if (checkpoint := self.read(name)) is not None]
-        self.notes.clear()  # who goes on with them will say so
+        self.notes.clear()  # reported again when training resumes from them
         return max(found, default=0.0)
 
     def clear(self) -> None:
-        """The run has ended: nothing is in training."""
+        """Delete the checkpoints of models in training, when the run has ended."""
         for name in (LAST, PREVIOUS):
             if self.folder is not None:
                 self._path(name).unlink(missing_ok=True)
@@ -130,7 +133,7 @@ class Checkpoints:
 
 
 class Keeper:
-    """Decides when a model in training is kept: every so many steps or minutes, and at once when asked."""
+    """Writes checkpoints of a model in training: after a number of steps or minutes, and at once if requested."""
 
     def __init__(
         self,
@@ -149,7 +152,10 @@ class Keeper:
         self._told = False
 
     def step(self, step: int, snapshot: Callable[[], tuple[dict[str, Tensor], Facts]], now: bool = False) -> None:
-        """After a step: keep ``snapshot()`` if it is time, or ``now``. A disk that is full is told once, and training goes on."""
+        """Write ``snapshot()`` after a step if a checkpoint is due, or if ``now``.
+
+        A write error is reported once as a warning, and training continues.
+        """
         if self.checkpoints.folder is None or not (now or self._due(step)):
             return
         begin = time.monotonic()
@@ -177,7 +183,7 @@ class Keeper:
 
 
 def generators(device: torch.device) -> dict[str, Tensor]:
-    """The state of the random generators that training draws from."""
+    """Return the states of the random generators that training uses."""
     states = {"rng.cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["rng.cuda"] = torch.cuda.get_rng_state(device)
@@ -187,7 +193,7 @@ def generators(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_generators(states: Mapping[str, Tensor], device: torch.device) -> None:
-    """Put the random generators back."""
+    """Restore the states of the random generators."""
     torch.set_rng_state(states["rng.cpu"])
     if device.type == "cuda" and "rng.cuda" in states:
         torch.cuda.set_rng_state(states["rng.cuda"], device)

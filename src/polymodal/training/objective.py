@@ -1,4 +1,4 @@
-"""What training makes small: the losses of a batch, however many parts it is computed in; and what it hides from it."""
+"""The training objective: the losses of a batch, computed in one or more parts, and modality dropout."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from ..flow import FUSED, Batch, Output
 from ..tasks import Rule, Task
 
 Counts = Mapping[tuple[str, str], float]
-"""By task and voter: the weight of all rows of a batch."""
+"""The total weight of the rows of a batch, by task and voter."""
 Own = Mapping[str, Sequence[float]]
-"""By voter: the sums over rows of its own answer's loss and of exp(-loss), and the weight of the rows."""
+"""By voter: the weighted sums over rows of the loss of its own vote and of exp(-loss), and the total weight of the rows."""
 PROBE = 0.1
-"""The weight of the losses of heads that teach their encoders nothing: AdamW's steps do not depend on it, clipping hardly."""
+"""The weight of the losses of heads that pass no gradient to their encoders. AdamW's steps do not depend on it; clipping hardly does."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """The fused loss of every task, and, at the weight ``auxiliary``, the losses of single-field votes; where those are all
-    there is, each has its whole weight."""
+    """The sum of the fused loss of each task and of the losses of the single-field votes, weighted by ``auxiliary``.
+
+    Without a fused vote, each single-field loss has weight 1.
+    """
 
     tasks: Mapping[str, Task]
     fields: Sequence[str]
@@ -31,7 +33,7 @@ class Objective:
     rules: Mapping[str, Rule]
 
     def counts(self, parts: Sequence[Batch]) -> Counts:
-        """What the weighted losses of a whole batch are divided by, for each task and voter."""
+        """Return the total weight of the rows of a whole batch, by task and voter, by which summed losses are divided."""
         totals: dict[tuple[str, str], float] = {}
         for part in parts:
             for name in self.tasks:
@@ -42,8 +44,12 @@ class Objective:
         return totals
 
     def loss(self, output: Output, part: Batch, counts: Counts, done: float = 0.0, shares: Mapping[str, float] | None = None) -> Tensor:
-        """A part's share of the loss of its batch; ``done`` is the share of training that is over, ``shares`` the weights of the losses by
-        voter, where they are not as usual."""
+        """Return the contribution of a part to the loss of its batch, a scalar tensor.
+
+        :param counts: the result of ``counts`` for the whole batch
+        :param done: the fraction of training that is complete, from 0 to 1
+        :param shares: the weights of the losses by voter; None for the default weights
+        """
         total = torch.zeros((), device=output.fused_BD.device)
         for name, task in self.tasks.items():
             known_B = _known(part, name)
@@ -61,7 +67,7 @@ class Objective:
 
     @torch.no_grad()
     def own(self, output: Output, part: Batch) -> Own:
-        """What each voter says by itself: of all tasks together, each at its weight."""
+        """Return the sums of the losses of each voter alone over all tasks, each task with its weight."""
         sums: dict[str, list[float]] = {}
         for name, task in self.tasks.items():
             votes = output.votes.get(name) or {FUSED: output.logits[name]}
@@ -76,7 +82,7 @@ class Objective:
 
     @torch.no_grad()
     def culprits(self, output: Output, part: Batch) -> list[int]:
-        """The rows (1 = first) whose own loss is not finite; all of the part where none is to blame alone."""
+        """Return the rows (1 = first) whose own loss is not finite, or all rows of the part if there is no such row."""
         bad_B = torch.zeros(len(part.rows), dtype=torch.bool)
         for name in self.tasks:
             known_B = _known(part, name)
@@ -92,20 +98,24 @@ class Objective:
 
 
 def _known(part: Batch, task: str) -> Tensor:
-    """The weight of each row (B,) in a task's loss: 0 where it has no target."""
+    """Return the weight of each row (B,) in the loss of a task; 0 for a row without a target."""
     known_B = (~part.targets[task].isnan().any(1)).float()
     return known_B if part.weights_B is None else known_B * part.weights_B
 
 
 def share_hidden(most: float | Mapping[str, float], schedule: str, done: float) -> float | dict[str, float]:
-    """The share of a field's rows that is hidden when the share ``done`` of all steps is over."""
+    """Return the probability of hiding a field (or the probabilities by field) when the fraction ``done`` of all steps is complete."""
     now = {"constant": 1.0, "rise": done, "fall": 1.0 - done}[schedule]
     return {name: now * share for name, share in most.items()} if isinstance(most, Mapping) else now * most
 
 
 def hide_some(parts: Sequence[Batch], share: float | Mapping[str, float], rng: np.random.Generator) -> list[Batch]:
-    """Modality dropout (Neverova et al. 2015, arXiv:1501.00102): hide each field of each row with probability ``share`` (of every field, or
-    by field); a row that would lose all it has keeps all. Drawn for the whole batch, so that its parts change nothing."""
+    """Modality dropout (Neverova et al. 2015, arXiv:1501.00102): hide each field of each row with probability ``share``, one value or
+    one by field.
+
+    A row that would lose all its present fields keeps all of them. The values are sampled for the whole batch, so that the number of parts
+    does not change the result.
+    """
     if not share or len(parts[0].fields) < 2:
         return list(parts)
     names = list(parts[0].fields)
