@@ -308,7 +308,6 @@ class HeldOut:
 
         A task whose predictions have no sets is left out.
 
-
         :param answers: the predictions from ``calibrating``, whose mean gives the errors; if empty, the errors are those of the validation
             rows
         """
