@@ -311,7 +311,7 @@ def test_a_signal_ends_it_with_what_was_done_kept(tmp_path: Path, monkeypatch: p
         seen = 0
 
         @property
-        def asked(self) -> bool:
+        def requested(self) -> bool:
             type(self).seen += self.gently
             return type(self).seen > (20 if jobs == 1 else 4)
 

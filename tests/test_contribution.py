@@ -14,7 +14,7 @@ import pytest
 import polymodal as pm
 from polymodal.data.sources import open_source
 from polymodal.evaluation.additive import affordable, project
-from polymodal.evaluation.contribution import Asked, contributions, jackknife
+from polymodal.evaluation.contribution import RowPredictor, contributions, jackknife
 from polymodal.evaluation.shapley import shapley
 
 # -- shares --------------------------------------------------------------------------------------------------------------
@@ -188,15 +188,15 @@ def rows(shop_folder: Path) -> list[dict[str, Any]]:
         return list(csv.DictReader(file))
 
 
-def asked_of(model: pm.Predictor, rows: list[dict[str, Any]], chosen: np.ndarray) -> Asked:
+def row_predictor(model: pm.Predictor, rows: list[dict[str, Any]], chosen: np.ndarray) -> RowPredictor:
     found = model.read(open_source(rows), chosen)
-    return Asked(model.bundle.members, found.modalities, model.bundle.tasks, found.window)
+    return RowPredictor(model.bundle.members, found.modalities, model.bundle.tasks, found.window)
 
 
 def test_rows_and_rows_of_other_rows_cells_are_answered_with_predict_s_bits(model: pm.Predictor, rows: list[dict[str, Any]]) -> None:
     rows = [{**row, "photo": None} if at % 9 == 0 else row for at, row in enumerate(rows)]
     chosen = np.sort(np.random.default_rng(0).permutation(70)[:41])
-    asked = asked_of(model, rows, chosen)
+    asked = row_predictor(model, rows, chosen)
     np.testing.assert_array_equal(asked.scores(asked.window.index)["label"], model.predict_proba(rows)[chosen])
     order = np.random.default_rng(1).permutation(41)
     mixed = {**asked.window.index, "标题": asked.window.index["标题"][order]}
@@ -208,7 +208,7 @@ def test_rows_and_rows_of_other_rows_cells_are_answered_with_predict_s_bits(mode
 
 
 def test_contributions_agree_with_evaluate_and_do_not_change_from_call_to_call(model: pm.Predictor, rows: list[dict[str, Any]]) -> None:
-    asked = asked_of(model, rows, np.arange(70))
+    asked = row_predictor(model, rows, np.arange(70))
     target = np.array([[["blue", "green", "red"].index(row["label"])] for row in rows], np.float32)
     target[5] = np.nan
     told = contributions(asked, {"label": target}, asked.fields, seed=7)["label"]

@@ -46,7 +46,7 @@ from polymodal.modalities import (
     Video,
     VideoConfig,
 )
-from polymodal.runs.journal import Ledger
+from polymodal.runs.journal import Journal
 from polymodal.tasks import BinaryConfig, MulticlassConfig, MultilabelConfig, RegressionConfig
 from polymodal.training.checkpoint import BrokenCheckpoint, unseal
 
@@ -395,7 +395,7 @@ def test_checkpoints_and_ledgers_of_any_bytes(tmp_path: Path, body: bytes) -> No
         unseal(len(body).to_bytes(8, "little") + body)
     (tmp_path / "ledger.json").write_bytes(body)
     with pytest.raises(UserError):
-        Ledger.read(tmp_path / "ledger.json")
+        Journal.read(tmp_path / "ledger.json")
 
 
 def test_decimals_and_dates_are_cells() -> None:

@@ -19,7 +19,7 @@ import torch
 import polymodal as pm
 from conftest import FAST, shop
 from polymodal.runs import Interrupted, resume
-from polymodal.runs.journal import Ledger
+from polymodal.runs.journal import Journal
 from polymodal.storage import Lock
 from polymodal.training.checkpoint import BrokenCheckpoint, seal, unseal
 from polymodal.training.observers import Observer
@@ -267,7 +267,7 @@ def test_what_the_clock_decided_is_decided_alike(table: Path, tmp_path: Path, mo
         pm.train(table, *SETTINGS, target="label", out=tmp_path / "whole")
         with pytest.raises(Broken):
             pm.train(table, *SETTINGS, target="label", out=out, observers=[OnEpoch()])
-    decisions = Ledger.read(out / "checkpoints" / "ledger.json").decisions  # type: ignore[union-attr]
+    decisions = Journal.read(out / "checkpoints" / "ledger.json").decisions  # type: ignore[union-attr]
     assert decisions["fold_0"]["stop"] == 6
 
     def over_elsewhere(self: Trainer) -> bool:
@@ -326,11 +326,11 @@ def test_signals_save_at_the_next_step_and_the_command_goes_on(table: Path, tmp_
 
 def test_a_second_signal_ends_the_run_at_once(table: Path, tmp_path: Path) -> None:
     class Twice(Observer):
-        asked = False
+        requested = False
 
         def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-            if event == "step" and not self.asked:
-                self.asked = True
+            if event == "step" and not self.requested:
+                self.requested = True
                 interrupt()
             elif event == "checkpoint":
                 interrupt()

@@ -13,7 +13,7 @@ import soundfile
 from PIL import Image
 
 from conftest import write_csv
-from polymodal.data.sampling import cells_at, drawn_evenly, rows_to_fit_on
+from polymodal.data.sampling import cells_at, rows_to_fit_on, sampled_evenly
 from polymodal.data.sources import Source, open_source
 from polymodal.inspection.infer import infer
 from polymodal.modalities import MODALITIES, Modality
@@ -30,13 +30,13 @@ def fitted(table: Any, *root: Path) -> dict[str, Modality]:
 
 def test_one_row_of_each_stretch_is_drawn() -> None:
     rows = np.arange(5, 1_005)
-    drawn = drawn_evenly(rows, 100, 0)
+    drawn = sampled_evenly(rows, 100, 0)
     assert len(drawn) == 100
     assert ((drawn - 5) // 10 == np.arange(100)).all(), "one of each ten rows"
     assert len(set((drawn - 5) % 10)) > 5, "not always the same one"
-    np.testing.assert_array_equal(drawn, drawn_evenly(rows, 100, 0))
-    assert (drawn != drawn_evenly(rows, 100, 1)).any()
-    np.testing.assert_array_equal(drawn_evenly(rows, 1_000, 0), rows)
+    np.testing.assert_array_equal(drawn, sampled_evenly(rows, 100, 0))
+    assert (drawn != sampled_evenly(rows, 100, 1)).any()
+    np.testing.assert_array_equal(sampled_evenly(rows, 1_000, 0), rows)
 
 
 def test_empty_cells_take_no_place_in_the_sample() -> None:

@@ -221,8 +221,8 @@ def find(folder: str | Path) -> Path:
         if (candidate / "bundle.json").is_file():
             return candidate
     if not folder.exists():
-        mend = nearest_folder(folder) or "; train one: polymodal train TABLE --target COL"
-        raise BundleError(f"{folder}: no such folder; expected a run or a bundle{mend}")
+        fix = nearest_folder(folder) or "; train one: polymodal train TABLE --target COL"
+        raise BundleError(f"{folder}: no such folder; expected a run or a bundle{fix}")
     if folder.is_file():
         raise BundleError(f"{folder}: a file; expected the folder of a run or a bundle; the run is named first, and then the table")
     raise BundleError(f"{folder}: holds no bundle.json; expected a run that ended or a bundle")

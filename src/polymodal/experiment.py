@@ -267,16 +267,16 @@ def _of_kind(here: str, name: str, kind: str) -> str | None:
     if kind in ("number", "category", "date"):
         return f"{here}.kind: {kind!r} is the type of a column; write --column {name}={kind}"
     encoder = nearest_of(kind, ENCODER_KINDS)
-    told = f"{here}.kind: {shortened(kind)} is not on the menu; expected one of {', '.join(FIELD_KINDS)}"
-    return f"{told}; an encoder is chosen by model.encoders.{quote(name)}.kind={encoder}" if encoder is not None else None
+    message = f"{here}.kind: {shortened(kind)} is not on the menu; expected one of {', '.join(FIELD_KINDS)}"
+    return f"{message}; an encoder is chosen by model.encoders.{quote(name)}.kind={encoder}" if encoder is not None else None
 
 
 def _of_encoder(path: Sequence[str], found: Any, data: Mapping[str, Any], fields: Mapping[str, Any]) -> str | None:
     """Return advice on ``model.encoders`` and the settings below it."""
     if len(path) == 2:
         name, kind = quote(str(next(iter(fields), "FIELD"))), nearest_of(str(found), ENCODER_KINDS) or "KIND"
-        told = f"model.encoders: found {shortened(found)}; expected an encoder for each field; write model.encoders.{name}.kind={kind}"
-        return told if isinstance(found, str) else None
+        message = f"model.encoders: found {shortened(found)}; expected an encoder for each field; write model.encoders.{name}.kind={kind}"
+        return message if isinstance(found, str) else None
     name, here = path[2], f"model.encoders.{quote(path[2])}"
     if name not in fields:
         return f"{here}: no such field{nearest(name, fields) or '; the fields are ' + ', '.join(map(str, fields))}" if fields else None
@@ -292,13 +292,13 @@ def _of_encoder(path: Sequence[str], found: Any, data: Mapping[str, Any], fields
     if said in suits:
         return f"{here}: found {shortened(said)}; expected settings with a kind; write {here}.kind={said}"
     scratch = [one for one in suits if one != PretrainedConfig.model_fields["kind"].default]
-    told = (
+    message = (
         f"{here}.kind: {shortened(said)} is not on the menu; expected, of a field of kind {of}, one of {', '.join(suits)}, module:Class; "
     )
-    told += f"write {here}.kind={nearest_of(said, scratch) or scratch[0]}"
+    message += f"write {here}.kind={nearest_of(said, scratch) or scratch[0]}"
     if scratch == suits:
-        return told
-    return f"{told} (trained from scratch), or {here}.kind=pretrained {here}.model=NAME{_such_as(modality.forms)}"
+        return message
+    return f"{message} (trained from scratch), or {here}.kind=pretrained {here}.model=NAME{_such_as(modality.forms)}"
 
 
 def _such_as(forms: Sequence[Form]) -> str:

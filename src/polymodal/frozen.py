@@ -191,14 +191,14 @@ def fill(
     :param cache: the cache from which known features are read and to which new ones are written
     :param note: the function that receives progress messages
     """
-    begin = told = time.monotonic()
+    begin = reported_at = time.monotonic()
     done = computed = 0
     total = store.count(name)
     before = next(backbone.parameters()).device
     backbone.to(device)
 
     def make(samples: Sequence[Sample]) -> list[Sample]:
-        nonlocal done, computed, told
+        nonlocal done, computed, reported_at
         keys = [blake2b(pack(sample), digest_size=16).digest() for sample in samples]
         found = [cache.get(key) for key in keys]
         lacking = [at for at, features in enumerate(found) if features is None]
@@ -207,9 +207,9 @@ def fill(
             cache.put(keys[at], sample["features"])
             found[at] = sample["features"]
         done, computed = done + len(samples), computed + len(lacking)
-        if time.monotonic() - told > _TELL_AFTER and done < total:
-            told = time.monotonic()
-            left = (told - begin) / done * (total - done)
+        if time.monotonic() - reported_at > _TELL_AFTER and done < total:
+            reported_at = time.monotonic()
+            left = (reported_at - begin) / done * (total - done)
             note(f"field {name!r}: {done:,} of {total:,} cells seen by the frozen backbone, {left:.0f} s to go")
         return [{"features": features} for features in found if features is not None]
 

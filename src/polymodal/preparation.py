@@ -21,7 +21,7 @@ from .data.sampling import cells_at, rows_to_fit_on
 from .data.sources import Source
 from .data.splits import OUT, TRAIN, VALID, Split, selection, split
 from .data.store import FAULTY, MISSING, Store
-from .data.targets import Unknown, classes_of, fitted, groups_of, known_rows, read_targets, read_weights, strata_of, told_classes
+from .data.targets import Unknown, class_notes, classes_of, fitted, groups_of, known_rows, read_targets, read_weights, strata_of
 from .encoders import EncoderConfig
 from .errors import ConfigError, DataError, UserError
 from .experiment import Experiment
@@ -200,7 +200,7 @@ def prepare(
         prepared.warnings = [
             *train.faulty.values(),
             *(valid.faulty.values() if valid is not train else ()),
-            *told_classes(tasks, train.targets, part.part_N, members, unknown),
+            *class_notes(tasks, train.targets, part.part_N, members, unknown),
             *kept.warnings,
             *(twins.line() for twins in twins_in(source, train.store, part, experiment.seed)),
         ]
@@ -314,7 +314,7 @@ def read_table(
         faulty = {}
         for name, task in tasks.items():
             held = int((~np.isnan(targets[name]).any(1)).sum()) + book.counts[task.config.column]
-            if line := told_faults(book, task.config.column, held):
+            if line := fault_note(book, task.config.column, held):
                 faulty[name] = f"{line}; those rows have no target (faults.csv lists them)"
             _bound_faults(book, task.config.column, held, 1.0 if name in guessed else experiment.data.max_faults, is_guess=False)
         store.fill(source, book.record, keep_N)
@@ -344,7 +344,7 @@ def read_table(
     return Table(source, store, targets, weights_N, usable_N, faulty)
 
 
-def told_faults(book: FaultBook, column: str, held: int) -> str:
+def fault_note(book: FaultBook, column: str, held: int) -> str:
     """Return how many of the ``held`` non-empty cells of a column are unreadable, with the first of them; "" if all can be read."""
     count = book.counts[column]
     if not count:
@@ -355,13 +355,13 @@ def told_faults(book: FaultBook, column: str, held: int) -> str:
 
 def _bound_faults(book: FaultBook, column: str, held: int, limit: float, is_guess: bool) -> None:
     """Raise ``DataError`` if more than a share ``limit`` of a column's cells is unreadable; only warn if its type was inferred."""
-    line = told_faults(book, column, held)
+    line = fault_note(book, column, held)
     if book.counts.pop(column, 0) <= limit * max(held, 1):
         return
     if not is_guess:
         raise DataError(f"{line}; expected at most {limit:.0%}; mend them, leave the column out (--ignore), or raise data.max_faults")
-    mend = f"say what the column is (--column {column}=category), or leave it out (--ignore)"
-    warnings.warn(f"{line}; they count as missing; {mend}", UserWarning, stacklevel=2)
+    fix = f"say what the column is (--column {column}=category), or leave it out (--ignore)"
+    warnings.warn(f"{line}; they count as missing; {fix}", UserWarning, stacklevel=2)
 
 
 def known_targets(source: Source, experiment: Experiment) -> np.ndarray:

@@ -16,7 +16,7 @@ from .config import explain, quote
 from .data.near_duplicates import LOOKED_AT, Twins, cells_in, picture_twins, sides, text_twins
 from .data.sources import Source, open_source
 from .data.splits import OUT, Split
-from .data.targets import Targets, Unknown, fitted, known_rows, read_targets, told_classes
+from .data.targets import Targets, Unknown, class_notes, fitted, known_rows, read_targets
 from .errors import DataError, UserError
 from .experiment import Experiment
 from .flow import Folders, Names, listed
@@ -220,7 +220,7 @@ def _read_targets(profile: Profile, source: Source, held: Targets, part: Split) 
     profile.unreadable |= faults
     part.part_N[~np.logical_or.reduce([~np.isnan(target).any(1) for target in targets.values()])] = OUT
     members = [part.member(fold)[0] for fold in range(part.members)]
-    profile.suspicions += told_classes(tasks, targets, part.part_N, members, unknown)
+    profile.suspicions += class_notes(tasks, targets, part.part_N, members, unknown)
 
 
 def _suspect(
@@ -263,7 +263,7 @@ def _suspect(
 def _tell_writing(profile: Profile, facts: Facts, column: Column) -> None:
     """Record cells that do not match the type of their column, notes on how its cells are read, and categories that do not recur."""
     writing: Writing = column.options["writing"]
-    profile.suspicions += [f"column {column.name!r}: {line}" for line in writing.told]
+    profile.suspicions += [f"column {column.name!r}: {line}" for line in writing.notes]
     if writing.type != "category":
         bad = [
             (int(row) + 1, f"found {str(cell)[:40]!r}; expected a {writing.type}")
@@ -313,6 +313,6 @@ def _tell_leaks(profile: Profile, facts: Facts, column: Column, labels: Sequence
         for leak in path_leaks(cells, texts):
             profile.suspicions.append(f"column {column.name!r}: {leak}")
     elif not any(isinstance(cell, bytes) for cell in cells):
-        told = column_leak(cells, texts, numbers, column.options.get("writing"))
-        if told:
-            profile.suspicions.append(f"column {column.name!r}: likely a leak: {told}")
+        notes = column_leak(cells, texts, numbers, column.options.get("writing"))
+        if notes:
+            profile.suspicions.append(f"column {column.name!r}: likely a leak: {notes}")

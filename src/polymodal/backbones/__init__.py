@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import huggingface, keras_models, timm_models
-from .backbone import Asked, Backbone, Facts
+from .backbone import Backbone, BackboneOptions, Facts
 
 _LIBRARIES = {"transformers": huggingface, "timm": timm_models, "keras": keras_models}
 
@@ -18,9 +18,9 @@ def library_of(model: str) -> str:
     return "keras" if model.endswith(".keras") else "transformers"
 
 
-def describe(asked: Asked) -> dict[str, Any]:
+def describe(options: BackboneOptions) -> dict[str, Any]:
     """What a modality must do for a model, and, under ``backbone``, the facts that ``build`` makes it from."""
-    return _LIBRARIES[library_of(asked.model)].describe(asked)
+    return _LIBRARIES[library_of(options.model)].describe(options)
 
 
 def build(facts: Facts) -> Backbone:

@@ -26,7 +26,7 @@ and what the library needs."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class BackboneOptions:
     """What a config asks of a backbone. ``size`` in pixels, ``max_tokens`` of one text; None = the model's own."""
 
     model: str

@@ -31,10 +31,10 @@ def locate(model: str, revision: str | None, download: bool) -> Path:
             raise
         why = "cannot be fetched" if download else "not on this machine, and nothing is fetched unasked"
         said = f" ({' '.join(str(error).split())[:120]})" if download else ""
-        asked = "" if download else "; or let it be fetched: download=true (--pretrained does)"
+        options = "" if download else "; or let it be fetched: download=true (--pretrained does)"
         raise ConfigError(
             f"model {model!r}: {why}{said}; expected a folder, or a model in the Hugging Face cache; fetch it where there is a network: "
-            f"hf download {model} --local-dir FOLDER, and say model=FOLDER{asked}"
+            f"hf download {model} --local-dir FOLDER, and say model=FOLDER{options}"
         ) from None
 
 

@@ -20,7 +20,7 @@ from ..flow import Features, Form
 from ..layers.mel import log_mel
 from ..layers.patches import Normalise
 from ..quiet import ignore_warnings_of
-from .backbone import POOLS, Asked, Backbone, Facts, bounded_parts, check_beside, check_plain, cost_of, plain, width_of
+from .backbone import POOLS, Backbone, BackboneOptions, Facts, bounded_parts, check_beside, check_plain, cost_of, plain, width_of
 from .hub import digest, locate, quiet, weights_of
 
 _TOWER: dict[str, str] = {"pixels": "vision_model", "tokens": "text_model", "waveform": "audio_model"}
@@ -41,12 +41,12 @@ def _library() -> Any:
     return transformers
 
 
-def describe(asked: Asked) -> dict[str, Any]:
+def describe(options: BackboneOptions) -> dict[str, Any]:
     """What the modality and the encoder must know of a model: facts for the modality, and ``backbone``, the model's own."""
     transformers = _library()
-    model, form = asked.model, asked.form
-    folder = locate(model, asked.revision, asked.download)
-    files = weights_of(folder, model) if asked.weights == "usual" else []
+    model, form = options.model, options.form
+    folder = locate(model, options.revision, options.download)
+    files = weights_of(folder, model) if options.weights == "usual" else []
     config = _read(folder / "config.json", model)
     if "model_type" not in config:
         raise ConfigError(f"model {model!r}: its config.json names no model_type; expected a model that transformers saved")
@@ -55,17 +55,17 @@ def describe(asked: Asked) -> dict[str, Any]:
             f"model {model!r}: of the type {config['model_type']!r}, which transformers {transformers.__version__} does not hold (code "
             f"that comes with a model is never run); choose another model, or a newer transformers"
         )
-    facts: Facts = {"library": "transformers", "model": model, "revision": asked.revision, "form": form,
-                    "weights": asked.weights, "sha256": digest(files)}  # fmt: skip
+    facts: Facts = {"library": "transformers", "model": model, "revision": options.revision, "form": form,
+                    "weights": options.weights, "sha256": digest(files)}  # fmt: skip
     facts["config"] = plain(config) | {name: value for name, value in _STILL.items() if name in config}
     backbone = _build(facts | {"width": 0, "pool": "tokens"}, "meta")
-    needs = _NEEDS[form](folder, model, backbone, asked.max_tokens)
+    needs = _NEEDS[form](folder, model, backbone, options.max_tokens)
     facts |= needs.pop("own", {})
     patch = getattr(backbone.network.config, "patch_size", None)
     sides = needs.get("size", 0) / (patch if isinstance(patch, int) else 16)
     tokens = {"pixels": sides**2, "tokens": needs.get("max_tokens", 0) / 2}.get(form, 50 * (needs.get("seconds") or 5.0))
     facts["cost"] = cost_of(backbone.network, tokens)
-    facts["pool"] = _usual_pool(folder, form, backbone) if asked.pool == "auto" else asked.pool
+    facts["pool"] = _usual_pool(folder, form, backbone) if options.pool == "auto" else options.pool
     facts["width"] = width_of(facts["pool"], _own_width(backbone))
     if facts["pool"].startswith("pooler") and not backbone.makes_vector:
         raise ConfigError(f"model {model!r}: has no pooler of its own; expected pool: auto, mean, first or tokens")
@@ -181,8 +181,8 @@ class Transformers(Backbone):
             spread_U1 = (((wave_UN - mean_U1) * real_UN).square().sum(1, keepdim=True) / count_U1 + 1e-7).sqrt()
             wave_UN = (wave_UN - mean_U1) / spread_U1
         wave_UN = wave_UN * real_UN
-        asked = {"attention_mask": real_UN.long()} if self.facts["masked"] else {}
-        tokens = self.network(wave_UN, **asked).last_hidden_state
+        options = {"attention_mask": real_UN.long()} if self.facts["masked"] else {}
+        tokens = self.network(wave_UN, **options).last_hidden_state
         heard = self.network._get_feat_extract_output_lengths(length_U).clamp(1, tokens.shape[1])
         return Features(tokens, torch.arange(tokens.shape[1], device=tokens.device) < heard.unsqueeze(1))
 
@@ -196,7 +196,7 @@ class Transformers(Backbone):
         if digest(weights_of(folder, model)) != self.facts["sha256"]:
             raise ConfigError(f"model {model!r}: its weights are not those that it had when this began; put those back, or train anew")
         try:
-            whole, told = transformers.AutoModel.from_pretrained(
+            whole, loading_info = transformers.AutoModel.from_pretrained(
                 str(folder),
                 local_files_only=True,
                 use_safetensors=True,
@@ -210,7 +210,7 @@ class Transformers(Backbone):
             ) from None
         part = _tower(whole, self.facts)
         mine = {name.replace(".base_layer.", "."): name for name in self.network.state_dict()}  # where adapters lie beside it
-        lacking = [name for name in told["missing_keys"] if ".pooler" not in f".{name}"]
+        lacking = [name for name in loading_info["missing_keys"] if ".pooler" not in f".{name}"]
         lacking = [name for name in lacking if any(name.endswith(own) for own in mine)]
         if lacking:
             raise ConfigError(
@@ -296,9 +296,9 @@ def _texts(folder: Path, model: str, backbone: Transformers, max_tokens: int | N
     fast.no_truncation()
     own = backbone.network.config
     longest = min(_LONGEST_TEXT, int(getattr(tokenizer, "model_max_length", _LONGEST_TEXT)), _positions(own))
-    asked = folder / "sentence_bert_config.json"
-    if asked.exists():
-        longest = min(longest, int(_read(asked, model).get("max_seq_length") or longest))
+    options = folder / "sentence_bert_config.json"
+    if options.exists():
+        longest = min(longest, int(_read(options, model).get("max_seq_length") or longest))
     if max_tokens is not None and max_tokens > _positions(own):
         raise ConfigError(f"model {model!r}: max_tokens {max_tokens:,}; expected at most {_positions(own):,}, which it has places for")
     most, places = max(tokenizer.get_vocab().values(), default=0), _rows(backbone.network)

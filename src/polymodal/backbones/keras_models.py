@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, nearest, requires
 from ..flow import Features
-from .backbone import POOLS, Asked, Backbone, Facts, cost_of, width_of
+from .backbone import POOLS, Backbone, BackboneOptions, Facts, cost_of, width_of
 from .hub import digest
 
 _FAMILIES = {  # by how a model's name starts, the first that fits: the module whose preprocess_input it wants
@@ -47,9 +47,9 @@ def _library() -> Any:
     return keras
 
 
-def describe(asked: Asked) -> dict[str, Any]:
+def describe(options: BackboneOptions) -> dict[str, Any]:
     """What the modality and the encoder must know of a model."""
-    model, form, size = asked.model, asked.form, asked.size
+    model, form, size = options.model, options.form, options.size
     keras = _library()
     if form != "pixels":
         raise ConfigError(f"model {model!r}: a Keras model, which reads pictures here; this field makes {form}; choose a model of its kind")
@@ -66,12 +66,12 @@ def describe(asked: Asked) -> dict[str, Any]:
     out = network.output_shape
     if not isinstance(out, tuple) or len(out) not in (2, 3, 4) or not isinstance(out[-1], int):
         raise ConfigError(f"model {model!r}: answers {out}; expected one tensor of features")
-    pool = ("mean" if len(out) > 2 else "first") if asked.pool == "auto" else asked.pool
+    pool = ("mean" if len(out) > 2 else "first") if options.pool == "auto" else options.pool
     if pool not in POOLS or pool.startswith("pooler"):
         raise ConfigError(f"model {model!r}: pool {pool!r}; expected auto, mean, first or tokens")
     facts: Facts = {
         "library": "keras", "model": model, "form": form, "network": json.loads(network.to_json()), "family": family, "source": source,
-        "weights": asked.weights, "size": side, "width": width_of(pool, out[-1]), "pool": pool, "sha256": "",
+        "weights": options.weights, "size": side, "width": width_of(pool, out[-1]), "pool": pool, "sha256": "",
     }  # fmt: skip
     facts["cost"] = cost_of(network, (side / 16) ** 2)
     if source == "file":

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..errors import ConfigError, nearest, requires
 from ..flow import Features
 from ..layers.patches import Normalise
-from .backbone import Asked, Backbone, Facts, cost_of, width_of
+from .backbone import Backbone, BackboneOptions, Facts, cost_of, width_of
 from .hub import quiet
 
 _RESAMPLE = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
@@ -31,12 +31,12 @@ def _make(facts: Facts, pretrained: bool) -> Any:
     return timm.create_model(name, pretrained=pretrained, num_classes=0)
 
 
-def describe(asked: Asked) -> dict[str, Any]:
+def describe(options: BackboneOptions) -> dict[str, Any]:
     """What the modality and the encoder must know of a model."""
-    model = asked.model
-    if asked.form != "pixels":
-        raise ConfigError(f"model {model!r}: timm's models read pictures; this field makes {asked.form}; choose a model of its kind")
-    facts: Facts = {"library": "timm", "model": model, "form": asked.form, "weights": asked.weights, "sha256": ""}
+    model = options.model
+    if options.form != "pixels":
+        raise ConfigError(f"model {model!r}: timm's models read pictures; this field makes {options.form}; choose a model of its kind")
+    facts: Facts = {"library": "timm", "model": model, "form": options.form, "weights": options.weights, "sha256": ""}
     network = _make(facts, pretrained=False)
     data = _library().data.resolve_model_data_config(network)
     channels, height, side = data["input_size"]
@@ -44,7 +44,7 @@ def describe(asked: Asked) -> dict[str, Any]:
         raise ConfigError(f"model {model!r}: reads {data['input_size']}; expected a square picture of 3 channels; choose another model")
     mean, std = ([255 * value for value in data[name]] for name in ("mean", "std"))
     resize = {"edge": int(side / data["crop_pct"]), "resample": _RESAMPLE.get(data["interpolation"], 3)}
-    pool = "pooler" if asked.pool == "auto" else asked.pool
+    pool = "pooler" if options.pool == "auto" else options.pool
     if pool == "pooler_and_mean":
         raise ConfigError(f"model {model!r}: pool {pool!r}; expected auto, pooler, mean, first, first_and_mean or tokens")
     facts |= {"mean": mean, "std": std, "pool": pool, "cost": cost_of(network, (side / 16) ** 2)}

@@ -41,7 +41,7 @@ class Writing:
     order: str = "ymd"
     words: frozenset[str] = frozenset()
     share: float = 1.0
-    told: Sequence[str] = field(default=(), compare=False)
+    notes: Sequence[str] = field(default=(), compare=False)
 
     def value(self, cell: Cell) -> float | None:
         """A number, or a date as days since 1970-01-01; None for a cell that is neither."""
@@ -104,12 +104,12 @@ def writing_of(cells: Sequence[Cell], type: ColumnType | None = None, decimal: D
         if type == "number" or (found.share >= _HALF and _is_enough(found, cells) and not _are_codes(cells) and not are_limits(cells)):
             compact = _compact_format(cells, found) if type is None and order is None else None
             if compact is not None:
-                return Writing("date", order=compact, told=(f"digits such as {cells[0]} are read as dates",))
-            return _told(found, cells)
+                return Writing("date", order=compact, notes=(f"digits such as {cells[0]} are read as dates",))
+            return _with_missing_words(found, cells)
     if "date" in tried:
         found = _dates(cells, order)
         if type == "date" or (found.share >= _HALF and _is_enough(found, cells)):
-            return _told(found, cells)
+            return _with_missing_words(found, cells)
     return Writing("category")
 
 
@@ -134,15 +134,15 @@ def _numbers(cells: Sequence[Cell], decimal: Decimal | None) -> Writing:
     numbers, currencies, bound = numbers_of(_some(cells, _EVIDENCE), decimal)
     if numbers != PLAIN:
         plain = [numbers.read(cell) for cell in cells]
-    told = []
+    notes = []
     if numbers.decimal == "," and decimal is None:
         shown = next((cell for cell in cells if isinstance(cell, str) and ("," in cell or cell.count(".") > 1)), "")
-        told.append(f"the comma is read as the decimal sign, as in {shown.strip()[:30]!r}; say otherwise with fields.NAME.decimal='.'")
+        notes.append(f"the comma is read as the decimal sign, as in {shown.strip()[:30]!r}; say otherwise with fields.NAME.decimal='.'")
     if len(currencies) > 1:
-        told.append(f"amounts in several currencies ({', '.join(currencies[:4])}) are read as they are, without conversion")
+        notes.append(f"amounts in several currencies ({', '.join(currencies[:4])}) are read as they are, without conversion")
     if bound is not None:
-        told.append(f"bounds and rough figures, such as {bound[:30]!r}, are read as the number that they name")
-    return Writing("number", numbers, share=sum(value is not None for value in plain) / len(cells), told=tuple(told))
+        notes.append(f"bounds and rough figures, such as {bound[:30]!r}, are read as the number that they name")
+    return Writing("number", numbers, share=sum(value is not None for value in plain) / len(cells), notes=tuple(notes))
 
 
 def _dates(cells: Sequence[Cell], order: str | None) -> Writing:
@@ -150,14 +150,14 @@ def _dates(cells: Sequence[Cell], order: str | None) -> Writing:
         return Writing("date", share=0.0)
     found, shown = (order, True) if order is not None else order_of(_some(cells, _EVIDENCE))
     share = sum(date(cell, found) is not None for cell in cells) / len(cells)
-    told = []
+    notes = []
     if not shown and share >= _HALF:
         first, other = {"mdy": ("month", "dmy"), "dmy": ("day", "mdy"), "yymd": ("year", "dmy")}[found]
-        told.append(
+        notes.append(
             f"no cell shows whether the day or the month comes first, as in {_example(cells, '/', '.', '-')}; the {first} is taken as the "
             f"first; say otherwise with fields.NAME.date_format={other}"
         )
-    return Writing("date", order=found, share=share, told=tuple(told))
+    return Writing("date", order=found, share=share, notes=tuple(notes))
 
 
 def _is_enough(found: Writing, cells: Sequence[Cell]) -> bool:
@@ -242,7 +242,7 @@ def _compact_format(cells: Sequence[Cell], found: Writing) -> str | None:
     return form
 
 
-def _told(found: Writing, cells: Sequence[Cell]) -> Writing:
+def _with_missing_words(found: Writing, cells: Sequence[Cell]) -> Writing:
     """With the words that stand for a missing value: texts that cannot be read, and come back."""
     if found.share == 1.0:
         return found
@@ -250,12 +250,12 @@ def _told(found: Writing, cells: Sequence[Cell]) -> Writing:
         cell.strip().casefold() for cell in cells if isinstance(cell, str) and len(cell) <= _LONGEST_WORD and found.value(cell) is None
     )
     words = [word for word, count in counts.most_common(_MOST_WORDS) if count >= 2]
-    told = list(found.told)
+    notes = list(found.notes)
     left = sum(counts.values())
     if left:
         shown = ", ".join(repr(word) for word, _ in counts.most_common(3)) + (", ..." if len(counts) > 3 else "")
-        told.append(f"{left:,} of {len(cells):,} cells are no {found.type}s ({shown}); they count as missing")
-    return Writing(found.type, found.numbers, found.order, frozenset(words), found.share, tuple(told))
+        notes.append(f"{left:,} of {len(cells):,} cells are no {found.type}s ({shown}); they count as missing")
+    return Writing(found.type, found.numbers, found.order, frozenset(words), found.share, tuple(notes))
 
 
 def _example(cells: Sequence[Cell], *signs: str) -> str:

@@ -78,11 +78,11 @@ def verb(table: str | None, overrides: Sequence[str], *, out: str | None, resume
 def summary(found: Mapping[str, Any]) -> str:
     """Return a comparison as text: a table and a conclusion for each target."""
     lines = []
-    for name, told in found["targets"].items():
-        ranked = sorted(told["contenders"].items(), key=lambda pair: pair[1]["mean"], reverse=told["larger_is_better"])
+    for name, result in found["targets"].items():
+        ranked = sorted(result["contenders"].items(), key=lambda pair: pair[1]["mean"], reverse=result["larger_is_better"])
         width = max(cell_len(one) for one, _ in ranked)
-        head = f"{told['metric']:>10}{'spread':>9}{'difference':>12}{'95 % interval':>21}{'seconds':>10}{'parameters':>12}"
-        lines += [f"{name}, {told['measured']:,} rows measured", "  " + " " * width + head]
+        head = f"{result['metric']:>10}{'spread':>9}{'difference':>12}{'95 % interval':>21}{'seconds':>10}{'parameters':>12}"
+        lines += [f"{name}, {result['measured']:,} rows measured", "  " + " " * width + head]
         for one, figures in ranked:
             about, span = found["contenders"][one], figures["difference"]
             ends = "" if span is None or span["low"] is None else f"{span['low']:+.4f} to {span['high']:+.4f}"
@@ -90,8 +90,8 @@ def summary(found: Mapping[str, Any]) -> str:
             spread = "-" if figures["spread"] is None else f"{figures['spread']:.4f}"
             line = f"{figures['mean']:>10.4f}{spread:>9}{gain:>12}{ends:>21}{about['seconds']:>10.1f}{about['parameters']:>12,}"
             lines.append("  " + set_cell_size(one, width) + line)
-        lines += [changed(one, told["contenders"][one]["change"]) for one, _ in ranked if told["contenders"][one]["change"]]
-        lines.append(told["sentence"])
+        lines += [changed(one, result["contenders"][one]["change"]) for one, _ in ranked if result["contenders"][one]["change"]]
+        lines.append(result["sentence"])
     if not found["targets"]:
         lines.append("nothing to compare: no single field, or no fusion, was trained to its end")
     for name, about in found["contenders"].items():

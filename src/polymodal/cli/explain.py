@@ -27,12 +27,12 @@ def verb(run: str, table: str, *, rows: Sequence[int] | None, out: str | None, a
 
 def _whole(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{found['table']}: {found['asked']:,} of {found['with_target']:,} rows with a target"
-    for target, told in found["targets"].items():
-        metric = told["metric"]
-        yield f"{target}: {metric} {_number(told['whole'])} with all fields, {_number(told['nothing'])} with none, {told['rows']:,} rows"
-        width = max(5, *map(cell_len, told["fields"]))
+    for target, facts in found["targets"].items():
+        metric = facts["metric"]
+        yield f"{target}: {metric} {_number(facts['whole'])} with all fields, {_number(facts['nothing'])} with none, {facts['rows']:,} rows"
+        width = max(5, *map(cell_len, facts["fields"]))
         yield "  " + " " * width + f"{'share':>9}{'shapley':>18}{'alone':>9}{'without':>9}{'permuted':>9}{'perceptual score':>20}"
-        for field, one in told["fields"].items():
+        for field, one in facts["fields"].items():
             share = "-" if one["share"] is None else f"{one['share']:.1%}"
             error = "" if one["error"] is None else f" ± {one['error']:.4f}"
             permuted = one["permuted"]
@@ -41,8 +41,8 @@ def _whole(found: Mapping[str, Any]) -> Iterator[str]:
                 f"  {set_cell_size(field, width)}{share:>9}{_number(one['shapley']) + error:>18}{_number(one['alone']):>9}"
                 f"{_number(one['without'][metric]):>9}{_number(permuted['mean']):>9}{score:>20}"
             )
-        if told["additive"] is not None:
-            additive = told["additive"]
+        if facts["additive"] is not None:
+            additive = facts["additive"]
             error = "" if additive["error"] is None else f" ± {_number(additive['error'])}"
             yield (
                 f"  the nearest sum of what each field says alone (EMAP, {additive['rows']:,} rows): {metric} "
@@ -53,12 +53,12 @@ def _whole(found: Mapping[str, Any]) -> Iterator[str]:
 def _each(found: Mapping[str, Any]) -> Iterator[str]:
     for row in found["explained"]:
         yield f"row {row['row']}" + (f" ({row['faults']})" if row["faults"] else "") + (": skipped" if row["skipped"] else "")
-        for target, told in row.get("targets", {}).items():
-            label = "" if told["label"] == told["answer"] else f"{told['label']}: "
-            sure = "" if told["label"] is None else f" ({label}probability {told['score']:.4f})"
-            yield f"  {target}: {told['answer']}{sure}; {told['unit']} {told['whole']:+.4f}, without any field {told['nothing']:+.4f}"
-            width = max(map(cell_len, told["fields"]), default=0)
-            for field, one in told["fields"].items():
+        for target, facts in row.get("targets", {}).items():
+            label = "" if facts["label"] == facts["answer"] else f"{facts['label']}: "
+            sure = "" if facts["label"] is None else f" ({label}probability {facts['score']:.4f})"
+            yield f"  {target}: {facts['answer']}{sure}; {facts['unit']} {facts['whole']:+.4f}, without any field {facts['nothing']:+.4f}"
+            width = max(map(cell_len, facts["fields"]), default=0)
+            for field, one in facts["fields"].items():
                 error = "" if one["error"] is None else f" ± {one['error']:.4f}"
                 parts = row["cells"][field]["parts"]
                 named = (

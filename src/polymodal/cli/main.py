@@ -180,10 +180,10 @@ def compare(table: str | None, overrides: tuple[str, ...], targets: tuple[str, .
     """Does fusing help on TABLE, by which fusion, by how much, and is it noise? Every field alone against every fusion."""
     context = click.get_current_context()
     if resume is not None:
-        told = ("table", "resume", "jobs", "as_json", "quiet")
+        own = ("table", "resume", "jobs", "as_json", "quiet")
         for parameter in context.command.params:
             given = context.get_parameter_source(str(parameter.name)) is not click.core.ParameterSource.DEFAULT
-            if str(parameter.name) not in told and given:
+            if str(parameter.name) not in own and given:
                 raise click.UsageError(f"{parameter.opts[-1]} beside --resume: the comparison has its settings; begin another one")
     elif table is None:
         raise click.UsageError("missing TABLE: the table to compare on, or a run.yaml; or go on with one: --resume FOLDER")

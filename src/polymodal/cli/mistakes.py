@@ -44,18 +44,18 @@ class Commands(click.Group):
             if error.ctx is None or not error.message.startswith("Got unexpected extra"):
                 raise
             arguments = " ".join(str(one.make_metavar(error.ctx)) for one in error.ctx.command.params if isinstance(one, click.Argument))
-            mend = "; settings, path=value, are those of polymodal train" if "=" in error.message else ""
-            raise click.UsageError(f"{error.message}; expected {error.ctx.command.name} {arguments}{mend}", ctx=error.ctx) from None
+            fix = "; settings, path=value, are those of polymodal train" if "=" in error.message else ""
+            raise click.UsageError(f"{error.message}; expected {error.ctx.command.name} {arguments}{fix}", ctx=error.ctx) from None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Return the command that the first word names."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
-            mend = nearest(args[0], self.commands)
-            if not mend and (_TABLES.fullmatch(args[0]) or args[0].endswith((".yaml", ".yml"))):
-                mend = f"; write polymodal train {args[0]}{'' if args[0].endswith(('.yaml', '.yml')) else ' --target COL'}"
-            raise click.UsageError(f"no command {args[0]!r}; the commands are {', '.join(self.commands)}{mend}", ctx=ctx) from None
+            fix = nearest(args[0], self.commands)
+            if not fix and (_TABLES.fullmatch(args[0]) or args[0].endswith((".yaml", ".yml"))):
+                fix = f"; write polymodal train {args[0]}{'' if args[0].endswith(('.yaml', '.yml')) else ' --target COL'}"
+            raise click.UsageError(f"no command {args[0]!r}; the commands are {', '.join(self.commands)}{fix}", ctx=ctx) from None
 
 
 def in_place_of(command: click.Command, option: str, words: Sequence[str], commands: Mapping[str, click.Command]) -> str:
@@ -66,31 +66,31 @@ def in_place_of(command: click.Command, option: str, words: Sequence[str], comma
     :param commands: all commands by name
     """
     word, value = option.lstrip("-").replace("-", "_").casefold(), _value_of(option, words)
-    told = f"{option}: no such option of {command.name}"
+    reported = f"{option}: no such option of {command.name}"
     options = {name.lstrip("-"): name for parameter in command.params for name in parameter.opts if name.startswith("--")}
     if len(option.lstrip("-")) == 1:
         same = [name for name in options.values() if name.startswith(f"--{word}")]
-        return f"{told}; {f'did you mean {chr(39)}{same[0]}{chr(39)}?' if same else _help(command)}"
+        return f"{reported}; {f'did you mean {chr(39)}{same[0]}{chr(39)}?' if same else _help(command)}"
     if word in _SAID:
-        return f"{told}; {_SAID[word]}"
+        return f"{reported}; {_SAID[word]}"
     near = nearest_of(word, options, cutoff=0.8) if word not in _PATHS else None
     if near is not None:
-        return f"{told}; did you mean {options[near]!r}?"
+        return f"{reported}; did you mean {options[near]!r}?"
     arguments = [str(parameter.name) for parameter in command.params if isinstance(parameter, click.Argument)]
     if nearest_of(word, [name for name in arguments if name == "table"], cutoff=0.9) is not None:
-        return f"{told}; the table is written without an option: polymodal {command.name} {value or 'TABLE'}"
+        return f"{reported}; the table is written without an option: polymodal {command.name} {value or 'TABLE'}"
     modality = _modality(word)
     if modality is not None and value is not None and not value.isdigit() and "column" in options:
-        return f"{told}; a column is taken as {modality} by --column {value}={modality}"
+        return f"{reported}; a column is taken as {modality} by --column {value}={modality}"
     owners = [name for name, other in commands.items() if any(option in parameter.opts for parameter in other.params)]
     if owners and "overrides" not in arguments:
-        return f"{told}; it is one of {', '.join(owners)}; {_help(command)}"
+        return f"{reported}; it is one of {', '.join(owners)}; {_help(command)}"
     overrides = settings_for(word, value)
     if overrides:
         where = "" if "overrides" in arguments else " of training, beside polymodal train TABLE"
-        return f"{told}; it is a setting{where}, which is written without dashes: {overrides}"
+        return f"{reported}; it is a setting{where}, which is written without dashes: {overrides}"
     near = nearest_of(word, options, cutoff=0.7)
-    return f"{told}; {f'did you mean {options[near]!r}?' if near is not None else _help(command)}"
+    return f"{reported}; {f'did you mean {options[near]!r}?' if near is not None else _help(command)}"
 
 
 def settings_for(word: str, value: str | None) -> str:
@@ -114,10 +114,10 @@ def settings_for(word: str, value: str | None) -> str:
     said = value
     if first.choices and value not in first.choices:
         said = nearest_of(value or "", first.choices) or nearest_of(word, first.choices, 0.8) or value
-    told = first.written(said)
-    told += f", one of {', '.join(first.choices)}" if first.choices and said != value else ""
-    told += f" (or {', or '.join(setting.written(said) for setting in others)})" if others else ""
-    return told + "".join(f"; {name} is the name of a {name.lower()}" for name in ("FIELD", "TARGET") if f".{name}" in told)
+    reported = first.written(said)
+    reported += f", one of {', '.join(first.choices)}" if first.choices and said != value else ""
+    reported += f" (or {', or '.join(setting.written(said) for setting in others)})" if others else ""
+    return reported + "".join(f"; {name} is the name of a {name.lower()}" for name in ("FIELD", "TARGET") if f".{name}" in reported)
 
 
 def stray(words: Sequence[str], table: str | None, targets: Sequence[str], time_limit: str | None) -> None:
@@ -134,27 +134,27 @@ def stray(words: Sequence[str], table: str | None, targets: Sequence[str], time_
     for at, word in enumerate(words):
         if "=" in word.strip("= "):
             continue
-        told = f"{word!r}: not an override; expected path=value, such as training.lr=1e-4"
+        reported = f"{word!r}: not an override; expected path=value, such as training.lr=1e-4"
         following = next((other for other in words[at + 1 :] if other.strip("= ")), None)
         apart = word == "=" or (word.endswith("=") and following is not None) or words[at + 1 : at + 2] == ["="]
         if apart and following is not None:
             before = word.strip("= ") or words[at - 1]
-            raise click.UsageError(f"{told}; write it without spaces around '=': {before}={following.strip('= ')}")
+            raise click.UsageError(f"{reported}; write it without spaces around '=': {before}={following.strip('= ')}")
         if word.endswith("="):
             continue  # an empty value means null
         if _TABLES.fullmatch(word):
             raise click.UsageError(
-                f"{told}; one table is read; another one to validate on is --valid {word}, one to measure on --test {word}"
+                f"{reported}; one table is read; another one to validate on is --valid {word}, one to measure on --test {word}"
             )
         if not targets and table is not None and not table.endswith((".yaml", ".yml")):
-            raise click.UsageError(f"{told}; the column to predict is named by --target {word}")
+            raise click.UsageError(f"{reported}; the column to predict is named by --target {word}")
         meant = settings_for(word.casefold(), following)
         path = re.fullmatch(r"([\w-]+(?:\.[\w-]+)+)(?::(\S+))?", word)
         if path is not None:
-            raise click.UsageError(f"{told}; write {path[1]}={path[2] or 'VALUE'}")
+            raise click.UsageError(f"{reported}; write {path[1]}={path[2] or 'VALUE'}")
         if meant:
-            raise click.UsageError(f"{told}; write {meant}")
-        raise click.UsageError(f"{told}; an option with several values is given several times, as --ignore A --ignore B")
+            raise click.UsageError(f"{reported}; write {meant}")
+        raise click.UsageError(f"{reported}; an option with several values is given several times, as --ignore A --ignore B")
 
 
 def _value_of(option: str, words: Sequence[str]) -> str | None:

@@ -42,9 +42,9 @@ def verb(run: str, table: str, *, out: str | None, as_json: bool, **settings: An
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{found['table']}: {found['asked']:,} of {found['with_target']:,} rows with a target, seed {found['seed']}"
-    for target, told in found["targets"].items():
-        metric, curves = told["metric"], told["curves"]
-        yield f"{target}: {metric} {number(told['whole'][metric])} of untouched cells, {told['rows']:,} rows"
+    for target, facts in found["targets"].items():
+        metric, curves = facts["metric"], facts["curves"]
+        yield f"{target}: {metric} {number(facts['whole'][metric])} of untouched cells, {facts['rows']:,} rows"
         wide = max(5, *(cell_len(name_of(curve)) for curve in curves))
         long = max(10, *(cell_len(curve["corruption"]) for curve in curves))
         for missing in (False, True):

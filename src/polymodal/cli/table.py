@@ -72,9 +72,9 @@ def mimic_cxr(folder: str, out: str, overwrite: bool, labels: tuple[str, ...], n
     """MIMIC-CXR: a row for each study or picture."""
     from ..layouts.mimic_cxr import next_command, rows
 
-    asked = () if no_labels else labels or None
-    columns = _write(lambda: rows(folder, labels=asked, **settings), out, overwrite)
-    click.echo(f"next: {shlex.join(next_command(out, folder, columns, asked))}")
+    chosen = () if no_labels else labels or None
+    columns = _write(lambda: rows(folder, labels=chosen, **settings), out, overwrite)
+    click.echo(f"next: {shlex.join(next_command(out, folder, columns, chosen))}")
 
 
 def _write(rows: Callable[[], Iterable[Mapping[str, Any]]], out: str, overwrite: bool) -> list[str]:

@@ -40,9 +40,9 @@ from .schedule import Course
 from .schedule import play as play_course
 from .verdict import judged
 
-FOUND, PAGE, BEST, ASKED = "compare.json", "compare.html", "best.yaml", "asked.json"
-_ASKED = ("table", "overrides", "target", "columns", "ignore", "group", "split", "root", "on_error", "seed")
-_RESUMABLE = (*_ASKED, "fusions", "also", "trials", "rounds", "time_limit")
+FOUND, PAGE, BEST, ARGUMENTS = "compare.json", "compare.html", "best.yaml", "asked.json"
+_ARGUMENTS = ("table", "overrides", "target", "columns", "ignore", "group", "split", "root", "on_error", "seed")
+_RESUMABLE = (*_ARGUMENTS, "fusions", "also", "trials", "rounds", "time_limit")
 
 
 def compare(
@@ -93,7 +93,7 @@ def compare(
     if not 2 <= rounds <= 10:
         raise UserError(f"rounds: {rounds}; expected {FEWEST_ROUNDS} to 10, or 2, which give no interval; set --rounds {FEWEST_ROUNDS}")
     said = [*overrides, *([f"data.encoding={encoding}"] if encoding is not None else [])]
-    asked = {
+    arguments = {
         "table": str(Path(table).resolve()) if isinstance(table, (str, Path)) else None, "overrides": said,
         "target": target, "columns": dict(columns or {}),
         "ignore": listed(ignore), "group": group, "split": split, "on_error": on_error,
@@ -105,7 +105,7 @@ def compare(
     made = folder is not None and _make(folder, overwrite)
     try:
         with _held(folder) as place:
-            return _compare(table, asked, place, folder is not None, jobs, observers, start, fresh=True)
+            return _compare(table, arguments, place, folder is not None, jobs, observers, start, fresh=True)
     except UserError:
         if made and folder is not None and not (folder / LOG).exists():
             shutil.rmtree(folder, ignore_errors=True)
@@ -118,20 +118,20 @@ def resume_compare(
     """Go on with a comparison that was broken off, where it was; ``table`` where it came from memory."""
     folder = Path(out)
     try:
-        asked = json.loads((folder / ASKED).read_bytes())
-        missing = [name for name in _RESUMABLE if name not in asked]
+        arguments = json.loads((folder / ARGUMENTS).read_bytes())
+        missing = [name for name in _RESUMABLE if name not in arguments]
         if missing:
             raise ValueError(f"without {missing[0]}")
     except (OSError, ValueError, TypeError) as error:
-        why = f"{ASKED}: {error.strerror}" if isinstance(error, OSError) else error
+        why = f"{ARGUMENTS}: {error.strerror}" if isinstance(error, OSError) else error
         raise UserError(
             f"{folder}: no comparison to go on with ({why}); begin one: polymodal compare TABLE --target COL -o FOLDER"
         ) from None
-    table = table if table is not None else asked["table"]
+    table = table if table is not None else arguments["table"]
     if table is None:
         raise UserError(f"{folder}: its table came from memory; expected it again (table=...)")
     with _held(folder) as place:
-        return _compare(table, asked, place, True, jobs, observers, start)
+        return _compare(table, arguments, place, True, jobs, observers, start)
 
 
 @contextmanager
@@ -148,9 +148,9 @@ def _make(folder: Path, overwrite: bool) -> bool:
     """Whether the folder was made just now; one that holds a comparison is left as it is until there is something to replace it with."""
     if folder.exists():
         if not overwrite:
-            again = f", or go on with it: --resume {shlex.quote(str(folder))}" if (folder / ASKED).exists() else ""
+            again = f", or go on with it: --resume {shlex.quote(str(folder))}" if (folder / ARGUMENTS).exists() else ""
             raise UserError(f"{folder}: already there; choose another folder (-o FOLDER), or replace it: --overwrite{again}")
-        if not folder.is_dir() or not (folder / ASKED).is_file():
+        if not folder.is_dir() or not (folder / ARGUMENTS).is_file():
             raise UserError(f"{folder}: no comparison, so it is not replaced; choose another folder (-o FOLDER)")
         return False
     try:
@@ -161,14 +161,15 @@ def _make(folder: Path, overwrite: bool) -> bool:
 
 
 def _compare(
-    table: Any, asked: Mapping[str, Any], place: Path, keep: bool, jobs: int | None, observers: Sequence[Observer], start: float | None,
+    table: Any, arguments: Mapping[str, Any], place: Path, keep: bool, jobs: int | None, observers: Sequence[Observer], start: float | None,
     fresh: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     observer, stop = Observers(observers), Stop()
     given = resolve(
-        table, asked["overrides"], target=asked["target"], columns=asked["columns"] or None, ignore=asked["ignore"], group=asked["group"],
-        split=asked["split"], valid=None, test=None, root=asked["root"], on_error=asked["on_error"], seed=asked["seed"],
-        time_limit=asked["time_limit"],
+        table, arguments["overrides"], target=arguments["target"], columns=arguments["columns"] or None, ignore=arguments["ignore"],
+        group=arguments["group"], split=arguments["split"], valid=None, test=None, root=arguments["root"], on_error=arguments["on_error"],
+        seed=arguments["seed"],
+        time_limit=arguments["time_limit"],
     )  # fmt: skip
     for one in given.left_out:
         if one.unread:
@@ -180,9 +181,9 @@ def _compare(
             raise UserError(
                 f"data.{name}: a table of its own; compare splits one table into rows that train, choose and measure; leave it out"
             )
-    asked = {**asked, "target": None if asked["target"] is None else list(given.experiment.tasks)}
-    experiment = dealt(given.experiment, given.source, asked["rounds"])
-    taking_part, refused = contenders(experiment, asked["fusions"], asked["also"])
+    arguments = {**arguments, "target": None if arguments["target"] is None else list(given.experiment.tasks)}
+    experiment = dealt(given.experiment, given.source, arguments["rounds"])
+    taking_part, refused = contenders(experiment, arguments["fusions"], arguments["also"])
     clock = Clock(experiment.training.time_limit, start)
     try:
         with stop, torch.random.fork_rng(devices=[]):
@@ -191,19 +192,24 @@ def _compare(
             for line in prepared.warnings:
                 observer.observe("warning", {"text": line})
             try:
-                rounds = Rounds.of(prepared, asked["rounds"])
+                rounds = Rounds.of(prepared, arguments["rounds"])
                 # What is compared depends on these: a comparison goes on only where none of them differs.
-                about = {"content": prepared.content(), "experiment": _free(experiment), "code": code_of(experiment), "asked": _part(asked)}
+                about = {
+                    "content": prepared.content(),
+                    "experiment": _free(experiment),
+                    "code": code_of(experiment),
+                    "asked": _part(arguments),
+                }
                 if keep and fresh:
                     for name in (LOG, FOUND, PAGE, BEST):
                         (place / name).unlink(missing_ok=True)
-                    write_whole(place / ASKED, json.dumps(asked, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass"))
+                    write_whole(place / ARGUMENTS, json.dumps(arguments, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass"))
                 log = Log(place / LOG if keep else None, about)
                 clock.start -= log.spent
                 stop.gently = True
                 grid = _grid(experiment, prepared, rounds, log, clock, observer, stop, jobs)
                 _tell(observer, grid, taking_part, refused)
-                course = _play(grid, taking_part, asked["trials"], asked["rounds"])
+                course = _play(grid, taking_part, arguments["trials"], arguments["rounds"])
                 found = _found(grid, course, taking_part, refused, given.source)
                 best = next((one for one in taking_part if one.name == found["best"]), None)
                 if keep:
@@ -227,7 +233,7 @@ def _grid(
     device = experiment.training.device
     own = can_fork(device) and log.decisions.get("threads", 1) == 1
     at_once = (jobs or usual_jobs(device)) if own else 1
-    grid = Grid(experiment, prepared, rounds, log, clock, observer, lambda: stop.asked, at_once)
+    grid = Grid(experiment, prepared, rounds, log, clock, observer, lambda: stop.requested, at_once)
     grid.decide("threads", lambda: 1 if own else torch.get_num_threads())
     return grid
 
@@ -251,8 +257,8 @@ def _free(experiment: Experiment) -> dict[str, Any]:
     return {**tree, "data": data, "training": training}
 
 
-def _part(asked: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: asked[name] for name in ("fusions", "also", "trials", "rounds")}
+def _part(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: arguments[name] for name in ("fusions", "also", "trials", "rounds")}
 
 
 def _tell(observer: Observer, grid: Grid, taking_part: Sequence[Contender], refused: Mapping[str, str]) -> None:
@@ -269,12 +275,12 @@ def _tell(observer: Observer, grid: Grid, taking_part: Sequence[Contender], refu
 
 
 def _found(grid: Grid, course: Course, taking_part: Sequence[Contender], refused: Mapping[str, str], source: Source) -> dict[str, Any]:
-    told = {}
+    facts = {}
     for one in taking_part:
         search = course.search[one.name]
         cells = [cells[one.name] for cells in course.rounds if one.name in cells]
         failed = search.failed or course.failed.get(one.name, "")
-        told[one.name] = {
+        facts[one.name] = {
             "field": one.field, "trial": course.trial[one.name], "settings": settings_of(grid.experiment, course.trial[one.name]),
             "search": search.worth, "search_scores": dict(search.scores), "search_stage": search.stage, "search_rows": search.rows,
             "search_best": _best_of(course, search.stage), "rounds": len(cells), "parameters": search.parameters,
@@ -282,7 +288,7 @@ def _found(grid: Grid, course: Course, taking_part: Sequence[Contender], refused
         }  # fmt: skip
     verdicts = judged(grid, course, taking_part, grid.experiment.seed)
     return plain({
-        "table": Path(source.name).name, "rows": source.rows, **verdicts, "contenders": told, "refused": dict(refused),
+        "table": Path(source.name).name, "rows": source.rows, **verdicts, "contenders": facts, "refused": dict(refused),
         "trials": course.trials, "rounds": len(course.rounds), "seed": grid.experiment.seed, "seconds": round(grid.clock.spent, 1),
         "time_limit": grid.clock.limit,
     })  # type: ignore[no-any-return]  # fmt: skip

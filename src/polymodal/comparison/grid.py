@@ -16,7 +16,7 @@ from ..errors import TrainingError, UserError
 from ..evaluation.measure import measure, score
 from ..experiment import Experiment
 from ..preparation import Prepared
-from ..runs.journal import Ledger
+from ..runs.journal import Journal
 from ..runs.members import Members
 from ..storage import write_whole
 from ..tasks import Task, constant
@@ -24,7 +24,7 @@ from ..training.checkpoint import Checkpoints
 from ..training.observers import Observer, plain
 from ..training.plan import Clock, Plan
 from .contenders import Contender
-from .process_pool import Crew, Stopped, Warn
+from .process_pool import ProcessPool, Stopped, Warn
 from .resampling import Rounds, choosing_for
 
 LOG = "cells.jsonl"
@@ -147,7 +147,7 @@ class Grid:
         self.observer, self.jobs = observer, jobs
         self.done, self.total = 0, 0
         """Cells played, and to be played as far as is known."""
-        self._crew = Crew(jobs, self._train, self._keep, self._warn, interrupted)
+        self._pool = ProcessPool(jobs, self._train, self._keep, self._warn, interrupted)
 
     @property
     def threads(self) -> int:
@@ -156,7 +156,7 @@ class Grid:
 
     def close(self) -> None:
         """End what is still being trained."""
-        self._crew.close()
+        self._pool.close()
 
     def decide(self, name: str, value: Callable[[], Any]) -> Any:
         """What was decided under this name; decided now, and written down, where it was not."""
@@ -174,7 +174,7 @@ class Grid:
         split = self.rounds.split(at, rows, self.experiment.seed)
         prepared = replace(self.prepared, experiment=experiment, split=split, selecting=split.member(0)[1])
         observer = Observer() if warn is None else _Warnings(warn)
-        return Members(experiment, prepared, Clock(None), observer, stop, Checkpoints(None), Ledger(None))
+        return Members(experiment, prepared, Clock(None), observer, stop, Checkpoints(None), Journal(None))
 
     def epochs(self, rows: int) -> int:
         """Epochs that a training on about so many rows takes, at most."""
@@ -190,13 +190,13 @@ class Grid:
         cell = Cell(contender.name, stage, trial, at)
         known = self.log.cells.get(cell.key)
         if known is None:
-            self._crew.put(_Job(cell, contender, rows, measured))
+            self._pool.put(_Job(cell, contender, rows, measured))
         else:
             self._tell(known)
 
     def wait(self) -> None:
         """Until every cell that was put is there."""
-        self._crew.wait()
+        self._pool.wait()
 
     def cell(self, stage: str, contender: Contender, trial: int, at: int) -> Cell:
         """Return the result of a cell that was completed."""
@@ -205,7 +205,7 @@ class Grid:
     @property
     def running(self) -> list[tuple[str, float]]:
         """The contenders that are being trained, and since how many seconds."""
-        return [(job.contender.name, seconds) for job, seconds in self._crew.running]
+        return [(job.contender.name, seconds) for job, seconds in self._pool.running]
 
     def _keep(self, job: _Job, facts: Mapping[str, Any]) -> None:
         found = Cell.of(facts)
@@ -215,10 +215,10 @@ class Grid:
 
     def _tell(self, found: Cell) -> None:
         self.done += 1
-        told = {"stage": found.stage, "name": found.contender, "trial": found.trial, "round": found.round, "worth": found.worth,
+        cell_facts = {"stage": found.stage, "name": found.contender, "trial": found.trial, "round": found.round, "worth": found.worth,
                 "scores": dict(found.scores)}  # fmt: skip
         counts = {"done": self.done, "total": max(self.total, self.done)}
-        self.observer.observe("cell", {**told, **counts, "seconds": found.seconds, "failed": found.failed})
+        self.observer.observe("cell", {**cell_facts, **counts, "seconds": found.seconds, "failed": found.failed})
 
     def _warn(self, text: str) -> None:
         self.observer.observe("warning", {"text": text})

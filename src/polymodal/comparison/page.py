@@ -33,17 +33,17 @@ def page(found: Mapping[str, Any]) -> str:
     parts = [f"<h1>{_text(title)} <small>融合有用吗？</small></h1>"]
     limit = "" if found["time_limit"] is None else f" of {found['time_limit']:,.0f}"
     parts.append(f'<p class="note">{found["rows"]:,} rows; {found["seconds"]:,.0f} s{limit}; seed {found["seed"]}</p>')
-    parts += [_target(name, told, found["contenders"]) for name, told in found["targets"].items()]
+    parts += [_target(name, facts, found["contenders"]) for name, facts in found["targets"].items()]
     parts.append(_left(found))
     return document(title, _STYLE, "".join(parts), NO_ICON)
 
 
-def _target(name: str, told: Mapping[str, Any], about: Mapping[str, Any]) -> str:
-    metric = told["metric"]
-    spans = [one["difference"] for one in told["contenders"].values() if one["difference"] and one["difference"]["low"] is not None]
+def _target(name: str, facts: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    metric = facts["metric"]
+    spans = [one["difference"] for one in facts["contenders"].values() if one["difference"] and one["difference"]["low"] is not None]
     reach = max((abs(span[end]) for span in spans for end in ("low", "high")), default=1.0) or 1.0
-    ranked = sorted(told["contenders"].items(), key=lambda pair: pair[1]["mean"], reverse=told["larger_is_better"])
-    bold = (told["best_alone"], told["best_fused"])
+    ranked = sorted(facts["contenders"].items(), key=lambda pair: pair[1]["mean"], reverse=facts["larger_is_better"])
+    bold = (facts["best_alone"], facts["best_fused"])
     rows, more = [], []
     for one, figures in ranked:
         span = figures["difference"]
@@ -56,11 +56,11 @@ def _target(name: str, told: Mapping[str, Any], about: Mapping[str, Any]) -> str
     heads = ["contender", metric, "± over rounds", "against the best single field", "95 % interval", "seconds", "parameters", "settings"]
     metrics = ["contender", *ranked[0][1]["metrics"]]
     return (
-        f'<h2>{_text(name)}</h2><p class="lead {told["verdict"].split()[0]}">{_text(told["sentence"])}</p>'
+        f'<h2>{_text(name)}</h2><p class="lead {facts["verdict"].split()[0]}">{_text(facts["sentence"])}</p>'
         f"{_table(heads, rows)}"
         f'<p class="note">Bold: the best single field and the best fusion, chosen on rows that measure nothing. The intervals hold 95 % '
         f"each, one by one; of many contenders one will look good by chance. Above 0 is better than the best single "
-        f"field. One constant answer has {_text(metric)} {_number(told['constant'])}.{_changes(told['contenders'])}</p>"
+        f"field. One constant answer has {_text(metric)} {_number(facts['constant'])}.{_changes(facts['contenders'])}</p>"
         f"<details><summary>every metric</summary>{_table(metrics, more)}</details>"
     )
 

@@ -60,7 +60,7 @@ class _Running:
     error: Mapping[str, str] | None = None
 
 
-class Crew:
+class ProcessPool:
     """Trains jobs, at most ``jobs`` at a time, on as many threads as this process has.
 
     :param done: called in this process with each job and what was found, in the order in which they end

@@ -51,9 +51,9 @@ def _explain(fault: Any, data: Any, model: type[Config]) -> str:
         elif isinstance(at, Mapping) and (part == at.get("kind") or part == "external"):
             continue  # the tag of a union is no part of the user's path
         path.append(str(part))
-    told = model.advice(path, at, data)
-    if told is not None:
-        return told
+    advice = model.advice(path, at, data)
+    if advice is not None:
+        return advice
     where = ".".join(map(quote, path))
     kind, found = fault["type"], fault["input"]
     if kind == "extra_forbidden":
@@ -65,7 +65,7 @@ def _explain(fault: Any, data: Any, model: type[Config]) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     if not where:
         return message  # parts that do not go together: the message names them
-    return f"{where}: found {shortened(found)}; {message[0].lower()}{message[1:]}{_mend(where, found, fault, model)}"
+    return f"{where}: found {shortened(found)}; {message[0].lower()}{message[1:]}{_advice(where, found, fault, model)}"
 
 
 def _instead(path: Sequence[str], value: Any, beside: Sequence[str], model: type[Config]) -> str:
@@ -92,13 +92,13 @@ def _no_kind(where: str, at: Any, facts: Any) -> str:
     tags, said = re.findall(r"'([^']*)'", facts["expected_tags"]), facts["tag"]
     offered = ", ".join("module:Class" if tag == "external" else tag for tag in tags)
     if isinstance(at, Mapping):
-        told = f"{shortened(said)} is not on the menu" if said != "None" else "missing"
-        return f"{where}.kind: {told}; expected one of {offered}{nearest(said, tags) if said != 'None' else ''}"
+        advice = f"{shortened(said)} is not on the menu" if said != "None" else "missing"
+        return f"{where}.kind: {advice}; expected one of {offered}{nearest(said, tags) if said != 'None' else ''}"
     near = nearest_of(str(at), tags)
     return f"{where}: found {shortened(at)}; expected settings with a kind; write {where}.kind={near or 'KIND'}, one of {offered}"
 
 
-def _mend(where: str, found: Any, fault: Any, model: type[Config]) -> str:
+def _advice(where: str, found: Any, fault: Any, model: type[Config]) -> str:
     """What to write in place of a value of the wrong type."""
     kind = fault["type"]
     if kind == "literal_error" and isinstance(found, str):

@@ -233,9 +233,9 @@ def _by_content(one: Fingerprints, roots: Roots) -> None:
     spent = 0
     changed: dict[int, int] = {}
     for size, alike in sizes.items():
-        for some in _told_apart(alike, roots, size, _PIECE, 3) if size and len(alike) > 1 else ():
+        for some in _same_content(alike, roots, size, _PIECE, 3) if size and len(alike) > 1 else ():
             spent += len(some) * min(size, _LARGE_PIECE * _PIECES)
-            for same in _told_apart(some, roots, size, _LARGE_PIECE, _PIECES) if spent <= _MOST_COMPARED else ():
+            for same in _same_content(some, roots, size, _LARGE_PIECE, _PIECES) if spent <= _MOST_COMPARED else ():
                 changed |= {paths[path]: paths[same[0]] for path in same[1:]}
     if changed:
         before = np.array(sorted(changed), np.uint64)
@@ -244,7 +244,7 @@ def _by_content(one: Fingerprints, roots: Roots) -> None:
         one.hash_N[:] = np.where(before[at] == one.hash_N, after[at], one.hash_N)
 
 
-def _told_apart(paths: Iterable[str], roots: Roots, size: int, piece: int, count: int) -> list[list[str]]:
+def _same_content(paths: Iterable[str], roots: Roots, size: int, piece: int, count: int) -> list[list[str]]:
     """Paths of files of one size in lists of those whose pieces are the same; files that differ from all others are left out."""
     by_digest: dict[bytes, list[str]] = {}
     for path in paths:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..flow import Cell
-from .sampling import drawn_evenly
+from .sampling import sampled_evenly
 from .sources import Source
 from .splits import OUT, Split
 from .store import Store
@@ -135,7 +135,7 @@ def twins_in(source: Source, store: Store, split: Split, seed: int) -> list[Twin
     side_N = sides(split)
     if len(np.unique(side_N[side_N >= 0])) < 2:
         return []
-    rows = drawn_evenly(np.flatnonzero(side_N >= 0), LOOKED_AT, seed)
+    rows = sampled_evenly(np.flatnonzero(side_N >= 0), LOOKED_AT, seed)
     found = []
     for name, modality in store.modalities.items():
         column = modality.config.sources[0]

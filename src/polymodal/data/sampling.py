@@ -14,7 +14,7 @@ from ..flow import Cell
 from .sources import Source, cells_of
 
 
-def drawn_evenly(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
+def sampled_evenly(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
     """``most`` of the ``rows`` (ascending row numbers), or all of them where there are no more.
 
     The rows are cut into ``most`` stretches of equal length, and one row is drawn from each (stratified sampling).
@@ -40,7 +40,7 @@ def rows_to_fit_on(
             cells = list(cells_of(part, columns[name]))
             held[name][start : start + len(cells)] = [not is_empty(cell) for cell in cells]
         start += len(next(iter(part.values())))
-    return {name: drawn_evenly(np.flatnonzero(fitting_N & held[name]) if name in held else fitting, most[name], seed) for name in columns}
+    return {name: sampled_evenly(np.flatnonzero(fitting_N & held[name]) if name in held else fitting, most[name], seed) for name in columns}
 
 
 def cells_at(source: Source, columns: Sequence[str], rows: np.ndarray) -> Iterator[Cell]:

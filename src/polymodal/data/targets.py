@@ -247,7 +247,7 @@ def unknown_line(by_part: Mapping[str, Mapping[str, int]]) -> str:
     return f"classes unknown to the model, since no training row has them: {'; '.join(parts)}" if parts else ""
 
 
-def told_classes(
+def class_notes(
     tasks: Mapping[str, Task], targets: Mapping[str, np.ndarray], part_N: np.ndarray, members: Sequence[np.ndarray], unknown: Unknown
 ) -> list[str]:
     """A line for each target of which some classes are rare, are missing where a member trains, or are unknown to the model.

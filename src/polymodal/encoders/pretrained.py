@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field as Setting
 from torch import nn
 
-from ..backbones import Asked, Backbone, describe, library_of
+from ..backbones import Backbone, BackboneOptions, describe, library_of
 from ..backbones import build as build_backbone
 from ..errors import ConfigError, requires
 from ..flow import Features, Field, Form, State
@@ -66,7 +66,9 @@ class PretrainedConfig(EncoderConfig):
         :raises ConfigError: the model cannot be found or used
         """
         try:
-            return describe(Asked(self.model, form, self.pool, self.weights, self.revision, self.download, self.max_tokens, self.size))
+            return describe(
+                BackboneOptions(self.model, form, self.pool, self.weights, self.revision, self.download, self.max_tokens, self.size)
+            )
         except ConfigError as error:
             raise ConfigError(f"kind pretrained, {error}") from None
 

@@ -55,8 +55,8 @@ def project(encoded: Encoded, index: Mapping[str, np.ndarray], fields: Sequence[
     sums: dict[str, np.ndarray] = {}
     hidden = {name: np.tile(of, (rows, 1)) for name, of in index.items() if name not in fields}
     for at in range(len(fields)):
-        drawn_MNN = _draws(len(fields), at, rows, seed)
-        crossed = {name: index[name][drawn_NN] for name, drawn_NN in zip(fields, drawn_MNN, strict=True)} | hidden
+        permuted_MNN = _draws(len(fields), at, rows, seed)
+        crossed = {name: index[name][permuted_NN] for name, permuted_NN in zip(fields, permuted_MNN, strict=True)} | hidden
         for start, logits in _answers(encoded, crossed, rows):
             for task, found_INC in logits.items():
                 into_MNGC = sums.setdefault(task, np.zeros((len(fields), rows, groups, found_INC.shape[2])))
@@ -92,9 +92,9 @@ def _draws(fields: int, kept: int, rows: int, seed: Sequence[int]) -> np.ndarray
     """Rows (M, N, N) that each field's cell is taken from, in the N draws of each row: its own for the field that is ``kept``, a random
     permutation of all rows for each other."""
     every_MNN = np.broadcast_to(np.arange(rows), (fields, rows, rows))
-    drawn_MNN = np.random.default_rng([*seed, kept]).permuted(every_MNN, axis=2)
-    drawn_MNN[kept] = np.arange(rows)[:, None]
-    return drawn_MNN
+    permuted_MNN = np.random.default_rng([*seed, kept]).permuted(every_MNN, axis=2)
+    permuted_MNN[kept] = np.arange(rows)[:, None]
+    return permuted_MNN
 
 
 def _shifts(sums_MNGC: np.ndarray, mean_MNC: np.ndarray, seed: Sequence[int]) -> np.ndarray:
@@ -104,9 +104,9 @@ def _shifts(sums_MNGC: np.ndarray, mean_MNC: np.ndarray, seed: Sequence[int]) ->
     effect_MNC = mean_MNC - mean_MNC.mean(1, keepdims=True)
     shift_GMNC = np.zeros((groups, fields, rows, outputs))
     for kept in range(fields):
-        drawn_MNN = _draws(fields, kept, rows, seed)
+        permuted_MNN = _draws(fields, kept, rows, seed)
         for group in range(groups if groups > 1 else 0):
-            chosen_MNK = drawn_MNN[:, :, group::groups]
+            chosen_MNK = permuted_MNN[:, :, group::groups]
             count = chosen_MNK.shape[2]
             among_MNN = np.zeros((fields, rows, rows))
             np.put_along_axis(among_MNN, chosen_MNK, 1.0, 2)

@@ -48,13 +48,13 @@ def calibrate(task: Task, target_NT: np.ndarray, before_NC: np.ndarray, after_NC
     if task.classes is None or known_N.sum() < 4 * FEWEST:
         return None
     target_NT, before_NC, after_NC = target_NT[known_N], before_NC[known_N], after_NC[known_N]
-    sure = task.sureness(target_NT, after_NC)
+    sure = task.confidence(target_NT, after_NC)
     facts: dict[str, Any] = {"rows": len(target_NT), "scale": scale}
     for name, scores_NC in (("before", before_NC), ("after", after_NC)):
         found, _ = task.measure(target_NT, scores_NC)
         facts[name] = {metric: found[metric] for metric in ("ece", "log_loss")}
     facts["chance"], facts["spread"] = ece_by_chance(sure[1])
-    return Calibration(facts, {"before": calibration(*task.sureness(target_NT, before_NC)), "after": calibration(*sure)})
+    return Calibration(facts, {"before": calibration(*task.confidence(target_NT, before_NC)), "after": calibration(*sure)})
 
 
 @dataclass(frozen=True)

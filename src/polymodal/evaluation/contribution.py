@@ -32,7 +32,7 @@ PERMUTATIONS = 5
 """Times that a field is permuted."""
 
 
-class Asked:
+class RowPredictor:
     """Rows that can be asked again and again, by all members of a model."""
 
     def __init__(
@@ -55,7 +55,7 @@ class Asked:
         return [{task: logits.astype(np.float64) for task, logits in one.logits.items()} for one in answers]
 
 
-def contributions(asked: Asked, targets: Mapping[str, np.ndarray], fields: Sequence[str], seed: int = 0) -> dict[str, Any]:
+def contributions(predictor: RowPredictor, targets: Mapping[str, np.ndarray], fields: Sequence[str], seed: int = 0) -> dict[str, Any]:
     """By task: ``metric``, ``rows`` (with a target, of those asked), ``whole``, ``nothing``, ``fields``, ``additive``, ``orders``.
 
     :param targets: by task (N, T), NaN where a row has none
@@ -64,29 +64,29 @@ def contributions(asked: Asked, targets: Mapping[str, np.ndarray], fields: Seque
     Of each field: ``shapley`` (with ``error`` where orders were drawn), its ``share`` of whole minus nothing, the metric ``alone``, all
     metrics ``without`` it, and when ``permuted``. None where something is undefined on these rows.
     """
-    index = asked.window.without(frozenset(asked.fields) - frozenset(fields))
+    index = predictor.window.without(frozenset(predictor.fields) - frozenset(fields))
     metrics: dict[frozenset[str], dict[str, Metrics]] = {}
 
     def measured(shown: frozenset[str]) -> dict[str, Metrics]:
         if shown not in metrics:
-            metrics[shown] = _measure(asked, _hide(index, frozenset(fields) - shown), targets)
+            metrics[shown] = _measure(predictor, _hide(index, frozenset(fields) - shown), targets)
         return metrics[shown]
 
     def worth(found: Mapping[str, Metrics]) -> np.ndarray:
-        return np.array([_number(found[name][task.worth]) for name, task in asked.tasks.items()], np.float64)
+        return np.array([_number(found[name][task.worth]) for name, task in predictor.tasks.items()], np.float64)
 
     everything = frozenset(fields)
     shares = shapley(fields, lambda shown: worth(measured(shown)), seed)
     without = {next(iter(hidden)): measured(everything - hidden) for hidden in hidden_sets(fields)[1:]}
-    permuted = {field: np.stack([worth(found) for found in _permuted(asked, index, targets, field, seed)]) for field in fields}
-    additive = _additive(asked, index, targets, fields, seed)
+    permuted = {field: np.stack([worth(found) for found in _permuted(predictor, index, targets, field, seed)]) for field in fields}
+    additive = _additive(predictor, index, targets, fields, seed)
     result: dict[str, Any] = {}
-    for at, (name, task) in enumerate(asked.tasks.items()):
+    for at, (name, task) in enumerate(predictor.tasks.items()):
         whole, nothing = float(shares.whole[at]), float(shares.nothing[at])
-        told = {}
+        facts = {}
         for field in fields:
             value = float(shares.values[field][at])
-            told[field] = {
+            facts[field] = {
                 "shapley": value,
                 "error": None if shares.errors is None else float(shares.errors[field][at]),
                 "share": value / (whole - nothing) if whole > nothing else None,
@@ -96,7 +96,7 @@ def contributions(asked: Asked, targets: Mapping[str, np.ndarray], fields: Seque
             }
         result[name] = {
             "metric": task.worth, "rows": int((~np.isnan(targets[name]).any(1)).sum()), "whole": whole, "nothing": nothing,
-            "fields": told, "additive": None if additive is None else additive[name], "orders": shares.orders,
+            "fields": facts, "additive": None if additive is None else additive[name], "orders": shares.orders,
         }  # fmt: skip
     return result
 
@@ -111,11 +111,11 @@ def shared_out(
         worth = {shown: np.array(_number(metrics[name][task.worth])) for shown, metrics in measured.items()}
         shares = shapley(fields, worth.__getitem__)
         whole, nothing = float(shares.whole), float(shares.nothing)
-        told = {}
+        facts = {}
         for field in fields:
             value = float(shares.values[field])
-            told[field] = {"value": _known(value), "share": value / (whole - nothing) if whole > nothing else None}
-        found[name] = {"metric": task.worth, "whole": _known(whole), "nothing": _known(nothing), "fields": told}
+            facts[field] = {"value": _known(value), "share": value / (whole - nothing) if whole > nothing else None}
+        found[name] = {"metric": task.worth, "whole": _known(whole), "nothing": _known(nothing), "fields": facts}
     return found
 
 
@@ -127,8 +127,8 @@ def _hide(index: Mapping[str, np.ndarray], hidden: frozenset[str]) -> dict[str, 
     return {name: np.full_like(of, -1) if name in hidden else of for name, of in index.items()}
 
 
-def _measure(asked: Asked, index: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> dict[str, Metrics]:
-    return measure(asked.tasks, asked.scores(index), targets)[0]
+def _measure(predictor: RowPredictor, index: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> dict[str, Metrics]:
+    return measure(predictor.tasks, predictor.scores(index), targets)[0]
 
 
 def _number(value: float | None) -> float:
@@ -136,12 +136,12 @@ def _number(value: float | None) -> float:
 
 
 def _permuted(
-    asked: Asked, index: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], field: str, seed: int
+    predictor: RowPredictor, index: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], field: str, seed: int
 ) -> list[dict[str, Metrics]]:
     """The metrics when ``field`` is another row's. The permutations depend on the seed and their number alone."""
     rows = len(index[field])
     orders = [np.random.default_rng([seed, at]).permutation(rows) for at in range(PERMUTATIONS)]
-    return [_measure(asked, {**index, field: index[field][order]}, targets) for order in orders]
+    return [_measure(predictor, {**index, field: index[field][order]}, targets) for order in orders]
 
 
 def _perceptual(whole: float, permuted_P: np.ndarray) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def _perceptual(whole: float, permuted_P: np.ndarray) -> dict[str, Any]:
 
 
 def _additive(
-    asked: Asked, index: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], fields: Sequence[str], seed: int
+    predictor: RowPredictor, index: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], fields: Sequence[str], seed: int
 ) -> dict[str, Any] | None:
     """By task: the ``metric`` of the projection and the ``whole``'s, on the same ``rows``; ``error`` is an upper estimate of the standard
     error of the metric that stems from the draws, None of two fields, whose projection is exact."""
@@ -163,18 +163,18 @@ def _additive(
     known = {name: target[some] for name, target in targets.items()}
 
     def worths(logits: Sequence[Mapping[str, np.ndarray]]) -> dict[str, float]:
-        found, _ = measure(asked.tasks, asked.decoded(logits), known)
-        return {name: _number(found[name][task.worth]) for name, task in asked.tasks.items()}
+        found, _ = measure(predictor.tasks, predictor.decoded(logits), known)
+        return {name: _number(found[name][task.worth]) for name, task in predictor.tasks.items()}
 
-    projected = [project(encoded, part, fields, (seed, 1_001, at)) for at, encoded in enumerate(asked.members)]
-    metric, whole = worths([one.logits for one in projected]), worths(asked.logits(part))
+    projected = [project(encoded, part, fields, (seed, 1_001, at)) for at, encoded in enumerate(predictor.members)]
+    metric, whole = worths([one.logits for one in projected]), worths(predictor.logits(part))
     without = [worths(logits) for logits in zip(*(one.without for one in projected), strict=True)]
     return {
         name: {
             "rows": len(some), "metric": metric[name], "error": jackknife([one[name] for one in without]) if without else None,
             "whole": whole[name],
         }
-        for name in asked.tasks
+        for name in predictor.tasks
     }  # fmt: skip
 
 

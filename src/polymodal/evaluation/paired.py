@@ -80,11 +80,11 @@ def chosen(
     where chance alone tells them apart."""
     measured = _Measured({**first, **second}, clusters, True, overlap, bounds, seed)
     rounds = len(clusters)
-    drawn_DR = np.random.default_rng([seed, 41]).integers(0, rounds, (DRAWS, rounds))
+    sampled_DR = np.random.default_rng([seed, 41]).integers(0, rounds, (DRAWS, rounds))
 
     def best(names: list[str]) -> tuple[str, np.ndarray]:
         worth_NR = np.array([worth[name] for name in names], np.float64)
-        return names[int(worth_NR.mean(1).argmax())], worth_NR[:, drawn_DR].mean(2).argmax(0)
+        return names[int(worth_NR.mean(1).argmax())], worth_NR[:, sampled_DR].mean(2).argmax(0)
 
     (one, one_D), (other, other_D) = best(list(first)), best(list(second))
     draws_D = np.empty(DRAWS)

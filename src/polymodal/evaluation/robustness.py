@@ -25,7 +25,7 @@ from ..inference import Encoded
 from ..modalities import Modality, PartFault
 from ..modalities.signal_corruption import SEVERITIES, generator
 from ..tasks.metrics import Metrics
-from .contribution import Asked
+from .contribution import RowPredictor
 from .measure import measure
 
 ALL, MISSING = "all at once", "missing cells"
@@ -41,7 +41,7 @@ Key = tuple[str | None, str]
 
 
 def robustness(
-    asked: Asked, modalities: Mapping[str, Modality], cells: Mapping[str, Sequence[Cell]], targets: Mapping[str, np.ndarray],
+    predictor: RowPredictor, modalities: Mapping[str, Modality], cells: Mapping[str, Sequence[Cell]], targets: Mapping[str, np.ndarray],
     fields: Sequence[str], see: See, seed: int = 0,
 ) -> dict[str, Any]:  # fmt: skip
     """By task: ``metric``, ``rows`` (with a target), ``whole`` (all metrics of untouched cells) and ``curves``.
@@ -51,18 +51,18 @@ def robustness(
     :param cells: by field (N,), those of the window's rows
     :param fields: those that the table has; the others are hidden throughout
     """
-    index = asked.window.without(frozenset(asked.fields) - frozenset(fields))
+    index = predictor.window.without(frozenset(predictor.fields) - frozenset(fields))
     curves: dict[Key, list[dict[str, Metrics]]] = {}
     worsened = {name: _Worsened(name, modalities[name], cells[name], index[name], seed) for name in fields}
     for severity in SEVERITIES:
-        for key, found in _worse(asked, worsened, index, targets, see, severity):
+        for key, found in _worse(predictor, worsened, index, targets, see, severity):
             curves.setdefault(key, []).append(found)
     for name in (*fields, None):
         curves[name, MISSING] = [
-            _measured(asked, asked.members, _without(asked, index, fields if name is None else [name], share, seed), targets)
+            _measured(predictor, predictor.members, _without(predictor, index, fields if name is None else [name], share, seed), targets)
             for share in SHARES
         ]
-    whole = _measured(asked, asked.members, index, targets)
+    whole = _measured(predictor, predictor.members, index, targets)
     return {
         name: {
             "metric": task.worth,
@@ -70,7 +70,7 @@ def robustness(
             "whole": whole[name],
             "curves": [_curve(key, [one[name] for one in found], whole[name], task.worth) for key, found in curves.items()],
         }
-        for name, task in asked.tasks.items()
+        for name, task in predictor.tasks.items()
     }
 
 
@@ -79,11 +79,11 @@ def compared(own: Mapping[str, Any], other: Mapping[str, Any], untouched: Collec
 
     :param untouched: fields whose columns the baseline does not read: whatever happens to them, it loses nothing
     """
-    for name, told in own.items():
-        metric, baseline = told["metric"], other[name]
+    for name, facts in own.items():
+        metric, baseline = facts["metric"], other[name]
         known = {(curve["field"], curve["corruption"]): lost(curve, baseline["whole"][metric], metric) for curve in baseline["curves"]}
-        for curve in told["curves"]:
-            ours = lost(curve, told["whole"][metric], metric)
+        for curve in facts["curves"]:
+            ours = lost(curve, facts["whole"][metric], metric)
             theirs = 0.0 if curve["field"] in untouched else known.get((curve["field"], curve["corruption"]))
             curve["effective"] = None if ours is None or theirs is None else theirs - ours
 
@@ -154,7 +154,7 @@ def _size(held: Any) -> int:
 
 
 def _worse(
-    asked: Asked,
+    predictor: RowPredictor,
     worsened: Mapping[str, _Worsened],
     index: Mapping[str, np.ndarray],
     targets: Mapping[str, np.ndarray],
@@ -167,20 +167,20 @@ def _worse(
         for corruption in field.menu:
             samples, place = field.samples(corruption, severity)
             seen = see(name, samples)
-            cells = [member.cells_of(name, field.modality, seen) for member in asked.members]
+            cells = [member.cells_of(name, field.modality, seen) for member in predictor.members]
             encoded[name, corruption] = cells, place
-            members = [member.given({name: one}) for member, one in zip(asked.members, cells, strict=True)]
-            yield (name, corruption), _measured(asked, members, {**index, name: place}, targets)
+            members = [member.given({name: one}) for member, one in zip(predictor.members, cells, strict=True)]
+            yield (name, corruption), _measured(predictor, members, {**index, name: place}, targets)
     turns = []
     for turn in range(max((len(field.menu) for field in worsened.values()), default=0)):
         chosen = {name: encoded[name, field.menu[turn % len(field.menu)]] for name, field in worsened.items() if field.menu}
         members = [
-            member.given({name: cells[at] for name, (cells, _) in chosen.items()}) for at, member in enumerate(asked.members)
+            member.given({name: cells[at] for name, (cells, _) in chosen.items()}) for at, member in enumerate(predictor.members)
         ]  # fmt: skip
         places = {name: place for name, (_, place) in chosen.items()}
-        turns.append(_measured(asked, members, {**index, **places}, targets))
+        turns.append(_measured(predictor, members, {**index, **places}, targets))
     if turns:
-        yield (None, ALL), {name: _mean([turn[name] for turn in turns]) for name in asked.tasks}
+        yield (None, ALL), {name: _mean([turn[name] for turn in turns]) for name in predictor.tasks}
 
 
 def _mean(metrics: Sequence[Metrics]) -> Metrics:
@@ -191,15 +191,17 @@ def _mean(metrics: Sequence[Metrics]) -> Metrics:
     return found
 
 
-def _without(asked: Asked, index: Mapping[str, np.ndarray], fields: Sequence[str], share: float, seed: int) -> dict[str, np.ndarray]:
+def _without(
+    predictor: RowPredictor, index: Mapping[str, np.ndarray], fields: Sequence[str], share: float, seed: int
+) -> dict[str, np.ndarray]:
     """The rows with a share of some fields' cells missing: drawn by the number of a row, so that no row depends on another."""
-    rows = asked.window.rows
-    drawn = {name: generator(seed, name, MISSING, None).random(int(rows.max()) + 1)[rows] < share for name in fields}
-    return {name: np.where(drawn[name], -1, of) if name in drawn else of for name, of in index.items()}
+    rows = predictor.window.rows
+    sampled = {name: generator(seed, name, MISSING, None).random(int(rows.max()) + 1)[rows] < share for name in fields}
+    return {name: np.where(sampled[name], -1, of) if name in sampled else of for name, of in index.items()}
 
 
 def _measured(
-    asked: Asked, members: Sequence[Encoded], index: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]
+    predictor: RowPredictor, members: Sequence[Encoded], index: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]
 ) -> dict[str, Metrics]:
-    scores = asked.decoded([member.answer(index).logits for member in members])
-    return measure(asked.tasks, scores, targets)[0]
+    scores = predictor.decoded([member.answer(index).logits for member in members])
+    return measure(predictor.tasks, scores, targets)[0]

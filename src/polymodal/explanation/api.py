@@ -77,9 +77,9 @@ def _whole(
 ) -> dict[str, Any]:
     targets = targets_of(predictor, source, on_error)
     known = known_rows(source, targets)
-    drawn = draw(predictor, source, some_of(known, seed), targets, on_error, root)
-    told = contributions(drawn.asked, drawn.targets, fields, seed)
-    return {"seed": seed, "with_target": len(known), "asked": len(drawn.asked.window.rows), "targets": told}
+    sampled = draw(predictor, source, some_of(known, seed), targets, on_error, root)
+    results = contributions(sampled.row_predictor, sampled.targets, fields, seed)
+    return {"seed": seed, "with_target": len(known), "asked": len(sampled.row_predictor.window.rows), "targets": results}
 
 
 def _one(predictor: Predictor, chosen: Chosen, at: int, seed: int) -> dict[str, Any]:

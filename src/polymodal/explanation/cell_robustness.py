@@ -19,7 +19,7 @@ from ..modalities import OnError
 from ..predictor import Predictor, load
 from ..training.observers import plain
 from .robustness_page import page
-from .sampling import Drawn, draw, free, known_rows, some_of, targets_of, write
+from .sampling import SampledRows, draw, free, known_rows, some_of, targets_of, write
 
 FILES = ("robustness.json", "robustness.html")
 
@@ -65,48 +65,49 @@ def robustness(
     fields = predictor.fields_of(source, strict)
     targets = targets_of(predictor, source, on_error)
     known = known_rows(source, targets)
-    drawn = draw(predictor, source, some_of(known, seed), targets, on_error, root)
-    told = _curves(predictor, drawn, fields, seed)
+    sampled = draw(predictor, source, some_of(known, seed), targets, on_error, root)
+    results = _curves(predictor, sampled, fields, seed)
     if other is not None:
-        _compare(told, predictor, other, source, drawn.asked.window.rows, seed, on_error, root)
-    count = len(drawn.asked.window.rows)
+        _compare(results, predictor, other, source, sampled.row_predictor.window.rows, seed, on_error, root)
+    count = len(sampled.row_predictor.window.rows)
     found = plain({
         "table": Path(source.name).name, "rows": source.rows, "with_target": len(known), "asked": count, "seed": seed,
-        "members": len(predictor.bundle.members), "fields": fields, "against": name, "targets": told,
+        "members": len(predictor.bundle.members), "fields": fields, "against": name, "targets": results,
     })  # fmt: skip
     if folder is not None:
         write(folder, FILES, found, page(found))
     return found
 
 
-def _curves(predictor: Predictor, drawn: Drawn, fields: Sequence[str], seed: int) -> dict[str, Any]:
+def _curves(predictor: Predictor, sampled: SampledRows, fields: Sequence[str], seed: int) -> dict[str, Any]:
     backbones = predictor.bundle.backbones
 
     def see(name: str, samples: Sequence[Sample]) -> Sequence[Sample]:
-        modality = drawn.modalities[name]
+        modality = sampled.modalities[name]
         return features_of(backbones[name], modality.inner, samples, torch.device("cpu")) if isinstance(modality, Featured) else samples
 
-    return curves(drawn.asked, drawn.modalities, drawn.cells, drawn.targets, fields, see, seed)
+    return curves(sampled.row_predictor, sampled.modalities, sampled.cells, sampled.targets, fields, see, seed)
 
 
 def _compare(
-    told: dict[str, Any], predictor: Predictor, other: Predictor, source: Source, rows: np.ndarray, seed: int, on_error: OnError | None,
+    results: dict[str, Any], predictor: Predictor, other: Predictor, source: Source, rows: np.ndarray, seed: int, on_error: OnError | None,
     root: Folders,
 ) -> None:  # fmt: skip
     """Compute effective robustness against another model, on the same rows and with the same corruptions of the columns that it reads."""
     for name, task in predictor.bundle.tasks.items():
         if name not in other.bundle.tasks or other.bundle.tasks[name].worth != task.worth:
             raise UserError(f"against: a model of {', '.join(map(repr, other.bundle.tasks))}; expected one that answers {name!r} as well")
-    drawn = draw(other, source, rows, targets_of(other, source, on_error), "blank" if on_error == "skip" else on_error, root)
-    if len(drawn.asked.window.rows) < len(rows):
+    sampled = draw(other, source, rows, targets_of(other, source, on_error), "blank" if on_error == "skip" else on_error, root)
+    if len(sampled.row_predictor.window.rows) < len(rows):
+        skipped = len(rows) - len(sampled.row_predictor.window.rows)
         raise UserError(
-            f"against: a model that skips {len(rows) - len(drawn.asked.window.rows):,} of {len(rows):,} rows; expected answers to all of "
-            "them; use on_error=blank (--on-error blank)"
+            f"against: a model that skips {skipped:,} of {len(rows):,} rows; expected answers to all of them; "
+            "use on_error=blank (--on-error blank)"
         )
-    theirs = _curves(other, drawn, other.fields_of(source, False), seed)
+    theirs = _curves(other, sampled, other.fields_of(source, False), seed)
     read = set(other.bundle.experiment.columns())
     untouched = {name for name, field in predictor.bundle.experiment.fields.items() if not read & set(field.sources)}
-    compared(told, theirs, untouched)
+    compared(results, theirs, untouched)
 
 
 def _best_alone(predictor: Predictor) -> tuple[Predictor, str]:

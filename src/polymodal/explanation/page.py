@@ -31,7 +31,7 @@ def page(found: Mapping[str, Any]) -> str:
     """Return the page for what ``explain`` returns (as plain JSON data)."""
     if "targets" in found:
         count = f"{found['asked']:,} of {found['with_target']:,} rows with a target (seed {found['seed']})"
-        body = [f"<p>{_text(count)}.</p>", *(_target(name, told) for name, told in found["targets"].items())]
+        body = [f"<p>{_text(count)}.</p>", *(_target(name, facts) for name, facts in found["targets"].items())]
     else:
         body = [f'<p class="note">{_LEGEND}</p>', *(_row(row) for row in found["explained"])]
     members = f", {found['members']} models averaged" if found["members"] > 1 else ""
@@ -55,12 +55,12 @@ def _largest(fields: Mapping[str, Mapping[str, Any]]) -> float:
     return max((abs(one["shapley"] or 0.0) for one in fields.values()), default=0.0)
 
 
-def _target(name: str, told: Mapping[str, Any]) -> str:
-    metric, fields, additive = told["metric"], told["fields"], told["additive"]
+def _target(name: str, facts: Mapping[str, Any]) -> str:
+    metric, fields, additive = facts["metric"], facts["fields"], facts["additive"]
     lines = [
         f"<h2>{_text(name)}</h2>",
-        f"<p>{_text(metric)} <b>{_number(told['whole'])}</b> with all fields, {_number(told['nothing'])} with none, "
-        f"over {told['rows']:,} rows.</p>",
+        f"<p>{_text(metric)} <b>{_number(facts['whole'])}</b> with all fields, {_number(facts['nothing'])} with none, "
+        f"over {facts['rows']:,} rows.</p>",
         "<table>",
         _line("field", "share", "Shapley value", "", "alone", "without it", "permuted", "perceptual score", tag="th"),
     ]
@@ -77,8 +77,8 @@ def _target(name: str, told: Mapping[str, Any]) -> str:
             f"<p>The nearest sum of what each field says alone (EMAP, {additive['rows']:,} rows): {_text(metric)} "
             f"<b>{_number(additive['metric'])}</b>{error}, of {_number(additive['whole'])} with interaction.</p>"
         )
-    if told["orders"]:
-        lines.append(f'<p class="note">Shapley values from {told["orders"]} drawn orders, ± standard error.</p>')
+    if facts["orders"]:
+        lines.append(f'<p class="note">Shapley values from {facts["orders"]} drawn orders, ± standard error.</p>')
     return "\n".join(lines)
 
 
@@ -88,18 +88,19 @@ def _row(row: Mapping[str, Any]) -> str:
         lines.append(f'<p class="note">Cannot be read: {_text(row["faults"])}</p>')
     if row["skipped"]:
         return "\n".join([*lines, "<p>Skipped: no answer.</p>"])
-    for name, told in row["targets"].items():
-        label = "" if told["label"] == told["answer"] else f"{told['label']}: "
-        sure = "" if told["label"] is None else f"; {label}probability {told['score']:.4f}"
+    for name, facts in row["targets"].items():
+        label = "" if facts["label"] == facts["answer"] else f"{facts['label']}: "
+        sure = "" if facts["label"] is None else f"; {label}probability {facts['score']:.4f}"
         lines += [
-            f"<h3>{_text(name)}: {_text(told['answer'])}{_text(sure)}</h3>",
-            f'<p class="note">{_text(told["unit"])} {_number(told["whole"], True)}, without any field {_number(told["nothing"], True)}.</p>'
+            f"<h3>{_text(name)}: {_text(facts['answer'])}{_text(sure)}</h3>",
+            f'<p class="note">{_text(facts["unit"])} {_number(facts["whole"], True)}, '
+            f"without any field {_number(facts['nothing'], True)}.</p>"
             "<table>",
         ]
-        for field, one in told["fields"].items():
-            lines.append(_line(_text(field), *_shapley(one, _largest(told["fields"])), _text(row["cells"][field]["shown"])))
+        for field, one in facts["fields"].items():
+            lines.append(_line(_text(field), *_shapley(one, _largest(facts["fields"])), _text(row["cells"][field]["shown"])))
         lines.append("</table>")
-        for field, one in told["fields"].items():
+        for field, one in facts["fields"].items():
             if one["parts"] is not None:
                 lines += [f"<h4>{_text(field)}</h4>", _parts(row["cells"][field]["parts"], one["parts"])]
     return "\n".join(lines)

@@ -31,7 +31,7 @@ def page(found: Mapping[str, Any]) -> str:
     count = f"{found['asked']:,} of {found['with_target']:,} rows with a target (seed {found['seed']})"
     against = "" if found["against"] is None else f"; the baseline: {found['against']}"
     head = f'<h1>{_text(title)}</h1><p>{_text(count)}{_text(against)}.</p><p class="note">{_LEGEND}</p>'
-    return document(title, _STYLE, "\n".join([head, *(_target(name, told) for name, told in found["targets"].items())]))
+    return document(title, _STYLE, "\n".join([head, *(_target(name, facts) for name, facts in found["targets"].items())]))
 
 
 def name_of(curve: Mapping[str, Any]) -> str:
@@ -44,9 +44,9 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _target(name: str, told: Mapping[str, Any]) -> str:
-    metric, curves = told["metric"], told["curves"]
-    whole = told["whole"][metric]
+def _target(name: str, facts: Mapping[str, Any]) -> str:
+    metric, curves = facts["metric"], facts["curves"]
+    whole = facts["whole"][metric]
     out = [f"<h2>{_text(name)}: {_text(metric)} {number(whole)}</h2>", '<div class="charts">']
     for field in dict.fromkeys(curve["field"] for curve in curves):
         mine = [curve for curve in curves if curve["field"] == field and curve["corruption"] != MISSING]
@@ -60,8 +60,8 @@ def _target(name: str, told: Mapping[str, Any]) -> str:
 
 
 def _chart(title: str, curves: Mapping[str, Mapping[str, Any]], whole: float | None, metric: str, across: str) -> str:
-    drawn = {name: _points(curve, whole, metric) for name, curve in curves.items()}
-    drawing = lines(drawn, across, metric)
+    plotted = {name: _points(curve, whole, metric) for name, curve in curves.items()}
+    drawing = lines(plotted, across, metric)
     return f"<div><h3>{_text(title)}</h3>{drawing}</div>" if drawing else ""
 
 

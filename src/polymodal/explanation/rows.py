@@ -18,7 +18,7 @@ import torch
 from PIL import Image as Pillow
 
 from ..bundle import Bundle
-from ..evaluation.contribution import Asked
+from ..evaluation.contribution import RowPredictor
 from ..evaluation.measure import pool, score
 from ..evaluation.shapley import shapley
 from ..flow import Sample
@@ -41,15 +41,15 @@ def explain_row(bundle: Bundle, chosen: Chosen, at: int, seed: int) -> dict[str,
         of each part, None if the cell has none
     """
     parts, window, places = _taken_apart(chosen, at)
-    asked = Asked(bundle.members, chosen.modalities, bundle.tasks, through(window, chosen.modalities, bundle.backbones))
+    row_predictor = RowPredictor(bundle.members, chosen.modalities, bundle.tasks, through(window, chosen.modalities, bundle.backbones))
     there = [name for name, index in window.index.items() if index[0] >= 0]
     first = {name: index[:1] for name, index in window.index.items()}
-    answer = asked.scores(first)
+    answer = row_predictor.scores(first)
     label = {name: 0 if task.classes is None else int(answer[name][0].argmax()) for name, task in bundle.tasks.items()}
 
     def worth(index: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the value of the prediction of each row, (tasks, rows)."""
-        logits = asked.logits(index)
+        logits = row_predictor.logits(index)
         return np.stack([_evidence(task, [one[name] for one in logits], label[name]) for name, task in bundle.tasks.items()])
 
     def shown(fields: frozenset[str]) -> np.ndarray:

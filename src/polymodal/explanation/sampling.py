@@ -13,7 +13,7 @@ import numpy as np
 from ..data.sources import Source
 from ..data.targets import read_targets
 from ..errors import DataError, UserError
-from ..evaluation.contribution import MOST_ROWS, Asked
+from ..evaluation.contribution import MOST_ROWS, RowPredictor
 from ..flow import Cell, Folders
 from ..frozen import through
 from ..inference import Window
@@ -24,10 +24,10 @@ from ..storage import write_texts
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SampledRows:
     """Sampled rows with a target: ``asked`` predicts them repeatedly; ``cells`` by field (N,), ``targets`` by task (N, T)."""
 
-    asked: Asked
+    row_predictor: RowPredictor
     modalities: Mapping[str, Modality]
     cells: Mapping[str, Sequence[Cell]]
     targets: Mapping[str, np.ndarray]
@@ -59,7 +59,7 @@ def some_of(rows: np.ndarray, seed: int) -> np.ndarray:
 def draw(
     predictor: Predictor, source: Source, rows: np.ndarray, targets: Mapping[str, np.ndarray], on_error: OnError | None,
     root: Folders,
-) -> Drawn:  # fmt: skip
+) -> SampledRows:  # fmt: skip
     """Read rows as the model sees them, without those that are skipped. Raises ``DataError`` if every row is skipped."""
     bundle = predictor.bundle
     chosen = predictor.read(source, rows, on_error, root)
@@ -68,9 +68,9 @@ def draw(
         raise DataError(f"{source.name}: none of {len(rows):,} rows can be read; use on_error=blank (--on-error blank)")
     window = chosen.window
     window = Window(window.rows[kept], window.samples, {name: index[kept] for name, index in window.index.items()})
-    asked = Asked(bundle.members, chosen.modalities, bundle.tasks, through(window, chosen.modalities, bundle.backbones))
+    row_predictor = RowPredictor(bundle.members, chosen.modalities, bundle.tasks, through(window, chosen.modalities, bundle.backbones))
     cells = {name: [held[at] for at in kept.tolist()] for name, held in chosen.cells.items()}
-    return Drawn(asked, chosen.modalities, cells, {name: target[window.rows] for name, target in targets.items()})
+    return SampledRows(row_predictor, chosen.modalities, cells, {name: target[window.rows] for name, target in targets.items()})
 
 
 def free(out: str | Path | None, names: Sequence[str], overwrite: bool) -> Path | None:

@@ -59,6 +59,6 @@ class Mixture(Fusion):
     def shares(self, features: Mapping[str, Features], everything_BD: Tensor) -> Tensor:
         """The share of each expert (B, F + 1), the shared one last; exactly 0 for a field that is missing."""
         there_BF = present(features) > 0
-        asked_BE = torch.cat([there_BF, torch.ones_like(there_BF[:, :1])], 1)
+        open_BE = torch.cat([there_BF, torch.ones_like(there_BF[:, :1])], 1)
         scores_BE = self.gate(everything_BD)
-        return scores_BE.masked_fill(~asked_BE, torch.finfo(scores_BE.dtype).min).softmax(-1)
+        return scores_BE.masked_fill(~open_BE, torch.finfo(scores_BE.dtype).min).softmax(-1)

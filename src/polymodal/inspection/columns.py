@@ -48,7 +48,7 @@ class Column:
     missing: float = 0.0
     distinct: int = 0
     capped: bool = False
-    asked: bool = False
+    requested: bool = False
     """Whether the modality was given by the caller rather than inferred."""
     cells: list[Cell] = field(default_factory=list, repr=False)
 
@@ -241,7 +241,7 @@ def describe(
         elif name in given:
             kind = given[name]
             column.modality = "tabular" if kind in TABULAR_TYPES else kind
-            column.asked, column.why = True, "asked for"
+            column.requested, column.why = True, "asked for"
             if column.modality == "tabular":
                 found = writing_of(cells, kind if kind in TABULAR_TYPES else None)  # type: ignore[arg-type]
                 column.options = {"type": found.type, "writing": found}
@@ -300,6 +300,6 @@ def _count_missing(column: Column, facts: Facts) -> None:
 def _leave_unread(column: Column) -> None:
     """Mark a column whose cells no modality reads as ignored, with the types of its cells as the reason."""
     kinds = [kind for kind, _ in Counter(map(described, column.cells)).most_common(4)]
-    told = ", ".join(kinds[:3]) + (", ..." if len(kinds) > 3 else "")
+    types = ", ".join(kinds[:3]) + (", ..." if len(kinds) > 3 else "")
     column.role, column.modality, column.options, column.unread = "ignored", None, {}, True
-    column.why = f"cells of {told}: no modality reads them"
+    column.why = f"cells of {types}: no modality reads them"

@@ -71,11 +71,11 @@ def infer(
     reasons: dict[str, str] = {}
     tasks = {}
     for name in targets:
-        asked = (early.get("tasks") or {}).get(name)
-        asked = asked if isinstance(asked, Mapping) else {}
-        seen = target_facts(source, name, asked)
-        if "kind" in asked:
-            tasks[name] = {"kind": asked["kind"], "column": name}
+        settings = (early.get("tasks") or {}).get(name)
+        settings = settings if isinstance(settings, Mapping) else {}
+        seen = target_facts(source, name, settings)
+        if "kind" in settings:
+            tasks[name] = {"kind": settings["kind"], "column": name}
         else:
             tasks[name], why = guess_task(seen, name, f"{source.name}, column {name!r}")
             reasons[f"tasks.{quote(name)}.kind"] = why
@@ -184,15 +184,15 @@ def _fields(columns: Sequence[Column], given: Mapping[str, str], reasons: dict[s
         fields[name] = {"kind": "tabular", "columns": [column.name for column in tabular], "types": types}
         reasons[f"fields.{quote(name)}"] = "; ".join(f"{column.name}: {column.why}" for column in tabular)[:300]
         for column in tabular:
-            if column.options["writing"].told:
-                reasons[f"columns.{quote(column.name)}"] = "; ".join(column.options["writing"].told)
+            if column.options["writing"].notes:
+                reasons[f"columns.{quote(column.name)}"] = "; ".join(column.options["writing"].notes)
     return fields
 
 
 def _name_settings(column: Column, place: str) -> None:
     """Insert the path of a column's field into its notes; the path is not known when the cells are inspected."""
     writing: Writing = column.options["writing"]
-    column.options["writing"] = replace(writing, told=tuple(line.replace(_UNKNOWN_PLACE, place) for line in writing.told))
+    column.options["writing"] = replace(writing, notes=tuple(line.replace(_UNKNOWN_PLACE, place) for line in writing.notes))
 
 
 def _shared_files(columns: Sequence[Column], facts: Facts) -> Column | None:

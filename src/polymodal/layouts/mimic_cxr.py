@@ -100,12 +100,12 @@ class _Reading:
     ) -> None:
         self.folder, self.per, self.report, self.uncertain = folder, per, report, uncertain
         self.without = dict.fromkeys(report, 0)
-        self.asked = None if labels is None else list(labels)
+        self.labels_wanted = None if labels is None else list(labels)
         self.joined = [_joined(Path(path), list(columns)) for path, columns in join.items()]
 
     def rows(self) -> Iterator[Record]:
         """Read the small tables, then yield a row for each study or picture of the metadata."""
-        labels = self._read_labels() if self.asked is None or self.asked else {}
+        labels = self._read_labels() if self.labels_wanted is None or self.labels_wanted else {}
         split = self._read_split()
         studies = self._by_study() if self.per == "study" else self._by_picture()
         count = 0
@@ -116,10 +116,10 @@ class _Reading:
                 row |= dict(zip(columns, values if values is not None else [""] * len(columns), strict=True))
             if split is not None:
                 row["split"] = split.get(study, "")
-            if self.asked is None:
+            if self.labels_wanted is None:
                 row["labels"] = labels.get(study, ("",))[0]
-            elif self.asked:
-                row |= dict(zip(self.asked, labels.get(study, ("",) * len(self.asked)), strict=True))
+            elif self.labels_wanted:
+                row |= dict(zip(self.labels_wanted, labels.get(study, ("",) * len(self.labels_wanted)), strict=True))
             yield row
         self.folder.tell_missing(apart=False)
         for section, lost in self.without.items():
@@ -189,15 +189,19 @@ class _Reading:
         name = self._table("chexpert")
         taken = {"": "", "1": "1", "0": "0", "-1": {"empty": "", "positive": "1", "negative": "0"}[self.uncertain]}
         found = {}
-        for at, line in enumerate(self.folder.lines(name, "study_id", *(self.asked or ())), 1):
-            columns = self.asked if self.asked is not None else [column for column in line if column not in ("subject_id", "study_id")]
+        for at, line in enumerate(self.folder.lines(name, "study_id", *(self.labels_wanted or ())), 1):
+            columns = (
+                self.labels_wanted
+                if self.labels_wanted is not None
+                else [column for column in line if column not in ("subject_id", "study_id")]
+            )
             cells = []
             for column in columns:
                 said = (line[column] or "").strip().removesuffix(".0")
                 if said not in taken:
                     raise DataError(f"{self.folder.path / name} row {at}, column {column!r}: {said[:40]!r}; expected 1, 0, -1 or nothing")
                 cells.append(taken[said])
-            if self.asked is None:
+            if self.labels_wanted is None:
                 cells = [";".join(column for column, cell in zip(columns, cells, strict=True) if cell == "1")]
             found[line["study_id"].strip()] = tuple(cells)
         return found

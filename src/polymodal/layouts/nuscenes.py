@@ -167,12 +167,12 @@ class _Reading:
 
     def _read_places(self) -> None:
         """Read the position and the heading of the vehicle in each sample."""
-        asked = defaultdict(list)
+        by_pose = defaultdict(list)
         for moment in self.moments.values():
             if moment.pose:
-                asked[moment.pose].append(moment)
+                by_pose[moment.pose].append(moment)
         for entry in self.table("ego_pose", "token", "translation", "rotation"):
-            for moment in asked.get(entry["token"], ()):
+            for moment in by_pose.get(entry["token"], ()):
                 x, y = _numbers(entry["translation"], "ego_pose.translation", 3)[:2]
                 w, i, j, k = _numbers(entry["rotation"], "ego_pose.rotation", 4)
                 moment.place = (x, y, math.atan2(2 * (w * k + i * j), 1 - 2 * (j * j + k * k)))

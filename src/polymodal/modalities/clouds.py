@@ -67,7 +67,7 @@ def raw_channels(files: Iterable[bytes]) -> int | None:
 
     Of the counts that divide most of the files, the one with which the place of a number within its point tells most about its value.
     """
-    divided, told, chance = dict.fromkeys(_COUNTS, 0), dict.fromkeys(_COUNTS, 0.0), dict.fromkeys(_COUNTS, 0.0)
+    divided, information, chance = dict.fromkeys(_COUNTS, 0), dict.fromkeys(_COUNTS, 0.0), dict.fromkeys(_COUNTS, 0.0)
     for data in files:
         if len(data) % 4:
             continue
@@ -76,15 +76,15 @@ def raw_channels(files: Iterable[bytes]) -> int | None:
         bins_RN = np.searchsorted(edges, rows_RN, side="right")
         for count in _COUNTS:
             divided[count] += len(data) > 0 and len(data) % (4 * count) == 0
-            told[count] += bins_RN.size * _information(bins_RN, count, len(edges) + 1)
+            information[count] += bins_RN.size * _information(bins_RN, count, len(edges) + 1)
             chance[count] += len(edges) * (count - 1) / 2  # what is told by chance is distributed as half a chi-squared
     counts = [count for count in _COUNTS if divided[count] == max(divided.values()) > 0]
     if not counts:
         return None
-    best = max(counts, key=lambda count: told[count])
-    if told[best] <= _SURE * math.sqrt(chance[best]):
+    best = max(counts, key=lambda count: information[count])
+    if information[best] <= _SURE * math.sqrt(chance[best]):
         return counts[0]
-    return min(count for count in counts if told[count] >= _NEARLY * told[best])
+    return min(count for count in counts if information[count] >= _NEARLY * information[best])
 
 
 def _rows(values_N: np.ndarray) -> np.ndarray:

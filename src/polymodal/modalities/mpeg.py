@@ -97,8 +97,8 @@ def with_frame_count(data: bytes) -> bytes:
     is_xing, is_vbri = data[mark : mark + 4] in (b"Xing", b"Info"), data[start + 36 : start + 40] == b"VBRI"
     flags = int.from_bytes(data[mark + 4 : mark + 8], "big")
     if is_xing and flags & 1:
-        count, told = _count(data, start + first.size, first), int.from_bytes(data[mark + 8 : mark + 12], "big")
-        if count == told or not count:
+        count, stated = _count(data, start + first.size, first), int.from_bytes(data[mark + 8 : mark + 12], "big")
+        if count == stated or not count:
             return data[start:] if start else data
         sizes = (len(data) - start).to_bytes(4, "big") if flags & 2 else b""
         return b"".join((data[start : mark + 8], count.to_bytes(4, "big"), sizes, data[mark + 12 + len(sizes) :]))

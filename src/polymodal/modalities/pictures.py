@@ -27,7 +27,7 @@ from .signal_corruption import Corruption, each, of_pictures
 
 _PEEKED = 16  # cells looked up as folders to recognise a column
 _MOST_NAMES = 10_000  # of a folder, or of a list
-_TOLD = 3  # pictures of a cell whose faults are told one by one
+_LISTED = 3  # pictures of a cell whose faults are told one by one
 
 
 class PicturesConfig(PictureSettings):
@@ -104,8 +104,8 @@ class Pictures(Modality):
         faults = [item for item in held if isinstance(item, Fault)]
         if not faults:
             return {"pixels": np.stack(pixels)}
-        more = f"; and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
-        message = "; ".join(map(str, faults[:_TOLD])) + more
+        more = f"; and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
+        message = "; ".join(map(str, faults[:_LISTED])) + more
         if not pixels:
             raise (NoFolder if all(isinstance(fault, NoFolder) for fault in faults) else Fault)(message)
         raise PartFault({self.config.column: message}, {"pixels": np.stack(pixels)})

@@ -206,7 +206,7 @@ def open_picture(roots: Roots, cell: Cell, config: PictureSettings, channels: in
         if picture.format == "JPEG":
             picture.draft(None, (2 * at_least, 2 * at_least))
         picture.load()
-        _mend(picture, data)
+        _repair(picture, data)
         ImageOps.exif_transpose(picture, in_place=True)
         return picture
     except Fault:
@@ -246,7 +246,7 @@ def _bound_segments(data: bytes) -> None:
             raise Fault(f"a JPEG of more than {_MAX_SEGMENTS:,} pieces or {_MAX_HEADER >> 20} MiB before its first pixel; expected fewer")
 
 
-def _mend(picture: Pillow.Image, data: bytes) -> None:
+def _repair(picture: Pillow.Image, data: bytes) -> None:
     """What Pillow leaves as the file says it: a transparent grey of few bits, while the pixels are of eight."""
     clear = picture.info.get("transparency")
     if picture.format == "PNG" and picture.mode == "L" and isinstance(clear, int) and data[24:25] in (b"\2", b"\4"):

@@ -49,8 +49,8 @@ def _riff(data: bytes) -> bytes:
         size, rest = int.from_bytes(data[at + 4 : at + 8], order), len(data) - at - 8
         if data[at : at + 4] == b"data":
             if large and data[12:16] == b"ds64":
-                told = int.from_bytes(data[28:36], "little")
-                return data if 0 < told < 2**62 else _with_size(data, 28, 8, "little", rest)
+                stated = int.from_bytes(data[28:36], "little")
+                return data if 0 < stated < 2**62 else _with_size(data, 28, 8, "little", rest)
             return data if size or _are_chunks(data, at + 8, order) else _with_size(data, at + 4, 4, order, min(rest, _UNKNOWN))
         at += 8 + size + size % 2
     return data

@@ -272,10 +272,10 @@ class Predictor:
             start += count
         window, faults = read_window(part, rows, modalities, self._policies(on_error, source), source.name, Lookout(modalities))
         places = {int(row): at for at, row in enumerate(rows)}
-        told = [(places[fault.row], fault.text) for fault in faults]
+        chosen_faults = [(places[fault.row], fault.text) for fault in faults]
         skipped = np.isin(rows, [fault.row for fault in faults if fault.is_skipped])
         cells = {name: list(cells_of(part, modality.config.sources)) for name, modality in modalities.items()}
-        return Chosen(window, cells, modalities, told, skipped)
+        return Chosen(window, cells, modalities, chosen_faults, skipped)
 
     def fields_of(self, source: Source, strict: bool) -> list[str]:
         """Return the fields of which the table has at least one column; all fields if the table has no rows.

@@ -75,8 +75,8 @@ class Lookout:
 
     def fault(self, row: int, sources: Sequence[str], fault: Fault) -> None:
         """Add a cell that cannot be read. ``row`` 1 is the first data row."""
-        told = fault.columns if isinstance(fault, PartFault) else dict.fromkeys(sources[:1], str(fault))
-        for column, text in told.items():
+        texts = fault.columns if isinstance(fault, PartFault) else dict.fromkeys(sources[:1], str(fault))
+        for column, text in texts.items():
             self.faults[column] += 1
             self.first.setdefault(column, (row, text))
 

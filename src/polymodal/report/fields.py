@@ -27,10 +27,10 @@ def curves(log: Sequence[Mapping[str, Any]]) -> str:
         if event.get("event") != "epoch" or not isinstance(fields, Mapping) or len(fields) < 2:
             continue
         fold = str(event["name"]).removeprefix("fused")
-        for name, told in fields.items():
+        for name, facts in fields.items():
             for figure, series in found.items():
-                if isinstance(told.get(figure), (int, float)):
-                    series.setdefault(f"{name}{fold}", []).append([event["epoch"], told[figure]])
+                if isinstance(facts.get(figure), (int, float)):
+                    series.setdefault(f"{name}{fold}", []).append([event["epoch"], facts[figure]])
     cards = "".join(
         f'<div class="card"><h3>{escape(_SHOWN[figure])}</h3>{charts.lines(series, "epoch", escape(figure))}</div>'
         for figure, series in found.items()
@@ -45,11 +45,11 @@ def balance(metrics: Mapping[str, Any]) -> str:
     """
     rows = []
     for name, by_task in metrics.get("balance", {}).items():
-        for task, told in by_task.items():
-            values = "".join(f"<td>{'-' if told[key] is None else f'{told[key]:.4f}'}</td>" for key in _COLUMNS)
-            stopped = "<b>stopped learning 停止学习</b>" if told["stopped"] else ""
+        for task, facts in by_task.items():
+            values = "".join(f"<td>{'-' if facts[key] is None else f'{facts[key]:.4f}'}</td>" for key in _COLUMNS)
+            stopped = "<b>stopped learning 停止学习</b>" if facts["stopped"] else ""
             rows.append(
-                f"<tr><th>{escape(name)} <small>{escape(task)}: {escape(told['metric'])}</small></th>{values}<td>{stopped}</td></tr>"
+                f"<tr><th>{escape(name)} <small>{escape(task)}: {escape(facts['metric'])}</small></th>{values}<td>{stopped}</td></tr>"
             )
     if not rows:
         return ""

@@ -125,10 +125,10 @@ def _learning(log: Sequence[Mapping[str, Any]]) -> str:
 
 def _answers(kept: Mapping[str, Any], validation: Mapping[str, Any]) -> str:
     out = []
-    for task, drawn in kept.get("curves", {}).items():
+    for task, plotted in kept.get("curves", {}).items():
         cards = []
-        if "confusion" in drawn:
-            confusion = drawn["confusion"]
+        if "confusion" in plotted:
+            confusion = plotted["confusion"]
             of = (
                 f" <small>{len(confusion['classes'])} most frequent of {confusion['of']}</small>"
                 if confusion["of"] > len(confusion["classes"])
@@ -136,20 +136,20 @@ def _answers(kept: Mapping[str, Any], validation: Mapping[str, Any]) -> str:
             )
             title = f"<h3>Confusion: rows are the truth 混淆矩阵：行是真值{of}</h3>"
             cards.append(title + charts.counts(confusion["classes"], confusion["counts"]))
-        if drawn.get("calibration"):
+        if plotted.get("calibration"):
             cards.append(
-                _calibration(drawn["calibration"], kept.get("reliability", {}).get(task), validation.get("calibration", {}).get(task))
+                _calibration(plotted["calibration"], kept.get("reliability", {}).get(task), validation.get("calibration", {}).get(task))
                 + _pooled(validation.get("pooled", {}).get(task))
             )
-        if drawn.get("curves"):
-            roc = {curve["class"]: curve["roc"] for curve in drawn["curves"]}
-            precision = {curve["class"]: curve["precision_recall"] for curve in drawn["curves"]}
+        if plotted.get("curves"):
+            roc = {curve["class"]: curve["roc"] for curve in plotted["curves"]}
+            precision = {curve["class"]: curve["precision_recall"] for curve in plotted["curves"]}
             cards.append("<h3>ROC</h3>" + charts.lines(roc, "false positives 假阳性率", "true positives", square=True, dots=False))
             cards.append(
                 "<h3>Precision and recall 查准率与查全率</h3>" + charts.lines(precision, "recall", "precision", square=True, dots=False)
             )
-        if drawn.get("scatter"):
-            cards.append("<h3>Answer against truth 预测与真值</h3>" + charts.scatter(drawn["scatter"], "truth 真值", "answer"))
+        if plotted.get("scatter"):
+            cards.append("<h3>Answer against truth 预测与真值</h3>" + charts.scatter(plotted["scatter"], "truth 真值", "answer"))
         out.append(
             f"<h3>{escape(task)}</h3>" + '<div class="grid2">' + "".join(f'<div class="card">{card}</div>' for card in cards) + "</div>"
         )
@@ -157,21 +157,21 @@ def _answers(kept: Mapping[str, Any], validation: Mapping[str, Any]) -> str:
 
 
 def _calibration(
-    used: Sequence[Sequence[float]], scaled: Mapping[str, Sequence[Sequence[float]]] | None, told: Mapping[str, Any] | None
+    used: Sequence[Sequence[float]], scaled: Mapping[str, Sequence[Sequence[float]]] | None, result: Mapping[str, Any] | None
 ) -> str:
     """Return the reliability curve of one task, before and after scaling if the votes were scaled (each half of the rows with the scale
     fitted on the other half).
     """
-    if not scaled or not told:
+    if not scaled or not result:
         return "<h3>Calibration 校准</h3>" + charts.lines({"share right 正确率": used}, "confidence 置信度", "share right", square=True)
     curves = {"before scaling 缩放前": scaled["before"], "after 缩放后": scaled["after"]}
     rows = ""
     for name, metric in (("ECE", "ece"), ("log loss", "log_loss")):
-        cells = "".join(f"<td>{'-' if one[metric] is None else f'{one[metric]:.4f}'}</td>" for one in (told["before"], told["after"]))
+        cells = "".join(f"<td>{'-' if one[metric] is None else f'{one[metric]:.4f}'}</td>" for one in (result["before"], result["after"]))
         rows += f"<tr><th>{name}</th>{cells}</tr>"
     note = (
-        f"votes scaled by {told['scale']:.2f}; each of {told['rows']:,} validation rows by a scale that was fitted on other rows 交叉拟合; "
-        f"ECE of perfect calibration on so many rows, by chance 偶然值: {told['chance']:.4f}"
+        f"votes scaled by {result['scale']:.2f}; each of {result['rows']:,} validation rows by a scale that was fitted on other rows "
+        f"交叉拟合; ECE of perfect calibration on so many rows, by chance 偶然值: {result['chance']:.4f}"
     )
     return (
         "<h3>Calibration before and after 校准前后</h3>"
@@ -188,9 +188,9 @@ def _pooled(found: Mapping[str, Any] | None) -> str:
         f"These are single models 单个模型. The mean of all models 所有模型的平均 is multiplied by {found['scale']:.2f}, fitted on "
         f"{found['rows']:,} calibration rows that no model was trained on 校准行"
     )
-    if (told := found["calibration"]) is not None:
-        before, after = (f"ECE {one['ece']:.4f}, log loss {one['log_loss']:.4f}" for one in (told["before"], told["after"]))
-        text += f"; on these rows without it 缩放前 {before}, with it 缩放后 {after} (by chance 偶然值 {told['chance']:.4f})"
+    if (result := found["calibration"]) is not None:
+        before, after = (f"ECE {one['ece']:.4f}, log loss {one['log_loss']:.4f}" for one in (result["before"], result["after"]))
+        text += f"; on these rows without it 缩放前 {before}, with it 缩放后 {after} (by chance 偶然值 {result['chance']:.4f})"
     return f"<p><small>{text}</small></p>"
 
 
@@ -237,24 +237,24 @@ def _missing(metrics: Mapping[str, Any]) -> str:
     return "".join(out)
 
 
-def _shares(told: Mapping[str, Any] | None, task: str, fields: int) -> list[str]:
+def _shares(result: Mapping[str, Any] | None, task: str, fields: int) -> list[str]:
     """Return the metric gained over a model without any field, divided among the fields by Shapley values (Shapley 1953)."""
     title = f"<h3>{escape(task)}: what each contributes 各字段的贡献 <small>Shapley</small></h3>"
-    if told is None:
+    if result is None:
         return [
             f"{title}<p><small>Of {fields} fields not every set was measured; polymodal explain RUN TABLE shares out what they "
             "contribute 字段较多时用 polymodal explain 计算</small></p>"
         ]
     values = {
         name: (one["value"], f"{one['value']:+.4f}" + ("" if one["share"] is None else f" ({one['share']:z.0%})"))
-        for name, one in sorted(told["fields"].items(), key=lambda pair: -(pair[1]["value"] or 0.0))
+        for name, one in sorted(result["fields"].items(), key=lambda pair: -(pair[1]["value"] or 0.0))
         if one["value"] is not None
     }
     if not values:
         return []
     note = (
-        f"{escape(told['metric'])} {told['nothing']:.4f} without any field 没有任何字段, {told['whole']:.4f} with all of them 全部字段: "
-        "the bars sum to the difference 各条之和为其差"
+        f"{escape(result['metric'])} {result['nothing']:.4f} without any field 没有任何字段, {result['whole']:.4f} with all of them "
+        "全部字段: the bars sum to the difference 各条之和为其差"
     )
     return [f"{title}{charts.signed_bars(values)}<p><small>{note}</small></p>"]
 

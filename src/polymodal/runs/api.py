@@ -23,7 +23,7 @@ from ..training.observers import Observer
 from ..training.plan import Clock
 from .journal import ASIDE, differing
 from .request import PATHS, open_others, resolve
-from .resuming import experiment_of, ledger_of
+from .resuming import experiment_of, journal_of
 from .run import Run
 
 
@@ -70,18 +70,18 @@ def train(
     :raises Interrupted: Ctrl-C; what was trained by then is saved
     """
     clock = Clock(None, start)
-    asked = resolve(
+    request = resolve(
         table, overrides, target=target, columns=columns, ignore=ignore, group=group, split=split, valid=valid, test=test, root=root,
         on_error=on_error, seed=seed, time_limit=time_limit, encoding=encoding,
     )  # fmt: skip
-    for one in asked.left_out:
+    for one in request.left_out:
         if one.unread:
-            warnings.warn(f"{asked.source.name}, {one.line}", UserWarning, stacklevel=2)
-    clock.limit = asked.experiment.training.time_limit
-    with _folder(out, overwrite, asked.experiment) as folder:
+            warnings.warn(f"{request.source.name}, {one.line}", UserWarning, stacklevel=2)
+    clock.limit = request.experiment.training.time_limit
+    with _folder(out, overwrite, request.experiment) as folder:
         run = Run(
-            asked.experiment, asked.source, asked.valid, asked.test, folder, clock, observers, asked.reasons, keep=out is not None,
-            left_out=asked.left_out,
+            request.experiment, request.source, request.valid, request.test, folder, clock, observers, request.reasons,
+            keep=out is not None, left_out=request.left_out,
         )  # fmt: skip
         return run.go()
 
@@ -112,36 +112,36 @@ def resume(
     with Lock(folder):
         for place in (folder, folder / "checkpoints", folder / "bundle"):
             sweep(place)
-        ledger = ledger_of(folder)
+        journal = journal_of(folder)
         checkpoints = Checkpoints(folder / "checkpoints")
         experiment = experiment_of(folder, overrides)
         said = experiment.data
-        if ledger is not None and ledger.ended:
-            changed = [one.line for one in ledger.differences(experiment)] if overrides else []
+        if journal is not None and journal.ended:
+            changed = [one.line for one in journal.differences(experiment)] if overrides else []
             if changed or any(given is not None for given in (table, valid, test)):
                 what = "; ".join(changed) or "another table"
                 raise UserError(f"{folder}: training has ended, so nothing can be changed ({what}); train anew in another folder (-o RUN)")
             checkpoints.clear()
             return load(folder)
-        if ledger is None and (folder / "bundle" / "bundle.json").exists():
-            mend = "use the bundle, or train anew in another folder (-o RUN)"
-            raise UserError(f"{folder}: a bundle, and no checkpoints to go on with (checkpoints/ledger.json is gone); {mend}")
+        if journal is None and (folder / "bundle" / "bundle.json").exists():
+            fix = "use the bundle, or train anew in another folder (-o RUN)"
+            raise UserError(f"{folder}: a bundle, and no checkpoints to go on with (checkpoints/ledger.json is gone); {fix}")
         given = {name: value for name, value in (("table", table), ("valid", valid), ("test", test)) if value is not None}
         moved = {name: str(Path(value).resolve()) for name, value in given.items() if isinstance(value, (str, Path))}
         experiment = experiment.model_copy(update={"data": said.model_copy(update=moved)})
-        memory = ledger.memory if ledger is not None else ["table"] if said.table is None else []
+        memory = journal.memory if journal is not None else ["table"] if said.table is None else []
         for name in memory:
             if name not in given:
-                mend = f"polymodal train TABLE --resume {folder} ({name}=...)"
-                raise UserError(f"{folder}: its {name} came from memory; expected it again: {mend}")
-        if ledger is not None:
-            differing(folder, ledger.differences(experiment), force)
+                fix = f"polymodal train TABLE --resume {folder} ({name}=...)"
+                raise UserError(f"{folder}: its {name} came from memory; expected it again: {fix}")
+        if journal is not None:
+            differing(folder, journal.differences(experiment), force)
         source = open_source(given.get("table", said.table), encoding=said.encoding)
         valid_source, test_source = open_others(said, given.get("valid"), given.get("test"))
         (folder / "checkpoints").mkdir(exist_ok=True)
-        spent = max(ledger.spent if ledger is not None else 0.0, checkpoints.spent())
+        spent = max(journal.spent if journal is not None else 0.0, checkpoints.spent())
         clock = Clock(experiment.training.time_limit, (time.monotonic() if start is None else start) - spent)
-        return Run(experiment, source, valid_source, test_source, folder, clock, observers, {}, True, ledger, force).go()
+        return Run(experiment, source, valid_source, test_source, folder, clock, observers, {}, True, journal, force).go()
 
 
 def evaluate(

@@ -73,15 +73,15 @@ def warnings(found: Balance, members: Sequence[Member], kind: str) -> list[str]:
     """A line for each field that stopped learning, with what it came to and what may mend it."""
     lines = []
     history = members[0].fitted.history
-    mend = "a larger training.auxiliary, or training.balance.kind=" + ("ogm_ge with training.balance.alpha=2" if kind == "none" else "none")
+    fix = "a larger training.auxiliary, or training.balance.kind=" + ("ogm_ge with training.balance.alpha=2" if kind == "none" else "none")
     for field, by_task in found.items():
-        for task, told in by_task.items():
-            if told["stopped"]:
+        for task, facts in by_task.items():
+            if facts["stopped"]:
                 because = f"; {why}" if (why := _because(field, history)) else ""
                 lines.append(
-                    f"field {field!r} stopped learning beside the others: alone it reaches {told['metric']} {told['alone']:.4f} of {task}, "
-                    f"its vote inside the fused model {told['vote']:.4f} (a constant {told['constant']:.4f}), on the same "
-                    f"{told['rows']:,} held-out rows{because}; try {mend}"
+                    f"field {field!r} stopped learning beside the others: alone it reaches {facts['metric']} {facts['alone']:.4f} of "
+                    f"{task}, its vote inside the fused model {facts['vote']:.4f} (a constant {facts['constant']:.4f}), on the same "
+                    f"{facts['rows']:,} held-out rows{because}; try {fix}"
                 )
     return lines
 
@@ -89,7 +89,7 @@ def warnings(found: Balance, members: Sequence[Member], kind: str) -> list[str]:
 def _because(field: str, history: Sequence[Mapping[str, Any]]) -> str:
     """Which other field fits the training rows, and since when."""
     for epoch in history:
-        losses = {name: told["loss"] for name, told in epoch["fields"].items() if told["loss"] is not None}
+        losses = {name: facts["loss"] for name, facts in epoch["fields"].items() if facts["loss"] is not None}
         if field not in losses:
             continue
         best = min(losses, key=lambda name: losses[name])

@@ -16,7 +16,7 @@ from ..flow import FUSED
 from ..training.config import usual_epochs
 from ..training.plan import usual_plan
 from .members import Trial
-from .request import Asked
+from .request import Request
 
 
 @dataclass
@@ -78,12 +78,12 @@ class Reading:
 
 
 def estimate(
-    experiment: Experiment, asked: Asked, part: Split, reading: Reading, trials: Mapping[str, Trial], found: Check, out: Path | None
+    experiment: Experiment, request: Request, part: Split, reading: Reading, trials: Mapping[str, Trial], found: Check, out: Path | None
 ) -> None:
     """Into ``found``: rows, models, time, memory and disk; a disk that is too full is a stop."""
-    config, rows = experiment.training, asked.source.rows
-    if asked.valid is not None:
-        training, validating, selecting = int((part.part_N == TRAIN).sum()), asked.valid.rows, 0
+    config, rows = experiment.training, request.source.rows
+    if request.valid is not None:
+        training, validating, selecting = int((part.part_N == TRAIN).sum()), request.valid.rows, 0
     else:
         training, validating = (len(side) for side in part.member(0))
         selecting = len(part.selecting)
@@ -102,7 +102,7 @@ def estimate(
     total = read + seen + sum(every.values())
     limit = config.time_limit
     found.seconds = min(total, limit) if limit is not None else total
-    test = int((part.part_N == TEST).sum()) or (asked.test.rows if asked.test is not None else 0)
+    test = int((part.part_N == TEST).sum()) or (request.test.rows if request.test is not None else 0)
     others = {"to select the epoch": selecting, "to calibrate on": len(part.calibrating), "to test on": test}
     rows_of = [f"{training:,} to train on", f"{validating:,} to validate on", *(f"{n:,} {what}" for what, n in others.items() if n)]
     found.facts["rows"] = ", ".join(rows_of)

@@ -43,9 +43,9 @@ def kept_for_report(experiment: Experiment, prepared: Prepared, measured: Measur
         return kept
     for name, rows in wanted.items():
         some = {row: cells[row] for row in rows}
-        told = {row: truths[row][name] for row in rows}
+        truth_by_row = {row: truths[row][name] for row in rows}
         kept["worst"][name] = report.examples_of(
-            prepared.tasks[name], prepared.modalities, measured.rows, measured.scores[name], some, told
+            prepared.tasks[name], prepared.modalities, measured.rows, measured.scores[name], some, truth_by_row
         )
     return kept
 

@@ -55,14 +55,14 @@ def differing(folder: Path, found: Sequence[Difference], force: bool) -> None:
     if not found or (force and not any(one.another for one in found)):
         return
     lines = "".join(f"\n  {one.line}" for one in found)
-    mend = "mend it, or resume all the same: --force"
+    fix = "mend it, or resume all the same: --force"
     if any(one.another for one in found):
-        mend = "mend it, or train anew in another folder (-o RUN): trained models and rows held out from them would not go together"
-    raise UserError(f"{folder}: not as it was when training began:{lines}\nexpected no difference; {mend}")
+        fix = "mend it, or train anew in another folder (-o RUN): trained models and rows held out from them would not go together"
+    raise UserError(f"{folder}: not as it was when training began:{lines}\nexpected no difference; {fix}")
 
 
 @dataclass
-class Ledger:
+class Journal:
     """The memory of one run."""
 
     path: Path | None
@@ -89,7 +89,7 @@ class Ledger:
     """Whether it is resumed under another time limit."""
 
     @classmethod
-    def read(cls, path: Path) -> Ledger | None:
+    def read(cls, path: Path) -> Journal | None:
         """The ledger of a run, None where training had not begun; ``UserError`` for one that was altered."""
         try:
             tree = json.loads(path.read_bytes())

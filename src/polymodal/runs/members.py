@@ -28,7 +28,7 @@ from ..training.optimization import standardise
 from ..training.plan import RESERVE, Clock, Plan, make_plan, usual_plan
 from ..training.progress import INTERRUPTED, Fitted, Replay
 from ..training.trainer import Trainer
-from .journal import Ledger
+from .journal import Journal
 from .validation import HeldOut, Member
 from .warm_start import start_from
 
@@ -62,10 +62,10 @@ class Members:
         observer: Observer,
         interrupted: Callable[[], bool],
         checkpoints: Checkpoints,
-        ledger: Ledger,
+        journal: Journal,
     ) -> None:
         self.experiment, self.prepared, self.clock, self.observer, self.interrupted = experiment, prepared, clock, observer, interrupted
-        self.checkpoints, self.ledger = checkpoints, ledger
+        self.checkpoints, self.journal = checkpoints, journal
         self.config = experiment.training
         self.device = pick_device(self.config.device)
         self.precision = pick_precision(self.config.precision, self.device)
@@ -86,7 +86,7 @@ class Members:
         shared_by, distinct = self._distinct()
         epochs = self.usual_epochs()
         baselines = self.config.baselines and len(self.fields) > 1
-        decided = self.ledger.decisions.get("plan")
+        decided = self.journal.decisions.get("plan")
         if decided is not None:
             plan = Plan(**decided)
         elif self.clock.limit is None:
@@ -98,7 +98,7 @@ class Members:
             names = [FUSED, *(self.fields if baselines else [])]
             seconds = {name: self._seconds_of_an_epoch(name) for name in names}
             plan = make_plan(members, epochs, baselines, seconds, self._budget())
-        self.ledger.decide("plan", plan.facts())
+        self.journal.decide("plan", plan.facts())
         self.observer.observe("plan", plan.facts())
         models = f"{plan.members} models of {len(rows):,} rows" if plan.members > 1 else f"one model of {len(rows):,} rows"
         alone = f"; each field alone on {plan.baseline_members} of them" if 0 < plan.baseline_members < plan.members else ""
@@ -166,15 +166,15 @@ class Members:
         unit = self._unit(fold, names)
         if self.interrupted() and not self.checkpoints.has(unit):
             return True
-        decided = self.ledger.decisions.get(what)
+        decided = self.journal.decisions.get(what)
         if decided is None and unit not in self.began and self._budget() < 0:
-            decided = self.ledger.decide(what, fold)
+            decided = self.journal.decide(what, fold)
         return decided is not None and fold >= decided
 
     @property
     def began(self) -> list[str]:
         """The models whose training began, in this process or before it."""
-        return list(self.ledger.decisions.get("began", []))
+        return list(self.journal.decisions.get("began", []))
 
     def has_begun(self, name: str) -> bool:
         """Whether a single field alone had its time."""
@@ -203,7 +203,7 @@ class Members:
         if done is not None:
             return self._trained(fold, names, hidden, *done)
         if unit not in self.began:
-            self.ledger.decide("began", [*self.began, unit])
+            self.journal.decide("began", [*self.began, unit])
         cost = plan.cost(FUSED if len(names) > 1 else names[0])
         deadline = float("inf")
         if self.clock.limit is not None:
@@ -213,7 +213,7 @@ class Members:
         going_on = self.checkpoints.going_on(unit)
         trainer = self._trainer(label, fold, names, plan.epochs, self.observer, deadline, keeper, self._replay(unit), going_on is None)
         if going_on is not None:
-            trainer.restore(*going_on, keep_deadline=not self.ledger.limit_changed)
+            trainer.restore(*going_on, keep_deadline=not self.journal.limit_changed)
             at = trainer.progress
             self.observer.observe("note", {"text": f"{label}: goes on in epoch {at.epoch}, after step {at.step:,}"})
         fitted = trainer.fit()
@@ -257,9 +257,9 @@ class Members:
         """What was decided in a unit's training before, and the way to write down what is decided now."""
 
         def decided(replay: Replay) -> None:
-            self.ledger.decide(unit, {"stop": replay.stop, "parts": [list(pair) for pair in replay.parts.items()]})
+            self.journal.decide(unit, {"stop": replay.stop, "parts": [list(pair) for pair in replay.parts.items()]})
 
-        before = self.ledger.decisions.get(unit, {"stop": None, "parts": []})
+        before = self.journal.decisions.get(unit, {"stop": None, "parts": []})
         return Replay(before["stop"], dict(before["parts"]), decided)
 
     def _model(self, names: Sequence[str]) -> MultiModalModel:

@@ -14,7 +14,7 @@ import torch
 
 from ..data.sources import Source, open_source
 from ..data.splits import OUT, TEST, VALID
-from ..data.targets import Unknown, fitted, known_rows, read_targets, read_weights, told_classes
+from ..data.targets import Unknown, class_notes, fitted, known_rows, read_targets, read_weights
 from ..encoders import EncoderConfig
 from ..errors import DataError, Fault, UserError
 from ..experiment import Experiment
@@ -31,10 +31,10 @@ from ..training.devices import pick_device, pick_precision, why_precision
 from ..training.observers import Observer
 from ..training.plan import Clock
 from .estimate import Check, Reading, estimate
-from .journal import Ledger, digest_of
+from .journal import Journal, digest_of
 from .members import Members, Trial
 from .reading import Faults, read_cells
-from .request import Asked, open_others, resolve
+from .request import Request, open_others, resolve
 from .resuming import look_at
 
 ROWS, _BLOCK = 1_024, 64
@@ -74,12 +74,12 @@ def check(
             if value is not None and value != () and value != {}:
                 raise UserError(f"{table}: {name} beside a run, which has its settings; check a change by path=value")
         return _of_run(Path(table), overrides)
-    asked = resolve(
+    request = resolve(
         table, overrides, target=target, columns=columns, ignore=ignore, group=group, split=split, valid=valid, test=test, root=root,
         on_error=on_error, seed=seed, time_limit=time_limit, encoding=encoding,
     )  # fmt: skip
-    found = Check(asked.source.name)
-    _check(asked, found, None if out is None else Path(out))
+    found = Check(request.source.name)
+    _check(request, found, None if out is None else Path(out))
     return found
 
 
@@ -91,48 +91,48 @@ def _of_run(folder: Path, overrides: Sequence[str]) -> Check:
         data = state.experiment.data
         sources = (open_source(data.table, encoding=data.encoding), *open_others(data, None, None))
         for name, source in zip(("table", "valid", "test"), sources, strict=True):
-            before = state.ledger.tables.get(name) if state.ledger is not None else None
+            before = state.journal.tables.get(name) if state.journal is not None else None
             if source is not None and before is not None and before != digest_of(state.experiment, source):
                 found.stops.append(f"{source.name}: changed since training began (resume says what differs); put it back")
         if not found.ok:
             return found
-        _check(Asked(state.experiment, {}, sources[0], sources[1], sources[2]), found, folder)
+        _check(Request(state.experiment, {}, sources[0], sources[1], sources[2]), found, folder)
     return found
 
 
-def _check(asked: Asked, found: Check, out: Path | None) -> None:
-    experiment, source = asked.experiment, asked.source
+def _check(request: Request, found: Check, out: Path | None) -> None:
+    experiment, source = request.experiment, request.source
     config = experiment.training
     device = pick_device(config.device)
     precision = str(pick_precision(config.precision, device)).removeprefix("torch.")
     faults = Faults(experiment, found)
-    found.notes += [f"warning: {one.line}" if one.unread else one.line for one in asked.left_out]
+    found.notes += [f"warning: {one.line}" if one.unread else one.line for one in request.left_out]
     try:
         source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values()), *experiment.data.split.columns])
         source.check_rows()
         read_weights(source, experiment.data.weight)
         targets = known_rows(source, experiment.tasks)
         known_N = targets.known_N
-        part, kept = split_rows(experiment, source, known_N, asked.valid is not None, targets.readings)
+        part, kept = split_rows(experiment, source, known_N, request.valid is not None, targets.readings)
         fitting_N = np.zeros(source.rows, bool)
         fitting_N[part.fitting] = True
         tasks = fitted(source, experiment.tasks, targets.readings, fitting_N)
         sample = _sample(source, known_N, experiment)
-        drawn = open_source([dict(row) for row in sample.values()], name=source.name)
-        modalities = fit_modalities(experiment, drawn, roots_of(source, experiment.data.root), fitting_N[list(sample)])
+        sampled = open_source([dict(row) for row in sample.values()], name=source.name)
+        modalities = fit_modalities(experiment, sampled, roots_of(source, experiment.data.root), fitting_N[list(sample)])
     except DataError as error:
         found.stops.append(str(error))
         return
     found.notes += [
-        f"column {path.removeprefix('columns.')}: {said}" for path, said in asked.reasons.items() if path.startswith("columns.")
+        f"column {path.removeprefix('columns.')}: {said}" for path, said in request.reasons.items() if path.startswith("columns.")
     ]
     found.notes += [*kept.notes, *kept.warnings]
     for name, task in tasks.items():
         if words := missing_line(targets.facts[name], task.config.column, task.config.kind):
             found.notes.append(f"target {name!r}: {words}")
     unknown = Unknown()
-    told = _read_targets(source, tasks, faults, unknown, part.part_N, asked.guessed)
-    part_N = np.where(np.logical_or.reduce([~np.isnan(target).any(1) for target in told.values()]), part.part_N, OUT)
+    target_values = _read_targets(source, tasks, faults, unknown, part.part_N, request.guessed)
+    part_N = np.where(np.logical_or.reduce([~np.isnan(target).any(1) for target in target_values.values()]), part.part_N, OUT)
     members = [np.intersect1d(part.member(fold)[0], np.flatnonzero(part_N != OUT)) for fold in range(part.members)]
     reading = read_cells(source, modalities, sample, known_N, faults)
     for name, modality in modalities.items():
@@ -140,13 +140,13 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
         encoder = experiment.model.encoders[name]
         frozen = isinstance(encoder, EncoderConfig) and encoder.is_frozen
         reading.costs[name] = 1.0 if frozen else modality.cost_of_training() * shared
-    for other, what in ((asked.valid, "valid"), (asked.test, "test")):
+    for other, what in ((request.valid, "valid"), (request.test, "test")):
         if other is not None:
             try:
-                _check_other(experiment, other, what, modalities, tasks, found, unknown, asked.guessed)
+                _check_other(experiment, other, what, modalities, tasks, found, unknown, request.guessed)
             except DataError as error:
                 found.stops.append(str(error))
-    found.notes += told_classes(tasks, told, part_N, members, unknown)
+    found.notes += class_notes(tasks, target_values, part_N, members, unknown)
     if out is not None:
         _writable(out, found)
     if not found.ok:
@@ -159,7 +159,7 @@ def _check(asked: Asked, found: Check, out: Path | None) -> None:
     if trials is None:
         found.notes.append("too few rows were looked at to try a model: no estimate of time and memory")
         return
-    estimate(experiment, asked, part, reading, trials, found, out)
+    estimate(experiment, request, part, reading, trials, found, out)
     found.facts["device"] = f"{device.type}, {torch.get_num_threads()} threads"
     found.facts["precision"] = f"{precision}: {why_precision(config.precision, device)}"
 
@@ -265,7 +265,7 @@ def _try_out(experiment: Experiment, source: Source, sample: Mapping[int, Mappin
         except DataError:  # of these few rows alone
             return None
         try:
-            team = Members(tried, prepared, Clock(None), Observer(), lambda: False, Checkpoints(None), Ledger(None))
+            team = Members(tried, prepared, Clock(None), Observer(), lambda: False, Checkpoints(None), Journal(None))
             names = [FUSED, *(team.fields if config.baselines and len(team.fields) > 1 else [])]
             reading.frozen = {name: _look_through(name, prepared) for name in prepared.backbones}
             return {name: team.try_out(name, _TRIAL_SECONDS) for name in names}

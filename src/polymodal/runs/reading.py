@@ -47,8 +47,8 @@ class Faults:
         """What the faults of a column that was read whole come to: too many end the run."""
         if self.binding and column not in self.stopped and count > limit * max(held, 1):
             name = column if self.table is None else f"{column} of {self.table}"
-            mend = "mend them, choose another target, or raise data.max_faults"
-            self.found.stops.append(f"column {name!r}: {count:,} of {held:,} cells cannot be read; expected at most {limit:.0%}; {mend}")
+            fix = "mend them, choose another target, or raise data.max_faults"
+            self.found.stops.append(f"column {name!r}: {count:,} of {held:,} cells cannot be read; expected at most {limit:.0%}; {fix}")
 
     def conclude(self, tally: Tally, rows: int) -> None:
         """What the faults of a field come to: too many end the run."""
@@ -65,8 +65,8 @@ class Faults:
                 continue
             sure = tally.rows == rows or count > limit * rows
             if sure:
-                mend = "mend them, leave the column out (--ignore), or raise data.max_faults"
-                self.found.stops.append(f"{found} cannot be read; expected at most {limit:.0%}; {mend}")
+                fix = "mend them, leave the column out (--ignore), or raise data.max_faults"
+                self.found.stops.append(f"{found} cannot be read; expected at most {limit:.0%}; {fix}")
             else:
                 rest = f"a run stops where that is more than {limit:.0%} of all (data.max_faults)"
                 self.found.notes.append(f"{found} looked at cannot be read; {rest}")
@@ -78,7 +78,7 @@ class Tally:
 
     modality: Modality
     counts: Counter[str] = field(default_factory=Counter)
-    told: list[tuple[int, str, str]] = field(default_factory=list)
+    listed: list[tuple[int, str, str]] = field(default_factory=list)
     known: dict[Any, Fault | None] = field(default_factory=dict)
     size: int = 0
     rows: int = 0
@@ -113,7 +113,7 @@ class Tally:
         columns = fault.columns if isinstance(fault, PartFault) else {" + ".join(sources): str(fault)}
         for column, text in columns.items():
             self.counts[column] += 1
-            self.told.append((at + 1, column, text))
+            self.listed.append((at + 1, column, text))
 
 
 def read_cells(
@@ -133,7 +133,7 @@ def read_cells(
         tallies |= quick
     reading = Reading()
     for name, tally in tallies.items():
-        for row, column, text in tally.told:
+        for row, column, text in tally.listed:
             faults.add(row, column, text, faults.experiment.on_error(name))
         faults.conclude(tally, rows)
         count = max(len(tally.known), 1)

@@ -23,7 +23,7 @@ PATHS = ("table", "valid", "test")
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """An experiment that is complete, why it is so, and its tables."""
 
     experiment: Experiment
@@ -64,21 +64,21 @@ def resolve(
     seed: int | None,
     time_limit: str | float | None,
     encoding: str | None = None,
-) -> Asked:
+) -> Request:
     """What ``train`` takes, as it will be run; ``UserError`` for what cannot be."""
     flags = _flags(root=root, on_error=on_error, seed=seed, time_limit=time_limit, encoding=encoding, valid=valid, test=test)
-    asked: dict[str, Any] = {"columns": columns, "ignore": ignore, "group": group, "split": split}
+    request: dict[str, Any] = {"columns": columns, "ignore": ignore, "group": group, "split": split}
     path = Path(table) if isinstance(table, (str, Path)) and Path(table).suffix.lower() in (".yaml", ".yml") else None
     if isinstance(table, Experiment):
-        found = _from_tree(table.tree(), Path(), "Experiment", target, (*flags, *overrides), asked)
+        found = _from_tree(table.tree(), Path(), "Experiment", target, (*flags, *overrides), request)
     elif path is not None:
         tree = read_tree(path)
         training = tree.get("training")
         if isinstance(training, Mapping) and isinstance(training.get("init"), str):
             tree["training"] = {**training, "init": str(path.parent / training["init"])}
-        found = _from_tree(tree, path.parent, str(path), target, (*flags, *overrides), asked)
+        found = _from_tree(tree, path.parent, str(path), target, (*flags, *overrides), request)
     else:
-        found = _from_table(table, target, (*flags, *overrides), asked)
+        found = _from_table(table, target, (*flags, *overrides), request)
     source, experiment, reasons, left = found
     experiment = experiment.with_models_at(path.parent if path is not None else Path())
     if experiment.training.init is not None:
@@ -88,7 +88,7 @@ def resolve(
         if isinstance(part, External):  # what cannot be imported is told before the table is read
             part.load([] if source.folder is None else [source.folder], contract)
     second, third = open_others(experiment.data, valid, test)
-    return Asked(experiment, reasons, source, second, third, left)
+    return Request(experiment, reasons, source, second, third, left)
 
 
 def open_others(data: DataConfig, valid: Any, test: Any) -> tuple[Source | None, Source | None]:
@@ -115,7 +115,7 @@ def _flags(*, root: Folders, valid: Any, test: Any, **settings: Any) -> list[str
 
 
 def _from_table(
-    table: Any, target: Any, overrides: Sequence[str], asked: Mapping[str, Any], tree: Mapping[str, Any] | None = None
+    table: Any, target: Any, overrides: Sequence[str], request: Mapping[str, Any], tree: Mapping[str, Any] | None = None
 ) -> _Found:
     """Everything that ``tree`` and ``overrides`` do not say is inferred from the table."""
     tree = dict(tree or {})
@@ -130,7 +130,7 @@ def _from_table(
     if isinstance(table, (str, Path)):
         data["table"] = str(table)
     experiment, reasons, columns = infer(
-        source, targets, overrides, given=asked["columns"], ignore=asked["ignore"], group=asked["group"], split=asked["split"],
+        source, targets, overrides, given=request["columns"], ignore=request["ignore"], group=request["group"], split=request["split"],
         tree={**tree, "data": data},
     )  # fmt: skip
     if not experiment.fields:
@@ -142,12 +142,12 @@ def _from_table(
 
 
 def _from_tree(
-    tree: Mapping[str, Any], folder: Path, place: str, target: Any, overrides: Sequence[str], asked: Mapping[str, Any]
+    tree: Mapping[str, Any], folder: Path, place: str, target: Any, overrides: Sequence[str], request: Mapping[str, Any]
 ) -> _Found:
     """The experiment of a file. One that names fields is complete; of one that does not, the rest is inferred."""
-    direct = [f"data.split.group={json.dumps(asked['group'])}"] if asked["group"] else []
-    if asked["split"]:
-        direct += ["data.split.kind=column", f"data.split.column={json.dumps(asked['split'])}"]
+    direct = [f"data.split.group={json.dumps(request['group'])}"] if request["group"] else []
+    if request["split"]:
+        direct += ["data.split.kind=column", f"data.split.column={json.dumps(request['split'])}"]
     laid, notes = override(tree, (*direct, *overrides))
     Experiment.check_tree(laid, place)
     laid = _placed(laid, folder)
@@ -163,8 +163,8 @@ def _from_tree(
             if key != "kind"
         ]
         kept = [text for text in overrides if not _is_a_path(text)]
-        return _from_table(table, list(tasks) if _is_nothing(target) else target, (*said, *kept), asked, laid)
-    for flag, value in (("--target", not _is_nothing(target)), ("--column", asked["columns"]), ("--ignore", asked["ignore"])):
+        return _from_table(table, list(tasks) if _is_nothing(target) else target, (*said, *kept), request, laid)
+    for flag, value in (("--target", not _is_nothing(target)), ("--column", request["columns"]), ("--ignore", request["ignore"])):
         if value:
             raise ConfigError(f"{place}: {flag} beside a file that names its fields; say it in the file, under fields and tasks")
     experiment = Experiment.of(laid, place=place)

@@ -13,7 +13,7 @@ from ..errors import UserError, nearest_folder
 from ..experiment import Experiment
 from ..storage import Lock
 from ..training.checkpoint import LAST, PREVIOUS, Checkpoints
-from .journal import Ledger
+from .journal import Journal
 
 
 @dataclass
@@ -21,7 +21,7 @@ class State:
     """What stands in a run's folder."""
 
     experiment: Experiment | None = None
-    ledger: Ledger | None = None
+    journal: Journal | None = None
     ended: bool = False
     stops: list[str] = field(default_factory=list)
     """Why it could not go on."""
@@ -31,18 +31,18 @@ class State:
 def experiment_of(folder: Path, overrides: Sequence[str]) -> Experiment:
     """The run's experiment, paths absolute, with overrides laid over it; ``UserError`` where there is none."""
     if not (folder / "run.yaml").is_file():
-        mend = (
+        fix = (
             nearest_folder(folder)[2:]
             or f"train one: polymodal train TABLE --target COL -o {folder}{' --overwrite' if folder.exists() else ''}"
         )
-        raise UserError(f"{folder}: holds no run.yaml; expected the folder of a run; {mend}")
+        raise UserError(f"{folder}: holds no run.yaml; expected the folder of a run; {fix}")
     tree, _ = override(read_tree(folder / "run.yaml"), overrides)
     return Experiment.of(tree, place=str(folder / "run.yaml"), folder=folder)
 
 
-def ledger_of(folder: Path) -> Ledger | None:
+def journal_of(folder: Path) -> Journal | None:
     """What the run remembers, None where training had not begun."""
-    return Ledger.read(folder / "checkpoints" / "ledger.json")
+    return Journal.read(folder / "checkpoints" / "ledger.json")
 
 
 def look_at(folder: Path, overrides: Sequence[str]) -> State:
@@ -53,7 +53,7 @@ def look_at(folder: Path, overrides: Sequence[str]) -> State:
     if holder is not None:
         state.stops.append(f"{folder}: another process{holder} is training here; wait for it or stop it")
     try:
-        ledger = ledger_of(folder)
+        journal = journal_of(folder)
     except UserError as error:
         state.stops.append(str(error))
         return state
@@ -63,11 +63,11 @@ def look_at(folder: Path, overrides: Sequence[str]) -> State:
             state.notes.append(f"bundle: whole, {len(bundle.members)} models, answers {', '.join(map(repr, bundle.experiment.tasks))}")
         except UserError as error:
             state.notes.append(f"bundle: {error}")
-    if ledger is None:
+    if journal is None:
         state.notes.append(f"training had not begun; it would begin: polymodal train --resume {shlex.quote(str(folder))}")
         return state
-    state.ledger, state.ended = ledger, ledger.ended
-    if ledger.ended:
+    state.journal, state.ended = journal, journal.ended
+    if journal.ended:
         state.notes.append("training has ended: there is nothing to go on with")
         return state
     checkpoints = Checkpoints(folder / "checkpoints")
@@ -83,7 +83,7 @@ def look_at(folder: Path, overrides: Sequence[str]) -> State:
     state.notes.append(f"it would go on: polymodal train --resume {shlex.quote(str(folder))}")
     if state.experiment.data.table is None:
         state.notes.append("its table came from memory: give it again (polymodal train TABLE --resume RUN)")
-    for one in ledger.differences(state.experiment):
-        mend = "mend it, or train anew" if one.another else "mend it, or resume all the same: --force"
-        state.stops.append(f"not as it was when training began: {one.line}; {mend}")
+    for one in journal.differences(state.experiment):
+        fix = "mend it, or train anew" if one.another else "mend it, or resume all the same: --force"
+        state.stops.append(f"not as it was when training began: {one.line}; {fix}")
     return state

@@ -39,7 +39,7 @@ from ..training.plan import RESERVE, Clock, Plan
 from . import balance
 from .examples import kept_for_report
 from .finding import finding
-from .journal import ASIDE, Ledger, code_of, differing, digest_of
+from .journal import ASIDE, Journal, code_of, differing, digest_of
 from .members import Members
 from .request import guessed
 from .signals import Stop, StoppedAtOnce
@@ -71,13 +71,13 @@ class Run:
         observers: Sequence[Observer],
         reasons: Mapping[str, str],
         keep: bool,
-        ledger: Ledger | None = None,
+        journal: Journal | None = None,
         force: bool = False,
         left_out: Sequence[LeftOut] = (),
     ) -> None:
         self.experiment, self.source, self.valid_source, self.test_source = experiment, source, valid_source, test_source
         self.folder, self.clock, self.reasons, self.keep = folder, clock, reasons, keep
-        self.before, self.force, self.left_out = ledger, force, left_out
+        self.before, self.force, self.left_out = journal, force, left_out
         self.log = JsonLines(folder / "log.jsonl")
         self.observer = Observers([self.log, *observers])
         self.stopping = Stop()
@@ -92,7 +92,7 @@ class Run:
                 kinds = guessed(self.experiment, self.before.reasons if self.before is not None else self.reasons)
                 prepared = prepare(self.experiment, self.source, self.valid_source, self.folder, states, self._note, kinds)
                 try:
-                    predictor = self._train(prepared, self._ledger(prepared))
+                    predictor = self._train(prepared, self._journal(prepared))
                 finally:
                     prepared.close()
         except StoppedAtOnce:
@@ -103,7 +103,7 @@ class Run:
             raise UserError(f"{self.folder}: cannot be written ({error.strerror or error}); {self._way_out()}") from None
         finally:
             self.observer.close()
-        if self.stopping.asked:
+        if self.stopping.requested:
             raise Interrupted(predictor, self.stopping.signal, self.folder if self.keep else None)
         assert predictor is not None
         return predictor
@@ -113,7 +113,7 @@ class Run:
             return "free some space, or choose another folder (-o RUN)"
         return f"what it has kept is whole; free some space, then go on: polymodal train --resume {shlex.quote(str(self.folder))}"
 
-    def _ledger(self, prepared: Prepared) -> Ledger:
+    def _journal(self, prepared: Prepared) -> Journal:
         """The memory of this run: a new one, or the one that it was resumed with, once nothing differs or that is accepted."""
         content = prepared.content()
         sources = {"table": self.source, "valid": self.valid_source, "test": self.test_source}
@@ -122,31 +122,31 @@ class Run:
             content["test table"] = tables["test"]
         if self.experiment.training.init is not None:
             content["training.init"] = Bundle.digest(self.experiment.training.init)
-        ledger = self.before
-        if ledger is None:
+        journal = self.before
+        if journal is None:
             path = self.folder / "checkpoints" / "ledger.json" if self.keep else None
             memory = [name for name, source in sources.items() if source is not None and source.folder is None]
-            ledger = Ledger(path, threads=torch.get_num_threads(), states=prepared.states(), memory=memory, reasons=dict(self.reasons))
+            journal = Journal(path, threads=torch.get_num_threads(), states=prepared.states(), memory=memory, reasons=dict(self.reasons))
         else:
-            found = ledger.differences(self.experiment, content)
+            found = journal.differences(self.experiment, content)
             differing(self.folder, found, self.force)
             for one in found:
                 self.observer.observe("warning", {"text": f"resumed all the same (--force): {one.line}"})
             if found:
-                ledger.decisions.pop("plan", None)  # it was made for other settings or rows
-            ledger.limit_changed = ledger.experiment["training"]["time_limit"] != self.experiment.training.time_limit
-            if ledger.experiment != self._placed().tree():
-                write_whole(self.folder / "run.yaml", explain(self._placed(), ledger.reasons).encode())
-        ledger.experiment, ledger.content, ledger.code = self._placed().tree(), content, code_of(self.experiment)
-        ledger.tables, ledger.clock = tables, self.clock
-        ledger.save()
+                journal.decisions.pop("plan", None)  # it was made for other settings or rows
+            journal.limit_changed = journal.experiment["training"]["time_limit"] != self.experiment.training.time_limit
+            if journal.experiment != self._placed().tree():
+                write_whole(self.folder / "run.yaml", explain(self._placed(), journal.reasons).encode())
+        journal.experiment, journal.content, journal.code = self._placed().tree(), content, code_of(self.experiment)
+        journal.tables, journal.clock = tables, self.clock
+        journal.save()
         shutil.rmtree(self.folder / ASIDE, ignore_errors=True)  # from here on there is another run to go on with
-        return ledger
+        return journal
 
-    def _train(self, prepared: Prepared, ledger: Ledger) -> Predictor:
+    def _train(self, prepared: Prepared, journal: Journal) -> Predictor:
         checkpoints = Checkpoints(self.folder / "checkpoints" if self.keep else None)
-        team = Members(self.experiment, prepared, self.clock, self.observer, lambda: self.stopping.asked, checkpoints, ledger)
-        self._told(prepared, team)
+        team = Members(self.experiment, prepared, self.clock, self.observer, lambda: self.stopping.requested, checkpoints, journal)
+        self._log_data(prepared, team)
         plan = team.plan()
         self.stopping.gently = True
         members = team.train(plan, every_set(team.fields))
@@ -181,22 +181,22 @@ class Run:
         self._save(bundle, metrics)  # what follows adds to the measurements, never to the model
         alone: dict[str, Measured] = {}
         if plan.baseline_members:
-            metrics["baselines"], predictor.baselines, alone = self._baselines(prepared, team, plan, measured, ledger)
+            metrics["baselines"], predictor.baselines, alone = self._baselines(prepared, team, plan, measured, journal)
         metrics["balance"] = balance.compare(prepared, measured, alone)
         for line in balance.warnings(metrics["balance"], members, self.experiment.training.balance.kind):
             self.observer.observe("warning", {"text": line})
         untried = [name for name in team.fields if name not in alone]
         metrics["finding"], metrics["comparison"] = finding(prepared, measured, alone, untried)
-        test = None if self.stopping.asked else self._test(predictor, prepared)
+        test = None if self.stopping.requested else self._test(predictor, prepared)
         if test is not None:
             metrics["test"] = test
         metrics["seconds"]["total"] = round(self.clock.spent, 1)
         self._save(bundle, metrics)
         if self.keep:
             self._report(prepared, measured, {name: found.curves for name, found in calibration.items()})
-        if not self.stopping.asked:
-            ledger.ended = True
-            ledger.save()
+        if not self.stopping.requested:
+            journal.ended = True
+            journal.save()
             checkpoints.clear()
         self.observer.observe("end", {name: metrics[name] for name in ("seconds", "validation", "finding")})
         return predictor
@@ -248,7 +248,7 @@ class Run:
     def _note(self, text: str) -> None:
         self.observer.observe("note", {"text": text})
 
-    def _told(self, prepared: Prepared, team: Members) -> None:
+    def _log_data(self, prepared: Prepared, team: Members) -> None:
         self.observer.observe("device", {"device": team.device.type, "precision": str(team.precision).removeprefix("torch.")})
         for name, modality in prepared.modalities.items():
             self._note(f"field {name!r}: {modality.describe()}")
@@ -273,19 +273,19 @@ class Run:
             self.observer.observe("warning", {"text": text})
 
     def _baselines(
-        self, prepared: Prepared, team: Members, plan: Plan, whole: Measured, ledger: Ledger
+        self, prepared: Prepared, team: Members, plan: Plan, whole: Measured, journal: Journal
     ) -> tuple[dict[str, Any], dict[str, Bundle], dict[str, Measured]]:
         """Each single field alone, trained and measured on the same rows as the ``whole``, or on the first of them."""
         measured: dict[str, Any] = {}
         bundles: dict[str, Bundle] = {}
         every: dict[str, Measured] = {}
         for name in team.fields:
-            if self.stopping.asked:
+            if self.stopping.requested:
                 self._note(f"baseline {name!r}: left out, interrupted")
                 continue
             no_time = self.clock.left < 1.0 + RESERVE * (self.clock.limit or 0.0) and not team.has_begun(name)
-            if name in ledger.decisions.get("left out", []) or no_time:
-                ledger.decide("left out", list(dict.fromkeys([*ledger.decisions.get("left out", []), name])))
+            if name in journal.decisions.get("left out", []) or no_time:
+                journal.decide("left out", list(dict.fromkeys([*journal.decisions.get("left out", []), name])))
                 self._note(f"baseline {name!r}: left out, no time")
                 continue
             begin = time.monotonic()
@@ -330,11 +330,11 @@ class Run:
 
 
 @contextmanager
-def _threads(ledger: Ledger | None) -> Iterator[None]:
+def _threads(journal: Journal | None) -> Iterator[None]:
     """As many threads as the run began with: other counts add up in another order."""
     before = torch.get_num_threads()
-    if ledger is not None and ledger.threads and ledger.threads != before:
-        torch.set_num_threads(ledger.threads)
+    if journal is not None and journal.threads and journal.threads != before:
+        torch.set_num_threads(journal.threads)
     try:
         yield
     finally:

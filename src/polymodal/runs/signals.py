@@ -24,7 +24,7 @@ class Stop:
         self._before: dict[int, Any] = {}
 
     @property
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         """Whether a signal has come."""
         return self.signal != 0
 
@@ -34,7 +34,7 @@ class Stop:
         return self
 
     def _ask(self, number: int, _: object) -> None:
-        if self.asked:
+        if self.requested:
             if number == signal.SIGTERM:
                 raise SystemExit(128 + number)
             raise KeyboardInterrupt

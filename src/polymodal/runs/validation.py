@@ -162,8 +162,8 @@ class HeldOut:
         present, targets = self._present(found.rows, names), self._targets(found.rows)
         sums: dict[str, Any] = {}
         for rule, (name, task) in zip(model.rules, self.prepared.tasks.items(), strict=True):
-            told = {voter: torch.from_numpy(logits) for voter, logits in found.answers[0].votes.get(name, {}).items()}
-            votes = told or {FUSED: torch.from_numpy(found.answers[0].logits[name])}
+            votes_by_voter = {voter: torch.from_numpy(logits) for voter, logits in found.answers[0].votes.get(name, {}).items()}
+            votes = votes_by_voter or {FUSED: torch.from_numpy(found.answers[0].logits[name])}
             losses_VN = rule.own_losses(task, votes, present, torch.from_numpy(targets[name])).numpy()
             for voter, losses_N in zip(votes, losses_VN, strict=True):
                 counts_N = known(task, targets[name]) & (present[voter].numpy() if voter != FUSED else True)

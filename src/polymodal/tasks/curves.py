@@ -27,23 +27,23 @@ def classification(names: Sequence[Any], truth_N: np.ndarray, scores_NC: np.ndar
     kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
     confusion = [[int(((truth_N == row) & (answer_N == column)).sum()) for column in kept] for row in kept]
     found: Curves = {"confusion": {"classes": [str(names[at]) for at in kept], "counts": confusion, "of": len(names)}}
-    found["calibration"] = calibration(*sureness(truth_N, scores_NC))
-    drawn = [1] if len(names) == 2 else sorted(np.argsort(-counts, kind="stable")[:_CURVES].tolist())
+    found["calibration"] = calibration(*confidence(truth_N, scores_NC))
+    plotted = [1] if len(names) == 2 else sorted(np.argsort(-counts, kind="stable")[:_CURVES].tolist())
     found["curves"] = [
         curve
-        for at in drawn
+        for at in plotted
         if (curve := curve_of(str(names[at]), (truth_N[seen_N] == at).astype(float), scores_NC[seen_N, at])) is not None
     ]
     return found
 
 
-def sureness(truth_N: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def confidence(truth_N: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Whether each answer is right, and the probability it was given, over the rows whose class training saw."""
     seen_N = truth_N >= 0
     return scores_NC[seen_N].argmax(1) == truth_N[seen_N], scores_NC[seen_N].max(1)
 
 
-def label_sureness(truth_NC: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def label_confidence(truth_NC: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Likewise over all row-label pairs."""
     truth, score = truth_NC.ravel() > 0.5, scores_NC.ravel()
     return (score >= 0.5) == truth, np.maximum(score, 1 - score)
@@ -58,9 +58,9 @@ def doubt(truth_N: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
 
 def multilabel(names: Sequence[Any], truth_NC: np.ndarray, scores_NC: np.ndarray) -> Curves:
     """Of many labels: calibration over all row-label pairs, curves of the most frequent labels."""
-    found: Curves = {"calibration": calibration(*label_sureness(truth_NC, scores_NC))}
-    drawn = sorted(np.argsort(-truth_NC.sum(0), kind="stable")[:_CURVES].tolist())
-    found["curves"] = [curve for at in drawn if (curve := curve_of(str(names[at]), truth_NC[:, at], scores_NC[:, at])) is not None]
+    found: Curves = {"calibration": calibration(*label_confidence(truth_NC, scores_NC))}
+    plotted = sorted(np.argsort(-truth_NC.sum(0), kind="stable")[:_CURVES].tolist())
+    found["curves"] = [curve for at in plotted if (curve := curve_of(str(names[at]), truth_NC[:, at], scores_NC[:, at])) is not None]
     return found
 
 

@@ -80,11 +80,11 @@ def ece_by_chance(confidence_N: np.ndarray, bins: int = 15) -> tuple[float, floa
         return 0.0, 0.0
     rng = np.random.default_rng(0)
     bin_N = np.clip((confidence_N * bins).astype(int), 0, bins - 1)
-    drawn = []
+    samples = []
     for _ in range(max(10, min(200, 4_000_000 // rows))):
         off_N = (rng.random(rows) < confidence_N) - confidence_N
-        drawn.append(np.abs(np.bincount(bin_N, off_N)).sum() / rows)
-    return float(np.mean(drawn)), float(np.std(drawn, ddof=1))
+        samples.append(np.abs(np.bincount(bin_N, off_N)).sum() / rows)
+    return float(np.mean(samples)), float(np.std(samples, ddof=1))
 
 
 def classification(truth_N: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:

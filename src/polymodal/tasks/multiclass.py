@@ -144,9 +144,9 @@ class Multiclass(Task):
         """Return the confusion matrix, and the ROC, precision-recall and calibration curves."""
         return drawing.classification(self.classes, target_NT[:, 0], scores_NC)
 
-    def sureness(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def confidence(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return whether each answer is right, and the probability of the answered class."""
-        return drawing.sureness(target_NT[:, 0], scores_NC)
+        return drawing.confidence(target_NT[:, 0], scores_NC)
 
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
         """The probability that the truth was not given."""

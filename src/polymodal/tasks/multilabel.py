@@ -165,9 +165,9 @@ class Multilabel(Task):
         """Return the ROC, precision-recall and calibration curves."""
         return drawing.multilabel(self.classes, target_NT, scores_NC)
 
-    def sureness(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def confidence(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return, of each pair of a row and a label, whether the answer is right, and the probability that it was given."""
-        return drawing.label_sureness(target_NT, scores_NC)
+        return drawing.label_confidence(target_NT, scores_NC)
 
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
         """The mean over the labels of how far off the probability is."""

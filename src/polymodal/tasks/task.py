@@ -260,7 +260,7 @@ class Task(ABC):
     def curves(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> Curves:
         """What a report draws of rows that have a target, as plain data of bounded size."""
 
-    def sureness(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def confidence(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Whether each answer is right, and the probability it was given: what calibration is measured of."""
         raise NotImplementedError(f"{type(self).__name__} has no classes")
 

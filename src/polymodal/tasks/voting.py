@@ -275,5 +275,5 @@ def constant(task: Task, target_NT: np.ndarray) -> tuple[np.ndarray, float]:
 
 def known(task: Task, target_NT: np.ndarray) -> np.ndarray:
     """Rows (N,) whose target is known: neither empty nor of a class that training did not see."""
-    told_NT = np.isfinite(target_NT) if isinstance(task, Regression) else target_NT > -1  # NaN is not
-    return np.asarray(told_NT.all(1))
+    known_NT = np.isfinite(target_NT) if isinstance(task, Regression) else target_NT > -1  # NaN is not
+    return np.asarray(known_NT.all(1))

@@ -149,7 +149,7 @@ class Keeper:
         self.every_steps, self.every_seconds = steps, None if minutes is None else 60 * minutes
         self._kept = time.monotonic()
         self._cost = 0.0
-        self._told = False
+        self._reported_once = False
 
     def step(self, step: int, snapshot: Callable[[], tuple[dict[str, Tensor], Facts]], now: bool = False) -> None:
         """Write ``snapshot()`` after a step if a checkpoint is due, or if ``now``.
@@ -163,14 +163,14 @@ class Keeper:
         try:
             self.checkpoints.write(LAST, tensors, {**facts, "unit": self.unit, "spent": self.spent()})
         except OSError as error:
-            if not self._told:
+            if not self._reported_once:
                 there = "the one before it is whole" if self.checkpoints.has(LAST) else "there is none before it"
                 place, why = f"{self.label}, step {step:,}", error.strerror or error
                 text = f"{place}: checkpoint not written ({why}); {there}; training goes on; free some space"
                 self.observer.observe("warning", {"text": text})
-            self._told = True
+            self._reported_once = True
         else:
-            self._told = False
+            self._reported_once = False
             self.observer.observe("checkpoint", {"name": self.label, "step": step, "seconds": round(time.monotonic() - begin, 3)})
         self._kept = time.monotonic()
         self._cost = self._kept - begin

@@ -48,7 +48,7 @@ class JsonLines(Observer):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = path.open("a+b", buffering=0)
-        self._told = False
+        self._reported_once = False
         body = path.read_bytes()[-(2**20) :]
         torn = len(body) - 1 - body.rfind(b"\n")  # a process that was killed may have left half a line
         if torn:
@@ -65,9 +65,9 @@ class JsonLines(Observer):
             if self._file.write(body) < len(body):
                 self._file.truncate(end)
         except OSError as error:
-            if not self._told:
+            if not self._reported_once:
                 warnings.warn(f"{self._path}: cannot be written ({error.strerror or error}); events go unlogged", UserWarning, stacklevel=2)
-            self._told = True
+            self._reported_once = True
 
     def close(self) -> None:
         """Close the log file."""
@@ -156,7 +156,7 @@ class TensorBoard(Observer):
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
         """Loss, validation results and what each field did, by epoch, a curve for each model."""
         if event == "epoch":
-            by_field = {f"{name} {figure}": value for name, told in facts["fields"].items() for figure, value in told.items()}
+            by_field = {f"{name} {figure}": value for name, figures in facts["fields"].items() for figure, value in figures.items()}
             for name, value in {"loss": facts["loss"], **facts["shown"], **by_field}.items():
                 if value is not None:
                     self._writer.add_scalar(f"{facts['name']}/{name}", value, facts["epoch"])

@@ -27,7 +27,7 @@ from .objective import Objective, hide_some, share_hidden
 from .observers import Observer
 from .optimization import optimiser, share_of_peak
 from .progress import INTERRUPTED, Best, Fitted, NotFinite, Progress, Replay, Validated
-from .watch import Seen, clip, count, encoders_of, losses, silent, told
+from .watch import Seen, clip, count, encoders_of, losses, report, silent
 
 _PERFECT = 0.003  # of what ``Task.monitor`` makes small: log loss, share of wrong answers, error in spreads
 
@@ -95,7 +95,7 @@ class Trainer:
                 if monitor < progress.mark * (1 - _HAIR):
                     progress.mark, progress.marked = monitor, progress.epoch
                 facts |= {"monitor": monitor, "best": better, "shown": self._shown(metrics), "metrics": metrics,
-                          "fields": told(progress.fields, validated.own)}  # fmt: skip
+                          "fields": report(progress.fields, validated.own)}  # fmt: skip
                 self.balancer.epoch(losses(progress.fields), validated.own)
                 fitted.history.append(facts)
                 self.observer.observe("epoch", facts)
@@ -134,9 +134,9 @@ class Trainer:
         """Once of each field: training goes on, and what it comes to is measured when it has ended."""
         will = "its own model, trained after this one, will tell" if self.config.baselines else "a model of it alone would tell"
         for name, other in silent(self.fitted.history, self.constant).items():
-            told, fitting = self.fitted.history[-1]["fields"][name], self.fitted.history[-1]["fields"][other]
+            report, fitting = self.fitted.history[-1]["fields"][name], self.fitted.history[-1]["fields"][other]
             text = (
-                f"field {name!r} has learned nothing so far that holds for other rows (its own loss there {told['held_out']:.2f}, "
+                f"field {name!r} has learned nothing so far that holds for other rows (its own loss there {report['held_out']:.2f}, "
                 f"a constant's {self.constant:.2f}), while {other!r} fits the training rows ({fitting['loss']:.2f}); it holds nothing of "
                 f"the answer, or it stopped learning: {will}"
             )
@@ -324,12 +324,12 @@ class Trainer:
                 f"{place}: {what}; {len(progress.bad)} such steps, expected at most {self.config.bad_steps} (training.bad_steps); "
                 f"lower training.lr, or look at those rows"
             )
-        told = "undone and passed over"
+        report = "undone and passed over"
         if again and self.fitted.weights:
             self.model.load_state_dict(self.fitted.weights)
             self.optimiser.state.clear()
-            told = f"back to the weights of epoch {self.fitted.epoch}"
-        self.observer.observe("warning", {"text": f"{place}: {what}; {told}"})
+            report = f"back to the weights of epoch {self.fitted.epoch}"
+        self.observer.observe("warning", {"text": f"{place}: {what}; {report}"})
 
     def _take_smaller_parts(self, step: Step) -> None:
         """Half the rows at a time from here on; the effective batch stays what it was."""

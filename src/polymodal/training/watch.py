@@ -110,7 +110,7 @@ def losses(sums: Sums) -> dict[str, float]:
     return {voter: found["loss"] / found["rows"] for voter, found in sums.items() if found["rows"] > 0}
 
 
-def told(sums: Sums, held_out: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+def report(sums: Sums, held_out: Mapping[str, float]) -> dict[str, dict[str, Any]]:
     """An epoch's facts by field: ``loss`` of its own vote in training and ``held_out``, its share of the ``gradient``, the mean multiple of
     its ``step``; None where there is none."""
     own = losses(sums)

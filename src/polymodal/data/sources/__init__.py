@@ -125,10 +125,10 @@ def _for_arrow(value: Any) -> Any:
 
 def _array_error(array: np.ndarray) -> DataError:
     if array.dtype.names:
-        mend = "give its columns: {name: array[name] for name in array.dtype.names}"
+        fix = "give its columns: {name: array[name] for name in array.dtype.names}"
     else:
-        mend = "name its columns: pandas.DataFrame(array, columns=[...])"
-    return DataError(f"table: found an array of shape {array.shape}; expected {_EXPECTED}; {mend}")
+        fix = "name its columns: pandas.DataFrame(array, columns=[...])"
+    return DataError(f"table: found an array of shape {array.shape}; expected {_EXPECTED}; {fix}")
 
 
 __all__ = ["Slice", "Source", "cells_of", "open_source"]

@@ -35,7 +35,7 @@ _SURVEYED = 64
 _LEAST = 0.5
 """Plausible characters among those that are not ASCII, below which no encoding is taken."""
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")
-_MEND = "name its encoding: encoding=gb18030 (Chinese Windows), cp1252 (Western Windows), ... (--encoding), or write it again as UTF-8"
+_FIX = "name its encoding: encoding=gb18030 (Chinese Windows), cp1252 (Western Windows), ... (--encoding), or write it again as UTF-8"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Charset:
     said: bool = False
 
     @property
-    def mend(self) -> str:
+    def fix(self) -> str:
         """What to try where its text is garbled."""
         return "name another encoding of the file (encoding=, --encoding)" if self.said else "export the table again, as UTF-8"
 
@@ -130,19 +130,19 @@ def _narrow(content: Content, place: str, fallback: str | None, guess: bool) -> 
     if survey.good > 2 * survey.bad:
         raise DataError(
             f"{place}: some text is not UTF-8, such as {survey.shown(survey.lines[0])}, though most is; expected one encoding; mend it "
-            f"there, or {_MEND}"
+            f"there, or {_FIX}"
         )
     if not guess:
-        raise DataError(f"{place}: not UTF-8 text; expected UTF-8; {_MEND}")
+        raise DataError(f"{place}: not UTF-8 text; expected UTF-8; {_FIX}")
     if fallback is not None:
         check_encoding(fallback, place)
     found = fallback if fallback is not None and survey.text(fallback) is not None else survey.guess()
     if found is None:
-        raise DataError(f"{place}: not UTF-8 text, nor of another encoding that can be told; expected UTF-8; {_MEND}")
+        raise DataError(f"{place}: not UTF-8 text, nor of another encoding that can be told; expected UTF-8; {_FIX}")
     text = survey.text(found) or ""
     if found != fallback:
         shown = ", ".join(map(repr, _cells(text)))
-        warn(f"{place}: not UTF-8 text; taken for {found}, as in {shown}; if that is wrong, {_MEND}")
+        warn(f"{place}: not UTF-8 text; taken for {found}, as in {shown}; if that is wrong, {_FIX}")
     return Charset(found, is_suspect(text))
 
 

@@ -53,7 +53,7 @@ class CsvSource(Source):
         if tally is not None:
             for column in filter(kind_of, self.columns):  # its name is garbled as well
                 tally.see(column, (column,))
-            tally.warn(name, self.charset.mend)
+            tally.warn(name, self.charset.fix)
 
     def _head(self) -> tuple[str, bool]:
         """The first lines, and whether they are all there is."""

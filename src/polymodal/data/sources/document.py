@@ -16,7 +16,7 @@ from .memory import ColumnsSource, RowsSource
 from .source import Source, short
 
 MOST_BYTES = 2**28
-_MEND = "write one object a line (.jsonl), CSV or Parquet"
+_FIX = "write one object a line (.jsonl), CSV or Parquet"
 
 
 def json_source(content: Content, place: str, encoding: str | None) -> Source:
@@ -28,7 +28,7 @@ def json_source(content: Content, place: str, encoding: str | None) -> Source:
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{place}: cannot be read ({short(error)}); expected JSON") from None
     if len(body) > MOST_BYTES:
-        raise DataError(f"{place}: more than {MOST_BYTES >> 20} MiB of JSON; expected at most that in one document; {_MEND}")
+        raise DataError(f"{place}: more than {MOST_BYTES >> 20} MiB of JSON; expected at most that in one document; {_FIX}")
     try:
         text = body.decode("utf-8-sig" if charset.encoding == "utf-8" else charset.encoding)
         found = json.loads(text, parse_int=integer, object_pairs_hook=named_once)
@@ -45,7 +45,7 @@ def json_source(content: Content, place: str, encoding: str | None) -> Source:
     for part in source.slices(source.columns):
         for name, cells in part.items():
             tally.see(name, cells)
-    tally.warn(place, charset.mend)
+    tally.warn(place, charset.fix)
     return source
 
 
@@ -53,17 +53,17 @@ def _source(found: Any, place: str) -> Source:
     if isinstance(found, list):
         wrong = next((at for at, row in enumerate(found) if not isinstance(row, dict)), None)
         if wrong is not None:
-            raise DataError(f"{place}: item {wrong + 1} is of type {type(found[wrong]).__name__}; expected an object, {{...}}; {_MEND}")
+            raise DataError(f"{place}: item {wrong + 1} is of type {type(found[wrong]).__name__}; expected an object, {{...}}; {_FIX}")
         return RowsSource(place, found)
     columns = list(found.values()) if isinstance(found, dict) else []
     if columns and all(isinstance(cells, list) for cells in columns):
         if any(isinstance(cell, dict) for cell in columns[0]) and len(columns) == 1:
             name = next(iter(found))
-            raise DataError(f"{place}: its rows stand under {name!r}; expected an array of objects; write that array alone, or {_MEND}")
+            raise DataError(f"{place}: its rows stand under {name!r}; expected an array of objects; write that array alone, or {_FIX}")
         if len({len(cells) for cells in columns}) > 1:
             lengths = ", ".join(f"{name!r} {len(cells):,}" for name, cells in list(found.items())[:4])
-            raise DataError(f"{place}: columns of different lengths ({lengths}); expected as many cells in each; {_MEND}")
+            raise DataError(f"{place}: columns of different lengths ({lengths}); expected as many cells in each; {_FIX}")
         return ColumnsSource(place, found)
     if columns and all(isinstance(cells, dict) and cells.keys() == columns[0].keys() for cells in columns):  # as pandas writes it
         return ColumnsSource(place, {name: list(cells.values()) for name, cells in found.items()})
-    raise DataError(f"{place}: found one value; expected an array of objects, or an object of columns (arrays of one length); {_MEND}")
+    raise DataError(f"{place}: found one value; expected an array of objects, or an object of columns (arrays of one length); {_FIX}")

@@ -23,7 +23,7 @@ _MOST_TAGS = 10_000_000
 """Tags among the texts of a workbook, four for each text: reading one takes some microseconds, however well it is compressed."""
 _WHOLE = ("xl/worksheets/", "xl/media/", "xl/embeddings/", "xl/drawings/", "xl/pivotCache/", "xl/charts/")
 """Parts that are read bit by bit, or not at all; every other part is held in memory whole."""
-_MEND = "save the sheet as .csv or .parquet"
+_FIX = "save the sheet as .csv or .parquet"
 
 
 def excel_source(file: IO[bytes], place: str, sheet: str | None) -> ColumnsSource:
@@ -48,7 +48,7 @@ def _reading(place: str) -> Iterator[None]:
     except (DataError, OSError):
         raise
     except Exception as error:  # the reader raises whatever it likes on hostile bytes
-        raise DataError(f"{place}: not a workbook that can be read ({type(error).__name__}); expected .xlsx; {_MEND}") from None
+        raise DataError(f"{place}: not a workbook that can be read ({type(error).__name__}); expected .xlsx; {_FIX}") from None
 
 
 def _check_parts(file: IO[bytes], place: str) -> None:
@@ -61,7 +61,7 @@ def _check_parts(file: IO[bytes], place: str) -> None:
                 with archive.open(part) as opened:
                     tags = sum(piece.count(b"<") for piece in iter(lambda: opened.read(2**20), b""))
                 if tags > _MOST_TAGS:
-                    raise DataError(f"{name}: {tags:,} tags; expected at most {_MOST_TAGS:,}; {_MEND}")
+                    raise DataError(f"{name}: {tags:,} tags; expected at most {_MOST_TAGS:,}; {_FIX}")
             elif part.filename.startswith(_WHOLE):
                 check_size(name, part)
             else:
@@ -69,7 +69,7 @@ def _check_parts(file: IO[bytes], place: str) -> None:
             if part.filename.endswith((".xml", ".rels")):
                 with archive.open(part) as opened:
                     if b"<!DOCTYPE" in opened.read(1024):
-                        raise DataError(f"{name}: a document type of its own; expected a workbook as Excel writes it; {_MEND}")
+                        raise DataError(f"{name}: a document type of its own; expected a workbook as Excel writes it; {_FIX}")
 
 
 def _chosen(book: Any, place: str, sheet: str | None) -> Any:
@@ -98,7 +98,7 @@ def _rows(sheet: Any, place: str) -> Iterator[list[Cell]]:
         row = list(values)
         seen += len(row)
         if at > _MOST_ROWS or seen > 5 * MOST_CELLS:
-            raise DataError(f"{place}: more than {min(at, _MOST_ROWS):,} rows or {MOST_CELLS:,} cells; expected at most that; {_MEND}")
+            raise DataError(f"{place}: more than {min(at, _MOST_ROWS):,} rows or {MOST_CELLS:,} cells; expected at most that; {_FIX}")
         while row and (row[-1] is None or row[-1] == ""):
             row.pop()
         if row:
@@ -111,11 +111,11 @@ def _table(sheet: Any, place: str) -> ColumnsSource:
     columns: list[list[Cell]] = [[] for _ in header]
     for count, row in enumerate(rows, 1):
         if len(row) > _MOST_COLUMNS:
-            raise DataError(f"{place}: more than {_MOST_COLUMNS:,} columns; expected at most as many as Excel has; {_MEND}")
+            raise DataError(f"{place}: more than {_MOST_COLUMNS:,} columns; expected at most as many as Excel has; {_FIX}")
         while len(columns) < len(row):
             columns.append([None] * (count - 1))
         if count * len(columns) > MOST_CELLS:
-            raise DataError(f"{place}: more than {MOST_CELLS:,} cells; expected at most that in a workbook; {_MEND}")
+            raise DataError(f"{place}: more than {MOST_CELLS:,} cells; expected at most that in a workbook; {_FIX}")
         for at, cells in enumerate(columns):
             cells.append(row[at] if at < len(row) else None)
     names = _named([*header, *[None] * (len(columns) - len(header))])

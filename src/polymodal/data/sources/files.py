@@ -104,12 +104,12 @@ def _kind_of(path: Path) -> tuple[str, str | None]:
     if codec is not None:
         if before not in _TEXT:
             inner = f"{before} files are compressed inside" if before in _TYPED else f"does not say what is in it, as in .csv{last} it does"
-            mend = (
+            fix = (
                 "decompress it, or rename it"
                 if before
                 else f"decompress it, or rename it to {_with(path, '.csv' + last)!r} if it holds CSV"
             )
-            raise DataError(f"{path}: {inner}; expected one of {', '.join(one + last for one in _TEXT)}; {mend}")
+            raise DataError(f"{path}: {inner}; expected one of {', '.join(one + last for one in _TEXT)}; {fix}")
         if found is None or found[1] != last:
             raise DataError(f"{path}: not compressed as its extension says; expected {last[1:]}; {_renamed(path.with_suffix(''), found)}")
         return _TEXT[before], codec

@@ -66,12 +66,12 @@ def are_suspect(body: bytes) -> bool:
 def undone(text: str) -> str | None:
     """What a garbled text was before, None where nothing of it is UTF-8 that was decoded as another encoding."""
 
-    def mend(found: re.Match[str]) -> str:
+    def fix(found: re.Match[str]) -> str:
         before = _undone_run(found[0])
         after_letter = found.start() > 0 and text[found.start() - 1].isalpha()
         return found[0] if after_letter and len(before) == 1 and before > "\u2e80" else before  # French: é, a no-break space and »
 
-    found = _RUN.sub(mend, text)
+    found = _RUN.sub(fix, text)
     return found if found != text else None
 
 
@@ -119,7 +119,7 @@ class Tally:
                 self.found.setdefault(column, Counter())[kind] += 1
                 self.first.setdefault((column, kind), cell)
 
-    def warn(self, place: str, mend: str) -> None:
+    def warn(self, place: str, fix: str) -> None:
         """A warning for each column that holds garbled cells. ``mend``: what to try."""
         for column, kinds in self.found.items():
             for kind, count in kinds.items():
@@ -130,7 +130,7 @@ class Tally:
                     continue
                 meant = f" (which may have been {_cut(before)!r})" if before is not None else ""
                 share = f"{count:,} of {self.held[column]:,} cells"
-                warn(f"{place}, column {column!r}: {share} {_SAID[kind]}, such as {_cut(cell)!r}{meant}; {mend}")
+                warn(f"{place}, column {column!r}: {share} {_SAID[kind]}, such as {_cut(cell)!r}{meant}; {fix}")
 
 
 def _cut(text: str) -> str:

@@ -34,7 +34,7 @@ class JsonLinesSource(Source):
                     tally.see(name, (cell,))
         self.columns = unique(list(columns), path)
         if tally is not None:
-            tally.warn(path, self.charset.mend)
+            tally.warn(path, self.charset.fix)
 
     def _objects(self, hook: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Iterator[tuple[dict[str, Any], int]]:
         """Each row, and the length of its line; ``hook`` makes an object of its pairs."""

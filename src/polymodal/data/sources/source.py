@@ -58,8 +58,8 @@ class Source(ABC):
             if column not in self.columns:
                 parts = [part.strip() for part in re.split("[,;]", str(column))]
                 several = len(parts) > 1 and set(parts) <= set(self.columns)
-                mend = f"; name each by itself: {', '.join(map(repr, parts))}" if several else nearest(column, self.columns)
-                raise DataError(f"{self.name}: no column {column!r}; the columns are {', '.join(map(repr, self.columns[:30]))}{mend}")
+                fix = f"; name each by itself: {', '.join(map(repr, parts))}" if several else nearest(column, self.columns)
+                raise DataError(f"{self.name}: no column {column!r}; the columns are {', '.join(map(repr, self.columns[:30]))}{fix}")
 
     def check_rows(self, purpose: str = "") -> None:
         """``DataError`` for a table without rows, or without columns."""
