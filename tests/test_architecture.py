@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parent.parent / "src" / "polymodal"
+from builders import ROOT
+
+SOURCE = ROOT / "src" / "polymodal"
 FLOORS = [
     {"errors", "flow", "cells", "config", "storage", "layers", "backbones", "quiet"},
     {"modalities", "encoders", "fusions", "tasks"},
@@ -109,3 +111,15 @@ def test_the_public_face_is_sorted_and_all_there() -> None:
     assert polymodal.__all__ == sorted(polymodal.__all__)
     for name in polymodal.__all__:
         assert getattr(polymodal, name) is not None
+
+
+def test_tests_mirror_the_source_and_import_no_other_test() -> None:
+    tests = ROOT / "tests"
+    for path in tests.rglob("*.py"):
+        folder = path.parent.relative_to(tests)
+        if folder.name not in ("", "builders"):
+            assert (SOURCE / folder).is_dir(), f"{folder}: no folder of this name in src/polymodal"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            assert not [name for name in names if name.split(".")[-1].startswith(("test_", "conftest"))], path

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 import polymodal as pm
-from conftest import FAST, shop
+from builders.tables import FAST, shop
 from polymodal.bundle import _check
 
 FILES = ("bundle.json", "states.json", "weights.safetensors", "README.md")

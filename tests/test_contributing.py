@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import write_csv
-
-ROOT = Path(__file__).parent.parent
+from builders import ROOT
+from builders.tables import write_csv
 
 CHECK = """
 import sys

@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from builders import ROOT
+
 EXAMPLES = ROOT / "examples"
 READMES = ("README.md", "README.zh.md")
 

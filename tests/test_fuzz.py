@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from pyarrow import feather, parquet
 
 import polymodal as pm
-from corpus import encoded, noisy
+from builders.hostile_cells import encoded, noisy
 from polymodal.bundle import _check
 from polymodal.cells import category, date, number
 from polymodal.config import parse_yaml

@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 
 import polymodal as pm
-from conftest import shop
-from corpus import Case, chunk, encoded, numbers, paths, pictures, png, solid, texts
+from builders.hostile_cells import Case, chunk, encoded, numbers, paths, pictures, png, solid, texts
+from builders.tables import shop
 from polymodal.errors import Fault
 from polymodal.modalities import Image, ImageConfig, Modality, Roots, Tabular, TabularConfig, Text, TextConfig
 

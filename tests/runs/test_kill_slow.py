@@ -1,0 +1,24 @@
+"""The kill benchmark, shorter: training killed with signal 9 goes on, and nothing is lost."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from builders import ROOT
+
+
+@pytest.mark.slow
+def test_killed_over_and_over_nothing_is_lost() -> None:
+    script = ROOT / "benchmarks" / "kill.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--times", "6", "--jobs", "2", "--seed", "3"], capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 of 6 runs ended with the unbroken weights" in done.stdout
+    inside = re.search(r"(\d+) kills in 6 runs, (\d+) ", done.stdout)
+    assert inside is not None
+    assert int(inside[2]) >= 0.3 * int(inside[1]), done.stdout
