@@ -10,7 +10,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the s
 import numpy as np
 import pytest
 
+from builders.shapes import install
 from builders.tables import FAST, shop
+
+install("polymodal.layers", "polymodal.fusions", "polymodal.encoders", "polymodal.model")
 
 
 @pytest.fixture(scope="session")

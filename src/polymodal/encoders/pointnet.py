@@ -4,7 +4,7 @@ The features of each point are computed twice: from the point alone, and togethe
 Differences from the paper: there is no spatial transformer; the input of each point includes its position relative to the mean of its
 cloud; and the cloud's features include its number of points.
 
-Shapes: ``U`` distinct clouds, ``N`` points, ``C`` numbers of a point, ``D`` hidden width.
+Shapes: ``U`` distinct clouds, ``N`` points, ``C`` numbers of a point, ``D`` hidden width, ``K`` twice that.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ class Pointnet(Encoder):
         points_UNC, real_UN1 = field.values["points"], field.values["real"].unsqueeze(-1).float()
         count_U1 = real_UN1.sum(1).clamp(min=1)
         middle_U1C = (points_UNC * real_UN1).sum(1, keepdim=True) / count_U1.unsqueeze(1)
-        said_UND = self.alone(torch.cat([points_UNC, points_UNC - middle_U1C], 2)) * real_UN1
-        whole_UK = _over_points(said_UND, count_U1)
-        said_UND = self.among(self.own(said_UND) + self.others(whole_UK).unsqueeze(1)) * real_UN1
-        vector = torch.cat([_over_points(said_UND, count_U1), field.values["count"]], 1)
+        alone_UND = self.alone(torch.cat([points_UNC, points_UNC - middle_U1C], 2)) * real_UN1
+        cloud_UK = _over_points(alone_UND, count_U1)
+        among_UNK = self.among(self.own(alone_UND) + self.others(cloud_UK).unsqueeze(1)) * real_UN1
+        vector = torch.cat([_over_points(among_UNK, count_U1), field.values["count"]], 1)
         return Features.vector(self.project(self.drop(vector)))
 
 
-def _over_points(said_UND: Tensor, count_U1: Tensor) -> Tensor:
+def _over_points(features_UND: Tensor, count_U1: Tensor) -> Tensor:
     """Return the mean and the maximum over the real points, (U, 2 D). Padding is zero, which no output of a ReLU is below."""
-    return torch.cat([said_UND.sum(1) / count_U1, said_UND.max(1).values], 1)
+    return torch.cat([features_UND.sum(1) / count_U1, features_UND.max(1).values], 1)

@@ -4,7 +4,8 @@ Differences from the paper: all channels of a patch form one token; short convol
 patches, because a transformer does not learn slopes from small tables; and each value is given twice, normalised by the training rows to
 represent its level, and by its own series to represent its shape. A third number marks missing values.
 
-Shapes: ``U`` distinct series, ``T`` steps, ``C`` channels, ``L`` patches, ``P`` steps of a patch.
+Shapes: ``U`` distinct series, ``T`` steps, ``S`` steps with padding, ``K`` numbers of a step, ``C`` channels, ``L`` patches, ``P`` steps
+of a patch.
 """
 
 from __future__ import annotations
@@ -70,12 +71,12 @@ class SeriesTransformer(Encoder):
         own_UTC = (values_UTC - mean_U1C) * known_UTC
         own_UTC = own_UTC / (own_UTC.square().sum(1, keepdim=True) / count_U1C + 1e-4).sqrt()
         steps_UTK = torch.cat([values_UTC, own_UTC, known_UTC.to(values_UTC.dtype)], 2)
-        steps_UKT = functional.pad(steps_UTK.transpose(1, 2), (0, -steps_UTK.shape[1] % self.patch))
-        real_U1T = (torch.arange(steps_UKT.shape[2], device=length_U.device) < length_U.unsqueeze(1)).unsqueeze(1)
-        grid_UDT = functional.gelu(self.stem(steps_UKT)) * real_U1T  # padding does not affect the steps before it
+        steps_UKS = functional.pad(steps_UTK.transpose(1, 2), (0, -steps_UTK.shape[1] % self.patch))
+        real_U1S = (torch.arange(steps_UKS.shape[2], device=length_U.device) < length_U.unsqueeze(1)).unsqueeze(1)
+        grid_UDS = functional.gelu(self.stem(steps_UKS)) * real_U1S  # padding does not affect the steps before it
         for shape in self.shapes:
-            grid_UDT = (grid_UDT + functional.gelu(shape(grid_UDT))) * real_U1T
-        patches_UDLP = grid_UDT.unflatten(2, (-1, self.patch))
+            grid_UDS = (grid_UDS + functional.gelu(shape(grid_UDS))) * real_U1S
+        patches_UDLP = grid_UDS.unflatten(2, (-1, self.patch))
         tokens_ULD = self.embed(torch.cat([patches_UDLP.mean(3), patches_UDLP.amax(3)], 1).transpose(1, 2))
         patches = tokens_ULD.shape[1]
         real_UL = torch.arange(patches, device=length_U.device) * self.patch < length_U.unsqueeze(1)

@@ -1,6 +1,7 @@
 """A small residual network over spectrograms, trained from scratch: the network of pictures (docs/design/003) over time and frequency.
 
-Shapes: ``U`` distinct sounds, ``T`` frames, ``M`` mel bands.
+Shapes: ``U`` distinct sounds, ``T`` frames, ``M`` mel bands; ``S`` time steps, ``N`` bands and ``C`` channels of the
+last grid, ``K`` twice the channels.
 """
 
 from __future__ import annotations
@@ -57,20 +58,20 @@ class Spectrogram(Encoder):
     def forward(self, field: Field) -> Features:
         """Return the tokens (U, 1, width), or (U, T / 2^stages, width)."""
         mel_UTM, length_U = field.values["mel"], field.values["length"]
-        grid_UCTM = self.stages(self.stem(((mel_UTM.float() - self.mean) / self.std).unsqueeze(1)))
-        frames = grid_UCTM.shape[2]
-        real_UT = torch.arange(frames, device=length_U.device) * self.reduction < length_U.unsqueeze(1)
-        level_U1 = field.values["level"].to(grid_UCTM.dtype)
+        grid_UCSN = self.stages(self.stem(((mel_UTM.float() - self.mean) / self.std).unsqueeze(1)))
+        frames = grid_UCSN.shape[2]
+        real_US = torch.arange(frames, device=length_U.device) * self.reduction < length_U.unsqueeze(1)
+        level_U1 = field.values["level"].to(grid_UCSN.dtype)
         if not self.pooled:
-            moments_UTC = torch.cat([grid_UCTM.mean(3), grid_UCTM.amax(3)], 1).transpose(1, 2)
-            tokens = torch.cat([moments_UTC, level_U1.unsqueeze(1).expand(-1, frames, 1)], 2)
-            return Features(self.project(self.drop(tokens)), real_UT)
-        vector = torch.cat([self._over_time(grid_UCTM, real_UT), level_U1], 1)
+            moments_USK = torch.cat([grid_UCSN.mean(3), grid_UCSN.amax(3)], 1).transpose(1, 2)
+            tokens = torch.cat([moments_USK, level_U1.unsqueeze(1).expand(-1, frames, 1)], 2)
+            return Features(self.project(self.drop(tokens)), real_US)
+        vector = torch.cat([self._over_time(grid_UCSN, real_US), level_U1], 1)
         return Features.vector(self.project(self.drop(vector)))
 
     @staticmethod
-    def _over_time(grid_UCTM: Tensor, real_UT: Tensor) -> Tensor:
-        real_U1T1 = real_UT[:, None, :, None]
-        mean_UC = (grid_UCTM * real_U1T1).sum((2, 3)) / (real_UT.sum(1, keepdim=True) * grid_UCTM.shape[3]).clamp(min=1)
-        largest_UC = grid_UCTM.masked_fill(~real_U1T1, 0.0).amax((2, 3))  # no output of a ReLU is below 0
+    def _over_time(grid_UCSN: Tensor, real_US: Tensor) -> Tensor:
+        real_U1S1 = real_US[:, None, :, None]
+        mean_UC = (grid_UCSN * real_U1S1).sum((2, 3)) / (real_US.sum(1, keepdim=True) * grid_UCSN.shape[3]).clamp(min=1)
+        largest_UC = grid_UCSN.masked_fill(~real_U1S1, 0.0).amax((2, 3))  # no output of a ReLU is below 0
         return torch.cat([mean_UC, largest_UC], 1)

@@ -66,10 +66,10 @@ class Bottleneck(Fusion):
         """Streams beside one another, their shared tokens averaged after each layer; the class tokens and the shared ones."""
         there_FB11 = present(features).T.unsqueeze(-1).unsqueeze(-1)
         rows = there_FB11.shape[1]
-        streams = []
-        for project, class_D, field in zip(self.project, self.class_FD, features.values(), strict=True):
-            tokens_BLD = torch.cat([class_D.expand(rows, 1, -1), project(without_masked(field).tokens_BLD)], 1)
-            streams.append(Features(tokens_BLD, torch.cat([torch.ones_like(field.mask_BL[:, :1]), field.mask_BL], 1)))
+        streams = [
+            _with_class(class_D, Features(project(without_masked(field).tokens_BLD), field.mask_BL))
+            for project, class_D, field in zip(self.project, self.class_FD, features.values(), strict=True)
+        ]
         shared_BND = self.shared_ND.expand(rows, -1, -1)
         for blocks in self.layers:
             pairs = [_layer(block, stream, shared_BND) for block, stream in zip(blocks.children(), streams, strict=True)]
@@ -77,6 +77,12 @@ class Bottleneck(Fusion):
             shared_BND = _mean(torch.stack([shared for _, shared in pairs]), there_FB11)
         class_tokens = torch.stack([self.norm(stream.tokens_BLD[:, :1]) for stream in streams])
         return Features.vector(_mean(class_tokens, there_FB11)[:, 0] + self.norm(shared_BND).mean(1))
+
+
+def _with_class(class_D: Tensor, field: Features) -> Features:
+    """Return the field's tokens behind a class token."""
+    tokens_BLD = torch.cat([class_D.expand(field.tokens_BLD.shape[0], 1, -1), field.tokens_BLD], 1)
+    return Features(tokens_BLD, torch.cat([torch.ones_like(field.mask_BL[:, :1]), field.mask_BL], 1))
 
 
 def _layer(block: nn.Module, stream: Features, shared_BND: Tensor) -> tuple[Features, Tensor]:

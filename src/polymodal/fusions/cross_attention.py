@@ -76,13 +76,14 @@ class CrossAttention(Fusion):
         parts = []
         for at, (field, crossings, stream) in enumerate(zip(fields, self.cross, self.streams, strict=True)):
             others = fields[:at] + fields[at + 1 :]
-            tokens_BLD = _looked(field, others, crossings) if others else field.tokens_BLD
-            parts.append(mean_pool(stream(Features(tokens_BLD, field.mask_BL))))
+            parts.append(mean_pool(stream(Features(_looked(field, others, crossings), field.mask_BL))))
         return Features.vector(torch.cat(parts, -1))
 
 
 def _looked(field: Features, others: Sequence[Features], crossings: nn.Module) -> Tensor:
     """The field's tokens (B, L, D) after they looked at each of the others, averaged over those that are there."""
+    if not others:
+        return field.tokens_BLD
     streams, there = [], []
     for other, blocks in zip(others, crossings.children(), strict=True):
         tokens_BLD = field.tokens_BLD

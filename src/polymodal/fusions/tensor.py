@@ -68,9 +68,9 @@ class TensorFusion(Fusion):
     def products(self, features: Mapping[str, Features]) -> Tensor:
         """The tensor as (B, P), the last field's features running fastest."""
         first = next(iter(features.values())).tokens_BLD
-        tensor_BP = first.new_ones(first.shape[0], 1)
+        product = first.new_ones(first.shape[0], 1)
         for project, field in zip(self.project, features.values(), strict=True):
             said = project(mean_pool(field)) * field.mask_BL.any(1, keepdim=True)
             factor_BH = torch.cat([torch.ones_like(said[:, :1]), said], -1)
-            tensor_BP = (tensor_BP.unsqueeze(-1) * factor_BH.unsqueeze(1)).flatten(1)
-        return tensor_BP
+            product = (product.unsqueeze(-1) * factor_BH.unsqueeze(1)).flatten(1)
+        return product
