@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: the suite runs as many processes as there are cores
+os.environ["LC_ALL"] = "C.UTF-8"  # pages are in English, whatever the locale of the machine
 
 import numpy as np
 import pytest
