@@ -141,6 +141,9 @@ def test_auto_is_the_language_of_the_locale(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(locale, "getlocale", lambda: (platform, None))
     assert language_of("auto") == language
+    if not variables:
+        monkeypatch.setattr(locale, "getlocale", lambda: locale._parse_localename("unknown"))  # type: ignore[attr-defined]
+        assert language_of("auto") == "en"
     assert [language_of(setting) for setting in LANGUAGES] == ["en", "zh"]
 
 

@@ -122,7 +122,7 @@ def test_broken_off_again_and_again(table: Path, unbroken: Path, tmp_path: Path)
     assert digest(out) == digest(unbroken)
 
 
-def test_workers_the_limit_of_the_store_and_the_language_may_change(table: Path, unbroken: Path, tmp_path: Path) -> None:
+def test_workers_and_the_store_s_limit_may_change(table: Path, unbroken: Path, tmp_path: Path) -> None:
     out = broken(table, tmp_path / "run", 9)
     resume(out, "training.workers=0", "data.cache_gb=0", "report.language=zh")
     assert digest(out) == digest(unbroken)

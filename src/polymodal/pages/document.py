@@ -14,7 +14,7 @@ _STYLE = """
 *{box-sizing:border-box}body{margin:0 auto;max-width:1120px;padding:24px;background:var(--back);color:var(--ink);
 font:15px/1.5 system-ui,"PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif}
 h1{font-size:26px;margin:0}h2{font-size:19px;margin:34px 0 10px;border-bottom:1px solid var(--line);padding-bottom:4px}
-h3{font-size:15px;margin:14px 0 6px}h4{font-size:14px;margin:10px 0 4px}h1,h2,h3,h4,p,.shown{overflow-wrap:anywhere}
+h3{font-size:15px;margin:14px 0 6px}h4{font-size:14px;margin:10px 0 4px}h1,h2,h3,h4,p,.values td:last-child{overflow-wrap:anywhere}
 small,.note{color:var(--soft);font-weight:400}
 .lead{font-size:17px;background:var(--card);border-left:4px solid #3366cc;padding:10px 14px;border-radius:4px;margin:8px 0}
 .helps{border-color:#109618}.harms{border-color:#dc3912}.undecided{border-color:#ff9900}
@@ -23,7 +23,7 @@ small,.note{color:var(--soft);font-weight:400}
 .scroll{overflow-x:auto}.scroll table{width:100%}.scroll td,.scroll th{white-space:nowrap}
 table{border-collapse:collapse;font-size:13.5px;margin:6px 0}
 td,th{padding:3px 9px;text-align:right;border-bottom:1px solid var(--line);font-weight:400}
-th:first-child,td:first-child,.text,.labels td:nth-child(2),.labels th:nth-child(2){text-align:left}
+th:first-child,td:first-child,.text,.values td:last-child,.labels td:nth-child(2),.labels th:nth-child(2){text-align:left}
 thead th,.heads th{color:var(--soft)}.best td,.best th{font-weight:600}.mark{text-align:center!important}
 .counts td{text-align:center;min-width:34px}.bars{width:100%}.bars .bar{width:60%}.bars .bar div{height:12px;border-radius:3px}
 svg{vertical-align:middle}svg.chart{width:100%;height:auto;display:block}svg text{font-size:10.5px;fill:var(--soft)}

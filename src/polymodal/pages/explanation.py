@@ -87,11 +87,11 @@ def _row(say: Words, row: Mapping[str, Any]) -> str:
         lines += [
             f"<h3>{say.html('colon', name=name, value=_prediction(say, facts))}</h3>",
             f'<p class="note">{say.html("explain.whole", unit=unit, whole=whole, nothing=nothing)}</p>',
-            "<table>",
+            '<table class="values">',
         ]
         for field, one in facts["fields"].items():
             value, bar = _with_error(one["shapley"], one["error"], True), _bar(one["shapley"], _largest(facts["fields"]))
-            lines.append(_line(text(field), value, bar, f'<span class="shown">{text(row["cells"][field]["shown"])}</span>'))
+            lines.append(_line(text(field), value, bar, text(row["cells"][field]["shown"])))
         lines.append("</table>")
         for field, one in facts["fields"].items():
             if one["parts"] is not None:

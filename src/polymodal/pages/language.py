@@ -29,8 +29,16 @@ def language_of(setting: str) -> str:
         raise UserError(f"report.language: found {setting!r}; expected one of {', '.join(SETTINGS)}{nearest(str(setting), SETTINGS)}")
     if setting != "auto":
         return setting
-    name = next((value for variable in _VARIABLES if (value := os.environ.get(variable))), None) or locale.getlocale()[0] or ""
+    name = next((value for variable in _VARIABLES if (value := os.environ.get(variable))), None) or _platform_locale()
     return "zh" if name.casefold().startswith(("zh", "chinese")) else "en"
+
+
+def _platform_locale() -> str:
+    """Return the name of the locale that the ``locale`` module reports, or an empty string if it does not know one."""
+    try:
+        return locale.getlocale()[0] or ""
+    except ValueError:  # a locale name that the module cannot parse
+        return ""
 
 
 @dataclass(frozen=True)
