@@ -67,7 +67,7 @@ def contribution(say: Words, metrics: Mapping[str, Any]) -> str:
         return ""
     out = [f"<h2>{say.html('run.contribution')}</h2>"]
     for task, whole in metrics["validation"]["tasks"].items():
-        metric = next((name for name in ("accuracy", "r2", "mae") if whole.get(name) is not None), None)
+        metric = next((name for name in ("accuracy", "r2", "mae", *whole) if whole.get(name) is not None), None)
         if metric is None:
             continue
         values = {say("all_fields"): whole[metric]}
