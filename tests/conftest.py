@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the suite runs as many processes as there are cores
+os.environ["LC_ALL"] = "C.UTF-8"  # pages are in English, whatever the locale of the machine
 
 import numpy as np
 import pytest

@@ -78,6 +78,10 @@ class ReportConfig(Config):
     """Whether report.html shows rows: cells and small pictures of the largest errors; null = yes, unless there are medical pictures or
     data.private is set.
     """
+    language: Literal["auto", "en", "zh"] = "auto"
+    """Language of the HTML pages: en = English, zh = Chinese, auto = Chinese if the locale is Chinese, otherwise English. Does not change
+    results.
+    """
 
 
 class BundleConfig(Config):

@@ -248,6 +248,7 @@ def test_what_comes_from_a_table_is_text_on_the_page(tmp_path: Path) -> None:
             "title",
             "style",
             "body",
+            "div",
             "h1",
             "h2",
             "h3",

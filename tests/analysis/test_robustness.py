@@ -24,10 +24,10 @@ from polymodal import encoders, modalities
 from polymodal.cli.main import main
 from polymodal.errors import Fault, PolymodalError
 from polymodal.evaluation.robustness import ALL, MISSING, compared, relative
-from polymodal.explanation.robustness_page import page
 from polymodal.frozen import Featured
 from polymodal.modalities import Modality, PartFault, Roots
 from polymodal.modalities.signal_corruption import generator
+from polymodal.pages import robustness_page as page
 
 KINDS = [pytest.param(kind, id=kind.kind) for kind in modalities.MODALITIES]
 

@@ -1,4 +1,4 @@
-"""The report: one page that needs nothing else, shows what was measured, and treats what comes from data as text."""
+"""The report of a run: one page that needs nothing else, shows the measured values, and treats data as text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from builders.dicom import RAMP, dicom
 from builders.pages import Page
 from builders.tables import FAST, write_csv
 from polymodal.cli.main import main
-from polymodal.report import charts, gather, page, write
+from polymodal.pages import charts, read_run, run_page, write
 from polymodal.tasks import curves
 
 EVIL = "<script>alert(1)</script>"
@@ -30,12 +30,12 @@ def test_a_run_leaves_a_report_and_the_command_makes_it_anew(shop_run: Path) -> 
         word in text
         for word in (
             "fused, fold 1",
-            "without 去掉 标题",
-            "Confusion",
-            "Calibration before and after",
+            "without 标题",
+            "Confusion matrix",
+            "Calibration before and after scaling",
             "Shapley",
             "ROC",
-            "How it was made",
+            "How the run was made",
             "torch",
         )
     )
@@ -71,17 +71,17 @@ def test_what_fields_contribute_sums_to_the_whole_and_is_drawn(shop_run: Path) -
 
 
 def test_bars_of_both_signs_share_one_zero() -> None:
-    drawn = charts.signed_bars({"a": (0.3, "+0.3"), EVIL: (-0.1, EVIL)})
-    assert "margin-left:25.0%;width:75.0%" in drawn
-    assert "margin-left:0.0%;width:25.0%" in drawn
-    assert EVIL not in drawn
+    chart = charts.signed_bars({"a": (0.3, "+0.3"), EVIL: (-0.1, EVIL)})
+    assert "margin-left:25.0%;width:75.0%" in chart
+    assert "margin-left:0.0%;width:25.0%" in chart
+    assert EVIL not in chart
 
 
 def test_more_fields_than_every_set_is_measured_of_are_left_to_explain(shop_run: Path) -> None:
-    found = gather(shop_run)
+    content = read_run(shop_run)
     for name in ("shapley", "present", "calibration"):
-        found["metrics"]["validation"].pop(name)
-    text = page(found)
+        content["metrics"]["validation"].pop(name)
+    text = run_page(content)
     assert "polymodal explain RUN TABLE" in text
     assert "before and after" not in text  # a run of a version that did not measure it
     assert not Page(text).open
@@ -117,7 +117,7 @@ def test_private_rows_are_not_shown(words: tuple[str, ...], shop_folder: Path, t
     assert json.loads((tmp_path / "run" / "report.json").read_text())["worst"] == {}
     text = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "data:image/png" not in text
-    assert "Wrong, or least sure" not in text
+    assert "Rows with the largest errors" not in text
     assert "Confusion" in text
 
 
@@ -165,7 +165,7 @@ def test_numbers_and_labels_are_drawn_as_such(tmp_path: Path) -> None:
     table = write_csv(tmp_path / "t.csv", ["x", "price", "tags"], rows)
     pm.train(table, *ONE, "tasks.tags.kind=multilabel", "tasks.price.kind=regression", target=["price", "tags"], out=tmp_path / "run")
     text = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
-    assert "Answer against truth" in text
+    assert "Prediction against truth" in text
     assert "Precision and recall" in text
     assert not Page(text).open
 
@@ -175,7 +175,7 @@ def test_a_run_of_an_older_version_and_one_without_an_end(shop_run: Path, tmp_pa
 
     shutil.copytree(shop_run, tmp_path / "run")
     (tmp_path / "run" / "report.json").unlink()
-    assert "How well" in page(gather(tmp_path / "run"))
+    assert "<h2>Metrics</h2>" in run_page(read_run(tmp_path / "run"))
     (tmp_path / "run" / "metrics.json").unlink()
     with pytest.raises(pm.UserError, match=r"no report can be made of it .*; expected a run that"):
         write(tmp_path / "run")

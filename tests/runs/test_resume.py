@@ -83,8 +83,10 @@ def test_broken_off_again_and_again(table: Path, unbroken: Path, tmp_path: Path)
 
 def test_workers_and_the_store_s_limit_may_change(table: Path, unbroken: Path, tmp_path: Path) -> None:
     out = broken(table, tmp_path / "run", 9)
-    resume(out, "training.workers=0", "data.cache_gb=0")
+    resume(out, "training.workers=0", "data.cache_gb=0", "report.language=zh")
     assert digest(out) == digest(unbroken)
+    assert '<html lang="zh' in (out / "report.html").read_text(encoding="utf-8")
+    assert '<html lang="en' in (unbroken / "report.html").read_text(encoding="utf-8")
 
 
 def test_an_interrupted_run_answers_and_a_run_that_has_ended_is_given_back(table: Path, unbroken: Path, tmp_path: Path) -> None:

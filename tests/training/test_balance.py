@@ -394,7 +394,7 @@ def test_what_each_field_did_is_measured_and_drawn(unbroken: dict[str, Path]) ->
         assert told["stopped"] in (True, False)
     text = (unbroken["ogm_ge"] / "report.html").read_text(encoding="utf-8")
     assert "share of the gradient" in text
-    assert "What each field learned beside the others" in text
+    assert "What each field learned in the fused model" in text
     assert not Page(text).open
     without = json.loads((unbroken["probes"] / "metrics.json").read_text(encoding="utf-8"))["balance"]
     assert all(told["label"]["alone"] is None is told["label"]["stopped"] for told in without.values())

@@ -262,13 +262,14 @@ def predict(run: str, table: str | None, row: str | None, out: str | None, on_er
 
 @main.command()
 @click.argument("run", metavar="RUN")
-def report(run: str) -> None:
+@click.option("--language", type=click.Choice(["auto", "en", "zh"]), help="Language of the page; default: the run's report.language.")
+def report(run: str, language: str | None) -> None:
     """Make a run's report.html anew: one page that needs nothing else."""
     from pathlib import Path
 
-    from ..report import write
+    from ..pages import write
 
-    click.echo(f"wrote {write(Path(run))}")
+    click.echo(f"wrote {write(Path(run), language)}")
 
 
 @main.command()

@@ -11,7 +11,6 @@ from rich.cells import cell_len, set_cell_size
 
 from ..evaluation.robustness import MISSING
 from ..explanation import robustness as measured
-from ..explanation.robustness_page import name_of, number
 from .commands import evaluate as as_they_are
 from .warnings import warnings_as_lines
 
@@ -38,6 +37,16 @@ def verb(run: str, table: str, *, out: str | None, as_json: bool, **settings: An
         for line in _lines(found):
             click.echo(line)
     click.echo(f"wrote {out}/robustness.html and robustness.json" if out is not None else "for a page of it: -o FOLDER", err=True)
+
+
+def name_of(curve: Mapping[str, Any]) -> str:
+    """Return the field of a curve, or "all fields"."""
+    return "all fields" if curve["field"] is None else str(curve["field"])
+
+
+def number(value: float | None) -> str:
+    """Return a number with four decimal places, or "-" for None."""
+    return "-" if value is None else f"{value:.4f}"
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:

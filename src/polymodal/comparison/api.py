@@ -22,6 +22,7 @@ from ..evaluation.paired import FEWEST_ROUNDS
 from ..experiment import Experiment
 from ..flow import Folders, Names, listed
 from ..modalities import OnError
+from ..pages import comparison_page
 from ..preparation import Prepared, prepare
 from ..runs.journal import code_of
 from ..runs.request import resolve
@@ -32,7 +33,6 @@ from ..training.observers import Observer, Observers, plain
 from ..training.plan import Clock
 from .contenders import Contender, contenders, settings_of
 from .grid import LOG, Grid, Log
-from .page import page
 from .process_pool import Stopped, can_fork
 from .process_pool import usual as usual_jobs
 from .resampling import Rounds, dealt
@@ -213,7 +213,8 @@ def _compare(
                 found = _found(grid, course, taking_part, refused, given.source)
                 best = next((one for one in taking_part if one.name == found["best"]), None)
                 if keep:
-                    _write(place, found, None if best is None else _best(given.experiment, best, course), given.reasons)
+                    chosen = None if best is None else _best(given.experiment, best, course)
+                    _write(place, found, chosen, given.reasons, given.experiment.report.language)
             finally:
                 prepared.close()
     except (Stopped, StoppedAtOnce):
@@ -254,7 +255,8 @@ def _free(experiment: Experiment) -> dict[str, Any]:
     tree = experiment.tree()
     data = {name: value for name, value in tree["data"].items() if name not in ("table", "root", "cache_gb", "features_gb")}
     training = {name: value for name, value in tree["training"].items() if name not in ("workers", "time_limit")}
-    return {**tree, "data": data, "training": training}
+    report = {name: value for name, value in tree["report"].items() if name != "language"}
+    return {**tree, "data": data, "training": training, "report": report}
 
 
 def _part(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -317,6 +319,6 @@ def _best(experiment: Experiment, best: Contender, course: Course) -> Experiment
     return Experiment.of(tree)
 
 
-def _write(place: Path, found: Mapping[str, Any], best: Experiment | None, reasons: Mapping[str, str]) -> None:
-    bodies = {FOUND: json.dumps(found, ensure_ascii=False, indent=1) + "\n", PAGE: page(found)}
+def _write(place: Path, found: Mapping[str, Any], best: Experiment | None, reasons: Mapping[str, str], language: str) -> None:
+    bodies = {FOUND: json.dumps(found, ensure_ascii=False, indent=1) + "\n", PAGE: comparison_page(found, language)}
     write_texts(place, bodies if best is None else {**bodies, BEST: explain(best, reasons)})

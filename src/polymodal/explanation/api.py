@@ -13,9 +13,9 @@ from ..errors import UserError
 from ..evaluation.contribution import contributions
 from ..flow import Folders
 from ..modalities import OnError
+from ..pages import explanation_page
 from ..predictor import Chosen, Predictor, load
 from ..training.observers import plain
-from .page import page
 from .rows import explain_row
 from .sampling import draw, free, known_rows, some_of, targets_of, write
 
@@ -68,7 +68,7 @@ def explain(
         found["explained"] = [_one(predictor, chosen, at, seed) for at in range(len(chosen.skipped))]
     found = plain(found)
     if folder is not None:
-        write(folder, FILES, found, page(found))
+        write(folder, FILES, found, explanation_page(found, bundle.experiment.report.language))
     return found
 
 

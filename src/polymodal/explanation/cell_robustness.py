@@ -16,9 +16,9 @@ from ..evaluation.robustness import robustness as curves
 from ..flow import Folders, Sample
 from ..frozen import Featured, features_of
 from ..modalities import OnError
+from ..pages import robustness_page
 from ..predictor import Predictor, load
 from ..training.observers import plain
-from .robustness_page import page
 from .sampling import SampledRows, draw, free, known_rows, some_of, targets_of, write
 
 FILES = ("robustness.json", "robustness.html")
@@ -75,7 +75,7 @@ def robustness(
         "members": len(predictor.bundle.members), "fields": fields, "against": name, "targets": results,
     })  # fmt: skip
     if folder is not None:
-        write(folder, FILES, found, page(found))
+        write(folder, FILES, found, robustness_page(found, predictor.bundle.experiment.report.language))
     return found
 
 

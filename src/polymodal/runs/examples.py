@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import report
+from .. import pages
 from ..data.sources import Source, cells_of
 from ..experiment import Experiment
 from ..flow import Cell
@@ -32,19 +32,19 @@ def kept_for_report(experiment: Experiment, prepared: Prepared, measured: Measur
         known = ~np.isnan(measured.targets[name]).any(1) & ~np.isnan(measured.scores[name]).any(1)
         if known.any():
             kept["curves"][name] = task.curves(measured.targets[name][known], measured.scores[name][known])
-            wanted[name] = report.worst(task, measured.rows, measured.targets[name], measured.scores[name])
+            wanted[name] = pages.worst_rows(task, measured.rows, measured.targets[name], measured.scores[name])
     shown = experiment.report.examples
     if shown is False or (shown is None and experiment.data.private):
         return kept
     worst = {row for rows in wanted.values() for row in rows}
     peeked = set(evenly(source.rows, _PROBE))
     cells, truths = _cells(experiment, source, worst | peeked)
-    if shown is None and report.is_private(prepared.modalities, cells.values()):
+    if shown is None and pages.is_private(prepared.modalities, cells.values()):
         return kept
     for name, rows in wanted.items():
         some = {row: cells[row] for row in rows}
         truth_by_row = {row: truths[row][name] for row in rows}
-        kept["worst"][name] = report.examples_of(
+        kept["worst"][name] = pages.examples_of(
             prepared.tasks[name], prepared.modalities, measured.rows, measured.scores[name], some, truth_by_row
         )
     return kept

@@ -32,7 +32,7 @@ from ..storage import write_whole
 from ..training.plan import Clock
 
 FREE = ("data.table", "data.valid", "data.test", "data.root", "data.cache_gb", "data.features_gb", "training.workers",
-        "training.time_limit", "training.checkpoint_minutes", "training.checkpoint_steps")  # fmt: skip
+        "training.time_limit", "training.checkpoint_minutes", "training.checkpoint_steps", "report.language")  # fmt: skip
 """Settings that a resumed run may change: files are compared by what was read of them, and the others change no result."""
 MADE_OF = ("fields", "tasks", "model", "data.split", "seed")
 """Settings that decide what the model is made of and which rows it sees: one trained under others is another model, and measured on rows

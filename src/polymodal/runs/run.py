@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import __version__, report
+from .. import __version__, pages
 from ..bundle import Bundle
 from ..config import explain, quote
 from ..data.sources import Source
@@ -266,8 +266,8 @@ class Run:
             kept = kept_for_report(self.experiment, prepared, measured, self.valid_source or self.source)
             kept["reliability"] = reliability
             body = json.dumps(plain(kept), ensure_ascii=False).encode("utf-8", "replace")
-            write_whole(self.folder / report.NAME, body)
-            report.write(self.folder)
+            write_whole(self.folder / pages.REPORT_DATA, body)
+            pages.write(self.folder)
         except OSError as error:
             text = f"report.html was not written ({error.strerror or error}); make it later: polymodal report {self.folder}"
             self.observer.observe("warning", {"text": text})

@@ -1,73 +1,23 @@
-"""Collects the content of a report from a run's folder: metrics, log, faults, and the data stored for the report (``report.json``)."""
+"""Single rows in a run's report: which rows have the largest errors, how their cells are shown, and whether they may be shown."""
 
 from __future__ import annotations
 
 import base64
-import csv
 import io
-import json
 import math
 from collections.abc import Iterable, Mapping
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..cells import is_writable
-from ..errors import Fault, UserError, nearest_folder
+from ..errors import Fault
 from ..flow import Cell
 from ..modalities import Modality
 from ..tasks import Task
 
-NAME = "report.json"
-_FAULTS, _WORST = 50, 12
+_WORST = 12
 _LONGEST = 300
-
-
-def gather(run: Path) -> dict[str, Any]:
-    """Return everything that ``page`` shows, as plain data.
-
-    :param run: the folder of a finished run
-    :raises UserError: the folder does not exist, the run has not finished, or one of its files cannot be read
-    """
-    found: dict[str, Any] = {"name": run.resolve().name, "log": [], "faults": [], "faults_in_all": 0, "kept": {}}
-    try:
-        found["metrics"] = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-        found["config"] = (run / "run.yaml").read_text(encoding="utf-8")
-    except OSError as error:
-        if not run.exists():
-            raise UserError(f"{run}: no such folder; expected the folder of a run{nearest_folder(run)}") from None
-        name = Path(str(error.filename)).name
-        raise UserError(
-            f"{run}: no report can be made of it ({name}: {error.strerror}); expected a run that measured something; train it to its end"
-        ) from None
-    except ValueError as error:
-        raise UserError(f"{run}: no report can be made of it ({error}); expected a run that measured something; train it again") from None
-    for line in _lines(run / "log.jsonl"):
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict):
-            found["log"].append(event)
-    if (run / NAME).exists():
-        try:
-            found["kept"] = json.loads((run / NAME).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            raise UserError(f"{run}/{NAME}: cannot be read; delete it, and the report is made without it") from None
-    faults = run / "faults.csv"
-    if faults.exists():
-        with faults.open(encoding="utf-8", errors="replace", newline="") as file:
-            rows = csv.reader(file)
-            next(rows, None)
-            found["faults"] = list(islice(rows, _FAULTS))
-            found["faults_in_all"] = len(found["faults"]) + sum(1 for _ in rows)
-    return found
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
 
 
 def examples_of(
@@ -88,17 +38,16 @@ def examples_of(
     """
     place = {int(row): at for at, row in enumerate(rows)}
     values = task.values(scores_NC)
-    found = []
+    examples = []
     for row, by_field in cells.items():
         at = place[row]
         shown = {name: _shown(modalities[name], cell) for name, cell in by_field.items()}
-        answer = values[at]
-        sure = None if task.classes is None else float(scores_NC[at].max())
-        found.append({"row": row + 1, "truth": _said(truths[row]), "answer": _plain(answer), "sure": sure, "cells": shown})
-    return found
+        score = None if task.classes is None else float(scores_NC[at].max())
+        examples.append({"row": row + 1, "truth": _shortened(truths[row]), "answer": _plain(values[at]), "sure": score, "cells": shown})
+    return examples
 
 
-def worst(task: Task, rows: np.ndarray, target_NT: np.ndarray, scores_NC: np.ndarray) -> list[int]:
+def worst_rows(task: Task, rows: np.ndarray, target_NT: np.ndarray, scores_NC: np.ndarray) -> list[int]:
     """Return the numbers (0-based) of at most 12 rows with the largest errors, the largest first. Rows without a target or a prediction,
     and rows without an error, are left out.
     """
@@ -109,6 +58,7 @@ def worst(task: Task, rows: np.ndarray, target_NT: np.ndarray, scores_NC: np.nda
 
 
 def _shown(modality: Modality, cell: Cell) -> dict[str, str]:
+    """Return how a cell is shown: as ``text``, or as a picture, ``png`` in base64."""
     if modality.is_missing(cell):
         return {"text": "-"}
     try:
@@ -118,15 +68,17 @@ def _shown(modality: Modality, cell: Cell) -> dict[str, str]:
         text = modality.show(cell)
     except Fault as fault:
         text = str(fault)
-    return {"text": _said(text)}
+    return {"text": _shortened(text)}
 
 
-def _said(value: Any) -> str:
+def _shortened(value: Any) -> str:
+    """Return the first 300 characters of a cell as text in one line that can be encoded as UTF-8."""
     text = " ".join(str(value).split())[:_LONGEST]
     return text if is_writable(text) else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _png(pixels_HWC: np.ndarray) -> bytes:
+    """Return a picture as a PNG file of at most 128 pixels a side."""
     from PIL import Image
 
     out = io.BytesIO()
@@ -137,6 +89,7 @@ def _png(pixels_HWC: np.ndarray) -> bytes:
 
 
 def _plain(value: Any) -> Any:
+    """Return a prediction as plain data: numbers rounded to six decimal places, None for a number that is not finite."""
     if isinstance(value, (list, tuple, np.ndarray)):
         return [_plain(part) for part in value]
     if isinstance(value, (float, np.floating)):

@@ -1,11 +1,13 @@
-"""Charts as inline SVG and HTML: lines, bars, confusion tables, scatter plots. Text from data is escaped; the charts contain no scripts and
-request no files.
+"""Charts as inline SVG and HTML: lines, bars, confusion matrices, scatter plots. Text from data is escaped; the charts contain no scripts
+and request no files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+
+from .language import Words
 
 COLORS = ("#3366cc", "#dc3912", "#109618", "#ff9900", "#990099", "#0099c6", "#dd4477", "#66aa00", "#b82e2e", "#316395")
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 460, 260, 60, 36, 10
@@ -13,14 +15,25 @@ _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 460, 260, 60, 36, 10
 Points = Sequence[Sequence[float]]
 
 
-def lines(series: Mapping[str, Points], across: str, up: str, *, square: bool = False, dots: bool = True) -> str:
+def lines(
+    say: Words,
+    series: Mapping[str, Points],
+    across: str,
+    up: str,
+    *,
+    square: bool = False,
+    dots: bool = True,
+    families: Mapping[str, str] | None = None,
+) -> str:
     """Return a line chart as HTML, or an empty string if no series has a point.
 
+    :param say: the texts in the language of the page
     :param series: points by name, each ``(x, y)`` or ``(x, y, rows)``; with ``rows``, the size of a dot grows with its share of all rows
     :param across: label of the horizontal axis
     :param up: label of the vertical axis
     :param square: whether both axes range from 0 to 1 and the diagonal is shown
     :param dots: whether each point has a dot; series of more than 60 points have none
+    :param families: by name of a series, the name that its color stands for; series that it lacks stand for themselves
     """
     series = {name: points for name, points in series.items() if len(points)}
     if not series:
@@ -32,18 +45,20 @@ def lines(series: Mapping[str, Points], across: str, up: str, *, square: bool = 
     parts = [_axes(place, across, up)]
     if square:
         parts.append(f'<path d="M{place.x(0):.1f} {place.y(0):.1f}L{place.x(1):.1f} {place.y(1):.1f}" class="rule" fill="none"/>')
-    colors = _colors(series)
+    family = {name: (families or {}).get(name, name) for name in series}
+    colors = {one: COLORS[at % len(COLORS)] for at, one in enumerate(dict.fromkeys(family.values()))}
     for name, points in series.items():
-        color = colors[_family(name)]
+        color = colors[family[name]]
         path = "L".join(f"{place.x(point[0]):.1f} {place.y(point[1]):.1f}" for point in points)
         parts.append(f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2"><title>{escape(name)}</title></path>')
         if dots and len(points) <= 60:
             rows = sum(point[2] for point in points if len(point) > 2)
+            labels = [f" ({say.html('rows_of_a_point', rows=point[2])})" if rows else "" for point in points]
             parts += [
                 f'<circle cx="{place.x(point[0]):.1f}" cy="{place.y(point[1]):.1f}" r="{_radius(point, rows):.1f}" fill="{color}" '
                 f'fill-opacity="{0.55 if rows else 1}"><title>{escape(name)}: {point[0]:g}, {point[1]:.4g}'
-                f"{f' ({point[2]:,} rows)' if rows else ''}</title></circle>"
-                for point in points
+                f"{label}</title></circle>"
+                for point, label in zip(points, labels, strict=True)
             ]
     return _figure("".join(parts), f"{up} / {across}") + _legend(colors)
 
@@ -100,8 +115,8 @@ def signed_bars(values: Mapping[str, tuple[float, str]]) -> str:
 
 
 def counts(names: Sequence[str], table: Sequence[Sequence[int]]) -> str:
-    """Return a confusion table as HTML: a row for each true class, a column for each predicted class. The larger a cell's share of its row,
-    the darker the cell.
+    """Return a confusion matrix as HTML: a row for each true class, a column for each predicted class. The larger a cell's share of its
+    row, the darker the cell.
 
     :param names: the names of the classes (C)
     :param table: the counts (C, C), rows are the truth
@@ -155,17 +170,7 @@ def _axes(place: _Place, across: str, up: str) -> str:
 
 
 def _figure(inside: str, label: str) -> str:
-    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label, quote=True)}">{inside}</svg>'
-
-
-def _family(name: str) -> str:
-    """Return the name of a model without its fold, so that all folds of one model have the same color."""
-    return name.partition(", fold ")[0]
-
-
-def _colors(names: Iterable[str]) -> dict[str, str]:
-    families = dict.fromkeys(map(_family, names))
-    return {family: COLORS[at % len(COLORS)] for at, family in enumerate(families)}
+    return f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label, quote=True)}">{inside}</svg>'
 
 
 def _legend(colors: Mapping[str, str]) -> str:

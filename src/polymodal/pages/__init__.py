@@ -1,0 +1,27 @@
+"""The HTML pages: the report of a run and the pages of ``explain``, ``evaluate --robustness`` and ``compare``.
+
+Each page is one self-contained file in English or Chinese, made from plain data.
+"""
+
+from __future__ import annotations
+
+from .comparison import page as comparison_page
+from .examples import examples_of, is_private, worst_rows
+from .explanation import page as explanation_page
+from .robustness import page as robustness_page
+from .run import page as run_page
+from .run import write
+from .run_folder import REPORT_DATA, read_run
+
+__all__ = [
+    "REPORT_DATA",
+    "comparison_page",
+    "examples_of",
+    "explanation_page",
+    "is_private",
+    "read_run",
+    "robustness_page",
+    "run_page",
+    "worst_rows",
+    "write",
+]

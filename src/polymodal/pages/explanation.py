@@ -1,0 +1,155 @@
+"""Renders the result of ``explain`` as one self-contained HTML page (``explain.html``): no scripts, no requests, pictures inline.
+
+All text from a table or a model is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .document import document, number, text
+from .language import Words
+
+_FOR, _AGAINST = "#1f6fb4", "#d9731a"  # distinguishable with red-green color blindness
+_SIDE = 256  # side of a picture on the page, in pixels
+
+
+def page(result: Mapping[str, Any], language: str = "auto") -> str:
+    """Return the page for what ``explain`` returns (as plain JSON data).
+
+    :param language: ``"en"``, ``"zh"`` or ``"auto"`` (the locale's)
+    """
+    say = Words.of(language)
+    if "targets" in result:
+        count = say.html("sampled", sampled=result["asked"], with_target=result["with_target"], seed=result["seed"])
+        body = [f"<p>{count}</p>", *(_target(say, name, facts) for name, facts in result["targets"].items())]
+    else:
+        body = [f'<p class="note">{say.html("explain.legend")}</p>', *(_row(say, row) for row in result["explained"])]
+    title, members = say("explain.title", table=result["table"]), result["members"]
+    rows = say("explain.members", rows=result["rows"], members=members) if members > 1 else say("explain.rows", rows=result["rows"])
+    head = f'<h1>{text(title)}</h1><p class="note">{text(rows)}</p>'
+    return document(title, "\n".join([head, *body]), say.language)
+
+
+def _line(*cells: str, tag: str = "td") -> str:
+    """Return a row of an HTML table; the cells are HTML already."""
+    return f"<tr{' class=heads' if tag == 'th' else ''}>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
+
+
+def _with_error(value: float | None, error: float | None, signed: bool = False) -> str:
+    """Return a number, with its standard error if there is one."""
+    return number(value, signed) + ("" if error is None else f" ± {number(error)}")
+
+
+def _largest(fields: Mapping[str, Mapping[str, Any]]) -> float:
+    """Return the largest absolute Shapley value of some fields."""
+    return max((abs(one["shapley"] or 0.0) for one in fields.values()), default=0.0)
+
+
+def _target(say: Words, name: str, facts: Mapping[str, Any]) -> str:
+    """Return the contributions of the fields to the metric of one target."""
+    metric, fields, additive = facts["metric"], facts["fields"], facts["additive"]
+    keys = ("explain.share", "explain.shapley", "explain.alone", "explain.without", "explain.permuted", "explain.perceptual")
+    heads = list(map(say.html, keys))
+    whole, nothing = number(facts["whole"]), number(facts["nothing"])
+    lines = [
+        f"<h2>{text(name)}</h2>",
+        f"<p>{say.html('explain.metric', metric=metric, whole=whole, nothing=nothing, rows=facts['rows'])}</p>",
+        '<div class="scroll"><table>',
+        _line(say.html("field"), *heads[:2], "", *heads[2:], tag="th"),
+    ]
+    for field, one in fields.items():
+        permuted = one["permuted"]
+        share = "–" if one["share"] is None else f"{one['share']:.1%}"
+        value, bar = _with_error(one["shapley"], one["error"], True), _bar(one["shapley"], _largest(fields))
+        others = (number(each) for each in (one["alone"], one["without"][metric], permuted["mean"]))
+        lines.append(_line(text(field), share, value, bar, *others, f"{number(permuted['score'])} ± {number(permuted['spread'])}"))
+    lines.append("</table></div>")
+    if additive is not None:
+        value, whole = _with_error(additive["metric"], additive["error"]), number(additive["whole"])
+        lines.append(f"<p>{say.html('explain.additive', rows=additive['rows'], metric=metric, value=value, whole=whole)}</p>")
+    if facts["orders"]:
+        lines.append(f'<p class="note">{say.html("explain.orders", orders=facts["orders"])}</p>')
+    return "\n".join(lines)
+
+
+def _row(say: Words, row: Mapping[str, Any]) -> str:
+    """Return the contributions of the fields, and of the parts of their cells, to the predictions of one row."""
+    lines = [f"<h2>{say.html('explain.row', row=row['row'])}</h2>"]
+    if row["faults"]:
+        lines.append(f'<p class="note">{say.html("explain.faults", faults=row["faults"])}</p>')
+    if row["skipped"]:
+        return "\n".join([*lines, f"<p>{say.html('explain.skipped')}</p>"])
+    for name, facts in row["targets"].items():
+        whole, nothing = number(facts["whole"], True), number(facts["nothing"], True)
+        unit = facts["unit"] if facts["label"] is None else say.value("unit", facts["unit"])
+        lines += [
+            f"<h3>{say.html('colon', name=name, value=_prediction(say, facts))}</h3>",
+            f'<p class="note">{say.html("explain.whole", unit=unit, whole=whole, nothing=nothing)}</p>',
+            '<table class="values">',
+        ]
+        for field, one in facts["fields"].items():
+            value, bar = _with_error(one["shapley"], one["error"], True), _bar(one["shapley"], _largest(facts["fields"]))
+            lines.append(_line(text(field), value, bar, text(row["cells"][field]["shown"])))
+        lines.append("</table>")
+        for field, one in facts["fields"].items():
+            if one["parts"] is not None:
+                lines += [f"<h4>{text(field)}</h4>", _parts(row["cells"][field]["parts"], one["parts"])]
+    return "\n".join(lines)
+
+
+def _prediction(say: Words, facts: Mapping[str, Any]) -> str:
+    """Return the prediction of a target, with the probability of its class if it has one."""
+    prediction, label = facts["answer"], facts["label"]
+    if label is None:
+        return str(prediction)
+    if label == prediction:
+        return say("explain.probability", prediction=prediction, score=facts["score"])
+    return say("explain.label_probability", prediction=prediction, label=label, score=facts["score"])
+
+
+def _parts(parts: Mapping[str, Any], values: Sequence[float]) -> str:
+    """Return the parts of a cell as HTML: words with a colored background, places over their picture, or a bar for each part. Blue supports
+    the prediction, orange opposes it.
+    """
+    largest = max((abs(value) for value in values), default=0.0)
+    if parts["grid"] is not None:
+        return _picture(parts, values, largest)
+    if parts["between"]:
+        words = [text(parts["between"][0])]
+        for word, between, value in zip(parts["names"], parts["between"][1:], values, strict=True):
+            color, strength = _color(value, largest)
+            words.append(f'<span style="background: {color}{round(strength * 160):02x}" title="{value:+.4f}">{text(word)}</span>')
+            words.append(text(between))
+        return f'<p class="words">{"".join(words)}</p>'
+    lines = (_line(text(name), f"{value:+.4f}", _bar(value, largest)) for name, value in zip(parts["names"], values, strict=True))
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _picture(parts: Mapping[str, Any], values: Sequence[float], largest: float) -> str:
+    """Return a picture twice: as it is, and in gray with a colored rectangle over each place."""
+    rows, columns = parts["grid"]
+    high, wide = _SIDE / rows, _SIDE / columns
+    image = f'<image href="{text(parts["picture"])}" width="{_SIDE}" height="{_SIDE}"/>'
+    places = []
+    for at, value in enumerate(values):
+        color, strength = _color(value, largest)
+        row, column = divmod(at, columns)
+        places.append(
+            f'<rect x="{column * wide:g}" y="{row * high:g}" width="{wide:g}" height="{high:g}" fill="{color}" '
+            f'fill-opacity="{0.7 * strength:.3f}"><title>{value:+.4f}</title></rect>'
+        )
+    size = f'width="{_SIDE}" height="{_SIDE}"'
+    return f'<p><svg {size}>{image}</svg> <svg class="gray" {size}>{image}{"".join(places)}</svg></p>'
+
+
+def _bar(value: float | None, largest: float) -> str:
+    """Return a horizontal bar, whose width is the share of the largest value."""
+    color, strength = _color(value or 0.0, largest)
+    return f'<svg width="120" height="12"><rect width="{120 * strength:.1f}" height="12" fill="{color}"/></svg>'
+
+
+def _color(value: float, largest: float) -> tuple[str, float]:
+    """Return the color of a value, and its strength from 0 to 1."""
+    return (_FOR if value >= 0 else _AGAINST), abs(value) / largest if largest > 0 else 0.0

@@ -1,0 +1,339 @@
+"""The pages in two languages: the catalogue is complete, every page is in one language, and all pages have one stylesheet."""
+
+from __future__ import annotations
+
+import ast
+import json
+import locale
+import re
+import string
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import polymodal as pm
+from polymodal.cli.main import main
+from polymodal.evaluation import robustness
+from polymodal.experiment import ReportConfig
+from polymodal.modalities import column_corruption, signal_corruption, text_corruption
+from polymodal.pages import comparison_page, explanation_page, read_run, robustness_page, run_page, write
+from polymodal.pages import robustness as robustness_pages
+from polymodal.pages.catalogue import LANGUAGES, SENTENCES, TEXTS, VALUES
+from polymodal.pages.language import SETTINGS, Words, language_of
+
+SOURCE = ROOT / "src" / "polymodal"
+CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
+EVIL = "<script>alert(1)</script>"
+
+
+class Content(HTMLParser):
+    """The tags, the language, the attributes and the visible texts of a page, without those of ``pre`` and ``style``."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.links: list[str] = []
+        self.language = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        self.open.append(tag)
+        self.language = values.get("lang", self.language)
+        self.links += [values[name] for name in ("src", "href") if name in values]
+        self.texts += [values[name] for name in ("title", "aria-label") if name in values]
+        assert not [name for name in values if name.startswith("on")]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not {"pre", "style"} & set(self.open) and data.strip():
+            self.texts.append(data.strip())
+
+
+# -- The catalogue ---------------------------------------------------------------------------------------------------------------
+
+
+def placeholders(template: str) -> set[tuple[str | None, str | None]]:
+    """The names and formats of the placeholders of a text."""
+    return {(name, form) for _, name, form, _ in string.Formatter().parse(template) if name is not None}
+
+
+@pytest.mark.parametrize("key", TEXTS)
+def test_each_text_has_both_languages_with_the_same_placeholders(key: str) -> None:
+    english, chinese = TEXTS[key]
+    assert english
+    assert not CHINESE.search(english)
+    assert placeholders(english) == placeholders(chinese)
+    joins = key in ("comma", "colon", "sentence_space", "list_separator", "enumeration")
+    assert joins or CHINESE.search(re.sub(r"\{.*?\}", "", chinese)) or english == chinese
+
+
+@pytest.mark.parametrize("chinese", [*(pair[1] for pair in TEXTS.values()), *SENTENCES.values(), *VALUES["corruption"].values()])
+def test_the_chinese_has_full_width_punctuation_and_no_needless_spaces(chinese: str) -> None:
+    plain = re.sub(r"\{.*?\}", "{}", chinese)
+    assert not re.search(r"[\u4e00-\u9fff] +[\u4e00-\u9fff]|[，。；：（）、] | [，。；：（）、]|  ", plain)
+    assert not re.search(r"[\u4e00-\u9fff][,;:()?!]|[,;:()?!][\u4e00-\u9fff]", plain)
+
+
+def calls() -> Iterator[tuple[str, str]]:
+    """Each text that the pages ask the catalogue for, by a literal key: the method (``say``, ``html`` or ``sentence``) and the key."""
+    for path in (SOURCE / "pages").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+                continue
+            if isinstance(node.func, ast.Name) and node.func.id == "say":
+                yield "say", str(node.args[0].value)
+            elif isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") == "say":
+                yield node.func.attr, str(node.args[0].value)
+
+
+def test_each_text_is_used_and_each_used_text_is_there() -> None:
+    for method, key in calls():
+        assert key in {"sentence": SENTENCES, "value": VALUES}.get(method, TEXTS), (method, key)
+    strings: set[str] = set()
+    for path in (SOURCE / "pages").glob("*.py"):
+        if path.name != "catalogue.py":
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            strings |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert {*TEXTS, *SENTENCES, *VALUES} - strings == set()
+
+
+def test_no_other_module_of_the_pages_has_chinese_text() -> None:
+    for path in (SOURCE / "pages").glob("*.py"):
+        assert path.name == "catalogue.py" or not CHINESE.search(path.read_text(encoding="utf-8")), path
+
+
+def test_every_corruption_has_a_chinese_name() -> None:
+    names = {
+        *signal_corruption.of_pictures(3, [0.0] * 3), *signal_corruption.of_sounds(8_000), *signal_corruption.of_series([0.0], [1.0]),
+        *signal_corruption.of_vectors([0.0], [1.0]), *signal_corruption.of_points([0.0], [1.0]), *text_corruption.of_text(lambda _: []),
+        *column_corruption.of_columns([{"type": "number"}], []), robustness.ALL, robustness.MISSING,
+    }  # fmt: skip
+    assert set(VALUES["corruption"]) == names
+    assert robustness_pages.MISSING == robustness.MISSING
+
+
+# -- The language ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variables", "platform", "language"),
+    [({"LC_ALL": "zh_CN.UTF-8"}, None, "zh"), ({"LANG": "zh_TW.UTF-8"}, None, "zh"), ({"LANG": "de_DE.UTF-8"}, "zh_CN", "en"),
+     ({"LC_ALL": "", "LC_MESSAGES": "zh_CN", "LANG": "en_US.UTF-8"}, None, "zh"), ({"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}, None, "en"),
+     ({}, "zh_CN", "zh"), ({}, "Chinese (Simplified)_China", "zh"), ({}, "English_United States", "en"), ({}, None, "en")],
+)  # fmt: skip
+def test_auto_is_the_language_of_the_locale(
+    variables: dict[str, str], platform: str | None, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(locale, "getlocale", lambda: (platform, None))
+    assert language_of("auto") == language
+    if not variables:
+        monkeypatch.setattr(locale, "getlocale", lambda: locale._parse_localename("unknown"))  # type: ignore[attr-defined]
+        assert language_of("auto") == "en"
+    assert [language_of(setting) for setting in LANGUAGES] == ["en", "zh"]
+
+
+def test_the_setting_takes_the_languages_of_the_catalogue() -> None:
+    annotation = ReportConfig.model_fields["language"].annotation
+    assert annotation.__args__ == SETTINGS  # type: ignore[union-attr]
+    assert ReportConfig().language == "auto"
+    with pytest.raises(pm.UserError, match=r"report.language: found 'english'; expected one of auto, en, zh"):
+        language_of("english")
+
+
+# -- The pages -------------------------------------------------------------------------------------------------------------------
+
+SPAN = {"mean": 0.021, "low": 0.004, "high": 0.038}
+CONTENDER = {"mean": 0.8, "spread": 0.01, "rounds": [0.8], "difference": None, "change": None, "metrics": {"accuracy": 0.8, "ece": None}}
+COMPARED: dict[str, Any] = {
+    "table": EVIL, "rows": 400, "seconds": 12.0, "time_limit": 60.0, "seed": 0, "rounds": 5, "trials": 4,
+    "refused": {"film": "needs_two_fields"},
+    "contenders": {
+        name: {"field": field, "settings": ["training.lr=0.01"] * bool(field), "seconds": 1.5, "parameters": 1234, "failed": failed,
+               "rounds": rounds, "search_rows": 100, "search_scores": {"y": 0.7}, "search_best": {"y": 0.8}}
+        for name, field, failed, rounds in [("only photo", "photo", "", 5), ("concat", None, "", 5), ("late", None, "", 0), ("tensor", None, EVIL, 0)]
+    },
+    "targets": {
+        "y": {
+            "metric": "accuracy", "why": "10_%_are_rare", "larger_is_better": True, "best_alone": "only photo", "best_fused": "concat",
+            "difference": SPAN, "verdict": "helps", "beside": {"metric": "roc_auc", "means": {"only photo": 0.7, "concat": 0.75}},
+            "small": 0.01, "measured": 300, "constant": 0.5, "learned": False, "sentence": "fusing_helps",
+            "contenders": {"only photo": CONTENDER, "concat": CONTENDER | {"difference": SPAN, "change": {"of": "late", "difference": SPAN}}},
+        },
+    },
+}  # fmt: skip
+FINDING = {
+    "metric": "accuracy", "why": "10_%_are_rare", "best": "photo", "all": 0.9, "alone": 0.8, "difference": 0.1, "error": 0.01, "p": 0.001,
+    "verdict": "better than", "rows": 100, "beside": {"metric": "roc_auc", "all": 0.95, "alone": 0.9},
+}  # fmt: skip
+ALONE = {"label": {"accuracy": 0.4}}
+BALANCE = {"metric": "accuracy", "alone": 0.9, "vote": 0.5, "constant": 0.3, "stopped": True}
+
+
+@pytest.fixture(scope="module")
+def results(shop_run: Path, shop_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, dict[str, Any]]]:
+    """A page and its data, one of each kind."""
+    out, table = tmp_path_factory.mktemp("pages"), shop_folder / "other.csv"
+    content = read_run(shop_run)
+    content["metrics"] |= {
+        "comparison": {"label": FINDING, "b": FINDING | {"verdict": "worse than", "beside": None}, "c": FINDING | {"verdict": "within noise of"}},
+        "finding": "one\ntwo\nthree", "baselines": {"photo": {"tasks": ALONE}}, "balance": {"photo": {"label": BALANCE}},
+        "test": {"rows": 9, "tasks": {"label": {"accuracy": 0.9}}},
+    }  # fmt: skip
+    content |= {"faults": [["3", "photo", "no_such_file"]], "fault_count": 2}
+    pages: list[tuple[Any, dict[str, Any]]] = [(run_page, content), (comparison_page, COMPARED)]
+    bare = json.loads(json.dumps(content))
+    for name in ("shapley", "present", "calibration"):
+        bare["metrics"]["validation"].pop(name)
+    pages.append((run_page, bare))
+    pages.append((explanation_page, pm.explain(shop_run, table, out=out / "whole")))
+    rows = pm.explain(shop_run, table, rows=[1, 2])
+    pages.append((explanation_page, rows | {"explained": [*rows["explained"], {"row": 3, "faults": "no_file", "skipped": True}]}))
+    robust = pm.robustness(shop_run, table, against=shop_run, out=out / "robust")
+    pages.append((robustness_page, robust))
+    return pages
+
+
+def without(value: Any, words: re.Pattern[str], instead: str) -> Any:
+    """Plain data whose texts have no match of ``words``; values that pages translate stay as they are."""
+    if isinstance(value, dict):
+        return {without(name, words, instead): without(below, words, instead) for name, below in value.items()}
+    if isinstance(value, list | tuple):
+        return [without(below, words, instead) for below in value]
+    known = {word for words_of_kind in VALUES.values() for word in words_of_kind} | {"better than", "worse than", "within noise of"}
+    if not isinstance(value, str) or value in known or re.fullmatch(r"(fused|only \w+)(, fold \d+)?", value):
+        return value
+    return words.sub(instead, value)
+
+
+def test_an_english_page_has_no_chinese_but_that_of_the_data(results: list[tuple[Any, dict[str, Any]]]) -> None:
+    for page, data in results:
+        html = page(without(data, CHINESE, "x"), "en")
+        assert Content(html).language == "en"
+        assert not CHINESE.search(html)
+
+
+def test_a_chinese_page_has_no_english_but_data_names_and_commands(results: list[tuple[Any, dict[str, Any]]]) -> None:
+    for page, data in results:
+        content = Content(page(without(data, re.compile(r"\s"), "_"), "zh"))
+        assert content.language == "zh-Hans"
+        texts = [text.replace("polymodal explain RUN TABLE", "") for text in content.texts]
+        assert [text for text in texts if re.search(r"[A-Za-z]{2,},? [A-Za-z]{2,}", text)] == []
+        assert sum(bool(CHINESE.search(text)) for text in texts) > 8
+
+
+def test_both_languages_show_the_same_numbers_and_the_same_charts(results: list[tuple[Any, dict[str, Any]]]) -> None:
+    for page, data in results:
+        english, chinese = page(data, "en"), page(data, "zh")
+        assert re.findall(r"<path [^>]*>|<rect [^>]*>|<circle [^>]*>", english) == re.findall(
+            r"<path [^>]*>|<rect [^>]*>|<circle [^>]*>", chinese
+        )
+        cells = [re.findall(r"<td>([-+\d.,]+)</td>", html) for html in (english, chinese)]
+        assert cells[0] == cells[1]
+        assert len(cells[0]) > 5
+        assert Content(english).tags == Content(chinese).tags
+
+
+def test_every_page_has_the_one_stylesheet_no_script_and_no_request(results: list[tuple[Any, dict[str, Any]]]) -> None:
+    styles = set()
+    for page, data in results:
+        for language in LANGUAGES:
+            html = page(data, language)
+            content = Content(html)
+            assert EVIL not in html
+            assert not {"script", "iframe", "object", "embed", "form", "base"} & set(content.tags)
+            assert all(link.startswith("data:") for link in content.links)
+            assert "default-src 'none'" in html
+            assert not re.search(r"url\(|@import", html)
+            styles.add(tuple(re.findall(r"<style>(.*?)</style>", html, re.DOTALL)))
+    assert len(styles) == 1
+    assert len(styles.pop()) == 1
+    holders = [path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py") if "<style" in path.read_text(encoding="utf-8")]
+    assert holders == ["pages/document.py"]
+
+
+def test_the_chinese_sentences_are_made_of_the_facts() -> None:
+    sentence = next(text for text in Content(comparison_page(COMPARED, "zh")).texts if text.startswith("y："))
+    assert sentence == (
+        "y：融合在这里有用，差为 +2.1 个百分点。accuracy：concat 为 80.0%，仅 photo 为 80.0%；95% 区间为 +0.4 至 +3.8 个百分点。"
+        "没有证据表明有字段能预测 y：常数预测的 accuracy 为 50.0%。以 accuracy 为准，因为其中一个类别很少。"
+        "同时给出 roc_auc：concat 为 0.750，仅 photo 为 0.700。"
+        "依据：5 个轮次，每个轮次换一个随机种子训练；共测量 300 行，这些行没有参与任何选择；每个候选模型在 100 行上试过 4 组设置。"
+    )
+    for verdict, words in {"harms": "应使用 仅 photo", "no difference": "其绝对值小于 1.0 个百分点", "undecided": "尚无定论"}.items():
+        facts = COMPARED["targets"]["y"] | {"verdict": verdict, "difference": {"mean": 0.0, "low": None, "high": None}}
+        html = comparison_page(COMPARED | {"targets": {"y": facts}}, "zh")
+        assert words in html
+        assert "没有区间" in html
+    assert "fusing_helps" in comparison_page(COMPARED, "en")
+
+
+def test_the_command_writes_the_page_in_either_language_and_the_setting_is_its_default(
+    shop_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    run = shutil.copytree(shop_run, tmp_path / "run")
+    english = (run / "report.html").read_text(encoding="utf-8")
+    for words, language in ((["--language", "zh"], "zh-Hans"), (["--language", "en"], "en"), ([], "en")):
+        result = CliRunner().invoke(main, ["report", str(run), *words])
+        assert result.exit_code == 0, result.output
+        assert Content((run / "report.html").read_text(encoding="utf-8")).language == language
+    assert (run / "report.html").read_text(encoding="utf-8") == english
+    assert CliRunner().invoke(main, ["report", str(run), "--language", "fr"]).exit_code == 2
+    settings = (run / "run.yaml").read_text(encoding="utf-8")
+    assert "language: auto" in settings
+    (run / "run.yaml").write_text(settings.replace("language: auto", "language: zh"), encoding="utf-8")
+    assert Content(write(run).read_text(encoding="utf-8")).language == "zh-Hans"
+
+
+def test_a_run_without_the_setting_follows_the_locale(shop_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    run = shutil.copytree(shop_run, tmp_path / "run")
+    lines = (run / "run.yaml").read_text(encoding="utf-8").splitlines()
+    (run / "run.yaml").write_text("\n".join(line for line in lines if "language:" not in line), encoding="utf-8")
+    assert Content(write(run).read_text(encoding="utf-8")).language == "en"
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    assert Content(write(run).read_text(encoding="utf-8")).language == "zh-Hans"
+    (run / "run.yaml").write_text("report: [", encoding="utf-8")
+    assert Content(write(run).read_text(encoding="utf-8")).language == "zh-Hans"
+
+
+def test_the_pages_of_a_model_are_in_its_language(shop_run: Path, shop_folder: Path, tmp_path: Path) -> None:
+    model = pm.load(shop_run)
+    report = model.bundle.experiment.report.model_copy(update={"language": "zh"})
+    model.bundle.experiment = model.bundle.experiment.model_copy(update={"report": report})
+    before = pm.explain(shop_run, shop_folder / "other.csv", rows=[1], out=tmp_path / "en")
+    assert pm.explain(model, shop_folder / "other.csv", rows=[1], out=tmp_path / "zh") == before
+    languages = [Content((tmp_path / name / "explain.html").read_text(encoding="utf-8")).language for name in ("en", "zh")]
+    assert languages == ["en", "zh-Hans"]
+    assert Words.of("zh").value("unit", "log-odds") == "对数几率"
+
+
+def test_the_chinese_finding_is_made_of_the_facts(results: list[tuple[Any, dict[str, Any]]]) -> None:
+    page, data = results[0]
+    texts = Content(page(data, "zh")).texts
+    assert (
+        "label：全部字段的 accuracy 为 0.9000，roc_auc 0.9500，优于最好的单字段 photo（0.8000，roc_auc 0.9000）；差为 +0.1000，标准误 0.0100，"
+        "p = 0.001；在相同的 100 个验证行上比较；以 accuracy 为准，因为其中一个类别很少。"
+    ) in texts
+    assert any(text.startswith("b：全部字段的 accuracy 为 0.9000，不如最好的单字段 photo（0.8000）") for text in texts)
+    assert any("的差别在噪声范围内" in text and text.endswith("由于时间不够，没有单独训练 标题、columns。") for text in texts)
+    assert {"one", "two", "three"} <= set(Content(page(data, "en")).texts)
+    old = data | {"metrics": {name: value for name, value in data["metrics"].items() if name != "comparison"}}
+    assert "two" in Content(page(old, "zh")).texts
