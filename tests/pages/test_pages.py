@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 import polymodal as pm
+from builders import ROOT
 from polymodal.cli.main import main
 from polymodal.evaluation import robustness
 from polymodal.experiment import ReportConfig
