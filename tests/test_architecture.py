@@ -20,7 +20,7 @@ FLOORS = [
     {"preparation", "inspection"},
     {"bundle"},
     {"predictor", "report"},
-    {"profile", "runs", "explanation"},
+    {"profile", "runs", "explanation", "outputs"},
     {"comparison"},
     {"cli"},
 ]

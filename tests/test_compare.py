@@ -21,7 +21,8 @@ from click.testing import CliRunner, Result
 
 import polymodal as pm
 from conftest import write_csv
-from polymodal.cli.compare import GridConsole, summary
+from polymodal.cli.compare import summary
+from polymodal.cli.comparison_console import GridConsole
 from polymodal.cli.main import main
 from polymodal.comparison import resume_compare
 from polymodal.comparison.contenders import Contender
