@@ -29,7 +29,8 @@ import numpy as np
 from small_tables import emoji, vqa, write
 
 import polymodal as pm
-from polymodal.cli.compare import GridConsole, summary
+from polymodal.cli.compare import summary
+from polymodal.cli.comparison_console import GridConsole
 
 Found = dict[str, Any]
 

@@ -22,7 +22,7 @@ FLOORS = [
     {"preparation", "inspection"},
     {"bundle"},
     {"predictor"},
-    {"profile", "runs", "explanation"},
+    {"profile", "runs", "explanation", "outputs"},
     {"comparison"},
     {"cli"},
 ]

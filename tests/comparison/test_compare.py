@@ -23,7 +23,8 @@ import polymodal as pm
 from builders import ROOT
 from builders.comparisons import judged_from
 from builders.tables import write_csv
-from polymodal.cli.compare import GridConsole, summary
+from polymodal.cli.compare import summary
+from polymodal.cli.comparison_console import GridConsole
 from polymodal.cli.main import main
 from polymodal.comparison import resume_compare
 from polymodal.comparison.contenders import Contender

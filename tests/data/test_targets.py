@@ -15,9 +15,9 @@ from pyarrow import feather, parquet
 
 import polymodal as pm
 from builders.tables import write_csv
-from polymodal.cli.answers import Sure, columns_of, records, write
 from polymodal.data.sources import open_source
 from polymodal.inspection.targets import target_columns
+from polymodal.outputs import PredictionTable
 from polymodal.profile import init
 
 QUICK = ("training.epochs=1", "training.baselines=false", "model.width=8", "data.split.kind=random")
@@ -138,9 +138,9 @@ def test_the_type_of_an_answer_is_the_type_that_was_given(tmp_path: Path, classe
     assert own == pytest.approx((model.predict(table) == table["y"].to_numpy(object)).mean())
     table.to_csv(tmp_path / "t.csv", index=False)
     assert model.evaluate(tmp_path / "t.csv") == model.evaluate(table), "a CSV has no types, and the same classes"
-    sure = Sure(model)
-    assert list(columns_of(sure))[2:4] == [f"y:{label}" for label in classes[::-1]]
-    write(str(tmp_path / "out.parquet"), sure, records(model, model.predictions(table), sure))
+    outputs = PredictionTable(model)
+    assert list(outputs.columns)[2:4] == [f"y:{label}" for label in classes[::-1]]
+    outputs.write(tmp_path / "out.parquet", outputs.rows(model.predictions(table)))
     assert parquet.read_table(tmp_path / "out.parquet")["y"].to_pylist() == model.predict(table).tolist()
 
 
@@ -157,9 +157,9 @@ def test_classes_of_several_types_are_written_as_text_where_a_column_has_one(tmp
     model = train(rows_of([1, True, "x"]))
     assert model.classes.tolist() == [1, True, "x"]
     assert [type(label) for label in model.classes] == [int, bool, str]
-    sure = Sure(model)
-    assert columns_of(sure)["y"] == "string"
-    write(str(tmp_path / "out.parquet"), sure, records(model, model.predictions(rows_of([1, True, "x"])), sure))
+    outputs = PredictionTable(model)
+    assert outputs.columns["y"] == "string"
+    outputs.write(tmp_path / "out.parquet", outputs.rows(model.predictions(rows_of([1, True, "x"]))))
     assert set(parquet.read_table(tmp_path / "out.parquet")["y"].to_pylist()) <= {"1", "True", "x"}
 
 
@@ -302,19 +302,19 @@ def test_no_column_of_an_answer_hides_another(tmp_path: Path) -> None:
     table["y:other"] = ["low", "row"] * 30
     table["n"] = X[:60]
     model = pm.train(table, "training.epochs=1", "training.baselines=false", "model.width=8", target=["y", "y:other", "n"])
-    sure = Sure(model, 0.9)
-    columns = columns_of(sure)
+    outputs = PredictionTable(model, coverage=0.9)
+    columns = outputs.columns
     assert list(columns) == [
         "row", "y", "y:other_", "y:set", "y:other", "y:other:low", "y:other:row", "n", "y:set_", "y:other:set", "n:low", "n:high", "present", "faults",
     ]  # fmt: skip
-    found = list(records(model, model.predictions(table, coverage=0.9), Sure(model, 0.9)))
+    found = list(outputs.rows(model.predictions(table, coverage=0.9)))
     assert all(set(record) == set(columns) for record in found)
     scores = model.predict_proba(table)["y"]
     assert [record["y:set"] for record in found] == pytest.approx(scores[:, 1].tolist())
     assert all(isinstance(record["y:set_"], list) for record in found)
     for kind in ("csv", "jsonl", "parquet"):
         path = tmp_path / f"out.{kind}"
-        write(str(path), sure, iter(found))
+        outputs.write(path, iter(found))
         header = {
             "csv": lambda path: next(csv.reader([path.read_text(encoding="utf-8").splitlines()[0]])),
             "jsonl": lambda path: json.loads(path.read_text().splitlines()[0]).keys(),

@@ -1,100 +1,147 @@
-"""``polymodal compare``: shows the progress of the grid, and prints the results."""
+"""``polymodal compare``: compares single fields and fusions on a table, and prints the results."""
 
 from __future__ import annotations
 
 import json
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.cells import cell_len, set_cell_size
 
-from ..comparison import compare, left_out, resume_compare
-from ..runs import Interrupted
-from ..training.observers import Console, Observer
-from .warnings import warnings_as_lines
+from .options import (
+    check_resume,
+    data_options,
+    default_folder,
+    json_option,
+    on_error_option,
+    out_option,
+    overwrite_option,
+    quiet_option,
+    table_argument,
+    target_option,
+)
 
+if TYPE_CHECKING:
+    from ..training.observers import Observer
 
-class GridConsole(Console):
-    """Shows a progress bar over the grid on a terminal, and otherwise prints one line for each training."""
-
-    def _show(self, event: str, facts: Mapping[str, Any]) -> None:
-        if event == "cell":
-            self._cell(facts)
-        elif event in ("note", "warning"):
-            super()._show(event, facts)
-
-    def _cell(self, facts: Mapping[str, Any]) -> None:
-        scores = [value for value in facts["scores"].values() if value is not None]
-        value = scores[0] if len(scores) == 1 else facts["worth"]
-        worth = "failed" if facts["failed"] else f"{value:.4f} on the rows that choose"
-        where = f"round {facts['round'] + 1}" if facts["stage"] == "round" else f"{facts['stage']}, trial {facts['trial'] + 1}"
-        if not self.live:
-            self.say(f"  {facts['done']}/{facts['total']}  {where}  {facts['name']}  {worth}  {facts['seconds']:.1f} s")
-            return
-        if self._progress is None:
-            from rich.console import Console as RichConsole
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-            columns = (
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
-            )
-            self._progress = Progress(*columns, console=RichConsole(file=self.stream), transient=True)
-            self._progress.start()
-            self._task = self._progress.add_task("", total=facts["total"])
-        self._progress.update(self._task, completed=facts["done"], total=facts["total"], description=f"{where}: {facts['name']} {worth}")
+_WITH_RESUME = ("table", "resume", "jobs", "as_json", "quiet")
 
 
-def verb(table: str | None, overrides: Sequence[str], *, out: str | None, resume: str | None, quiet: bool, as_json: bool, start: float,
-         overwrite: bool, jobs: int | None, also: Sequence[str], **settings: Any) -> None:  # fmt: skip
-    """Run a comparison or resume one, and print its results."""
-    settings["also"] = None if not also else [one for one in also if one != "none"]
-    folder = resume or out or _free(Path(str(table)).stem)
+@click.command()
+@table_argument(required=False)
+@target_option()
+@data_options
+@on_error_option
+@click.option(
+    "--fusion", "fusions", multiple=True, metavar="NAME", help="Compare only these fusions; default: all that can combine these fields."
+)
+@click.option(
+    "--also",
+    multiple=True,
+    metavar="PATH=VALUE|none",
+    help="Compare every fusion once more with this setting; default: the default fusion with balancing; none: no further settings.",
+)
+@click.option(
+    "--trials", type=click.IntRange(1, 4), default=4, show_default=True, help="Number of settings that are tried for each contender."
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(2, 10),
+    default=5,
+    show_default=True,
+    help="Number of rounds in which each contender is trained and measured; 2 rounds give no interval.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Number of trainings that run at a time, one core each; it changes no result. Default: one for each core, at most 8.",
+)
+@out_option("Folder for the results; default: runs/NAME-compare.", metavar="FOLDER")
+@overwrite_option("Replace an existing comparison.")
+@click.option("--resume", metavar="FOLDER", help="Resume a comparison that was interrupted or killed.")
+@json_option
+@quiet_option("Print only the results.")
+def compare(
+    table: str | None,
+    overrides: tuple[str, ...],
+    *,
+    targets: tuple[str, ...],
+    columns: dict[str, str],
+    also: tuple[str, ...],
+    jobs: int | None,
+    out: str | None,
+    overwrite: bool,
+    resume: str | None,
+    as_json: bool,
+    quiet: bool,
+    **settings: Any,
+) -> None:
+    """Compare single fields and fusions on a table.
+
+    Trains a model of every single field and of every fusion, and reports whether fusion helps, which fusion, by how much, and whether the
+    difference is more than noise.
+    """
+    if resume is not None:
+        check_resume(_WITH_RESUME, "a comparison keeps its settings; start another one without --resume")
+    elif table is None:
+        raise click.UsageError("missing TABLE: the table to compare on, or a run.yaml; to resume a comparison: --resume FOLDER")
+    from ..comparison import compare as compare_models
+    from ..comparison import resume_compare
+    from ..runs import Interrupted
+    from .comparison_console import GridConsole
+    from .warnings import warnings_as_lines
+
+    start = click.get_current_context().obj
+    folder = resume or out or str(default_folder(f"{Path(str(table)).stem}-compare"))
     observers: list[Observer] = [] if quiet else [GridConsole()]
     try:
         with warnings_as_lines():
             if resume is not None:
-                found = resume_compare(folder, table, jobs=jobs, observers=observers, start=start)
+                result = resume_compare(folder, table, jobs=jobs, observers=observers, start=start)
             else:
-                found = compare(table, *overrides, jobs=jobs, out=folder, overwrite=overwrite, observers=observers, start=start, **settings)
+                settings |= {"target": list(targets) or None, "columns": columns or None}
+                settings["also"] = None if not also else [setting for setting in also if setting != "none"]
+                result = compare_models(
+                    table, *overrides, jobs=jobs, out=folder, overwrite=overwrite, observers=observers, start=start, **settings
+                )
     except Interrupted as stopped:
         click.echo(f"interrupted; go on: polymodal compare --resume {shlex.quote(str(folder))}", err=True)
         sys.exit(128 + stopped.signal)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(json.dumps(result, ensure_ascii=False))
         return
-    click.echo(summary(found))
+    click.echo(summary(result))
     best = f"; train the best: polymodal train {shlex.quote(str(folder))}/best.yaml" if (Path(folder) / "best.yaml").exists() else ""
     click.echo(f"{folder}/compare.html shows it{best}")
 
 
-def summary(found: Mapping[str, Any]) -> str:
+def summary(result: Mapping[str, Any]) -> str:
     """Return a comparison as text: a table and a conclusion for each target."""
+    from rich.cells import cell_len, set_cell_size
+
+    from ..comparison import left_out
+
     lines = []
-    for name, result in found["targets"].items():
-        ranked = sorted(result["contenders"].items(), key=lambda pair: pair[1]["mean"], reverse=result["larger_is_better"])
-        width = max(cell_len(one) for one, _ in ranked)
-        head = f"{result['metric']:>10}{'spread':>9}{'difference':>12}{'95 % interval':>21}{'seconds':>10}{'parameters':>12}"
-        lines += [f"{name}, {result['measured']:,} rows measured", "  " + " " * width + head]
-        for one, figures in ranked:
-            about, span = found["contenders"][one], figures["difference"]
+    for name, target in result["targets"].items():
+        ranked = sorted(target["contenders"].items(), key=lambda pair: pair[1]["mean"], reverse=target["larger_is_better"])
+        width = max(cell_len(contender) for contender, _ in ranked)
+        head = f"{target['metric']:>10}{'spread':>9}{'difference':>12}{'95 % interval':>21}{'seconds':>10}{'parameters':>12}"
+        lines += [f"{name}, {target['measured']:,} rows measured", "  " + " " * width + head]
+        for contender, figures in ranked:
+            about, span = result["contenders"][contender], figures["difference"]
             ends = "" if span is None or span["low"] is None else f"{span['low']:+.4f} to {span['high']:+.4f}"
             gain = "-" if span is None else f"{span['mean']:+.4f}"
             spread = "-" if figures["spread"] is None else f"{figures['spread']:.4f}"
             line = f"{figures['mean']:>10.4f}{spread:>9}{gain:>12}{ends:>21}{about['seconds']:>10.1f}{about['parameters']:>12,}"
-            lines.append("  " + set_cell_size(one, width) + line)
-        lines += [changed(one, result["contenders"][one]["change"]) for one, _ in ranked if result["contenders"][one]["change"]]
-        lines.append(result["sentence"])
-    if not found["targets"]:
+            lines.append("  " + set_cell_size(contender, width) + line)
+        lines += [_change_line(contender, figures["change"]) for contender, figures in ranked if figures["change"]]
+        lines.append(target["sentence"])
+    if not result["targets"]:
         lines.append("nothing to compare: no single field, or no fusion, was trained to its end")
-    for name, about in found["contenders"].items():
+    for name, about in result["contenders"].items():
         if about["failed"]:
             lines.append(f"{name}: training failed: {about['failed']}")
         elif not about["rounds"]:
@@ -102,15 +149,8 @@ def summary(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def changed(name: str, change: Mapping[str, Any]) -> str:
+def _change_line(name: str, change: Mapping[str, Any]) -> str:
     """Return one line on the effect of other settings on a fusion."""
     span = change["difference"]
     ends = "no interval" if span["low"] is None else f"95 % interval {span['low']:+.4f} to {span['high']:+.4f}"
     return f"{name} against {change['of']}: {span['mean']:+.4f}, {ends}"
-
-
-def _free(name: str) -> str:
-    folder, at = Path("runs") / f"{name}-compare", 2
-    while folder.exists():
-        folder, at = Path("runs") / f"{name}-compare-{at}", at + 1
-    return str(folder)

@@ -1,4 +1,4 @@
-"""The demo: shows the benefit of fusion on questions about pictures.
+"""``polymodal demo``: shows the benefit of fusion on questions about pictures.
 
 easy-VQA (Zhou 2019, MIT licence) contains pictures of one coloured synthetic shape, and questions about them. The answer to "is there a red
 circle?" depends on the picture and the question together: neither alone determines it, and neither does a sum of their contributions.
@@ -14,34 +14,49 @@ import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import UserError, requires
-from ..predictor import Predictor
-from ..runs import train
-from ..storage import write_whole
-from ..training.observers import Console, plain
+from .options import out_option
+
+if TYPE_CHECKING:
+    from ..predictor import Predictor
 
 _NAMES = {
     "image_only": "picture only",
     "text_only": "text only",
-    "concat": "concatenation + one Linear (the founding document's)",
-    "default": "polymodal's default (what `polymodal train` picks)",
+    "concat": "concatenation + one linear layer",
+    "default": "the default of `polymodal train`",
 }
 
 
+@click.command()
+@out_option("Folder of the demo.", metavar="RUN", default="runs/demo")
 def demo(out: str) -> None:
+    """Show the benefit of fusion on questions about pictures.
+
+    Trains on easy-VQA, and compares models of the picture, of the text and of both.
+    """
+    run_demo(Path(out))
+
+
+def run_demo(folder: Path) -> None:
     """Train four models, print their test accuracies, and write ``metrics.json`` and ``demo.png``.
 
+    :param folder: the folder of the demo; an earlier demo in it is removed
     :raises UserError: the folder is not empty and does not come from an earlier demo
     """
-    folder = Path(out)
+    from ..errors import UserError
+    from ..predictor import Predictor
+    from ..runs import train
+    from ..storage import write_whole
+    from ..training.observers import Console, plain
+
     start = time.monotonic()
     data = folder / "data"
     if folder.exists() and any(folder.iterdir()) and not (folder / ".demo").exists():
-        raise UserError(f"{folder}: already there, and no demo; choose another folder (-o RUN)")
+        raise UserError(f"{folder}: already there, and not a demo; choose another folder (-o RUN)")
     shutil.rmtree(folder, ignore_errors=True)
     data.mkdir(parents=True)
     (folder / ".demo").touch()
@@ -52,7 +67,7 @@ def demo(out: str) -> None:
     )
     test = str(data / "test.csv")
     console = Console()
-    click.echo("1. polymodal train train.csv --target answer   (with each single field alone, as every run)")
+    click.echo("1. polymodal train train.csv --target answer   (each single field is trained alone as well, as in every run)")
     default = train(data / "train.csv", target="answer", test=test, out=folder / "default", observers=[console])
     click.echo("2. the same encoders, concatenation and one Linear: model.fusion.kind=concat model.votes=false")
     concat = train(
@@ -60,22 +75,22 @@ def demo(out: str) -> None:
         target="answer", test=test, out=folder / "concat", observers=[Console()],
     )  # fmt: skip
     alone = {name: Predictor(bundle) for name, bundle in default.baselines.items()}
-    found = {
+    results = {
         "image_only": (alone["picture"].evaluate(test), default.metrics["baselines"]["picture"]["seconds"]),
         "text_only": (alone["question"].evaluate(test), default.metrics["baselines"]["question"]["seconds"]),
         "concat": (concat.metrics["test"], concat.metrics["seconds"]["fused"]),
         "default": (default.metrics["test"], default.metrics["seconds"]["fused"]),
     }
     models = {
-        name: {"accuracy": measured["tasks"]["answer"]["accuracy"], "seconds": seconds} for name, (measured, seconds) in found.items()
+        name: {"accuracy": measured["tasks"]["answer"]["accuracy"], "seconds": seconds} for name, (measured, seconds) in results.items()
     }
     body = json.dumps(plain({"models": models, "rows": rows, "seconds": round(time.monotonic() - start, 1)}), indent=1)
     write_whole(folder / "metrics.json", (body + "\n").encode())
     draw(folder, data, default, concat)
     click.echo("\n" + table(models))
     click.echo(textwrap.dedent(f"""
-        Text alone guesses from how often each question is answered yes; the picture alone cannot know the question. Concatenation adds
-        what each says, and so learns nothing from the picture. A fusion that multiplies does.
+        The text-only model predicts from the frequency of yes for each question; the picture-only model does not know the question.
+        Concatenation adds the contributions of both, which do not determine the answer. A fusion that multiplies them learns it.
 
         results:  {folder}/metrics.json, {folder}/demo.png (learning curves, rows with their answers)
         the model: {folder}/default/bundle
@@ -91,13 +106,15 @@ def table(models: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the test accuracies of the four models and their training times, as text."""
     width = max(map(len, _NAMES.values()))
     lines = [f"{'':{width}}  test accuracy  seconds"]
-    lines += [f"{_NAMES[name]:{width}}  {found['accuracy']:13.4f}  {found['seconds']:7.0f}" for name, found in models.items()]
+    lines += [f"{_NAMES[name]:{width}}  {model['accuracy']:13.4f}  {model['seconds']:7.0f}" for name, model in models.items()]
     return "\n".join(lines)
 
 
 def write_tables(folder: Path) -> dict[str, int]:
     """Write ``train.csv`` and ``test.csv`` (picture, question, answer) of the yes/no questions, and their pictures; return the number of
     rows of each."""
+    from ..errors import requires
+
     easy_vqa = requires("easy_vqa", "demo")
     parts = {
         "train": (easy_vqa.get_train_questions(), easy_vqa.get_train_image_paths()),
@@ -124,6 +141,8 @@ def write_tables(folder: Path) -> dict[str, int]:
 def draw(folder: Path, data: Path, default: Predictor, concat: Predictor) -> None:
     """Write ``demo.png``: the learning curves of the four models, and test rows with predictions of the default model and of
     concatenation."""
+    from ..errors import requires
+
     os.environ.setdefault("MPLBACKEND", "Agg")
     pyplot: Any = requires("matplotlib.pyplot", "demo")
     from PIL import Image
@@ -141,7 +160,7 @@ def draw(folder: Path, data: Path, default: Predictor, concat: Predictor) -> Non
         for name, points in curves.items():
             axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=names.get(name, name))
     axis.set_xlabel("epoch")
-    axis.set_ylabel("accuracy on held-out rows")
+    axis.set_ylabel("accuracy on validation rows")
     axis.set_ylim(0.45, 1.02)
     axis.grid(alpha=0.3)
     axis.legend(loc="center right")
@@ -153,12 +172,13 @@ def draw(folder: Path, data: Path, default: Predictor, concat: Predictor) -> Non
     for at, (axis, row) in enumerate(zip(right.subplots(2, 4).ravel(), chosen, strict=True)):
         axis.imshow(Image.open(data / row["picture"]))
         axis.set_axis_off()
-        said = "\n".join(_said(name, scores[at]) for name, scores in zip(("default", "concat"), both, strict=True))
-        axis.set_title(f"{textwrap.fill(row['question'], 22)}\nanswer: {row['answer']}\n{said}", fontsize=8.5)
+        predictions = "\n".join(_prediction(name, scores[at]) for name, scores in zip(("default", "concat"), both, strict=True))
+        axis.set_title(f"{textwrap.fill(row['question'], 22)}\nanswer: {row['answer']}\n{predictions}", fontsize=8.5)
     right.suptitle("Test rows, and the probability that each model gives its answer")
     figure.savefig(folder / "demo.png", dpi=110)
     pyplot.close(figure)
 
 
-def _said(name: str, scores: Sequence[float]) -> str:
+def _prediction(name: str, scores: Sequence[float]) -> str:
+    """Return the name of a model with its prediction and the probability of it."""
     return f"{name}: {'yes' if scores[1] >= 0.5 else 'no'} {max(scores):.2f}"

@@ -15,10 +15,10 @@ _PATHS = {
     **dict.fromkeys(("test_size", "test_split", "holdout"), "data.split.test"),
 }
 """Settings by common names that resemble another option."""
-_SAID = {
+_ADVICE = {
     **dict.fromkeys(("features", "feature", "inputs", "x"), "every column but the target is a feature; leave one out: --ignore COL"),
-    **dict.fromkeys(("verbose", "v", "debug", "progress"), "a command says what it does, unless --quiet is given"),
-    **dict.fromkeys(("n", "rows", "nrows", "limit", "max_rows", "sample"), "all rows are read; make a table of fewer"),
+    **dict.fromkeys(("verbose", "v", "debug", "progress"), "a command reports its progress, unless --quiet is given"),
+    **dict.fromkeys(("n", "rows", "nrows", "limit", "max_rows", "sample"), "all rows are read; use a table with fewer rows"),
 }
 """Advice by words that are not settings."""
 _TABLES = re.compile(r".*\.(csv|tsv|txt|parquet|pq|jsonl|ndjson|feather|arrow|ipc)(\.gz)?", re.IGNORECASE)
@@ -28,7 +28,7 @@ class Commands(click.Group):
     """A group of commands that answers unknown names with suggestions."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the words of the command line, since an error about an unknown option does not contain its value."""
+        """Parse the arguments and keep the words of the command line, since an error about an unknown option lacks its value."""
         ctx.meta["polymodal.words"] = list(args)
         return super().parse_args(ctx, args)
 
@@ -38,8 +38,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except click.NoSuchOption as error:
             command = error.ctx.command if error.ctx is not None else self
-            said = in_place_of(command, error.option_name, ctx.meta.get("polymodal.words", []), self.commands)
-            raise click.UsageError(said, ctx=error.ctx) from None
+            message = unknown_option(command, error.option_name, ctx.meta.get("polymodal.words", []), self.commands)
+            raise click.UsageError(message, ctx=error.ctx) from None
         except click.UsageError as error:
             if error.ctx is None or not error.message.startswith("Got unexpected extra"):
                 raise
@@ -58,8 +58,8 @@ class Commands(click.Group):
             raise click.UsageError(f"no command {args[0]!r}; the commands are {', '.join(self.commands)}{fix}", ctx=ctx) from None
 
 
-def in_place_of(command: click.Command, option: str, words: Sequence[str], commands: Mapping[str, click.Command]) -> str:
-    """Return the message about an unknown option: the option or the setting that is probably meant, in the form in which it is written.
+def unknown_option(command: click.Command, option: str, words: Sequence[str], commands: Mapping[str, click.Command]) -> str:
+    """Return the message about an unknown option: it names the option or the setting that is probably meant, as it has to be written.
 
     :param option: the unknown option, such as ``--lr``
     :param words: the words of the command line
@@ -71,8 +71,8 @@ def in_place_of(command: click.Command, option: str, words: Sequence[str], comma
     if len(option.lstrip("-")) == 1:
         same = [name for name in options.values() if name.startswith(f"--{word}")]
         return f"{reported}; {f'did you mean {chr(39)}{same[0]}{chr(39)}?' if same else _help(command)}"
-    if word in _SAID:
-        return f"{reported}; {_SAID[word]}"
+    if word in _ADVICE:
+        return f"{reported}; {_ADVICE[word]}"
     near = nearest_of(word, options, cutoff=0.8) if word not in _PATHS else None
     if near is not None:
         return f"{reported}; did you mean {options[near]!r}?"
@@ -85,7 +85,7 @@ def in_place_of(command: click.Command, option: str, words: Sequence[str], comma
     owners = [name for name, other in commands.items() if any(option in parameter.opts for parameter in other.params)]
     if owners and "overrides" not in arguments:
         return f"{reported}; it is one of {', '.join(owners)}; {_help(command)}"
-    overrides = settings_for(word, value)
+    overrides = override_for(word, value)
     if overrides:
         where = "" if "overrides" in arguments else " of training, beside polymodal train TABLE"
         return f"{reported}; it is a setting{where}, which is written without dashes: {overrides}"
@@ -93,7 +93,7 @@ def in_place_of(command: click.Command, option: str, words: Sequence[str], comma
     return f"{reported}; {f'did you mean {options[near]!r}?' if near is not None else _help(command)}"
 
 
-def settings_for(word: str, value: str | None) -> str:
+def override_for(word: str, value: str | None) -> str:
     """Return the override that ``--word value`` stands for, with other settings of that name; empty if no setting has that name or a
     similar one."""
     from ..config import settings_of
@@ -102,27 +102,30 @@ def settings_for(word: str, value: str | None) -> str:
     settings = settings_of(Experiment)
     names = [setting.name for setting in settings]
     if word in _PATHS:
-        found = [setting for setting in settings if ".".join(setting.path) == _PATHS[word]]
+        matching = [setting for setting in settings if ".".join(setting.path) == _PATHS[word]]
     else:
         bare = word.removeprefix("no_")
         name = word if word in names else bare if bare in names else nearest_of(word, names, 0.8)
         value = "false" if word != bare and name == bare else value
-        found = [setting for setting in settings if setting.name == name]
-    if not found:
+        matching = [setting for setting in settings if setting.name == name]
+    if not matching:
         return ""
-    first, others = found[0], [setting for setting in found[1:] if setting.usual or len(setting.kinds) > 1][:2]
-    said = value
+    first, others = matching[0], [setting for setting in matching[1:] if setting.usual or len(setting.kinds) > 1][:2]
+    written = value
     if first.choices and value not in first.choices:
-        said = nearest_of(value or "", first.choices) or nearest_of(word, first.choices, 0.8) or value
-    reported = first.written(said)
-    reported += f", one of {', '.join(first.choices)}" if first.choices and said != value else ""
-    reported += f" (or {', or '.join(setting.written(said) for setting in others)})" if others else ""
-    return reported + "".join(f"; {name} is the name of a {name.lower()}" for name in ("FIELD", "TARGET") if f".{name}" in reported)
+        written = nearest_of(value or "", first.choices) or nearest_of(word, first.choices, 0.8) or value
+    text = first.written(written)
+    text += f", one of {', '.join(first.choices)}" if first.choices and written != value else ""
+    text += f" (or {', or '.join(setting.written(written) for setting in others)})" if others else ""
+    return text + "".join(f"; {name} is the name of a {name.lower()}" for name in ("FIELD", "TARGET") if f".{name}" in text)
 
 
-def stray(words: Sequence[str], table: str | None, targets: Sequence[str], time_limit: str | None) -> None:
-    """Raise ``UsageError`` for words among the overrides that are not overrides, such as words split by the shell, a second table, or a
-    target without its option."""
+def check_overrides(words: Sequence[str], table: str | None, targets: Sequence[str], time_limit: str | None) -> None:
+    """Check that the words in the place of overrides are overrides, and not words split by the shell, a second table, or a target without
+    its option.
+
+    :raises click.UsageError: a word is not an override; the message states what to write instead
+    """
     from ..training.config import UNITS
 
     unit = next((word for word in (*words, table) if word is not None and word.casefold().strip(".,") in UNITS), None)
@@ -148,7 +151,7 @@ def stray(words: Sequence[str], table: str | None, targets: Sequence[str], time_
             )
         if not targets and table is not None and not table.endswith((".yaml", ".yml")):
             raise click.UsageError(f"{reported}; the column to predict is named by --target {word}")
-        meant = settings_for(word.casefold(), following)
+        meant = override_for(word.casefold(), following)
         path = re.fullmatch(r"([\w-]+(?:\.[\w-]+)+)(?::(\S+))?", word)
         if path is not None:
             raise click.UsageError(f"{reported}; write {path[1]}={path[2] or 'VALUE'}")

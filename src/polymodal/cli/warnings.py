@@ -1,4 +1,4 @@
-"""Prints the library's warnings as lines on standard error."""
+"""Printing of the library's warnings on standard error."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ class warnings_as_lines(warnings.catch_warnings):
     """A context in which each ``UserWarning`` is printed as a line ``warning: ...`` on standard error."""
 
     def __enter__(self) -> Any:
+        """Enter the context."""
         entered = super().__enter__()
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = self._say  # type: ignore[assignment]
+        warnings.showwarning = self._print  # type: ignore[assignment]
         return entered
 
     @staticmethod
-    def _say(message: object, *_: object, **__: object) -> None:
+    def _print(message: object, *_: object, **__: object) -> None:
+        """Print a warning as a line."""
         with contextlib.suppress(OSError, ValueError):  # standard error may be closed
             click.echo(f"warning: {message}", err=True)

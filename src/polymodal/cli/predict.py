@@ -1,0 +1,82 @@
+"""``polymodal predict``: writes the predictions of a model for a table, or prints those for one row."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from .options import model_options, out_option, overwrite_option, run_argument
+
+
+@click.command()
+@run_argument
+@click.argument("table", required=False)
+@click.option("--row", metavar="JSON", help="One row as JSON, instead of a table.")
+@out_option("The file to write: .csv, .parquet or .jsonl.", metavar="OUT")
+@model_options
+@overwrite_option("Replace OUT.")
+@click.option(
+    "--coverage", type=float, metavar="SHARE", help="Add sets, or intervals, that contain the truth for this share of rows, such as 0.9."
+)
+@click.option(
+    "--abstain-below",
+    type=click.FloatRange(0, 1),
+    metavar="P",
+    help="Leave the prediction empty if no class has at least this probability.",
+)
+def predict(
+    run: str,
+    table: str | None,
+    *,
+    row: str | None,
+    out: str | None,
+    root: tuple[str, ...],
+    encoding: str | None,
+    on_error: Any,
+    strict: bool,
+    trust: bool,
+    overwrite: bool,
+    coverage: float | None,
+    abstain_below: float | None,
+) -> None:
+    """Predict the rows of a table, or one row given as JSON."""
+    if (table is None) == (row is None):
+        raise click.UsageError("expected a trained run and a table, polymodal predict RUN TABLE -o OUT; or one row: RUN --row JSON")
+    if table is not None and out is None:
+        raise click.UsageError("missing -o OUT: the file to write (.csv, .parquet or .jsonl)")
+    from ..outputs import PredictionTable, check_path, json_line
+    from ..predictor import load
+    from .warnings import warnings_as_lines
+
+    with warnings_as_lines():
+        predictor = load(run, trust=trust)
+    outputs = PredictionTable(predictor, coverage=coverage, abstain_below=abstain_below)
+    if out is not None:
+        check_path(out, overwrite=overwrite)
+    with warnings_as_lines():
+        if row is not None:
+            rows = list(outputs.predict([_parse_row(row)], on_error=on_error, strict=strict, root=[*root, "."]))
+            for record in rows:
+                click.echo(json_line(record))
+            if out is not None:
+                outputs.write(out, rows, overwrite=overwrite)
+            return
+        assert out is not None
+        predictions = outputs.predict(table, on_error=on_error, strict=strict, root=root, encoding=encoding)
+        count = outputs.write(out, predictions, overwrite=overwrite)
+    click.echo(f"wrote {out}: {count:,} rows", err=True)
+
+
+def _parse_row(text: str) -> dict[str, Any]:
+    """Return the row that ``--row`` gives as JSON."""
+    from ..errors import DataError
+
+    try:
+        row = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f'--row: not valid JSON ({error}); expected an object such as \'{{"title": "..."}}\'') from None
+    if not isinstance(row, dict):
+        raise DataError(f"--row: found {type(row).__name__}; expected an object of column: value")
+    return row
