@@ -261,7 +261,7 @@ def test_the_schema_is_json_and_says_every_kind() -> None:
     for kind in ("image", "convnet", "lowrank", "multilabel", "tabular_transformer"):
         assert f'"const": "{kind}"' in text
     assert schema["properties"].keys() >= {"data", "fields", "tasks", "model", "training", "seed"}
-    assert "Peak learning rate" in text, "descriptions come with it"
+    assert "The peak learning rate" in text, "descriptions come with it"
 
 
 # -- components from elsewhere -------------------------------------------------------------------------------------------
