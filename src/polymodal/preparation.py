@@ -16,7 +16,7 @@ import numpy as np
 from .backbones import Backbone
 from .config import quote
 from .data.copies import LEAST_UNITS, Together, nothing_together, together
-from .data.near_duplicates import twins_in
+from .data.near_duplicates import near_duplicates_in
 from .data.sampling import cells_at, rows_to_fit_on
 from .data.sources import Source
 from .data.splits import OUT, TRAIN, VALID, Split, selection, split
@@ -202,7 +202,7 @@ def prepare(
             *(valid.faulty.values() if valid is not train else ()),
             *class_notes(tasks, train.targets, part.part_N, members, unknown),
             *kept.warnings,
-            *(twins.line() for twins in twins_in(source, train.store, part, experiment.seed)),
+            *(twins.line() for twins in near_duplicates_in(source, train.store, part, experiment.seed)),
         ]
         _see_through_backbones(prepared, note)
     except BaseException:
