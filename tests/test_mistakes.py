@@ -145,7 +145,7 @@ def test_an_unknown_option_is_told_with_what_it_stands_for(folder: Path, monkeyp
         ("training.precision=fp16", "did you mean 'float16'?"),
         ("training.lr=0,001", "write training.lr=0.001"),
         ("training.lr.x=3", "it is a value, with no settings below it; write training.lr=3"),
-        ("training.epochs=[3]", "it is one value, no list; write training.epochs=3"),
+        ("training.epochs=[3]", "it is a single value, not a list; write training.epochs=3"),
         ("training.rates=3", "training.rates: found 3; input should be a valid dictionary; expected settings below it; write training.rates.NAME=3"),
         ("training.balance=ogm_ge", "expected settings with a kind; write training.balance.kind=ogm_ge"),
         ("data.root=photos", "write data.root=[photos]"),

@@ -46,7 +46,7 @@ class DataConfig(Config):
     """The tables, and the treatment of cells that cannot be read."""
 
     table: str | None = None
-    """The training table. A relative path is relative to the file that contains it."""
+    """The training table; null = it is passed to the command or function. A relative path is relative to the file that contains it."""
     valid: str | None = None
     """A separate validation table, used instead of a split; null = none."""
     test: str | None = None
@@ -60,16 +60,17 @@ class DataConfig(Config):
     on_error: OnError = "blank"
     """Treatment of an unreadable cell: error = stop, skip = leave the row out, blank = treat the field as missing in that row."""
     max_faults: float = Setting(0.05, ge=0, le=1)
-    """The largest share (0 to 1) of unreadable cells in a column; training stops if there are more. It applies to a target only if the kind
-    of its task is configured."""
+    """The maximum fraction (0 to 1) of unreadable cells in a column; training stops if there are more. It applies to a target only if the
+    kind of its task is configured."""
     weight: str | None = None
     """A column of non-negative numbers, the weight of each row in the loss; null = equal weights."""
     features_gb: float = Setting(4.0, ge=0, le=1e6)
-    """Disk space in GiB for outputs of frozen encoders, kept between runs in the user's cache folder; 0 = none. Does not change results."""
+    """Disk space in GiB for outputs of frozen encoders, kept between runs in the user's cache folder; 0 = none. It does not change
+    results."""
     private: bool = False
     """Whether the rows are confidential. If true, the report shows none of them unless report.examples is set."""
     cache_gb: float = Setting(8.0, ge=0, le=1e6)
-    """Disk space in GiB for samples during the run; samples beyond it are read again each time. Does not change results."""
+    """Disk space in GiB for samples during the run; samples beyond it are read again each time. It does not change results."""
 
 
 class ReportConfig(Config):

@@ -201,7 +201,7 @@ def are_limits(cells: Iterable[Cell]) -> bool:
     ``1`` and ``1-``. In a column of many numbers they are bounds.
     """
     signs: dict[float, set[str]] = {}
-    behind: set[str] = set()
+    trailing: set[str] = set()
     seen: set[str] = set()
     for cell in cells:
         if not isinstance(cell, str) or cell in seen or len(cell) > _LONGEST_WORD:
@@ -212,12 +212,12 @@ def are_limits(cells: Iterable[Cell]) -> bool:
         value = number(text.removesuffix(sign))
         if value is None:
             continue
-        behind.add(sign)
+        trailing.add(sign)
         limit = _LIMIT.match(text)
         signs.setdefault(value, set()).add(sign if limit is None else limit[0])
         if len(signs) > _MANY_VALUES:
             return False
-    return {"+", "-"} <= behind or any(len(of_value) > 1 for of_value in signs.values())
+    return {"+", "-"} <= trailing or any(len(of_value) > 1 for of_value in signs.values())
 
 
 def _are_seasons(cells: Sequence[Cell]) -> bool:

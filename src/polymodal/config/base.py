@@ -71,7 +71,7 @@ class External(Config):
             if missing == name or name.startswith(missing + "."):
                 raise ConfigError(f"kind {self.kind!r}: cannot be imported ({error}); {_where(name, folders)}{requirement}") from error
             raise ConfigError(f"kind {self.kind!r}: cannot be imported ({error}); install {missing}, which it imports") from error
-        except Exception as error:  # the module's own code
+        except Exception as error:  # raised by the module's code
             raise ConfigError(f"kind {self.kind!r}: cannot be imported ({_place(error)}); fix that module") from error
         try:
             return getattr(module, class_name)
@@ -93,7 +93,7 @@ class External(Config):
             inspect.signature(part).bind(self.settings, **facts)
         except TypeError as error:
             raise ConfigError(f"kind {self.kind!r}: cannot be built ({error}); expected {contract}") from None
-        except ValueError:  # no signature is known
+        except ValueError:  # the signature is unknown
             pass
         return part(self.settings, **facts)
 

@@ -58,7 +58,7 @@ def _explain(fault: Any, data: Any, model: type[Config]) -> str:
         if (isinstance(at, Mapping) and part in at) or (isinstance(at, (list, tuple)) and isinstance(part, int) and part < len(at)):
             at = at[part]
         elif isinstance(at, Mapping) and (part == at.get("kind") or part == "external"):
-            continue  # the tag of a union is no part of the user's path
+            continue  # the tag of a union is not part of the user's path
         path.append(str(part))
     advice = model.advice(path, at, data)
     if advice is not None:
@@ -77,10 +77,10 @@ def _explain(fault: Any, data: Any, model: type[Config]) -> str:
     return f"{where}: found {shortened(value)}; {message[0].lower()}{message[1:]}{_advice(where, value, fault, model)}"
 
 
-def _instead(path: Sequence[str], value: Any, beside: Sequence[str], model: type[Config]) -> str:
+def _instead(path: Sequence[str], value: Any, siblings: Sequence[str], model: type[Config]) -> str:
     """Suggest a replacement for an unknown setting: a similar one at that place, one of that name elsewhere, else all at that place."""
     word = path[-1]
-    near = nearest_of(word, beside, cutoff=0.8)
+    near = nearest_of(word, siblings, cutoff=0.8)
     if near is not None:
         return f"; did you mean {near!r}?"
     settings = settings_of(model)
@@ -90,10 +90,10 @@ def _instead(path: Sequence[str], value: Any, beside: Sequence[str], model: type
         if len(one.path) == len(path) and one.menu and all(a == b or a in ("FIELD", "TARGET") for a, b in zip(one.path, path, strict=True)):
             menu, where = (".".join(map(quote, path[:end])) for end in (len(one.menu), len(path)))
             kind = f"{menu}.kind={one.kinds[0]} {where}={flow(value)}"
-            return f" of this kind; expected one of {', '.join(beside)}; the kinds that have it are {', '.join(one.kinds)}: write {kind}"
+            return f" of this kind; expected one of {', '.join(siblings)}; the kinds that have it are {', '.join(one.kinds)}: write {kind}"
     if named:
         return f"; did you mean {' or '.join(repr('.'.join(one.path)) for one in named[:2])}?"
-    return nearest(word, beside) or "; expected one of " + ", ".join(beside)
+    return nearest(word, siblings) or "; expected one of " + ", ".join(siblings)
 
 
 def _no_kind(where: str, at: Any, facts: Any) -> str:
@@ -118,7 +118,7 @@ def _advice(where: str, value: Any, fault: Any, model: type[Config]) -> str:
             inner = next(iter(inner.values()))
         return f"; it is a value, with no settings below it; write {where}={flow(inner)}"
     if kind in _SCALARS and isinstance(value, (list, tuple)):
-        return f"; it is one value, no list; write {where}={flow(value[0]) if value else 'VALUE'}"
+        return f"; it is a single value, not a list; write {where}={flow(value[0]) if value else 'VALUE'}"
     if kind == "list_type":
         return f"; write {where}={flow(list(value) if isinstance(value, Mapping) else [value])}"
     if kind in ("dict_type", "model_type"):

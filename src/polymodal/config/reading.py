@@ -99,9 +99,8 @@ def read_tree(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read ({error}); expected YAML in UTF-8; save it in UTF-8") from None
     data = parse_yaml(text, str(path))
     if not isinstance(data, dict):
-        found = "nothing" if data is None else type(data).__name__
+        kind = "nothing" if data is None else type(data).__name__
         raise ConfigError(
-            f"{path}: found {found}; expected a mapping of settings (data, fields, tasks, ...); write one: "
-            f"polymodal init TABLE --target COL"
+            f"{path}: found {kind}; expected a mapping of settings (data, fields, tasks, ...); write one: polymodal init TABLE --target COL"
         )
     return data

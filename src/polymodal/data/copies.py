@@ -236,11 +236,11 @@ def copies(seen: Rows, used_N: np.ndarray) -> np.ndarray:
     row_G = np.concatenate([first[several], sampled])
     expected_G = _by_chance(columns, seen.whole_N[rows], row_G, size[inverse[row_G]])
     expected_G, expected_S = np.split(expected_G, [len(several)])
-    alike, beyond = size[several], size[several] - 1 > _BEYOND_CHANCE * expected_G
-    if alike.sum() > _BEYOND_CHANCE * len(rows) * (1 - np.exp(-expected_S)).mean():
+    size_G, beyond = size[several], size[several] - 1 > _BEYOND_CHANCE * expected_G
+    if size_G.sum() > _BEYOND_CHANCE * len(rows) * (1 - np.exp(-expected_S)).mean():
         beyond[:] = True
     by_chance = len(rows) * np.where(expected_S * _BEYOND_CHANCE < 1, 1 - np.exp(-expected_S), 0).mean()
-    if alike[beyond].sum() <= _TOO_FEW * by_chance:
+    if size_G[beyond].sum() <= _TOO_FEW * by_chance:
         return copy_N
     copied = several[beyond]
     number = np.full(len(size), -1, np.int64)

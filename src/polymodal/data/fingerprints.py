@@ -35,10 +35,7 @@ _PIECE, _LARGE_PIECE, _PIECES = 4_096, 65_536, 8
 _MOST_COMPARED = 2**30  # the maximum number of bytes read from files of equal size with equal first samples
 _MOST_KEPT = 64  # the maximum number of columns of numbers and categories whose fingerprints are kept by cell
 _SCALARS = frozenset({str, int, float, bool, type(None), np.bool_, np.int32, np.int64, np.float32, np.float64})
-_REMEMBERED, _SHORTEST_FORGOTTEN = (
-    10_000,
-    64,
-)  # the number of texts of a column whose fingerprints are cached, and the length from which texts are not
+_MOST_CACHED, _LONGEST_CACHED = 10_000, 64  # texts of a column whose fingerprints are cached, and the length below which they are
 
 
 @dataclass
@@ -93,7 +90,7 @@ class Fingerprints:
             return _of_object(cell, self.role)
         if (pair := self.known.get(cell)) is None:
             pair = _of_text(cell.strip(), self.role)
-            if _is_path(cell, self.role) or (len(self.known) < _REMEMBERED and len(cell) < _SHORTEST_FORGOTTEN):
+            if _is_path(cell, self.role) or (len(self.known) < _MOST_CACHED and len(cell) < _LONGEST_CACHED):
                 self.known[cell] = pair
         return pair
 
@@ -247,8 +244,8 @@ def _by_content(one: Fingerprints, roots: Roots) -> None:
             sizes.setdefault(os.fstat(file.fileno()).st_size, []).append(path)
     spent = 0
     changed: dict[int, int] = {}
-    for size, alike in sizes.items():
-        for some in _same_content(alike, roots, size, _PIECE, 3) if size and len(alike) > 1 else ():
+    for size, same_size in sizes.items():
+        for some in _same_content(same_size, roots, size, _PIECE, 3) if size and len(same_size) > 1 else ():
             spent += len(some) * min(size, _LARGE_PIECE * _PIECES)
             for same in _same_content(some, roots, size, _LARGE_PIECE, _PIECES) if spent <= _MOST_COMPARED else ():
                 changed |= {paths[path]: paths[same[0]] for path in same[1:]}

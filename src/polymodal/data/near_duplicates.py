@@ -20,7 +20,7 @@ LOOKED_AT = 5_000
 """The maximum number of images or texts that are compared; their rows are sampled evenly."""
 THUMB = 8
 """The height and width of a thumbnail in pixels."""
-_NEAR = 2.0  # mean difference of two thumbnails, in grey levels
+_NEAR = 2.0  # the mean absolute difference of near duplicate thumbnails in gray levels
 _MOST_NEAR, _MOST_PAIRS = 20, 10_000
 _RECURRING_AT_LEAST, _BEYOND_CHANCE = 10, 10
 _FEWEST_WORDS, _FEWEST_SIGNS = 3, 12

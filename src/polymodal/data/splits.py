@@ -45,7 +45,7 @@ class SplitConfig(Config):
     test: float = Setting(0.0, ge=0, lt=0.9)
     """The fraction of test rows, on which the model is measured once at the end."""
     folds: int = Setting(5, ge=2, le=20)
-    """The number of folds, 2 to 20, and thus of models. The training time is proportional to it."""
+    """The number of folds (2 to 20), and thus of models. The training time increases with it."""
     group: str | None = None
     """The column of groups: rows with the same value in it stay in one part of the split. null = no groups."""
     column: str | None = None
@@ -169,9 +169,8 @@ def split(
         latest = len(order) - round(config.test * len(order))
         border = latest - max(1, round(config.valid * len(order)))
         part_N[order[:border]], part_N[order[border:latest]], part_N[order[latest:]] = TRAIN, VALID, TEST
-        part_N[order[border : border + _selecting(latest - border)]] = (
-            SELECT  # the earliest of them: results are reported on the latest rows
-        )
+        # The earliest of the validation rows select the epoch, so that results are reported on the latest rows.
+        part_N[order[border : border + _selecting(latest - border)]] = SELECT
         return Split.single(part_N)
     rng = np.random.default_rng([seed, 7])
     folds = config.folds if config.kind == "folds" or (config.kind == "auto" and len(usable) < FEW_ROWS) else 0

@@ -78,8 +78,8 @@ class TrainingConfig(Config):
     auxiliary: float | None = Setting(None, ge=0)
     """The weight of the losses of the single-field votes, added to the fused loss; null = 0.3 under 10,000 rows, else 0.1."""
     modality_dropout: Annotated[float | dict[str, float], BeforeValidator(shares)] = 0.05
-    """The probability (0 to 1) that a field of a row is hidden in training, so that the model learns to predict without it. A dict sets it
-    by field, such as {photo: 0.3}, and to 0 for fields not listed."""
+    """The probability (0 to 1) that a field of a row is hidden in training, so that the model learns to predict without it; never all
+    fields of a row. A dict sets it by field, such as {photo: 0.3}, and to 0 for fields not listed."""
     modality_dropout_schedule: Literal["constant", "rise", "fall"] = "constant"
     """How modality_dropout changes during training: constant; rise = from 0 to its value; fall = from its value to 0."""
     balance: AnyBalance = NoneConfig()
@@ -108,7 +108,7 @@ class TrainingConfig(Config):
     bad_steps: int = Setting(10, ge=0)
     """The maximum number of steps of one model that are undone because the loss or the gradient is not finite; one more stops training."""
     init: str | None = None
-    """A trained run or bundle that supplies the initial weights, wherever names and shapes match."""
+    """A trained run or bundle that supplies the initial weights wherever names and shapes match; null = none."""
 
     @property
     def named(self) -> dict[str, list[str]]:

@@ -54,9 +54,7 @@ def open_source(
         return _of_list(table, name, columns)
     if isinstance(table, np.ndarray):
         raise _array_error(table)
-    if (library, kind) == ("polars", "DataFrame") and "Object" in map(
-        str, table.dtypes
-    ):  # Arrow would receive the addresses of the objects
+    if (library, kind) == ("polars", "DataFrame") and "Object" in map(str, table.dtypes):  # Arrow would receive addresses of the objects
         return RowsSource(name or "dataframe", table.to_dicts())
     if getattr(table, "__arrow_c_stream__", None) is not None:
         try:

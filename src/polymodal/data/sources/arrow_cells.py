@@ -59,7 +59,8 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _is_sound(kind: pa.StructType) -> bool:
-    """``struct<array: list<float>, sampling_rate: int, ...>``: its samples are taken as an array, since they are many."""
+    """Return whether a type is that of sounds, ``struct<array: list<float>, sampling_rate: int, ...>``, whose samples are read as
+    arrays."""
     names = [kind.field(at).name for at in range(kind.num_fields)]
     if not {"array", "sampling_rate"} <= set(names) <= {"array", "sampling_rate", "path", "bytes"} or len(names) != len(set(names)):
         return False
@@ -68,6 +69,7 @@ def _is_sound(kind: pa.StructType) -> bool:
 
 
 def _sounds(column: pa.StructArray) -> list[Cell]:
+    """Return the cells of a column of sounds."""
     parts = {column.type.field(at).name: column.field(at) for at in range(column.type.num_fields)}
     arrays = parts.pop("array")
     others = {name: _values(part) for name, part in parts.items()}
@@ -83,7 +85,7 @@ def _sounds(column: pa.StructArray) -> list[Cell]:
 
 
 def _tensors(column: Any) -> list[Cell]:
-    """``fixed_shape_tensor``: an array a cell; of one dimension, a list of a length that is declared."""
+    """Return the cells of a column of ``fixed_shape_tensor``: arrays, or ``FixedList`` for tensors of one dimension."""
     shape, kind = column.type.shape, column.type.value_type
     if not _is_number(kind) or pa.types.is_decimal(kind):
         return list(map(plain, _values(column)))

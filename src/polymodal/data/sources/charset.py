@@ -281,8 +281,8 @@ def _of_letters(is_letter: Callable[[str], bool], alone: bool) -> Callable[[str]
                 continue
             count += own
             if not word[0].isalpha():
-                beside = text[max(run.start() - 1, 0) : run.start()].isalpha() and text[run.end() : run.end() + 1].isalpha()
-                total += 0.0 if (beside and word not in "’‘") or (not word.isprintable() and word != "\xa0") else 0.6
+                is_inside = text[max(run.start() - 1, 0) : run.start()].isalpha() and text[run.end() : run.end() + 1].isalpha()
+                total += 0.0 if (is_inside and word not in "’‘") or (not word.isprintable() and word != "\xa0") else 0.6
             elif not all(is_letter(sign) for sign in word if sign > "\x7f") or not (word.islower() or word.isupper() or word[1:].islower()):
                 continue
             elif alone:

@@ -114,8 +114,8 @@ def _guess(lines: Sequence[str], whole: bool) -> str:
     for sign in _SIGNS:
         rows = _records(lines, whole, sign, True)
         count = len(rows[0]) if rows else 0
-        alike = sum(len(row) == count or (len(row) == count + 1 and not row[-1]) for row in rows[1:])
-        if count > max(best, 1) and 2 * alike >= len(rows) - 1:
+        matching = sum(len(row) == count or (len(row) == count + 1 and not row[-1]) for row in rows[1:])
+        if count > max(best, 1) and 2 * matching >= len(rows) - 1:
             best, delimiter = count, sign
     if delimiter:
         return delimiter

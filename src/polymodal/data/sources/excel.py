@@ -42,7 +42,7 @@ def excel_source(file: IO[bytes], place: str, sheet: str | None) -> ColumnsSourc
         _check_parts(file, place)
         file.seek(0)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and extensions, which are not read
+            warnings.simplefilter("ignore")  # warnings about styles and extensions, which are not read
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
             try:
                 return _table(_chosen(book, place, sheet), place)

@@ -65,9 +65,9 @@ def path_source(table: str | Path, encoding: str | None, fallback: str | None) -
 def _open(table: str, encoding: str | None, fallback: str | None) -> Source:
     path, part = Path(table), None
     if not path.exists():
-        before, sign, behind = table.rpartition("#")
+        before, sign, name = table.rpartition("#")
         if sign and Path(before).suffix.lower() in (".xlsx", ".xlsm", ".zip") and Path(before).exists():
-            path, part = Path(before), behind
+            path, part = Path(before), name
         else:
             raise _absent(table, path)
     if path.is_dir():
