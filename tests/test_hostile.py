@@ -265,7 +265,7 @@ def test_constant_missing_and_id_columns_train_even_when_they_are_asked_for(tmp_
 @pytest.mark.parametrize("header", [b"a\0b,y", b'"x\0",y', b"x,y\0"])
 def test_a_nul_in_a_header_is_refused_and_costs_no_row(tmp_path: Path, header: bytes) -> None:
     (tmp_path / "t.csv").write_bytes(header + b"\n" + b"".join(b"%d,a\n" % at for at in range(5)))
-    with pytest.raises(pm.DataError, match="a name that is no text"):
+    with pytest.raises(pm.DataError, match="a name that is not valid text"):
         pm.inspect(tmp_path / "t.csv")
 
 
@@ -393,7 +393,7 @@ def test_half_characters_are_told_before_anything_is_trained(tmp_path: Path) -> 
     for act in (pm.check, pm.train):
         with pytest.raises(pm.DataError, match="no Unicode text"):
             act(tmp_path / "t.jsonl", target="y")
-        with pytest.raises(pm.DataError, match="a name that is no text"):
+        with pytest.raises(pm.DataError, match="a name that is not valid text"):
             act(tmp_path / "c.jsonl", target="y")
     found = pm.check(tmp_path / "t.jsonl", "tasks.y.kind=multiclass", target="y", on_error="error")
     assert "no Unicode text" in found.text()

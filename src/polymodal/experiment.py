@@ -46,29 +46,31 @@ class DataConfig(Config):
     """The tables, and the treatment of cells that cannot be read."""
 
     table: str | None = None
-    """The training table. A relative path is relative to the file that contains it."""
+    """The training table; null = it is passed to the command or function. A relative path is relative to the file that contains it."""
     valid: str | None = None
-    """A separate validation table, used instead of a split."""
+    """A separate validation table, used instead of a split; null = none."""
     test: str | None = None
-    """A test table, measured once at the end."""
+    """A test table, on which the model is measured once at the end; null = none."""
     root: list[str] = []
     """Additional folders that file cells may refer to, besides the folder of the table."""
     encoding: str | None = None
-    """Encoding of the training table, a CSV or JSON file; null = detected. Files from Chinese Windows are often gb18030."""
+    """The character encoding of the training table, a CSV or JSON file; null = detected. Files from Chinese Windows are often gb18030."""
     split: SplitConfig = SplitConfig()
     """How rows are divided into training, validation and test rows."""
     on_error: OnError = "blank"
     """Treatment of an unreadable cell: error = stop, skip = leave the row out, blank = treat the field as missing in that row."""
     max_faults: float = Setting(0.05, ge=0, le=1)
-    """Training stops if a larger share of a column's cells is unreadable; for a target, only if the kind of its task is configured."""
+    """The maximum fraction (0 to 1) of unreadable cells in a column; training stops if there are more. It applies to a target only if the
+    kind of its task is configured."""
     weight: str | None = None
-    """A column of non-negative numbers: the weight of each row in the loss."""
+    """A column of non-negative numbers, the weight of each row in the loss; null = equal weights."""
     features_gb: float = Setting(4.0, ge=0, le=1e6)
-    """Disk space in GiB for outputs of frozen encoders, kept between runs in the user's cache folder; 0 = none. Does not change results."""
+    """Disk space in GiB for outputs of frozen encoders, kept between runs in the user's cache folder; 0 = none. It does not change
+    results."""
     private: bool = False
-    """Whether the rows are confidential: the report then shows none of them (unless report.examples is set)."""
+    """Whether the rows are confidential. If true, the report shows none of them unless report.examples is set."""
     cache_gb: float = Setting(8.0, ge=0, le=1e6)
-    """Disk space in GiB for samples during the run; samples beyond it are read again each time. Does not change results."""
+    """Disk space in GiB for samples during the run; samples beyond it are read again each time. It does not change results."""
 
 
 class ReportConfig(Config):
@@ -147,21 +149,21 @@ class Experiment(Config):
         fused = not isinstance(fusion, FusionConfig) or RULES[fusion.voting].fused
         if kind != "none" and not self.model.votes and fused:
             raise ValueError(
-                f"training.balance.kind: found {kind} under model.votes: false; it goes by what each field's own vote says; "
-                f"leave model.votes out, or balance by hand (training.rates, training.freeze)"
+                f"training.balance.kind: found {kind} with model.votes: false; it needs the vote of each field; "
+                f"leave model.votes out, or balance manually (training.rates, training.freeze)"
             )
         if kind == "gradient_blending" and not fused:
             raise ValueError(
-                f"training.balance.kind: found {kind} under model.fusion.kind: {fusion.kind}; expected a fusion with a loss of its own to "
-                f"weigh beside those of its fields; take ogm_ge, or another fusion"
+                f"training.balance.kind: found {kind} with model.fusion.kind: {fusion.kind}; expected a fusion with a loss of its own, "
+                f"besides those of its fields; use ogm_ge, or another fusion"
             )
 
     @classmethod
-    def advice(cls, path: Sequence[str], found: Any, data: Any) -> str | None:
-        """Return a message for an invalid setting that its place explains (an unknown field, a kind that does not suit it, a value where
-        settings are expected), or None.
+    def advice(cls, path: Sequence[str], value: Any, data: Any) -> str | None:
+        """Return a message for an invalid setting that its place explains (an unknown field, an unsuitable kind, a value where settings are
+        expected), or None. The parameters are those of ``Config.advice``.
         """
-        return _advice(path, found, data) if isinstance(data, Mapping) else None
+        return _advice(path, value, data) if isinstance(data, Mapping) else None
 
     @classmethod
     def check_tree(cls, tree: Mapping[str, Any], place: str = "") -> None:
@@ -216,54 +218,54 @@ class Experiment(Config):
         return self.fields[field].on_error or self.data.on_error
 
 
-def _advice(path: Sequence[str], found: Any, data: Mapping[str, Any]) -> str | None:
+def _advice(path: Sequence[str], value: Any, data: Mapping[str, Any]) -> str | None:
     where = ".".join(map(quote, path))
-    plain = isinstance(found, (str, int, float))
+    plain = isinstance(value, (str, int, float))
     if path[:2] == ["model", "encoders"]:
         fields = data.get("fields")
-        return _of_encoder(path, found, data, fields if isinstance(fields, Mapping) else {})
-    if path in (["fields"], ["tasks"]) and (plain or isinstance(found, list)):
-        name, kind = quote(str(found if plain else next(iter(found), "NAME"))[:40]), "image" if path == ["fields"] else "multiclass"
+        return _of_encoder(path, value, data, fields if isinstance(fields, Mapping) else {})
+    if path in (["fields"], ["tasks"]) and (plain or isinstance(value, list)):
+        name, kind = quote(str(value if plain else next(iter(value), "NAME"))[:40]), "image" if path == ["fields"] else "multiclass"
         flag = "leave fields out, they are found in the table" if path == ["fields"] else "name the target by --target"
         instead = f"{where}: {{{name}: {{kind: {kind}, column: {name}}}}}"
-        return f"{where}: found {shortened(found)}; expected settings by name; write {instead}, or {flag}"
+        return f"{where}: found {shortened(value)}; expected settings by name; write {instead}, or {flag}"
     if path[:1] in (["fields"], ["tasks"]) and len(path) > 1:
-        return _of_name(path, found, data)
-    if path == ["data"] and isinstance(found, str):
-        return f"data: found {shortened(found)}; expected settings; write data: {{table: {flow(found)}}}"
-    if path == ["model"] and isinstance(found, str):
-        encoder = nearest_of(found, ENCODER_KINDS) or "KIND"
-        instead = f"model.fusion.kind={found}" if found in FUSION_KINDS else f"model.encoders.FIELD.kind={encoder}"
-        return f"model: found {shortened(found)}; expected settings; write {instead}"
+        return _of_name(path, value, data)
+    if path == ["data"] and isinstance(value, str):
+        return f"data: found {shortened(value)}; expected settings; write data: {{table: {flow(value)}}}"
+    if path == ["model"] and isinstance(value, str):
+        encoder = nearest_of(value, ENCODER_KINDS) or "KIND"
+        instead = f"model.fusion.kind={value}" if value in FUSION_KINDS else f"model.encoders.FIELD.kind={encoder}"
+        return f"model: found {shortened(value)}; expected settings; write {instead}"
     return None
 
 
-def _of_name(path: Sequence[str], found: Any, data: Mapping[str, Any]) -> str | None:
+def _of_name(path: Sequence[str], value: Any, data: Mapping[str, Any]) -> str | None:
     """Return advice on a field or a task; a name without a column is most likely misspelled."""
-    room, name = path[0], path[1]
-    here = f"{room}.{quote(name)}"
-    if len(path) == 2 and isinstance(found, str):
-        kind = nearest_of(found, FIELD_KINDS if room == "fields" else TASK_KINDS) or "KIND"
-        return f"{here}: found {shortened(found)}; expected settings; write {here}={{kind: {kind}, column: {quote(name)}}}"
-    fields = data[room]
-    said = fields.get(name) if isinstance(fields, Mapping) else None
-    if not isinstance(said, Mapping):
+    section, name = path[0], path[1]
+    here = f"{section}.{quote(name)}"
+    if len(path) == 2 and isinstance(value, str):
+        kind = nearest_of(value, FIELD_KINDS if section == "fields" else TASK_KINDS) or "KIND"
+        return f"{here}: found {shortened(value)}; expected settings; write {here}={{kind: {kind}, column: {quote(name)}}}"
+    fields = data[section]
+    settings = fields.get(name) if isinstance(fields, Mapping) else None
+    if not isinstance(settings, Mapping):
         return None
-    if room == "fields" and len(path) == 2 and nearest_of(str(said.get("kind")), FIELD_KINDS) is None and "kind" in said:
-        return _of_kind(here, name, str(said["kind"]))
-    if {"column", "columns"} & set(said):
+    if section == "fields" and len(path) == 2 and nearest_of(str(settings.get("kind")), FIELD_KINDS) is None and "kind" in settings:
+        return _of_kind(here, name, str(settings["kind"]))
+    if {"column", "columns"} & set(settings):
         return None
     others = [other for other in fields if other != name]
     columns = {other: below.get("columns") for other in others if isinstance(below := fields[other], Mapping)}
-    holder = next((other for other, held in columns.items() if isinstance(held, (list, tuple)) and name in held), None)
-    if holder is not None:
-        kind = next((said[key] for key in ("kind", "type") if said.get(key) in ("number", "category", "date")), "number")
-        column = f"fields.{quote(holder)}.types.{quote(name)}={kind}"
-        return f"{here}: no such field; {name!r} is a column of the field {holder!r}; write {column} (number, category or date)"
+    owner = next((other for other, names in columns.items() if isinstance(names, (list, tuple)) and name in names), None)
+    if owner is not None:
+        kind = next((settings[key] for key in ("kind", "type") if settings.get(key) in ("number", "category", "date")), "number")
+        column = f"fields.{quote(owner)}.types.{quote(name)}={kind}"
+        return f"{here}: no such field; {name!r} is a column of the field {owner!r}; write {column} (number, category or date)"
     near = nearest(name, others)
-    if room == "tasks":
+    if section == "tasks":
         return f"{here}: a task without a column{near}; a target is named by --target {quote(name)}, or by {here}.column=COL"
-    return f"{here}: a field without a column{near}; a new field says its kind and its column" if near else None
+    return f"{here}: a field without a column{near}; a new field needs a kind and a column" if near else None
 
 
 def _of_kind(here: str, name: str, kind: str) -> str | None:
@@ -275,31 +277,31 @@ def _of_kind(here: str, name: str, kind: str) -> str | None:
     return f"{message}; an encoder is chosen by model.encoders.{quote(name)}.kind={encoder}" if encoder is not None else None
 
 
-def _of_encoder(path: Sequence[str], found: Any, data: Mapping[str, Any], fields: Mapping[str, Any]) -> str | None:
+def _of_encoder(path: Sequence[str], value: Any, data: Mapping[str, Any], fields: Mapping[str, Any]) -> str | None:
     """Return advice on ``model.encoders`` and the settings below it."""
     if len(path) == 2:
-        name, kind = quote(str(next(iter(fields), "FIELD"))), nearest_of(str(found), ENCODER_KINDS) or "KIND"
-        message = f"model.encoders: found {shortened(found)}; expected an encoder for each field; write model.encoders.{name}.kind={kind}"
-        return message if isinstance(found, str) else None
+        name, kind = quote(str(next(iter(fields), "FIELD"))), nearest_of(str(value), ENCODER_KINDS) or "KIND"
+        message = f"model.encoders: found {shortened(value)}; expected an encoder for each field; write model.encoders.{name}.kind={kind}"
+        return message if isinstance(value, str) else None
     name, here = path[2], f"model.encoders.{quote(path[2])}"
     if name not in fields:
         return f"{here}: no such field{nearest(name, fields) or '; the fields are ' + ', '.join(map(str, fields))}" if fields else None
-    said = found.get("kind") if isinstance(found, Mapping) else found
+    encoder = value.get("kind") if isinstance(value, Mapping) else value
     of = fields[name].get("kind") if isinstance(fields[name], Mapping) else None
     modality = next((one for one in MODALITIES if one.kind == of), None)
-    on_menu = isinstance(found, Mapping) and said in ENCODER_KINDS
-    if path[3:] == ["model"] and modality is not None and isinstance(found, Mapping) and "model" not in found:
+    on_menu = isinstance(value, Mapping) and encoder in ENCODER_KINDS
+    if path[3:] == ["model"] and modality is not None and isinstance(value, Mapping) and "model" not in value:
         return f"{here}.model: missing; expected a pretrained model; write {here}.model=NAME{_such_as(modality.forms)}"
-    if len(path) > 3 or modality is None or not isinstance(said, str) or ":" in said or on_menu:
+    if len(path) > 3 or modality is None or not isinstance(encoder, str) or ":" in encoder or on_menu:
         return None
     suits = encoders_of(modality.forms)
-    if said in suits:
-        return f"{here}: found {shortened(said)}; expected settings with a kind; write {here}.kind={said}"
+    if encoder in suits:
+        return f"{here}: found {shortened(encoder)}; expected settings with a kind; write {here}.kind={encoder}"
     scratch = [one for one in suits if one != PretrainedConfig.model_fields["kind"].default]
     message = (
-        f"{here}.kind: {shortened(said)} is not on the menu; expected, of a field of kind {of}, one of {', '.join(suits)}, module:Class; "
+        f"{here}.kind: {shortened(encoder)} is not on the menu; expected, for a field of kind {of}, one of {', '.join(suits)}, "
+        f"module:Class; write {here}.kind={nearest_of(encoder, scratch) or scratch[0]}"
     )
-    message += f"write {here}.kind={nearest_of(said, scratch) or scratch[0]}"
     if scratch == suits:
         return message
     return f"{message} (trained from scratch), or {here}.kind=pretrained {here}.model=NAME{_such_as(modality.forms)}"
@@ -338,12 +340,12 @@ def usual_encoder(field: FieldConfig, rows: int, preset: str = "scratch") -> tup
         return FramesConfig(each=PretrainedConfig(model=model, download=True)), why
     if modality.forms[0] == BagConfig.form:
         if rows < SOME_ROWS:
-            return BagConfig(lr_scale=5.0, dropout=0.3), f"a bag of n-grams, learning fast and much dropped out: {rows:,} rows are few"
+            return BagConfig(lr_scale=5.0, dropout=0.3), f"a bag of n-grams, with a high learning rate and dropout: {rows:,} rows are few"
         if rows < MANY_ROWS:
             return BagConfig(
                 lr_scale=0.5
-            ), f"a bag of n-grams: {rows:,} rows are too few to learn a language from ({MANY_ROWS:,} are enough)"
-        return TextTransformerConfig(), f"a transformer: {rows:,} rows are enough to learn one from"
+            ), f"a bag of n-grams: {rows:,} rows are too few to train a transformer from scratch ({MANY_ROWS:,} are enough)"
+        return TextTransformerConfig(), f"a transformer: {rows:,} rows are enough to train one from scratch"
     config: Any = next(config for config in ENCODERS if config.form == modality.forms[0])
     return config(), " ".join((config.__doc__ or "").split("\n")[0].split()).rstrip(".").lower()
 

@@ -119,7 +119,7 @@ class Featured(Modality):
         return {"features": torch.from_numpy(features_ULD), "real": torch.from_numpy(real_UL)}
 
     def cost_of_training(self) -> float:
-        """Return the cost of training, which is negligible, because the backbone is frozen."""
+        """Return the cost of a cell, ``cost()``; the computation of features, which are cached, is not included."""
         return self.cost()
 
     def show(self, cell: Cell) -> str:

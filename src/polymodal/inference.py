@@ -2,7 +2,7 @@
 
 Floating-point results depend on tensor shapes. Predictions are therefore computed in blocks of fixed shape: an encoder receives ``BLOCK``
 cells of one padded shape, and the fusion receives ``BLOCK`` rows of one combination of shapes. Short blocks are padded with copies of
-their first element. The prediction for a row is then identical to the last bit, whatever other rows are predicted with it. A cell that
+their first element. The prediction for a row is then identical to the last bit, no matter which rows are predicted with it. A cell that
 occurs in several rows is encoded once.
 """
 
@@ -74,9 +74,9 @@ def windows(store: Store, rows: np.ndarray, fields: Sequence[str] | None = None)
         part = rows[start : start + WINDOW]
         samples, index = {}, {}
         for name in fields:
-            held, place = np.unique(store.index[name][part], return_inverse=True)
-            known = held >= 0
-            samples[name] = [store.sample(name, int(number)) for number in held[known]]
+            numbers, place = np.unique(store.index[name][part], return_inverse=True)
+            known = numbers >= 0
+            samples[name] = [store.sample(name, int(number)) for number in numbers[known]]
             index[name] = np.where(known[place], place - int((~known).sum()), -1)
         yield Window(part, samples, index)
 
@@ -85,7 +85,7 @@ class _Cells:
     """The features of a field's distinct samples, stored in one group for each geometry."""
 
     def __init__(self, model: MultiModalModel, name: str, modality: Modality, samples: Sequence[Sample], device: torch.device) -> None:
-        samples = [*samples, modality.blank()]  # the last one stands for every row that lacks the field
+        samples = [*samples, modality.blank()]  # the last sample represents rows that lack the field
         self.group_U = np.zeros(len(samples), np.int64)
         self.place_U = np.zeros(len(samples), np.int64)
         self.features: list[Features] = []
@@ -204,8 +204,8 @@ def _answer(
             filled = np.concatenate([block, np.full(BLOCK - len(block), block[0])])
             features, present = {}, {}
             for (name, field), group in zip(encoded.items(), key, strict=True):
-                held, rows_field = field.rows(int(group), index[name][filled], index[name][filled] >= 0, device)
-                features[name] = model.admit(name, held, rows_field)
+                group_features, rows_field = field.rows(int(group), index[name][filled], index[name][filled] >= 0, device)
+                features[name] = model.admit(name, group_features, rows_field)
                 present[name] = rows_field.present_B
             output = model.answer(features, present)
             assert isinstance(output, Output)

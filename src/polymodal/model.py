@@ -28,7 +28,7 @@ class ModelConfig(Config):
     """The settings of the encoders, the fusion and the heads."""
 
     width: int = Setting(128, ge=4, le=2**16)
-    """The width of every field's tokens and of the fused representation."""
+    """The width of every field's tokens and of the fused representation, 4 to 65,536."""
     preset: Literal["scratch", "pretrained"] = "scratch"
     """The default encoder of each field: trained from scratch, or a pretrained one (docs/pretrained.md), which is downloaded from the
     Hugging Face hub unless it is on this machine."""
@@ -37,17 +37,17 @@ class ModelConfig(Config):
     fusion: AnyFusion = LowRankConfig()
     """The fusion of the fields into one representation."""
     dropout: float = Setting(0.1, ge=0, lt=1)
-    """The dropout rate of the representation, before the heads."""
+    """The dropout rate (0 to 1) of the representation, before the heads."""
     missing: Literal["nothing", "token"] = "nothing"
     """What a missing field contributes to its row: nothing, or a learned token."""
     votes: bool = True
-    """Whether each single field has heads beside the fused ones. The vote weights are fitted on validation rows, which lowers the weight
-    of a field that only adds noise and calibrates the probabilities."""
+    """Whether each single field has heads besides the fused ones. The vote weights are fitted on validation rows, which reduces the weight
+    of uninformative fields and calibrates probabilities."""
 
     @model_validator(mode="after")
-    def _somebody_votes(self) -> ModelConfig:
+    def _has_voters(self) -> ModelConfig:
         if not self.votes and isinstance(self.fusion, FusionConfig) and not RULES[self.fusion.voting].fused:
-            raise ValueError("model.votes: false, but the answer of this fusion is made of votes alone; leave model.votes out")
+            raise ValueError("model.votes: false, but the predictions of this fusion consist of votes alone; leave model.votes out")
         return self
 
 
@@ -56,7 +56,7 @@ class MultiModalModel(nn.Module):
 
     ``MultiModalModel(image_model, text_model)`` takes any modules that return (B, D) or (B, L, D). Their widths are inferred at
     the first call. ``model(images, texts)`` returns a tensor (B, outputs) of logits, or an ``Output`` if ``heads`` is given.
-    Optimisers may be created before the first call.
+    Optimizers may be created before the first call.
 
     :param encoders: one module for each input, in the order of the call, or by keyword: ``image_model=..., text_model=...``
     :param fusion: the name of a fusion (``"concat"``, ``"lowrank"``, ``"attention"``, ...), its config, or a ``Fusion``
@@ -66,7 +66,7 @@ class MultiModalModel(nn.Module):
     :param width: the width of the fused representation, and of the tokens of missing fields
     :param dropout: the dropout rate of the representation, before the heads
     :param missing: what a missing field contributes to its row: nothing, or a learned token
-    :param votes: whether each single field has heads beside the fused ones; requires ``heads``
+    :param votes: whether each single field has heads besides the fused ones; requires ``heads``
     :raises ConfigError: there is no encoder, an encoder is not an ``nn.Module``, or the number of names differs from that of encoders
     """
 
@@ -98,7 +98,7 @@ class MultiModalModel(nn.Module):
         self.names = list(names) if names is not None else [f"input_{at}" for at in range(len(encoders))]
         self.names += list(named)
         if len(self.names) != len(modules):
-            raise ConfigError(f"MultiModalModel: {len(modules)} encoders, {len(self.names)} names; expected as many")
+            raise ConfigError(f"MultiModalModel: {len(modules)} encoders, {len(self.names)} names; expected equal numbers")
         self.encoders = nn.ModuleList(modules)
         widths = {name: module.width if isinstance(module, Encoder) else None for name, module in zip(self.names, modules, strict=True)}
         self.fusion = _fusion(fusion, widths, width)
@@ -110,7 +110,7 @@ class MultiModalModel(nn.Module):
         self.missing_FD = nn.Parameter(torch.zeros(len(modules), width)) if missing == "token" else None
         self.has_votes = (votes and heads is not None) or not fused
         if self.has_votes:
-            self.voters = self.names if len(modules) > 1 or not fused else []  # of one field, the fused vote is the field's
+            self.voters = self.names if len(modules) > 1 or not fused else []  # with one field, the fused vote is that of the field
             self.vote_heads = nn.ModuleList(nn.ModuleList(linear(widths[name], rule.width) for name in self.voters) for rule in self.rules)
             self.register_buffer("vote_weights_TV", torch.tensor([rule.start(len(self.voters)) for rule in self.rules]))
 
@@ -146,8 +146,8 @@ class MultiModalModel(nn.Module):
             return encoder(field)
         tokens = encoder(field.values["input"])
         if not isinstance(tokens, Tensor) or tokens.dim() not in (2, 3):
-            found = tuple(tokens.shape) if isinstance(tokens, Tensor) else type(tokens).__name__
-            raise ConfigError(f"encoder {name!r}: returned {found}; expected a tensor (B, D) or (B, L, D); flatten it")
+            shape = tuple(tokens.shape) if isinstance(tokens, Tensor) else type(tokens).__name__
+            raise ConfigError(f"encoder {name!r}: returned {shape}; expected a tensor (B, D) or (B, L, D); flatten it")
         tokens = tokens.unsqueeze(1) if tokens.dim() == 2 else tokens
         return Features(tokens, torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device))
 
@@ -174,7 +174,7 @@ class MultiModalModel(nn.Module):
         votes = self._votes(features, logits) if self.has_votes else []
         if votes:
             rules = zip(self.rules, votes, self.vote_weights_TV, strict=True)
-            logits = [rule.pool(said, present, weights) for rule, said, weights in rules]
+            logits = [rule.pool(by_voter, present, weights) for rule, by_voter, weights in rules]
         if not self.tasks:
             return logits[0]
         return Output(dict(zip(self.tasks, logits, strict=True)), fused_BD, present, dict(zip(self.tasks, votes, strict=False)))
@@ -186,8 +186,8 @@ class MultiModalModel(nn.Module):
             pooled = {name: vector.detach() for name, vector in pooled.items()}
         votes: list[dict[str, Tensor]] = []
         for at, heads in enumerate(self.vote_heads):
-            said = {name: head(self.drop(pooled[name])) for name, head in zip(self.voters, heads.children(), strict=True)}
-            votes.append({FUSED: fused[at], **said} if fused else said)
+            by_voter = {name: head(self.drop(pooled[name])) for name, head in zip(self.voters, heads.children(), strict=True)}
+            votes.append({FUSED: fused[at], **by_voter} if fused else by_voter)
         return votes
 
     def _fields(self, inputs: Sequence[Tensor | Field], named: Mapping[str, Tensor | Field]) -> dict[str, Field]:
@@ -236,12 +236,12 @@ def check_tasks(fusion: FusionConfig, kinds: Mapping[str, str]) -> None:
     for name, kind in kinds.items():
         reason = RULES[fusion.voting].refusal(kind)
         if reason:
-            raise ConfigError(f"tasks.{quote(name)}.kind: found {kind} under {fusion.voting} votes; {reason}; take model.fusion.kind: late")
+            raise ConfigError(f"tasks.{quote(name)}.kind: found {kind} with {fusion.voting} votes; {reason}; use model.fusion.kind: late")
 
 
 ENCODER_CONTRACT = (
     "a subclass of polymodal.encoders.Encoder, built as Class(settings, width=..., state=...), whose class attributes form (such as "
-    "'pixels') and needs (a dict, such as {}) say what it reads; see CONTRIBUTING.md"
+    "'pixels') and needs (a dict, such as {}) state what it reads; see CONTRIBUTING.md"
 )
 FUSION_CONTRACT = (
     "a subclass of polymodal.fusions.Fusion, built as Class(settings, widths=..., width=...), that sets width_out; see CONTRIBUTING.md"

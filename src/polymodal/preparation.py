@@ -16,7 +16,7 @@ import numpy as np
 from .backbones import Backbone
 from .config import quote
 from .data.copies import LEAST_UNITS, Together, nothing_together, together
-from .data.near_duplicates import twins_in
+from .data.near_duplicates import near_duplicates_in
 from .data.sampling import cells_at, rows_to_fit_on
 from .data.sources import Source
 from .data.splits import OUT, TRAIN, VALID, Split, selection, split
@@ -35,7 +35,7 @@ from .training.devices import pick_device
 
 
 class FaultBook:
-    """The writer of ``faults.csv`` (row, column, fault; None = no file), which also counts the faults of each column."""
+    """Writes ``faults.csv`` (None = no file) and counts the faults of each column; ``policy`` returns the ``on_error`` of a column."""
 
     def __init__(self, path: Path | None, table: str, policy: Callable[[str], str]) -> None:
         self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="") if path else None
@@ -49,7 +49,7 @@ class FaultBook:
     def record(self, row: int, column: str, fault: str) -> None:
         """Record one unreadable cell; ``row`` 1 is the first data row. Raises ``DataError`` if the policy of the column is ``error``."""
         if self.policy(column) == "error":
-            raise DataError(f"{self.table} row {row}, column {column!r}: {fault}; set data.on_error: blank to go on without it")
+            raise DataError(f"{self.table} row {row}, column {column!r}: {fault}; set data.on_error: blank to continue without it")
         self.counts[column] += 1
         self.first.setdefault(column, (row, fault))
         if self._writer:
@@ -96,16 +96,16 @@ class Prepared:
 
     def content(self) -> dict[str, str]:
         """Return digests of all data that training sees, by what they describe. If the data change, a digest changes."""
-        found = {"split": _digest(self.split.part_N, self.split.fold_N, self.split.half_N)}
+        digests = {"split": _digest(self.split.part_N, self.split.fold_N, self.split.half_N)}
         for what, table in (("", self.train), ("validation table, ", self.valid)):
             if what and self.valid is self.train:
                 break
-            found |= {f"{what}field {name!r}": digest for name, digest in table.store.content.items()}
-            found |= {f"{what}target {name!r}": _digest(target) for name, target in table.targets.items()}
+            digests |= {f"{what}field {name!r}": digest for name, digest in table.store.content.items()}
+            digests |= {f"{what}target {name!r}": _digest(target) for name, target in table.targets.items()}
             if table.weights_N is not None:
-                found[f"{what}weights"] = _digest(table.weights_N)
-            found[f"{what}rows"] = f"{table.source.rows:,}"
-        return found
+                digests[f"{what}weights"] = _digest(table.weights_N)
+            digests[f"{what}rows"] = f"{table.source.rows:,}"
+        return digests
 
     def states(self) -> dict[str, dict[str, State]]:
         """Return what was fitted on the training rows before training, as plain data."""
@@ -195,14 +195,14 @@ def prepare(
         for fold in range(part.members):
             for rows, table, what in zip(prepared.member(fold), (train, valid), ("train", "validate"), strict=True):
                 if not len(rows):
-                    raise DataError(f"{table.source.name}: no row is left to {what} on; expected rows with a target that can be read")
+                    raise DataError(f"{table.source.name}: no row is left to {what} on; expected rows with a readable target")
         members = [prepared.member(fold)[0] for fold in range(part.members)]
         prepared.warnings = [
             *train.faulty.values(),
             *(valid.faulty.values() if valid is not train else ()),
             *class_notes(tasks, train.targets, part.part_N, members, unknown),
             *kept.warnings,
-            *(twins.line() for twins in twins_in(source, train.store, part, experiment.seed)),
+            *(pairs.line() for pairs in near_duplicates_in(source, train.store, part, experiment.seed)),
         ]
         _see_through_backbones(prepared, note)
     except BaseException:
@@ -280,10 +280,10 @@ def fit_modalities(experiment: Experiment, source: Source, roots: Roots, fitting
 def _agree(name: str, config: FieldConfig, needs: Mapping[str, Any]) -> None:
     """Raise ``ConfigError`` if a field sets a value that its encoder determines otherwise. Only settings with default None are checked."""
     for key, value in needs.items():
-        said = getattr(config, key, None)
-        if said is not None and said != value and type(config).model_fields[key].default is None:
+        configured = getattr(config, key, None)
+        if configured is not None and configured != value and type(config).model_fields[key].default is None:
             raise ConfigError(
-                f"fields.{quote(name)}.{key}: {said}, but its encoder, {quote(name)} in model.encoders, reads {value}; leave it out"
+                f"fields.{quote(name)}.{key}: {configured}, but its encoder, {quote(name)} in model.encoders, reads {value}; leave it out"
             )
 
 
@@ -313,26 +313,26 @@ def read_table(
         targets = read_targets(source, tasks, book.record, unknown.listener(part_N))
         faulty = {}
         for name, task in tasks.items():
-            held = int((~np.isnan(targets[name]).any(1)).sum()) + book.counts[task.config.column]
-            if line := fault_note(book, task.config.column, held):
+            filled = int((~np.isnan(targets[name]).any(1)).sum()) + book.counts[task.config.column]
+            if line := fault_note(book, task.config.column, filled):
                 faulty[name] = f"{line}; those rows have no target (faults.csv lists them)"
-            _bound_faults(book, task.config.column, held, 1.0 if name in guessed else experiment.data.max_faults, is_guess=False)
+            _bound_faults(book, task.config.column, filled, 1.0 if name in guessed else experiment.data.max_faults, is_guess=False)
         store.fill(source, book.record, keep_N)
         usable_N = keep_N & np.logical_or.reduce([~np.isnan(target).any(1) for target in targets.values()])
         for name in modalities:
             index = store.index[name]
             if experiment.on_error(name) == "skip":
                 usable_N &= ~store.faulty[name]
-            held = int((index[keep_N] != MISSING).sum())
+            filled = int((index[keep_N] != MISSING).sum())
             config = experiment.fields[name]
             for column in (*config.sources, " + ".join(config.sources)):
-                _bound_faults(book, column, held, experiment.data.max_faults, is_guess=config.is_guess(column))
+                _bound_faults(book, column, filled, experiment.data.max_faults, is_guess=config.is_guess(column))
             index[index == FAULTY] = MISSING
     except OSError as error:
         store.close()
         raise UserError(
-            f"{folder}: what is read of {source.name} cannot be kept there ({error.strerror or error}); free some space, choose another "
-            f"folder (-o RUN), or keep less: data.cache_gb=0"
+            f"{folder}: the samples of {source.name} cannot be written there ({error.strerror or error}); free some disk space, choose "
+            f"another folder (-o RUN), or store less: data.cache_gb=0"
         ) from None
     except BaseException:
         store.close()
@@ -344,23 +344,23 @@ def read_table(
     return Table(source, store, targets, weights_N, usable_N, faulty)
 
 
-def fault_note(book: FaultBook, column: str, held: int) -> str:
-    """Return how many of the ``held`` non-empty cells of a column are unreadable, with the first of them; "" if all can be read."""
+def fault_note(book: FaultBook, column: str, filled: int) -> str:
+    """Return how many of the ``filled`` non-empty cells of a column are unreadable, with the first of them; "" if all can be read."""
     count = book.counts[column]
     if not count:
         return ""
     row, fault = book.first[column]
-    return f"{book.table}, column {column!r}: {count:,} of {held:,} cells cannot be read (first in row {row}: {fault})"
+    return f"{book.table}, column {column!r}: {count:,} of {filled:,} cells cannot be read (first in row {row}: {fault})"
 
 
-def _bound_faults(book: FaultBook, column: str, held: int, limit: float, is_guess: bool) -> None:
+def _bound_faults(book: FaultBook, column: str, filled: int, limit: float, is_guess: bool) -> None:
     """Raise ``DataError`` if more than a share ``limit`` of a column's cells is unreadable; only warn if its type was inferred."""
-    line = fault_note(book, column, held)
-    if book.counts.pop(column, 0) <= limit * max(held, 1):
+    line = fault_note(book, column, filled)
+    if book.counts.pop(column, 0) <= limit * max(filled, 1):
         return
     if not is_guess:
-        raise DataError(f"{line}; expected at most {limit:.0%}; mend them, leave the column out (--ignore), or raise data.max_faults")
-    fix = f"say what the column is (--column {column}=category), or leave it out (--ignore)"
+        raise DataError(f"{line}; expected at most {limit:.0%}; fix them, leave the column out (--ignore), or raise data.max_faults")
+    fix = f"state what the column is (--column {column}=category), or leave it out (--ignore)"
     warnings.warn(f"{line}; they count as missing; {fix}", UserWarning, stacklevel=2)
 
 

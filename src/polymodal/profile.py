@@ -13,7 +13,7 @@ from rich.cells import cell_len, set_cell_size
 
 from .cells import Writing, category
 from .config import explain, quote
-from .data.near_duplicates import LOOKED_AT, Twins, cells_in, picture_twins, sides, text_twins
+from .data.near_duplicates import LOOKED_AT, NearDuplicates, cells_in, picture_duplicates, sides, text_duplicates
 from .data.sources import Source, open_source
 from .data.splits import OUT, Split
 from .data.targets import Targets, Unknown, class_notes, fitted, known_rows, read_targets
@@ -248,10 +248,10 @@ def _suspect(
             if faults:
                 profile.unreadable[column.name] = faults
             if side_N is not None:
-                twins = Twins(column.name, "pictures", picture_twins(rows, thumbs, side_N), len(rows))
+                twins = NearDuplicates(column.name, "pictures", picture_duplicates(rows, thumbs, side_N), len(rows))
                 profile.suspicions += filter(None, [twins.line()])
         elif column.modality == "text" and side_N is not None:
-            twins = Twins(column.name, "texts", text_twins(cells_in(source, column.name, chosen), side_N), len(chosen))
+            twins = NearDuplicates(column.name, "texts", text_duplicates(cells_in(source, column.name, chosen), side_N), len(chosen))
             profile.suspicions += filter(None, [twins.line()])
         elif "writing" in column.options:
             _tell_writing(profile, facts, column)

@@ -152,12 +152,12 @@ def test_a_column_is_read_by_what_its_cells_show_together(cells: list[Any], kind
 def test_what_is_not_shown_is_told() -> None:
     slashes, points = writing_of(["05/06/2024", "07/08/2024"]), writing_of(["05.06.2024", "07.08.2024"])
     assert (slashes.order, points.order) == ("mdy", "dmy")
-    assert "the month is taken as the first; say otherwise with fields.NAME.date_format=dmy" in slashes.notes[0]
-    assert "the day is taken as the first" in points.notes[0]
+    assert "the month is read first; to change it, set fields.NAME.date_format=dmy" in slashes.notes[0]
+    assert "the day is read first" in points.notes[0]
     assert writing_of(["05/06/2024", "31/08/2024"]).notes == ()
     assert "decimal sign, as in '1234,50'" in writing_of(["1234,50", "3,5"]).notes[0]
-    assert "bounds and rough figures, such as '<0.5'" in writing_of(["1", "2", "<0.5"]).notes[0]
-    assert "the year is taken as the first" in writing_of(["24-05-30", "24-05-12", "24-06-03"]).notes[0]
+    assert "bounds and approximate numbers, such as '<0.5'" in writing_of(["1", "2", "<0.5"]).notes[0]
+    assert "the year is read first" in writing_of(["24-05-30", "24-05-12", "24-06-03"]).notes[0]
     assert "several currencies ($, €)" in writing_of(["$5", "$6", "€7"]).notes[0]
 
 
@@ -165,7 +165,7 @@ def test_words_among_numbers_are_missing_and_told() -> None:
     cells = [str(at) for at in range(300)] + ["unknown"] * 200 + ["Unknown "] * 10
     found = writing_of(cells)
     assert (found.type, found.words, found.share) == ("number", {"unknown"}, pytest.approx(300 / 510))
-    assert found.notes == ("210 of 510 cells are no numbers ('unknown'); they count as missing",)
+    assert found.notes == ("210 of 510 cells are not numbers ('unknown'); they count as missing",)
     assert found.is_word("UNKNOWN")
     assert not found.is_word("cheap")
     assert writing_of([f"2024-01-{day:02d}" for day in range(1, 32)] + ["soon"] * 8).type == "date"
@@ -198,7 +198,7 @@ def test_decimal_signs_and_formats_can_be_said() -> None:
     assert table_of(["05/06/2024"] * 3, date_format="%d/%m/%Y").state["columns"][0]["high"] == MAY_31 + 5
     assert table_of(["05/06/2024"] * 3, date_format="dmy").state["columns"][0]["high"] == MAY_31 + 5
     assert table_of(["05/06/2024"] * 3, date_format={"n": "mdy"}).state["columns"][0]["high"] == MAY_31 - 25
-    with pytest.raises(pm.ConfigError, match=r"date_format: found 'day/month'; 'day/month' is no format of dates; expected dmy"):
+    with pytest.raises(pm.ConfigError, match=r"date_format: found 'day/month'; 'day/month' is not a format of dates; expected dmy"):
         validate(TabularConfig, {"columns": ["n"], "date_format": "day/month"})
     with pytest.raises(pm.ConfigError, match="decimal: 'm' is not among the field's columns"):
         table_of(["1"], decimal={"m": ","})

@@ -136,7 +136,7 @@ def test_a_run_is_looked_at_as_resume_would(table: Path, tmp_path: Path) -> None
     assert held.exit_code == 2
     assert f"another process ({os.getpid()} on " in held.output
     (out / "checkpoints" / "last.safetensors").write_bytes(b"x")
-    assert "passed over" in run(out).output
+    assert ": ignored, " in run(out).output
     assert "training.lr: was 0.001, is 0.1" in run(out, "training.lr=0.1").output
     table.rename(table.with_name("moved.csv"))
     gone = run(out)

@@ -145,13 +145,13 @@ def test_an_unknown_option_is_told_with_what_it_stands_for(folder: Path, monkeyp
         ("training.precision=fp16", "did you mean 'float16'?"),
         ("training.lr=0,001", "write training.lr=0.001"),
         ("training.lr.x=3", "it is a value, with no settings below it; write training.lr=3"),
-        ("training.epochs=[3]", "it is one value, no list; write training.epochs=3"),
+        ("training.epochs=[3]", "it is a single value, not a list; write training.epochs=3"),
         ("training.rates=3", "training.rates: found 3; input should be a valid dictionary; expected settings below it; write training.rates.NAME=3"),
         ("training.balance=ogm_ge", "expected settings with a kind; write training.balance.kind=ogm_ge"),
         ("data.root=photos", "write data.root=[photos]"),
         ("data.split=random", "write data.split.kind=random"),
         ("data.split.kind=kfold", "did you mean 'folds'?"),
-        ("data.split.valid=20", "of 20 % write data.split.valid=0.2"),
+        ("data.split.valid=20", "for 20 %, write data.split.valid=0.2"),
         ("data.split.group=[a,b]", "data.split.group: found ['a', 'b']"),
         ("model.fusion=attention", "write model.fusion.kind=attention"),
         ("model.fusion.kind=average", "did you mean 'late'?"),
@@ -198,7 +198,7 @@ def test_a_kind_that_exists_elsewhere_is_told_with_those_of_the_field(
 ) -> None:
     assert advice in said(folder, monkeypatch, *TRAIN, f"model.encoders.title.kind={kind}")
     table = said(folder, monkeypatch, *TRAIN, "model.encoders.columns.kind=mlp")
-    assert "'mlp' is not on the menu; expected, of a field of kind tabular, one of tabular, tabular_transformer, module:Class" in table
+    assert "'mlp' is not on the menu; expected, for a field of kind tabular, one of tabular, tabular_transformer, module:Class" in table
     assert table.endswith("write model.encoders.columns.kind=tabular")
 
 
@@ -208,7 +208,7 @@ def test_a_network_for_pictures_is_trained_from_scratch_or_pretrained(kind: str)
     with pytest.raises(pm.ConfigError) as caught:
         pm.Experiment.of(tree)
     assert str(caught.value) == (
-        f"model.encoders.photo.kind: {kind!r} is not on the menu; expected, of a field of kind image, one of convnet, vit, pretrained, "
+        f"model.encoders.photo.kind: {kind!r} is not on the menu; expected, for a field of kind image, one of convnet, vit, pretrained, "
         f"module:Class; write model.encoders.photo.kind=convnet (trained from scratch), or model.encoders.photo.kind=pretrained "
         f"model.encoders.photo.model=NAME (such as facebook/dinov2-small)"
     )
@@ -252,8 +252,8 @@ def test_a_network_for_pictures_is_trained_from_scratch_or_pretrained(kind: str)
         ("train fields.yaml", "fields.yaml: fields: found ['title']; expected settings by name"),
         ("train data.yaml", "data.yaml: data: found 't.csv'; expected settings; write data: {table: t.csv}"),
         ("train bare.yaml", "data.table: missing; expected the table to train on; write data: {table: PATH}"),
-        ("train colon.yaml", "expected one 'name: value' a line"),
-        ("train indent.yaml", "settings of one level begin in the same column; mend the indentation"),
+        ("train colon.yaml", "expected one 'name: value' on each line"),
+        ("train indent.yaml", "settings of one level begin in the same column; fix the indentation"),
         ("train empty.yaml", "empty.yaml: found nothing; expected a mapping of settings"),
         ("train value.yaml training.lr.x=3", "training.lr.x: training.lr is a value (0.1), with no settings below it; write training.lr=3"),
     ],

@@ -13,7 +13,7 @@ import polymodal as pm
 from polymodal.data.copies import Together, copies, together
 from polymodal.data.fingerprints import fingerprints
 from polymodal.data.grouping import Links, units
-from polymodal.data.near_duplicates import picture_twins, sides, text_twins
+from polymodal.data.near_duplicates import picture_duplicates, sides, text_duplicates
 from polymodal.data.sources import open_source
 from polymodal.data.splits import TEST, TRAIN, VALID, SplitConfig, split
 from polymodal.inspection.infer import infer
@@ -57,8 +57,8 @@ def test_copies_of_measurements_are_one_unit(times: int, wide: int, rng: np.rand
     assert found.unit_N is not None
     assert (np.unique(found.unit_N, return_counts=True)[1] == times).all()
     assert found.notes == [
-        f"{60 * times} of {60 * times} rows are copies of another row; they stay on one side of the split "
-        f"(data.split.copies=ignore splits them like any others)"
+        f"{60 * times} of {60 * times} rows are copies of another row; they stay in one part of the split "
+        f"(data.split.copies=ignore splits them like all other rows)"
     ]
     assert not found.warnings
 
@@ -159,12 +159,12 @@ def test_tables_with_too_few_different_rows_are_split_with_a_warning(rng: np.ran
     found = kept(columns(np.tile(rng.normal(size=(8, 5)), (12, 1))))
     assert found.unit_N is None
     assert [line.split(";")[0] for line in found.warnings] == [
-        "96 of 96 rows are copies of another row, of only 8 different ones: too few, or too often the same, to stay on one side of the split"
+        "96 of 96 rows are copies of another row, but there are only 8 different ones: too few, or too frequent, to stay in one part of the split"
     ]
     assert unit_count(kept(columns(np.tile(rng.normal(size=(8, 5)), (4, 1))), least=9)) == 32
     alike = kept({"a": [1.5] * 40, "b": ["x"] * 40})
     assert alike.unit_N is None
-    assert alike.warnings[0].startswith("all 40 rows are alike in every column that fields read")
+    assert alike.warnings[0].startswith("all 40 rows are equal in every column that fields read")
 
 
 # -- what rows share -------------------------------------------------------------------------------------------------------
@@ -208,7 +208,9 @@ def test_rows_that_share_a_file_stay_together_unless_it_is_a_level(rng: np.rando
     few = {"photo": [f"p/{at % 13}.png" for at in range(1_300)], "x": rng.normal(size=1_300).tolist()}
     found = kept(few, photo=image)
     assert found.unit_N is None
-    assert found.warnings[0].startswith("1,300 of 1,300 rows share a file of column 'photo' with another row, of only 13 different ones")
+    assert found.warnings[0].startswith(
+        "1,300 of 1,300 rows share a file of column 'photo' with another row, but there are only 13 different ones"
+    )
     recording = SeriesConfig(column="file", start="from", end="to")
     windows: dict[str, list[Any]] = {
         "file": [f"{at % 40}.csv" for at in range(400)],
@@ -311,7 +313,7 @@ def test_copies_across_a_split_by_time_or_column_are_a_warning(rng: np.random.Ge
     count, notes, warned = crossing(cells, "data.split.kind=time", "data.split.column=at")
     assert count > 0
     assert not notes
-    assert warned[0].startswith("18 of 18 rows that validate or test are copies of a row that trains, since the split is by time")
+    assert warned[0].startswith("18 of 18 validation and test rows are copies of training rows, since the split is by time")
     cells["part"] = ["train" if at % 60 < 50 else "valid" for at in range(180)]
     assert crossing(cells, split="part") == (0, [], [])
 
@@ -342,7 +344,7 @@ def test_coin_labels_of_copies_are_at_chance(rng: np.random.Generator) -> None:
 
 def test_train_check_and_inspect_report_what_stays_together(rng: np.random.Generator) -> None:
     cells = table(rng, 2)
-    expected = "120 of 120 rows are copies of another row; they stay on one side of the split"
+    expected = "120 of 120 rows are copies of another row; they stay in one part of the split"
     profile = pm.inspect(cells, target="y", ignore="at")
     assert profile.together[0].startswith(expected)
     assert expected in profile.text()
@@ -357,21 +359,21 @@ def test_near_copies_are_found_across_the_split_alone(rng: np.random.Generator) 
     thumbs = rng.integers(0, 255, (60, 192)).astype(np.float32)
     thumbs[50], thumbs[51], thumbs[12] = thumbs[10] + 1, thumbs[11] + 3, thumbs[10] + 1
     side_N = np.repeat([0, 1], 30)
-    assert picture_twins(np.arange(60), thumbs, side_N) == [(10, 50), (12, 50)]
-    assert picture_twins(np.arange(60), thumbs, np.where(np.arange(60) == 50, -1, side_N)) == [], "row 51 is not used"
+    assert picture_duplicates(np.arange(60), thumbs, side_N) == [(10, 50), (12, 50)]
+    assert picture_duplicates(np.arange(60), thumbs, np.where(np.arange(60) == 50, -1, side_N)) == [], "row 51 is not used"
     texts = [f"the bird number {at} is red" for at in range(60)]
     texts[40] = texts[3].upper() + "!"
     texts[20] = texts[3]
-    assert text_twins(enumerate(texts), side_N) == [(3, 40)]
+    assert text_duplicates(enumerate(texts), side_N) == [(3, 40)]
 
 
 def test_what_recurs_by_design_is_no_near_copy(rng: np.random.Generator) -> None:
     thumbs = np.repeat(rng.integers(0, 255, (3, 192)), 20, axis=0).astype(np.float32)
-    assert picture_twins(np.arange(60), thumbs, np.arange(60) % 2) == []
-    assert text_twins(enumerate(["which color has the shape", "is there a circle"] * 30), np.arange(60) // 30) == []
+    assert picture_duplicates(np.arange(60), thumbs, np.arange(60) % 2) == []
+    assert text_duplicates(enumerate(["which color has the shape", "is there a circle"] * 30), np.arange(60) // 30) == []
     shapes, colors = ["circle", "square", "triangle", "star"], ["red", "green", "blue", "black", "white"]
     asked = [f"is there a {rng.choice(colors)} {rng.choice(shapes)} in it" for _ in range(600)]
-    assert text_twins(enumerate(asked), np.arange(600) % 5) == [], "each of 20 questions is expected some 30 times"
+    assert text_duplicates(enumerate(asked), np.arange(600) % 5) == [], "each of 20 questions is expected some 30 times"
 
 
 def test_train_reports_near_copies(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -382,7 +384,7 @@ def test_train_reports_near_copies(tmp_path: Path, rng: np.random.Generator) -> 
         cells, "training.epochs=1", "training.baselines=false", "model.width=8", target="y", split="part", out=tmp_path / "run"
     )  # fmt: skip
     log = (tmp_path / "run" / "log.jsonl").read_text()
-    assert "column 'photo': 1 pairs of pictures that are (nearly) the same stand on different sides of the split (rows 1 and 60" in log
+    assert "column 'photo': 1 pairs of pictures are (nearly) the same, but in different parts of the split (rows 1 and 60" in log
 
 
 def test_parts_are_numbered_apart() -> None:

@@ -294,7 +294,7 @@ def test_an_empty_cell_of_a_split_says_its_row_and_what_to_do() -> None:
         ("column", ["train", float("nan"), "valid"]),
         ("column", ["train", " ", "valid"]),
     ):
-        with pytest.raises(DataError, match=r"row 2, column 'c': an empty cell; expected .*; fill it, or take that row out of the table"):
+        with pytest.raises(DataError, match=r"row 2, column 'c': an empty cell; expected .*; fill it, or remove that row from the table"):
             splitted(3, cells=cells, kind=kind, column="c")
 
 

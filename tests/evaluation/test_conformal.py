@@ -37,7 +37,7 @@ def test_the_interval_is_the_order_statistic_of_split_conformal() -> None:
     assert errors.interval(zero, 0.9).tolist() == [[-19 / 20, 19 / 20]]
     assert errors.interval(zero, 0.99).tolist() == [[-math.inf, math.inf]]  # the 21st of 20
     for bad in (0.0, 1.0, 90.0):
-        with pytest.raises(ConfigError, match=r"expected a share between 0 and 1"):
+        with pytest.raises(ConfigError, match=r"expected a fraction between 0 and 1"):
             errors.rank(bad)
 
 
@@ -48,7 +48,7 @@ def test_the_interval_is_the_order_statistic_of_split_conformal() -> None:
      {"models": [{"rows": 2, "errors": [0.1, 0.2]}] * 5}],
 )  # fmt: skip
 def test_errors_that_are_too_few_or_malformed_are_refused(kept: Any) -> None:
-    with pytest.raises(ConfigError, match=r"y: \d+ validation rows to state a coverage from; expected 19 or more; train on more rows"):
+    with pytest.raises(ConfigError, match=r"y: \d+ validation rows for a coverage; expected 19 or more; train on more rows"):
         Errors.of(kept, 5, "y")
 
 
@@ -219,5 +219,5 @@ def test_what_has_no_sets_is_told(tmp_path: Path) -> None:
         model.predict_sets(table)
     few = pm.train(write_csv(tmp_path / "u.csv", ["x", "y"], [[f"{at % 7 + 0.5}", "ab"[at % 2]] for at in range(30)]), "training.epochs=1",
                    "data.split.kind=random", target="y")  # fmt: skip
-    with pytest.raises(ConfigError, match=r"target 'y': \d+ validation rows to state a coverage from"):
+    with pytest.raises(ConfigError, match=r"target 'y': \d+ validation rows for a coverage"):
         few.predict_sets([{"x": 1.0}])

@@ -393,14 +393,14 @@ def test_evidence_is_tempered_by_one_number_for_all() -> None:
 
 @pytest.mark.parametrize(("task", "said"), [("regression", "here are none"), ("multilabel", "labels do not")])
 def test_evidence_of_what_is_no_class_is_refused_with_the_reason(task: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=rf"tasks.y.kind: found {task} .*{said}; take model.fusion.kind: late"):
+    with pytest.raises(ConfigError, match=rf"tasks.y.kind: found {task} .*{said}; use model.fusion.kind: late"):
         experiment_of({"kind": "evidential"}, task)
     experiment_of({"kind": "late", "rule": "uncertainty"}, task)
 
 
 @pytest.mark.parametrize("kind", ["late", "evidential"])
 def test_an_answer_of_votes_wants_votes(kind: str) -> None:
-    with pytest.raises(ConfigError, match=r"model.votes: false, but the answer of this fusion is made of votes"):
+    with pytest.raises(ConfigError, match=r"model.votes: false, but the predictions of this fusion consist of votes"):
         experiment_of({"kind": kind}, votes=False)
 
 

@@ -319,7 +319,7 @@ def test_what_is_said_of_a_column_names_its_settings_and_counts_as_training_does
     profile = pm.inspect(table, target="y")
     day, sure = profile.columns[:2]
     assert day.why == "100% of the cells are dates"
-    assert any("say otherwise with fields.columns.date_format=dmy" in line for line in profile.suspicions)
+    assert any("to change it, set fields.columns.date_format=dmy" in line for line in profile.suspicions)
     assert (sure.distinct, sure.why) == (2, "2 different values in 60 cells")
     pm.inspect(table, "fields.columns.date_format=dmy", target="y")
 
@@ -350,7 +350,7 @@ def test_words_for_missing_values_count_as_missing_where_training_takes_them_so(
     assert (found["c"].distinct, found["n"].options["type"], found["t"].modality) == (3, "number", "text")
     assert found["all"].why == "every cell is empty"
     (line,) = [line for line in profile.suspicions if line.startswith("column 'n'")]
-    assert line == "column 'n': 25 of 75 cells are no numbers ('unknown'); they count as missing"
+    assert line == "column 'n': 25 of 75 cells are not numbers ('unknown'); they count as missing"
 
 
 def test_no_guess_stops_a_run(tmp_path: Path, rng: np.random.Generator) -> None:

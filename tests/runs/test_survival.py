@@ -66,8 +66,8 @@ def test_too_little_memory_halves_the_part_and_keeps_the_batch(table: Path, tmp_
     assert max(machine.sizes) == 4
     assert sum(machine.sizes) == 3 * 101, "every row of every epoch, once: 101 of 120 train one of two folds"
     assert heard.warnings[:2] == [
-        "fused, fold 1, epoch 1, step 1: out of memory; from here on a batch is computed 8 rows at a time (training.accumulate=2)",
-        "fused, fold 1, epoch 1, step 1: out of memory; from here on a batch is computed 4 rows at a time (training.accumulate=4)",
+        "fused, fold 1, epoch 1, step 1: out of memory; from now on a batch is computed 8 rows at a time (training.accumulate=2)",
+        "fused, fold 1, epoch 1, step 1: out of memory; from now on a batch is computed 4 rows at a time (training.accumulate=4)",
     ]
     assert heard.warnings[0] in (tmp_path / "run" / "log.jsonl").read_text()
 
@@ -141,7 +141,7 @@ def test_a_step_that_is_not_finite_is_undone_and_told_by_its_rows(
     assert len(heard.warnings) == 3, "row 7 trains in one fold, in each of three epochs"
     for epoch, text in enumerate(heard.warnings, 1):
         assert f"epoch {epoch}, step " in text
-        assert "undone and passed over" in text
+        assert "step undone and skipped" in text
         assert ("the loss is nan, in rows 7;" if what == "loss" else "the gradient is nan, in rows ") in text
     assert np.isfinite(model.predict_proba(table)).all()
 
@@ -176,7 +176,7 @@ def test_two_bad_steps_in_a_row_bring_the_best_weights_back(table: Path, tmp_pat
 
     monkeypatch.setattr(Trainer, "gradient", gradient)
     model = pm.train(table, *SETTINGS, target="label", observers=[heard])
-    assert any("back to the weights of epoch 1" in text for text in heard.warnings), heard.warnings
+    assert any("the weights of epoch 1 are restored" in text for text in heard.warnings), heard.warnings
     assert np.isfinite(model.predict_proba(table)).all()
 
 
@@ -232,7 +232,7 @@ def test_a_file_that_may_not_grow_leaves_the_checkpoints_whole_and_the_run_goes_
     done = subprocess.run([*COMMAND, "--resume", str(out)], preexec_fn=bound, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
-    assert done.stderr.count("checkpoint not written (File too large); the one before it is whole; training goes on") == 2, "once a model"
+    assert done.stderr.count("checkpoint not written (File too large); the one before it is valid; training continues") == 2, "once a model"
     assert f"polymodal train --resume {out}" in done.stderr
     assert last.read_bytes() == before
     assert not [path for path in (out / "checkpoints").iterdir() if path.name.startswith(".last")], "nothing half written is left behind"

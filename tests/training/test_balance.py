@@ -429,9 +429,9 @@ TREE: dict[str, Any] = {
         ({"training": {"balance": {"kind": "ogm"}}}, "training.balance.kind: 'ogm' is not on the menu; expected one of none, ogm_ge, gradient_blending"),
         ({"training": {"balance": {"kind": "ogm_ge", "alfa": 1}}}, "training.balance.alfa: unknown setting; did you mean 'alpha'?"),
         ({"training": {"balance": {"kind": "ogm_ge"}}, "model": {"votes": False}},
-         "training.balance.kind: found ogm_ge under model.votes: false; it goes by what each field's own vote says; leave model.votes out"),
+         "training.balance.kind: found ogm_ge with model.votes: false; it needs the vote of each field; leave model.votes out"),
         ({"training": {"balance": {"kind": "gradient_blending"}}, "model": {"fusion": {"kind": "late"}}},
-         "training.balance.kind: found gradient_blending under model.fusion.kind: late; expected a fusion with a loss of its own"),
+         "training.balance.kind: found gradient_blending with model.fusion.kind: late; expected a fusion with a loss of its own"),
     ],
 )  # fmt: skip
 def test_settings_that_do_not_go_together_are_refused(tree: dict[str, Any], said: str) -> None:

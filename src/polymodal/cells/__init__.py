@@ -1,4 +1,4 @@
-"""What a cell of a table says: a number, a date, a duration or the name of a category, however it is written."""
+"""Interpret the cells of a table as numbers, dates, durations and names of categories, in their various notations."""
 
 from .dates import date
 from .formats import ColumnType, Writing, are_limits, are_words_among, check_facts, check_order, writing_of

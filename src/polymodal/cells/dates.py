@@ -1,8 +1,8 @@
-"""Dates and moments as the world writes them, as days since 1970-01-01 in UTC.
+"""Parse dates and times in common notations, as days since 1970-01-01 in UTC.
 
-A date that begins with its year (``2024-05-31``, ``2024年5月31日``), or names its month (``31 May 2024``), is read by itself.
-``05/06/2024`` may be the 5th of June or the 6th of May: the order of its parts is a fact of the column (``order_of``). A moment
-without a time zone is taken as UTC; one with a zone is the same moment in whatever zone it is written.
+A date that begins with a year (``2024-05-31``, ``2024年5月31日``) or names its month (``31 May 2024``) is unambiguous. ``05/06/2024`` may
+be the 5th of June or the 6th of May: the order of its parts is determined for the whole column (``order_of``). A time without a time zone
+is read as UTC; a time with a zone is converted to UTC.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .words import LONGEST, plain_text
 
 ORDERS = ("ymd", "dmy", "mdy", "yymd")
 COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-"""By how many digits they have, the formats of dates without separators."""
+"""The formats of dates without separators, by their number of digits."""
 _EPOCH = datetime.datetime(1970, 1, 1)
 _PIVOT = 69  # two digits of a year: 69 to 99 are 1969 to 1999, 0 to 68 are 2000 to 2068 (POSIX)
 
@@ -59,10 +59,11 @@ _MONTH_OF = {name: at for at, names in enumerate(_MONTHS, 1) for name in names.s
 
 
 def date(cell: Cell, order: str = "ymd") -> float | None:
-    """Days since 1970-01-01 in UTC, or None for what is no date.
+    """Return the date in a cell as days since 1970-01-01 in UTC, or None if the cell is not a date.
 
-    ``order``: how a date of digits is written that does not begin with a year of four digits: "dmy", "mdy", "yymd" (a year of two digits
-    comes first), or "ymd" (it is no date, for nothing tells its parts apart); or a format of ``datetime.strptime`` for every text.
+    :param cell: the cell
+    :param order: the order of the parts of a numeric date that does not begin with a year of four digits: "dmy", "mdy", "yymd" (a year of
+        two digits first), or "ymd" (such a date is ambiguous, and None is returned); or a format of ``datetime.strptime`` for every text
     """
     if isinstance(cell, str):
         text = plain_text(cell[: LONGEST + 1])
@@ -72,7 +73,7 @@ def date(cell: Cell, order: str = "ymd") -> float | None:
         return None if moment is None else _days(moment)
     if isinstance(cell, np.datetime64):
         microseconds = cell.astype("datetime64[us]")
-        if microseconds.astype(cell.dtype) != cell:  # out of its range, it would be another date
+        if microseconds.astype(cell.dtype) != cell:  # outside the range of microseconds, the result would be another date
             return None
         cell = microseconds.item()
     if isinstance(cell, datetime.datetime):
@@ -104,7 +105,7 @@ def _formatted(text: str, form: str) -> datetime.datetime | None:
 
 
 def _written(text: str, order: str) -> datetime.datetime | None:
-    """A moment by the shape of its text."""
+    """Return the date and time of a text by its notation, or None."""
     if match := _YEAR_FIRST.fullmatch(text):
         year, sign, month, day, *time = match.groups()
         if day is None and sign == "." and time[1] is None:  # 2024.05 is a number
@@ -134,7 +135,7 @@ def _written(text: str, order: str) -> datetime.datetime | None:
         year, name, day, *time = match.groups()
         month_at = _MONTH_OF.get(name.casefold())
         return None if month_at is None else _moment(int(year), month_at, int(day), time)
-    if match := _YEAR_LAST_OF_ALL.fullmatch(text):  # as C's asctime and `date` write it
+    if match := _YEAR_LAST_OF_ALL.fullmatch(text):  # the notation of asctime in C and of the command `date`
         name, day, clock, zone, year = match.groups()
         return _written(f"{day} {name} {year} {clock} {zone or ''}".strip(), order)
     if match := _NAMED.fullmatch(text):
@@ -146,7 +147,9 @@ def _written(text: str, order: str) -> datetime.datetime | None:
 
 
 def _is_a_date(match: re.Match[str]) -> bool:
-    """``1.2.13`` is rather a version than a date: with points and a year of two digits, days and months have two."""
+    """Return whether digits with separators may be a date. ``1.2.13`` is considered a version: with points and a year of two digits, days
+    and months must have two digits.
+    """
     return match[2] != "." or len(match[4]) == 4 or (len(match[1]) == len(match[3]) == 2)
 
 
@@ -156,7 +159,7 @@ def _year(digits: str) -> int:
 
 
 def _moment(year: int, month: int, day: int, time: tuple[str | None, ...] | list[str | None]) -> datetime.datetime | None:
-    """A day, and a time of ``_TIME``'s groups."""
+    """Return the date and time of a day and the groups of ``_TIME``, or None if there is no such time."""
     part, hour, minute, second, fraction, half, zone = time or (None,) * 7
     try:
         hours = int(hour or 0)
@@ -182,10 +185,13 @@ def _moment(year: int, month: int, day: int, time: tuple[str | None, ...] | list
 
 
 def order_of(cells: Iterable[Cell]) -> tuple[str, bool]:
-    """How a column writes dates that do not begin with a year of four digits, and whether its cells show it (else it is a convention).
+    """Determine the order of the parts of a column's dates that do not begin with a year of four digits.
 
-    A part over 12 is no month, one over 31 is a year. Where no cell shows which part is the day, months come first beside ``/`` and days
-    beside ``.`` and ``-``; of years of two digits, the part with fewer different values is the year.
+    A part above 12 is not a month, and a part above 31 is a year. If no cell shows which part is the day, the month is first with ``/`` and
+    the day with ``.`` and ``-``; with years of two digits, the part with fewer different values is the year.
+
+    :param cells: the cells of the column
+    :returns: the order ("ymd", "dmy", "mdy" or "yymd"), and whether the cells determine it; if not, it is the convention above
     """
     days_first = months_first = years_first = years_last = ambiguous = slashes = 0
     firsts: set[int] = set()

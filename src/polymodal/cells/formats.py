@@ -1,4 +1,4 @@
-"""What a column's cells are, and how they are written: decided by all of them together, for one cell often shows too little."""
+"""Determine the type and the notation of a column from all of its cells, since a single cell is often ambiguous."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .words import is_missing_word, plain_text
 ColumnType = Literal["number", "category", "date"]
 
 ENOUGH = 0.9
-"""Share of a column's cells that are numbers, or dates, for it to be a column of them whatever the others are."""
+"""The fraction of cells that are numbers (or dates) from which a column is of that type regardless of the other cells."""
 _HALF, _FEW_WORDS, _MANY_VALUES = 0.5, 5, 20
 _MOST_WORDS, _LONGEST_WORD = 100, 60
-_LOOKED_AT, _EVIDENCE = 1_000, 5_000  # cells of a long column that show that it holds categories, and how its cells are written
-_CODE_LENGTH = 6  # digits and letters, at least, of codes that all have one length
+_LOOKED_AT, _EVIDENCE = 1_000, 5_000  # the numbers of cells of a long column that determine its type, and its notation
+_CODE_LENGTH = 6  # the least number of digits and letters of codes of one length
 _YEARS = (1_800, 2_200)
 _LIMIT = re.compile(r"[<>≤≥]=?")
 _SEASON = re.compile(r"\d\d(\d\d)[-/](\d\d)")
@@ -30,10 +30,14 @@ _SEASON = re.compile(r"\d\d(\d\d)[-/](\d\d)")
 
 @dataclass(frozen=True)
 class Writing:
-    """The type of a column and how its cells are written.
+    """The type of a column and the notation of its cells.
 
-    ``share`` of the cells (missing ones aside) are of the type. ``words`` (in lower case) are texts among numbers or dates that stand for a
-    missing value, as they come back. ``told`` says what a person should know of how the cells are read, a line each.
+    :param type: number, category or date
+    :param numbers: the notation of numbers
+    :param order: the order of the parts of dates, see ``date``
+    :param words: recurring texts among numbers or dates, in lower case, which are missing values
+    :param share: the fraction of cells, without missing ones, that are of the type
+    :param notes: messages for the user on how the cells are read
     """
 
     type: ColumnType
@@ -44,21 +48,21 @@ class Writing:
     notes: Sequence[str] = field(default=(), compare=False)
 
     def value(self, cell: Cell) -> float | None:
-        """A number, or a date as days since 1970-01-01; None for a cell that is neither."""
+        """Return a number, or a date as days since 1970-01-01; None for a cell that is neither."""
         return self.numbers.read(cell) if self.type == "number" else date(cell, self.order)
 
     def is_word(self, cell: Cell) -> bool:
-        """Whether a text among numbers or dates stands for a missing value."""
+        """Return whether a text among numbers or dates is a word for a missing value."""
         return bool(self.words) and isinstance(cell, str) and len(cell) <= _LONGEST_WORD and cell.strip().casefold() in self.words
 
     def facts(self) -> dict[str, Any]:
-        """As plain JSON data."""
+        """Return the notation as plain JSON data."""
         return {"decimal": self.numbers.decimal, "unit": self.numbers.unit, "clock": self.numbers.clock, "order": self.order,
                 "words": sorted(self.words)}  # fmt: skip
 
     @classmethod
     def of_facts(cls, type: ColumnType, facts: Mapping[str, Any] | None) -> Writing:
-        """The writing that ``facts`` came from; None = numbers with a decimal point, dates that begin with their year."""
+        """Return the instance of ``facts``; None = numbers with a decimal point, dates that begin with their year."""
         if facts is None:
             return cls(type)
         numbers = Numbers(facts["decimal"], facts["unit"], facts["clock"])
@@ -66,16 +70,16 @@ class Writing:
 
 
 def check_facts(facts: Mapping[str, Any]) -> None:
-    """``ValueError`` for facts that no ``Writing`` gives."""
-    right = facts["decimal"] in (".", ",") and facts["clock"] in ("h:m", "m:s") and type(facts["unit"]) is str and len(facts["unit"]) <= 40
+    """Raise ``ValueError`` if ``facts`` are not those of a ``Writing``."""
+    valid = facts["decimal"] in (".", ",") and facts["clock"] in ("h:m", "m:s") and type(facts["unit"]) is str and len(facts["unit"]) <= 40
     words = facts["words"]
-    if not right or type(words) is not list or len(words) > _MOST_WORDS or not all(type(word) is str for word in words):
-        raise ValueError("facts of how a column is written that are none")
+    if not valid or type(words) is not list or len(words) > _MOST_WORDS or not all(type(word) is str for word in words):
+        raise ValueError("invalid facts on the notation of a column")
     check_order(facts["order"])
 
 
 def check_order(order: str) -> None:
-    """``ValueError`` unless ``order`` is one of the orders of a date's parts, or a format of ``datetime.strptime``."""
+    """Raise ``ValueError`` unless ``order`` is an order of the parts of a date, or a format of ``datetime.strptime``."""
     import datetime
 
     if order in ORDERS:
@@ -86,40 +90,45 @@ def check_order(order: str) -> None:
         moment = datetime.datetime(2024, 5, 31, 10, 20, 30)
         datetime.datetime.strptime(moment.strftime(order), order)
     except (ValueError, TypeError, OverflowError):
-        raise ValueError(f"{order!r} is no format of dates; expected dmy, mdy, ymd, or such as %d/%m/%Y") from None
+        raise ValueError(f"{order!r} is not a format of dates; expected dmy, mdy, ymd, or a format such as %d/%m/%Y") from None
 
 
 def writing_of(cells: Sequence[Cell], type: ColumnType | None = None, decimal: Decimal | None = None, order: str | None = None) -> Writing:
-    """The type of a column and how its cells are written, by what they show together.
+    """Determine the type of a column and the notation of its cells.
 
-    Numbers and dates need nine cells in ten. With five in ten they are enough where the others are a few words that come back, such as
-    "unknown", among many different values. ``type``, ``decimal`` and ``order`` are given where they are known.
+    A column is of numbers or dates if nine in ten cells are. Five in ten are enough if the others are a few recurring words, such as
+    "unknown", among many different values.
+
+    :param cells: the cells of the column
+    :param type: the type, if it is known
+    :param decimal: the decimal sign, if it is known
+    :param order: the order of the parts of dates, if it is known
     """
     cells = [cell for cell in cells if not is_missing_word(cell)]
     if type == "category" or not cells:
         return Writing(type or "category")
-    tried = _tried(cells, decimal, order) if type is None else (type,)
-    if "number" in tried:
-        found = _numbers(cells, decimal)
-        if type == "number" or (found.share >= _HALF and _is_enough(found, cells) and not _are_codes(cells) and not are_limits(cells)):
-            compact = _compact_format(cells, found) if type is None and order is None else None
+    types = _possible_types(cells, decimal, order) if type is None else (type,)
+    if "number" in types:
+        writing = _numbers(cells, decimal)
+        if type == "number" or (writing.share >= _HALF and _is_enough(writing, cells) and not _are_codes(cells) and not are_limits(cells)):
+            compact = _compact_format(cells, writing) if type is None and order is None else None
             if compact is not None:
                 return Writing("date", order=compact, notes=(f"digits such as {cells[0]} are read as dates",))
-            return _with_missing_words(found, cells)
-    if "date" in tried:
-        found = _dates(cells, order)
-        if type == "date" or (found.share >= _HALF and _is_enough(found, cells)):
-            return _with_missing_words(found, cells)
+            return _with_missing_words(writing, cells)
+    if "date" in types:
+        writing = _dates(cells, order)
+        if type == "date" or (writing.share >= _HALF and _is_enough(writing, cells)):
+            return _with_missing_words(writing, cells)
     return Writing("category")
 
 
 def _some(cells: Sequence[Cell], most: int) -> Sequence[Cell]:
-    """At most about ``most`` of the cells, evenly from the first to the last."""
+    """Return at most about ``most`` cells, evenly spaced."""
     return cells[:: max(1, -(-len(cells) // most))]
 
 
-def _tried(cells: Sequence[Cell], decimal: Decimal | None, order: str | None) -> tuple[ColumnType, ...]:
-    """The types that a column may be of: of a long one, some cells show that it is neither of numbers nor of dates."""
+def _possible_types(cells: Sequence[Cell], decimal: Decimal | None, order: str | None) -> tuple[ColumnType, ...]:
+    """Return the types besides category that a column may be of. For a long column they are determined from some of its cells."""
     if len(cells) <= 2 * _LOOKED_AT:
         return ("number", "date")
     some = _some(cells, _LOOKED_AT)
@@ -137,37 +146,37 @@ def _numbers(cells: Sequence[Cell], decimal: Decimal | None) -> Writing:
     notes = []
     if numbers.decimal == "," and decimal is None:
         shown = next((cell for cell in cells if isinstance(cell, str) and ("," in cell or cell.count(".") > 1)), "")
-        notes.append(f"the comma is read as the decimal sign, as in {shown.strip()[:30]!r}; say otherwise with fields.NAME.decimal='.'")
+        notes.append(f"the comma is read as the decimal sign, as in {shown.strip()[:30]!r}; to change it, set fields.NAME.decimal='.'")
     if len(currencies) > 1:
-        notes.append(f"amounts in several currencies ({', '.join(currencies[:4])}) are read as they are, without conversion")
+        notes.append(f"amounts in several currencies ({', '.join(currencies[:4])}) are read without conversion")
     if bound is not None:
-        notes.append(f"bounds and rough figures, such as {bound[:30]!r}, are read as the number that they name")
+        notes.append(f"bounds and approximate numbers, such as {bound[:30]!r}, are read as the number in them")
     return Writing("number", numbers, share=sum(value is not None for value in plain) / len(cells), notes=tuple(notes))
 
 
 def _dates(cells: Sequence[Cell], order: str | None) -> Writing:
     if order is None and _are_seasons(cells):
         return Writing("date", share=0.0)
-    found, shown = (order, True) if order is not None else order_of(_some(cells, _EVIDENCE))
-    share = sum(date(cell, found) is not None for cell in cells) / len(cells)
+    parts, is_shown = (order, True) if order is not None else order_of(_some(cells, _EVIDENCE))
+    share = sum(date(cell, parts) is not None for cell in cells) / len(cells)
     notes = []
-    if not shown and share >= _HALF:
-        first, other = {"mdy": ("month", "dmy"), "dmy": ("day", "mdy"), "yymd": ("year", "dmy")}[found]
+    if not is_shown and share >= _HALF:
+        first, other = {"mdy": ("month", "dmy"), "dmy": ("day", "mdy"), "yymd": ("year", "dmy")}[parts]
         notes.append(
-            f"no cell shows whether the day or the month comes first, as in {_example(cells, '/', '.', '-')}; the {first} is taken as the "
-            f"first; say otherwise with fields.NAME.date_format={other}"
+            f"no cell shows whether the day or the month comes first, as in {_example(cells, '/', '.', '-')}; the {first} is read first; "
+            f"to change it, set fields.NAME.date_format={other}"
         )
-    return Writing("date", order=found, share=share, notes=tuple(notes))
+    return Writing("date", order=parts, share=share, notes=tuple(notes))
 
 
-def _is_enough(found: Writing, cells: Sequence[Cell]) -> bool:
-    """Whether a column is of a type whose share is at least a half."""
-    if found.share >= ENOUGH:
+def _is_enough(writing: Writing, cells: Sequence[Cell]) -> bool:
+    """Return whether a column is of a type to which at least half of its cells belong."""
+    if writing.share >= ENOUGH:
         return True
     others: set[str] = set()
     values: set[float] = set()
     for cell in cells:
-        value = found.value(cell)
+        value = writing.value(cell)
         if value is not None:
             values.add(value)
         elif isinstance(cell, str) and len(cell) <= _LONGEST_WORD:
@@ -178,16 +187,21 @@ def _is_enough(found: Writing, cells: Sequence[Cell]) -> bool:
 
 
 def are_words_among(values: int, others: Collection[str]) -> bool:
-    """Whether texts among so many different numbers (or dates) say that there is none: a few words without digits among many values."""
+    """Return whether the other texts in a column of numbers or dates are words for missing values: a few words without digits.
+
+    :param values: the number of different numbers or dates
+    :param others: the other texts
+    """
     few = len(others) <= _FEW_WORDS and values > _MANY_VALUES
     return few and not any(len(word) > _LONGEST_WORD or any(map(str.isdigit, word)) for word in others)
 
 
 def are_limits(cells: Iterable[Cell]) -> bool:
-    """Whether signs beside a few numbers name classes, for they tell cells of one number apart: ``<=50K`` and ``>50K``; ``1+``, ``1`` and
-    ``1-``. Of many numbers, some are bounds."""
+    """Return whether signs next to a few numbers name classes, since they distinguish cells of one number: ``<=50K`` and ``>50K``; ``1+``,
+    ``1`` and ``1-``. In a column of many numbers they are bounds.
+    """
     signs: dict[float, set[str]] = {}
-    behind: set[str] = set()
+    trailing: set[str] = set()
     seen: set[str] = set()
     for cell in cells:
         if not isinstance(cell, str) or cell in seen or len(cell) > _LONGEST_WORD:
@@ -198,16 +212,16 @@ def are_limits(cells: Iterable[Cell]) -> bool:
         value = number(text.removesuffix(sign))
         if value is None:
             continue
-        behind.add(sign)
+        trailing.add(sign)
         limit = _LIMIT.match(text)
         signs.setdefault(value, set()).add(sign if limit is None else limit[0])
         if len(signs) > _MANY_VALUES:
             return False
-    return {"+", "-"} <= behind or any(len(found) > 1 for found in signs.values())
+    return {"+", "-"} <= trailing or any(len(of_value) > 1 for of_value in signs.values())
 
 
 def _are_seasons(cells: Sequence[Cell]) -> bool:
-    """Whether all of a column is a year and the next one, as in ``2010/11``, and not a month."""
+    """Return whether all cells are a year and the next one, as in ``2010/11``, and not a year and a month."""
     for cell in cells:
         match = _SEASON.fullmatch(cell.strip()) if isinstance(cell, str) else None
         if match is None or (int(match[1]) + 1) % 100 != int(match[2]):
@@ -216,7 +230,7 @@ def _are_seasons(cells: Sequence[Cell]) -> bool:
 
 
 def _are_codes(cells: Sequence[Cell]) -> bool:
-    """Whether digits are names rather than numbers: of one length with zeros in front, or with letters among some of them."""
+    """Return whether digits are codes rather than numbers: of one length with leading zeros, or with letters in some of them."""
     lengths = {len(cell.strip()) if isinstance(cell, str) else 0 for cell in cells}
     if len(lengths) != 1 or (length := next(iter(lengths))) < 2:
         return False
@@ -228,9 +242,9 @@ def _are_codes(cells: Sequence[Cell]) -> bool:
     return length >= _CODE_LENGTH and digits > 0 and all(text.isalnum() for text in texts)
 
 
-def _compact_format(cells: Sequence[Cell], found: Writing) -> str | None:
-    """The format of numbers that are dates without separators: so many digits each, of a year, a month and a day that there are."""
-    if found.share < 1.0 or any(isinstance(cell, str) and not cell.strip().isdecimal() for cell in cells):
+def _compact_format(cells: Sequence[Cell], writing: Writing) -> str | None:
+    """Return the format of numbers that are dates without separators, or None if some are not valid dates of one format."""
+    if writing.share < 1.0 or any(isinstance(cell, str) and not cell.strip().isdecimal() for cell in cells):
         return None
     values = np.array([number(cell) for cell in cells], np.float64)
     form = COMPACT.get(len(f"{values.max():.0f}"))
@@ -242,20 +256,20 @@ def _compact_format(cells: Sequence[Cell], found: Writing) -> str | None:
     return form
 
 
-def _with_missing_words(found: Writing, cells: Sequence[Cell]) -> Writing:
-    """With the words that stand for a missing value: texts that cannot be read, and come back."""
-    if found.share == 1.0:
-        return found
+def _with_missing_words(writing: Writing, cells: Sequence[Cell]) -> Writing:
+    """Add the words for missing values: recurring texts that cannot be read."""
+    if writing.share == 1.0:
+        return writing
     counts = Counter(
-        cell.strip().casefold() for cell in cells if isinstance(cell, str) and len(cell) <= _LONGEST_WORD and found.value(cell) is None
+        cell.strip().casefold() for cell in cells if isinstance(cell, str) and len(cell) <= _LONGEST_WORD and writing.value(cell) is None
     )
     words = [word for word, count in counts.most_common(_MOST_WORDS) if count >= 2]
-    notes = list(found.notes)
+    notes = list(writing.notes)
     left = sum(counts.values())
     if left:
         shown = ", ".join(repr(word) for word, _ in counts.most_common(3)) + (", ..." if len(counts) > 3 else "")
-        notes.append(f"{left:,} of {len(cells):,} cells are no {found.type}s ({shown}); they count as missing")
-    return Writing(found.type, found.numbers, found.order, frozenset(words), found.share, tuple(notes))
+        notes.append(f"{left:,} of {len(cells):,} cells are not {writing.type}s ({shown}); they count as missing")
+    return Writing(writing.type, writing.numbers, writing.order, frozenset(words), writing.share, tuple(notes))
 
 
 def _example(cells: Sequence[Cell], *signs: str) -> str:

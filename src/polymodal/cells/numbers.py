@@ -1,9 +1,9 @@
-"""Numbers as the world writes them, and durations as numbers of seconds.
+"""Parse numbers in common notations, and durations as seconds.
 
 A plain number is ``1234.5``. Others have separators of thousands (``1,234.50``, ``1 234.50``, ``1'234.50``, ``12,34,567``), a decimal
 comma (``1.234,50``), a currency (``$1,234.50``, ``EUR 103.28``, ``98元``), a percent sign, a multiplier (``1.5万``, ``3亿``, ``12k``),
-brackets for a minus (``(1,234)``), a bound (``<0.5``, read as 0.5), or a unit that all cells of the column share (``12 kg``). Whether a
-comma is the decimal sign, and what the unit is, is a fact of the column and not of a cell: see ``formats.py``.
+parentheses for a minus (``(1,234)``), a bound (``<0.5``, read as 0.5), or a unit that all cells of the column share (``12 kg``). The
+decimal sign and the unit are determined for the whole column, see ``formats.py``.
 
 A duration is ``H:MM:SS``, ``M:SS``, ``2 days 03:04:05``, ``PT1H30M``, ``1h 20min`` or a ``timedelta``. A time of day is the seconds since
 midnight.
@@ -29,7 +29,7 @@ Clock = Literal["h:m", "m:s"]
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
-_SHAPE = re.compile(  # spaces stand behind what they follow: several optional runs of them side by side take time with their fourth power
+_SHAPE = re.compile(  # spaces are part of the preceding group: several adjacent optional runs would take time of the fourth power
     r"(?:(?P<open>\()\s*)?(?:(?P<sign>[+-])\s*)?(?:(?P<before>[^\d\s.,()+-][^\d\s()+-]{0,8})\s*)?(?:(?P<sign_2>[+-])\s*)?"
     r"(?P<digits>[.,]?\d[\d.,'’ ]*)(?P<power>[eE][+-]?\d+)?(?P<after>[^\d()+-]{0,24}?[23]?)(?P<last>[+-])?\s*(?P<close>\))?"
 )
@@ -71,17 +71,17 @@ _AFTERNOON = ("下午", "晚上", "中午", "오후")
 
 @dataclass(frozen=True)
 class Numbers:
-    """How the numbers of a column are written."""
+    """The notation of the numbers of a column."""
 
     decimal: Decimal = "."
-    """The decimal sign; the other one, a space or an apostrophe may separate thousands."""
+    """The decimal sign. The other sign, a space or an apostrophe may separate thousands."""
     unit: str = ""
-    """What stands behind each number, in lower case; "" = nothing."""
+    """The unit after each number, in lower case; "" = none."""
     clock: Clock = "h:m"
     """Whether ``3:45`` is hours and minutes, or minutes and seconds."""
 
     def read(self, cell: Cell) -> float | None:
-        """A finite number, seconds of a duration, or None for anything else."""
+        """Return the finite number in a cell, the seconds of a duration, or None for anything else."""
         if isinstance(cell, str):
             text = cell.strip()
             if len(text) > LONGEST:
@@ -111,7 +111,7 @@ class Numbers:
         return value if math.isfinite(value) else None
 
     def _dressed(self, text: str) -> float | None:
-        """The value of a number that is more than digits, a point and an exponent."""
+        """Return the value of a number with more than digits, a point and an exponent."""
         if ":" in text:
             return self._clock(text)
         if text[-2:] in (".-", ",-"):  # as in "CHF 5.-": no cents
@@ -147,8 +147,8 @@ class Numbers:
         return float(plain + (power or ""))
 
     def _scale(self, after: str) -> float | None:
-        """What a number is multiplied by for what stands behind it; None where that is nothing known."""
-        metres = after == "m"  # and not millions, as M
+        """Return the factor for the text after a number, such as a multiplier or a unit; None if the text is unknown."""
+        metres = after == "m"  # "m" is not millions, unlike "M"
         after = after.casefold()
         if not after or after == self.unit or after in _CURRENCIES:
             return 1.0
@@ -190,17 +190,18 @@ PLAIN = Numbers()
 
 
 def number(cell: Cell) -> float | None:
-    """The number in a cell by itself, with a decimal point and no unit; None for anything else."""
+    """Return the number in a single cell, with a decimal point and no unit; None for anything else."""
     return PLAIN.read(cell)
 
 
 def is_dressed(text: str) -> bool:
-    """Whether a text is more than digits, a point and an exponent: what it means may depend on the other cells of its column."""
+    """Return whether a text has more than digits, a point and an exponent, so that its value may depend on the other cells of its
+    column."""
     return _NUMBER.fullmatch(text.strip()) is None
 
 
 def _spelled(text: str) -> float | None:
-    """Seconds of ``1h 20min`` or ``PT1H20M``, the value of ``1亿2000万``; None for anything else."""
+    """Return the seconds of ``1h 20min`` or ``PT1H20M``, the value of ``1亿2000万``, or None for anything else."""
     if match := _BY_TEN_THOUSAND.fullmatch(text):
         try:
             return float(match[1]) * 1e8 + float(match[3]) * (1e4 if match[4] else 1.0)
@@ -216,14 +217,18 @@ def _spelled(text: str) -> float | None:
 
 
 def _spelled_match(text: str) -> re.Match[str] | None:
-    """Of ``1h 20min``, and of no metres: ``5 m`` is a number and its unit."""
+    """Match durations such as ``1h 20min``, but not ``5 m``, which is a number of meters."""
     match = _SPELLED.fullmatch(text) if text[:1].isdigit() else None
     return match if match is not None and any(match.groups()) and text.lstrip("0123456789. ").casefold() != "m" else None
 
 
 def numbers_of(cells: Iterable[Cell], decimal: Decimal | None = None) -> tuple[Numbers, list[str], str | None]:
-    """How the numbers of a column are written, by what its cells show together; the currencies that they name, the most frequent first; and
-    a cell that is only a bound, such as ``<0.5``. ``decimal``: the decimal sign, where it is known."""
+    """Determine the notation of the numbers of a column from its cells.
+
+    :param cells: the cells of the column
+    :param decimal: the decimal sign, if it is known
+    :returns: the notation; the currencies, the most frequent first; and a cell that is only a bound, such as ``<0.5``, or None
+    """
     bound: str | None = None
     currencies: Counter[str] = Counter()
     points = commas = 0
@@ -260,20 +265,20 @@ def numbers_of(cells: Iterable[Cell], decimal: Decimal | None = None) -> tuple[N
             units[after.casefold()] += 1
     unit, count = units.most_common(1)[0] if units else ("", 0)
     if count < max(0.5 * texts, 0.9 * units.total()):
-        unit = ""  # kilograms beside grams are not one measure
+        unit = ""  # a column of kilograms and grams has no common unit
     clock: Clock = "m:s" if two and (minutes or (three and not padded)) else "h:m"
     named = [name for name, _ in currencies.most_common()]
     return Numbers(decimal or ("," if commas > points else "."), unit, clock), named, bound
 
 
 def _shows_a_point(text: str) -> bool:
-    """Whether a plain number can be read with a decimal point only: three digits behind it may be thousands."""
+    """Return whether the point in a plain number must be a decimal point. Before three digits it may separate thousands."""
     head, _, tail = text.partition(".")
     return len(tail) != 3 or len(head.lstrip("+-")) > 3 or head.lstrip("+-") in ("", "0")
 
 
 def _decimal_shown(digits: str) -> str | None:
-    """The decimal sign that the digits of one number show, None where either may be."""
+    """Return the decimal sign that the digits of one number determine, or None if it may be either."""
     at = {sign: digits.rfind(sign) for sign in ".,"}
     if at["."] >= 0 and at[","] >= 0:
         return "." if at["."] > at[","] else ","

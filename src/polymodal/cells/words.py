@@ -1,4 +1,4 @@
-"""Cells as words: which of them are empty, which words stand for a missing value, what a category is called."""
+"""Cells as words: empty cells, words for missing values, and the names of categories."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 from ..flow import Cell
 
 MISSING_WORDS = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "nil", "-", "--", "—", "?", "无", "空", "缺失"})
-"""Words that stand for a missing value among numbers, dates and categories. In a text column they are words like any other."""
+"""Words for a missing value in columns of numbers, dates and categories. In a text column they are ordinary words."""
 
 LONGEST_MISSING_WORD = max(map(len, MISSING_WORDS))
 LONGEST = 400
-"""Characters of a number or a date, at most: float64 ends at 309 digits."""
+"""The maximum number of characters of a number or a date; float64 has at most 309 digits."""
 _ZEROS = re.compile(r"([+-]?[0-9]+)\.0+")
 
 
 def category(cell: Cell) -> str:
-    """The name of a category: 1, 1.0, "1" and "1.0" are one, and so are True, "true" and "TRUE"."""
+    """Return the name of the category in a cell. 1, 1.0, "1" and "1.0" are one category, and so are True, "true" and "TRUE"."""
     if isinstance(cell, (bool, np.bool_)):
         return "True" if cell else "False"
     if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
@@ -32,7 +32,7 @@ def category(cell: Cell) -> str:
 
 
 def canonical(text: str) -> str:
-    """One writing of a truth value or a whole number, whatever tool wrote it: "true" is "True", "1.0" is "1"."""
+    """Return a uniform notation of Boolean values and whole numbers: "True" for "true" and "TRUE", "1" for "1.0"."""
     if len(text) <= 5 and text in ("true", "TRUE", "false", "FALSE"):
         return text.capitalize()
     if "." in text and (match := _ZEROS.fullmatch(text)):
@@ -41,7 +41,7 @@ def canonical(text: str) -> str:
 
 
 def is_empty(cell: Cell) -> bool:
-    """None, NaN, NaT or blank text (or all of a tuple's parts so)."""
+    """Return whether a cell is None, NaN, NaT, blank text, no bytes, or a tuple of such values."""
     if cell is None or type(cell).__name__ in ("NaTType", "NAType"):  # pandas' own missing values
         return True
     if isinstance(cell, str):
@@ -56,18 +56,18 @@ def is_empty(cell: Cell) -> bool:
 
 
 def is_missing_word(cell: Cell) -> bool:
-    """Whether a cell of a column of numbers, dates or categories stands for a missing value."""
+    """Return whether a cell is a missing value in a column of numbers, dates or categories."""
     return is_empty(cell) or (isinstance(cell, str) and cell.strip().casefold() in MISSING_WORDS)
 
 
 def plain_text(cell: str) -> str:
-    """A text as numbers and dates are read: without space around it, its compatibility characters (full width) as plain ones."""
+    """Return a text without surrounding white space and with full-width characters normalized (NFKC), for parsing numbers and dates."""
     text = cell.strip()
     return text if text.isascii() else unicodedata.normalize("NFKC", text).strip()
 
 
 def text_of(cell: Cell) -> str:
-    """A cell as text; an integer of more digits than Python writes says how many those are."""
+    """Return a cell as text. For an integer with more digits than Python writes, the text states the number of digits."""
     try:
         return str(cell)
     except ValueError:
@@ -75,7 +75,7 @@ def text_of(cell: Cell) -> str:
 
 
 def is_writable(text: str) -> bool:
-    """Whether text can be written as UTF-8: half of a surrogate pair cannot."""
+    """Return whether text can be encoded as UTF-8. Text with half of a surrogate pair cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

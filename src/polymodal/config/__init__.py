@@ -1,7 +1,7 @@
-"""Every configuration: how one is declared, read, overridden, checked and explained.
+"""Configurations: declaring, reading, overriding, validating and explaining them.
 
-A configuration is a frozen tree of typed data. It comes from Python, from YAML, or from ``path=value`` overrides, and
-ends in the same object. A docstring under a field is its description, in the schema and in a written ``run.yaml``.
+A configuration is a frozen tree of typed data. It can be written in Python, in YAML, or as ``path=value`` overrides; all three give the
+same object. The docstring under an attribute is its description in the JSON schema and in a written ``run.yaml``.
 """
 
 from .base import Config, External, kinds_of, menu

@@ -1,4 +1,4 @@
-"""What a configuration is declared with: the base class, menus of kinds, and components that are named by their class."""
+"""Base classes of configurations: ``Config``, menus of kinds, and ``External`` components that are given by their class."""
 
 from __future__ import annotations
 
@@ -17,30 +17,36 @@ from ..errors import ConfigError, nearest
 
 
 class Config(BaseModel):
-    """A node of the tree: frozen, and closed to settings that it does not know."""
+    """Base class of all configurations. Instances are frozen, and unknown settings are errors."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=(), allow_inf_nan=False
     )
 
     def tree(self) -> dict[str, Any]:
-        """The configuration as plain JSON data, every default written out."""
+        """Return the configuration as plain JSON data, including the defaults."""
         return self.model_dump(mode="json")
 
     @classmethod
-    def advice(cls, path: Sequence[str], found: Any, data: Any) -> str | None:
-        """The message about what was found at a path of ``data``, where this configuration knows better than its types; None: it does not.
-        Asked of the whole configuration about each value that is wrong."""
+    def advice(cls, path: Sequence[str], value: Any, data: Any) -> str | None:
+        """Return a message for an invalid value, or None to use the message that follows from the types.
+
+        Validation calls it on the class of the whole configuration, once for each invalid value.
+
+        :param path: the path of the value in ``data``
+        :param value: the invalid value
+        :param data: the data of the whole configuration
+        """
         return None
 
 
 class External(Config):
-    """A component of the user's own: ``kind: "package.module:Class"``, built as ``Class(settings, **facts)``."""
+    """A component that the user wrote: ``kind: "package.module:Class"``, built as ``Class(settings, **facts)``."""
 
     kind: str
-    """``module:Class``, imported when the model is built, never when a config is read."""
+    """module:Class. The module is imported when the model is built, not when the configuration is read."""
     settings: dict[str, Any] = {}
-    """Given to the class as it is."""
+    """The settings that are passed to the class unchanged."""
 
     @model_validator(mode="after")
     def _names_a_class(self) -> External:
@@ -48,55 +54,61 @@ class External(Config):
             raise ValueError(f"{self.kind!r} is neither on the menu nor of the form module:Class")
         return self
 
-    def load(self, beside: Iterable[Path] = (), contract: str = "") -> Any:
-        """Import and return the class; running its module's code is what the config asks for.
+    def load(self, folders: Iterable[Path] = (), contract: str = "") -> Any:
+        """Import the class and return it. This runs the code of its module.
 
-        ``ConfigError`` where that fails. It names the folder to put on ``PYTHONPATH`` where the module lies in the working folder or in
-        one of those ``beside``, from which nothing is imported unasked, and says what the class must be, its ``contract``.
+        :param folders: folders that may contain the module besides the working folder. Nothing is imported from them; if one of them
+            contains the module, the message names it as the folder to put on ``PYTHONPATH``
+        :param contract: what the class must be, for the message; empty = not stated
+        :raises ConfigError: the module cannot be imported, or has no such class
         """
-        must = f"; the class must be {contract}" if contract else ""
-        name, _, wanted = self.kind.partition(":")
+        requirement = f"; the class must be {contract}" if contract else ""
+        name, _, class_name = self.kind.partition(":")
         try:
             module = importlib.import_module(name)
         except (ModuleNotFoundError, TypeError, ValueError) as error:
             missing = getattr(error, "name", None) or name
             if missing == name or name.startswith(missing + "."):
-                raise ConfigError(f"kind {self.kind!r}: cannot be imported ({error}); {_where(name, beside)}{must}") from error
+                raise ConfigError(f"kind {self.kind!r}: cannot be imported ({error}); {_where(name, folders)}{requirement}") from error
             raise ConfigError(f"kind {self.kind!r}: cannot be imported ({error}); install {missing}, which it imports") from error
-        except Exception as error:  # the module's own code
-            raise ConfigError(f"kind {self.kind!r}: cannot be imported ({_place(error)}); mend that module") from error
+        except Exception as error:  # raised by the module's code
+            raise ConfigError(f"kind {self.kind!r}: cannot be imported ({_place(error)}); fix that module") from error
         try:
-            return getattr(module, wanted)
+            return getattr(module, class_name)
         except AttributeError:
             classes = [key for key, value in vars(module).items() if isinstance(value, type) and value.__module__ == module.__name__]
             raise ConfigError(
-                f"kind {self.kind!r}: cannot be imported (module {name!r} has no {wanted!r}); expected one of its classes"
-                f"{': ' + ', '.join(classes) if classes else ''}{nearest(wanted, classes)}{must}"
+                f"kind {self.kind!r}: cannot be imported (module {name!r} has no {class_name!r}); expected one of its classes"
+                f"{': ' + ', '.join(classes) if classes else ''}{nearest(class_name, classes)}{requirement}"
             ) from None
 
     def make(self, contract: str, **facts: Any) -> Any:
-        """Build ``Class(settings, **facts)``; ``ConfigError`` with the ``contract`` where the class does not take these arguments."""
+        """Build ``Class(settings, **facts)`` and return it.
+
+        :param contract: the signature that the class must have, for the message
+        :raises ConfigError: the class cannot be imported, or does not accept these arguments
+        """
         part = self.load()
         try:
             inspect.signature(part).bind(self.settings, **facts)
         except TypeError as error:
             raise ConfigError(f"kind {self.kind!r}: cannot be built ({error}); expected {contract}") from None
-        except ValueError:  # no signature is known
+        except ValueError:  # the signature is unknown
             pass
         return part(self.settings, **facts)
 
 
-def _where(name: str, beside: Iterable[Path]) -> str:
-    """What to do about a module that Python does not find."""
+def _where(name: str, folders: Iterable[Path]) -> str:
+    """Return the advice for a module that Python does not find."""
     head = name.partition(".")[0]
-    for folder in (Path.cwd(), *beside):
+    for folder in (Path.cwd(), *folders):
         if (folder / f"{head}.py").is_file() or (folder / head / "__init__.py").is_file():
             return f"it lies in {folder}, where Python does not look; put that folder on PYTHONPATH: PYTHONPATH={shlex.quote(str(folder))}"
     return f"expected module:Class of a module that Python finds; put the folder of {head}.py on PYTHONPATH: PYTHONPATH=FOLDER"
 
 
 def _place(error: Exception) -> str:
-    """An error of someone's code, and where it is."""
+    """Describe an error in the user's code, with its file and line."""
     frames = traceback.extract_tb(error.__traceback__)
     where = (
         f"{error.filename}, line {error.lineno}" if isinstance(error, SyntaxError) else f"{frames[-1].filename}, line {frames[-1].lineno}"
@@ -105,7 +117,11 @@ def _place(error: Exception) -> str:
 
 
 def menu(*configs: type[Config], external: bool = True) -> Any:
-    """The union of ``configs`` picked by ``kind``; with ``external``, ``module:Class`` is its last member."""
+    """Return the union type of some configurations, of which ``kind`` selects one.
+
+    :param configs: the configuration classes
+    :param external: whether ``module:Class`` is accepted as well
+    """
     kinds = {config.model_fields["kind"].default: config for config in configs}
 
     def kind_of(value: Any) -> str:
@@ -121,5 +137,5 @@ def menu(*configs: type[Config], external: bool = True) -> Any:
 
 
 def kinds_of(configs: Iterable[type[Config]]) -> list[str]:
-    """The names on a menu, in its order."""
+    """Return the kinds of some configuration classes, in their order."""
     return [config.model_fields["kind"].default for config in configs]

@@ -1,4 +1,4 @@
-"""A configuration as YAML, each setting explained."""
+"""Write a configuration as YAML with a comment on each setting."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from .overriding import quote
 
 
 def explain(config: Config, reasons: Mapping[str, str]) -> str:
-    """The config as YAML, each setting followed by why it is so, or by what it does."""
+    """Return the configuration as YAML. A comment after each setting gives the reason for its value, or else its description.
+
+    :param config: the configuration
+    :param reasons: reasons for values, by the path of the setting
+    """
     lines: list[str] = []
     _write(config, "", 0, lines, reasons)
     return "\n".join(lines) + "\n"
@@ -40,7 +44,7 @@ def _write(value: Any, path: str, indent: int, lines: list[str], reasons: Mappin
 
 
 class _Dumper(yaml.SafeDumper):
-    """Keeps text that holds a line break on one line."""
+    """A dumper that writes text with line breaks on one line, in quotes."""
 
     def represent_str(self, data: str) -> Any:
         return self.represent_scalar("tag:yaml.org,2002:str", data, style='"' if re.search(r"[\n\r\x85\u2028\u2029]", data) else None)

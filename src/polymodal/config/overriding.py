@@ -1,4 +1,4 @@
-"""``path=value`` overrides, laid over a tree of settings."""
+"""``path=value`` overrides of a tree of settings."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ _PART = re.compile(r'"((?:[^"\\]|\\.)*)"|([^.="\s]+)')
 
 
 def quote(name: str) -> str:
-    """A path's part as an override writes it: quoted when it holds ``.``, ``=``, a quote or a space."""
+    """Return a part of a path as it is written in an override: in quotes if it contains ``.``, ``=``, a quote or a space."""
     return json.dumps(name, ensure_ascii=False) if re.search(r'[.="\s]', name) or not name else name
 
 
 def split_override(text: str) -> tuple[list[str], Any]:
-    """``a.b."c.d"=value`` as its path and its value, the value read as YAML."""
+    """Split ``a.b."c.d"=value`` into its path and its value. The value is parsed as YAML; an empty one is None.
+
+    :raises ConfigError: the text is not an override, or its value is not valid YAML
+    """
     path, at = [], 0
     while True:
         match = _PART.match(text, at)
@@ -28,7 +31,7 @@ def split_override(text: str) -> tuple[list[str], Any]:
         try:
             path.append(json.loads(match.group(0)) if match.group(1) is not None else match.group(2))
         except ValueError:
-            break  # a quoted name that is none
+            break  # the quoted name is not valid
         at = match.end()
         if text[at : at + 1] == ".":
             at += 1
@@ -46,9 +49,10 @@ def split_override(text: str) -> tuple[list[str], Any]:
 
 
 def merge(tree: Mapping[str, Any], path: Sequence[str], value: Any, above: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
-    """``tree`` with ``value`` at ``path``, and notes on what that dropped: changing a ``kind`` drops its old settings.
+    """Return ``tree`` with ``value`` at ``path``, and notes on dropped settings: a new ``kind`` drops the settings of the old one.
 
-    ``above`` is the path of ``tree`` itself, for messages. ``ConfigError`` for a path that leads below a value.
+    :param above: the path of ``tree`` itself, for messages
+    :raises ConfigError: the path continues below a value
     """
     result = dict(tree)
     notes: list[str] = []
@@ -79,19 +83,22 @@ def merge(tree: Mapping[str, Any], path: Sequence[str], value: Any, above: Seque
 
 
 def shortened(value: Any) -> str:
-    """A value as a message shows it."""
+    """Return the representation of a value for a message, in at most 60 characters."""
     shown = repr(value)
     return shown if len(shown) < 60 else shown[:57] + "..."
 
 
 def flow(value: Any) -> str:
-    """A value as an override says it, cut where it is long."""
+    """Return a value as it is written in an override, in at most 80 characters."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str).replace('"', "")
     return text if len(text) < 80 else text[:77] + "..."
 
 
 def override(tree: Mapping[str, Any], overrides: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
-    """``tree`` with each ``path=value`` laid over it in turn, and notes on what was dropped."""
+    """Return ``tree`` with each ``path=value`` applied in turn, and notes on the settings that were dropped.
+
+    :raises ConfigError: a text is not an override, or its path continues below a value
+    """
     result, notes = dict(tree), []
     for text in overrides:
         path, value = split_override(text)

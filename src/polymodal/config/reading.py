@@ -1,4 +1,4 @@
-"""From a file of YAML or JSON to plain data."""
+"""Read YAML and JSON files of settings as plain data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_NODES, _MAX_FILE = 100_000, 16 * 2**20
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data only; a key given twice is an error, not a silent last-one-wins."""
+    """A loader of plain data in which a repeated key is an error."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -29,7 +29,7 @@ class _Loader(yaml.SafeLoader):
         return {str(k): v for k, v in super().construct_mapping(node, deep=True).items()}
 
 
-# Only true and false are truth values, as in YAML 1.2: a class may be called yes, a table 2020-01-02.
+# Only true and false are Boolean values, as in YAML 1.2: the name of a class may be "yes", that of a table "2020-01-02".
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":timestamp"))]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -38,7 +38,12 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|True|T
 
 
 def parse_yaml(text: str, place: str) -> Any:
-    """YAML text as plain data; errors name ``place`` and the line."""
+    """Return YAML text as plain data.
+
+    :param text: the text
+    :param place: where it comes from, for messages
+    :raises ConfigError: the text is not valid YAML, or has more than 100,000 values; the message gives the line
+    """
     try:
         data = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
         _bound(data)
@@ -47,37 +52,40 @@ def parse_yaml(text: str, place: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
         problem = str(getattr(error, "problem", None) or error)
-        hint = next((f"; {hint}" for said, hint in _HINTS.items() if said in problem), "")
+        hint = next((f"; {hint}" for words, hint in _HINTS.items() if words in problem), "")
         raise ConfigError(f"{place}{line}: not valid YAML ({problem}){hint}") from None
 
 
 _HINTS = {
     "'\\t'": "a line begins with a tab; indent by spaces, two for each level",
-    "mapping values are not allowed": "expected one 'name: value' a line, what is below a name on lines of its own; quote a value that "
-    "holds ': '",
-    "expected <block end>": "settings of one level begin in the same column; mend the indentation",
+    "mapping values are not allowed": "expected one 'name: value' on each line, with the settings below a name on lines of their own; "
+    "quote a value that contains ': '",
+    "expected <block end>": "settings of one level begin in the same column; fix the indentation",
     "could not find expected ':'": "expected 'name: value', with a space after the colon",
     "found undefined alias": "quote a value that begins with *",
     "cannot start any token": "quote a value that begins with @, ` or %",
     "expected ',' or": "a bracket is not closed; quote a value that begins with [ or {",
 }
-"""What to do, by the parser's words."""
+"""Advice by the words of the parser's message."""
 
 
 def _bound(data: Any) -> None:
-    """``ValueError`` for more nodes than any setting needs, aliases written out: a few lines of YAML can stand for billions."""
+    """Raise ``ValueError`` if data has more than 100,000 values with aliases expanded: a few lines of YAML can expand to billions."""
     left, waiting = _MAX_NODES, [data]
     while waiting:
         node = waiting.pop()
         below: Iterable[Any] = node.values() if isinstance(node, Mapping) else node if isinstance(node, (list, tuple, set)) else ()
         left -= 1 + len(node) if below else 1
         if left < 0:
-            raise ValueError(f"more than {_MAX_NODES:,} values, aliases written out")
+            raise ValueError(f"more than {_MAX_NODES:,} values with aliases expanded")
         waiting.extend(below)
 
 
 def read_tree(path: Path) -> dict[str, Any]:
-    """The tree of settings in a YAML or JSON file."""
+    """Return the tree of settings in a YAML or JSON file.
+
+    :raises ConfigError: there is no such file, it cannot be read, or it does not contain a mapping
+    """
     try:
         if path.exists() and (not path.is_file() or path.stat().st_size > _MAX_FILE):
             raise ConfigError(f"{path}: not a file of settings; expected a regular file of at most {_MAX_FILE >> 20} MiB")
@@ -88,12 +96,11 @@ def read_tree(path: Path) -> dict[str, Any]:
             f"{path}: no such file; expected a run.yaml{nearest(path.name, others)}; write one: polymodal init TABLE --target COL"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}); expected YAML in UTF-8; save it so") from None
+        raise ConfigError(f"{path}: cannot be read ({error}); expected YAML in UTF-8; save it in UTF-8") from None
     data = parse_yaml(text, str(path))
     if not isinstance(data, dict):
-        found = "nothing" if data is None else type(data).__name__
+        kind = "nothing" if data is None else type(data).__name__
         raise ConfigError(
-            f"{path}: found {found}; expected a mapping of settings (data, fields, tasks, ...); write one: "
-            f"polymodal init TABLE --target COL"
+            f"{path}: found {kind}; expected a mapping of settings (data, fields, tasks, ...); write one: polymodal init TABLE --target COL"
         )
     return data

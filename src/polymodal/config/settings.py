@@ -1,4 +1,4 @@
-"""The settings that a configuration has, found by walking its types: what an override of a name may be."""
+"""The settings of a configuration, listed by walking its types: the possible overrides for a name."""
 
 from __future__ import annotations
 
@@ -13,66 +13,71 @@ from pydantic import Tag
 from .base import Config, External
 
 _DEEPEST = 6
-_TRUTHS = ("true", "false")
+_BOOLEANS = ("true", "false")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: where it is, and what it takes. A field's or a target's name is written ``FIELD`` or ``TARGET``."""
+    """One setting: its path and its values. In the path, ``FIELD`` and ``TARGET`` stand for the name of a field and of a target."""
 
     path: tuple[str, ...]
     choices: tuple[str, ...] = ()
-    """The values of a setting that takes one of some words."""
+    """The allowed values, if they are a fixed set of words."""
     menu: tuple[str, ...] = ()
-    """The path of the menu that it is a setting of; empty = of none."""
+    """The path of the menu whose kinds have the setting; empty = it belongs to no menu."""
     kinds: tuple[str, ...] = ()
-    """The kinds on that menu that have it."""
+    """The kinds on that menu that have the setting."""
     usual: bool = True
-    """Whether it is there where no kind is said."""
+    """Whether the default kind of the menu has the setting."""
 
     @property
     def name(self) -> str:
-        """The name that it is asked for by: of a kind, that of what it is the kind of."""
+        """The name of the setting. For a kind it is the name of the component, such as ``fusion`` for ``model.fusion.kind``."""
         return next((part for part in reversed(self.path) if part not in ("kind", "FIELD", "TARGET")), self.path[-1])
 
     def written(self, value: str | None) -> str:
-        """The overrides that set it to a value (None: to any). Of a setting by fields, a word is the name of a field. The kind of a field
-        or a target is what its column is, and is not said."""
+        """Return the overrides that set the setting to a value.
+
+        The kind of a component is included if only one kind has the setting and it is not the default. The kind of a field or a target is
+        not included, since it follows from the column.
+
+        :param value: the value; None = a placeholder. For a setting by field, a word is the name of a field
+        """
         path = self.path
         if path[-1] == "FIELD" and value is not None and re.fullmatch(r"[^\W\d]\w*", value):
             path, value = (*path[:-1], value), None
         if value is None:
-            value = "true" if self.choices == _TRUTHS else "VALUE"
-        says_kind = not self.usual and len(self.kinds) == 1 and self.menu[0] not in ("fields", "tasks")
-        return (f"{'.'.join(self.menu)}.kind={self.kinds[0]} " if says_kind else "") + f"{'.'.join(path)}={value}"
+            value = "true" if self.choices == _BOOLEANS else "VALUE"
+        with_kind = not self.usual and len(self.kinds) == 1 and self.menu[0] not in ("fields", "tasks")
+        return (f"{'.'.join(self.menu)}.kind={self.kinds[0]} " if with_kind else "") + f"{'.'.join(path)}={value}"
 
 
 @cache
 def settings_of(model: type[Config]) -> tuple[Setting, ...]:
-    """Every setting below a configuration, the least deep first; one that several kinds have, once."""
-    found: dict[tuple[str, ...], Setting] = {}
+    """Return every setting of a configuration, in ascending order of depth. A setting of several kinds occurs once."""
+    by_path: dict[tuple[str, ...], Setting] = {}
     for setting in _walk(model, Setting(()), None):
-        one = found.setdefault(setting.path, setting)
+        one = by_path.setdefault(setting.path, setting)
         if one is not setting:
             kinds = tuple(dict.fromkeys((*one.kinds, *setting.kinds))) if one.menu == setting.menu else one.kinds
-            found[setting.path] = replace(one, kinds=kinds, usual=one.usual or setting.usual)
-    return tuple(sorted(found.values(), key=lambda setting: len(setting.path)))
+            by_path[setting.path] = replace(one, kinds=kinds, usual=one.usual or setting.usual)
+    return tuple(sorted(by_path.values(), key=lambda setting: len(setting.path)))
 
 
 def members(annotation: Any) -> dict[str, Any]:
-    """The configurations of a menu, by kind; of another type none."""
+    """Return the configurations of a menu by kind; for any other type, an empty dict."""
     while get_origin(annotation) is Annotated and not any(isinstance(fact, Tag) for fact in get_args(annotation)[1:]):
         annotation = get_args(annotation)[0]
-    found = {}
+    configs = {}
     for member in get_args(annotation):
         tags = [fact.tag for fact in get_args(member)[1:] if isinstance(fact, Tag)] if get_origin(member) is Annotated else []
         if tags:
-            found[tags[0]] = get_args(member)[0]
-    return found
+            configs[tags[0]] = get_args(member)[0]
+    return configs
 
 
 def _walk(annotation: Any, at: Setting, usual: str | None) -> Iterator[Setting]:
-    """The settings at and below one whose type is ``annotation``; ``usual`` is the kind that its menu takes where none is said."""
+    """Yield the settings at and below a node of type ``annotation``; ``usual`` is the default kind of its menu."""
     path = at.path
     if len(path) > _DEEPEST:
         return
@@ -92,11 +97,11 @@ def _walk(annotation: Any, at: Setting, usual: str | None) -> Iterator[Setting]:
     elif get_origin(annotation) is dict:
         yield from _walk(get_args(annotation)[1], replace(at, path=(*path, "TARGET" if path[-1] == "tasks" else "FIELD")), None)
     else:
-        yield replace(at, choices=_TRUTHS if annotation is bool else _choices(annotation))
+        yield replace(at, choices=_BOOLEANS if annotation is bool else _choices(annotation))
 
 
 def _choices(annotation: Any) -> tuple[str, ...]:
-    """The words of a ``Literal``, alone or beside other types."""
+    """Return the words of a ``Literal`` type, alone or in a union."""
     if get_origin(annotation) is Literal:
         return tuple(map(str, get_args(annotation)))
-    return next((found for part in get_args(annotation) if (found := _choices(part))), ())
+    return next((choices for part in get_args(annotation) if (choices := _choices(part))), ())

@@ -1,32 +1,33 @@
-"""Rows that a split must not part: copies of one another, and rows that share a long text or a file.
+"""Rows that a split must keep together: copies, and rows that share a long text or a file.
 
-A row that trains and a copy of it that validates make any figure look better than on rows that nobody has seen. But a table of one category
-of five values has five different rows, however many it has, and new rows are like them too: these are not copies.
+If a training row has a copy among the validation rows, the measured results are better than on new rows. But equal rows need not be copies:
+a table of one categorical column with five values has only five different rows, and new rows will equal them as well.
 
-**The rule.** Rows that are alike in every column that fields read are copies if there are many more of them than chance explains (more than
-ten times as many). Chance is taken at its most generous, the largest of these expectations of how many rows are like a row:
+**The rule.** Rows that are equal in every column that fields read are copies if there are many more of them than chance explains (more than
+ten times as many). The number of equal rows that chance explains is the largest of these expectations:
 
-- each column independent of all others: N times the product of the frequencies of the row's cells (the argument of the birthday problem);
-- one column independent of the rest, for each column in turn: the rows that are like the row but for that column, times the frequency of
-  its cell. This explains columns that depend on one another, such as the answers of a questionnaire: where rows are alike by chance, others
-  differ in a single column;
-- the first columns independent of the last, cut at some places: this explains columns of zeros and ones that spell one category;
-- where no column has more than 20 values: half as many as differ from the row in one column only. Answers that go together make some rows
-  frequent, and those next to them as well; next to copies there are none.
+- all columns are independent: N times the product of the frequencies of the row's cells (as in the birthday problem);
+- one column is independent of the rest, for each column in turn: the number of rows that differ from the row in that column alone, times
+  the frequency of its cell. This explains columns that depend on one another, such as the answers of a questionnaire: if rows are equal by
+  chance, others differ in a single column;
+- the first columns are independent of the last, for several positions of the cut: this explains one-hot columns of a category;
+- if no column has more than 20 values: half the number of rows that differ from the row in one column only. Correlated answers make some
+  rows frequent, and similar rows as well; copies have no such neighbors.
 
-Of the whole table, all rows that are like another are copies if they are ten times as many as chance puts there; and none are if those that
-seem to be are less than three times as many as chance puts there.
+For the whole table, all equal rows are copies if there are ten times as many as chance explains, and none are copies if those found by the
+rule are less than three times as many as chance explains.
 
-The frequency of a cell is that among all rows for categories, short texts and numbers of few values: a column of them alone never makes
-copies. What says more (a phrase, a file, an array, a number of many values) is expected as often as *other* rows hold it; a number at least
-as often as numbers of its spacing coincide where their density is even: (smallest gap between values) / (2 x interquartile range). So a
-column of ages in years makes no copies, and one of measurements with decimals does. Of columns that say the same (a code and its name; a
-number and its logarithm) one counts.
+The frequency of a cell is its frequency among all rows for categories, short texts and numbers with few values: a column of these alone
+never makes copies. Cells with more information (a phrase, a file, an array, a number with many values) have the frequency among *other*
+rows. For a number it is at least the frequency with which numbers of its spacing coincide at uniform density: (smallest gap between values)
+/ (2 x interquartile range). So a column of ages in years makes no copies, and one of measurements with decimals does. Of columns with the
+same information (a code and its name, a number and its logarithm) only one counts.
 
-**Limits.** What more than 5 % of the rows (at least 10) have in common is a level that recurs by design, and no copy. Nor does a text in
-more than 50 rows tell where a row comes from: it is a set phrase. A text is long from 60 characters and ten words on (25 characters of
-scripts without spaces). Where chains of shared texts and files make a unit of more than 5 % of the rows, links of texts are given up before
-those of files, and those of files before copies, the most shared first. So they are where fewer units are left than a split needs.
+**Limits.** Content that more than 5 % of the rows (at least 10) share is an intended repetition, and not a copy. A text in more than 50
+rows is a standard phrase, and does not link rows either. A text is long if it has at least 60 characters and ten words (25 characters in
+scripts without spaces). If chains of shared texts and files make a unit of more than 5 % of the rows, links by texts are removed first,
+then links by files, then links by copies, and the most shared ones first in each case. The same happens if fewer units remain than a split
+needs.
 
 Shapes: ``N`` rows of the table, ``G`` different rows that occur several times.
 """
@@ -46,45 +47,51 @@ from .sources import Source
 from .splits import TEST, TRAIN, VALID
 
 _BEYOND_CHANCE, _TOO_FEW = 10.0, 3.0
-_SAMPLED = 2_000  # rows by which the number of copies by chance is estimated
+_SAMPLED = 2_000  # the number of rows from which the number of equal rows by chance is estimated
 _COMMON, _COMMON_AT_LEAST, _SET_PHRASE = 0.05, 10, 50
 _FEW_VALUES = 20
-_ROUNDING = 1e-7  # a gap of a smaller share of the interquartile range comes from rounding
-_CUTS = 8  # places at which the columns are cut, at most
+_ROUNDING = 1e-7  # gaps below this fraction of the interquartile range come from rounding
+_CUTS = 8  # the maximum number of positions at which the columns are cut
 _COPY, _FILE, _TEXT = 0, 1, 2
 LEAST_UNITS = 10
-"""Fewer units than this are not left to split."""
+"""The least number of units that remain to split."""
 
 
 @dataclass(frozen=True)
 class Together:
-    """``unit_N`` int64: rows of one number stay on one side of the split, None where none have to; ``copy_N`` int64: the number of the
-    different row that a row is a copy of, -1 = none."""
+    """The rows that a split keeps together.
+
+    :param unit_N: int64 (N,): rows with the same number stay in one part of the split; None = rows are independent
+    :param copy_N: int64 (N,): rows with the same number are copies of each other, -1 = the row has no copy
+    :param notes: messages about the rows that are kept together
+    :param warnings: messages about the rows that could not be kept together
+    """
 
     unit_N: np.ndarray | None
     copy_N: np.ndarray
     notes: list[str] = field(default_factory=list)
-    """What was kept together, for people."""
     warnings: list[str] = field(default_factory=list)
-    """What could not be kept together."""
 
     def across(self, part_N: np.ndarray, kind: str) -> Together:
-        """Of a split by other means (``kind``), which keeps nothing together: a warning where rows that validate or test are copies of rows
-        that train."""
+        """Return the result for a split that does not keep rows together, with a warning if training rows have copies in other parts.
+
+        :param part_N: the part of each row (N,)
+        :param kind: what the split is made by, for the message
+        """
         measured_N = np.isin(part_N, (VALID, TEST))
         trained = np.unique(self.copy_N[(part_N == TRAIN) & (self.copy_N >= 0)])
         copies = int((measured_N & np.isin(self.copy_N, trained)).sum())
         if not copies:
             return Together(None, self.copy_N)
         line = (
-            f"{copies:,} of {int(measured_N.sum()):,} rows that validate or test are copies of a row that trains, since the split is by "
-            f"{kind}: figures may not hold for new rows; leave the copies out of the table, or split otherwise (data.split.kind=auto)"
+            f"{copies:,} of {int(measured_N.sum()):,} validation and test rows are copies of training rows, since the split is by {kind}: "
+            f"results may be worse on new rows; remove the copies from the table, or split otherwise (data.split.kind=auto)"
         )
         return Together(None, self.copy_N, warnings=[line])
 
 
 def nothing_together(rows: int, group_N: np.ndarray | None = None) -> Together:
-    """Every row by itself, or with its group."""
+    """Return the result without copies: rows are independent, or stay with their group if ``group_N`` (N,) is given."""
     return Together(group_N, np.full(rows, -1, np.int64))
 
 
@@ -96,10 +103,14 @@ def together(
     least: int,
     group_N: np.ndarray | None = None,
 ) -> Together:
-    """Which rows where ``used_N`` belong together: copies, rows that share a long text or a file, and rows of one group, if any.
+    """Determine the rows that belong together: copies, rows that share a long text or a file, and rows of one group.
 
-    :param least: how many units must be left
-    :param group_N: the number of each row's group (N,), which is never parted
+    :param source: the table
+    :param fields: the fields, whose columns are compared
+    :param roots: the folders of files
+    :param used_N: which rows (N,) are split
+    :param least: the least number of units that must remain
+    :param group_N: the number of each row's group (N,); groups are never divided. None = no groups
     """
     seen = fingerprints(source, fields, roots)
     copy_N = copies(seen, used_N)
@@ -112,7 +123,7 @@ def together(
         elif one.role == "text":
             shared.append(_Shared(one.column, _TEXT, one.hash_N.view(np.int64), used_N & one.is_long, min(common, _SET_PHRASE)))
     parts = [one.links(group_N) for one in shared]
-    found = Together(group_N, copy_N)
+    result = Together(group_N, copy_N)
     if any(len(part.rank_C) for part in parts):
         fixed = [] if group_N is None else [Links.of(group_N, used_N, None)]
         groups = count if group_N is None else len(np.unique(group_N[used_N]))
@@ -121,19 +132,25 @@ def together(
         kept_C = kept_C[: sum(len(part.rank_C) for part in parts)]
         joined = _joined_rows(parts, kept_C, len(used_N))
         if kept_C.any():
-            found = Together(unit_N, copy_N, [_note(shared, joined, count)])
+            result = Together(unit_N, copy_N, [_note(shared, joined, count)])
     else:
         joined = [np.zeros(len(used_N), bool) for _ in parts]
     whole_N = seen.whole_N[used_N]
     is_one = count > 1 and bool((whole_N == whole_N[0]).all())
-    found.warnings.extend(_left_apart(shared, joined, group_N, count, is_one))
-    return found
+    result.warnings.extend(_left_apart(shared, joined, group_N, count, is_one))
+    return result
 
 
 @dataclass(frozen=True)
 class _Shared:
-    """What rows have in common: a copy's number, a file or a long text, by ``key_N``, where ``linked_N``. More than ``most`` rows of one
-    key are not joined."""
+    """Content that rows share: a copy, a file or a long text.
+
+    :param column: the column, empty for copies
+    :param kind: ``_COPY``, ``_FILE`` or ``_TEXT``
+    :param key_N: rows with the same key share content
+    :param linked_N: which rows have such content
+    :param most: the maximum number of rows with one key that are joined
+    """
 
     column: str
     kind: int
@@ -142,7 +159,7 @@ class _Shared:
     most: int
 
     def links(self, group_N: np.ndarray | None) -> Links:
-        """Between rows of different groups."""
+        """Return the links between rows of different groups; without groups, all links."""
         rows = np.flatnonzero(self.linked_N)
         _, inverse, counts = np.unique(self.key_N[rows], return_inverse=True, return_counts=True)
         joins = counts <= self.most
@@ -157,33 +174,33 @@ class _Shared:
 
 
 def _joined_rows(parts: list[Links], kept_C: np.ndarray, rows: int) -> list[np.ndarray]:
-    """By what is shared, the rows (N,) that are joined by it."""
-    found = []
+    """Return, for each kind of shared content, the rows (N,) that are joined by it."""
+    joined = []
     for part in parts:
         kept, kept_C = kept_C[: len(part.rank_C)], kept_C[len(part.rank_C) :]
         rows_N = np.zeros(rows, bool)
         rows_N[part.row_M[kept[part.thing_M]]] = True
-        found.append(rows_N)
-    return found
+        joined.append(rows_N)
+    return joined
 
 
 def _note(shared: list[_Shared], joined: list[np.ndarray], count: int) -> str:
-    """What stays together and why, in one line."""
+    """Return a message on the rows that stay together, and the reason."""
     columns = [f"a {'file' if one.kind == _FILE else 'long text'} (column {one.column!r})"
                for one, rows_N in zip(shared, joined, strict=True) if one.column and rows_N.any()]  # fmt: skip
     why = ["are copies of another row"] if joined[0].any() else []
     why += [f"share {' or '.join(columns)} with another row"] if columns else []
     rows_N = np.logical_or.reduce(joined)
     return (
-        f"{int(rows_N.sum()):,} of {count:,} rows {' or '.join(why)}; they stay on one side of the split "
-        f"(data.split.copies=ignore splits them like any others)"
+        f"{int(rows_N.sum()):,} of {count:,} rows {' or '.join(why)}; they stay in one part of the split "
+        f"(data.split.copies=ignore splits them like all other rows)"
     )
 
 
 def _left_apart(shared: list[_Shared], joined: list[np.ndarray], group_N: np.ndarray | None, count: int, is_one: bool) -> list[str]:
-    """What could not be kept together, a line each. Set phrases are no matter."""
+    """Return a message for each kind of shared content whose rows could not be kept together. Shared texts are not reported."""
     if is_one:
-        return [f"all {count:,} rows are alike in every column that fields read: no model can tell them apart; bring other columns"]
+        return [f"all {count:,} rows are equal in every column that fields read: no model can distinguish them; add other columns"]
     lines = []
     for one, rows_N in zip(shared, joined, strict=True):
         left_N = one.linked_N & ~rows_N
@@ -193,8 +210,8 @@ def _left_apart(shared: list[_Shared], joined: list[np.ndarray], group_N: np.nda
             continue
         what = f"share a file of column {one.column!r} with another row" if one.column else "are copies of another row"
         lines.append(
-            f"{rows:,} of {count:,} rows {what}, of only {int((counts > 1).sum()):,} different ones: too few, or too often the same, to "
-            f"stay on one side of the split; figures may not hold for new ones; name a column that ties rows (data.split.group)"
+            f"{rows:,} of {count:,} rows {what}, but there are only {int((counts > 1).sum()):,} different ones: too few, or too frequent, "
+            f"to stay in one part of the split; results may be worse on new ones; name a column that groups rows (data.split.group)"
         )
     return lines
 
@@ -203,23 +220,27 @@ def _left_apart(shared: list[_Shared], joined: list[np.ndarray], group_N: np.nda
 
 
 def copies(seen: Rows, used_N: np.ndarray) -> np.ndarray:
-    """The number (N,) of the different row that a row where ``used_N`` is a copy of, -1 = it is like no other, or only by chance."""
+    """Return the number of the group of copies (N,) that each row belongs to; -1 = no row equals it, or only by chance.
+
+    :param seen: the fingerprints of the rows
+    :param used_N: which rows (N,) are compared
+    """
     copy_N = np.full(len(used_N), -1, np.int64)
-    rows = np.flatnonzero(used_N & (seen.whole_N != 0))  # a row of empty cells alone is like no other
+    rows = np.flatnonzero(used_N & (seen.whole_N != 0))  # a row of empty cells is never a copy
     _, first, inverse, size = np.unique(seen.whole_N[rows], return_index=True, return_inverse=True, return_counts=True)
     several = np.flatnonzero(size > 1)
     if not len(several):
         return copy_N
-    columns = [Fingerprints(one.column, one.role, one.hash_N[rows], one.says_N[rows]) for one in seen.columns]
+    columns = [Fingerprints(one.column, one.role, one.hash_N[rows], one.kind_N[rows]) for one in seen.columns]
     sampled = np.unique(np.linspace(0, len(rows) - 1, _SAMPLED).astype(np.int64))
     row_G = np.concatenate([first[several], sampled])
     expected_G = _by_chance(columns, seen.whole_N[rows], row_G, size[inverse[row_G]])
     expected_G, expected_S = np.split(expected_G, [len(several)])
-    alike, beyond = size[several], size[several] - 1 > _BEYOND_CHANCE * expected_G
-    if alike.sum() > _BEYOND_CHANCE * len(rows) * (1 - np.exp(-expected_S)).mean():
+    size_G, beyond = size[several], size[several] - 1 > _BEYOND_CHANCE * expected_G
+    if size_G.sum() > _BEYOND_CHANCE * len(rows) * (1 - np.exp(-expected_S)).mean():
         beyond[:] = True
     by_chance = len(rows) * np.where(expected_S * _BEYOND_CHANCE < 1, 1 - np.exp(-expected_S), 0).mean()
-    if alike[beyond].sum() <= _TOO_FEW * by_chance:
+    if size_G[beyond].sum() <= _TOO_FEW * by_chance:
         return copy_N
     copied = several[beyond]
     number = np.full(len(size), -1, np.int64)
@@ -229,7 +250,13 @@ def copies(seen: Rows, used_N: np.ndarray) -> np.ndarray:
 
 
 def _by_chance(columns: list[Fingerprints], whole_N: np.ndarray, row_G: np.ndarray, size_G: np.ndarray) -> np.ndarray:
-    """How many rows chance makes like each of some rows (G,), which occur ``size_G`` times: see the module's docstring."""
+    """Return the expected number of rows that equal each of some rows by chance (G,); see the docstring of the module.
+
+    :param columns: the fingerprints by column
+    :param whole_N: the fingerprint of each row
+    :param row_G: the rows
+    :param size_G: the number of occurrences of each of them
+    """
     rows = len(whole_N)
     known: set[bytes] = set()
     share_G, left_out_G, next_G = np.ones(len(row_G)), np.zeros(len(row_G)), np.zeros(len(row_G))
@@ -258,7 +285,7 @@ def _by_chance(columns: list[Fingerprints], whole_N: np.ndarray, row_G: np.ndarr
 
 
 def _coded(hash_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A number for each value, in the order in which they first occur (N,), and how many rows have it."""
+    """Return the number of each value in the order of first occurrence (N,), and the number of rows of each value."""
     _, first, inverse, count = np.unique(hash_N, return_index=True, return_inverse=True, return_counts=True)
     order = np.argsort(first)
     place = np.empty(len(order), np.int64)
@@ -267,8 +294,8 @@ def _coded(hash_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _is_known(one: Fingerprints, code_N: np.ndarray, known: set[bytes]) -> bool:
-    """Whether a column says what one before it says: another code for the same values, or numbers that rise (or fall) with its numbers.
-    Remembers it."""
+    """Return whether an earlier column has the same information: another code of the same values, or a monotonic function of its numbers.
+    The column is added to ``known``."""
     value_N = one.value_N
     if not np.isnan(value_N).any():
         code_N = np.unique(value_N, return_inverse=True)[1]
@@ -281,14 +308,14 @@ def _is_known(one: Fingerprints, code_N: np.ndarray, known: set[bytes]) -> bool:
 
 
 def _count(hash_N: np.ndarray, row_G: np.ndarray) -> np.ndarray:
-    """In how many rows the hash of each of some rows occurs."""
+    """Return the number of rows with the hash of each of some rows (G,)."""
     ordered = np.sort(hash_N)
-    wanted = hash_N[row_G]
-    return np.searchsorted(ordered, wanted, side="right") - np.searchsorted(ordered, wanted, side="left")
+    hash_G = hash_N[row_G]
+    return np.searchsorted(ordered, hash_G, side="right") - np.searchsorted(ordered, hash_G, side="left")
 
 
 def _frequency(one: Fingerprints, code_N: np.ndarray, count: np.ndarray, row_G: np.ndarray, size_G: np.ndarray) -> np.ndarray:
-    """In how many rows chance puts the cell that each of some rows (G,) has in a column."""
+    """Return the expected number of rows (G,) that have by chance the cell of each of some rows in a column."""
     everywhere_G = count[code_N[row_G]].astype(np.float64)
     elsewhere_G = everywhere_G - size_G
     frequency_G = np.where(one.is_phrase[row_G], elsewhere_G, everywhere_G)
@@ -297,7 +324,7 @@ def _frequency(one: Fingerprints, code_N: np.ndarray, count: np.ndarray, row_G: 
     values = np.unique(value_N[~np.isnan(value_N)])
     if np.isfinite(values).sum() > _FEW_VALUES and number_G.any():
         low, high = np.quantile(value_N[np.isfinite(value_N)], [0.25, 0.75])
-        if high > low:  # else more than half of the numbers are one and the same
+        if high > low:  # otherwise more than half of the numbers are equal
             gaps = np.diff(values)
             gap = gaps[gaps > _ROUNDING * (high - low)].min(initial=np.inf)
             even = len(code_N) * gap / (2 * (high - low))

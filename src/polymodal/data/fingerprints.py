@@ -1,4 +1,4 @@
-"""A number for the content of each cell that fields read: what rows are compared by before anything is read for training.
+"""Fingerprints: a number for the content of each cell that fields read, by which rows are compared before training.
 
 Shapes: ``N`` rows of the table.
 """
@@ -26,89 +26,101 @@ Role = Literal["cell", "text", "file"]
 _EMPTY, _SHORT, _NUMBER, _PHRASE, _LONG = 0, 1, 2, 3, 4
 _NOTHING = (0, _EMPTY)
 LONG_TEXT, LONG_WORDS, LONG_WIDE = 60, 10, 25
-"""A text is long from so many characters and words on, or from so many characters of scripts that are written without spaces."""
+"""A text is long if it has ``LONG_TEXT`` characters and ``LONG_WORDS`` words, or ``LONG_WIDE`` characters of scripts without spaces."""
 _PHRASE_TEXT, _PHRASE_WORDS, _PHRASE_WIDE = 15, 3, 6
-_FIRST_WIDE = "\u0e00"  # Thai; behind it stand Lao, Tibetan, Burmese, Khmer, and the scripts of China, Japan and Korea
+_FIRST_WIDE = "\u0e00"  # Thai; later code points include Lao, Tibetan, Burmese, Khmer, Chinese, Japanese and Korean
 _MOST_FILES = 20_000
-"""Distinct paths whose files are compared by content, at most; more are compared by path alone."""
+"""The maximum number of distinct paths whose files are compared by content; if there are more, paths are compared instead."""
 _PIECE, _LARGE_PIECE, _PIECES = 4_096, 65_536, 8
-_MOST_COMPARED = 2**30  # bytes read of files whose sizes and beginnings coincide
-_MOST_KEPT = 64  # columns of numbers and categories whose cells are kept one by one
+_MOST_COMPARED = 2**30  # the maximum number of bytes read from files of equal size with equal first samples
+_MOST_KEPT = 64  # the maximum number of columns of numbers and categories whose fingerprints are kept by cell
 _SCALARS = frozenset({str, int, float, bool, type(None), np.bool_, np.int32, np.int64, np.float32, np.float64})
-_REMEMBERED, _SHORTEST_FORGOTTEN = 10_000, 64  # texts of a column whose numbers are remembered, and the length of those that are not
+_MOST_CACHED, _LONGEST_CACHED = 10_000, 64  # texts of a column whose fingerprints are cached, and the length below which they are
 
 
 @dataclass
 class Fingerprints:
-    """One column: ``hash_N`` uint64, the same for cells of the same content, 0 where empty; ``says_N`` uint8 (N,): how much a cell says,
-    see the properties. ``role``: text, the name or content of a file, or any other cell."""
+    """The fingerprints of one column.
+
+    :param column: the column
+    :param role: ``text``, ``file`` (the path or the content of a file), or ``cell`` for any other cell
+    :param hash_N: uint64 (N,): equal for cells of equal content, 0 = empty
+    :param kind_N: uint8 (N,): the amount of information in a cell, see the properties
+    :param known: the fingerprints of paths, and of texts that may recur
+    """
 
     column: str
     role: Role
     hash_N: np.ndarray
-    says_N: np.ndarray
+    kind_N: np.ndarray
     known: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Paths, and texts that may recur, with what was found of them."""
 
     @property
     def value_N(self) -> np.ndarray:
-        """float64 (N,): the number that a cell is, NaN where it is none."""
+        """The number in each cell, float64 (N,); NaN where a cell is not a number."""
         value_N = np.full(len(self.hash_N), np.nan)
-        number_N = self.says_N == _NUMBER
+        number_N = self.kind_N == _NUMBER
         value_N[number_N] = self.hash_N[number_N].view(np.float64) + 0.0
         return value_N
 
     @property
     def is_long(self) -> np.ndarray:
-        """(N,) Whether a cell is a long text, or the content of a file, an array or a list of numbers."""
-        return self.says_N == _LONG
+        """Whether each cell is a long text, the content of a file, an array or a list of numbers; bool (N,)."""
+        return self.kind_N == _LONG
 
     @property
     def is_phrase(self) -> np.ndarray:
-        """(N,) Whether a cell is no number, and says more than a word or two."""
-        return self.says_N >= _PHRASE
+        """Whether each cell is a phrase or has more content than a phrase, and is not a number; bool (N,)."""
+        return self.kind_N >= _PHRASE
 
     def add(self, start: int, cells: Sequence[Cell]) -> None:
-        """The cells of the rows from ``start`` on."""
+        """Add the cells of the rows from ``start`` on."""
         here = slice(start, start + len(cells))
         if self.role == "cell" and (values := _numbers(cells)) is not None:
-            self.hash_N[here], self.says_N[here] = _bits(values), np.where(np.isnan(values), _EMPTY, _NUMBER)
+            self.hash_N[here], self.kind_N[here] = _bits(values), np.where(np.isnan(values), _EMPTY, _NUMBER)
             return
-        found = [self._of(cell) for cell in cells]
-        self.hash_N[here] = np.fromiter((hashed for hashed, _ in found), np.uint64, len(found))
-        self.says_N[here] = np.fromiter((says for _, says in found), np.uint8, len(found))
+        pairs = [self._of(cell) for cell in cells]
+        self.hash_N[here] = np.fromiter((hashed for hashed, _ in pairs), np.uint64, len(pairs))
+        self.kind_N[here] = np.fromiter((kind for _, kind in pairs), np.uint8, len(pairs))
 
     def _of(self, cell: Cell) -> tuple[int, int]:
         if isinstance(cell, os.PathLike):
             cell = str(os.fspath(cell))
         if not isinstance(cell, str):
             return _of_object(cell, self.role)
-        if (found := self.known.get(cell)) is None:
-            found = _of_text(cell.strip(), self.role)
-            if _is_path(cell, self.role) or (len(self.known) < _REMEMBERED and len(cell) < _SHORTEST_FORGOTTEN):
-                self.known[cell] = found
-        return found
+        if (pair := self.known.get(cell)) is None:
+            pair = _of_text(cell.strip(), self.role)
+            if _is_path(cell, self.role) or (len(self.known) < _MOST_CACHED and len(cell) < _LONGEST_CACHED):
+                self.known[cell] = pair
+        return pair
 
 
 @dataclass
 class Rows:
-    """``columns``: all texts and files, and at most 64 others. ``whole_N`` uint64 (N,): the same for rows whose cells are the same in every
-    column, 0 where all cells are empty."""
+    """The fingerprints of the rows of a table.
+
+    :param columns: the fingerprints of all columns of texts and files, and of at most 64 others
+    :param whole_N: uint64 (N,): equal for rows whose cells are equal in every column, 0 = all cells are empty
+    """
 
     columns: list[Fingerprints]
     whole_N: np.ndarray
 
 
 def salted(hash_N: np.ndarray, column: str) -> np.ndarray:
-    """The part of a column in ``whole_N``, which is the sum of all parts."""
+    """Return the contribution of a column to ``whole_N``, which is the sum over all columns."""
     return np.where(hash_N == 0, np.uint64(0), mixed(hash_N ^ np.uint64(_of_bytes(column.encode("utf-8", "surrogatepass")))))
 
 
 def fingerprints(source: Source, fields: Mapping[str, FieldConfig], roots: Roots) -> Rows:
-    """Of all columns that fields read. The table is read once.
+    """Compute the fingerprints of all columns that fields read. The table is read once.
 
-    Paths whose files have the same content get the same number: files of one size are compared by their bytes (of large ones by eight
-    pieces), as long as there are at most 20,000 different paths.
+    Paths of files with the same content have the same fingerprint, if there are at most 20,000 different paths. Files of the same size are
+    compared by their bytes, large ones by eight samples of 64 KiB.
+
+    :param source: the table
+    :param fields: the fields
+    :param roots: the folders of files
     """
     roles: dict[str, Role] = {}
     for config in fields.values():
@@ -140,7 +152,7 @@ def fingerprints(source: Source, fields: Mapping[str, FieldConfig], roots: Roots
 
 
 def _numbers(cells: Sequence[Cell]) -> np.ndarray | None:
-    """The cells as numbers, NaN where empty; None where any is something else."""
+    """Return the cells as numbers, NaN for empty ones; None if any cell is not a number."""
     kinds = set(map(type, cells))
     if not kinds <= _SCALARS:
         return None
@@ -151,12 +163,12 @@ def _numbers(cells: Sequence[Cell]) -> np.ndarray | None:
 
 
 def _bits(values: np.ndarray) -> np.ndarray:
-    """A number's own bits; those of -0 stand for 0, since 0 stands for an empty cell."""
+    """Return the bits of numbers. Zero has the bits of -0.0, since 0 means an empty cell."""
     return np.where(np.isnan(values), np.uint64(0), np.where(values == 0, -0.0, values).view(np.uint64))
 
 
 def mixed(hash_N: np.ndarray) -> np.ndarray:
-    """Every bit depends on all bits (the finalizer of SplitMix64, Steele, Lea and Flood 2014)."""
+    """Mix hashes, so that every bit depends on all bits (the finalizer of SplitMix64, Steele, Lea and Flood 2014)."""
     hash_N = (hash_N ^ (hash_N >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     hash_N = (hash_N ^ (hash_N >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return hash_N ^ (hash_N >> np.uint64(31))
@@ -167,13 +179,13 @@ def _is_path(cell: str, role: Role) -> bool:
 
 
 def _of_text(text: str, role: Role) -> tuple[int, int]:
-    """The number of a text's content, and how much it says."""
+    """Return the hash of a text and the amount of its information."""
     if not text or (role == "cell" and is_missing_word(text)):
         return _NOTHING
     if role == "cell":
         with contextlib.suppress(ValueError):
             return _of_number(float(text))
-    return _of_bytes(text.encode("utf-8", "surrogatepass")), _LONG if role == "file" else _SHORT if role == "cell" else _said(text)
+    return _of_bytes(text.encode("utf-8", "surrogatepass")), _LONG if role == "file" else _SHORT if role == "cell" else _kind_of(text)
 
 
 def _of_object(cell: Cell, role: Role) -> tuple[int, int]:
@@ -194,7 +206,7 @@ def _of_number(value: float) -> tuple[int, int]:
 
 
 def _of_list(cell: Sequence[Cell] | np.ndarray, role: Role) -> tuple[int, int]:
-    """A list of numbers says much, unless it holds one or two different ones, as a class that is written as zeros and a one."""
+    """Return the hash and the amount of information of a list: little if it has at most two different numbers, as a one-hot vector has."""
     try:
         values = np.asarray(cell, np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -208,8 +220,8 @@ def _of_bytes(body: bytes) -> int:
     return int.from_bytes(blake2b(body, digest_size=8).digest(), "little") | 1
 
 
-def _said(text: str) -> int:
-    """How much a text says."""
+def _kind_of(text: str) -> int:
+    """Return the amount of information of a text."""
     wide = 0 if text.isascii() else sum(sign >= _FIRST_WIDE for sign in text[:1_000])
     words = len(text[:10_000].split())
     if wide >= LONG_WIDE or (len(text) >= LONG_TEXT and words >= LONG_WORDS):
@@ -217,11 +229,11 @@ def _said(text: str) -> int:
     return _PHRASE if wide >= _PHRASE_WIDE or (len(text) >= _PHRASE_TEXT and words >= _PHRASE_WORDS) else _SHORT
 
 
-# -- paths whose files are the same ----------------------------------------------------------------------------------------
+# -- paths whose files have the same content ------------------------------------------------------------------------------
 
 
 def _by_content(one: Fingerprints, roots: Roots) -> None:
-    """Give paths of the same bytes the same number, in place."""
+    """Give paths of files with the same content the same hash, in place."""
     paths = {path: hashed for path, (hashed, _) in one.known.items() if _is_path(path, one.role)}
     one.known = {}
     if not 2 <= len(paths) <= _MOST_FILES:
@@ -232,8 +244,8 @@ def _by_content(one: Fingerprints, roots: Roots) -> None:
             sizes.setdefault(os.fstat(file.fileno()).st_size, []).append(path)
     spent = 0
     changed: dict[int, int] = {}
-    for size, alike in sizes.items():
-        for some in _same_content(alike, roots, size, _PIECE, 3) if size and len(alike) > 1 else ():
+    for size, same_size in sizes.items():
+        for some in _same_content(same_size, roots, size, _PIECE, 3) if size and len(same_size) > 1 else ():
             spent += len(some) * min(size, _LARGE_PIECE * _PIECES)
             for same in _same_content(some, roots, size, _LARGE_PIECE, _PIECES) if spent <= _MOST_COMPARED else ():
                 changed |= {paths[path]: paths[same[0]] for path in same[1:]}
@@ -245,7 +257,7 @@ def _by_content(one: Fingerprints, roots: Roots) -> None:
 
 
 def _same_content(paths: Iterable[str], roots: Roots, size: int, piece: int, count: int) -> list[list[str]]:
-    """Paths of files of one size in lists of those whose pieces are the same; files that differ from all others are left out."""
+    """Group paths of files of one size by their content. Files that differ from all others are left out."""
     by_digest: dict[bytes, list[str]] = {}
     for path in paths:
         with contextlib.suppress(Fault, OSError), roots.opened(path) as file:
@@ -254,7 +266,7 @@ def _same_content(paths: Iterable[str], roots: Roots, size: int, piece: int, cou
 
 
 def _pieces(file: BinaryIO, size: int, piece: int, count: int) -> bytes:
-    """A digest of a whole small file, of pieces of a large one, evenly from its beginning to its end."""
+    """Return a digest of a small file, or of evenly spaced pieces of a large one."""
     digest = blake2b(digest_size=16)
     if size <= piece * count:
         digest.update(file.read(piece * count))

@@ -1,6 +1,6 @@
-"""Rows that share something joined to units, in such a way that enough units are left to split.
+"""Join rows that share content to units, such that enough units remain to split.
 
-Shapes: ``N`` rows of the table, ``C`` things that several rows share, ``M`` pairs of a row and such a thing.
+Shapes: ``N`` rows of the table, ``C`` contents that several rows share, ``M`` pairs of a row and such a content.
 """
 
 from __future__ import annotations
@@ -12,7 +12,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Links:
-    """``row_M`` shares ``thing_M`` (0 to C - 1); ``rank_C``: links of the highest rank are the first to be given up, -1 = never."""
+    """The contents that rows share.
+
+    :param row_M: the row of each pair
+    :param thing_M: the number of the shared content of each pair, 0 to C - 1
+    :param rank_C: the rank of each content. Links of the highest rank are the first to be removed; -1 = never removed
+    """
 
     row_M: np.ndarray
     thing_M: np.ndarray
@@ -20,8 +25,15 @@ class Links:
 
     @classmethod
     def of(cls, key_N: np.ndarray, linked_N: np.ndarray, rank: int | None) -> Links:
-        """Rows where ``linked_N`` that have the same key; the more rows share a key, the higher its rank within ``rank`` (None = never
-        given up), in steps of a fifth or so: each step is given up at once."""
+        """Link rows that have the same key.
+
+        The more rows share a key, the higher is its rank within ``rank``, in four steps for each doubling. All links of one step are
+        removed together.
+
+        :param key_N: the key of each row
+        :param linked_N: which rows are linked
+        :param rank: the rank of these links relative to others; None = they are never removed
+        """
         rows = np.flatnonzero(linked_N)
         _, thing_M, size_C = np.unique(key_N[rows], return_inverse=True, return_counts=True)
         several_C = size_C > 1
@@ -32,7 +44,7 @@ class Links:
 
     @classmethod
     def together(cls, parts: list[Links]) -> Links:
-        """All links of several columns."""
+        """Return the links of several columns as one object."""
         offsets = np.cumsum([0, *(len(part.rank_C) for part in parts)])
         return cls(
             np.concatenate([part.row_M for part in parts]),
@@ -42,11 +54,17 @@ class Links:
 
 
 def units(links: Links, rows: int, used_N: np.ndarray, most: int, least: int) -> tuple[np.ndarray, np.ndarray]:
-    """The number of each row's unit (N,), and which things (C,) still join rows.
+    """Return the number of each row's unit (N,), and which contents (C,) still join rows.
 
-    Rows that are joined, directly or over others, are one unit. Where chains of links make a unit of more than ``most`` rows, its links of
-    the highest rank are given up until no unit is larger (but for those that ``rank`` -1 makes); where fewer than ``least`` units of rows
-    ``used_N`` are left, those of the highest rank of all.
+    Rows that are joined, directly or through other rows, form one unit. If chains of links make a unit of more than ``most`` rows, its
+    links of the highest rank are removed until no unit is larger, apart from units of links with rank -1. If fewer than ``least`` units
+    remain, links of the highest rank in the table are removed.
+
+    :param links: the links
+    :param rows: N, the number of rows of the table
+    :param used_N: which rows are split; only these are counted
+    :param most: the maximum number of rows of a unit
+    :param least: the least number of units
     """
     fixed_C = links.rank_C < 0
     kept_C = np.ones(len(links.rank_C), bool)
@@ -64,7 +82,7 @@ def units(links: Links, rows: int, used_N: np.ndarray, most: int, least: int) ->
     if len(np.unique(label_N[used_N])) >= least:
         return label_N, kept_C
     ranks = np.unique(links.rank_C[kept_C & ~fixed_C])
-    low, high = 0, len(ranks)  # of the ranks in order, the first ``low`` leave enough units, if none leaves too few
+    low, high = 0, len(ranks)  # binary search for the number of lowest ranks whose links leave enough units
     while low < high:
         middle = (low + high + 1) // 2
         tried_C = kept_C & (fixed_C | (links.rank_C <= ranks[middle - 1]))
@@ -77,7 +95,7 @@ def units(links: Links, rows: int, used_N: np.ndarray, most: int, least: int) ->
 
 
 def _joined(links: Links, kept_C: np.ndarray, rows: int) -> np.ndarray:
-    """The smallest row (N,) that each row is joined to."""
+    """Return the smallest row number (N,) that each row is joined to."""
     kept = kept_C[links.thing_M]
     order = np.argsort(links.thing_M[kept], kind="stable")
     row_M, thing_M = links.row_M[kept][order], links.thing_M[kept][order]
@@ -90,7 +108,7 @@ def _joined(links: Links, kept_C: np.ndarray, rows: int) -> np.ndarray:
         least_M = np.repeat(np.minimum.reduceat(label_N[row_M], starts), lengths)
         if (label_N[row_M] == least_M).all():
             return label_N
-        np.minimum.at(label_N, label_N[row_M], least_M)  # what a row was joined to is joined as well
+        np.minimum.at(label_N, label_N[row_M], least_M)  # the row to which a row was joined is joined as well
         np.minimum.at(label_N, row_M, least_M)
         while (label_N[label_N] != label_N).any():
             label_N = label_N[label_N]

@@ -1,6 +1,6 @@
-"""From row numbers to batches: samples from the store, augmented, padded, each distinct cell once.
+"""From row numbers to batches: samples from the store are augmented and padded; each distinct cell occurs once in a batch.
 
-A batch is a function of (seed, epoch, position); the thread that prepares the next ones changes no bit.
+A batch is a function of the seed, the epoch and its position. Preparing batches in a thread does not change them.
 """
 
 from __future__ import annotations
@@ -20,21 +20,26 @@ from .order import epoch_order
 from .store import Store
 
 _PATIENCE = 5.0
-"""Seconds between two looks at whether a silent thread is alive."""
+"""The number of seconds between two checks whether the thread is alive."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one optimiser step eats: its micro-batches, together ``rows`` rows."""
+    """The input of one step of the optimizer: the micro-batches of the given rows."""
 
     parts: Sequence[Batch]
     rows: np.ndarray
     accumulate: int = 1
-    """The parts that were asked for: there are fewer where there are fewer rows."""
+    """The configured number of parts; there are fewer if there are fewer rows."""
 
 
 def field_of(modality: Modality, samples: Sequence[Sample], index: np.ndarray) -> Field:
-    """A field from distinct samples and, for each row, the sample that it holds (-1 = none)."""
+    """Return the field of a batch.
+
+    :param modality: the modality of the field
+    :param samples: the distinct samples
+    :param index: the number of each row's sample, -1 = the field is missing
+    """
     present = index >= 0
     if not samples:
         samples = [modality.blank()]
@@ -49,7 +54,19 @@ def field_of(modality: Modality, samples: Sequence[Sample], index: np.ndarray) -
 
 
 class Loader:
-    """Batches of some rows of a store."""
+    """Batches of some rows of a store.
+
+    :param store: the store of samples
+    :param rows: the row numbers (0-based)
+    :param targets: the targets of all rows of the table, by task
+    :param weights_N: the weight of each row of the table in the loss; None = equal weights
+    :param batch_size: the number of rows of a batch
+    :param accumulate: the number of parts in which a batch is computed
+    :param seed: the random seed
+    :param fields: the fields of a batch; None = all
+    :param augment: whether samples are augmented
+    :param ahead: the number of steps that are prepared ahead in a thread; 0 = none
+    """
 
     def __init__(
         self,
@@ -75,11 +92,11 @@ class Loader:
         return max(shared, key=lambda name: self.store.modalities[name].cost(), default=None)
 
     def __len__(self) -> int:
-        """Steps in an epoch."""
+        """Return the number of steps in an epoch."""
         return -(-len(self.rows) // self.batch_size)
 
     def epoch(self, epoch: int, start: int = 0) -> Generator[Step, None, None]:
-        """The steps of one epoch, in order, but for the first ``start``."""
+        """Yield the steps of one epoch in order, without the first ``start`` steps."""
         shared = self.store.index[self.shared_by][self.rows] if self.shared_by else None
         order = epoch_order(self.rows, shared, self.seed, epoch)
         first = start * self.batch_size
@@ -87,23 +104,23 @@ class Loader:
         return prefetched(steps, self.ahead)
 
     def step(self, rows: np.ndarray, epoch: int) -> Step:
-        """One batch, in as many parts as ``accumulate`` says at the moment."""
+        """Return the step of some rows, in at most ``accumulate`` parts. ``epoch`` determines the augmentation."""
         parts = self.accumulate
         size = -(-len(rows) // parts)
         return Step([self.batch(rows[at : at + size], epoch) for at in range(0, len(rows), size)], rows, parts)
 
     def batch(self, rows: np.ndarray, epoch: int) -> Batch:
-        """One batch; ``epoch`` picks the augmentation."""
+        """Return the batch of some rows. ``epoch`` determines the augmentation."""
         fields = {}
         for at, name in enumerate(self.fields):
             modality, index = self.store.modalities[name], self.store.index[name][rows]
-            held, inverse = np.unique(index[index >= 0], return_inverse=True)
-            samples = [self.store.sample(name, int(number)) for number in held]
+            numbers, inverse = np.unique(index[index >= 0], return_inverse=True)
+            samples = [self.store.sample(name, int(number)) for number in numbers]
             if self.augment:
                 digests = self.store.digest[name]
                 samples = [
                     modality.augment(sample, np.random.default_rng([self.seed, epoch, at, int(digests[number])]))
-                    for sample, number in zip(samples, held, strict=True)
+                    for sample, number in zip(samples, numbers, strict=True)
                 ]
             place = np.full(len(rows), -1, np.int64)
             place[index >= 0] = inverse
@@ -117,7 +134,10 @@ class Loader:
 
 
 def prefetched(steps: Iterable[Step], ahead: int) -> Generator[Step, None, None]:
-    """The same steps, the next ``ahead`` of them prepared in a thread; 0 = none is. ``TrainingError`` if the thread dies."""
+    """Yield the same steps, and prepare the next ``ahead`` of them in a thread (0 = no thread).
+
+    :raises TrainingError: the thread has died
+    """
     if ahead <= 0:
         yield from steps
         return
@@ -138,7 +158,7 @@ def prefetched(steps: Iterable[Step], ahead: int) -> Generator[Step, None, None]
                 if stop.is_set():
                     return
             offer(None)
-        except BaseException as error:  # handed to the consumer, which raises it
+        except BaseException as error:  # the consumer raises it
             offer(error)
 
     thread = threading.Thread(target=work, daemon=True)
@@ -154,12 +174,10 @@ def prefetched(steps: Iterable[Step], ahead: int) -> Generator[Step, None, None]
 
 
 def _next(ready: queue.Queue[Step | BaseException | None], thread: threading.Thread) -> Step | BaseException | None:
-    """What comes next, however long it takes, as long as somebody is preparing it."""
+    """Return the next step. It waits as long as the thread is alive."""
     while True:
         try:
             return ready.get(timeout=_PATIENCE)
         except queue.Empty:
             if not thread.is_alive() and ready.empty():
-                raise TrainingError(
-                    "the thread that prepares batches has died; train with training.workers=0, and see what it says"
-                ) from None
+                raise TrainingError("the thread that prepares batches has died; train with training.workers=0 to see the error") from None

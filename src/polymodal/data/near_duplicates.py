@@ -1,4 +1,4 @@
-"""Near copies across a split: pictures that look the same when they are small, texts of the same words in another order."""
+"""Near duplicates across a split: images with nearly equal thumbnails, and texts of the same words in any order."""
 
 from __future__ import annotations
 
@@ -17,24 +17,29 @@ from .splits import OUT, Split
 from .store import Store
 
 LOOKED_AT = 5_000
-"""Pictures and texts that are compared, at most; their rows are drawn evenly."""
+"""The maximum number of images or texts that are compared; their rows are sampled evenly."""
 THUMB = 8
-"""Height and width of a thumbnail."""
-_NEAR = 2.0  # mean difference of two thumbnails, in grey levels
+"""The height and width of a thumbnail in pixels."""
+_NEAR = 2.0  # the mean absolute difference of near duplicate thumbnails in gray levels
 _MOST_NEAR, _MOST_PAIRS = 20, 10_000
 _RECURRING_AT_LEAST, _BEYOND_CHANCE = 10, 10
 _FEWEST_WORDS, _FEWEST_SIGNS = 3, 12
 
 
 def sides(split: Split) -> np.ndarray:
-    """A number for the side of the split that each row (N,) is on, -1 = none: its part, under folds its fold."""
+    """Return a number for the part of the split that each row (N,) is in, with folds for its part and fold; -1 = none."""
     return np.where(split.part_N == OUT, -1, split.part_N.astype(np.int64) * 100 + split.fold_N + 1)
 
 
 @dataclass(frozen=True)
-class Twins:
-    """Pairs of rows (0-based) on different sides of a split whose cells in a column are nearly the same, among ``compared`` rows; ``what``:
-    pictures or texts."""
+class NearDuplicates:
+    """Near duplicates in one column.
+
+    :param column: the column
+    :param what: "pictures" or "texts"
+    :param pairs: pairs of rows (0-based) in different parts of the split whose cells are nearly equal
+    :param compared: the number of rows that were compared
+    """
 
     column: str
     what: str
@@ -42,21 +47,25 @@ class Twins:
     compared: int
 
     def line(self) -> str:
-        """In one line, what it means and what to do; "" where there are none."""
+        """Return a warning in one line, or an empty string if there are no near duplicates."""
         if not self.pairs:
             return ""
         first = ", ".join(f"{left + 1} and {right + 1}" for left, right in self.pairs[:3])
         return (
-            f"column {self.column!r}: {len(self.pairs):,} pairs of {self.what} that are (nearly) the same stand on different sides of the "
-            f"split (rows {first}{', ...' if len(self.pairs) > 3 else ''}; {self.compared:,} rows compared): figures may not hold for new "
-            f"rows; name a column that ties such rows (--group, data.split.group)"
+            f"column {self.column!r}: {len(self.pairs):,} pairs of {self.what} are (nearly) the same, but in different parts of the "
+            f"split (rows {first}{', ...' if len(self.pairs) > 3 else ''}; {self.compared:,} rows compared): results may be worse on new "
+            f"rows; name a column that groups such rows (--group, data.split.group)"
         )
 
 
-def picture_twins(rows: np.ndarray, thumbs: np.ndarray, side_N: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of rows on different sides of the split whose thumbnails (K, C x 64) are nearly the same: rows (K,), 0-based.
+def picture_duplicates(rows: np.ndarray, thumbs: np.ndarray, side_N: np.ndarray) -> list[tuple[int, int]]:
+    """Return pairs of rows in different parts of the split whose thumbnails are nearly equal.
 
-    A thumbnail that recurs in many rows, as the picture of a class does, is left out.
+    Thumbnails that occur in many rows, such as one image for each class, are left out.
+
+    :param rows: the row numbers (K,), 0-based
+    :param thumbs: their thumbnails (K, C x 64) in gray levels
+    :param side_N: the part of each row, see ``sides``
     """
     used = side_N[rows] >= 0
     rows, thumbs = rows[used], thumbs[used].astype(np.float32)
@@ -68,12 +77,12 @@ def picture_twins(rows: np.ndarray, thumbs: np.ndarray, side_N: np.ndarray) -> l
     rows, thumbs, mean = rows[order], thumbs[order], mean[order]
     if len(rows) < 2:
         return []
-    # The mean difference is at least the difference of means, of the whole and of its stretches: few pairs are left to compare.
-    stretches = thumbs.reshape(len(thumbs), -1, 16 if thumbs.shape[1] % 16 == 0 else 1).mean(2)
+    # The mean absolute difference is at least the difference of means, of the whole and of segments, which excludes most pairs.
+    segments = thumbs.reshape(len(thumbs), -1, 16 if thumbs.shape[1] % 16 == 0 else 1).mean(2)
     ends = np.searchsorted(mean, mean + _NEAR, side="right")
     pairs = []
     for at, end in enumerate(ends):
-        others = at + 1 + np.flatnonzero(np.abs(stretches[at + 1 : end] - stretches[at]).mean(1) < _NEAR)
+        others = at + 1 + np.flatnonzero(np.abs(segments[at + 1 : end] - segments[at]).mean(1) < _NEAR)
         others = others[side_N[rows[others]] != side_N[rows[at]]]
         others = others[np.abs(thumbs[others] - thumbs[at]).mean(1) < _NEAR]
         pairs += [(int(min(rows[at], rows[other])), int(max(rows[at], rows[other]))) for other in others[:_MOST_NEAR]]
@@ -83,33 +92,35 @@ def picture_twins(rows: np.ndarray, thumbs: np.ndarray, side_N: np.ndarray) -> l
 
 
 def _recurring(rows: int) -> int:
-    """What recurs in more of the rows than this does so by design."""
+    """Return the number of rows above which repeated content is considered intended."""
     return max(_RECURRING_AT_LEAST, rows // 100)
 
 
-def text_twins(cells: Iterable[tuple[int, Cell]], side_N: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of rows on different sides of the split whose texts have the same words, whatever their order and case. ``cells``: rows
-    (0-based) and their cells.
+def text_duplicates(cells: Iterable[tuple[int, Cell]], side_N: np.ndarray) -> list[tuple[int, int]]:
+    """Return pairs of rows in different parts of the split whose texts have the same words, regardless of order and case.
 
-    Texts that are made after a pattern, as questions of a kind are, are the same by chance. Those are left out of which a tenth or more is
-    explained by words that are independent, or by one word that is independent of the rest: as many texts as differ in that word alone,
-    times the share of texts with that word. A word counts as often as other texts hold it.
+    Texts that follow a pattern, such as questions of one kind, may be equal by chance. They are left out if a tenth or more of their number
+    is explained by independent words, or by one word that is independent of the rest: the number of texts that differ in that word alone,
+    times the fraction of texts with that word. The frequency of a word is that in other texts.
+
+    :param cells: rows (0-based) and their cells
+    :param side_N: the part of each row, see ``sides``
     """
-    found: dict[frozenset[str], list[int]] = {}
+    by_words: dict[frozenset[str], list[int]] = {}
     looked_at = 0
     for at, cell in cells:
         if side_N[at] >= 0 and isinstance(cell, str):
             looked_at += 1
-            found.setdefault(frozenset(re.findall(r"\w+", cell.casefold())), []).append(at)
+            by_words.setdefault(frozenset(re.findall(r"\w+", cell.casefold())), []).append(at)
     same = {
         words: rows
-        for words, rows in found.items()
+        for words, rows in by_words.items()
         if 1 < len(rows) <= _recurring(looked_at) and (len(words) >= _FEWEST_WORDS or sum(map(len, words)) >= _FEWEST_SIGNS)
-    }  # "red circle" twice is no accident
+    }  # short texts such as "red circle" often recur by chance
     if not same:
         return []
     texts, but_one = Counter[str](), Counter[int]()
-    for words, rows in found.items():
+    for words, rows in by_words.items():
         whole = sum(map(hash, words))
         for word in words:
             texts[word] += len(rows)
@@ -125,32 +136,38 @@ def text_twins(cells: Iterable[tuple[int, Cell]], side_N: np.ndarray) -> list[tu
 
 
 def cells_in(source: Source, column: str, rows: np.ndarray) -> Iterator[tuple[int, Cell]]:
-    """Some rows (0-based, ascending) with their cells of a column."""
+    """Yield some rows (0-based, ascending) with their cells of a column."""
     cells = (cell for part in source.at([column], rows) for cell in part[column])
     return zip((int(row) for row in rows), cells, strict=True)
 
 
-def twins_in(source: Source, store: Store, split: Split, seed: int) -> list[Twins]:
-    """Near copies among the pictures and texts of a table that was read, where rows are on different sides of the split."""
+def near_duplicates_in(source: Source, store: Store, split: Split, seed: int) -> list[NearDuplicates]:
+    """Return the near duplicates among images and texts that are in different parts of the split.
+
+    :param source: the table
+    :param store: its samples
+    :param split: the split
+    :param seed: the seed by which rows are sampled
+    """
     side_N = sides(split)
     if len(np.unique(side_N[side_N >= 0])) < 2:
         return []
     rows = sampled_evenly(np.flatnonzero(side_N >= 0), LOOKED_AT, seed)
-    found = []
+    results = []
     for name, modality in store.modalities.items():
         column = modality.config.sources[0]
         if modality.kind == "image":
             index = store.index[name][rows]
-            held = rows[index >= 0]
+            present = rows[index >= 0]
             thumbs = _thumbs(store, name, index[index >= 0])
-            found.append(Twins(column, "pictures", picture_twins(held, thumbs, side_N), len(held)))
+            results.append(NearDuplicates(column, "pictures", picture_duplicates(present, thumbs, side_N), len(present)))
         elif modality.kind == "text" and len(modality.config.sources) == 1:
-            found.append(Twins(column, "texts", text_twins(cells_in(source, column, rows), side_N), len(rows)))
-    return [one for one in found if one.pairs]
+            results.append(NearDuplicates(column, "texts", text_duplicates(cells_in(source, column, rows), side_N), len(rows)))
+    return [one for one in results if one.pairs]
 
 
 def _thumbs(store: Store, field: str, index: np.ndarray) -> np.ndarray:
-    """Thumbnails (K, C x 64) of the pictures as they were read."""
+    """Return thumbnails (K, C x 64) of the stored images with the given numbers (K,)."""
     numbers, inverse = np.unique(index, return_inverse=True)
     small = []
     for number in numbers:

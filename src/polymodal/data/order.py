@@ -1,7 +1,7 @@
-"""The order of rows in an epoch: a function of seed, epoch and position, and of nothing else.
+"""The order of rows in an epoch. It depends on the seed and the epoch alone.
 
-Rows that share a costly cell (seven questions about one picture) travel together, so that a batch holds few distinct
-pictures and each is encoded once.
+Rows that share a costly cell, such as several questions about one image, are adjacent. A batch then contains few distinct images, and each
+is encoded once.
 """
 
 from __future__ import annotations
@@ -9,11 +9,17 @@ from __future__ import annotations
 import numpy as np
 
 TOGETHER = 8
-"""At most this many rows of one cell travel together: a batch stays a mixture."""
+"""The maximum number of adjacent rows that share a cell. It keeps batches diverse."""
 
 
 def epoch_order(rows: np.ndarray, shared: np.ndarray | None, seed: int, epoch: int) -> np.ndarray:
-    """``rows`` in the order of one epoch; ``shared`` (of the same length) is the cell that each row holds, or None."""
+    """Return ``rows`` in the order of one epoch.
+
+    :param rows: row numbers
+    :param shared: the number of the costly cell of each row, of the same length; None = rows share no cell
+    :param seed: the random seed
+    :param epoch: the number of the epoch
+    """
     rng = np.random.default_rng([seed, 11, epoch])
     shuffled = rng.permutation(len(rows))
     if shared is None:

@@ -1,1 +1,1 @@
-"""Measuring: metrics of answers, and of answers without each field."""
+"""Evaluation: metrics of predictions with and without each field, intervals, calibration, and comparisons of models."""

@@ -1,6 +1,6 @@
-"""A paired test of two models on the same rows: is the first better, or worse, on other rows of the same kind?
+"""A paired test of two models on the same rows: whether the first is better, or worse, on new rows of the same distribution.
 
-Shares of right answers of single rows are compared by McNemar's test with the mid-p value, whose level holds for few discordant pairs too
+Accuracies on independent rows are compared by McNemar's test with the mid-p value, whose level is correct for few discordant pairs as well
 (Fagerland, Lydersen and Laake 2013). Every other metric, and clusters of rows, are compared by a t test of the mean contribution to the
 metric (``Task.credits``) over clusters: for the area under the ROC curve this is the test of DeLong, DeLong and Clarke-Pearson (1988), for
 clustered rows that of Obuchowski (1997). The degrees of freedom follow from the kurtosis of the clusters' shares (``paired.variance``).
@@ -18,15 +18,21 @@ import numpy as np
 from .paired import variance
 
 LEVEL = 0.025
-"""One-sided: of "better" and of "worse" each."""
+"""The level of each of the one-sided tests for "better" and for "worse"."""
 _NORMAL_FROM = 2_000
 _STEPS = 4_001
 
 
 @dataclass(frozen=True)
 class Advantage:
-    """The mean of first minus second, its standard error, and one-sided p values: of as large a difference where the first is not
-    ``better``, and of as small a one where it is not ``worse``."""
+    """The result of a test.
+
+    :param mean: the mean of the first minus the second model
+    :param error: its standard error
+    :param better: the one-sided p value of "the first model is better"
+    :param worse: the one-sided p value of "the first model is worse"
+    :param test: the name of the test
+    """
 
     mean: float
     error: float
@@ -36,11 +42,12 @@ class Advantage:
 
 
 def advantage(first_N: np.ndarray, second_N: np.ndarray, cluster_N: np.ndarray, unit: bool = False) -> Advantage:
-    """The test of two models.
+    """Test whether one model is better or worse than another.
 
-    :param first_N: the contribution of each row to the metric, larger for better; ``second_N`` likewise
+    :param first_N: the contribution of each row to the metric of the first model; larger is better
+    :param second_N: the same of the second model
     :param cluster_N: the number of the cluster of each row
-    :param unit: whether the metric lies between 0 and 1: then its variance is never 0 (Bonett and Price 2012)
+    :param unit: whether the metric is between 0 and 1; its variance is then never 0 (Bonett and Price 2012)
     """
     gain_N = np.asarray(first_N, np.float64) - np.asarray(second_N, np.float64)
     mean, rows = float(gain_N.mean()), len(gain_N)
@@ -51,7 +58,7 @@ def advantage(first_N: np.ndarray, second_N: np.ndarray, cluster_N: np.ndarray, 
     share_U = np.bincount(place_N, (gain_N - mean) / rows, clusters)
     total, freedom = variance(share_U, clusters - 1)
     error = math.sqrt(total + (2 / rows**2 if unit else 0.0))
-    if clusters == rows and _is_right(first_N) and _is_right(second_N):
+    if clusters == rows and _are_hits(first_N) and _are_hits(second_N):
         wins, losses = int((gain_N > 0).sum()), int((gain_N < 0).sum())
         return Advantage(mean, error, mid_p(wins, losses), mid_p(losses, wins), "McNemar, mid-p")
     if error == 0:
@@ -60,13 +67,17 @@ def advantage(first_N: np.ndarray, second_N: np.ndarray, cluster_N: np.ndarray, 
     return Advantage(mean, error, above, 1 - above, "paired t over clusters" if clusters < rows else "paired t over rows")
 
 
-def _is_right(credit_N: np.ndarray) -> bool:
-    """Whether contributions are those of right and wrong answers."""
+def _are_hits(credit_N: np.ndarray) -> bool:
+    """Return whether all contributions are 1 (correct) or 0 (incorrect)."""
     return bool(np.isin(credit_N, (0.0, 1.0)).all())
 
 
 def mid_p(wins: int, losses: int) -> float:
-    """The one-sided mid-p value of so many wins among the discordant pairs, each of which is a win with probability one half."""
+    """Return the one-sided mid-p value of McNemar's test.
+
+    :param wins: the number of discordant pairs in which the first model is correct
+    :param losses: the number of those in which the second model is correct
+    """
     count = wins + losses
     logs = [
         math.lgamma(count + 1) - math.lgamma(at + 1) - math.lgamma(count - at + 1) - count * math.log(2) for at in range(wins, count + 1)
@@ -76,8 +87,11 @@ def mid_p(wins: int, losses: int) -> float:
 
 
 def t_above(value: float, freedom: float) -> float:
-    """The probability that Student's t is above ``value``: a normal tail for many degrees of freedom, else the integral of the density
-    after the substitution t = sqrt(freedom) tan(angle), under which it is a power of a cosine."""
+    """Return the probability that Student's t is above ``value``.
+
+    From 2,000 degrees of freedom it is the tail of the normal distribution. Otherwise the density is integrated after the substitution
+    t = sqrt(freedom) tan(angle), which makes it a power of a cosine.
+    """
     if freedom >= _NORMAL_FROM:
         return math.erfc(value / math.sqrt(2)) / 2
 

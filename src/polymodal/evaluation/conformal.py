@@ -1,20 +1,22 @@
-"""Sets of classes, and intervals of a number, that contain the truth with a stated probability: conformal prediction.
+"""Conformal prediction: sets of classes, and intervals of numbers, that contain the truth with a stated probability.
 
-A model's error on a row that it was not trained on (``Task.errors``) is 1 - the probability of the true class, or the distance to the true
-number. A set contains every answer whose error would be no larger than those of a share ``coverage`` of such rows. Errors of a number are
-divided by what is expected of the row (``spread.py``), where that can be estimated.
+The error of a model on a row that it was not trained on (``Task.errors``) is 1 - the probability of the true class, or the distance to the
+true number. A set contains every class (or number) whose error would be at most that of a fraction ``coverage`` of such rows. Errors of
+numbers are divided by the expected error of the row (``spread.py``), if that can be estimated.
 
 * **Split conformal prediction** (Vovk et al. 2005; Lei et al. 2018, arXiv:1604.04173; for classes Sadinle et al. 2019, arXiv:1609.00451).
-  The errors are those of the answer as it ships, on rows that no model was trained on and that selected nothing. The probability that a
-  set contains the truth is at least ``coverage``, and at most 1 / (rows + 1) more where no two errors are equal. Under folds these are the
-  calibration rows. Of one model they are the validation rows, to each of which the model answers by vote weights that were fitted on other
-  rows; the theorem does not cover that step, ``benchmarks/honesty.py`` measures it.
-* **CV+**, under folds of too few rows to keep any for calibration (Barber et al. 2021, arXiv:1905.02928, for numbers; Romano et al. 2020,
-  arXiv:2006.02544, for classes). Each error is of the one model that was not trained on its row, and is compared with that model's
-  answer to the new row. The probability is at least about ``2 * coverage - 1`` for any distribution (Barber et al. 2021, theorem 4), and in
-  practice ``coverage`` or more: far more where the models disagree.
+  The errors are those of the final predictions, on rows that no model was trained on and that selected nothing. The probability that a set
+  contains the truth is at least ``coverage``, and at most 1 / (rows + 1) more if no two errors are equal. With folds, these are the
+  calibration rows. For a single model they are the validation rows, each of which is predicted with vote weights that were fitted on other
+  rows; the theorem does not cover this step, and ``benchmarks/honesty.py`` measures it.
+* **CV+**, with folds, if there are too few rows for calibration rows (Barber et al. 2021, arXiv:1905.02928, for numbers; Romano et al.
+2020,
+  arXiv:2006.02544, for classes). Each error is that of the one model that was not trained on its row, and is compared with that model's
+  prediction of the new row. The probability is at least about ``2 * coverage - 1`` for any distribution (Barber et al. 2021, theorem 4),
+  and in practice ``coverage`` or more, and much more if the models disagree.
 
-Both hold over training rows and new rows together, for rows that are exchangeable: of one distribution and in no particular order.
+Both guarantees are probabilities over training rows and new rows together, for exchangeable rows: of one distribution and in no particular
+order.
 
 Shapes: ``N`` rows, ``C`` classes, ``K`` models.
 """
@@ -34,22 +36,25 @@ from ..tasks import Task
 from .spread import Spread, pooled
 
 KEPT = 500
-"""Errors of a model that a bundle contains, at most: of more, evenly spaced ones."""
+"""The maximum number of errors of a model in a bundle. If there are more, evenly spaced ones are kept."""
 FEWEST = 19
-"""Errors that a coverage can be stated from, at least."""
-_AT_ONCE = 2**21  # values sorted at a time
-_ROUNDING = 1e-7  # of a probability as float32
+"""The least number of errors from which a coverage can be stated."""
+_AT_ONCE = 2**21  # the number of values that are sorted at a time
+_ROUNDING = 1e-7  # the rounding error of a probability in float32
 
 
 def kept_errors(
     task: Task, target_NT: np.ndarray, scores_NC: np.ndarray, member_N: np.ndarray, folds: int, spread_N: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """What a bundle keeps to make sets of a task's answers.
+    """Return the errors from which a bundle computes prediction sets, as plain data.
 
-    :param scores_NC: the answer to each row of a model that did not train on it, without the scale of the pooled answer
-    :param member_N: the place of that model among the ``folds`` models
-    :param spread_N: the expected error of each row, by which errors are divided; None = errors are as they are
-    :returns: ``method`` ("split" or "cv+"), ``rows``, and by model its ``rows`` and ascending ``errors``
+    :param task: the task
+    :param target_NT: the targets (N, T)
+    :param scores_NC: the prediction of each row by a model that was not trained on it, without the scale of the averaged prediction
+    :param member_N: the number of that model among the ``folds`` models
+    :param folds: the number of models with errors of their own; 1 = a single model, or the mean of all models
+    :param spread_N: the expected error of each row, by which errors are divided; None = they are not divided
+    :returns: ``method`` ("split" or "cv+"), ``rows``, and for each model its ``rows`` and ascending ``errors``
     """
     known = ~np.isnan(target_NT).any(1) & ~np.isnan(scores_NC).any(1)
     errors_N = task.errors(target_NT[known], scores_NC[known]).astype(np.float64)
@@ -67,29 +72,35 @@ def _thinned(errors: np.ndarray) -> dict[str, Any]:
 
 
 def _ranks(count: int) -> np.ndarray:
-    """The ranks, from 1 on, of the errors that are kept of ``count``, the largest among them."""
+    """Return the ranks (from 1) of the errors that are kept out of ``count``. The largest error is always kept."""
     return np.arange(1, count + 1) if count <= KEPT else np.ceil(np.arange(1, KEPT + 1) * count / KEPT).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class Errors:
-    """The errors of the models of one task, as a bundle keeps them: by model ``errors``, ascending, and their ``ranks``. Of a pooled answer
-    (``is_pooled``) they are those of all models together."""
+    """The errors of the models of one task in a bundle.
+
+    :param rows: the number of rows on which errors were computed
+    :param errors: the errors of each model in ascending order
+    :param ranks: the ranks of these errors
+    :param is_pooled: whether the errors are those of the mean of all models
+    """
 
     rows: int
     errors: Sequence[np.ndarray]
     ranks: Sequence[np.ndarray]
     is_pooled: bool
     spreads: Sequence[Spread] = ()
-    """By model of the bundle, the expected error of each row, of which the errors are multiples; () = they are errors."""
+    """The expected error by row of each model of the bundle, by which errors were divided; () = they were not divided."""
 
     @classmethod
     def of(cls, kept: Any, members: int, place: str) -> Errors:
-        """From what a bundle contains.
+        """Return the errors in a bundle.
 
-        :param members: how many models the bundle has
+        :param kept: the plain data of the bundle, see ``kept_errors``
+        :param members: the number of models of the bundle
         :param place: the target, for messages
-        :raises ConfigError: there are too few errors, or none
+        :raises ConfigError: there are fewer than 19 errors, or they are invalid
         """
         try:
             models = kept.get("models", [kept])
@@ -105,17 +116,24 @@ class Errors:
             rows, errors, spreads, whole = [], [], [], False
         if not whole or sum(rows) < FEWEST:
             count = sum(rows) if whole else 0
-            raise ConfigError(f"{place}: {count:,} validation rows to state a coverage from; expected {FEWEST} or more; train on more rows")
+            raise ConfigError(f"{place}: {count:,} validation rows for a coverage; expected {FEWEST} or more; train on more rows")
         return cls(sum(rows), errors, [_ranks(count) for count in rows], len(errors) < members or members == 1, spreads)
 
     def rank(self, coverage: float) -> int:
-        """How many of the errors an error in the set may exceed, plus 1; ``ConfigError`` for no coverage."""
+        """Return the rank of the error that is the limit of the set.
+
+        :raises ConfigError: ``coverage`` is not between 0 and 1
+        """
         if not 0 < coverage < 1:
-            raise ConfigError(f"coverage {coverage:g}: expected a share between 0 and 1, such as 0.9")
+            raise ConfigError(f"coverage {coverage:g}: expected a fraction between 0 and 1, such as 0.9")
         return math.ceil((self.rows + 1) * coverage - 1e-9)
 
     def classes(self, scores: Sequence[np.ndarray], coverage: float) -> np.ndarray:
-        """Which classes are in the set of each row: bool (N, C), from the models' probabilities (N, C)."""
+        """Return which classes are in the set of each row, bool (N, C).
+
+        :param scores: the probabilities (N, C) of each model
+        :param coverage: the probability that a set contains the true class
+        """
         below_NC = np.zeros(scores[0].shape, np.int64)
         for scores_NC, errors, ranks in zip(scores, self.errors, self.ranks, strict=True):
             at_NC = np.searchsorted(errors, 1 - scores_NC.astype(np.float64) - _ROUNDING, side="left")
@@ -123,9 +141,12 @@ class Errors:
         return below_NC < self.rank(coverage)
 
     def spread(self, answers: Sequence[Answer], task: str, place: str) -> np.ndarray:
-        """What each row's errors are multiples of (N,), from what the models of the bundle answer.
+        """Return the expected error of each row (N,), by which errors are divided.
 
-        :raises ConfigError: the bundle's spreads are not those of its models
+        :param answers: the outputs of the models of the bundle
+        :param task: the name of the task
+        :param place: the target, for messages
+        :raises ConfigError: the expected errors in the bundle are not those of its models
         """
         try:
             return pooled(self.spreads, answers, task)
@@ -133,7 +154,12 @@ class Errors:
             raise ConfigError(f"{place}: the expected errors are of another model; expected those of this bundle; train it again") from None
 
     def interval(self, answers: Sequence[np.ndarray], coverage: float, spread_N: np.ndarray | None = None) -> np.ndarray:
-        """The ends of the interval of each row, (N, 2), from the models' numbers (N, 1); infinite where the errors are too few."""
+        """Return the bounds of the interval of each row (N, 2); infinite if there are too few errors.
+
+        :param answers: the predictions (N, 1) of each model
+        :param coverage: the probability that an interval contains the true number
+        :param spread_N: the expected error of each row, see ``spread``; None = errors were not divided
+        """
         rank = self.rank(coverage)
         if rank > self.rows:
             return np.tile([-np.inf, np.inf], (len(answers[0]), 1))
@@ -152,7 +178,7 @@ class Errors:
 
 
 def _weighted(values_NE: np.ndarray, count_E: np.ndarray, rank: int) -> np.ndarray:
-    """The ``rank``-th smallest of each row's values, each of which counts ``count_E`` times."""
+    """Return the ``rank``-th smallest value of each row, where each value counts ``count_E`` times."""
     order = np.argsort(values_NE, axis=1, kind="stable")
     at = (np.cumsum(count_E[order], 1) >= rank).argmax(1)
     return np.take_along_axis(values_NE, order[np.arange(len(order)), at][:, None], 1)[:, 0]
@@ -162,12 +188,16 @@ def sets(
     task: Task, errors: Errors, scores_NC: np.ndarray, own: Sequence[np.ndarray], coverage: float, empty: bool = True,
     spread_N: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    """The sets of some rows' answers: lists of classes (N,), the most probable first, or the ends of intervals (N, 2).
+    """Return prediction sets: lists of classes (N,), the most probable first, or the bounds of intervals (N, 2).
 
-    :param scores_NC: the pooled answer, by which classes are ordered
-    :param own: the answer that the errors are of, without the scale of the pooled answer: the pooled one, or each model's (N, C)
-    :param empty: whether a list may be empty; if not, the most probable class is in every list
-    :param spread_N: what the errors of each row are multiples of (``Errors.spread``); None = they are errors
+    :param task: the task
+    :param errors: the errors of the models
+    :param scores_NC: the averaged prediction, by which classes are ordered
+    :param own: the predictions to which the errors belong, without the scale of the averaged prediction: the averaged one, or those of each
+        model (N, C)
+    :param coverage: the probability that a set contains the truth
+    :param empty: whether a list may be empty; if not, every list contains the most probable class
+    :param spread_N: the expected error of each row (``Errors.spread``); None = errors were not divided
     """
     if task.classes is None:
         return errors.interval(own, coverage, spread_N)
@@ -175,6 +205,6 @@ def sets(
 
 
 def scale_of(metrics: Mapping[str, Any], name: str) -> float:
-    """What the logits of a task's pooled answer were multiplied by, from what a bundle contains; 1 where nothing is known."""
+    """Return the factor of the averaged logits of a task from the metrics of a bundle; 1 if there is none."""
     scale = metrics.get("conformal", {}).get(name, {}).get("scale", 1.0)
     return float(scale) if isinstance(scale, (int, float)) and 0 < scale < math.inf else 1.0

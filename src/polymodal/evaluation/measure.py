@@ -1,4 +1,4 @@
-"""From answers and targets to metrics. A row whose target is empty is left out, and counted."""
+"""Compute metrics from predictions and targets. Rows without a target are left out."""
 
 from __future__ import annotations
 
@@ -14,19 +14,24 @@ from ..tasks.metrics import Metrics
 
 
 def score(task: Task, members: Sequence[np.ndarray]) -> np.ndarray:
-    """Probabilities (N, C), or the answer in its unit (N, 1): what the mean of the members' logits says."""
+    """Return the predictions of the mean of the members' logits: probabilities (N, C), or numbers in the unit of the target (N, 1)."""
     return task.scores(torch.from_numpy(pool(members))).numpy()
 
 
 def pool(members: Sequence[np.ndarray]) -> np.ndarray:
-    """The members' logits (N, C) as those of one answer: their mean, a logarithmic pool of what each one says."""
+    """Return the mean of the members' logits (N, C). It is a logarithmic pool of their probabilities."""
     return members[0] if len(members) == 1 else np.mean(np.stack(members), axis=0, dtype=members[0].dtype)
 
 
 def measure(
     tasks: Mapping[str, Task], scores: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, Metrics], dict[str, str]]:
-    """Metrics by task, and for each that is None (``task.metric``) the reason."""
+    """Return the metrics by task, and the reason for each metric that is None, by ``task.metric``.
+
+    :param tasks: the tasks
+    :param scores: the predictions of each task, as returned by ``score``; rows with NaN are left out
+    :param targets: the targets (N, T) of each task; rows with NaN are left out
+    """
     metrics: dict[str, Metrics] = {}
     reasons: dict[str, str] = {}
     for name, task in tasks.items():
@@ -40,18 +45,18 @@ def measure(
 
 
 def mean_of_known(values: Sequence[float | None]) -> float | None:
-    """The mean of the values that are not None, None where all are."""
+    """Return the mean of the values that are not None; None if there are none."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
 
 
 def hidden_sets(fields: Sequence[str]) -> list[frozenset[str]]:
-    """Nothing hidden, then each field alone hidden (where another is left to answer from)."""
+    """Return the sets of fields to hide: the empty set, then each single field if there are several."""
     return [frozenset(), *(frozenset([name]) for name in fields if len(fields) > 1)]
 
 
 def every_set(fields: Sequence[str], most: int = 4) -> list[frozenset[str]]:
-    """``hidden_sets``, and of up to ``most`` fields every other set of them too, all of them hidden at the end."""
+    """Return ``hidden_sets``, and for at most ``most`` fields every other set as well; the last one contains all fields."""
     sets = hidden_sets(fields)
     if 2 <= len(fields) <= most:
         sets += [frozenset(some) for count in range(2, len(fields) + 1) for some in combinations(fields, count)]
@@ -59,7 +64,7 @@ def every_set(fields: Sequence[str], most: int = 4) -> list[frozenset[str]]:
 
 
 def table_of(metrics: Mapping[str, Mapping[str, Metrics]], tasks: Mapping[str, Task]) -> list[list[str]]:
-    """Rows of text, one for each name and task: its metrics in the order of the task."""
+    """Return the rows of a table as text, one for each name and task, with the metrics in the order of the task."""
     rows: list[list[str]] = []
     for name, by_task in metrics.items():
         for task_name, task in tasks.items():

@@ -1,16 +1,16 @@
-"""The difference between two models that were measured on the same rows, with an interval for what chance could have changed.
+"""The difference between two models that were measured on the same rows, with a confidence interval.
 
-A difference has two sources of chance: the rows that were measured, and the training of the models. The variance from the rows is the
-variance of a mean over clusters of rows (a row itself, or all rows of one group or picture); each row enters with its contribution to the
-metric (``Task.credits``), so that the same computation serves shares of right answers, losses, areas under curves and r2. The variance from
-training is estimated from the R rounds, each a training of its own: the variance between rounds, less the part of it that is explained by
-the measured rows, not below 0. Training sets of different rounds overlap, so the mean over R rounds does not divide this component by R:
+A difference has two sources of variance: the measured rows, and the training of the models. The variance from the rows is that of a mean
+over clusters of rows (a single row, or all rows of one group or image). Each row enters with its contribution to the metric
+(``Task.credits``), so that the same computation applies to accuracies, losses, areas under curves and r2. The variance from training is
+estimated from R rounds, in each of which the models are trained: it is the variance between rounds minus the part of it that the measured
+rows explain, at least 0. Since the training sets of different rounds overlap, the mean over R rounds does not divide this component by R:
 it is multiplied by 1/R + n_test/n_train (Nadeau and Bengio 2003, who multiply the whole variance between rounds, rows included).
 
-The interval is a generalized confidence interval for a mean under variance components (Weerahandi 1993; Hannig, Iyer and Patterson 2006):
-the components are drawn from their fiducial distributions, scaled inverse chi-squares, and the mean from a normal distribution with these
-variances. Satterthwaite's degrees of freedom are not used: where the estimated training component is 0 by chance, they give an interval
-from rows alone, which is too narrow for few rounds. ``benchmarks/compare_power.py`` simulates level and power.
+The interval is a generalized confidence interval for a mean with variance components (Weerahandi 1993; Hannig, Iyer and Patterson 2006):
+the components are sampled from their fiducial distributions, scaled inverse chi-squares, and the mean from a normal distribution with these
+variances. Satterthwaite's degrees of freedom are not used: if the estimated training component is 0 by chance, they give an interval from
+the rows alone, which is too narrow for few rounds. ``benchmarks/compare_power.py`` simulates level and power.
 
 Shapes: ``N`` rows of a round, ``R`` rounds, ``U`` clusters, ``M`` models, ``D`` draws.
 """
@@ -26,14 +26,18 @@ import numpy as np
 DRAWS = 8_000
 COVERAGE = 0.95
 FEWEST_ROUNDS = 3
-"""Rounds that an interval for retrained models needs."""
+"""The least number of rounds for an interval for retrained models."""
 UNBOUNDED = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """``mean`` of first minus second over all rows of all rounds, and the ends of its 95 % interval; infinite where there are too few
-    rounds to estimate what training leaves to chance."""
+    """The difference between two models.
+
+    :param mean: the mean of the first minus the second over all rows of all rounds
+    :param low: the lower bound of its 95 % confidence interval; infinite if there are too few rounds to estimate the variance from training
+    :param high: the upper bound
+    """
 
     mean: float
     low: float
@@ -48,7 +52,7 @@ def paired(
     first: Sequence[np.ndarray], second: Sequence[np.ndarray], clusters: Sequence[np.ndarray], seed: int = 0, *,
     overlap: float | None = None, bounds: tuple[float, float] = UNBOUNDED,
 ) -> Difference:  # fmt: skip
-    """How much better ``first`` is than ``second``: see ``against``."""
+    """Estimate the difference between ``first`` and ``second``. The parameters are those of ``against``."""
     return against({"": first}, second, clusters, seed, overlap=overlap, bounds=bounds)[""]
 
 
@@ -56,13 +60,15 @@ def against(
     many: Mapping[str, Sequence[np.ndarray]], second: Sequence[np.ndarray], clusters: Sequence[np.ndarray], seed: int = 0, *,
     retrained: bool = True, overlap: float | None = None, bounds: tuple[float, float] = UNBOUNDED,
 ) -> dict[str, Difference]:  # fmt: skip
-    """How much better each of ``many`` is than ``second``.
+    """Estimate the difference between each of several models and another one.
 
-    :param many: by name and round, the contribution of each row to the metric (N,), larger for better; ``second`` likewise
-    :param clusters: by round, the number of the cluster of each row (N,); one number may occur in several rounds
-    :param retrained: True: the difference of models that are trained again; False: of these models on other rows, for which one round is
-        enough
-    :param overlap: measured rows of a round divided by rows that it trains on, n_test/n_train; None = 1 / (R - 1), as in cross-validation
+    :param many: by name and round, the contribution of each row to the metric (N,); larger is better
+    :param second: by round, the same of the other model
+    :param clusters: by round, the number of the cluster of each row (N,); a number may occur in several rounds
+    :param seed: the random seed
+    :param retrained: True = the difference between models that are trained again; False = between these models on other rows, for which one
+        round is enough
+    :param overlap: the measured rows of a round divided by its training rows, n_test/n_train; None = 1 / (R - 1), as in cross-validation
     :param bounds: the smallest and the largest possible value of the metric
     """
     measured = _Measured({**{f"+{name}": of for name, of in many.items()}, "-": second}, clusters, retrained, overlap, bounds, seed)
@@ -70,21 +76,31 @@ def against(
 
 
 def chosen(
-    first: Mapping[str, Sequence[np.ndarray]], second: Mapping[str, Sequence[np.ndarray]], worth: Mapping[str, Sequence[float]],
+    first: Mapping[str, Sequence[np.ndarray]], second: Mapping[str, Sequence[np.ndarray]], scores: Mapping[str, Sequence[float]],
     clusters: Sequence[np.ndarray], seed: int = 0, *, overlap: float | None = None, bounds: tuple[float, float] = UNBOUNDED,
 ) -> Difference:  # fmt: skip
-    """How much better the best of ``first`` is than the best of ``second``, both chosen by the mean of ``worth`` over the rounds (on rows
-    that do not measure). Where others are nearly as good, another set of rounds would have chosen another pair: each draw chooses among
-    rounds that are drawn with replacement, so that the interval includes the choice. The difference of another pair than the chosen one is
-    shrunk towards that of the chosen one (James and Stein 1961, positive part), so that the interval is wider where pairs differ, and not
-    where chance alone tells them apart."""
+    """Estimate the difference between the best of ``first`` and the best of ``second``.
+
+    Both are selected by the mean of ``scores`` over the rounds. If others are nearly as good, other rounds would have selected another
+    pair: each draw selects by rounds sampled with replacement, so that the interval includes the selection. The difference of another pair
+    than the selected one is shrunk towards that of the selected one (James and Stein 1961, positive part), so that the interval is wider if
+    pairs differ, but not if they differ by chance alone.
+
+    :param first: by name and round, the contribution of each row to the metric (N,)
+    :param second: the same for the other models
+    :param scores: by name, the score of each round on rows that are not measured; larger is better
+    :param clusters: by round, the number of the cluster of each row (N,)
+    :param seed: the random seed
+    :param overlap: see ``against``
+    :param bounds: see ``against``
+    """
     measured = _Measured({**first, **second}, clusters, True, overlap, bounds, seed)
     rounds = len(clusters)
     sampled_DR = np.random.default_rng([seed, 41]).integers(0, rounds, (DRAWS, rounds))
 
     def best(names: list[str]) -> tuple[str, np.ndarray]:
-        worth_NR = np.array([worth[name] for name in names], np.float64)
-        return names[int(worth_NR.mean(1).argmax())], worth_NR[:, sampled_DR].mean(2).argmax(0)
+        scores_NR = np.array([scores[name] for name in names], np.float64)
+        return names[int(scores_NR.mean(1).argmax())], scores_NR[:, sampled_DR].mean(2).argmax(0)
 
     (one, one_D), (other, other_D) = best(list(first)), best(list(second))
     draws_D = np.empty(DRAWS)
@@ -99,8 +115,14 @@ def chosen(
 
 @dataclass(frozen=True)
 class _Parts:
-    """The mean of a difference, the variance of that mean from the measured rows and its degrees of freedom, the variance between rounds,
-    and the part of that which the measured rows explain."""
+    """The components of the variance of a difference.
+
+    :param mean: the mean of the difference
+    :param rows: the variance of that mean from the measured rows
+    :param freedom: the degrees of freedom of ``rows``
+    :param between: the variance between rounds
+    :param explained: the part of ``between`` that the measured rows explain
+    """
 
     mean: float
     rows: float
@@ -110,7 +132,7 @@ class _Parts:
 
 
 class _Measured:
-    """The contributions of the rows of all rounds, reduced to what a difference between two models needs."""
+    """The contributions of the rows of all rounds, reduced to the sums that a difference between two models requires."""
 
     def __init__(
         self, credits: Mapping[str, Sequence[np.ndarray]], clusters: Sequence[np.ndarray], retrained: bool, overlap: float | None,
@@ -152,40 +174,41 @@ class _Measured:
         return self.interval(first, second, self.draws(first, second))
 
     def draws(self, first: str, second: str, shift: float = 0.0) -> np.ndarray:
-        """The difference of two models, plus ``shift``, in other samples (``DRAWS``,), the same random numbers for all pairs; infinite
-        where there are too few rounds or rows."""
+        """Sample the difference between two models plus ``shift`` (``DRAWS``,), with the same random numbers for all pairs; infinite if
+        there are too few rounds or rows.
+        """
         if not self.enough or (self.retrained and self.rounds < FEWEST_ROUNDS):
             return np.full(DRAWS, np.inf)
-        found = self._parts({first: 1.0, second: -1.0} if first != second else {})
+        parts = self._parts({first: 1.0, second: -1.0} if first != second else {})
         rng = np.random.default_rng([self.seed, 19])
-        scale_D = found.freedom / rng.chisquare(found.freedom, DRAWS)
-        variance_D = found.rows * scale_D
+        scale_D = parts.freedom / rng.chisquare(parts.freedom, DRAWS)
+        variance_D = parts.rows * scale_D
         if self.retrained:
-            # Another stream, so that the draws of rows do not depend on the number of rounds.
+            # A second random generator, so that the samples of rows do not depend on the number of rounds.
             chance_D = np.random.default_rng([self.seed, 20]).chisquare(self.rounds - 1, DRAWS)
-            between_D = found.between * (self.rounds - 1) / chance_D
-            variance_D = variance_D + self._carried * np.maximum(0.0, between_D - found.explained * scale_D)
-        return found.mean + shift + np.sqrt(variance_D) * rng.standard_normal(DRAWS)
+            between_D = parts.between * (self.rounds - 1) / chance_D
+            variance_D = variance_D + self._carried * np.maximum(0.0, between_D - parts.explained * scale_D)
+        return parts.mean + shift + np.sqrt(variance_D) * rng.standard_normal(DRAWS)
 
     def shrunk(self, pairs: Sequence[tuple[str, str]]) -> float:
-        """By how much the difference of the first pair is moved towards that of the second."""
+        """Return the shift of the difference of the first pair towards that of the second pair."""
         if pairs[0] == pairs[1] or not self.enough or self.rounds < FEWEST_ROUNDS:
             return 0.0
         contrast = dict.fromkeys(self.names, 0.0)
         for (one, two), sign in zip(pairs, (1.0, -1.0), strict=True):
             contrast[one] += sign
             contrast[two] -= sign
-        found = self._parts(contrast)
-        chance = found.rows + self._carried * max(0.0, found.between - found.explained)
-        return -found.mean * min(1.0, chance / max(found.mean**2, 1e-300))
+        parts = self._parts(contrast)
+        chance = parts.rows + self._carried * max(0.0, parts.between - parts.explained)
+        return -parts.mean * min(1.0, chance / max(parts.mean**2, 1e-300))
 
     @property
     def _carried(self) -> float:
-        """The part of the training component that is left in the mean over the rounds."""
+        """The factor of the training component in the variance of the mean over the rounds."""
         return float((self.weight_R**2).sum()) + self.overlap
 
     def _parts(self, contrast: Mapping[str, float]) -> _Parts:
-        """The mean of a sum of models, each with its coefficient, and the components of its variance."""
+        """Return the mean of a linear combination of models, and the components of its variance."""
         contrast_M = np.array([contrast.get(name, 0.0) for name in self.names])
         gain_R = self.value_RM @ contrast_M
         rows, freedom = variance(self.sum_UM @ contrast_M, self.most_freedom)
@@ -194,7 +217,7 @@ class _Measured:
         return _Parts(float(self.weight_R @ gain_R), rows + self._unseen, freedom, between, explained)
 
     def interval(self, first: str, second: str, draws_D: np.ndarray) -> Difference:
-        """The mean difference of two models, and the ends of the interval that the draws give, within what is possible."""
+        """Return the mean difference between two models and the interval of the samples, limited to possible values."""
         one, two = (float(self.weight_R @ self.value_RM[:, self.names.index(name)]) for name in (first, second))
         mean = one - two
         if not np.isfinite(draws_D).all():
@@ -205,8 +228,9 @@ class _Measured:
 
     @property
     def _unseen(self) -> float:
-        """A variance that is never 0: that of two more rows, one that the first model alone answers rightly and one that the second does
-        (Bonett and Price 2012), for metrics between 0 and 1."""
+        """A variance that is never 0, for metrics between 0 and 1: that of two additional rows, of which each model alone predicts one
+        correctly (Bonett and Price 2012).
+        """
         return 2 / self.distinct_rows**2 if self._unit else 0.0
 
     @property
@@ -215,15 +239,18 @@ class _Measured:
         return span if span <= 1 else 0.0
 
     def _most(self, middle: float) -> float:
-        """The largest difference of two values of the metric whose mean is ``middle`` (a row more or less)."""
+        """Return the largest possible difference between two values of the metric whose mean is ``middle``, within one row."""
         low, high = self.bounds
         return min(2 * (min(middle - low, high - middle) + self._unit / self.distinct_rows), high - low)
 
 
 def variance(share_U: np.ndarray, most: float) -> tuple[float, float]:
-    """The variance of a sum of independent shares of mean 0, and its degrees of freedom by their kurtosis, ``most`` at most: a variance to
-    which few clusters contribute is known less well, and is underestimated by about one part in its degrees of freedom, as the shares are
-    taken at the estimate."""
+    """Return the variance of a sum of independent shares with mean 0, and its degrees of freedom.
+
+    The degrees of freedom follow from the kurtosis of the shares, and are at most ``most``: a variance to which few clusters contribute is
+    less precise. It is corrected for an underestimation by about one part in its degrees of freedom, since the shares are evaluated at the
+    estimate.
+    """
     squares = share_U**2
     total = float(squares.sum())
     spread = float((squares**2).sum()) - total**2 / len(share_U)

@@ -1,9 +1,9 @@
-"""How large the error of a number is expected to be, row by row, so that intervals are wider where a model is less accurate.
+"""The expected error of a regression by row, so that prediction intervals are wider where a model is less accurate.
 
-A ridge regression of the logarithm of a model's absolute error on its shared representation h, on its answer, and on how far the votes of
-single fields are from it. Conformal prediction divides errors by it (Lei et al. 2018, arXiv:1604.04173, section 5.2): its coverage holds
-whatever the quality of the estimate, which is fitted on other rows. Where it explains nothing of rows that a fit left out, there is none,
-and intervals are of one width.
+It is a ridge regression of the logarithm of a model's absolute error on its representation h, its prediction, and the distances of the
+votes of single fields from the prediction. Conformal prediction divides errors by it (Lei et al. 2018, arXiv:1604.04173, section 5.2): the
+coverage does not depend on the quality of the estimate, which is fitted on other rows. If it explains too little of rows that were left out
+of a fit, it is constant, and all intervals have the same width.
 
 Shapes: ``N`` rows, ``F`` features.
 """
@@ -20,17 +20,17 @@ from ..flow import FUSED
 from ..inference import Answer
 
 _FEWEST, _MOST = 60, 1_000
-"""Rows to fit on."""
+"""The least and the largest number of rows for fitting."""
 _GAIN = 0.03
-"""The share of the variance of log errors that must be explained on rows that were left out."""
+"""The least fraction of the variance of log errors that must be explained on rows that were left out."""
 _FARTHEST = np.log(5.0)
-"""No spread is farther than this factor from the typical one."""
+"""The logarithm of the largest factor between an expected error and the typical one."""
 _RIDGES = np.logspace(-2, 4, 13)
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The expected error, exp(``offset`` + features . ``weights``), within a factor of 5 of exp(``typical``)."""
+    """The expected error exp(``offset`` + features . ``weights``), limited to within a factor of 5 of exp(``typical``)."""
 
     weights: np.ndarray
     offset: float
@@ -38,7 +38,11 @@ class Spread:
 
     @classmethod
     def fit(cls, features_NF: np.ndarray, errors_N: np.ndarray) -> Spread:
-        """Fit the expected error of a model from its errors on rows that it was not trained on: a constant where nothing is gained."""
+        """Fit the expected error of a model. It is constant if the features do not explain enough of the errors.
+
+        :param features_NF: the features of each row, see ``features_of``
+        :param errors_N: the model's absolute errors on rows that it was not trained on
+        """
         some = np.arange(len(errors_N))[:: max(1, -(-len(errors_N) // _MOST))]
         features_NF, errors_N = features_NF[some].astype(np.float64), errors_N[some].astype(np.float64)
         constant = cls(np.zeros(features_NF.shape[1]), 0.0, 0.0)
@@ -46,7 +50,7 @@ class Spread:
             return constant
         logs_N = np.log(np.maximum(errors_N, 1e-3 * np.median(errors_N)))
         mean_F, std_F = features_NF.mean(0), features_NF.std(0)
-        std_F[std_F <= 1e-9 * np.abs(mean_F) + 1e-12] = np.inf  # a constant column has no say
+        std_F[std_F <= 1e-9 * np.abs(mean_F) + 1e-12] = np.inf  # a constant column has no effect
         scaled_NF = (features_NF - mean_F) / std_F / len(mean_F) ** 0.5
         centred_N, typical = logs_N - logs_N.mean(), float(logs_N.mean())
         left, values, right = np.linalg.svd(scaled_NF, full_matrices=False)
@@ -66,7 +70,7 @@ class Spread:
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Spread:
-        """From ``facts``; ``ValueError``, ``KeyError`` or ``TypeError`` for what cannot be such."""
+        """Return the instance of ``facts()``; ``ValueError``, ``KeyError`` or ``TypeError`` is raised if they are invalid."""
         weights = np.asarray(facts["weights"], np.float64)
         offset, typical = float(facts["offset"]), float(facts["typical"])
         if weights.ndim != 1 or not np.isfinite(weights).all() or not np.isfinite([offset, typical]).all():
@@ -75,7 +79,7 @@ class Spread:
 
     @property
     def is_constant(self) -> bool:
-        """Whether it is the same for every row."""
+        """Whether the expected error is the same for every row."""
         return not self.weights.any()
 
     def facts(self) -> dict[str, Any]:
@@ -83,13 +87,13 @@ class Spread:
         return {"weights": [float(f"{weight:.6g}") for weight in self.weights], "offset": self.offset, "typical": self.typical}
 
     def log(self, features_NF: np.ndarray) -> np.ndarray:
-        """The logarithm of each row's expected error (N,)."""
-        found = self.offset + features_NF.astype(np.float64) @ self.weights
-        return np.clip(found, self.typical - _FARTHEST, self.typical + _FARTHEST)
+        """Return the logarithm of the expected error of each row (N,)."""
+        logs_N = self.offset + features_NF.astype(np.float64) @ self.weights
+        return np.clip(logs_N, self.typical - _FARTHEST, self.typical + _FARTHEST)
 
 
 def features_of(answer: Answer, task: str) -> np.ndarray:
-    """What the expected error is estimated from (N, F): h, the answer, its square, and how far each field's vote is from it."""
+    """Return the features for the expected error (N, F): h, the prediction, its square, and the distance of each field's vote from it."""
     assert answer.fused_ND is not None
     number_N1 = answer.logits[task]
     votes = [np.abs(vote[:, :1] - number_N1) for voter, vote in answer.votes.get(task, {}).items() if voter != FUSED]
@@ -97,7 +101,7 @@ def features_of(answer: Answer, task: str) -> np.ndarray:
 
 
 def pooled(spreads: Sequence[Spread], answers: Sequence[Answer], task: str) -> np.ndarray:
-    """The expected error of the mean of several models (N,): the geometric mean of theirs; 1 where there are no spreads."""
+    """Return the expected error of the mean of several models (N,): the geometric mean of theirs, or 1 if there are no spreads."""
     if not spreads:
         return np.ones(len(answers[0].logits[task]))
     return np.exp(np.mean([spread.log(features_of(answer, task)) for spread, answer in zip(spreads, answers, strict=True)], axis=0))

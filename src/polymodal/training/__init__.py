@@ -1,1 +1,1 @@
-"""Training: the trainer, optimisation, observers, devices, and the plan that fits them into a time."""
+"""Training: the trainer, the optimizer, observers, devices, and the plan for a time limit."""

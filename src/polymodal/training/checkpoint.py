@@ -1,7 +1,7 @@
 """Checkpoints: the state from which training resumes with results identical to the bit.
 
-A checkpoint is one safetensors file. It holds the tensors (weights, best weights, optimizer, random generators) and, in its header, the
-facts (the progress of training, as JSON) and the SHA-256 of the whole file. The folder ``checkpoints`` of a run holds
+A checkpoint is one safetensors file. It contains the tensors (weights, best weights, optimizer, random generators) and, in its header, the
+facts (the progress of training, as JSON) and the SHA-256 of the whole file. The folder ``checkpoints`` of a run contains
 
 - ``last.safetensors``: the latest checkpoint of the model in training; ``previous.safetensors``: the checkpoint before it
 - ``<unit>.safetensors``: a model whose training has ended, such as ``fold_0``, or ``only_1_fold_0`` for the second field alone
@@ -48,26 +48,29 @@ def seal(tensors: Mapping[str, Tensor], facts: Facts) -> bytes:
 
 
 def unseal(body: bytes) -> tuple[dict[str, Tensor], Facts]:
-    """Return the tensors (copied) and the facts of a checkpoint; raise ``BrokenCheckpoint`` if any bit has changed."""
+    """Return the tensors (copied) and the facts of a checkpoint.
+
+    :raises BrokenCheckpoint: it is not a checkpoint, or any bit of it has changed
+    """
     try:
         length = int.from_bytes(body[:_FIRST_BYTES], "little")
         metadata = json.loads(body[_FIRST_BYTES : _FIRST_BYTES + length])["__metadata__"]
-        said = metadata["sha256"].encode()
-        at = _seal_at(body, said)
-        found = hashlib.sha256(body[:at])
-        found.update(_UNSEALED.encode())
-        found.update(memoryview(body)[at + len(_UNSEALED) :])
-        if len(said) != len(_UNSEALED) or found.hexdigest().encode() != said:
+        stated = metadata["sha256"].encode()
+        at = _seal_at(body, stated)
+        computed = hashlib.sha256(body[:at])
+        computed.update(_UNSEALED.encode())
+        computed.update(memoryview(body)[at + len(_UNSEALED) :])
+        if len(stated) != len(_UNSEALED) or computed.hexdigest().encode() != stated:
             raise BrokenCheckpoint("altered since it was written")
         return {name: value.clone() for name, value in load_tensors(body).items()}, json.loads(metadata["facts"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, SafetensorError) as error:
         raise BrokenCheckpoint(f"not a checkpoint ({str(error)[:100]})") from None
 
 
-def _seal_at(body: bytes, said: bytes = _UNSEALED.encode()) -> int:
+def _seal_at(body: bytes, digest: bytes = _UNSEALED.encode()) -> int:
     """Return the position of the file's own digest in the header."""
     length = int.from_bytes(body[:_FIRST_BYTES], "little")
-    return body.index(b'"sha256":"' + said, 0, _FIRST_BYTES + length) + len(b'"sha256":"')
+    return body.index(b'"sha256":"' + digest, 0, _FIRST_BYTES + length) + len(b'"sha256":"')
 
 
 def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -84,9 +87,9 @@ class Checkpoints:
         """The reasons for which checkpoints were ignored."""
 
     def write(self, name: str, tensors: Mapping[str, Tensor], facts: Facts) -> None:
-        """Write a checkpoint atomically; raise ``OSError`` if it cannot be written.
+        """Write a checkpoint atomically. Writing ``last`` renames the checkpoint before it to ``previous``.
 
-        Writing ``last`` renames the checkpoint before it to ``previous``.
+        :raises OSError: it cannot be written
         """
         if self.folder is not None:
             write_whole(self._path(name), seal(tensors, facts), self._path(PREVIOUS) if name == LAST else None)
@@ -100,15 +103,15 @@ class Checkpoints:
         except FileNotFoundError:
             return None
         except (OSError, BrokenCheckpoint) as error:
-            self.notes.append(f"{self._path(name)}: passed over, {getattr(error, 'strerror', None) or error}")
+            self.notes.append(f"{self._path(name)}: ignored, {getattr(error, 'strerror', None) or error}")
             return None
 
     def going_on(self, unit: str) -> tuple[dict[str, Tensor], Facts] | None:
         """Return the latest valid checkpoint (``last`` or ``previous``) of a unit in training, or None."""
         for name in (LAST, PREVIOUS):
-            found = self.read(name)
-            if found is not None and found[1].get("unit") == unit:
-                return found
+            checkpoint = self.read(name)
+            if checkpoint is not None and checkpoint[1].get("unit") == unit:
+                return checkpoint
         return None
 
     def has(self, name: str) -> bool:
@@ -117,9 +120,9 @@ class Checkpoints:
 
     def spent(self) -> float:
         """Return the seconds that the run had taken at its latest checkpoint of a model in training; 0 if there is none."""
-        found = [checkpoint[1].get("spent", 0.0) for name in (LAST, PREVIOUS) if (checkpoint := self.read(name)) is not None]
+        seconds = [checkpoint[1].get("spent", 0.0) for name in (LAST, PREVIOUS) if (checkpoint := self.read(name)) is not None]
         self.notes.clear()  # reported again when training resumes from them
-        return max(found, default=0.0)
+        return max(seconds, default=0.0)
 
     def clear(self) -> None:
         """Delete the checkpoints of models in training, when the run has ended."""
@@ -164,9 +167,9 @@ class Keeper:
             self.checkpoints.write(LAST, tensors, {**facts, "unit": self.unit, "spent": self.spent()})
         except OSError as error:
             if not self._reported_once:
-                there = "the one before it is whole" if self.checkpoints.has(LAST) else "there is none before it"
+                before = "the one before it is valid" if self.checkpoints.has(LAST) else "there is none before it"
                 place, why = f"{self.label}, step {step:,}", error.strerror or error
-                text = f"{place}: checkpoint not written ({why}); {there}; training goes on; free some space"
+                text = f"{place}: checkpoint not written ({why}); {before}; training continues; free some disk space"
                 self.observer.observe("warning", {"text": text})
             self._reported_once = True
         else:

@@ -18,14 +18,16 @@ UNITS = {
     "d": 86_400, "day": 86_400, "days": 86_400, "天": 86_400,
 }  # fmt: skip
 """The number of seconds in each unit of time, by its spelling."""
-_LONGEST = 60  # characters of a time
+_LONGEST = 60  # the maximum number of characters of a time
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([^\W\d_]+)\.?\s*(?:,|and\b)?\s*")
 
 
 def seconds(value: Any) -> Any:
     """Return a time such as ``90``, ``"90s"``, ``"5m"``, ``"1h30m"``, ``"10 min"``, ``"1 hour 30 minutes"`` in seconds.
 
-    Plain numbers, also as text, are returned unconverted. ``ValueError`` is raised for text that is no time.
+    Plain numbers, also as text, are returned unconverted.
+
+    :raises ValueError: the text is not a time
     """
     if isinstance(value, str):
         text = value.strip().lower()
@@ -39,7 +41,10 @@ def seconds(value: Any) -> Any:
 
 
 def shares(value: Any) -> Any:
-    """Return the value if it is a fraction in [0, 1), or a dict of such fractions by field; raise ``ValueError`` otherwise."""
+    """Return the value unchanged if it is a fraction in [0, 1), or a dict of such fractions by field.
+
+    :raises ValueError: it is neither
+    """
     for share in value.values() if isinstance(value, dict) else [value]:
         try:
             share = float(share)  # YAML reads 1e-2 as text
@@ -64,7 +69,7 @@ class TrainingConfig(Config):
     weight_decay: float = Setting(0.02, ge=0)
     """Decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101). It is not applied to biases and normalization layers."""
     warmup: float = Setting(0.1, ge=0, lt=1)
-    """The fraction of the steps during which the learning rate rises."""
+    """The fraction (0 to 1) of the steps during which the learning rate rises."""
     clip: float = Setting(1.0, gt=0)
     """The maximum norm of the gradient; a larger gradient is clipped to it."""
     patience: int | None = Setting(None, ge=1)
@@ -73,8 +78,8 @@ class TrainingConfig(Config):
     auxiliary: float | None = Setting(None, ge=0)
     """The weight of the losses of the single-field votes, added to the fused loss; null = 0.3 under 10,000 rows, else 0.1."""
     modality_dropout: Annotated[float | dict[str, float], BeforeValidator(shares)] = 0.05
-    """The probability that a field of a row is hidden during training, so that the model learns to predict without it; never all fields of
-    a row. A dict sets it by field, such as {photo: 0.3}, and 0 for fields not listed."""
+    """The probability (0 to 1) that a field of a row is hidden in training, so that the model learns to predict without it; never all
+    fields of a row. A dict sets it by field, such as {photo: 0.3}, and to 0 for fields not listed."""
     modality_dropout_schedule: Literal["constant", "rise", "fall"] = "constant"
     """How modality_dropout changes during training: constant; rise = from 0 to its value; fall = from its value to 0."""
     balance: AnyBalance = NoneConfig()
@@ -84,26 +89,26 @@ class TrainingConfig(Config):
     freeze: dict[str, Annotated[int, Setting(ge=0)]] = {}
     """The last epoch in which a field's encoder is trained, by field, such as {photo: 5}; 0 = never. Heads and fusion continue to train."""
     augment: bool = True
-    """Whether to augment training cells (images are mirrored, shifted and changed in brightness)."""
+    """Whether to augment training cells; images, for example, are mirrored and shifted, and their brightness and contrast varied."""
     baselines: bool = True
     """Whether to train a model on each single field as well, on the same rows, to show whether fusion helps."""
     time_limit: Annotated[float | None, BeforeValidator(seconds)] = Setting(None, gt=0)
     """The time limit in seconds (or 90s, 5m, 1h30m, 10 min) of the whole command, from its start to the saved bundle; null = no limit."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """The device to train on; auto = the first of CUDA, MPS and CPU that is available."""
+    """The device for training; auto = the first of CUDA, MPS and CPU that is available."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """The numeric precision of training; auto = bfloat16 on a GPU that supports it natively, else float32."""
     workers: int = Setting(2, ge=0)
     """The number of steps prepared ahead in a thread; 0 = none. It does not change results."""
     checkpoint_minutes: float | None = Setting(1.0, gt=0)
-    """The minutes between two checkpoints; null = never by time. Checkpoints are less frequent where writing would take more than 2 % of
-    the time. It does not change results."""
+    """The minutes between two checkpoints (more if writing would take over 2 % of the time); null = never by time. It does not change
+    results."""
     checkpoint_steps: int | None = Setting(None, ge=1)
     """The number of steps between two checkpoints, in addition to those by time; null = by time only. It does not change results."""
     bad_steps: int = Setting(10, ge=0)
     """The maximum number of steps of one model that are undone because the loss or the gradient is not finite; one more stops training."""
     init: str | None = None
-    """A trained run or bundle that supplies the initial weights, wherever names and shapes match."""
+    """A trained run or bundle that supplies the initial weights wherever names and shapes match; null = none."""
 
     @property
     def named(self) -> dict[str, list[str]]:

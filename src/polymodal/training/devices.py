@@ -1,4 +1,4 @@
-"""Which device, and which arithmetic on it."""
+"""The device and the numeric precision of training."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from ..errors import ConfigError
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name; ``auto`` takes the first of CUDA, MPS and CPU that is there."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    """Return the device of a name; ``auto`` is the first of CUDA, MPS and CPU that is available.
+
+    :raises ConfigError: the device is not available
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
-    if not there[name]:
-        raise ConfigError(f"training.device: {name} is not there; expected one of {', '.join(k for k, v in there.items() if v)}")
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
+    if not available[name]:
+        raise ConfigError(f"training.device: {name} is not available; expected one of {', '.join(k for k, v in available.items() if v)}")
     return torch.device(name)
 
 
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """The dtype of that name; ``auto`` takes bfloat16 where the device computes in it natively, and float32 on a CPU.
+    """Return the dtype of a name; ``auto`` is bfloat16 if the device supports it natively, else float32; on a CPU it is always float32.
 
-    Asked of the device, never of the clock: a timing would let a busy machine change a run's bits. On CPUs bfloat16 is
-    often emulated, and where it is not, a from-scratch model of this size learns worse in it.
+    The choice does not depend on timings, since these would let the load of a machine change results. On CPUs bfloat16 is often emulated;
+    where it is not, a model trained from scratch learns worse in it.
     """
     if name != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
@@ -32,20 +35,20 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
 
 
 def why_precision(name: str, device: torch.device) -> str:
-    """In half a sentence."""
+    """Return the reason for a precision as part of a sentence."""
     if name != "auto":
-        return "asked for (training.precision)"
+        return "requested (training.precision)"
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
-        return f"this GPU computes {'in bfloat16 natively' if native else 'no bfloat16 natively'}"
-    return "on a CPU bfloat16 is often emulated, and then slow" if device.type == "cpu" else "as on every device but CUDA"
+        return f"this GPU {'supports' if native else 'does not support'} bfloat16 natively"
+    return "on a CPU bfloat16 is often emulated, and then slow" if device.type == "cpu" else "the default on every device except CUDA"
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
-    """The context in which a forward pass is computed."""
+    """Return the context manager for forward passes in a precision."""
     return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype=dtype)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the device, or the machine, has no memory left."""
+    """Return whether an error means that the device or the machine is out of memory."""
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)

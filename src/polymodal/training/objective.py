@@ -75,9 +75,9 @@ class Objective:
             weights_VB = torch.stack([known_B if voter == FUSED else known_B * part.fields[voter].present_B for voter in votes])
             present = {field: part.fields[field].present_B for field in self.fields}
             losses_VB = self.rules[name].own_losses(task, votes, present, part.targets[name])
-            found_3V = torch.stack([(weights_VB * losses_VB).sum(1), (weights_VB * torch.exp(-losses_VB)).sum(1), weights_VB.sum(1)])
-            for voter, found in zip(votes, (task.config.weight * found_3V).T.tolist(), strict=True):
-                sums[voter] = [before + more for before, more in zip(sums.get(voter, [0.0, 0.0, 0.0]), found, strict=True)]
+            sums_3V = torch.stack([(weights_VB * losses_VB).sum(1), (weights_VB * torch.exp(-losses_VB)).sum(1), weights_VB.sum(1)])
+            for voter, values in zip(votes, (task.config.weight * sums_3V).T.tolist(), strict=True):
+                sums[voter] = [before + more for before, more in zip(sums.get(voter, [0.0, 0.0, 0.0]), values, strict=True)]
         return sums if len(self.fields) > 1 or FUSED not in sums else {**sums, self.fields[0]: sums[FUSED]}
 
     @torch.no_grad()

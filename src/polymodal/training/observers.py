@@ -1,4 +1,4 @@
-"""Who watches training: a log of JSON lines, a console, TensorBoard. An observer never changes anything."""
+"""Observers of training: a log of JSON Lines, the console, and TensorBoard. Observers do not change training."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ from ..errors import requires
 
 
 class Observer:
-    """Told of every event by name, with its facts; this one does nothing."""
+    """Base class of observers, which receive every event. This one does nothing."""
 
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        """``step`` and ``epoch`` events come from the trainer, the others from the run: their facts are plain data."""
+        """Receive an event.
+
+        :param event: the name; ``step`` and ``epoch`` events come from the trainer, the others from the run
+        :param facts: the facts of the event, as plain data
+        """
 
     def close(self) -> None:
-        """The run has ended."""
+        """Release resources after the run has ended."""
 
 
 class Observers(Observer):
-    """Several observers as one."""
+    """An observer that passes events to several observers."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self.observers = list(observers)
@@ -43,19 +47,19 @@ class Observers(Observer):
 
 
 class JsonLines(Observer):
-    """One JSON object an event, but for single steps; NaN and infinities are null."""
+    """Write a log with one JSON object per event, without ``step`` events. NaN and infinite values are null."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = path.open("a+b", buffering=0)
         self._reported_once = False
         body = path.read_bytes()[-(2**20) :]
-        torn = len(body) - 1 - body.rfind(b"\n")  # a process that was killed may have left half a line
+        torn = len(body) - 1 - body.rfind(b"\n")  # a process that was killed may have left an incomplete line
         if torn:
             self._file.truncate(path.stat().st_size - torn)
 
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        """Write a line; a disk that is full is told once, and training goes on."""
+        """Write a line. A write error is reported once as a warning, and training continues."""
         if event == "step":
             return
         line = json.dumps(plain({"event": event, "time": round(time.time(), 3), **facts}), ensure_ascii=False) + "\n"
@@ -66,7 +70,9 @@ class JsonLines(Observer):
                 self._file.truncate(end)
         except OSError as error:
             if not self._reported_once:
-                warnings.warn(f"{self._path}: cannot be written ({error.strerror or error}); events go unlogged", UserWarning, stacklevel=2)
+                warnings.warn(
+                    f"{self._path}: cannot be written ({error.strerror or error}); events are not logged", UserWarning, stacklevel=2
+                )
             self._reported_once = True
 
     def close(self) -> None:
@@ -75,7 +81,10 @@ class JsonLines(Observer):
 
 
 class Console(Observer):
-    """A bar on a terminal, plain lines elsewhere: loss, validation result, rows a second, share of time spent waiting."""
+    """Show the loss, the validation result, the rows per second and the fraction of time spent waiting for batches.
+
+    On a terminal there is a progress bar, elsewhere plain lines.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stderr
@@ -85,7 +94,7 @@ class Console(Observer):
         self._gone = False
 
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        """Show it; once nobody reads any more (``| head``), nothing."""
+        """Show an event. After the stream was closed by its reader (``| head``), nothing is shown."""
         if self._gone:
             return
         try:
@@ -124,14 +133,14 @@ class Console(Observer):
         )  # fmt: skip
 
     def say(self, text: str) -> None:
-        """One line, above the bar if there is one."""
+        """Print one line, above the progress bar if there is one."""
         if self._progress is not None:
             self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
             print(text, file=self.stream, flush=True)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         if self._progress is not None:
             with contextlib.suppress(OSError, ValueError):
                 self._progress.stop()
@@ -139,7 +148,7 @@ class Console(Observer):
 
 
 class TensorBoard(Observer):
-    """Curves for TensorBoard, in a folder (``pip install 'polymodal[tensorboard]'``)."""
+    """Write curves for TensorBoard to a folder (``pip install 'polymodal[tensorboard]'``)."""
 
     def __init__(self, folder: str | Path) -> None:
         requires("tensorboard", "tensorboard")
@@ -148,13 +157,13 @@ class TensorBoard(Observer):
 
     @property
     def _writer(self) -> Any:
-        """Made when there is something to write: the run's folder is the run's to make."""
+        """The writer, which is created with the first event, since the run creates the folder."""
         if self._made is None:
             self._made = requires("torch.utils.tensorboard", "tensorboard").SummaryWriter(self.folder)
         return self._made
 
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        """Loss, validation results and what each field did, by epoch, a curve for each model."""
+        """Write the loss, the validation results and the figures of each field by epoch, with one curve for each model."""
         if event == "epoch":
             by_field = {f"{name} {figure}": value for name, figures in facts["fields"].items() for figure, value in figures.items()}
             for name, value in {"loss": facts["loss"], **facts["shown"], **by_field}.items():
@@ -162,13 +171,13 @@ class TensorBoard(Observer):
                     self._writer.add_scalar(f"{facts['name']}/{name}", value, facts["epoch"])
 
     def close(self) -> None:
-        """Flush what was written, and close the writer."""
+        """Flush and close the writer."""
         if self._made is not None:
             self._made.close()
 
 
 def plain(value: Any) -> Any:
-    """JSON data that any reader takes: no NaN, no infinities, no numpy."""
+    """Return a value as strict JSON data: without NaN, infinite values and numpy types."""
     if isinstance(value, Mapping):
         return {str(key): plain(below) for key, below in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

@@ -1,5 +1,6 @@
-"""Where training starts, its optimiser and its schedule: AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101), linear
-warm-up, cosine to zero (Loshchilov and Hutter 2017, arXiv:1608.03983)."""
+"""Initialization of the encoders' scale, the optimizer and the learning rate: AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101), linear
+warm-up, and cosine decay to zero (Loshchilov and Hutter 2017, arXiv:1608.03983).
+"""
 
 from __future__ import annotations
 
@@ -15,12 +16,15 @@ from ..model import MultiModalModel
 from .config import TrainingConfig
 
 _PROBES = 10.0
-"""Learning rate of heads that only read what encoders say, as a multiple of the others': they should say what is there now."""
+"""The factor of the learning rate of heads that pass no gradient to their encoders, so that they follow the features quickly."""
 
 
 def optimiser(model: MultiModalModel, config: TrainingConfig, device: torch.device) -> torch.optim.AdamW:
-    """AdamW over the parameters that learn: no decay on vectors (biases, norms, tokens), each encoder at its own scale. A group's ``field``
-    is whose encoder its parameters are of, None outside encoders."""
+    """Return AdamW over the trainable parameters.
+
+    Vectors (biases, normalization layers, tokens) have no weight decay; each encoder has its own factor of the learning rate. The entry
+    ``field`` of a parameter group is the field of its encoder, None outside encoders.
+    """
     scale_of = {parameter: scale for module in model.modules() if isinstance(module, Encoder) for parameter, scale in module.lr_scales()}
     if model.probing:
         scale_of |= dict.fromkeys(model.vote_heads.parameters(), _PROBES)
@@ -41,11 +45,11 @@ def optimiser(model: MultiModalModel, config: TrainingConfig, device: torch.devi
 
 @torch.no_grad()
 def standardise(model: MultiModalModel, batch: Batch) -> None:
-    """Scale and shift each encoder's last layer so that what it says of a first batch has mean 0 and spread 1 in every
-    direction (as LSUV, Mishkin and Matas 2016, arXiv:1511.06422).
+    """Scale and shift the last layer of each encoder, so that its features of a first batch have mean 0 and standard deviation 1 in every
+    dimension (as LSUV, Mishkin and Matas 2016, arXiv:1511.06422).
 
-    Without it a convnet's features start as a large constant and a small signal, and products of fields, whose
-    gradients are as small as the smaller signal, do not learn.
+    Otherwise the features of a convolutional network start as a large constant plus a small signal, and products of fields do not learn,
+    since their gradients are as small as the smaller signal.
     """
     was_training = model.training
     model.eval()
@@ -65,7 +69,12 @@ def standardise(model: MultiModalModel, batch: Batch) -> None:
 
 
 def share_of_peak(step: int, steps: int, warmup: float) -> float:
-    """The learning rate at a step, as a share of its peak."""
+    """Return the learning rate at a step as a fraction of its peak.
+
+    :param step: the number of the step, from 0
+    :param steps: the number of steps of training
+    :param warmup: the fraction of steps in which the learning rate rises
+    """
     rise = max(1, round(warmup * steps))
     if step < rise:
         return (step + 1) / rise

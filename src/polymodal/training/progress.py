@@ -1,4 +1,4 @@
-"""Where a model's training stands, what was decided on the way, and what it leaves: plain data beside the weights."""
+"""The progress of a model's training, the decisions made in it, and its result."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ INTERRUPTED = "interrupted"
 
 @dataclass(frozen=True)
 class Validated:
-    """What a model answers to rows that training does not see.
+    """The metrics of a model on rows that it is not trained on.
 
-    :param metrics: by task, over all of these rows
-    :param own: the mean loss of each field's own vote there, of the fused one under "" (none of a field that has no vote)
-    :param halves: by half of these rows, its metrics by task; None of a half that no row with a target is in; () = the rows are not halved
+    :param metrics: metrics by task on all of these rows
+    :param own: the mean loss of each field's vote, and of the fused vote under ``""``; fields without a vote are absent
+    :param halves: metrics by task for each half of these rows; None for a half without targets; () = the rows are not halved
     """
 
     metrics: Mapping[str, Metrics]
@@ -30,7 +30,7 @@ class Validated:
 
 @dataclass
 class Best:
-    """The weights of one epoch: the best one by some rows. What it reached there is ``monitor``, smaller for better."""
+    """The weights of the best epoch by some rows, its number, and its monitored value (smaller is better)."""
 
     weights: dict[str, Tensor] = field(default_factory=dict)
     epoch: int = 0
@@ -39,8 +39,16 @@ class Best:
 
 @dataclass
 class Fitted:
-    """What ``fit`` leaves: the best epoch's weights, which epoch it was, its metrics, and every epoch's facts. ``halves``: the best epochs
-    by each half of the rows that select, where they are halved."""
+    """The result of ``fit``.
+
+    :param weights: the weights of the best epoch
+    :param epoch: the number of that epoch
+    :param monitor: its monitored value, smaller is better
+    :param metrics: its metrics by task
+    :param history: the facts of every epoch
+    :param stopped: the reason why training ended; empty = it has not ended
+    :param halves: the best epochs by each half of the rows that select the epoch, if they are halved
+    """
 
     weights: dict[str, Tensor] = field(default_factory=dict)
     epoch: int = 0
@@ -51,21 +59,21 @@ class Fitted:
     halves: list[Best] = field(default_factory=list)
 
     def facts(self) -> Facts:
-        """Everything but the weights, as plain data."""
+        """Return everything except the weights as plain data."""
         return {"epoch": self.epoch, "monitor": self.monitor, "metrics": self.metrics, "history": self.history, "stopped": self.stopped,
                 "halves": [{"epoch": half.epoch, "monitor": half.monitor} for half in self.halves]}  # fmt: skip
 
     def tensors(self) -> dict[str, Tensor]:
-        """The weights of all epochs that are kept, each once."""
-        found = {f"best.{key}": value for key, value in self.weights.items()}
+        """Return the weights of all epochs that are kept, each once."""
+        tensors = {f"best.{key}": value for key, value in self.weights.items()}
         for at, half in enumerate(self.halves):
             if half.epoch not in (self.epoch, *(other.epoch for other in self.halves[:at])):
-                found |= {f"half_{at}.{key}": value for key, value in half.weights.items()}
-        return found
+                tensors |= {f"half_{at}.{key}": value for key, value in half.weights.items()}
+        return tensors
 
     @classmethod
     def of(cls, facts: Facts, tensors: Mapping[str, Tensor]) -> Fitted:
-        """From ``facts`` and ``tensors``, among other tensors."""
+        """Return the instance of ``facts()`` and ``tensors()``. Other tensors are ignored."""
         fitted = cls(below(tensors, "best."), **{**facts, "halves": []})
         by_epoch = {fitted.epoch: fitted.weights}
         for at, half in enumerate(facts["halves"]):
@@ -76,42 +84,45 @@ class Fitted:
 
 @dataclass
 class Progress:
-    """Where training stands, between two steps: what a checkpoint says beside its tensors."""
+    """The progress of training between two steps, as stored in a checkpoint."""
 
     epoch: int = 1
+    """The number of the current epoch."""
     at: int = 0
-    """Steps done of this epoch."""
+    """The number of completed steps of this epoch."""
     step: int = 0
-    """Steps done in all."""
+    """The number of completed steps of training."""
     loss: float = 0.0
-    """Sum over this epoch's rows."""
+    """The sum of the loss over the rows of this epoch."""
     rows: int = 0
+    """The number of rows in that sum."""
     seconds: float = 0.0
-    """Spent on this epoch, as is ``waited`` for batches."""
+    """The seconds spent on this epoch."""
     waited: float = 0.0
+    """The seconds of these spent waiting for batches."""
     parts: int = 1
-    """Parts that a batch is computed in."""
+    """The number of parts in which a batch is computed."""
     mark: float = float("inf")
-    """The last result that was better by more than a hair."""
+    """The last monitored value that was a relevant improvement (by more than 0.5 %)."""
     marked: int = 0
-    """Its epoch."""
+    """The epoch of ``mark``."""
     bad: list[int] = field(default_factory=list)
-    """Steps that were undone: their loss or gradient was not finite."""
+    """The steps that were undone, because their loss or gradient was not finite."""
     fields: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Sums over this epoch's steps of what each field did (``Watch``)."""
+    """Sums over the steps of this epoch by voter, see ``watch.count``."""
 
 
 class NotFinite(Exception):
-    """A loss, a gradient or an answer is not finite. Of a step: the model is as it was before it."""
+    """A loss, a gradient or a prediction is not finite. If it is raised in a step, the model is unchanged."""
 
 
 @dataclass
 class Replay:
-    """What the clock and the memory decided in this model's training, to be decided alike when it is resumed."""
+    """The decisions that depended on time and memory in this model's training. A resumed training repeats them."""
 
     stop: int | None = None
-    """The step after which the time was over."""
+    """The step after which the time limit was reached; None = it was not reached."""
     parts: dict[int, int] = field(default_factory=dict)
-    """From which steps on a batch was computed in more parts, for want of memory."""
+    """The number of parts of a batch, by the step from which it was used because memory was insufficient."""
     decided: Callable[[Replay], None] = lambda _: None
-    """Told of each new decision, before it takes effect."""
+    """A function that is called with each new decision before it takes effect."""

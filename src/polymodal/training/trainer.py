@@ -1,6 +1,6 @@
-"""The trainer: model, tasks and batches in; the weights of the best epoch out (of the last, where no rows select one).
+"""The trainer of one model. Its result is the weights of the best epoch, or of the last one if no rows select the epoch.
 
-``fit`` -> ``run_epoch`` -> ``train_step`` -> ``gradient``. Between any two steps ``snapshot`` holds all that ``restore`` needs.
+``fit`` -> ``run_epoch`` -> ``train_step`` -> ``gradient``. Between two steps, ``snapshot`` contains all that ``restore`` needs.
 """
 
 from __future__ import annotations
@@ -29,14 +29,32 @@ from .optimization import optimiser, share_of_peak
 from .progress import INTERRUPTED, Best, Fitted, NotFinite, Progress, Replay, Validated
 from .watch import Seen, clip, count, encoders_of, losses, report, silent
 
-_PERFECT = 0.003  # of what ``Task.monitor`` makes small: log loss, share of wrong answers, error in spreads
+_PERFECT = 0.003  # the value of ``Task.monitor`` (log loss, error rate, error in standard deviations) below which training stops
 
-_HAIR = 0.005  # gains smaller than this share are kept, but do not keep training going
+_HAIR = 0.005  # relative improvements below this are kept, but do not count for ``training.patience``
 
 
 class Trainer:
-    """Trains one model. ``validate`` measures it: metrics by task on rows that training does not see. ``selects``: whether these metrics
-    select the epoch and stop training; else it trains for all epochs and keeps the last one."""
+    """Trains one model.
+
+    :param name: the name of the model, for messages
+    :param model: the model
+    :param tasks: the tasks by name
+    :param loader: the batches of training rows
+    :param validate: a function that measures the model on rows that it is not trained on
+    :param config: the settings of training
+    :param epochs: the maximum number of epochs
+    :param selects: whether the metrics of ``validate`` select the epoch and stop training; if not, all epochs are trained and the last one
+        is kept
+    :param seed: the random seed
+    :param device: the device
+    :param precision: the dtype of forward passes
+    :param observer: the observer of events
+    :param deadline: the time by ``time.monotonic`` at which training stops
+    :param interrupted: a function that returns whether the user has interrupted training
+    :param keeper: the writer of checkpoints; None = none are written
+    :param replay: decisions of an interrupted training, which are repeated; None = there are none
+    """
 
     def __init__(
         self,
@@ -78,7 +96,10 @@ class Trainer:
         self.fitted = Fitted()
 
     def fit(self) -> Fitted:
-        """Train to the end, to the deadline, or until validation stops getting better; from where ``restore`` left it."""
+        """Train until the last epoch, the deadline, or the end of improvement, from the restored state if there is one.
+
+        :raises TrainingError: training could not continue
+        """
         fitted, progress = self.fitted, self.progress
         while not fitted.stopped:
             facts = self.run_epoch(progress.epoch)
@@ -99,11 +120,11 @@ class Trainer:
                 self.balancer.epoch(losses(progress.fields), validated.own)
                 fitted.history.append(facts)
                 self.observer.observe("epoch", facts)
-                self._tell_of_silent()
+                self._report_silent()
             fitted.stopped = self._why_stop(facts["complete"])
             progress.epoch, progress.at = progress.epoch + 1, 0
             progress.loss, progress.rows, progress.seconds, progress.waited, progress.fields = 0.0, 0, 0.0, 0.0, {}
-            if not fitted.stopped and self.interrupted():  # while it validated
+            if not fitted.stopped and self.interrupted():  # interrupted during validation
                 if self.keeper is not None:
                     self.keeper.step(progress.step, self.snapshot, now=True)
                 fitted.stopped = INTERRUPTED
@@ -112,7 +133,7 @@ class Trainer:
         return fitted
 
     def _keep_best(self, validated: Validated, monitor: float, is_best: bool) -> None:
-        """Keep the weights where this epoch is the best so far, by all of the rows that select or by a half of them."""
+        """Keep the weights if this epoch is the best so far, by all rows that select the epoch or by a half of them."""
         fitted, epoch = self.fitted, self.progress.epoch
         if not fitted.halves:
             fitted.halves = [Best() for _ in validated.halves]
@@ -130,28 +151,28 @@ class Trainer:
     def _monitor(self, metrics: Mapping[str, Metrics]) -> float:
         return float(np.mean([task.monitor(metrics[name]) for name, task in self.tasks.items()]))
 
-    def _tell_of_silent(self) -> None:
-        """Once of each field: training goes on, and what it comes to is measured when it has ended."""
-        will = "its own model, trained after this one, will tell" if self.config.baselines else "a model of it alone would tell"
+    def _report_silent(self) -> None:
+        """Report each field that learns nothing once. Training continues; the effect is measured when it has ended."""
+        fix = "its baseline, trained after this model, will show which" if self.config.baselines else "a model of it alone would show which"
         for name, other in silent(self.fitted.history, self.constant).items():
             report, fitting = self.fitted.history[-1]["fields"][name], self.fitted.history[-1]["fields"][other]
             text = (
-                f"field {name!r} has learned nothing so far that holds for other rows (its own loss there {report['held_out']:.2f}, "
-                f"a constant's {self.constant:.2f}), while {other!r} fits the training rows ({fitting['loss']:.2f}); it holds nothing of "
-                f"the answer, or it stopped learning: {will}"
+                f"field {name!r} has learned nothing so far that generalizes (its validation loss is {report['held_out']:.2f}, "
+                f"a constant's {self.constant:.2f}), while {other!r} fits the training rows ({fitting['loss']:.2f}); it is uninformative, "
+                f"or it stopped learning: {fix}"
             )
             self.observer.observe("note", {"text": f"{self.name}, epoch {self.progress.epoch}: {text}"})
 
     def _give_up(self, what: str) -> None:
-        """The weights are spoiled: training ends with those of the best epoch, or with an error where there is none."""
+        """End training with the weights of the best epoch, since the present ones are not finite; ``TrainingError`` if there is none."""
         place = f"{self.name}, epoch {self.progress.epoch}"
         if not self.fitted.weights:
             raise TrainingError(f"{place}: {what}; expected a model that learns; lower training.lr")
         self.fitted.stopped = f"{what} in epoch {self.progress.epoch}"
-        self.observer.observe("warning", {"text": f"{place}: {what}; back to the weights of epoch {self.fitted.epoch}; lower training.lr"})
+        self.observer.observe("warning", {"text": f"{place}: {what}; the weights of epoch {self.fitted.epoch} are used; lower training.lr"})
 
     def _why_stop(self, complete: bool) -> str:
-        """Why training ends after the epoch at hand; "" = it goes on."""
+        """Return the reason why training ends after this epoch, or an empty string if it continues."""
         progress, patience = self.progress, self.config.patience or max(3, -(-self.epochs // 4))
         if not complete:
             return "the time limit" if self._was_time_over() else INTERRUPTED
@@ -167,7 +188,8 @@ class Trainer:
         return self.replay.stop is not None and self.progress.step >= self.replay.stop
 
     def _time_is_over(self) -> bool:
-        """Decided once, and written down: a resumed training stops after the same step."""
+        """Return whether the time limit is reached. It is decided once and recorded, so that a resumed training stops after the same
+        step."""
         if self.replay.stop is None and time.monotonic() > self.deadline:
             self.replay.stop = self.progress.step
             self.replay.decided(self.replay)
@@ -176,7 +198,7 @@ class Trainer:
     # -- checkpoints -----------------------------------------------------------------------------------------------
 
     def snapshot(self) -> tuple[dict[str, Tensor], Facts]:
-        """All that ``restore`` needs to go on after the last step, to the bit."""
+        """Return all that ``restore`` needs to continue after the last step with identical results: tensors and facts."""
         tensors = {f"model.{key}": value for key, value in self.model.state_dict().items()}
         tensors |= self.fitted.tensors()
         for at, state in self.optimiser.state_dict()["state"].items():
@@ -186,8 +208,13 @@ class Trainer:
         return tensors | generators(self.device), facts
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Facts, keep_deadline: bool = True) -> None:
-        """Go on from a snapshot of a trainer that was made alike, with the time that it had left unless there is another limit now;
-        ``TrainingError`` when it does not fit."""
+        """Restore the state from a snapshot of a trainer with the same settings.
+
+        :param tensors: the tensors of the snapshot
+        :param facts: the facts of the snapshot
+        :param keep_deadline: whether the remaining time of the snapshot replaces the deadline
+        :raises TrainingError: the snapshot is of another model
+        """
         try:
             self.model.load_state_dict(below(tensors, "model."))
             states: dict[int, dict[str, Tensor]] = {}
@@ -204,7 +231,7 @@ class Trainer:
             if keep_deadline:
                 self.deadline = time.monotonic() + facts["left"]
         except (IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise TrainingError(f"{self.name}: the checkpoint is of another model ({str(error)[:300]}); train anew") from None
+            raise TrainingError(f"{self.name}: the checkpoint is of another model ({str(error)[:300]}); train again") from None
 
     # -- an epoch --------------------------------------------------------------------------------------------------
 
@@ -217,14 +244,15 @@ class Trainer:
         return shown
 
     def run_epoch(self, epoch: int) -> dict[str, Any]:
-        """One pass over the rows, or the rest of one; ``complete`` is False when the clock or the user cut it short."""
+        """Train for one epoch, or for the rest of one, and return its facts. ``complete`` is False if the time limit or the user ended
+        it."""
         self.model.train()
         self._freeze(epoch)
         progress, before = self.progress, self.progress.seconds
         start = time.perf_counter()
         self.loader.accumulate = progress.parts
         steps = self.loader.epoch(epoch, progress.at)
-        while not self._was_time_over():  # as it may have been before a resume
+        while not self._was_time_over():  # possibly already before training was resumed
             begin = time.perf_counter()
             step = next(steps, None)
             progress.waited += time.perf_counter() - begin
@@ -252,13 +280,13 @@ class Trainer:
                 "waiting": progress.waited / max(progress.seconds, 1e-9), "complete": complete}  # fmt: skip
 
     def _freeze(self, epoch: int) -> None:
-        """Encoders whose last epoch is over learn no more; before the first one all of them do."""
+        """Freeze the encoders whose last epoch (``training.freeze``) is before ``epoch``, and unfreeze the others."""
         for name, last in self.config.freeze.items():
             for parameter in self.encoders[name]:
                 parameter.requires_grad_(epoch <= last)
 
     def train_step(self, step: Step, epoch: int) -> float | None:
-        """One update from one batch, however many parts it is computed in; None where it was undone."""
+        """Update the model by one batch and return its loss, or None if the step was undone. The result does not depend on the parts."""
         progress = self.progress
         share = share_of_peak(progress.step, self.steps, self.config.warmup)
         for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
@@ -266,7 +294,7 @@ class Trainer:
         progress.parts = max(progress.parts, self.replay.parts.get(progress.step, 1))
         before = generators(self.device)
         while True:
-            if step.accumulate != progress.parts:  # prepared ahead, before there was too little memory
+            if step.accumulate != progress.parts:  # the batch was prepared before memory was insufficient
                 self.loader.accumulate = progress.parts
                 step = self.loader.step(step.rows, epoch)
             try:
@@ -280,17 +308,20 @@ class Trainer:
                     raise
             self._take_smaller_parts(step)
             set_generators(before, self.device)
-        held = self.balancer.step(Moment(self.seed, epoch, progress.step, seen.confidence(self.model.names)), self.encoders)
+        factors = self.balancer.step(Moment(self.seed, epoch, progress.step, seen.confidence(self.model.names)), self.encoders)
         for group in self.optimiser.param_groups:
-            group["lr"] *= held.get(group["field"], 1.0)
+            group["lr"] *= factors.get(group["field"], 1.0)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.optimiser.zero_grad(set_to_none=True)
-        count(progress.fields, seen, held)
+        count(progress.fields, seen, factors)
         return seen.loss
 
     def gradient(self, step: Step, epoch: int) -> Seen:
-        """What was seen of a batch; its gradient, clipped, is left in the parameters."""
+        """Compute the clipped gradient of a batch into the parameters, and return the figures of the step.
+
+        :raises NotFinite: the loss or the gradient is not finite
+        """
         rng = np.random.default_rng([self.seed, 13, epoch, self.progress.step])
         done, seen = self.progress.step / max(1, self.steps), Seen()
         parts = hide_some(step.parts, share_hidden(self.config.modality_dropout, self.config.modality_dropout_schedule, done), rng)
@@ -306,14 +337,17 @@ class Trainer:
             self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimiser)
         norm, seen.norms = clip(self.model, self.encoders, self.config.clip)
-        if not np.isfinite(norm) and not self.scaler.is_enabled():  # a scaler looks after this itself
+        if not np.isfinite(norm) and not self.scaler.is_enabled():  # the scaler handles this itself
             raise NotFinite(f"the gradient is {norm}, in rows {_listed([row for part in parts for row in part.rows])}")
         return seen
 
-    # -- when a step cannot be taken ---------------------------------------------------------------------------------
+    # -- steps that cannot be completed ------------------------------------------------------------------------------
 
     def _undo(self, what: str) -> None:
-        """Nothing of the step at hand stays. Two in a row: the weights may be at fault, and those of the best epoch come back."""
+        """Undo the current step. After two in a row the weights may be the cause, and those of the best epoch are restored.
+
+        :raises TrainingError: more than ``training.bad_steps`` steps were undone
+        """
         progress = self.progress
         self.optimiser.zero_grad(set_to_none=True)
         place = f"{self.name}, epoch {progress.epoch}, step {progress.step + 1:,}"
@@ -322,17 +356,17 @@ class Trainer:
         if len(progress.bad) > self.config.bad_steps:
             raise TrainingError(
                 f"{place}: {what}; {len(progress.bad)} such steps, expected at most {self.config.bad_steps} (training.bad_steps); "
-                f"lower training.lr, or look at those rows"
+                f"lower training.lr, or check those rows"
             )
-        report = "undone and passed over"
+        report = "step undone and skipped"
         if again and self.fitted.weights:
             self.model.load_state_dict(self.fitted.weights)
             self.optimiser.state.clear()
-            report = f"back to the weights of epoch {self.fitted.epoch}"
+            report = f"the weights of epoch {self.fitted.epoch} are restored"
         self.observer.observe("warning", {"text": f"{place}: {what}; {report}"})
 
     def _take_smaller_parts(self, step: Step) -> None:
-        """Half the rows at a time from here on; the effective batch stays what it was."""
+        """Compute batches in twice as many parts from this step on, or raise ``TrainingError`` if a part is already a single row."""
         progress = self.progress
         self.optimiser.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
@@ -340,14 +374,14 @@ class Trainer:
         place = f"{self.name}, epoch {progress.epoch}, step {progress.step + 1:,}"
         if progress.parts >= len(step.rows):
             raise TrainingError(
-                f"{place}: out of memory with a single row at a time; expected room for one; make the model or its cells smaller "
+                f"{place}: out of memory with a single row at a time; expected enough memory for one; make the model or its cells smaller "
                 f"(model.width, fields.NAME.size)"
             )
         progress.parts = min(2 * progress.parts, len(step.rows))
         self.replay.parts[progress.step] = progress.parts
         self.replay.decided(self.replay)
         rows = -(-len(step.rows) // progress.parts)
-        text = f"{place}: out of memory; from here on a batch is computed {rows} rows at a time (training.accumulate={progress.parts})"
+        text = f"{place}: out of memory; from now on a batch is computed {rows} rows at a time (training.accumulate={progress.parts})"
         self.observer.observe("warning", {"text": text})
 
 
@@ -356,5 +390,5 @@ def _listed(rows: Sequence[int]) -> str:
 
 
 def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
-    """The value in the parameter's own memory order (channels last, for a convolution): fused AdamW pairs the two as they lie in memory."""
+    """Return a value in the memory format of a parameter (channels last for a convolution), which fused AdamW requires."""
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value) if value.shape == parameter.shape else value

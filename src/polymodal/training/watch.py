@@ -1,6 +1,6 @@
-"""What each field does while a model trains: the loss of its own vote, its share of the gradient, how far it is held back.
+"""Figures of each field during training: the loss of its own vote, its share of the gradient, and the factor of its step.
 
-Nothing here changes a bit of the model. Sums are kept in ``Progress.fields``, by voter, the fused one under "".
+They do not change the model. Sums are stored in ``Progress.fields`` by voter, those of the fused vote under ``""``.
 """
 
 from __future__ import annotations
@@ -22,27 +22,28 @@ Sums = dict[str, dict[str, float]]
 
 @dataclass
 class Seen:
-    """One step, after backward."""
+    """The figures of one step after the backward pass."""
 
     loss: float = 0.0
+    """The loss of the batch."""
     own: dict[str, list[float]] = field(default_factory=dict)
-    """By voter: the sums over rows of loss and of exp(-loss), and the rows, by weight."""
+    """By voter, the weighted sums over rows of the loss and of exp(-loss), and the total weight of the rows."""
     norms: dict[str, float] = field(default_factory=dict)
-    """By field, of its encoder's gradient."""
+    """By field, the norm of the gradient of its encoder."""
 
     def add(self, loss: float, own: Own) -> None:
-        """Of a part of the batch."""
+        """Add the figures of a part of the batch."""
         self.loss += loss
         for voter, sums in own.items():
             self.own[voter] = [before + more for before, more in zip(self.own.get(voter, [0.0, 0.0, 0.0]), sums, strict=True)]
 
     def confidence(self, fields: Iterable[str]) -> dict[str, float]:
-        """The mean of exp(-loss), of each field that a row of the batch has."""
+        """Return the mean of exp(-loss) of each field's vote. Fields that are missing in all rows of the batch are absent."""
         return {name: self.own[name][1] / self.own[name][2] for name in fields if name in self.own and self.own[name][2] > 0}
 
 
 def encoders_of(model: MultiModalModel) -> dict[str, list[nn.Parameter]]:
-    """The parameters of each field's encoder that learn."""
+    """Return the trainable parameters of each field's encoder."""
     return {
         name: [parameter for parameter in encoder.parameters() if parameter.requires_grad]
         for name, encoder in zip(model.names, model.encoders, strict=True)
@@ -50,7 +51,10 @@ def encoders_of(model: MultiModalModel) -> dict[str, list[nn.Parameter]]:
 
 
 def clip(model: nn.Module, encoders: Mapping[str, Sequence[nn.Parameter]], most: float) -> tuple[float, dict[str, float]]:
-    """Clip the gradient to the norm ``most``, as ``torch.nn.utils.clip_grad_norm_`` does; its norm before, and that of each encoder's."""
+    """Clip the gradient of a model to the norm ``most``, as ``torch.nn.utils.clip_grad_norm_`` does.
+
+    :returns: the norm of the gradient before clipping, and that of the gradient of each field's encoder
+    """
     learning = [parameter for parameter in model.parameters() if parameter.grad is not None]
     norms_P = torch.stack([torch.linalg.vector_norm(parameter.grad) for parameter in learning])  # type: ignore[arg-type]
     total = torch.linalg.vector_norm(norms_P)
@@ -61,8 +65,13 @@ def clip(model: nn.Module, encoders: Mapping[str, Sequence[nn.Parameter]], most:
     return every[-1], by_field
 
 
-def count(sums: Sums, seen: Seen, held: Mapping[str, float]) -> None:
-    """Add a step that was taken to the sums of its epoch; ``held`` is by field the multiple of its step."""
+def count(sums: Sums, seen: Seen, factors: Mapping[str, float]) -> None:
+    """Add a step to the sums of its epoch.
+
+    :param sums: the sums, which are changed
+    :param seen: the figures of the step
+    :param factors: the factors of the learning rate by field; absent = 1
+    """
     total = sum(seen.norms.values())
     for voter, (loss, _, rows) in seen.own.items():
         before = sums.setdefault(voter, {"loss": 0.0, "rows": 0.0, "gradient": 0.0, "step": 0.0, "steps": 0.0})
@@ -70,7 +79,7 @@ def count(sums: Sums, seen: Seen, held: Mapping[str, float]) -> None:
         before["rows"] += rows
         if voter != FUSED and isfinite(total) and total > 0:
             before["gradient"] += seen.norms[voter] / total
-            before["step"] += held.get(voter, 1.0)
+            before["step"] += factors.get(voter, 1.0)
             before["steps"] += 1
 
 
@@ -78,22 +87,25 @@ _NOTHING, _FITS, _EPOCHS = 0.95, 0.5, 3
 
 
 def silent(history: Sequence[Mapping[str, Any]], constant: float) -> dict[str, str]:
-    """Fields that, as of the last epoch and not before it, have learned nothing that holds for other rows, and the field that fits the
-    training rows meanwhile: in ``_EPOCHS`` epochs running its own loss was at most half of theirs, and theirs on held-out rows was never
-    better than a constant's by 5 %.
+    """Return fields that have learned nothing that generalizes, each with the field that fits the training rows instead.
 
-    Whether such a field holds nothing, or stopped learning, curves cannot tell: both look like this.
+    A field is returned if its validation loss was never 5 % better than that of a constant, and if the training loss of the other field was
+    less than half of its own in the last three epochs. Each field is returned only once, in the first epoch in which this holds. The curves
+    do not show whether such a field is uninformative or has stopped learning.
+
+    :param history: the facts of every epoch so far
+    :param constant: the loss of a constant prediction
     """
-    found = _silent(history, constant)
+    pairs = _silent(history, constant)
     return {
-        name: other for name, other in found.items() if not any(name in _silent(history[:end], constant) for end in range(len(history)))
+        name: other for name, other in pairs.items() if not any(name in _silent(history[:end], constant) for end in range(len(history)))
     }
 
 
 def _silent(history: Sequence[Mapping[str, Any]], constant: float) -> dict[str, str]:
-    found: dict[str, str] = {}
+    pairs: dict[str, str] = {}
     if len(history) < _EPOCHS:
-        return found
+        return pairs
     for name, now in history[-1]["fields"].items():
         held_out = [one["fields"][name]["held_out"] for one in history if name in one["fields"]]
         if now["loss"] is None or None in held_out or min(held_out) < _NOTHING * constant:
@@ -101,26 +113,27 @@ def _silent(history: Sequence[Mapping[str, Any]], constant: float) -> dict[str, 
         for other in history[-1]["fields"]:
             last = [(one["fields"].get(other, {}).get("loss"), one["fields"].get(name, {}).get("loss")) for one in history[-_EPOCHS:]]
             if other != name and all(theirs is not None and own is not None and theirs < _FITS * own for theirs, own in last):
-                found[name] = other
-    return found
+                pairs[name] = other
+    return pairs
 
 
 def losses(sums: Sums) -> dict[str, float]:
-    """The mean loss of each voter's own answer in an epoch."""
-    return {voter: found["loss"] / found["rows"] for voter, found in sums.items() if found["rows"] > 0}
+    """Return the mean training loss of each voter in an epoch."""
+    return {voter: totals["loss"] / totals["rows"] for voter, totals in sums.items() if totals["rows"] > 0}
 
 
 def report(sums: Sums, held_out: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """An epoch's facts by field: ``loss`` of its own vote in training and ``held_out``, its share of the ``gradient``, the mean multiple of
-    its ``step``; None where there is none."""
+    """Return the facts of an epoch by field: the training ``loss`` of its own vote, the validation loss ``held_out``, its share of the
+    ``gradient``, and the mean factor of its ``step``; None for facts that do not exist.
+    """
     own = losses(sums)
     return {
         name: {
             "loss": own.get(name),
             "held_out": held_out.get(name),
-            "gradient": found["gradient"] / found["steps"] if found["steps"] else None,
-            "step": found["step"] / found["steps"] if found["steps"] else None,
+            "gradient": totals["gradient"] / totals["steps"] if totals["steps"] else None,
+            "step": totals["step"] / totals["steps"] if totals["steps"] else None,
         }
-        for name, found in sums.items()
+        for name, totals in sums.items()
         if name != FUSED
     }

@@ -66,10 +66,10 @@ BROKEN = {
     "a comment between rows": ("a,b\n1,2\n# note\n3,4\n", "row 2: 1 cells; expected 2"),
     "names of rows": ('"a","b"\n"1",2,3\n"2",4,5\n', "row 1: 3 cells; expected 2; .*a row begin with a name that the header lacks"),
     "a last cell that is not empty": ("a,b\n1,2,\n3,4,\n5,6,7\n8,9\n", "row 1: 3 cells; expected 2"),
-    "a comma in the only column": ("text\nhello, world\nfine\n", "row 1: 2 cells; expected 1; quote cells that hold ','"),
+    "a comma in the only column": ("text\nhello, world\nfine\n", "row 1: 2 cells; expected 1; quote cells that contain ','"),
     "a short row of spaces and quotes": ('a, "b"\n1, "2"\n3\n', "row 2: 1 cells; expected 2"),
-    "names twice": ("a,b,a\n1,2,3\n", "two columns are called 'a'"),
-    "names twice but for spaces": ("a, a\n1,2\n", "two columns are called 'a'"),
+    "names twice": ("a,b,a\n1,2,3\n", "two columns are named 'a'"),
+    "names twice but for spaces": ("a, a\n1,2\n", "two columns are named 'a'"),
     "a quote that is never closed": ('a,b\n1,"2\n', "row 1: a quote that is never closed"),
 }
 

@@ -82,7 +82,7 @@ GUESSED = {
 def test_what_is_not_unicode_is_told_by_its_characters(tmp_path: Path, encoding: str, text: str) -> None:
     path = written(tmp_path, text, encoding)
     source: Any = None
-    with pytest.warns(UserWarning, match=r"t.csv: not UTF-8 text; taken for .*; if that is wrong, name its encoding: encoding="):
+    with pytest.warns(UserWarning, match=r"t.csv: not UTF-8 text; read as .*; if that is wrong, name its encoding: encoding="):
         source = open_source(path)
     body = path.read_bytes()
     assert body.decode(source.charset.encoding) == body.decode(encoding)
@@ -93,7 +93,7 @@ def test_a_guess_shows_cells_and_how_to_say_otherwise(tmp_path: Path) -> None:
     found, (said,) = told(path)
     assert found[1] == ("红色的花", "1")
     assert said.endswith(
-        "t.csv: not UTF-8 text; taken for gb18030, as in '标题', '红色的花', '绿色的草'; if that is wrong, name its encoding: "
+        "t.csv: not UTF-8 text; read as gb18030, as in '标题', '红色的花', '绿色的草'; if that is wrong, name its encoding: "
         "encoding=gb18030 (Chinese Windows), cp1252 (Western Windows), ... (--encoding), or write it again as UTF-8"
     )
     assert told(path, encoding="gb18030") == (found, [])
@@ -102,7 +102,7 @@ def test_a_guess_shows_cells_and_how_to_say_otherwise(tmp_path: Path) -> None:
 def test_a_guess_looks_past_a_long_beginning_that_is_ascii(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(b"a,b\n" + b"1,2\n" * 600_000 + "红色的花,1\n".encode("gb18030"))
-    with pytest.warns(UserWarning, match="taken for gb18030, as in '红色的花'"):
+    with pytest.warns(UserWarning, match="read as gb18030, as in '红色的花'"):
         source = open_source(path)
     assert source.rows == 600_001
 
@@ -117,7 +117,7 @@ def test_one_broken_line_of_utf_8_is_no_other_encoding(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(b"a,b\n" + bytes(range(128, 256)) * 4 + b",1\n")
-    with pytest.raises(pm.DataError, match="nor of another encoding that can be told"):
+    with pytest.raises(pm.DataError, match="nor in another encoding that can be detected"):
         open_source(path)
 
 
@@ -166,7 +166,7 @@ def test_an_encoding_belongs_to_its_file_and_not_to_the_model(chinese: tuple[Pat
         frame.to_csv(folder / "other.csv", index=False, encoding=encoding)
         for asked in (model, pm.load(run)):
             assert (asked.predict_proba(folder / "other.csv") == expected).all()
-    with pytest.warns(UserWarning, match="taken for gb18030") as caught:
+    with pytest.warns(UserWarning, match="read as gb18030") as caught:
         assert (model.predict_proba(folder / "train.csv") == expected).all()
     assert caught[0].filename == __file__
     assert (model.predict_proba(folder / "train.csv", encoding="gb18030") == expected).all()
@@ -202,7 +202,7 @@ def test_every_verb_over_a_training_table_takes_an_encoding(chinese: tuple[Path,
     guessed = CliRunner().invoke(main, ["predict", str(run), str(table), "-o", str(tmp_path / "guessed.csv")])
     assert guessed.exit_code == 0
     assert "warning: " in guessed.stderr
-    assert "taken for gb18030, as in '标题'" in guessed.stderr
+    assert "read as gb18030, as in '标题'" in guessed.stderr
     assert (tmp_path / "guessed.csv").read_bytes() == (tmp_path / "out.csv").read_bytes()
 
 
@@ -212,17 +212,17 @@ def test_every_verb_over_a_training_table_takes_an_encoding(chinese: tuple[Path,
 def test_text_that_was_decoded_wrongly_before_is_told_with_what_it_may_have_been(tmp_path: Path) -> None:
     _, (said,) = told(written(tmp_path, "a,b\nÃ©tÃ©,1\ncafé,2\nx,3\n", "utf-8"))
     assert said.endswith(
-        "t.csv, column 'a': 1 of 3 cells look as if they were decoded in a wrong encoding, such as 'Ã©tÃ©' (which may have been 'été'); "
+        "t.csv, column 'a': 1 of 3 cells seem to have been decoded in a wrong encoding, such as 'Ã©tÃ©' (which may have been 'été'); "
         "export the table again, as UTF-8"
     )
     _, (said,) = told(written(tmp_path, "a,b\nx\ufffdy,1\n锟斤拷,2\n", "utf-8"))
-    assert "column 'a': 2 of 2 cells hold U+FFFD or 锟斤拷" in said
+    assert "column 'a': 2 of 2 cells contain U+FFFD or 锟斤拷" in said
     _, (said,) = told(written(tmp_path, "a,b\nx\x93y\x94,1\n", "utf-8"))
-    assert "column 'a': 1 of 1 cells hold control characters" in said
+    assert "column 'a': 1 of 1 cells contain control characters" in said
     _, (said,) = told(written(tmp_path, "a,b\n1\0,2\n", "utf-8"))
-    assert "column 'a': 1 of 1 cells hold control characters" in said
+    assert "column 'a': 1 of 1 cells contain control characters" in said
     _, (said,) = told(written(tmp_path, '{"a": "Ã©tÃ©"}\n', "utf-8", "t.jsonl"))
-    assert "column 'a': 1 of 1 cells look as if" in said
+    assert "column 'a': 1 of 1 cells seem to have been decoded" in said
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_another_encoding_that_was_said_to_be_latin_is_told(tmp_path: Path, enco
     table = written(tmp_path, f"a,b\n{word},1\n{word},2\n", encoding)
     found, (said,) = told(table, encoding="latin-1")
     assert found[1][0] == word.encode(encoding).decode("latin-1")
-    assert "column 'a': 2 of 2 cells look as if they were decoded in a wrong encoding, such as" in said
+    assert "column 'a': 2 of 2 cells seem to have been decoded in a wrong encoding, such as" in said
     assert told(table, encoding=encoding) == ([("a", "b"), (word, "1"), (word, "2")], [])
 
 

@@ -106,7 +106,7 @@ def test_the_only_table_in_an_archive_is_read_and_nothing_is_left(tmp_path: Path
 
 def test_several_tables_in_an_archive_are_named(tmp_path: Path) -> None:
     path = archive(tmp_path / "t.zip", {"a.csv": BODY, "b/c.csv": b"q\n1\n"})
-    assert f"2 tables ('a.csv', 'b/c.csv'); expected one; name it behind the file: {path}#a.csv" in refused(path)
+    assert f"2 tables ('a.csv', 'b/c.csv'); expected one; name it after the file: {path}#a.csv" in refused(path)
     assert cells(open_source(f"{path}#b/c.csv")) == [("1",)]
     assert "no table 'b/d.csv' in it; expected one of 'a.csv', 'b/c.csv'; did you mean 'b/c.csv'?" in refused(f"{path}#b/d.csv")
     assert "an archive without a table" in refused(archive(tmp_path / "none.zip", {"a.txt.png": b"x"}))
@@ -172,11 +172,11 @@ def test_a_workbook_is_read_with_its_types(tmp_path: Path) -> None:
 
 def test_several_sheets_are_named(tmp_path: Path) -> None:
     path = workbook(tmp_path / "t.xlsx", {"data": [["a"], [1]], "notes": [["b"], ["x"]]})
-    assert f"2 sheets that are not empty ('data', 'notes'); expected one; name it behind the file, such as {path}#data" in refused(path)
+    assert f"2 sheets that are not empty ('data', 'notes'); expected one; name it after the file, such as {path}#data" in refused(path)
     assert cells(open_source(f"{path}#notes")) == [("x",)]
     assert "no sheet 'note'; the sheets are 'data', 'notes'; did you mean 'notes'?" in refused(f"{path}#note")
     assert "an empty table" in refused(workbook(tmp_path / "t.xlsx", {"data": []}))
-    assert "two columns are called 'a'" in refused(workbook(tmp_path / "t.xlsx", {"data": [["a", " a"], [1, 2]]}))
+    assert "two columns are named 'a'" in refused(workbook(tmp_path / "t.xlsx", {"data": [["a", " a"], [1, 2]]}))
     source = open_source(workbook(tmp_path / "t.xlsx", {"data": [["a"], [1, None, 2]]}))
     assert (source.columns, cells(source)) == (["a", "column 3"], [(1, 2)])
 
@@ -200,7 +200,7 @@ def test_workbooks_that_are_bombs_or_broken_are_refused(tmp_path: Path, monkeypa
     for name, changed, said in (
         ("xl/worksheets/sheet1.xml", sheet + bytes(3_000_000), "3,00"),
         ("xl/styles.xml", bytes(20_000_000), "part 'xl/styles.xml': 20,000,000 bytes"),
-        ("xl/workbook.xml", b'<!DOCTYPE x [<!ENTITY a "aaaa">]>' + parts["xl/workbook.xml"], "a document type of its own"),
+        ("xl/workbook.xml", b'<!DOCTYPE x [<!ENTITY a "aaaa">]>' + parts["xl/workbook.xml"], "an XML document type declaration"),
         (
             "xl/sharedStrings.xml",
             b"<sst>" + b"<si/>" * 1_000 + b"</sst>",
@@ -244,8 +244,8 @@ def test_a_json_document_of_rows_or_of_columns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("3", "found one value"), ('{"a": 1}', "found one value"), ('{"data": [{"a": 1}]}', "its rows stand under 'data'"), ("[1]", "item 1 is of type int"),
-     ('{"a": 1}\n{"a": 2}\n', "several JSON documents; .*call a file of one object a line .jsonl"), ('[{"a": 1', "not valid JSON"), ("", "not valid JSON"),
+    [("3", "found one value"), ('{"a": 1}', "found one value"), ('{"data": [{"a": 1}]}', "its rows are in 'data'"), ("[1]", "item 1 is of type int"),
+     ('{"a": 1}\n{"a": 2}\n', "several JSON documents; .*give a file of one object per line the extension .jsonl"), ('[{"a": 1', "not valid JSON"), ("", "not valid JSON"),
      ('{"a": [1], "b": [1, 2]}', "columns of different lengths"), ("[" * 100_000, "not valid JSON")],
 )  # fmt: skip
 def test_json_that_is_no_table_is_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -260,7 +260,7 @@ def test_json_that_is_no_table_is_refused(tmp_path: Path, text: str, said: str) 
     ("name", "said"),
     [("t.xls", "save it as .xlsx"), ("t.ods", "open it in LibreOffice"), ("t.sas7bdat", "pandas.read_sas"), ("t.dta", "pandas.read_stata"),
      ("t.pkl", "never opened; write the table as Parquet"), ("t.h5", "pandas.read_hdf"), ("t.db", "export the table"), ("t.sqlite", "export the table"),
-     ("t.tar.gz", "unpack it"), ("t.tgz", "unpack it"), ("t.7z", "unpack it"), ("t.npy", "give it names"), ("t.foo", "an extension that is not known; expected one of .csv"),
+     ("t.tar.gz", "unpack it"), ("t.tgz", "unpack it"), ("t.7z", "unpack it"), ("t.npy", "give it names"), ("t.foo", "an unknown extension; expected one of .csv"),
      ("t", "a name without an extension; expected one of .csv"), ("t.gz", "does not say what is in it, as in .csv.gz it does"), ("t.parquet.gz", "compressed inside")],
 )  # fmt: skip
 def test_other_files_are_told_what_to_do(tmp_path: Path, name: str, said: str) -> None:
@@ -316,6 +316,6 @@ def test_a_folder_names_its_tables(tmp_path: Path) -> None:
     assert "a folder; expected a table" in refused(tmp_path)
     (tmp_path / "t.csv").write_bytes(BODY)
     (tmp_path / "photo.png").write_bytes(b"x")
-    assert f"it holds one: {tmp_path / 't.csv'}" in refused(tmp_path)
+    assert f"it contains one: {tmp_path / 't.csv'}" in refused(tmp_path)
     (tmp_path / "u.csv.gz").write_bytes(gzip.compress(BODY))
-    assert "it holds 't.csv', 'u.csv.gz'; name one" in refused(tmp_path)
+    assert "it contains 't.csv', 'u.csv.gz'; name one" in refused(tmp_path)

@@ -147,32 +147,32 @@ def refused(tmp_path: Path, body: bytes, name: str = "t.csv", **settings: Any) -
 
 
 def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
-    assert "two columns are called 'a'" in refused(tmp_path, b"a,b,a\n1,2,3\n")
+    assert "two columns are named 'a'" in refused(tmp_path, b"a,b,a\n1,2,3\n")
     table = pa.table([[1], [2]], names=["a", "a"])
     parquet.write_table(table, tmp_path / "t.parquet")
     feather.write_feather(table, str(tmp_path / "t.feather"))
     (tmp_path / "t.jsonl").write_text('{"b": 1}\n{"a": 1, "a": 2}\n')
     (tmp_path / "t.json").write_text('[{"a": 1, "a": 2}]')
     for twice in (table, pd.DataFrame([[1, 2]], columns=["a", "a"]), *(tmp_path / f"t.{kind}" for kind in ("parquet", "feather"))):
-        with pytest.raises(DataError, match="two columns are called 'a'; expected every name once; rename one"):
+        with pytest.raises(DataError, match="two columns are named 'a'; expected every name once; rename one"):
             open_source(twice)
-    with pytest.raises(DataError, match=r"t.jsonl row 2: an object with two values called 'a'"):
+    with pytest.raises(DataError, match=r"t.jsonl row 2: an object with two values named 'a'"):
         open_source(tmp_path / "t.jsonl")
-    with pytest.raises(DataError, match=r"t.json: an object with two values called 'a'"):
+    with pytest.raises(DataError, match=r"t.json: an object with two values named 'a'"):
         open_source(tmp_path / "t.json")
-    with pytest.raises(DataError, match="dataframe: two columns are called 'x'"):
+    with pytest.raises(DataError, match="dataframe: two columns are named 'x'"):
         pm.train(pd.DataFrame([[1, 2, "a"]] * 30, columns=["x", "x", "y"]), target="y")
 
 
 def test_names_that_are_alike_once_written_are_refused(tmp_path: Path) -> None:
-    assert "two columns are called 'a'" in refused(tmp_path, b"a, a\n1,2\n")
+    assert "two columns are named 'a'" in refused(tmp_path, b"a, a\n1,2\n")
     spaced = pa.table([[1], [2]], names=["a", "a "])
     parquet.write_table(spaced, tmp_path / "t.parquet")
     for table in (spaced, spaced.to_pandas(), tmp_path / "t.parquet", [{"a": 1}, {"a ": 2}], {"a": [1], "a ": [2]}):
-        with pytest.raises(DataError, match="columns 'a' and 'a ' differ only in the space around them"):
+        with pytest.raises(DataError, match="columns 'a' and 'a ' differ only in surrounding white space"):
             open_source(table)
     for table in (pd.DataFrame([[1, 2]], columns=[1, "1"]), [{1: 1, "1": 2}], {1: [1], "1": [2]}):
-        with pytest.raises(DataError, match="two columns are called '1'"):
+        with pytest.raises(DataError, match="two columns are named '1'"):
             open_source(table)
     assert open_source(pd.DataFrame([[1, 2]], columns=["a", "A"])).columns == ["a", "A"]
 
@@ -331,11 +331,11 @@ def test_a_dict_of_lists_is_columns() -> None:
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ({"a": [1, 2], "b": "Oak"}, r"'a' is a list and 'b' a single value; .* give a row that holds a list as \[\{...\}\]"),
+        ({"a": [1, 2], "b": "Oak"}, r"'a' is a list and 'b' a single value; .* write a row that contains a list as \[\{...\}\]"),
         ({"a": [1, 2], "b": [1]}, "columns of different lengths \\('a' 2, 'b' 1\\)"),
         ({"a": {"x": 1}}, "column 'a': found dict; expected a list of cells, or a single value"),
         ({"a": iter([1])}, "column 'a': found list_iterator"),
-        (["Oak", "Ash"], r"found a list of str; .* name the column that they are of: \{'title': \[...\]\}"),
+        (["Oak", "Ash"], r"found a list of str; .* name their column: \{'title': \[...\]\}"),
         ([1.5], r"found a list of float; .*\{'title': \[...\]\}"),
         ([{"a": 1}, ["b"]], "found a list of list; expected rows as dicts"),
         ([None], "found a list of NoneType; expected rows as dicts"),

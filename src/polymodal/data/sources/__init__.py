@@ -1,7 +1,7 @@
-"""Tables as streams of columns: CSV, TSV, JSON, JSON lines, Parquet, Feather, Excel, and whatever holds columns or rows in memory.
+"""Tables as streams of columns: CSV, TSV, JSON, JSON Lines, Parquet, Feather, Excel, and columns or rows in memory.
 
-A source is read in order, a slice of rows at a time, as often as needed; nothing here grows with the rows, but for Excel and JSON
-documents. Text formats are read as text: what a cell means is for a modality to say.
+A source is read in order, one slice of rows at a time, as often as needed. Memory use does not grow with the number of rows, except for
+Excel workbooks and JSON documents. Text formats are read as text; modalities interpret the cells.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _EXPECTED = "a path, a dataframe, an Arrow table, rows as dicts, or columns as a
 def open_source(
     table: Any, *, encoding: str | None = None, fallback: str | None = None, name: str | None = None, columns: Sequence[str] = ()
 ) -> Source:
-    """A source over a table.
+    """Return the source of a table.
 
     :param table: a path; a dataframe or an Arrow table (anything with ``__arrow_c_stream__``); rows as dicts; one row, as a dict of single
         values or a Series of pandas; columns, as a dict of lists
-    :param encoding: of a CSV or JSON file; None = found out
-    :param fallback: the encoding to take for a CSV that is not UTF-8 and has no mark, before one is guessed
-    :param name: what messages call a table in memory
-    :param columns: columns that are expected, which advice can name
-    :raises DataError: it is no table, or cannot be read
+    :param encoding: the character encoding of a CSV or JSON file; None = detected
+    :param fallback: the encoding to try first for a CSV file that is not UTF-8 and has no byte order mark; None = detected
+    :param name: the name of a table in memory, for messages
+    :param columns: the expected columns, for messages
+    :raises DataError: the object is not a table, or cannot be read
     """
     if isinstance(table, Source):
         return table
@@ -54,7 +54,7 @@ def open_source(
         return _of_list(table, name, columns)
     if isinstance(table, np.ndarray):
         raise _array_error(table)
-    if (library, kind) == ("polars", "DataFrame") and "Object" in map(str, table.dtypes):  # Arrow would be given addresses of the objects
+    if (library, kind) == ("polars", "DataFrame") and "Object" in map(str, table.dtypes):  # Arrow would receive addresses of the objects
         return RowsSource(name or "dataframe", table.to_dicts())
     if getattr(table, "__arrow_c_stream__", None) is not None:
         try:
@@ -69,22 +69,22 @@ def _of_list(table: Sequence[Any], name: str | None, columns: Sequence[str]) -> 
     if wrong is not None or any(row is None for row in table):
         column = columns[0] if columns else "column"
         raise DataError(
-            f"table: found a {type(table).__name__} of {type(wrong).__name__}; expected rows as dicts; name the column that they are of: "
+            f"table: found a {type(table).__name__} of {type(wrong).__name__}; expected rows as dicts; name their column: "
             f"{{{column!r}: [...]}}"
         )
     return RowsSource(name or "rows", list(table))
 
 
 def _of_mapping(table: Mapping[Any, Any], name: str | None) -> Source:
-    """One row of single values, or columns of lists; never some of both."""
+    """Return the source of one row of single values, or of columns of lists. A mixture of both is an error."""
     place = name or "table"
     names = unique([str(key) for key in table], place)
     values = list(table.values())
     for column, value in zip(names, values, strict=True):
         is_object = isinstance(value, (Mapping, set, frozenset)) and isinstance(plain(value), (Mapping, set, frozenset, Unreadable))
-        if is_object or getattr(type(value), "__next__", None) is not None:  # the last can be read once only
+        if is_object or getattr(type(value), "__next__", None) is not None:  # an iterator can be read only once
             raise DataError(f"{place}, column {column!r}: found {type(value).__name__}; expected a list of cells, or a single value")
-    listed = [_is_listed(value) for value in values]
+    listed = [_is_column(value) for value in values]
     if not any(listed):
         row = {column: value.item() if isinstance(value, np.ndarray) else value for column, value in zip(names, values, strict=True)}
         return RowsSource(name or "row", [row] if row else [])
@@ -92,18 +92,18 @@ def _of_mapping(table: Mapping[Any, Any], name: str | None) -> Source:
         single, several = names[listed.index(False)], names[listed.index(True)]
         raise DataError(
             f"{place}: {several!r} is a list and {single!r} a single value; expected lists of one length (columns), or single values (one "
-            f"row); give a row that holds a list as [{{...}}], and columns as {{{single!r}: [...], ...}}"
+            f"row); write a row that contains a list as [{{...}}], and columns as {{{single!r}: [...], ...}}"
         )
     cells = {column: _cells(value) for column, value in zip(names, values, strict=True)}
-    lengths = {column: len(listed) for column, listed in cells.items()}
+    lengths = {column: len(values) for column, values in cells.items()}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{column!r} {length:,}" for column, length in list(lengths.items())[:4])
-        raise DataError(f"{place}: columns of different lengths ({shown}); expected as many cells in each")
+        raise DataError(f"{place}: columns of different lengths ({shown}); expected equally many cells in each")
     return columns_source(cells, place, lambda: pa.table(dict(zip(names, map(_for_arrow, values), strict=True))))
 
 
-def _is_listed(value: Any) -> bool:
-    """Whether a value holds the cells of a column."""
+def _is_column(value: Any) -> bool:
+    """Return whether a value contains the cells of a column."""
     if isinstance(value, (list, tuple, pa.Array, pa.ChunkedArray)):
         return True
     if isinstance(value, (np.ndarray, torch.Tensor)):

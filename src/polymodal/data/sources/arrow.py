@@ -1,4 +1,4 @@
-"""Arrow tables in memory, Parquet and Feather."""
+"""Sources of Arrow tables in memory, Parquet files and Feather files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BROKEN = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 class ArrowSource(Source):
-    """An Arrow table in memory."""
+    """The source of an Arrow table in memory."""
 
     def __init__(self, name: str, table: pa.Table) -> None:
         self.name = name
@@ -30,27 +30,31 @@ class ArrowSource(Source):
         self.rows = self.table.num_rows
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
-        """Views of the table."""
-        wanted = self.table.select(list(columns))
-        for batch in wanted.to_batches(max_chunksize=_rows(wanted.nbytes, wanted.num_rows)):
+        """Yield the rows in order, some at a time."""
+        table = self.table.select(list(columns))
+        for batch in table.to_batches(max_chunksize=_rows(table.nbytes, table.num_rows)):
             yield _to_python(batch)
 
     def at(self, columns: Sequence[str], rows: np.ndarray) -> Iterator[Slice]:
-        """Only the cells asked for are made Python objects."""
-        wanted = self.table.select(list(columns))
-        size = _rows(wanted.nbytes, wanted.num_rows)
+        """Yield some rows. Only the requested cells are converted to Python objects."""
+        table = self.table.select(list(columns))
+        size = _rows(table.nbytes, table.num_rows)
         for start in range(0, len(rows), size):
             here = rows[start : start + size]
-            yield {name: _cells_at(column, here) for name, column in zip(wanted.column_names, wanted.columns, strict=True)}
+            yield {name: _cells_at(column, here) for name, column in zip(table.column_names, table.columns, strict=True)}
 
 
 class ParquetSource(Source):
-    """Parquet, a row group's piece at a time."""
+    """The source of a Parquet file, which is read in parts of row groups.
 
-    def __init__(self, path: Path, held: pa.Buffer | None = None) -> None:
+    :param path: the file, or the archive that contains it
+    :param buffer: the bytes of a file in an archive; None = they are read from ``path``
+    """
+
+    def __init__(self, path: Path, buffer: pa.Buffer | None = None) -> None:
         from pyarrow import parquet
 
-        self.path, self._held = path, held
+        self.path, self._buffer = path, buffer
         try:
             with parquet.ParquetFile(self._where()) as file:
                 self.columns = unique([str(name) for name in file.schema_arrow.names], str(path))
@@ -61,11 +65,11 @@ class ParquetSource(Source):
             raise DataError(f"{path}: not a Parquet file that can be read ({short(error)})") from None
 
     def _where(self) -> Any:
-        """The file, or its bytes where it was in an archive."""
-        return self.path if self._held is None else pa.BufferReader(self._held)
+        """Return the path of the file, or its bytes if it is in an archive."""
+        return self.path if self._buffer is None else pa.BufferReader(self._buffer)
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
-        """Read only the columns asked for."""
+        """Yield the rows in order, some at a time. Only the requested columns are read."""
         from pyarrow import parquet
 
         at = 0
@@ -82,10 +86,10 @@ class ParquetSource(Source):
 
 
 class FeatherSource(Source):
-    """Feather (Arrow IPC), memory-mapped."""
+    """The source of a Feather file (Arrow IPC), which is memory-mapped. The parameters are those of ``ParquetSource``."""
 
-    def __init__(self, path: Path, held: pa.Buffer | None = None) -> None:
-        self.path, self._held = path, held
+    def __init__(self, path: Path, buffer: pa.Buffer | None = None) -> None:
+        self.path, self._buffer = path, buffer
         with self._open() as file:
             self.columns = unique([str(name) for name in file.schema.names if not name.startswith("__index_level_")], str(path))
             self.index = _index_of(file.schema, self.columns)
@@ -93,12 +97,12 @@ class FeatherSource(Source):
 
     def _open(self) -> Any:
         try:
-            return pa.ipc.open_file(pa.memory_map(str(self.path)) if self._held is None else pa.BufferReader(self._held))
+            return pa.ipc.open_file(pa.memory_map(str(self.path)) if self._buffer is None else pa.BufferReader(self._buffer))
         except _BROKEN as error:
             raise DataError(f"{self.path}: not a Feather file that can be read ({short(error)})") from None
 
     def _batch(self, file: Any, at: int) -> pa.RecordBatch:
-        """One record batch, every offset in it checked: Arrow believes a file's, and would read past its end."""
+        """Return one record batch after checking every offset in it; Arrow does not check them, and might read beyond the file."""
         try:
             batch = file.get_batch(at)
             batch.validate(full=True)
@@ -107,7 +111,7 @@ class FeatherSource(Source):
             raise DataError(f"{self.path}: batch {at + 1} is broken ({short(error)}); expected a Feather file; write it again") from None
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
-        """A record batch at a time."""
+        """Yield the rows in order, some of a record batch at a time."""
         with self._open() as file:
             for at in range(file.num_record_batches):
                 batch = self._batch(file, at).select(list(columns))
@@ -117,10 +121,10 @@ class FeatherSource(Source):
 
 
 def _index_of(schema: pa.Schema, columns: Sequence[str]) -> tuple[str, ...]:
-    """The columns that pandas says were a dataframe's index; none where its note is not as pandas writes it."""
+    """Return the columns that were a dataframe's index by the metadata of pandas; none if the metadata are invalid."""
     try:
-        said = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
-        names = said["index_columns"] if isinstance(said, dict) and "index_columns" in said else []
+        metadata = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        names = metadata["index_columns"] if isinstance(metadata, dict) and "index_columns" in metadata else []
     except (ValueError, RecursionError):
         return ()
     known = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
@@ -128,15 +132,15 @@ def _index_of(schema: pa.Schema, columns: Sequence[str]) -> tuple[str, ...]:
 
 
 def _rows(size: int, rows: int) -> int:
-    """How many rows make a slice of no more than ``SLICE_BYTES``, on average."""
+    """Return the number of rows of a slice that has at most ``SLICE_BYTES`` on average."""
     return max(1, min(SLICE, SLICE_BYTES * rows // max(size, 1)))
 
 
 def _cells_at(column: pa.ChunkedArray, rows: np.ndarray) -> list[Cell]:
-    """The cells of some rows, ascending."""
+    """Return the cells of some rows, which are in ascending order."""
     try:
         chunks = column.take(rows).chunks
-    except pa.ArrowNotImplementedError:  # Arrow takes no rows of views, as polars holds texts and bytes
+    except pa.ArrowNotImplementedError:  # Arrow cannot take rows of string views, in which polars stores texts and bytes
         ends = np.cumsum([len(chunk) for chunk in column.chunks])
         inside = np.searchsorted(ends, rows, side="right")
         chunks = [column.chunk(part).slice(row - ends[part] + len(column.chunk(part)), 1) for part, row in zip(inside, rows, strict=True)]

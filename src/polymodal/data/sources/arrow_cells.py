@@ -1,8 +1,9 @@
-"""From Arrow's columns to cells: what each type becomes.
+"""Convert Arrow columns to cells.
 
-Numbers, text, bytes, decimals, dates, times and durations become Python's own; a dictionary's, a union's and a run's values become what
-they stand for. Lists become lists; lists declared to be of one length ``FixedList``; tensors arrays. Structs and whatever is nested go
-through ``plain``, which reads Hugging Face's layouts of files and sounds; what no modality reads stays a dict, and is told as such.
+Numbers, text, bytes, decimals, dates, times and durations become Python objects; dictionaries, unions and run-end encoded columns become
+their values. Lists become lists, lists of a declared length become ``FixedList``, and tensors become arrays. Structs and other nested types
+are converted by ``plain``, which reads Hugging Face's layouts of files and sounds. A struct that no modality reads remains a dict, and is
+reported as such.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ import pyarrow as pa
 from ...flow import Cell
 from ...modalities.objects import FixedList, plain
 
-_BROKEN = (OverflowError, ValueError, KeyError, pa.ArrowException)  # KeyError: a time zone that nobody knows
+_BROKEN = (OverflowError, ValueError, KeyError, pa.ArrowException)  # KeyError: an unknown time zone
 
 
 def cells_of_column(column: pa.Array) -> list[Cell]:
-    """The cells of a column, in order; None where one is null."""
+    """Return the cells of a column in order; None where a cell is null."""
     kind = column.type
     if pa.types.is_dictionary(kind) and not _is_settled(kind.value_type):
         column, kind = column.dictionary_decode(), kind.value_type
@@ -29,8 +30,8 @@ def cells_of_column(column: pa.Array) -> list[Cell]:
     if isinstance(kind, pa.FixedShapeTensorType):
         return _tensors(column)
     if isinstance(kind, pa.BaseExtensionType):
-        found = _values(column)
-        return list(map(plain, found)) if _is_settled(kind.storage_type) else _again(cells_of_column(column.storage), found)
+        values = _values(column)
+        return list(map(plain, values)) if _is_settled(kind.storage_type) else _again(cells_of_column(column.storage), values)
     if pa.types.is_fixed_size_list(kind) and _is_number(kind.value_type):
         return [None if cell is None else FixedList(cell) for cell in _values(column)]
     if pa.types.is_map(kind):
@@ -40,13 +41,13 @@ def cells_of_column(column: pa.Array) -> list[Cell]:
     return list(map(plain, _values(column)))
 
 
-def _again(stored: list[Cell], found: list[Cell]) -> list[Cell]:
-    """The cells of an extension type over a nested one: as they are stored, unless the type makes something else of them."""
-    return [cell if isinstance(other, (list, dict, type(None))) else plain(other) for cell, other in zip(stored, found, strict=True)]
+def _again(stored: list[Cell], values: list[Cell]) -> list[Cell]:
+    """Return the cells of an extension type over a nested type: the stored ones, unless the extension type converts them."""
+    return [cell if isinstance(other, (list, dict, type(None))) else plain(other) for cell, other in zip(stored, values, strict=True)]
 
 
 def _is_settled(kind: pa.DataType) -> bool:
-    """Whether nothing in a column of this type needs a second look."""
+    """Return whether the values of a column of this type need no further conversion."""
     nested = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind)
     if nested or pa.types.is_dictionary(kind):
         return _is_settled(kind.value_type)
@@ -58,7 +59,8 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _is_sound(kind: pa.StructType) -> bool:
-    """``struct<array: list<float>, sampling_rate: int, ...>``: its samples are taken as an array, since they are many."""
+    """Return whether a type is that of sounds, ``struct<array: list<float>, sampling_rate: int, ...>``, whose samples are read as
+    arrays."""
     names = [kind.field(at).name for at in range(kind.num_fields)]
     if not {"array", "sampling_rate"} <= set(names) <= {"array", "sampling_rate", "path", "bytes"} or len(names) != len(set(names)):
         return False
@@ -67,6 +69,7 @@ def _is_sound(kind: pa.StructType) -> bool:
 
 
 def _sounds(column: pa.StructArray) -> list[Cell]:
+    """Return the cells of a column of sounds."""
     parts = {column.type.field(at).name: column.field(at) for at in range(column.type.num_fields)}
     arrays = parts.pop("array")
     others = {name: _values(part) for name, part in parts.items()}
@@ -82,7 +85,7 @@ def _sounds(column: pa.StructArray) -> list[Cell]:
 
 
 def _tensors(column: Any) -> list[Cell]:
-    """``fixed_shape_tensor``: an array a cell; of one dimension, a list of a length that is declared."""
+    """Return the cells of a column of ``fixed_shape_tensor``: arrays, or ``FixedList`` for tensors of one dimension."""
     shape, kind = column.type.shape, column.type.value_type
     if not _is_number(kind) or pa.types.is_decimal(kind):
         return list(map(plain, _values(column)))
@@ -99,7 +102,7 @@ def _shaped(cell: list[Any], kind: Any) -> Cell:
 def _values(column: pa.Array) -> list[Cell]:
     try:
         return column.to_pylist()  # type: ignore[no-any-return]
-    except _BROKEN:  # a date that Python cannot hold: only that cell cannot be read
+    except _BROKEN:  # Python cannot represent a date: only that cell cannot be read
         if pa.types.is_timestamp(column.type) and column.type.tz is not None and not _is_known_zone(column.type.tz):
             return _values(column.cast(pa.timestamp(column.type.unit, "UTC")))
         return [_value(scalar) for scalar in column]

@@ -1,8 +1,9 @@
-"""The encoding of one text file: by its mark, by its zero bytes, by whether all of it is UTF-8; else the most plausible one, told so.
+"""Detect the encoding of a text file: by its byte order mark, by its zero bytes, or by whether all of it is UTF-8; otherwise the most
+plausible encoding is used, with a warning.
 
-What is no UTF-8 is decoded in each of a few encodings. Of those that decode all lines looked at, the one whose characters are used most
-wins: two-byte encodings order their characters by use (GB 2312, Big5, JIS X 0208 and KS X 1001 have a first level of common ones), and
-letters of alphabets stand beside letters, lower case after upper case.
+Text that is not UTF-8 is decoded in each of a few encodings. Among those that decode all inspected lines, the one with the most common
+characters is chosen: two-byte encodings order their characters by frequency (GB 2312, Big5, JIS X 0208 and KS X 1001 have a first level of
+common ones); in alphabets, letters are next to letters, and lower case follows upper case.
 """
 
 from __future__ import annotations
@@ -29,42 +30,49 @@ _MARKS = (
 )
 _WIDE = (("utf-32-le", 4, 0), ("utf-32-be", 4, 3), ("utf-16-le", 2, 0), ("utf-16-be", 2, 1))
 _EVIDENCE = 2**16
-"""Bytes of lines that are not ASCII, by which an encoding is chosen."""
+"""The number of bytes in lines that are not ASCII by which an encoding is chosen."""
 _SURVEYED = 64
-"""Blocks with bytes that are no UTF-8 after which enough is known."""
+"""The number of blocks with bytes that are not UTF-8 after which the detection stops."""
 _LEAST = 0.5
-"""Plausible characters among those that are not ASCII, below which no encoding is taken."""
+"""The least fraction of plausible characters, among those that are not ASCII, with which an encoding is accepted."""
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")
 _FIX = "name its encoding: encoding=gb18030 (Chinese Windows), cp1252 (Western Windows), ... (--encoding), or write it again as UTF-8"
 
 
 @dataclass(frozen=True)
 class Charset:
-    """An encoding; whether some of the text may be garbled; how to say another one."""
+    """The encoding of a file.
+
+    :param encoding: its name
+    :param suspect: whether some of the text may have been decoded in a wrong encoding before it was written
+    :param stated: whether the caller stated the encoding
+    """
 
     encoding: str
     suspect: bool = False
-    said: bool = False
+    stated: bool = False
 
     @property
     def fix(self) -> str:
-        """What to try where its text is garbled."""
-        return "name another encoding of the file (encoding=, --encoding)" if self.said else "export the table again, as UTF-8"
+        """Advice for text that was decoded in a wrong encoding."""
+        return "name another encoding of the file (encoding=, --encoding)" if self.stated else "export the table again, as UTF-8"
 
 
 def charset_of(content: Content, place: str, encoding: str | None = None, fallback: str | None = None, guess: bool = True) -> Charset:
-    """The encoding of a text file.
+    """Return the encoding of a text file.
 
-    :param encoding: the one that the caller says, which is only checked
-    :param fallback: the one to take for text that is not UTF-8 and has no mark, before any other is looked at
-    :param guess: whether another than UTF-8, UTF-16 and UTF-32 may be found
-    :raises DataError: it is unknown, contradicts the file's mark, or none is plausible
+    :param content: the bytes of the file
+    :param place: the name of the file, for messages
+    :param encoding: the encoding that the caller stated, which is only checked; None = detected
+    :param fallback: the encoding to try first for text that is not UTF-8 and has no byte order mark; None = detected
+    :param guess: whether encodings other than UTF-8, UTF-16 and UTF-32 are detected
+    :raises DataError: the encoding is unknown or contradicts the byte order mark, or no encoding is plausible
     """
     with content.open() as stream:
         head = stream.read(_EVIDENCE)
     mark = next((name for mark, name in _MARKS if head.startswith(mark)), None)
     if encoding is not None:
-        return _said(head, place, encoding, mark)
+        return _stated(head, place, encoding, mark)
     if mark is None or mark == "utf-8":
         wide = _wide(head) if mark is None else None
         if wide is None:
@@ -74,14 +82,14 @@ def charset_of(content: Content, place: str, encoding: str | None = None, fallba
 
 
 def check_encoding(encoding: str, place: str) -> None:
-    """``DataError`` for one that Python does not know as an encoding of text."""
+    """Raise ``DataError`` if Python does not know an encoding of text of this name."""
     try:
         b"a".decode(encoding, "ignore")
-    except (LookupError, ValueError):  # idna and others that are no encodings of files know no "ignore"
+    except (LookupError, ValueError):  # idna and others, which are not encodings of files, do not support "ignore"
         raise DataError(f"{place}: encoding {encoding[:40]!r} is not known; expected such as utf-8, gb18030 or cp1252") from None
 
 
-def _said(head: bytes, place: str, encoding: str, mark: str | None) -> Charset:
+def _stated(head: bytes, place: str, encoding: str, mark: str | None) -> Charset:
     check_encoding(encoding, place)
     plain = encoding.lower().replace("_", "-").replace("utf8", "utf-8").removesuffix("-sig")
     if mark is not None and not plain.startswith(mark):
@@ -92,7 +100,7 @@ def _said(head: bytes, place: str, encoding: str, mark: str | None) -> Charset:
 
 
 def _wide(head: bytes) -> str | None:
-    """UTF-16 or UTF-32 without a mark: the zero bytes of its ASCII characters stand at every second or fourth place."""
+    """Detect UTF-16 or UTF-32 without a byte order mark by the zero bytes of ASCII characters at every second or fourth position."""
     zero = np.frombuffer(head, np.uint8) == 0
     if not zero.any():
         return None
@@ -104,7 +112,7 @@ def _wide(head: bytes) -> str | None:
         try:
             text = head[: whole.size].decode(name)
         except UnicodeDecodeError as error:
-            if error.start < whole.size - 4:  # half of a pair at the end of what was read
+            if error.start < whole.size - 4:  # half of a surrogate pair at the end of the block
                 continue
             text = head[: error.start].decode(name)
         if "\n" in text or "\r" in text:
@@ -129,43 +137,43 @@ def _narrow(content: Content, place: str, fallback: str | None, guess: bool) -> 
         return Charset("utf-8", suspect)
     if survey.good > 2 * survey.bad:
         raise DataError(
-            f"{place}: some text is not UTF-8, such as {survey.shown(survey.lines[0])}, though most is; expected one encoding; mend it "
-            f"there, or {_FIX}"
+            f"{place}: some text is not UTF-8, such as {survey.shown(survey.lines[0])}, though most is; expected one encoding; fix that "
+            f"text, or {_FIX}"
         )
     if not guess:
         raise DataError(f"{place}: not UTF-8 text; expected UTF-8; {_FIX}")
     if fallback is not None:
         check_encoding(fallback, place)
-    found = fallback if fallback is not None and survey.text(fallback) is not None else survey.guess()
-    if found is None:
-        raise DataError(f"{place}: not UTF-8 text, nor of another encoding that can be told; expected UTF-8; {_FIX}")
-    text = survey.text(found) or ""
-    if found != fallback:
+    encoding = fallback if fallback is not None and survey.text(fallback) is not None else survey.guess()
+    if encoding is None:
+        raise DataError(f"{place}: not UTF-8 text, nor in another encoding that can be detected; expected UTF-8; {_FIX}")
+    text = survey.text(encoding) or ""
+    if encoding != fallback:
         shown = ", ".join(map(repr, _cells(text)))
-        warn(f"{place}: not UTF-8 text; taken for {found}, as in {shown}; if that is wrong, {_FIX}")
-    return Charset(found, is_suspect(text))
+        warn(f"{place}: not UTF-8 text; read as {encoding}, as in {shown}; if that is wrong, {_FIX}")
+    return Charset(encoding, is_suspect(text))
 
 
 def _lines(content: Content) -> Iterator[bytes]:
-    """The content in pieces of whole lines."""
-    held = b""
+    """Yield the content in pieces of whole lines."""
+    rest = b""
     with content.open() as stream:
         while block := stream.read(_BLOCK):
             cut = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
             if cut:
-                yield held + block[:cut] if held else block[:cut]
-                held = block[cut:]
+                yield rest + block[:cut] if rest else block[:cut]
+                rest = block[cut:]
             else:
-                held += block
-                if len(held) > LARGEST_ROW:
-                    yield held
-                    held = b""
-    if held:
-        yield held
+                rest += block
+                if len(rest) > LARGEST_ROW:
+                    yield rest
+                    rest = b""
+    if rest:
+        yield rest
 
 
 def _is_utf8(body: bytes) -> bool:
-    """As ``bytes.decode`` finds it, several times faster."""
+    """Return whether bytes are valid UTF-8, several times faster than ``bytes.decode``."""
     ends = pa.py_buffer(np.array([0, len(body)], np.int64))
     try:
         pa.Array.from_buffers(pa.large_string(), 1, [None, ends, pa.py_buffer(body)]).validate(full=True)
@@ -175,14 +183,14 @@ def _is_utf8(body: bytes) -> bool:
 
 
 class _Survey:
-    """Lines that are not ASCII, of the blocks that are no UTF-8: how many are UTF-8 all the same, and some to choose an encoding by."""
+    """Statistics of the lines that are not ASCII in blocks that are not UTF-8: how many of them are UTF-8, and a sample of the others."""
 
     def __init__(self) -> None:
         self.good = self.bad = self.blocks = self._size = 0
         self.lines: list[bytes] = []
 
     def see(self, body: bytes) -> None:
-        """A block of lines."""
+        """Add a block of lines."""
         self.blocks += 1
         room = max(_EVIDENCE // 4, _EVIDENCE - self._size)
         for line in body.splitlines():
@@ -201,38 +209,43 @@ class _Survey:
         self._size = sum(map(len, self.lines))
 
     def text(self, encoding: str) -> str | None:
-        """The lines in an encoding, None where they are none of it."""
+        """Return the lines decoded in an encoding, or None if they are not valid in it."""
         try:
             return "\n".join(line.decode(encoding) for line in self.lines)
         except UnicodeDecodeError:
             return None
 
     def shown(self, line: bytes) -> str:
-        """The part of a line that is not UTF-8."""
+        """Return a line for a message, with escapes for bytes that are not UTF-8."""
         return repr(line.decode("utf-8", "backslashreplace")[:40])
 
     def guess(self) -> str | None:
-        """The most plausible encoding; None where there is none, or control characters say that it is no text."""
-        best, found = _LEAST, None
+        """Return the most plausible encoding, or None if there is none or the lines contain control characters."""
+        best, most_plausible = _LEAST, None
         if any(_CONTROL.search(line) for line in self.lines):
             return None
-        for encoding, worth in _CANDIDATES:
+        for encoding, score_of in _CANDIDATES:
             text = self.text(encoding)
-            score = 0.0 if text is None else worth(text)
+            score = 0.0 if text is None else score_of(text)
             if score > best + 1e-9:
-                best, found = score, encoding
-        return found
+                best, most_plausible = score, encoding
+        return most_plausible
 
 
 def _cells(text: str) -> list[str]:
-    """Some cells that are not ASCII."""
-    found = dict.fromkeys(cell.strip(' "') for cell in re.split(r"[,;\t|\n]", text) if not cell.isascii())
-    return [cell if len(cell) <= 30 else cell[:27] + "..." for cell in list(found)[:3]]
+    """Return up to three cells that are not ASCII, for a message."""
+    cells = dict.fromkeys(cell.strip(' "') for cell in re.split(r"[,;\t|\n]", text) if not cell.isascii())
+    return [cell if len(cell) <= 30 else cell[:27] + "..." for cell in list(cells)[:3]]
 
 
 def _by_level(codec: str, levels: Sequence[tuple[int, int, float]], common: str, tail: int = 0x40) -> Callable[[str], float]:
-    """Of characters of two bytes: what the ranges of their first byte are worth (the second being ``tail`` or more), and ``common`` ones
-    once more. Characters of any other length are worth nothing."""
+    """Return a function that scores text in an encoding of two bytes, as the mean score of its characters that are not ASCII.
+
+    :param codec: the encoding
+    :param levels: ranges of the first byte, each with a score
+    :param common: common characters, which score 1 more
+    :param tail: the least second byte; characters with a smaller one, or with another number of bytes, score 0
+    """
     known: dict[str, float] = {}
     often = frozenset(common)
 
@@ -240,22 +253,26 @@ def _by_level(codec: str, levels: Sequence[tuple[int, int, float]], common: str,
         body = sign.encode(codec, "ignore")
         if len(body) != 2 or body[1] < tail or "\ue000" <= sign <= "\uf8ff":
             return 0.0
-        level = next((worth for low, high, worth in levels if low <= body[0] <= high), 0.0)
-        return level * (1.0 if body[1] >= 0x80 else 0.5) + (sign in often)  # a second byte that is ASCII may well be ASCII
+        level = next((value for low, high, value in levels if low <= body[0] <= high), 0.0)
+        return level * (1.0 if body[1] >= 0x80 else 0.5) + (sign in often)  # a second byte in the ASCII range may be an ASCII character
 
-    def worth(text: str) -> float:
+    def score(text: str) -> float:
         signs = [sign for sign in text if sign > "\x7f"]
         for sign in set(signs) - known.keys():
             known[sign] = of(sign)
         return sum(map(known.__getitem__, signs)) / max(len(signs), 1)
 
-    return worth
+    return score
 
 
 def _of_letters(is_letter: Callable[[str], bool], alone: bool) -> Callable[[str], float]:
-    """Of an alphabet. ``alone``: its words hold no ASCII letters; else its letters stand among those, seldom more than two in a row."""
+    """Return a function that scores text in an alphabet.
 
-    def worth(text: str) -> float:
+    :param is_letter: whether a character that is not ASCII is a letter of the alphabet
+    :param alone: whether words contain no ASCII letters; otherwise letters are among those, and rarely more than two in a row
+    """
+
+    def score(text: str) -> float:
         total = count = 0.0
         for run in re.finditer(r"[^\W\d_]+|[^\x00-\x7f]", text):
             word = run[0]
@@ -264,8 +281,8 @@ def _of_letters(is_letter: Callable[[str], bool], alone: bool) -> Callable[[str]
                 continue
             count += own
             if not word[0].isalpha():
-                beside = text[max(run.start() - 1, 0) : run.start()].isalpha() and text[run.end() : run.end() + 1].isalpha()
-                total += 0.0 if (beside and word not in "’‘") or (not word.isprintable() and word != "\xa0") else 0.6
+                is_inside = text[max(run.start() - 1, 0) : run.start()].isalpha() and text[run.end() : run.end() + 1].isalpha()
+                total += 0.0 if (is_inside and word not in "’‘") or (not word.isprintable() and word != "\xa0") else 0.6
             elif not all(is_letter(sign) for sign in word if sign > "\x7f") or not (word.islower() or word.isupper() or word[1:].islower()):
                 continue
             elif alone:
@@ -275,10 +292,10 @@ def _of_letters(is_letter: Callable[[str], bool], alone: bool) -> Callable[[str]
                 total += own * (longest <= 2) * (1.0 if own < len(word) else 0.5 if own == 1 else 0.0)
         return total / max(count, 1.0)
 
-    return worth
+    return score
 
 
-# Characters and syllables that are used most.
+# The most common characters and syllables.
 _ZH = (
     "的一是不了人我在有他这中大来上国个到说们为子和你地出道也时年得就那要下以生会自着去之过家学对可里后小么心多天而能好都然没"
     "日于起还发成事只作当想看文无开手用主行方又如前所本见经头面公同三已老从动两长男女名高红黄蓝绿白黑"
@@ -299,4 +316,4 @@ _CANDIDATES: tuple[tuple[str, Callable[[str], float]], ...] = (
     ("cp1250", _of_letters(lambda sign: "\u00c0" <= sign <= "\u017f", alone=False)),
     ("cp1251", _of_letters(lambda sign: "А" <= sign <= "я" or sign in "ёЁіІїЇєЄґҐўЎ", alone=True)),
 )
-"""In the order in which one is taken where several are as plausible. Windows' own extensions of Big5, Shift JIS and EUC-KR decode."""
+"""The candidates. Among equally plausible ones the first is chosen. Windows' extensions of Big5, Shift JIS and EUC-KR are included."""

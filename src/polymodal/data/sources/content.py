@@ -1,4 +1,4 @@
-"""The bytes of a table's file, decompressed; and what a file is, told by its first bytes."""
+"""The decompressed bytes of a table's file, and the detection of its format by its first bytes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pyarrow as pa
 from ...errors import DataError
 
 CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".xz": "xz"}
-"""Compressed files that are read, by extension."""
+"""Supported compressions by extension."""
 MOST_UNPACKED = 2**32
-"""Bytes that a member of an archive may unpack to."""
+"""The maximum number of bytes of an unpacked member of an archive."""
 _BOMB, _RATIO = 2**28, 200
-"""A member of more than this many bytes, compressed more than this many times, is no table: text is compressed about 10 times."""
+"""A member with more bytes than ``_BOMB`` and a compression ratio above ``_RATIO`` is rejected; the ratio of text is about 10."""
 _BLOCK = 2**20
 _XZ_MEMORY = 2**28
 
@@ -40,23 +40,31 @@ _MAGIC = (
 
 
 class Content:
-    """The bytes of a table's file, decompressed; each ``open`` reads them from the start."""
+    """The decompressed bytes of a table's file.
 
-    def __init__(self, path: Path, codec: str | None = None, held: pa.Buffer | None = None) -> None:
-        self.path, self.codec, self.held = path, codec, held
+    :param path: the file, or the archive that contains it
+    :param codec: the compression of the file; None = none
+    :param buffer: the bytes of a member of an archive; None = they are read from ``path``
+    """
+
+    def __init__(self, path: Path, codec: str | None = None, buffer: pa.Buffer | None = None) -> None:
+        self.path, self.codec, self.buffer = path, codec, buffer
         if codec == "xz":  # Arrow does not read it
             with path.open("rb") as file:
-                self.held = _unpacked(_xz(file.read), f"{path}: compressed with xz", path.stat().st_size)
+                self.buffer = _unpacked(_xz(file.read), f"{path}: compressed with xz", path.stat().st_size)
 
     def open(self) -> pa.NativeFile:
-        """A stream of bytes, from the first one on."""
-        if self.held is not None:
-            return pa.BufferReader(self.held)
+        """Return a new stream of the bytes from the start."""
+        if self.buffer is not None:
+            return pa.BufferReader(self.buffer)
         return pa.input_stream(str(self.path), compression=self.codec)
 
 
 def kind_by_content(path: Path) -> tuple[str, str] | None:
-    """What a file is by its first bytes, in words, and the extension that says so; None where they do not tell."""
+    """Detect the format of a file by its first bytes.
+
+    :returns: a description and the usual extension; None if the format is not recognized
+    """
     with path.open("rb") as file:
         head = file.read(64)
     for magic, words, extension in _MAGIC:
@@ -73,13 +81,16 @@ def kind_by_content(path: Path) -> tuple[str, str] | None:
 
 
 def members(path: Path) -> list[zipfile.ZipInfo]:
-    """The files in an archive, those that systems add for themselves left out."""
+    """Return the files in a zip archive without hidden files and those that operating systems add.
+
+    :raises DataError: the archive cannot be read
+    """
     try:
         with zipfile.ZipFile(path) as archive:
-            found = archive.infolist()
+            infos = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError):
         raise DataError(f"{path}: not a zip archive that can be read; expected one; write it again") from None
-    return [one for one in found if not one.is_dir() and not _is_hidden(one.filename)]
+    return [one for one in infos if not one.is_dir() and not _is_hidden(one.filename)]
 
 
 def _is_hidden(name: str) -> bool:
@@ -88,31 +99,40 @@ def _is_hidden(name: str) -> bool:
 
 
 def member_content(path: Path, member: zipfile.ZipInfo) -> Content:
-    """One file of an archive, unpacked to where no other program finds it and nothing stays behind."""
+    """Return the content of one file of an archive. It is unpacked to an unnamed temporary file.
+
+    :raises DataError: the member is encrypted, broken or too large
+    """
     place = f"{path}, member {member.filename!r}"
     if member.flag_bits & 1:
         raise DataError(f"{place}: encrypted; expected a file that can be read; unpack the archive, and name the table")
     check_size(place, member)
     try:
         with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-            held = _unpacked(iter(lambda: file.read(_BLOCK), b""), place, member.compress_size)
+            buffer = _unpacked(iter(lambda: file.read(_BLOCK), b""), place, member.compress_size)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError, RuntimeError, ValueError):
         raise DataError(f"{place}: broken; expected a member that can be unpacked; write the archive again") from None
-    return Content(path, held=held)
+    return Content(path, buffer=buffer)
 
 
 def check_size(place: str, member: zipfile.ZipInfo, most: int = MOST_UNPACKED) -> None:
-    """``DataError`` for a member that says it unpacks to too much; of one that lies, no more than it says is unpacked."""
+    """Raise ``DataError`` if the stated size of a member is too large. Of a member with a wrong size, no more bytes than stated are
+    unpacked.
+
+    :param place: the name of the member, for messages
+    :param member: the member
+    :param most: the maximum number of unpacked bytes
+    """
     size = member.file_size
     if size > most or (size > _BOMB and size > _RATIO * max(member.compress_size, 1)):
         raise DataError(
-            f"{place}: {size:,} bytes, unpacked from {member.compress_size:,}; expected at most {most:,}, and no more than {_RATIO} times "
-            f"what they are packed in; unpack it, and save the table as .csv or .parquet"
+            f"{place}: {size:,} bytes, unpacked from {member.compress_size:,}; expected at most {most:,}, and at most {_RATIO} times "
+            f"the packed size; unpack it, and save the table as .csv or .parquet"
         )
 
 
 def _unpacked(pieces: Iterator[bytes], place: str, packed: int) -> pa.Buffer:
-    """The bytes in a file without a name, mapped into memory: the system gives the space back with the last use of it."""
+    """Write bytes to an unnamed temporary file and map it into memory. The system frees the space after the last use."""
     size = 0
     with tempfile.TemporaryFile(prefix="polymodal-") as file:
         for piece in pieces:
@@ -125,7 +145,7 @@ def _unpacked(pieces: Iterator[bytes], place: str, packed: int) -> pa.Buffer:
 
 
 def _xz(read: Callable[[int], bytes]) -> Iterator[bytes]:
-    """The content of an .xz file, of one stream or several."""
+    """Yield the content of an .xz file of one or several streams."""
     decompressor = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
     packed = b""
     try:

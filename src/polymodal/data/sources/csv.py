@@ -1,4 +1,4 @@
-"""CSV and TSV, read as text: what a cell means is for a modality to say."""
+"""The source of CSV and TSV files. Every cell is read as text; modalities interpret the cells."""
 
 from __future__ import annotations
 
@@ -18,17 +18,25 @@ from .dialect import dialect_of
 from .garbled import Tally, kind_of
 from .source import LARGEST_ROW, SLICE, Slice, Source, short
 
-# No Python callback finds the row: Arrow's threads would hold it, and abort a process that ends while they read on.
+# The row is parsed from the message. With a Python callback, Arrow's threads would abort a process that ends while they read.
 _RAGGED = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
 _HEAD = 2**20
 
 
 class _RowTooLarge(DataError):
-    """A CSV's row is larger than the block that is parsed at a time."""
+    """A row is larger than the block that is parsed at a time."""
 
 
 class CsvSource(Source):
-    """CSV or TSV, every cell as text."""
+    """The source of a CSV or TSV file.
+
+    :param content: the bytes of the file
+    :param name: the name of the file, for messages
+    :param delimiter: the delimiter; None = detected
+    :param encoding: the character encoding; None = detected
+    :param fallback: the encoding to try first if the text is not UTF-8 and has no byte order mark
+    :raises DataError: the file is not a table that can be read
+    """
 
     typed = False
 
@@ -47,16 +55,16 @@ class CsvSource(Source):
                     raise
                 self._block *= 8
         if "\n" in last and not self._ends_quoted():
-            raise DataError(f"{name} row {self.rows}: a quote that is never closed; expected another one at the end of its cell; add it")
+            raise DataError(f"{name} row {self.rows}: a quote that is never closed; expected a quote at the end of its cell; add it")
         if is_empty:  # every line ends with a delimiter
             self.columns = self.columns[:-1]
         if tally is not None:
-            for column in filter(kind_of, self.columns):  # its name is garbled as well
+            for column in filter(kind_of, self.columns):  # the name is garbled as well
                 tally.see(column, (column,))
             tally.warn(name, self.charset.fix)
 
     def _head(self) -> tuple[str, bool]:
-        """The first lines, and whether they are all there is."""
+        """Return the first lines, and whether they are the whole file."""
         try:
             with self._text() as text:
                 head = text.read(_HEAD)
@@ -78,7 +86,8 @@ class CsvSource(Source):
         return io.TextIOWrapper(self.content.open(), encoding=encoding, newline="")  # type: ignore[arg-type]
 
     def _scan(self) -> tuple[str, bool, Tally | None]:
-        """Count the rows; the last cell, whether a last column without a name is empty in every row, and what is garbled."""
+        """Count the rows. Return the last cell, whether a last column without a name is empty in every row, and the counts of garbled
+        cells."""
         last, is_empty = "", self.dialect.unnamed_last
         tally = Tally() if self.charset.suspect else None
         names, self.rows = self.columns if tally is not None else self.columns[-1:], 0
@@ -108,19 +117,19 @@ class CsvSource(Source):
         )
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
-        """Parse the file once, front to back."""
-        wanted = list(dict.fromkeys(columns))
-        for batch in self._batches(wanted):
+        """Yield the rows in order, some at a time. The file is parsed once."""
+        names = list(dict.fromkeys(columns))
+        for batch in self._batches(names):
             for start in range(0, batch.num_rows, SLICE):
                 part = batch.slice(start, SLICE)
-                yield {name: part.column(name).to_pylist() for name in wanted}
+                yield {name: part.column(name).to_pylist() for name in names}
 
-    def _batches(self, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """The file as Arrow's text, some rows at a time."""
+    def _batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield the cells of some columns as Arrow text, some rows at a time."""
         if not self.dialect.has_rows:
             return
         try:
-            yield from self._spaced(wanted) if self.dialect.spaced else self._parsed(wanted)
+            yield from self._spaced(columns) if self.dialect.spaced else self._parsed(columns)
         except pa.ArrowInvalid as error:
             ragged = _RAGGED.search(str(error))
             if ragged:
@@ -135,15 +144,15 @@ class CsvSource(Source):
         except UnicodeError:
             raise self._bad_encoding() from None
 
-    def _ragged(self, row: int | None, found: int) -> DataError:
+    def _ragged(self, row: int | None, cells: int) -> DataError:
         expected = len(self.dialect.names)
-        more = "; does a row begin with a name that the header lacks?" if found == expected + 1 else ""
+        more = "; does a row begin with a name that the header lacks?" if cells == expected + 1 else ""
         return DataError(
-            f"{self.name}{f' row {row}' if row is not None else ''}: {found} cells; expected {expected}; quote cells that hold "
+            f"{self.name}{f' row {row}' if row is not None else ''}: {cells} cells; expected {expected}; quote cells that contain "
             f"{self.dialect.delimiter!r} or a line break{more}"
         )
 
-    def _parsed(self, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _parsed(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         from pyarrow import csv as arrow_csv
 
         names = self.dialect.names
@@ -159,7 +168,7 @@ class CsvSource(Source):
                     delimiter=self.dialect.delimiter, newlines_in_values=True, ignore_empty_lines=len(names) > 1,
                 ),
                 convert_options=arrow_csv.ConvertOptions(
-                    include_columns=list(wanted), column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False
+                    include_columns=list(columns), column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False
                 ),
             )  # fmt: skip
             yield from reader
@@ -167,11 +176,11 @@ class CsvSource(Source):
             if reader is not None:
                 reader.close()
 
-    def _spaced(self, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Quotes behind spaces, which Arrow takes for text."""
+    def _spaced(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Parse a file with spaces before its quotes, which Arrow would read as text."""
         names = self.dialect.names
-        places = [names.index(name) for name in wanted]
-        schema = pa.schema([(name, pa.large_string()) for name in wanted])
+        places = [names.index(name) for name in columns]
+        schema = pa.schema([(name, pa.large_string()) for name in columns])
         row = 0
         try:
             with self._text() as text:
@@ -180,11 +189,11 @@ class CsvSource(Source):
                 reader = csv.reader(text, delimiter=self.dialect.delimiter, skipinitialspace=True, strict=True)
                 next(reader)
                 rows = (cells for cells in reader if cells or len(names) == 1)
-                while held := list(itertools.islice(rows, SLICE)):
-                    for at, cells in enumerate(held, row + 1):
+                while part := list(itertools.islice(rows, SLICE)):
+                    for at, cells in enumerate(part, row + 1):
                         if len(cells) != len(names):
                             raise self._ragged(at, len(cells))
-                    row += len(held)
-                    yield pa.record_batch([pa.array([cells[at] for cells in held], pa.large_string()) for at in places], schema=schema)
+                    row += len(part)
+                    yield pa.record_batch([pa.array([cells[at] for cells in part], pa.large_string()) for at in places], schema=schema)
         except csv.Error as error:
             raise DataError(f"{self.name} row {row + 1} or after it: cannot be read ({short(error)}); expected cells in quotes") from None

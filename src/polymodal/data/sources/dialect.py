@@ -1,4 +1,4 @@
-"""How a CSV is written: what stands before its header, its delimiter, its column names; found in its first lines."""
+"""Detect the dialect of a CSV file from its first lines: the lines before its header, its delimiter and its column names."""
 
 from __future__ import annotations
 
@@ -15,14 +15,21 @@ from .source import unique
 
 _SIGNS = (",", "\t", ";", "|")
 _LOOKED_AT = 20
-"""Rows by which a delimiter is found."""
+"""The number of rows by which a delimiter is detected."""
 _SEP = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """``skipped`` lines before the header; ``names`` of the columns, of which the last has none where ``unnamed_last``; whether there are
-    spaces between a delimiter and a quote (``spaced``), and rows at all."""
+    """How a CSV file is written.
+
+    :param delimiter: the delimiter
+    :param skipped: the number of lines before the header
+    :param names: the names of the columns
+    :param unnamed_last: whether the last column has no name in the file
+    :param spaced: whether there are spaces between a delimiter and a quote
+    :param has_rows: whether there are rows after the header
+    """
 
     delimiter: str
     skipped: int
@@ -33,18 +40,25 @@ class Dialect:
 
 
 def dialect_of(head: str, whole: bool, place: str, delimiter: str | None) -> Dialect:
-    """From the first lines of a file. ``whole``: they are all of it; ``delimiter``: where it is known."""
+    """Detect the dialect.
+
+    :param head: the first lines of the file
+    :param whole: whether they are the whole file
+    :param place: the name of the file, for messages
+    :param delimiter: the delimiter; None = detected
+    :raises DataError: there is no header that can be read, or two columns have the same name
+    """
     lines = list(io.StringIO(head.lstrip("\ufeff"), newline=""))
     start = _first_of_text(lines, 0)
-    said = _SEP.fullmatch(lines[start]) if start < len(lines) else None
-    if said:
-        delimiter, start = said[1], _first_of_text(lines, start + 1)
+    separator = _SEP.fullmatch(lines[start]) if start < len(lines) else None
+    if separator:
+        delimiter, start = separator[1], _first_of_text(lines, start + 1)
     start = _after_comments(lines, start, whole, delimiter)
     sign = delimiter or _guess(lines[start:], whole)
     spaced = _is_spaced(lines[start:], whole, sign)
     rows = _records(lines[start:], whole, sign, spaced)
     if not rows and start < len(lines):
-        raise DataError(f"{place}: its first line cannot be read, or holds a quote that is never closed; expected column names")
+        raise DataError(f"{place}: its first line cannot be read, or contains a quote that is never closed; expected column names")
     header = rows[0] if rows else []
     if not header or header == [""]:
         raise DataError(f"{place}: an empty table; expected a line of column names, then rows")
@@ -53,12 +67,12 @@ def dialect_of(head: str, whole: bool, place: str, delimiter: str | None) -> Dia
         header[0] = header[0][2:]
     names = _named([*header, ""] if extra else header, place)
     unnamed_last = extra or (len(header) > 1 and not header[-1].strip())
-    has_rows = not whole or len(rows) > 1 or (len(names) == 1 and len(lines) > start + 1)  # of one column a blank line is a row
+    has_rows = not whole or len(rows) > 1 or (len(names) == 1 and len(lines) > start + 1)  # in a file of one column, a blank line is a row
     return Dialect(sign, start, names, unnamed_last, spaced, has_rows)
 
 
 def _named(header: Sequence[str], place: str) -> list[str]:
-    """The names without the space around them; one that is empty is called by its place."""
+    """Return the names without surrounding white space. A column with an empty name is named by its position."""
     names = [name.strip().strip("\ufeff") for name in header]
     for at, name in enumerate(names):
         if not name:
@@ -70,13 +84,16 @@ def _named(header: Sequence[str], place: str) -> list[str]:
 
 
 def _first_of_text(lines: Sequence[str], start: int) -> int:
-    """The first line that is not blank."""
+    """Return the index of the first line that is not blank."""
     return next((at for at in range(start, len(lines)) if lines[at].strip("\r\n")), len(lines))
 
 
 def _after_comments(lines: Sequence[str], start: int, whole: bool, delimiter: str | None) -> int:
-    """Where the header stands. Lines that begin with ``#`` are comments, but for the last of them where it has as many cells as the first
-    row, and no space follows the ``#`` (as in ``#CHROM``) or that row is numbers (as numpy writes a header)."""
+    """Return the index of the header.
+
+    Lines that begin with ``#`` are comments. The last of them is the header if it has as many cells as the first row, and either no space
+    follows the ``#`` (as in ``#CHROM``) or the first row consists of numbers (as numpy writes a header).
+    """
     end = start
     while end < len(lines) and lines[end].lstrip('"').startswith("#"):
         end = _first_of_text(lines, end + 1)
@@ -92,22 +109,22 @@ def _after_comments(lines: Sequence[str], start: int, whole: bool, delimiter: st
 
 
 def _guess(lines: Sequence[str], whole: bool) -> str:
-    """The delimiter that gives most rows as many cells as the header has, and the most of them; else the header's most frequent one."""
-    best, found = 0, ""
+    """Return the delimiter that gives the most cells in the header, and equally many in most rows; else the most frequent in the header."""
+    best, delimiter = 0, ""
     for sign in _SIGNS:
         rows = _records(lines, whole, sign, True)
         count = len(rows[0]) if rows else 0
-        alike = sum(len(row) == count or (len(row) == count + 1 and not row[-1]) for row in rows[1:])
-        if count > max(best, 1) and 2 * alike >= len(rows) - 1:
-            best, found = count, sign
-    if found:
-        return found
+        matching = sum(len(row) == count or (len(row) == count + 1 and not row[-1]) for row in rows[1:])
+        if count > max(best, 1) and 2 * matching >= len(rows) - 1:
+            best, delimiter = count, sign
+    if delimiter:
+        return delimiter
     first = lines[0] if lines else ""
     return max(_SIGNS[:3], key=first.count)
 
 
 def _is_spaced(lines: Sequence[str], whole: bool, sign: str) -> bool:
-    """Whether quotes stand behind spaces, and open cells there."""
+    """Return whether there are quotes after spaces that open cells."""
     plain = _records(lines, whole, sign, False)
     if not any(cell.startswith(" ") and cell.lstrip(" ").startswith('"') for row in plain for cell in row):
         return False
@@ -116,7 +133,7 @@ def _is_spaced(lines: Sequence[str], whole: bool, sign: str) -> bool:
 
 
 def _records(lines: Sequence[str], whole: bool, sign: str, spaced: bool, strict: bool = False) -> list[list[str]]:
-    """The first rows, blank lines left out; one that may go on beyond the lines is left out, unless it is the first."""
+    """Return the first rows without blank lines. A row that may continue beyond the lines is left out, unless it is the first."""
     reader = csv.reader(iter(lines), delimiter=sign, skipinitialspace=spaced and sign != "\t", strict=strict)
     rows: list[list[str]] = []
     try:

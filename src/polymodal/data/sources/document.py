@@ -1,4 +1,4 @@
-"""A JSON document that is a whole table: an array of objects, or an object of columns. It is read into memory, and so bounded."""
+"""The source of a JSON document: an array of objects, or an object of columns. It is read into memory; its size is limited."""
 
 from __future__ import annotations
 
@@ -16,11 +16,17 @@ from .memory import ColumnsSource, RowsSource
 from .source import Source, short
 
 MOST_BYTES = 2**28
-_FIX = "write one object a line (.jsonl), CSV or Parquet"
+_FIX = "write one object per line (.jsonl), CSV or Parquet"
 
 
 def json_source(content: Content, place: str, encoding: str | None) -> Source:
-    """The rows of a document."""
+    """Return the source of a JSON document.
+
+    :param content: the bytes of the file
+    :param place: the name of the file, for messages
+    :param encoding: the character encoding; None = detected
+    :raises DataError: the document is too large, not valid JSON, or not a table
+    """
     charset = charset_of(content, place, encoding, guess=False)
     try:
         with content.open() as stream:
@@ -31,16 +37,18 @@ def json_source(content: Content, place: str, encoding: str | None) -> Source:
         raise DataError(f"{place}: more than {MOST_BYTES >> 20} MiB of JSON; expected at most that in one document; {_FIX}")
     try:
         text = body.decode("utf-8-sig" if charset.encoding == "utf-8" else charset.encoding)
-        found = json.loads(text, parse_int=integer, object_pairs_hook=named_once)
+        data = json.loads(text, parse_int=integer, object_pairs_hook=named_once)
     except DataError as error:
         raise DataError(f"{place}: {error}") from None
     except UnicodeError:
         raise DataError(f"{place}: not {charset.encoding} text; expected one encoding throughout; write it as UTF-8") from None
     except (ValueError, RecursionError) as error:
         if "Extra data" in str(error):
-            raise DataError(f"{place}: several JSON documents; expected one; call a file of one object a line .jsonl") from None
+            raise DataError(
+                f"{place}: several JSON documents; expected one; give a file of one object per line the extension .jsonl"
+            ) from None
         raise DataError(f"{place}: not valid JSON ({short(error)}); expected an array of objects") from None
-    source = _source(found, place)
+    source = _source(data, place)
     tally = Tally()
     for part in source.slices(source.columns):
         for name, cells in part.items():
@@ -49,21 +57,21 @@ def json_source(content: Content, place: str, encoding: str | None) -> Source:
     return source
 
 
-def _source(found: Any, place: str) -> Source:
-    if isinstance(found, list):
-        wrong = next((at for at, row in enumerate(found) if not isinstance(row, dict)), None)
+def _source(data: Any, place: str) -> Source:
+    if isinstance(data, list):
+        wrong = next((at for at, row in enumerate(data) if not isinstance(row, dict)), None)
         if wrong is not None:
-            raise DataError(f"{place}: item {wrong + 1} is of type {type(found[wrong]).__name__}; expected an object, {{...}}; {_FIX}")
-        return RowsSource(place, found)
-    columns = list(found.values()) if isinstance(found, dict) else []
+            raise DataError(f"{place}: item {wrong + 1} is of type {type(data[wrong]).__name__}; expected an object, {{...}}; {_FIX}")
+        return RowsSource(place, data)
+    columns = list(data.values()) if isinstance(data, dict) else []
     if columns and all(isinstance(cells, list) for cells in columns):
         if any(isinstance(cell, dict) for cell in columns[0]) and len(columns) == 1:
-            name = next(iter(found))
-            raise DataError(f"{place}: its rows stand under {name!r}; expected an array of objects; write that array alone, or {_FIX}")
+            name = next(iter(data))
+            raise DataError(f"{place}: its rows are in {name!r}; expected an array of objects; write that array alone, or {_FIX}")
         if len({len(cells) for cells in columns}) > 1:
-            lengths = ", ".join(f"{name!r} {len(cells):,}" for name, cells in list(found.items())[:4])
-            raise DataError(f"{place}: columns of different lengths ({lengths}); expected as many cells in each; {_FIX}")
-        return ColumnsSource(place, found)
+            lengths = ", ".join(f"{name!r} {len(cells):,}" for name, cells in list(data.items())[:4])
+            raise DataError(f"{place}: columns of different lengths ({lengths}); expected equally many cells in each; {_FIX}")
+        return ColumnsSource(place, data)
     if columns and all(isinstance(cells, dict) and cells.keys() == columns[0].keys() for cells in columns):  # as pandas writes it
-        return ColumnsSource(place, {name: list(cells.values()) for name, cells in found.items()})
+        return ColumnsSource(place, {name: list(cells.values()) for name, cells in data.items()})
     raise DataError(f"{place}: found one value; expected an array of objects, or an object of columns (arrays of one length); {_FIX}")

@@ -1,4 +1,6 @@
-"""Excel workbooks (.xlsx, .xlsm), through openpyxl: the values of one sheet, with their types. Formulas answer what Excel last computed."""
+"""The source of one sheet of an Excel workbook (.xlsx, .xlsm), by openpyxl: values with their types. The value of a formula is the one that
+Excel computed last.
+"""
 
 from __future__ import annotations
 
@@ -20,20 +22,27 @@ MOST_CELLS = 20_000_000
 _MOST_ROWS, _MOST_COLUMNS = 2**20, 2**14
 _MOST_TEXT, _MOST_PART = 2**28, 2**24
 _MOST_TAGS = 10_000_000
-"""Tags among the texts of a workbook, four for each text: reading one takes some microseconds, however well it is compressed."""
+"""The maximum number of tags in the texts of a workbook, four for each text. Reading one takes some microseconds."""
 _WHOLE = ("xl/worksheets/", "xl/media/", "xl/embeddings/", "xl/drawings/", "xl/pivotCache/", "xl/charts/")
-"""Parts that are read bit by bit, or not at all; every other part is held in memory whole."""
+"""Parts of a workbook that are read piece by piece, or not at all; every other part is read into memory."""
 _FIX = "save the sheet as .csv or .parquet"
 
 
 def excel_source(file: IO[bytes], place: str, sheet: str | None) -> ColumnsSource:
-    """The named sheet, or the only one that is not empty; its first row that is not empty names the columns."""
+    """Return the source of a sheet. Its first row that is not empty contains the column names.
+
+    :param file: the workbook
+    :param place: the name of the file, for messages
+    :param sheet: the name of the sheet; None = the only one that is not empty
+    :raises DataError: the workbook cannot be read, is too large, or the sheet is not determined
+    :raises MissingDependency: openpyxl is not installed
+    """
     openpyxl = requires("openpyxl", "excel")
     with _reading(place):
         _check_parts(file, place)
         file.seek(0)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and extensions, which are not read
+            warnings.simplefilter("ignore")  # warnings about styles and extensions, which are not read
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
             try:
                 return _table(_chosen(book, place, sheet), place)
@@ -47,12 +56,12 @@ def _reading(place: str) -> Iterator[None]:
         yield
     except (DataError, OSError):
         raise
-    except Exception as error:  # the reader raises whatever it likes on hostile bytes
+    except Exception as error:  # openpyxl raises any exception on invalid bytes
         raise DataError(f"{place}: not a workbook that can be read ({type(error).__name__}); expected .xlsx; {_FIX}") from None
 
 
 def _check_parts(file: IO[bytes], place: str) -> None:
-    """``DataError`` for parts that would take too much memory, before any is read."""
+    """Raise ``DataError`` if a part would take too much memory. Nothing is read before."""
     with zipfile.ZipFile(file) as archive:
         for part in archive.infolist():
             name = f"{place}, part {part.filename[:80]!r}"
@@ -69,7 +78,7 @@ def _check_parts(file: IO[bytes], place: str) -> None:
             if part.filename.endswith((".xml", ".rels")):
                 with archive.open(part) as opened:
                     if b"<!DOCTYPE" in opened.read(1024):
-                        raise DataError(f"{name}: a document type of its own; expected a workbook as Excel writes it; {_FIX}")
+                        raise DataError(f"{name}: an XML document type declaration; expected a workbook as Excel writes it; {_FIX}")
 
 
 def _chosen(book: Any, place: str, sheet: str | None) -> Any:
@@ -82,7 +91,7 @@ def _chosen(book: Any, place: str, sheet: str | None) -> Any:
     if len(filled) > 1:
         titles = ", ".join(repr(one.title) for one in filled[:10])
         raise DataError(
-            f"{place}: {len(filled)} sheets that are not empty ({titles}); expected one; name it behind the file, such as "
+            f"{place}: {len(filled)} sheets that are not empty ({titles}); expected one; name it after the file, such as "
             f"{place}#{filled[0].title}"
         )
     if not filled:
@@ -91,8 +100,8 @@ def _chosen(book: Any, place: str, sheet: str | None) -> Any:
 
 
 def _rows(sheet: Any, place: str) -> Iterator[list[Cell]]:
-    """The rows that are not empty, without the empty cells at their end."""
-    sheet.reset_dimensions()  # what a sheet says of its size may be wrong
+    """Yield the rows that are not empty, without the empty cells at their end."""
+    sheet.reset_dimensions()  # the stated dimensions may be wrong
     seen = 0
     for at, values in enumerate(sheet.iter_rows(values_only=True), 1):
         row = list(values)
@@ -111,7 +120,7 @@ def _table(sheet: Any, place: str) -> ColumnsSource:
     columns: list[list[Cell]] = [[] for _ in header]
     for count, row in enumerate(rows, 1):
         if len(row) > _MOST_COLUMNS:
-            raise DataError(f"{place}: more than {_MOST_COLUMNS:,} columns; expected at most as many as Excel has; {_FIX}")
+            raise DataError(f"{place}: more than {_MOST_COLUMNS:,} columns; expected at most that; {_FIX}")
         while len(columns) < len(row):
             columns.append([None] * (count - 1))
         if count * len(columns) > MOST_CELLS:
@@ -119,7 +128,7 @@ def _table(sheet: Any, place: str) -> ColumnsSource:
         for at, cells in enumerate(columns):
             cells.append(row[at] if at < len(row) else None)
     names = _named([*header, *[None] * (len(columns) - len(header))])
-    kept = {name: cells for (name, said), cells in zip(names, columns, strict=True) if said or any(cell is not None for cell in cells)}
+    kept = {name: cells for (name, named), cells in zip(names, columns, strict=True) if named or any(cell is not None for cell in cells)}
     unique([name for name, _ in names], place)
     tally = Tally()
     for name, cells in kept.items():
@@ -129,13 +138,13 @@ def _table(sheet: Any, place: str) -> ColumnsSource:
 
 
 def _named(header: Iterable[Cell]) -> list[tuple[str, bool]]:
-    """Names, and whether the sheet says them; one that is empty is called by its place."""
-    found = []
+    """Return the names of columns, and whether they are in the sheet. A column with an empty name is named by its position."""
+    names = []
     for at, cell in enumerate(header, 1):
         if isinstance(cell, float) and cell.is_integer():
             cell = int(cell)
         if isinstance(cell, datetime.datetime) and cell.time() == datetime.time():
             cell = cell.date()
         name = "" if cell is None else str(cell).strip()
-        found.append((name or f"column {at}", bool(name)))
-    return found
+        names.append((name or f"column {at}", bool(name)))
+    return names

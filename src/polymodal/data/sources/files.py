@@ -1,4 +1,4 @@
-"""From a path to the source that reads it; and for a path that leads to no table, what it leads to and what to do."""
+"""Open the source of a file. For a path that is not a table, the error states what it is and what to do."""
 
 from __future__ import annotations
 
@@ -47,21 +47,27 @@ _SCHEME = re.compile(r"(?:^|/)([A-Za-z][A-Za-z0-9+.-]+):/+")
 
 
 def path_source(table: str | Path, encoding: str | None, fallback: str | None) -> Source:
-    """The source over a file. Behind the name of a workbook or an archive, ``#`` and the name of a sheet or a member may follow."""
+    """Return the source of a file.
+
+    :param table: the path. After the path of a workbook or an archive, ``#`` and the name of a sheet or a member may follow
+    :param encoding: the character encoding of a CSV or JSON file; None = detected
+    :param fallback: the encoding to try first for a CSV file that is not UTF-8 and has no byte order mark
+    :raises DataError: the file is absent, is not a table, or cannot be read
+    """
     try:
         return _open(str(table), encoding, fallback)
     except OSError as error:
         raise DataError(f"{table}: cannot be read ({error.strerror or error}); expected a table") from None
     except ValueError as error:  # a path with a NUL
-        raise DataError(f"{str(table)!r}: no path ({error}); expected a table") from None
+        raise DataError(f"{str(table)!r}: not a path ({error}); expected a table") from None
 
 
 def _open(table: str, encoding: str | None, fallback: str | None) -> Source:
     path, part = Path(table), None
     if not path.exists():
-        before, sign, behind = table.rpartition("#")
+        before, sign, name = table.rpartition("#")
         if sign and Path(before).suffix.lower() in (".xlsx", ".xlsm", ".zip") and Path(before).exists():
-            path, part = Path(before), behind
+            path, part = Path(before), name
         else:
             raise _absent(table, path)
     if path.is_dir():
@@ -85,21 +91,23 @@ def _of_kind(kind: str, content: Content, name: str, encoding: str | None, fallb
     if kind == "json":
         return json_source(content, name, encoding)
     if kind == "excel":
-        if content.held is not None:
+        if content.buffer is not None:
             return excel_source(content.open(), name, sheet)
         with content.path.open("rb") as file:
             return excel_source(file, name, sheet)
-    return (ParquetSource if kind == "parquet" else FeatherSource)(content.path, content.held)
+    return (ParquetSource if kind == "parquet" else FeatherSource)(content.path, content.buffer)
 
 
 def _kind_of(path: Path) -> tuple[str, str | None]:
-    """The kind of table that a file's extension says, and how it is compressed; ``DataError`` with advice where it is none, or its content
-    is another."""
+    """Return the kind of table and the compression of a file by its extension.
+
+    :raises DataError: the extension is not that of a table, or contradicts the content; the message contains advice
+    """
     extensions = [extension.lower() for extension in path.suffixes]
     last, before = (["", "", *extensions])[-1], (["", "", *extensions])[-2]
     if before == ".tar":
         raise DataError(f"{path}: an archive; expected a table; unpack it, and name the table in it")
-    found = kind_by_content(path)
+    detected = kind_by_content(path)
     codec = CODECS.get(last)
     if codec is not None:
         if before not in _TEXT:
@@ -110,46 +118,48 @@ def _kind_of(path: Path) -> tuple[str, str | None]:
                 else f"decompress it, or rename it to {_with(path, '.csv' + last)!r} if it holds CSV"
             )
             raise DataError(f"{path}: {inner}; expected one of {', '.join(one + last for one in _TEXT)}; {fix}")
-        if found is None or found[1] != last:
-            raise DataError(f"{path}: not compressed as its extension says; expected {last[1:]}; {_renamed(path.with_suffix(''), found)}")
+        if detected is None or detected[1] != last:
+            raise DataError(
+                f"{path}: not compressed as its extension says; expected {last[1:]}; {_renamed(path.with_suffix(''), detected)}"
+            )
         return _TEXT[before], codec
-    if last in _TEXT and found is not None:
-        raise DataError(f"{path}: {found[0]}, by its content; expected text; {_renamed(path, found)}")
+    if last in _TEXT and detected is not None:
+        raise DataError(f"{path}: {detected[0]}, by its content; expected text; {_renamed(path, detected)}")
     if last in _KINDS:
-        _check_typed(path, last, found)
+        _check_typed(path, last, detected)
         return _KINDS[last], None
-    if found is not None and (found[1] in _KINDS or found[1] in CODECS or found[1] == ".zip"):
-        raise DataError(f"{path}: an extension that is not known, but {found[0]}, by its content; {_renamed(path, found)}")
-    if found is None and last not in (".pkl", ".pickle", ".joblib") and _is_csv(path):
+    if detected is not None and (detected[1] in _KINDS or detected[1] in CODECS or detected[1] == ".zip"):
+        raise DataError(f"{path}: an unknown extension, but {detected[0]}, by its content; {_renamed(path, detected)}")
+    if detected is None and last not in (".pkl", ".pickle", ".joblib") and _is_csv(path):
         raise DataError(f"{path}: {_unknown(last)}, but CSV, by its content; expected .csv; rename it to {_with(path, '.csv')!r}")
-    advice = _ADVICE.get(last) or (_ADVICE.get(found[1]) if found is not None else None)
+    advice = _ADVICE.get(last) or (_ADVICE.get(detected[1]) if detected is not None else None)
     if advice is not None:
-        raise DataError(f"{path}: no table that can be read; expected one of {', '.join(_KNOWN)}; {advice}")
+        raise DataError(f"{path}: not a table that can be read; expected one of {', '.join(_KNOWN)}; {advice}")
     raise DataError(f"{path}: {_unknown(last)}; expected one of {', '.join(_KNOWN)}")
 
 
-def _check_typed(path: Path, extension: str, found: tuple[str, str] | None) -> None:
-    """``DataError`` for a file that is called Parquet, Feather or Excel, and is of another kind by its content."""
-    if extension in _TEXT or (found is not None and _TYPED.get(found[1]) == _TYPED[extension]):
+def _check_typed(path: Path, extension: str, detected: tuple[str, str] | None) -> None:
+    """Raise ``DataError`` if a file has the extension of Parquet, Feather or Excel and the content of another format."""
+    if extension in _TEXT or (detected is not None and _TYPED.get(detected[1]) == _TYPED[extension]):
         return
-    if found is not None and found[1] == ".zip" and _TYPED[extension] == "excel":  # what a workbook lacks is for its reader to say
+    if detected is not None and detected[1] == ".zip" and _TYPED[extension] == "excel":  # the reader of workbooks reports what is missing
         return
-    if found is not None:
-        raise DataError(f"{path}: {found[0]}, by its content; expected {extension}; {_renamed(path, found)}")
+    if detected is not None:
+        raise DataError(f"{path}: {detected[0]}, by its content; expected {extension}; {_renamed(path, detected)}")
     if _is_csv(path):
         raise DataError(f"{path}: CSV, by its content; expected {extension}; rename it to {_with(path, '.csv')!r}")
 
 
 def _unknown(extension: str) -> str:
-    return "an extension that is not known" if extension else "a name without an extension"
+    return "an unknown extension" if extension else "a name without an extension"
 
 
-def _renamed(path: Path, found: tuple[str, str] | None) -> str:
-    if found is None:
+def _renamed(path: Path, detected: tuple[str, str] | None) -> str:
+    if detected is None:
         return f"rename it to {path.name!r} if it is not compressed"
-    if found[1] in CODECS:
-        return f"rename it to {path.name + found[1]!r}"
-    return _ADVICE.get(found[1]) or f"rename it to {_with(path, found[1])!r}"
+    if detected[1] in CODECS:
+        return f"rename it to {path.name + detected[1]!r}"
+    return _ADVICE.get(detected[1]) or f"rename it to {_with(path, detected[1])!r}"
 
 
 def _with(path: Path, extension: str) -> str:
@@ -157,7 +167,7 @@ def _with(path: Path, extension: str) -> str:
 
 
 def _is_csv(path: Path) -> bool:
-    """Whether the first lines are text in two columns or more, in two rows or more."""
+    """Return whether the first lines are text with at least two columns and two rows."""
     with path.open("rb") as file:
         head = file.read(2**16)
     if b"\0" in head or head.lstrip()[:1] == b"<":
@@ -186,7 +196,7 @@ def _of_archive(path: Path, part: str | None, encoding: str | None, fallback: st
         raise DataError(f"{path}: an archive without a table; expected one ({', '.join(_KINDS)}); unpack it, and name the table")
     if len(tables) > 1:
         example = names[0] if names[0].isprintable() else "NAME"
-        raise DataError(f"{path}: {len(tables)} tables ({shown}); expected one; name it behind the file: {path}#{example}")
+        raise DataError(f"{path}: {len(tables)} tables ({shown}); expected one; name it after the file: {path}#{example}")
     content = member_content(path, tables[0])
     return _of_kind(_KINDS[Path(tables[0].filename).suffix.lower()], content, str(path), encoding, fallback, None)
 
@@ -206,11 +216,11 @@ def _absent(table: str, path: Path) -> DataError:
 
 
 def _tables_in(folder: Path) -> str:
-    """The tables in a folder, as advice."""
-    found = sorted(one.name for one in folder.iterdir() if one.is_file() and not one.name.startswith(".") and _is_named_as_table(one))
-    if len(found) == 1:
-        return f"; it holds one: {folder / found[0]}"
-    return f"; it holds {', '.join(map(repr, found[:5]))}{', ...' if len(found) > 5 else ''}; name one" if found else ""
+    """Return advice that names the tables in a folder."""
+    names = sorted(one.name for one in folder.iterdir() if one.is_file() and not one.name.startswith(".") and _is_named_as_table(one))
+    if len(names) == 1:
+        return f"; it contains one: {folder / names[0]}"
+    return f"; it contains {', '.join(map(repr, names[:5]))}{', ...' if len(names) > 5 else ''}; name one" if names else ""
 
 
 def _is_named_as_table(path: Path) -> bool:

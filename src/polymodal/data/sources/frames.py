@@ -1,4 +1,4 @@
-"""Dataframes of pandas as tables: every column with its values, whatever type it has; the index, where it has a name, as such."""
+"""Sources of pandas dataframes: columns of all types, and the levels of the index that have names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ BROKEN = (pa.ArrowException, TypeError, ValueError, OverflowError, AttributeErro
 
 
 def frame_source(frame: Any, name: str) -> Source:
-    """A dataframe of pandas; ``DataError`` where two columns have one name. The levels of its index that have names come last."""
+    """Return the source of a pandas dataframe. The levels of its index that have names are the last columns.
+
+    :raises DataError: two columns have the same name
+    """
     columns = unique([str(column) for column in frame.columns], name)
     frame = frame.set_axis(columns, axis=1)
     levels = [] if type(frame.index).__name__ == "RangeIndex" else frame.index.names
@@ -31,20 +34,20 @@ def frame_source(frame: Any, name: str) -> Source:
     source: Source
     try:
         source = ArrowSource(name, pa.Table.from_pandas(frame, preserve_index=False))
-    except BROKEN:  # some column holds cells that no Arrow column can hold
+    except BROKEN:  # a column contains cells that Arrow cannot represent
         source = ColumnsSource(name, {column: _cells(frame[column]) for column in frame.columns})
     source.index = tuple(index)
     return source
 
 
 def _plain(kind: str, column: Any) -> Any:
-    """A column as one that Arrow knows."""
+    """Return a column of a type that Arrow knows."""
     if kind.startswith("Sparse"):
         return column.sparse.to_dense()
     if kind.startswith("period"):
         try:
             return column.dt.to_timestamp()
-        except (ValueError, OverflowError):  # years that no timestamp reaches
+        except (ValueError, OverflowError):  # years outside the range of timestamps
             return _texts(column)
     if kind.startswith("interval"):
         return _texts(column)
@@ -58,7 +61,7 @@ def _texts(column: Any) -> Any:
 
 
 def _cells(column: Any) -> list[Cell]:
-    """Through Arrow where it holds them; else the objects that they are, None where they are NA or NaT."""
+    """Return the cells of a column, by Arrow if it can represent them, else as objects with None for NA and NaT."""
     try:
         return pa.Array.from_pandas(column).to_pylist()  # type: ignore[no-any-return]
     except BROKEN:
@@ -66,17 +69,27 @@ def _cells(column: Any) -> list[Cell]:
 
 
 def row_of(series: Any, columns: Sequence[str]) -> list[dict[str, Cell]]:
-    """A series of pandas whose index names columns, as one row; ``DataError`` for one that is a column."""
+    """Return a pandas series whose index contains column names as one row.
+
+    :param series: the series
+    :param columns: the expected columns, for messages
+    :raises DataError: the series is a column
+    """
     labels = list(series.index)
     if not labels or not all(isinstance(label, str) for label in labels):
-        called = series.name if isinstance(series.name, str) else columns[0] if columns else "column"
-        raise DataError(f"table: found a pandas Series, which is one column; expected a table; give series.to_frame({called!r})")
+        name = series.name if isinstance(series.name, str) else columns[0] if columns else "column"
+        raise DataError(f"table: found a pandas Series, which is one column; expected a table; pass series.to_frame({name!r})")
     unique(labels, "table")
     return [dict(zip(labels, series.astype(object).where(series.notna(), None).tolist(), strict=True))]
 
 
 def columns_source(columns: dict[str, list[Cell]], name: str, to_arrow: Callable[[], pa.Table]) -> Source:
-    """Lists of one length by column, through Arrow where it holds them."""
+    """Return the source of columns of one length, by Arrow if it can represent them.
+
+    :param columns: the cells by column
+    :param name: the name of the table, for messages
+    :param to_arrow: a function that returns the Arrow table
+    """
     try:
         return ArrowSource(name, to_arrow())
     except BROKEN:

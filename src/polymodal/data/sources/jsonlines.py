@@ -1,4 +1,4 @@
-"""Tables in the JSON Lines format, one object a line."""
+"""The source of JSON Lines files, with one object per line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ from .source import LARGEST_ROW, SLICE, SLICE_BYTES, Slice, Source, short, uniqu
 
 
 class JsonLinesSource(Source):
-    """One JSON object a line."""
+    """The source of a JSON Lines file.
+
+    :param content: the bytes of the file
+    :param path: the name of the file, for messages
+    :param encoding: the character encoding; None = detected
+    :raises DataError: a line is not a JSON object, or is too long
+    """
 
     def __init__(self, content: Content, path: str, encoding: str | None = None) -> None:
         self.path, self.content = path, content
@@ -37,7 +43,7 @@ class JsonLinesSource(Source):
             tally.warn(path, self.charset.fix)
 
     def _objects(self, hook: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Iterator[tuple[dict[str, Any], int]]:
-        """Each row, and the length of its line; ``hook`` makes an object of its pairs."""
+        """Yield each row and the number of characters of its line; ``hook`` converts the pairs of an object."""
         with self.content.open() as stream:
             at = 0
             for line in self._lines(stream):
@@ -56,12 +62,12 @@ class JsonLinesSource(Source):
                     raise DataError(f"{self.path} row {at}: not valid JSON ({error})") from None
                 if not isinstance(row, dict):
                     raise DataError(f"{self.path} row {at}: found {type(row).__name__}; expected an object, {{...}}")
-                if line.count("{") > 1:  # a value that is an object itself
+                if line.count("{") > 1:  # a value is itself an object
                     row = {name: plain(value) for name, value in row.items()}
                 yield row, len(line)
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
-        """A key that a row lacks is missing there."""
+        """Yield the rows in order, some at a time. A cell is None if its row lacks the key."""
         part: list[dict[str, Any]] = []
         size = 0
         for row, length in self._objects():
@@ -86,14 +92,17 @@ class JsonLinesSource(Source):
 
 
 def named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; ``DataError`` where it holds one name twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    """Return the pairs of an object as a dict.
+
+    :raises DataError: a name occurs twice
+    """
+    values = dict(pairs)
+    if len(values) < len(pairs):
         twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
-        raise DataError(f"an object with two values called {twice[:40]!r}; expected every name once; rename one")
-    return found
+        raise DataError(f"an object with two values named {twice[:40]!r}; expected every name once; rename one")
+    return values
 
 
 def integer(digits: str) -> int | float:
-    """A number of more digits than any column holds is infinite: a cell that cannot be read, and no broken line."""
+    """Parse an integer. With 1,000 digits or more it is infinite, so that the cell is unreadable, but not the whole line."""
     return int(digits) if len(digits) < 1_000 else float(digits)

@@ -1,4 +1,4 @@
-"""Rows as dicts, and columns as lists, in memory."""
+"""Sources of tables in memory: rows as dicts, and columns as lists."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from .source import SLICE, SLICE_BYTES, Slice, Source, unique
 
 
 class _InMemory(Source):
-    """A table of Python objects. They become cells (``plain``) whenever they are read; the table stays as it is."""
+    """A table of Python objects. They are converted to cells (``plain``) each time they are read; the table is not changed."""
 
     def __init__(self, name: str, columns: list[str], rows: int) -> None:
         self.name, self.columns, self.rows = name, unique(columns, name), rows
-        self._plain: set[str] = set()  # columns that were read once, and held no object
+        self._plain: set[str] = set()  # columns that contained no object when they were read
 
     @abstractmethod
     def _given(self, column: str, start: int, stop: int) -> list[Cell]:
-        """The objects of a column from one row to another, in a list of its own."""
+        """Return the objects of a column in a range of rows, in a new list."""
 
     @abstractmethod
     def _given_at(self, column: str, rows: np.ndarray) -> list[Cell]:
-        """The objects of a column in some rows, in a list of its own."""
+        """Return the objects of a column in some rows, in a new list."""
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
-        """Where objects become cells, no more at a time than ``SLICE_BYTES`` of them."""
+        """Yield the rows in order, some at a time. If objects are converted to cells, a slice has at most about ``SLICE_BYTES``."""
         seen = set(columns) - self._plain
         for start in range(0, self.rows, SLICE):
             yield from self._parts({name: self._given(name, start, start + SLICE) for name in columns}, seen)
         self._plain |= seen
 
     def at(self, columns: Sequence[str], rows: np.ndarray) -> Iterator[Slice]:
-        """Only the cells asked for are looked at."""
+        """Yield some rows. Only the requested cells are converted."""
         for start in range(0, len(rows), SLICE):
             part = {name: self._given_at(name, rows[start : start + SLICE]) for name in columns}
             yield from self._parts(part, set(columns) - self._plain)
 
     def _parts(self, part: Slice, seen: set[str]) -> Iterator[Slice]:
-        """The cells of some rows. A column that holds an object is taken out of ``seen``."""
+        """Yield the cells of some rows. A column that contains an object is removed from ``seen``."""
         objects = [name for name, cells in part.items() if name not in self._plain and not PLAIN.issuperset(map(type, cells))]
         seen.difference_update(objects)
         if not objects:
@@ -56,13 +56,13 @@ class _InMemory(Source):
                 size += 0 if made is cell else _size(made)
             if size > SLICE_BYTES or at == rows - 1:
                 yield {name: cells[start : at + 1] for name, cells in part.items()}
-                for name in objects:  # what was made of them is let go
+                for name in objects:  # release the converted cells
                     part[name][start : at + 1] = [None] * (at + 1 - start)
                 start, size = at + 1, 0
 
 
 class RowsSource(_InMemory):
-    """Rows in memory, as dicts. A key that a row lacks is missing there."""
+    """The source of rows as dicts. A cell is None if its row lacks the key."""
 
     def __init__(self, name: str, rows: Sequence[Row]) -> None:
         self.table = rows
@@ -80,7 +80,7 @@ class RowsSource(_InMemory):
 
 
 class ColumnsSource(_InMemory):
-    """Columns in memory, as lists of one length."""
+    """The source of columns as lists of one length."""
 
     def __init__(self, name: str, columns: Mapping[str, list[Cell]], index: Sequence[str] = ()) -> None:
         self.table = columns
@@ -96,7 +96,7 @@ class ColumnsSource(_InMemory):
 
 
 def _size(cell: Cell) -> int:
-    """Bytes that a cell takes, about."""
+    """Return the approximate number of bytes of a cell."""
     if isinstance(cell, (list, tuple)):
         return sum(map(_size, cell))
     return int(cell.nbytes) if isinstance(cell, np.ndarray) else len(cell) if isinstance(cell, bytes) else 0

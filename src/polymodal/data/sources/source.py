@@ -1,4 +1,4 @@
-"""What every table answers: its name, its columns, and its rows as a stream of columns."""
+"""Base class of all tables: a name, columns, and rows as a stream of columns."""
 
 from __future__ import annotations
 
@@ -15,33 +15,37 @@ from ...errors import DataError, nearest
 from ...flow import Cell
 
 SLICE = 1024
-"""Rows read at a time."""
+"""The number of rows that are read at a time."""
 SLICE_BYTES = 2**26
-"""Bytes of a slice, about: of large rows fewer are read at a time."""
+"""The approximate maximum number of bytes of a slice: fewer rows are read at a time if they are large."""
 LARGEST_ROW = 2**26
-"""Bytes of a CSV's row, or characters of a JSON line, at most."""
+"""The maximum number of bytes of a row of CSV, or of characters of a line of JSON."""
 
 Slice = dict[str, list[Cell]]
 
 
 class Source(ABC):
-    """A table: its name, its columns, how many rows, the folder that its file cells are relative to."""
+    """A table."""
 
     name: str
+    """The name of the table, for messages."""
     folder: Path | None = None
+    """The folder that file cells are relative to; None = the table is not a file."""
     columns: list[str]
+    """The names of the columns."""
     rows: int
+    """The number of rows."""
     index: tuple[str, ...] = ()
-    """Columns that are a dataframe's index: they can be read, and are no features."""
+    """The columns that are a dataframe's index. They can be read, but are not features."""
     typed: bool = True
-    """Whether the table says which cells are text and which are numbers or truth values."""
+    """Whether cells have types: text, number, Boolean. In text formats every cell is text."""
 
     @abstractmethod
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
-        """The rows in order, some at a time: cells by column."""
+        """Yield the rows in order, some at a time, as cells by column."""
 
     def at(self, columns: Sequence[str], rows: np.ndarray) -> Iterator[Slice]:
-        """Some rows (0-based, ascending), in their order, some at a time: cells by column."""
+        """Yield some rows (0-based, ascending) in order, some at a time, as cells by column."""
         start, upto = 0, 0
         for part in self.slices(columns):
             if upto == len(rows):
@@ -53,7 +57,7 @@ class Source(ABC):
             start, upto = end, upto + len(here)
 
     def check(self, columns: Iterable[str]) -> None:
-        """``DataError`` naming the nearest column when one is not there."""
+        """Raise ``DataError`` if a column is absent. The message names the most similar column."""
         for column in columns:
             if column not in self.columns:
                 parts = [part.strip() for part in re.split("[,;]", str(column))]
@@ -62,12 +66,12 @@ class Source(ABC):
                 raise DataError(f"{self.name}: no column {column!r}; the columns are {', '.join(map(repr, self.columns[:30]))}{fix}")
 
     def check_rows(self, purpose: str = "") -> None:
-        """``DataError`` for a table without rows, or without columns."""
+        """Raise ``DataError`` if the table has no rows or no columns. ``purpose`` is appended to the expectation in the message."""
         if self.rows == 0 or not self.columns:
             raise DataError(f"{self.name}: no {'rows' if self.rows == 0 else 'columns'}; expected a table with rows{purpose}")
 
     def digest(self, columns: Sequence[str]) -> str:
-        """Of the cells as they are written: other cells, another digest. What files they name is not looked into."""
+        """Return a digest of the cells of some columns. It differs if any cell differs; the content of files is not included."""
         digest = blake2b(digest_size=16)
         for part in self.slices(list(columns)) if columns else ():
             for name in columns:
@@ -78,18 +82,18 @@ class Source(ABC):
         return digest.hexdigest()
 
     def cells(self, columns: Sequence[str]) -> Iterator[Cell]:
-        """The cells of a field, row by row: values of one column, or tuples of several."""
+        """Yield the cells of a field row by row: values of one column, or tuples of several."""
         for part in self.slices(list(dict.fromkeys(columns))):
             yield from cells_of(part, columns)
 
 
 def cells_of(part: Slice, columns: Sequence[str]) -> Iterable[Cell]:
-    """The cells of a field in one slice."""
+    """Return the cells of a field in one slice: values of one column, or tuples of several."""
     return part[columns[0]] if len(columns) == 1 else zip(*(part[column] for column in columns), strict=True)
 
 
 def body_of(cell: Cell) -> bytes:
-    """A cell that is neither text nor bytes as bytes: other content, other bytes. (An array's own text leaves out its middle.)"""
+    """Return bytes that identify the content of a cell that is neither text nor bytes. The ``repr`` of an array would omit its middle."""
     if isinstance(cell, np.ndarray) and not cell.dtype.hasobject:
         return f"{cell.dtype.str}{cell.shape}".encode() + np.ascontiguousarray(cell).tobytes()
     if isinstance(cell, dict):
@@ -103,7 +107,7 @@ def body_of(cell: Cell) -> bytes:
 
 
 def _written(cell: Cell) -> bytes:
-    """A cell's own text, or that of its parts; an integer of more digits than Python writes in hexadecimal."""
+    """Return the ``repr`` of a cell, or of its parts; integers with more digits than Python writes are in hexadecimal."""
     try:
         return repr(cell).encode("utf-8", "surrogatepass")
     except ValueError:
@@ -111,23 +115,28 @@ def _written(cell: Cell) -> bytes:
 
 
 def unique(names: list[str], place: str) -> list[str]:
-    """The names, or ``DataError`` when two are the same, or would be as a CSV, whose names lose the space around them."""
+    """Return the names unchanged.
+
+    :raises DataError: two names are equal, or differ only in surrounding white space (which CSV does not keep), or a name is not valid text
+    """
     seen: dict[str, str] = {}
     for name in names:
         plain = name.strip()
         if plain in seen and seen[plain] == name:
-            raise DataError(f"{place}: two columns are called {name!r}; expected every name once; rename one")
+            raise DataError(f"{place}: two columns are named {name!r}; expected every name once; rename one")
         if plain in seen:
             raise DataError(
-                f"{place}: columns {seen[plain]!r} and {name!r} differ only in the space around them; expected other names; rename one"
+                f"{place}: columns {seen[plain]!r} and {name!r} differ only in surrounding white space; expected other names; rename one"
             )
         seen[plain] = name
         if "\0" in name or not is_writable(name):
-            raise DataError(f"{place}: column {name!r}: a name that is no text; expected no NUL and no half of a character; rename it")
+            raise DataError(
+                f"{place}: column {name!r}: a name that is not valid text; expected no NUL and no half of a surrogate pair; rename it"
+            )
     return names
 
 
 def short(error: Exception) -> str:
-    """A library's message in one line."""
+    """Return the message of a library in one line of at most 200 characters."""
     text = " ".join(str(error).split())
     return text if len(text) <= 200 else text[:197] + "..."

@@ -1,4 +1,4 @@
-"""The menu of balancers: one file a balancer. Adding one = its file, and its line here."""
+"""Methods that balance the learning of fields. Each has a file of its own; to add one, write its file and list it here."""
 
 from ...config import kinds_of, menu
 from .balancer import BalanceConfig, Balancer, Moment, NoneConfig

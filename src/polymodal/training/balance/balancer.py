@@ -1,6 +1,7 @@
-"""What keeps one field from stopping the others: between backward and step it may hold an encoder back, or say which losses count.
+"""Base class of methods that keep one field from preventing the others from learning.
 
-Its place in training: ``Trainer.gradient`` -> ``Balancer.step`` -> the optimiser's step; once an epoch, ``Balancer.epoch``.
+Between the backward pass and the optimizer's step, a balancer may reduce the step of an encoder; it may also weight the losses. Its place
+in training: ``Trainer.gradient`` -> ``Balancer.step`` -> the optimizer's step; after each epoch, ``Balancer.epoch``.
 """
 
 from __future__ import annotations
@@ -18,17 +19,23 @@ from ...config import Config
 
 
 class BalanceConfig(Config):
-    """What every balancer's config says."""
+    """Base class of the configurations of balancers."""
 
     def build(self, fields: Sequence[str]) -> Balancer:
-        """The balancer of a model of these fields, two at least."""
+        """Return the balancer for a model of these fields, of which there are at least two."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Moment:
-    """One step, after backward: everything that a balancer may depend on. ``confidence`` is, by field, the mean of exp(-loss) of its own
-    vote: for classes the probability of the truth; a field that no row of the batch has is not there."""
+    """The state of training after a backward pass: all that a balancer may depend on.
+
+    :param seed: the random seed of the run
+    :param epoch: the number of the epoch
+    :param step: the number of the step
+    :param confidence: by field, the mean of exp(-loss) of its own vote; for classes this is the probability of the true class. Fields that
+        are missing in all rows of the batch are absent
+    """
 
     seed: int
     epoch: int
@@ -36,37 +43,46 @@ class Moment:
     confidence: Mapping[str, float]
 
     def generator(self, device: torch.device) -> torch.Generator:
-        """Random numbers of this step alone, whatever was drawn before."""
+        """Return a random generator that depends on the seed, the epoch and the step alone."""
         entropy = np.random.SeedSequence([self.seed, 19, self.epoch, self.step]).generate_state(1, np.uint64)[0] >> 1
         return torch.Generator(device).manual_seed(int(entropy))
 
 
 class Balancer(ABC):
-    """Of one model in training. All that it remembers is in ``facts``."""
+    """Balances the fields of one model in training. Its whole state is in ``facts``."""
 
     @property
     def shares(self) -> Mapping[str, float] | None:
-        """The weights of the losses of the fused vote ("") and of each field's own; None = as usual."""
+        """The weights of the losses of the fused vote (key ``""``) and of each field's vote; None = the default weights."""
         return None
 
     @abstractmethod
     def step(self, moment: Moment, encoders: Mapping[str, Sequence[nn.Parameter]]) -> dict[str, float]:
-        """Called when the gradient of a batch stands in the parameters, clipped; ``encoders`` are those of each field that learn. It may
-        change their gradients, and gives back by field the multiple of this step's learning rate, where that is not 1."""
+        """Return the factors of the learning rate in this step, by field; fields with factor 1 may be absent.
 
-    def epoch(self, trained: Mapping[str, float], held_out: Mapping[str, float]) -> None:  # noqa: B027  (few learn from it)
-        """Called after each validation with the mean losses of every vote, the fused one under "", in training and on held-out rows."""
+        It is called after the gradient of a batch was computed and clipped, and may change the gradients.
+
+        :param moment: the state of training
+        :param encoders: the parameters of each field's encoder that are trained
+        """
+
+    def epoch(self, trained: Mapping[str, float], held_out: Mapping[str, float]) -> None:  # noqa: B027  (optional)
+        """Update the state after a validation; by default do nothing.
+
+        :param trained: the mean training loss of every vote, the fused one under ``""``
+        :param held_out: the mean validation loss of every vote
+        """
 
     def facts(self) -> dict[str, Any]:
-        """All that ``restore`` needs, as plain data."""
+        """Return the state as plain data, for ``restore``."""
         return {}
 
-    def restore(self, facts: Mapping[str, Any]) -> None:  # noqa: B027  (few remember anything)
-        """Go on from ``facts()``."""
+    def restore(self, facts: Mapping[str, Any]) -> None:  # noqa: B027  (optional)
+        """Restore the state from ``facts()``; by default there is none."""
 
 
 class NoneConfig(BalanceConfig):
-    """Every field learns as it does."""
+    """No balancing."""
 
     kind: Literal["none"] = "none"
 
@@ -84,6 +100,6 @@ class Unbalanced(Balancer):
 
 
 def add_noise(gradient: Tensor, generator: torch.Generator) -> None:
-    """Gaussian noise of the gradient's own spread, where it is not zero."""
+    """Add Gaussian noise to a gradient in place, with the gradient's standard deviation, where the gradient is not zero."""
     noise = torch.empty_like(gradient).normal_(generator=generator)
     gradient.add_(noise.mul_(gradient.std(correction=0)).mul_(gradient != 0))

@@ -1,11 +1,12 @@
-"""Gradient-Blending (Wang et al. 2020, arXiv:1905.12681), online: the losses of the fused vote and of each field's own are weighed by how
-much each generalises for how much it overfits, G / O^2, estimated anew every few epochs.
+"""Gradient-Blending (Wang et al. 2020, arXiv:1905.12681), online variant: the losses of the fused vote and of each field's vote are
+weighted by G / O^2, the ratio of generalization to overfitting, which is estimated every few epochs.
 
-G is what a vote's held-out loss has fallen by since the last estimate, O by how much the gap between it and the training loss has grown.
+G is the decrease of a vote's validation loss since the last estimate. O is the increase of the gap between its validation loss and its
+training loss.
 
-Departs from the paper: it trains a copy of the network for each field to estimate G and O; here the votes are trained together, and their
-own curves are read. A vote that has not gained keeps a small weight, since a head that no loss reaches could not gain again; a gap
-that does not grow counts as one that grows by a hundredth of G; and where no vote has gained, the weights stay.
+Differences from the paper: the paper trains a copy of the network for each field to estimate G and O. Here the votes are trained together,
+and the estimates come from their loss curves. A vote with G <= 0 keeps a small weight, since a head without a loss could not improve again.
+O is at least 0.01 G. If no vote has G > 0, the weights do not change.
 """
 
 from __future__ import annotations
@@ -20,23 +21,23 @@ from ...flow import FUSED
 from .balancer import BalanceConfig, Balancer, Moment
 
 LEAST = 0.05
-"""The smallest weight, as a share of an equal one."""
+"""The smallest weight, as a fraction of an equal weight."""
 
 
 class GradientBlendingConfig(BalanceConfig):
-    """The losses of all votes are weighed by how they generalise (Gradient-Blending); ``training.auxiliary`` counts for nothing."""
+    """Weight the losses of all votes by how well they generalize (Gradient-Blending). ``training.auxiliary`` has no effect."""
 
     kind: Literal["gradient_blending"] = "gradient_blending"
     every: int = Setting(3, ge=1)
-    """Epochs from one estimate of the weights to the next."""
+    """The number of epochs between two estimates of the weights."""
 
     def build(self, fields: Sequence[str]) -> Balancer:
-        """For any number of fields."""
+        """Return the balancer for any number of fields."""
         return GradientBlending(self, fields)
 
 
 class GradientBlending(Balancer):
-    """Remembers the weights, and each vote's losses at the last estimate."""
+    """The state consists of the weights and of each vote's losses at the last estimate."""
 
     def __init__(self, config: GradientBlendingConfig, fields: Sequence[str]) -> None:
         self.config = config
@@ -46,15 +47,15 @@ class GradientBlending(Balancer):
 
     @property
     def shares(self) -> Mapping[str, float] | None:
-        """They sum to 1, and are equal at first."""
+        """The weights of the losses by vote. They sum to 1, and are equal at first."""
         return self._shares
 
     def step(self, moment: Moment, encoders: Mapping[str, Sequence[nn.Parameter]]) -> dict[str, float]:
-        """Nothing: the losses were weighed."""
+        """Change nothing, since this method weights the losses."""
         return {}
 
     def epoch(self, trained: Mapping[str, float], held_out: Mapping[str, float]) -> None:
-        """Estimate the weights, when it is time."""
+        """Estimate the weights if ``every`` epochs have passed since the last estimate."""
         now = {voter: [trained[voter], held_out[voter]] for voter in self._shares if voter in trained and voter in held_out}
         self._since += 1
         if not self._before:
@@ -64,7 +65,7 @@ class GradientBlending(Balancer):
             self._before, self._since = now, 0
 
     def facts(self) -> dict[str, Any]:
-        """The weights and the last losses."""
+        """Return the weights and the last losses."""
         return {"shares": self._shares, "before": self._before, "since": self._since}
 
     def restore(self, facts: Mapping[str, Any]) -> None:
@@ -73,18 +74,23 @@ class GradientBlending(Balancer):
 
 
 def blended(shares: Mapping[str, float], before: Mapping[str, Sequence[float]], now: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """Weights in the proportions of G / O^2, summing to 1, from each vote's losses in training and on held-out rows, before and now."""
-    found = {}
+    """Return weights proportional to G / O^2 that sum to 1; ``shares`` if no vote has improved.
+
+    :param shares: the present weights by vote
+    :param before: the training loss and the validation loss of each vote at the last estimate
+    :param now: these losses now
+    """
+    values = {}
     for voter in shares:
         if voter not in before or voter not in now:
-            found[voter] = 0.0
+            values[voter] = 0.0
             continue
-        (trained_then, held_then), (trained, held) = before[voter], now[voter]
-        gain = max(held_then - held, 0.0)
-        overfitting = max((held - trained) - (held_then - trained_then), 0.01 * gain)
-        found[voter] = gain / overfitting**2 if gain > 0 else 0.0
-    total = sum(found.values())
+        (trained_then, valid_then), (trained, valid) = before[voter], now[voter]
+        gain = max(valid_then - valid, 0.0)
+        overfitting = max((valid - trained) - (valid_then - trained_then), 0.01 * gain)
+        values[voter] = gain / overfitting**2 if gain > 0 else 0.0
+    total = sum(values.values())
     if total <= 0:
         return dict(shares)
-    least = LEAST / len(found)
-    return {voter: least + (1 - LEAST) * value / total for voter, value in found.items()}
+    least = LEAST / len(values)
+    return {voter: least + (1 - LEAST) * value / total for voter, value in values.items()}
