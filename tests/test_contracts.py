@@ -414,7 +414,7 @@ def test_a_task_goes_from_cells_to_answers_and_back(config: Any) -> None:
 
 def second_task(fusion: Any) -> Any:
     """A number, where the fusion's votes can be of one."""
-    refused = tasks.RULES[fusion.voting].refusal("regression")
+    refused = tasks.RULES[fusion.voting].refusal(tasks.Regression)
     return tasks.BinaryConfig if refused else tasks.RegressionConfig
 
 

@@ -26,6 +26,7 @@ from polymodal.tasks import (
     RegressionConfig,
     TargetFacts,
     Task,
+    class_of,
     labels_of,
 )
 from polymodal.tasks.classes import name_of
@@ -407,8 +408,8 @@ def test_labels_by_place_are_known_by_the_whole_column(cells: list[Any], places:
     for cell in cells:
         facts.add(cell)
     assert facts.close().places == places
-    assert facts.reading("multilabel").places == places
-    assert facts.reading("multiclass").places is None
+    assert facts.reading(Multilabel).places == places
+    assert facts.reading(Multiclass).places is None
 
 
 def test_labels_by_place_are_encoded_and_answered_as_places() -> None:
@@ -509,7 +510,7 @@ def test_words_are_missing_where_every_other_value_is_a_number(cells: list[Any],
     facts = TargetFacts()
     for cell in cells:
         facts.add(cell)
-    reading = facts.close().reading(kind)
+    reading = facts.close().reading(class_of(kind))
     assert [reading.is_missing(word) for word in ("NA", " none", "-", "无")] == [missing] * 4
     for cell in (None, float("nan"), "", " ", "nan", "NULL", np.datetime64("NaT")):
         assert reading.is_missing(cell)

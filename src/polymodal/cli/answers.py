@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
+from ..evaluation.measure import score
 from ..flow import Prediction
 from ..predictor import Predictor
 from ..storage import no_formula
@@ -51,7 +52,7 @@ class Names:
             return name
 
         scores = {name: [free(f"{task.config.column}:{label}") for label in task.classes or []] for name, task in tasks.items()}
-        ends = {name: ["set"] if task.classes is not None else ["low", "high"] for name, task in tasks.items()}
+        ends = {name: ["set"] if task.has_classes else ["low", "high"] for name, task in tasks.items()}
         sets = {name: [free(f"{task.config.column}:{end}") for end in ends[name]] for name, task in tasks.items()}
         return cls(free("row"), free("present"), free("faults"), scores, sets)
 
@@ -71,7 +72,7 @@ class Sure:
         self._sets: Counter[str] = Counter()
         self._empty: Counter[str] = Counter()
         self.tasks = list(predictor.errors(coverage)) if coverage is not None else []
-        if abstain_below is not None and all(task.classes is None for task in predictor.bundle.tasks.values()):
+        if abstain_below is not None and not any(task.has_classes for task in predictor.bundle.tasks.values()):
             raise UserError("--abstain-below: every target is a number, which has no probability; expected classes; use --coverage")
 
     def columns(self) -> dict[str, str]:
@@ -79,18 +80,18 @@ class Sure:
         columns: dict[str, str] = {}
         for name in self.tasks:
             task = self.predictor.bundle.tasks[name]
-            columns |= dict.fromkeys(self.names.sets[name], "double" if task.classes is None else f"list {_type_of(task)}")
+            columns |= dict.fromkeys(self.names.sets[name], f"list {_type_of(task)}" if task.has_classes else "double")
         return columns
 
     def add(self, record: dict[str, Any], name: str, part: Prediction, at: int) -> None:
         """Add the set of row ``at`` of a part to its record, and remove the prediction if its probability is too low."""
         scores_C = part.scores[name][at]
         task = self.predictor.bundle.tasks[name]
-        if self.abstain_below is not None and task.classes is not None and not float(np.max(scores_C)) >= self.abstain_below:
+        if self.abstain_below is not None and task.has_classes and not float(np.max(scores_C)) >= self.abstain_below:
             record[task.config.column] = None
         if name in self.tasks:
             found = part.sets[name][at]
-            if task.classes is None:
+            if not task.has_classes:
                 ends = (None if math.isnan(end) else float(end) for end in found)
                 record |= dict(zip(self.names.sets[name], ends, strict=True))
             else:
@@ -134,8 +135,9 @@ def records(predictor: Predictor, parts: Iterator[Prediction], sure: Sure | None
 
 def _type_of(task: Task) -> str:
     """Return the Arrow type of a task's predictions; text if its classes have several types, or are whole numbers beyond 64 bits."""
-    kind = array_of([0.0] if task.classes is None else task.classes).dtype.name
-    return {"float64": "double", "int64": "int64", "bool": "bool"}.get(kind, "string")
+    none = score(task, [np.zeros((0, task.outputs), np.float32)])
+    kind = (task.values(none) if task.classes is None else array_of(task.classes)).dtype.name
+    return {"float64": "double", "float32": "double", "int64": "int64", "bool": "bool"}.get(kind, "string")
 
 
 def columns_of(sure: Sure) -> dict[str, str]:
@@ -144,7 +146,7 @@ def columns_of(sure: Sure) -> dict[str, str]:
     columns = {names.row: "int64"}
     for name, task in sure.predictor.bundle.tasks.items():
         answer = _type_of(task)
-        columns[task.config.column] = f"list {answer}" if task.config.kind == "multilabel" else answer
+        columns[task.config.column] = f"list {answer}" if task.answers_are_lists else answer
         columns |= dict.fromkeys(names.scores[name], "double")
     return {**columns, **sure.columns(), names.present: "string", names.faults: "string"}
 

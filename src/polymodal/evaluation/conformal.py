@@ -169,7 +169,7 @@ def sets(
     :param empty: whether a list may be empty; if not, the most probable class is in every list
     :param spread_N: what the errors of each row are multiples of (``Errors.spread``); None = they are errors
     """
-    if task.classes is None:
+    if not task.has_classes:
         return errors.interval(own, coverage, spread_N)
     return task.sets(scores_NC, errors.classes(own, coverage), empty)
 

@@ -93,7 +93,7 @@ def examples_of(
         at = place[row]
         shown = {name: _shown(modalities[name], cell) for name, cell in by_field.items()}
         answer = values[at]
-        sure = None if task.classes is None else float(scores_NC[at].max())
+        sure = float(scores_NC[at].max()) if task.has_classes else None
         found.append({"row": row + 1, "truth": _said(truths[row]), "answer": _plain(answer), "sure": sure, "cells": shown})
     return found
 

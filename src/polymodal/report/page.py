@@ -223,7 +223,7 @@ def _missing(metrics: Mapping[str, Any]) -> str:
         return ""
     out = [_heading("What each field brings", "各字段的作用")]
     for task, whole in metrics["validation"]["tasks"].items():
-        metric = next((name for name in ("accuracy", "r2", "mae") if whole.get(name) is not None), None)
+        metric = next((name for name in ("accuracy", "r2", "mae", *whole) if whole.get(name) is not None), None)
         if metric is None:
             continue
         found = {"all fields 全部字段": whole[metric]}

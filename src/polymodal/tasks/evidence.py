@@ -36,13 +36,14 @@ class Evidential(Rule):
     linear = False
 
     @classmethod
-    def refusal(cls, kind: str) -> str:
-        """Classes that exclude one another only."""
-        if kind in ("binary", "multiclass"):
+    def refusal(cls, task: type[Task]) -> str:
+        """Return why evidence cannot be collected for a task: its head has no output for each of several mutually exclusive classes."""
+        if task.one_output_a_class:
             return ""
-        return "evidence is counted for classes that exclude one another, and " + (
-            "labels do not" if kind == "multilabel" else "here are none"
-        )
+        reason = "this kind of target has no output for each class"
+        if not task.has_classes or task.answers_are_lists:
+            reason = "labels do not" if task.answers_are_lists else "here are none"
+        return f"evidence is counted for classes that exclude one another, and {reason}"
 
     @property
     def width(self) -> int:

@@ -21,7 +21,6 @@ from torch import Tensor
 
 from ..flow import FUSED
 from .pooling import PRIOR_ROWS, least_weights, pooled
-from .regression import Regression
 from .task import Task
 
 _PRIOR_ERRORS = 5.0
@@ -47,8 +46,8 @@ class Rule(ABC):
         self.outputs = outputs
 
     @classmethod
-    def refusal(cls, kind: str) -> str:
-        """Why tasks of this kind cannot be answered so; "" where they can."""
+    def refusal(cls, task: type[Task]) -> str:
+        """Return the reason why this rule does not support a task, "" if it does."""
         return ""
 
     @property
@@ -77,8 +76,7 @@ class Rule(ABC):
         """The loss of each vote by itself (V, B), without what only regularises training. Counts where the voter is there, and the target
         is known."""
         logits_VBC = self.alone(votes, present).float()
-        target_BT = target_BT.nan_to_num(0.0).clamp(min=0) if task.classes is not None else target_BT.nan_to_num(0.0)
-        repeated = target_BT.repeat(len(logits_VBC), 1)
+        repeated = task.filled(target_BT).repeat(len(logits_VBC), 1)
         return task.plain_losses(logits_VBC.flatten(0, 1), repeated).view(logits_VBC.shape[:2])
 
     def losses(self, task: Task, votes: Votes, present: Mapping[str, Tensor], target_BT: Tensor, done: float) -> dict[str, Tensor]:
@@ -161,7 +159,7 @@ def fit_weights(task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, 
     is answered, by ``pool``. Starts from the fused vote alone and leaves it only for a gain: with few rows or one voter the answer is the
     fused vote's, scaled; a field that few rows have gets no say.
     """
-    known_N = known(task, target_NT)
+    known_N = task.known(target_NT)
     weights = [1.0] + [0.0] * (len(votes) - 1)
     if known_N.sum() < FEWEST:
         return weights
@@ -182,7 +180,7 @@ class FittingRows:
     """The validation rows that have a target and any field: those on which a rule without a fused vote fits its weights."""
 
     def __init__(self, rule: Rule, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> None:
-        some = known(task, target_NT) & np.logical_or.reduce(list(present))
+        some = task.known(target_NT) & np.logical_or.reduce(list(present))
         self.rule, self.task, self.count = rule, task, int(some.sum())
         self.votes = {str(at): torch.from_numpy(np.asarray(vote, np.float64)[some]) for at, vote in enumerate(votes)}
         self.present = {str(at): torch.from_numpy(there[some]) for at, there in enumerate(present)}
@@ -196,8 +194,8 @@ class FittingRows:
         """How far one voter can be trusted: of a number 1 / its squared error, of classes the scale that suits its logits best."""
         there = self.present[str(at)]
         vote, target = self.votes[str(at)][there], self.target[there]
-        if isinstance(self.task, Regression):  # a few rows of error 1, that of the mean, stand for what is not known
-            return float((len(target) + _PRIOR_ERRORS) / (self.task.losses(vote, target).sum() + _PRIOR_ERRORS))
+        if not self.task.has_classes:  # a few rows whose loss is 1 (a squared error of the mean prediction) act as a prior
+            return float((len(target) + _PRIOR_ERRORS) / (self.task.losses(vote, target).sum().clamp(min=0) + _PRIOR_ERRORS))
         if len(target) < FEWEST:
             return 1.0
         return float(_least_scale(self.task, lambda scale: scale * vote, target))
@@ -206,7 +204,7 @@ class FittingRows:
 def scaled(relative: np.ndarray, rows: FittingRows, whole: float = 1.0) -> list[float]:
     """Weights in these proportions: of the sum ``whole``, or for classes of one near it that suits the held-out rows best."""
     shares_V, task = torch.from_numpy(relative / max(relative.sum(), 1e-12)).double(), rows.task
-    if isinstance(task, Regression) or rows.count < FEWEST:
+    if not task.has_classes or rows.count < FEWEST:
         return _listed(task, whole * shares_V)
     scale = _least_scale(task, lambda scale: rows.answer(whole * (scale * shares_V)), rows.target)
     return _listed(task, whole * (scale * shares_V))
@@ -248,32 +246,23 @@ def _least_scale(task: Task, answer: Callable[[Tensor], Tensor], target_NT: Tens
 def _fitted(task: Task, votes_VNC: Tensor, present_VN: Tensor, target_NT: Tensor, start: Sequence[float]) -> Tensor:
     """``least_weights``; for classes the sum of the weights is free, and scales the answer."""
     start_V = torch.tensor(start, dtype=torch.float64)
-    return least_weights(task, votes_VNC, present_VN, target_NT, start_V, scaled=not isinstance(task, Regression))
+    return least_weights(task, votes_VNC, present_VN, target_NT, start_V, scaled=task.has_classes)
 
 
 def _listed(task: Task, fitted: Tensor) -> list[float]:
     """Weights under 2 % of their sum are none; of a number they sum to one."""
     fitted = torch.where(fitted < 0.02 * fitted.sum(), torch.zeros_like(fitted), fitted)
-    if isinstance(task, Regression):
+    if not task.has_classes:
         fitted = fitted / fitted.sum()
     return [round(float(weight), 6) for weight in fitted]
 
 
 def constant(task: Task, target_NT: np.ndarray) -> tuple[np.ndarray, float]:
     """The logits (C,) of the best answer that is the same for every row, and its loss, on some thousand of these rows."""
-    rows = np.flatnonzero(known(task, target_NT))
+    rows = np.flatnonzero(task.known(target_NT))
     rows = rows[:: max(1, -(-len(rows) // max(64, min(_CONSTANT_ON, _CONSTANT_SIZE // task.outputs))))]
     if not len(rows):
         return np.zeros(task.outputs, np.float32), 0.0
     target = torch.from_numpy(np.asarray(target_NT, np.float32)[rows])
-    if task.config.kind == "multiclass":
-        best = (torch.bincount(target[:, 0].long(), minlength=task.outputs) / len(rows)).clamp(min=1e-6).log()
-    else:
-        best = target.mean(0) if isinstance(task, Regression) else target.mean(0).logit(1e-6)
+    best = task.constant_logits(target)
     return best.numpy(), float(task.plain_losses(best.expand(len(rows), -1), target).mean())
-
-
-def known(task: Task, target_NT: np.ndarray) -> np.ndarray:
-    """Rows (N,) whose target is known: neither empty nor of a class that training did not see."""
-    known_NT = np.isfinite(target_NT) if isinstance(task, Regression) else target_NT > -1  # NaN is not
-    return np.asarray(known_NT.all(1))
