@@ -26,7 +26,7 @@ from polymodal.explanation.robustness_page import page
 from polymodal.frozen import Featured
 from polymodal.modalities import Modality, PartFault, Roots
 from polymodal.modalities.signal_corruption import generator
-from test_contracts import FIELDS, cell_of, made
+from test_contracts import FIELDS, cell_of, defaults, made
 from tiny import tiny
 
 KINDS = [pytest.param(kind, id=kind.kind) for kind in modalities.MODALITIES]
@@ -34,7 +34,9 @@ KINDS = [pytest.param(kind, id=kind.kind) for kind in modalities.MODALITIES]
 
 def fit(kind: Any, form: str | None = None, **settings: Any) -> Modality:
     """A field of a kind, fitted to some cells in the form that it makes first."""
-    config = FIELDS[kind.kind].model_copy(update=settings)
+    config = (FIELDS.get(kind.kind) or defaults(next(one for one in modalities.CONFIGS if one.modality() is kind))).model_copy(
+        update=settings
+    )
     form = form or kind.forms[0]
     encoder = next(one for one in encoders.CONFIGS if getattr(one, "form", None) == form)
     state = kind.fit(config, [cell_of(kind.kind, at) for at in range(12)], form, made(encoder).needs(form), Roots())

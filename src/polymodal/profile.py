@@ -243,7 +243,7 @@ def _suspect(
         if column.role != "feature":
             continue
         near_duplicates = modality_of(column.modality).near_duplicates if column.modality is not None else ""
-        if near_duplicates == "pictures":
+        if near_duplicates == "pixels":
             faults: list[tuple[int, str]] = []
             rows, thumbs = thumbnails(source, column.name, roots, chosen, faults)
             if faults:
@@ -251,7 +251,7 @@ def _suspect(
             if side_N is not None:
                 twins = Twins(column.name, "pictures", picture_twins(rows, thumbs, side_N), len(rows))
                 profile.suspicions += filter(None, [twins.line()])
-        elif near_duplicates == "texts" and side_N is not None:
+        elif near_duplicates == "words" and side_N is not None:
             twins = Twins(column.name, "texts", text_twins(cells_in(source, column.name, chosen), side_N), len(chosen))
             profile.suspicions += filter(None, [twins.line()])
         elif "writing" in column.options:

@@ -139,12 +139,12 @@ def twins_in(source: Source, store: Store, split: Split, seed: int) -> list[Twin
     found = []
     for name, modality in store.modalities.items():
         column = modality.config.sources[0]
-        if modality.near_duplicates == "pictures":
+        if modality.near_duplicates == "pixels":
             index = store.index[name][rows]
             held = rows[index >= 0]
             thumbs = _thumbs(store, name, index[index >= 0])
             found.append(Twins(column, "pictures", picture_twins(held, thumbs, side_N), len(held)))
-        elif modality.near_duplicates == "texts" and len(modality.config.sources) == 1:
+        elif modality.near_duplicates == "words" and len(modality.config.sources) == 1:
             found.append(Twins(column, "texts", text_twins(cells_in(source, column, rows), side_N), len(rows)))
     return [one for one in found if one.pairs]
 

@@ -14,7 +14,17 @@ from .text import Text, TextConfig
 from .vector import Vector, VectorConfig
 from .video import Video, VideoConfig
 
-CONFIGS = (ImageConfig, TextConfig, TabularConfig, AudioConfig, SeriesConfig, PointsConfig, PicturesConfig, VideoConfig, VectorConfig)
+CONFIGS = (
+    ImageConfig,
+    TextConfig,
+    TabularConfig,
+    AudioConfig,
+    SeriesConfig,
+    PointsConfig,
+    PicturesConfig,
+    VideoConfig,
+    VectorConfig,
+)
 MODALITIES = tuple(config.modality() for config in CONFIGS)
 KINDS = kinds_of(CONFIGS)
 OF_FILES = frozenset(modality.kind for modality in MODALITIES if modality.of_files)

@@ -131,9 +131,9 @@ class Modality(ABC):
     may_be_id: ClassVar[bool] = False
     """Whether a column of numbers that rise, or of another code in every row, which it would read, is rather an id."""
 
-    near_duplicates: ClassVar[Literal["", "pictures", "texts"]] = ""
-    """How near duplicates among its cells are found: as ``pictures`` (samples have one picture, ``pixels``), as ``texts`` (cells are text;
-    long texts also keep rows on one side of a split), or not at all."""
+    near_duplicates: ClassVar[Literal["", "pixels", "words"]] = ""
+    """How near duplicates among its cells are found: by the ``pixels`` of a cell that is one picture, by the ``words`` of a cell that is
+    text (rows that share a long text also stay on one side of a split), or "" = not at all."""
     joins_columns: ClassVar[bool] = False
     """Whether all columns of this kind are read together as one field, whose config has ``columns`` and ``types``."""
     column_types: ClassVar[tuple[str, ...]] = ()

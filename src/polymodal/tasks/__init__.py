@@ -14,7 +14,12 @@ from .regression import Regression, RegressionConfig
 from .task import Task, TaskConfig
 from .voting import Learned, Mean, Rule, Uncertainty, Weighed, constant
 
-CONFIGS = (BinaryConfig, MulticlassConfig, MultilabelConfig, RegressionConfig)
+CONFIGS = (
+    BinaryConfig,
+    MulticlassConfig,
+    MultilabelConfig,
+    RegressionConfig,
+)
 KINDS = kinds_of(CONFIGS)
 TASKS = tuple(config.task() for config in CONFIGS)
 AnyTask = menu(*CONFIGS, external=False)
