@@ -84,9 +84,9 @@ assert set(answers) == {"low", "mid", "high"}
 assert np.allclose(chances.sum(1), 1, atol=1e-6)
 assert (chances >= 0).all()
 assert all(answer == task.classes[at] for answer, at in zip(answers, chances.argmax(1)))
-sets = model.predict_sets("new.csv", 0.8)
+sets = model.predict_sets("new.csv", 0.95)
 truth = [row.rsplit(",", 1)[1] for row in Path("new.csv").read_text().splitlines()[1:]]
-assert np.mean([one in some for one, some in zip(truth, sets)]) > 0.7
+assert np.mean([one in some for one, some in zip(truth, sets)]) > 0.85
 
 found = model.evaluate("new.csv")["tasks"]["mood"]
 ranks = np.array([task.classes.index(one) for one in truth])
@@ -105,8 +105,8 @@ assert np.allclose(task.influence("rank_mae", target, chances), exact, atol=1e-6
 
 again = pm.load(model.save("saved"))
 assert np.array_equal(again.predict_proba("new.csv"), chances)
-rows = pm.explain("run", "new.csv", rows=[1])["rows"]
-assert rows[0]["targets"]["mood"]["unit"] == "log-odds"
+explained = pm.explain("run", "new.csv", rows=[1])["explained"][0]["targets"]["mood"]
+assert (explained["unit"], explained["answer"]) == ("log-odds", answers[0])
 """
 
 
@@ -201,6 +201,7 @@ def test_the_modality_and_the_encoder_of_the_recipes_are_recognised_trained_and_
     assert "passed" in run(env, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_robustness.py", "-k", "color")
 
 
+@pytest.mark.slow
 def test_the_task_of_the_recipe_works_with_every_command(tmp_path: Path) -> None:
     env = followed(tmp_path, "task")
     rng = np.random.default_rng(0)
@@ -220,12 +221,12 @@ def test_the_task_of_the_recipe_works_with_every_command(tmp_path: Path) -> None
     printed = polymodal(env, "train", "run.yaml", "-o", "run", "training.epochs=15", "data.split.kind=random")
     assert "mood (ordinal)" in printed
     assert "mood: all fields kappa" in printed, "the finding is judged by the task's own metric"
-    polymodal(env, "predict", "run", "new.csv", "-o", "answers.csv", "--coverage", "0.8", "--abstain-below", "0.6")
+    polymodal(env, "predict", "run", "new.csv", "-o", "answers.csv", "--coverage", "0.95", "--abstain-below", "0.6")
     with (tmp_path / "answers.csv").open(encoding="utf-8", newline="") as file:
         answers = list(csv.DictReader(file))
     assert list(answers[0]) == ["row", "mood", "mood:low", "mood:mid", "mood:high", "mood:set", "present", "faults"]
     assert {row["mood"] for row in answers} == {"", "low", "mid", "high"}
-    robust = json.loads(polymodal(env, "evaluate", "run", "new.csv", "--robustness", "--json"))
+    robust = json.loads(polymodal(env, "evaluate", "run", "new.csv", "--robustness", "--json").splitlines()[0])
     assert robust["tasks"]["mood"]["metric"] == "kappa"
     polymodal(env, "report", "run")
     assert "mood: kappa" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
@@ -233,6 +234,7 @@ def test_the_task_of_the_recipe_works_with_every_command(tmp_path: Path) -> None
     meets_its_contract(env, "ordinal")
 
 
+@pytest.mark.slow
 def test_the_task_of_the_recipe_is_compared_by_its_own_metric(tmp_path: Path) -> None:
     env = followed(tmp_path, "task")
     rng = np.random.default_rng(0)
