@@ -17,16 +17,16 @@ _DIGITS = frozenset(("", *"0123456789"))
 
 
 def empty_target(cell: Cell) -> bool:
-    """Whether a cell of a target column is empty: nothing, NaN, NaT, blank, or the text "nan" or "null". An empty list is not: it says
-    that the row has no label."""
+    """Return whether a cell of a target column is empty: nothing, NaN, NaT, blank, or the text "nan" or "null". An empty list is
+    no empty cell: it states that the row has no label."""
     if type(cell) is str and cell[:1] in _DIGITS:  # most of a column of numbers
         return not cell
     return is_empty(cell) or (isinstance(cell, str) and len(cell) <= _LONGEST_WORD and cell.strip().casefold() in _EMPTY)
 
 
 def word_of(cell: Cell) -> str | None:
-    """A cell as it is compared with the words that stand for no target: "NA", "na" and " NA " are one, -999 and "-999.0" are one; None for
-    what is no such word."""
+    """Return a cell in the form in which it is compared with words for missing values: "NA", "na" and " NA " are equal, as are -999 and
+    "-999.0". None for a cell that cannot be such a word."""
     if isinstance(cell, str):
         if len(cell) > _LONGEST_WORD:
             return None
@@ -41,12 +41,12 @@ def word_of(cell: Cell) -> str | None:
 
 @dataclass(frozen=True)
 class Reading:
-    """How the cells of a target column are read, decided on all rows of the training table. What predicting needs of it is kept in the
-    task's state.
+    """How the cells of a target column are read, determined on all rows of the training table. The state of the task stores what prediction
+    needs of it.
 
-    :param typed: whether the table says which cells are text and which are numbers (a CSV does not)
-    :param missing: words (``word_of``) that stand for no target, beside empty cells
-    :param places: the names of the labels, where a cell is a 0 or a 1 for each label, by its place; None where a cell lists its labels
+    :param typed: whether the table states which cells are text and which are numbers (a CSV does not)
+    :param missing: words (``word_of``) that stand for a missing target, besides empty cells
+    :param places: the names of the labels if a cell holds a 0 or a 1 for each label, by position; None if a cell lists its labels
     :param numbers: how numbers are written
     """
 
@@ -56,11 +56,11 @@ class Reading:
     numbers: Numbers = PLAIN
 
     def number(self, cell: Cell) -> float | None:
-        """The number in a cell, None for one that holds none."""
+        """Return the number in a cell, None if it contains no number."""
         return number_in(cell, self.numbers)
 
     def is_missing(self, cell: Cell) -> bool:
-        """Whether a row with this cell has no target."""
+        """Return whether a row with this cell has no target."""
         if not isinstance(cell, str):
             return is_empty(cell) or (self._has_codes and word_of(cell) in self.missing)
         if len(cell) > _LONGEST_WORD:
@@ -70,5 +70,5 @@ class Reading:
 
     @cached_property
     def _has_codes(self) -> bool:
-        """Whether some of the words are no such words as tables are filled with by custom: numbers, for example."""
+        """Whether some of the words are not among the usual words for missing values: numbers, for example."""
         return not self.missing <= MISSING_WORDS
