@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -83,8 +85,6 @@ def test_no_file_is_longer_than_400_lines() -> None:
 
 @pytest.mark.parametrize("family", ["modalities", "encoders", "fusions", "tasks", "training/balance"])
 def test_every_config_with_a_kind_is_on_its_menu(family: str) -> None:
-    from importlib import import_module
-
     menu = {config.__name__ for config in import_module(f"polymodal.{family.replace('/', '.')}").CONFIGS}
     for path in (SOURCE / family).glob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -98,6 +98,78 @@ def test_every_config_with_a_kind_is_on_its_menu(family: str) -> None:
                 and node.name.endswith("Config")
             ):
                 assert node.name in menu, f"{family}/{path.name}: {node.name} is not on the menu"
+
+
+FAMILIES = ("modalities", "encoders", "fusions", "tasks")
+NOT_A_KIND = {
+    ("encoders/frames.py", "attention"): "the setting pool",
+    ("experiment.py", "pretrained"): "the setting model.preset",
+    ("modalities/audio.py", "spectrogram"): "the form that an encoder reads",
+    ("data/copies.py", "text"): "the role of a column in the search for copies",
+    ("data/fingerprints.py", "text"): "the role of a column in the search for copies",
+    ("modalities/clouds.py", "binary"): "the encoding of a PCD file",
+}
+"""Comparisons with a word that happens to be a kind as well, and what is compared."""
+
+
+def kinds_by_family() -> dict[str, frozenset[str]]:
+    """The kinds on the menu of each family."""
+    return {family: frozenset(import_module(f"polymodal.{family}").KINDS) for family in FAMILIES}
+
+
+def final_classes(family: str) -> set[str]:
+    """The names of the classes of a family that are on its menu, and of what their configs are the settings of."""
+    configs = import_module(f"polymodal.{family}").CONFIGS
+    names = {config.__name__ for config in configs}
+    for path in (SOURCE / family).glob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and f"{node.name}Config" in names:
+                names.add(node.name)
+    return names
+
+
+def words_in(node: ast.expr) -> set[str]:
+    """The texts that an operand of a comparison is, or that it lists."""
+    parts = node.elts if isinstance(node, (ast.Tuple, ast.List, ast.Set)) else [node]
+    return {part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+
+
+def names_in(node: ast.expr) -> set[str]:
+    """The names and attributes that an operand is, or that it lists."""
+    parts = node.elts if isinstance(node, (ast.Tuple, ast.List, ast.Set)) else [node]
+    return {part.id if isinstance(part, ast.Name) else part.attr for part in parts if isinstance(part, (ast.Name, ast.Attribute))}
+
+
+@cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    """The nodes of a file that compare something or test its class."""
+    kinds = (ast.Compare, ast.MatchValue, ast.MatchClass, ast.Call)
+    return [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, kinds)]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_kind_literal_or_final_class_is_tested_outside_its_family(family: str) -> None:
+    """A component states what it can do; code elsewhere does not go by its kind."""
+    kinds, classes, faults = kinds_by_family()[family], final_classes(family), []
+    for path in modules():
+        if room(path) == family:
+            continue
+        file = path.relative_to(SOURCE).as_posix()
+        for node in nodes_of(path):
+            words: set[str] = set()
+            names: set[str] = set()
+            if isinstance(node, ast.Compare):
+                words = set().union(*map(words_in, (node.left, *node.comparators)))
+                names = set().union(*map(names_in, (node.left, *node.comparators)))
+            elif isinstance(node, ast.MatchValue):
+                words = words_in(node.value)
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("isinstance", "issubclass"):
+                names = names_in(node.args[1])
+            elif isinstance(node, ast.MatchClass):
+                names = names_in(node.cls)
+            words = {word for word in words & kinds if (file, word) not in NOT_A_KIND}
+            faults += [f"{file}:{getattr(node, 'lineno', '?')}: {word}" for word in sorted(words | (names & classes))]
+    assert faults == []
 
 
 def test_importing_the_package_and_asking_for_help_do_not_import_torch() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from builders.cells import FIELDS, cell_of, made
+from builders.cells import FIELDS, cell_of, defaults, made, named
 from polymodal import encoders, fusions, modalities, tasks
 from polymodal.config import validate
 from polymodal.data.loader import field_of
@@ -22,18 +22,7 @@ from polymodal.model import ModelConfig, MultiModalModel, build
 from polymodal.tasks import Task
 
 ALL = [*encoders.CONFIGS, *fusions.CONFIGS, *tasks.CONFIGS, *modalities.CONFIGS]
-NEEDED: dict[str, Any] = {"column": "x", "columns": ["x"], "model": "somewhere"}
 WIDTH = 16
-
-
-def named(config: Any) -> str:
-    return f"{config.__module__.split('.')[1]}.{config.model_fields['kind'].default}"
-
-
-def defaults(config: Any) -> Any:
-    """A config with nothing said but what must be."""
-    return config(**{name: NEEDED[name] for name, field in config.model_fields.items() if field.is_required()}
-                  | ({"column": "x"} if named(config) == "modalities.text" else {}))  # fmt: skip
 
 
 EATEN = [
@@ -47,7 +36,7 @@ EATEN = [
 def fitted(encoder: Any, kind: Any = None) -> Modality:
     """A field of the kind that the encoder eats (the first such, if none is said), fitted to some cells."""
     kind = kind or next(m for m in modalities.MODALITIES if encoder.form_for(m.forms) in m.forms)
-    config = FIELDS[kind.kind]
+    config = FIELDS.get(kind.kind) or defaults(next(one for one in modalities.CONFIGS if one.modality() is kind))
     cells = [cell_of(kind.kind, at) for at in range(30)]
     form = encoder.form_for(kind.forms)
     needs = encoder.needs(form)
@@ -313,9 +302,14 @@ TARGETS: dict[str, list[Any]] = {
 }
 
 
+def targets_of(config: Any) -> list[Any]:
+    """Forty cells of the kind of target; a kind that is not in the table reads classes or numbers."""
+    return TARGETS.get(config.model_fields["kind"].default, TARGETS["multiclass" if config.task().has_classes else "regression"])
+
+
 def task_of(config: Any) -> Task:
     made = defaults(config)
-    return made.task()(made, made.task().fit(made, TARGETS[made.kind], "here"))  # type: ignore[no-any-return]
+    return made.task()(made, made.task().fit(made, targets_of(config), "here"))  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("config", tasks.CONFIGS, ids=named)
@@ -323,7 +317,7 @@ def test_a_task_goes_from_cells_to_answers_and_back(config: Any) -> None:
     task = task_of(config)
     state = json.loads(json.dumps(task.state))
     task = type(task)(task.config, state)
-    target = np.stack([task.encode(cell) for cell in TARGETS[task.config.kind]])
+    target = np.stack([task.encode(cell) for cell in targets_of(config)])
     assert target.dtype == np.float32
     assert target.shape == (40, task.target_width)
     logits = torch.randn(40, task.outputs, generator=torch.Generator().manual_seed(0), requires_grad=True)
@@ -353,7 +347,7 @@ def test_a_task_goes_from_cells_to_answers_and_back(config: Any) -> None:
 
 def second_task(fusion: Any) -> Any:
     """A number, where the fusion's votes can be of one."""
-    refused = tasks.RULES[fusion.voting].refusal("regression")
+    refused = tasks.RULES[fusion.voting].refusal(tasks.Regression)
     return tasks.BinaryConfig if refused else tasks.RegressionConfig
 
 

@@ -1,7 +1,9 @@
-"""CONTRIBUTING's recipes, followed to the letter: one new file and its line on the menu make a fusion, or a modality, or an encoder."""
+"""CONTRIBUTING's recipes, applied exactly as they are written to a copy of the package: the files that a recipe shows are enough for a fusion, an
+encoder, a modality or a task to work everywhere."""
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -14,9 +16,12 @@ import numpy as np
 import pytest
 
 from builders import ROOT
-from builders.tables import write_csv
+from builders.tables import sentence, write_csv
 
-CHECK = """
+TESTS = ("conftest.py", "builders", "test_architecture.py", "test_contracts.py", "analysis/test_robustness.py")
+"""The tests that are copied with the package, and what they import."""
+
+FUSION_CHECK = """
 import sys
 from pathlib import Path
 
@@ -59,61 +64,187 @@ assert model(torch.randn(5, 3), torch.randn(5, 3)).shape == (5, 1)
 """
 
 
-def blocks(kind: str) -> list[str]:
-    """The fenced blocks of CONTRIBUTING.md of one language."""
+TASK_CHECK = """
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import polymodal as pm
+from polymodal.tasks import class_of
+
+assert Path(pm.__file__).is_relative_to(sys.argv[1]), pm.__file__
+model = pm.load("run")
+task = model.bundle.tasks["mood"]
+assert (task.outputs, task.classes, task.usual_metric, task.judged_by) == (2, ["low", "mid", "high"], "kappa", "kappa")
+assert type(task) is class_of("ordinal")
+
+answers, chances = model.predict("new.csv"), model.predict_proba("new.csv")
+assert set(answers) == {"low", "mid", "high"}
+assert np.allclose(chances.sum(1), 1, atol=1e-6)
+assert (chances >= 0).all()
+assert all(answer == task.classes[at] for answer, at in zip(answers, chances.argmax(1)))
+sets = model.predict_sets("new.csv", 0.95)
+truth = [row.rsplit(",", 1)[1] for row in Path("new.csv").read_text().splitlines()[1:]]
+assert np.mean([one in some for one, some in zip(truth, sets)]) > 0.85
+
+found = model.evaluate("new.csv")["tasks"]["mood"]
+ranks = np.array([task.classes.index(one) for one in truth])
+off = ranks - chances.argmax(1)
+assert np.isclose(found["rank_mae"], np.abs(off).mean())
+pairs = ((ranks[:, None] - chances.argmax(1)[None, :]) ** 2).mean()
+assert np.isclose(found["kappa"], 1 - (off**2).mean() / pairs), "Cohen's weighted kappa, by its definition"
+assert found["kappa"] > 0.6
+
+target = np.stack([task.encode(one) for one in truth])
+for metric in task.metric_names:
+    credits = task.credits(target, chances, metric)
+    assert np.isclose(credits.mean(), found[metric], atol=1e-6), metric
+exact = np.abs(off) - np.abs(off).mean()
+assert np.allclose(task.influence("rank_mae", target, chances), exact, atol=1e-6), "the jackknife of a mean is exact"
+
+again = pm.load(model.save("saved"))
+assert np.array_equal(again.predict_proba("new.csv"), chances)
+explained = pm.explain("run", "new.csv", rows=[1])["explained"][0]["targets"]["mood"]
+assert (explained["unit"], explained["answer"]) == ("log-odds", answers[0])
+"""
+
+
+def section(kind: str) -> str:
+    """The recipe for a new component of a kind, as CONTRIBUTING.md shows it."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    return re.findall(rf"^```{kind}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    (recipe,) = re.findall(rf"^## Recipe: a new {kind}\n(.*?)^## ", text, flags=re.MULTILINE | re.DOTALL)
+    return str(recipe)
 
 
-def followed(folder: Path, names: list[str]) -> dict[str, str]:
-    """A copy of the package in ``folder`` with the new files and menu lines that CONTRIBUTING.md shows; the environment to run it in."""
-    package = folder / "polymodal"
-    shutil.copytree(ROOT / "src" / "polymodal", package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in names:
-        (code,) = [block for block in blocks("python") if block.startswith(f"# src/polymodal/{name}.py\n")]
-        (package / f"{name}.py").write_text(code, encoding="utf-8")
-        family = name.partition("/")[0]
-        (diff,) = [block for block in blocks("diff") if block.startswith(f"--- src/polymodal/{family}/__init__.py\n")]
-        menu = package / family / "__init__.py"
-        menu.write_text(changed(menu.read_text(encoding="utf-8"), diff), encoding="utf-8")
-    return {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+def followed(folder: Path, *kinds: str) -> dict[str, str]:
+    """Copy the package into ``folder``, apply the recipes for new components of some kinds, and return the environment to run it in."""
+    shutil.copytree(ROOT / "src" / "polymodal", folder / "src" / "polymodal", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in TESTS:
+        (folder / "tests" / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / "tests" / name).is_dir():
+            shutil.copytree(ROOT / "tests" / name, folder / "tests" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / "tests" / name, folder / "tests" / name)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for kind in kinds:
+        before = {path: path.read_bytes() for path in folder.rglob("*.py")}
+        code, diffs = (
+            re.findall(rf"^```{language}\n(.*?)^```$", section(kind), flags=re.MULTILINE | re.DOTALL) for language in ("python", "diff")
+        )
+        (file,) = code  # one new file
+        made = folder / file.splitlines()[0].removeprefix("# ")
+        assert not made.exists()
+        made.write_text(file, encoding="utf-8")
+        touched = {made}
+        for diff in diffs:
+            path = folder / diff.splitlines()[0].removeprefix("--- ")
+            path.write_text(changed(path.read_text(encoding="utf-8"), diff), encoding="utf-8")
+            touched.add(path)
+        inside = [path for path in touched if path.is_relative_to(folder / "src")]
+        assert sorted(path.name for path in inside) == sorted([made.name, "__init__.py"]), "a recipe costs its file and its menu"
+        assert {path for path in folder.rglob("*.py") if before.get(path) != path.read_bytes()} == touched
+    return {**os.environ, "PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1"}
 
 
-def test_the_fusion_of_the_worked_example_is_made_by_one_file_and_its_menu_line(tmp_path: Path) -> None:
-    env = followed(tmp_path, ["fusions/maximum"])
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", CHECK, str(tmp_path)], env=env, cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+def changed(text: str, diff: str) -> str:
+    """The text after the hunks of a diff; the lines that a hunk shows or removes must stand there once, in a row."""
+    for hunk in re.split(r"^@@.*\n", diff.partition("\n")[2], flags=re.MULTILINE):
+        lines = hunk.splitlines()
+        old = "".join(line[1:] + "\n" for line in lines if line[0] in " -")
+        new = "".join(line[1:] + "\n" for line in lines if line[0] in " +")
+        if f"\n{text}".count(f"\n{old}") != 1:
+            pytest.fail(f"CONTRIBUTING.md shows lines that are no longer there: {old!r}; bring its diff up to date")
+        text = f"\n{text}".replace(f"\n{old}", f"\n{new}")[1:]
+    return text
 
 
-def test_the_modality_of_the_worked_example_is_recognised_trained_and_saved(tmp_path: Path) -> None:
-    env = followed(tmp_path, ["modalities/color", "encoders/color"])
+def run(env: dict[str, str], *words: str) -> str:
+    """What Python prints, run in the folder of the copy with these arguments; it must succeed."""
+    folder = Path(env["PYTHONPATH"]).parent
+    done = subprocess.run([sys.executable, *words], env=env, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def polymodal(env: dict[str, str], *words: str) -> str:
+    """What a command of the copy prints."""
+    code = "from polymodal.cli.main import entry; import sys; sys.argv[0] = 'polymodal'; entry()"
+    return run(env, "-W", "error", "-c", code, *words)
+
+
+def meets_its_contract(env: dict[str, str], kind: str) -> None:
+    """The tests over the menus, of the new component only, and those of the structure of the package."""
+    printed = run(env, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_contracts.py", "-k", kind)
+    assert int(re.findall(r"(\d+) passed", printed)[0]) >= 3
+    structure = "menu or families or literal or rooms"
+    assert "passed" in run(env, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_architecture.py", "-k", structure)
+
+
+def test_the_fusion_of_the_recipe_is_made_by_one_file_and_its_menu_lines(tmp_path: Path) -> None:
+    env = followed(tmp_path, "fusion")
+    run(env, "-W", "error", "-c", FUSION_CHECK, str(tmp_path))
+    meets_its_contract(env, "maximum")
+
+
+def test_the_modality_and_the_encoder_of_the_recipes_are_recognised_trained_and_saved(tmp_path: Path) -> None:
+    env = followed(tmp_path, "modality", "encoder")
     rng = np.random.default_rng(0)
     rows = [(f"#{r:02x}{g:02x}{b:02x}", "warm" if r > b else "cold") for r, g, b in rng.integers(0, 256, (300, 3))]
     write_csv(tmp_path / "paint.csv", ["paint", "feeling"], [*rows[:200], ("#12", "warm")])
     write_csv(tmp_path / "new.csv", ["paint", "feeling"], [*rows[200:], ("", "cold")])
-    said = "from polymodal.cli.main import entry; import sys; sys.argv[0] = 'polymodal'; entry()"
-
-    def run(*words: str) -> str:
-        command = [sys.executable, "-W", "error", "-c", said, *words]
-        done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    assert "100% of the cells are colours" in run("inspect", "paint.csv", "--target", "feeling")
-    assert "encoder color" in run("train", "paint.csv", "--target", "feeling", "-o", "run", "training.epochs=20", "data.split.kind=random")
-    assert "expected a colour such as #ff8800" in (tmp_path / "run" / "faults.csv").read_text(encoding="utf-8")
-    found = json.loads(run("evaluate", "run", "new.csv", "--json"))
-    assert found["tasks"]["feeling"]["accuracy"] > 0.9
+    assert "100% of the cells are colors" in polymodal(env, "inspect", "paint.csv", "--target", "feeling")
+    settings = ("--target", "feeling", "training.epochs=20", "data.split.kind=random")
+    assert "encoder vector" in polymodal(env, "train", "paint.csv", *settings, "-o", "run")
+    assert "expected a color such as #ff8800" in (tmp_path / "run" / "faults.csv").read_text(encoding="utf-8")
+    assert "encoder linear" in polymodal(env, "train", "paint.csv", *settings, "-o", "other", "model.encoders.paint.kind=linear")
+    for name in ("run", "other"):
+        found = json.loads(polymodal(env, "evaluate", name, "new.csv", "--json"))
+        assert found["tasks"]["feeling"]["accuracy"] > 0.9
+    meets_its_contract(env, "color or linear")
+    assert "passed" in run(env, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/analysis/test_robustness.py", "-k", "color")
 
 
-def changed(menu: str, diff: str) -> str:
-    """The menu with the diff's lines: new imports above ``CONFIGS``, and the line of ``CONFIGS`` itself."""
-    added = [line[1:] for line in diff.splitlines()[1:] if line.startswith("+")]
-    removed = [line[1:] for line in diff.splitlines()[1:] if line.startswith("-")]
-    imports, (new,), (old,) = [line for line in added if "import" in line], [line for line in added if "import" not in line], removed
-    if f"\n{old}\n" not in menu:
-        pytest.fail(f"CONTRIBUTING.md shows a menu line that is no longer there: {old}; bring its diff up to date")
-    assert len(imports) == 1
-    return menu.replace(f"\n{old}\n", f"\n{new}\n").replace("\nCONFIGS", f"\n{imports[0]}\n\nCONFIGS", 1)
+@pytest.mark.slow
+def test_the_task_of_the_recipe_works_with_every_command(tmp_path: Path) -> None:
+    env = followed(tmp_path, "task")
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(520, 2))
+    level = np.digitize(numbers.sum(1) + 0.3 * rng.normal(size=520), [-0.8, 0.8])
+    rows = [
+        (f"{a:.3f}", sentence(rng, "calm" if b < 0 else "loud"), ["low", "mid", "high"][at])
+        for (a, b), at in zip(numbers, level, strict=True)
+    ]
+    write_csv(tmp_path / "day.csv", ["number", "note", "mood"], rows[:400])
+    write_csv(tmp_path / "new.csv", ["number", "note", "mood"], rows[400:])
+    kind = ("--target", "mood", "tasks.mood.kind=ordinal", "tasks.mood.order=[low,mid,high]")
+    assert "ordinal (asked for); mid" in polymodal(env, "inspect", "day.csv", *kind)
+    polymodal(env, "init", "day.csv", *kind, "-o", "run.yaml")
+    assert "kind: ordinal" in (tmp_path / "run.yaml").read_text(encoding="utf-8")
+    assert '"ordinal"' in polymodal(env, "schema")
+    printed = polymodal(env, "train", "run.yaml", "-o", "run", "training.epochs=15", "data.split.kind=random")
+    assert "mood (ordinal)" in printed
+    assert "mood: all fields kappa" in printed, "the finding is judged by the task's own metric"
+    polymodal(env, "predict", "run", "new.csv", "-o", "answers.csv", "--coverage", "0.95", "--abstain-below", "0.6")
+    with (tmp_path / "answers.csv").open(encoding="utf-8", newline="") as file:
+        answers = list(csv.DictReader(file))
+    assert list(answers[0]) == ["row", "mood", "mood:low", "mood:mid", "mood:high", "mood:set", "present", "faults"]
+    assert {row["mood"] for row in answers} == {"", "low", "mid", "high"}
+    robust = json.loads(polymodal(env, "evaluate", "run", "new.csv", "--robustness", "--json").splitlines()[0])
+    assert robust["tasks"]["mood"]["metric"] == "kappa"
+    polymodal(env, "report", "run")
+    assert "mood: kappa" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    run(env, "-c", TASK_CHECK, str(tmp_path))
+    meets_its_contract(env, "ordinal")
+
+
+@pytest.mark.slow
+def test_the_task_of_the_recipe_is_compared_by_its_own_metric(tmp_path: Path) -> None:
+    env = followed(tmp_path, "task")
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(300, 2))
+    level = np.digitize(numbers.sum(1), [-0.8, 0.8])
+    rows = [(f"{a:.3f}", sentence(rng, "calm" if b < 0 else "loud"), str(at)) for (a, b), at in zip(numbers, level, strict=True)]
+    write_csv(tmp_path / "day.csv", ["number", "note", "mood"], rows)
+    settings = ("--target", "mood", "tasks.mood.kind=ordinal", "training.epochs=4", "--fusion", "concat", "--rounds", "2", "--trials", "1")
+    assert "(kappa: concat 0." in polymodal(env, "compare", "day.csv", *settings, "-o", "compared", "--quiet")

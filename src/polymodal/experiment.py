@@ -13,33 +13,17 @@ from .config import Config, External, flow, override, quote, read_tree, shaped, 
 from .data.splits import SplitConfig
 from .encoders import CONFIGS as ENCODERS
 from .encoders import KINDS as ENCODER_KINDS
-from .encoders import BagConfig, EncoderConfig, FramesConfig, PretrainedConfig, TextTransformerConfig
+from .encoders import PRETRAINED, EncoderConfig
 from .errors import ConfigError, nearest, nearest_of
 from .flow import Form
 from .fusions import KINDS as FUSION_KINDS
 from .fusions import FusionConfig
+from .modalities import COLUMN_TYPES, MODALITIES, AnyField, FieldConfig, OnError
 from .modalities import KINDS as FIELD_KINDS
-from .modalities import MODALITIES, AnyField, FieldConfig, OnError
 from .model import ModelConfig, check_tasks
 from .tasks import KINDS as TASK_KINDS
 from .tasks import RULES, AnyTask
 from .training.config import TrainingConfig
-
-SOME_ROWS = 10_000
-"""Below this number of rows, a bag of n-grams has stronger dropout and a higher learning rate."""
-MANY_ROWS = 1_000_000
-"""From this number of rows, the default encoder for text is a transformer. Up to several hundred thousand rows, n-grams outperform networks
-trained from scratch (Zhang et al. 2015, arXiv:1509.01626)."""
-
-
-PRETRAINED: Mapping[Form, tuple[str, int]] = {
-    "pixels": ("facebook/dinov2-small", 88),
-    "tokens": ("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 471),
-    "waveform": ("openai/whisper-tiny", 151),
-}
-"""The model that ``model.preset: pretrained`` uses for each form: its name on the Hugging Face hub, and the size of its weights in
-megabytes.
-"""
 
 
 class DataConfig(Config):
@@ -132,7 +116,7 @@ class Experiment(Config):
         if self.fields and isinstance(self.model.fusion, FusionConfig):
             try:
                 self.model.fusion.check(list(self.fields), self.model.width)
-                check_tasks(self.model.fusion, {name: task.kind for name, task in self.tasks.items()})
+                check_tasks(self.model.fusion, self.tasks)
             except ConfigError as error:
                 raise ValueError(str(error)) from None
         if "" in self.fields or "" in self.tasks:
@@ -259,7 +243,7 @@ def _of_name(path: Sequence[str], value: Any, data: Mapping[str, Any]) -> str | 
     columns = {other: below.get("columns") for other in others if isinstance(below := fields[other], Mapping)}
     owner = next((other for other, names in columns.items() if isinstance(names, (list, tuple)) and name in names), None)
     if owner is not None:
-        kind = next((settings[key] for key in ("kind", "type") if settings.get(key) in ("number", "category", "date")), "number")
+        kind = next((settings[key] for key in ("kind", "type") if settings.get(key) in COLUMN_TYPES), COLUMN_TYPES[0])
         column = f"fields.{quote(owner)}.types.{quote(name)}={kind}"
         return f"{here}: no such field; {name!r} is a column of the field {owner!r}; write {column} (number, category or date)"
     near = nearest(name, others)
@@ -270,7 +254,7 @@ def _of_name(path: Sequence[str], value: Any, data: Mapping[str, Any]) -> str | 
 
 def _of_kind(here: str, name: str, kind: str) -> str | None:
     """Return advice if the kind of a field is the type of a column or the kind of an encoder."""
-    if kind in ("number", "category", "date"):
+    if kind in COLUMN_TYPES:
         return f"{here}.kind: {kind!r} is the type of a column; write --column {name}={kind}"
     encoder = nearest_of(kind, ENCODER_KINDS)
     message = f"{here}.kind: {shortened(kind)} is not on the menu; expected one of {', '.join(FIELD_KINDS)}"
@@ -297,14 +281,16 @@ def _of_encoder(path: Sequence[str], value: Any, data: Mapping[str, Any], fields
     suits = encoders_of(modality.forms)
     if encoder in suits:
         return f"{here}: found {shortened(encoder)}; expected settings with a kind; write {here}.kind={encoder}"
-    scratch = [one for one in suits if one != PretrainedConfig.model_fields["kind"].default]
+    configs: Mapping[str, Any] = dict(zip(ENCODER_KINDS, ENCODERS, strict=True))
+    pretrained = [one for one in suits if configs[one].is_pretrained]
+    scratch = [one for one in suits if one not in pretrained]
     message = (
         f"{here}.kind: {shortened(encoder)} is not on the menu; expected, for a field of kind {of}, one of {', '.join(suits)}, "
         f"module:Class; write {here}.kind={nearest_of(encoder, scratch) or scratch[0]}"
     )
-    if scratch == suits:
+    if not pretrained:
         return message
-    return f"{message} (trained from scratch), or {here}.kind=pretrained {here}.model=NAME{_such_as(modality.forms)}"
+    return f"{message} (trained from scratch), or {here}.kind={pretrained[0]} {here}.model=NAME{_such_as(modality.forms)}"
 
 
 def _such_as(forms: Sequence[Form]) -> str:
@@ -321,33 +307,20 @@ def encoders_of(forms: Sequence[Form]) -> list[str]:
 def usual_encoder(field: FieldConfig, rows: int, preset: str = "scratch") -> tuple[EncoderConfig | External, str]:
     """Return the default encoder of a field, and the reason for it.
 
-    It is the first encoder on the menu that accepts the modality's first form; for text it depends on the number of rows.
+    It is the first encoder on the menu that accepts the modality's first form and suits the number of rows (``EncoderConfig.usual``).
 
     :param field: the configuration of the field
     :param rows: the number of rows of the table
     :param preset: ``"scratch"``, or ``"pretrained"`` for a frozen pretrained encoder where there is one
+    :raises ConfigError: no encoder on the menu accepts a form that the modality makes
     """
-    modality = field.modality()
-    if preset == "pretrained" and (form := next((form for form in PRETRAINED if form in modality.forms), None)) is not None:
-        model, megabytes = PRETRAINED[form]
-        why = f"pretrained and frozen: {model}, {megabytes} MB, fetched from the Hugging Face hub unless it is on this machine"
-        return PretrainedConfig(model=model, download=True), why
-    if preset == "pretrained" and modality.forms[0] == FramesConfig.form:
-        model, megabytes = PRETRAINED["pixels"]
-        why = (
-            f"each picture by a pretrained, frozen {model}, {megabytes} MB, fetched from the Hugging Face hub unless it is on this machine"
-        )
-        return FramesConfig(each=PretrainedConfig(model=model, download=True)), why
-    if modality.forms[0] == BagConfig.form:
-        if rows < SOME_ROWS:
-            return BagConfig(lr_scale=5.0, dropout=0.3), f"a bag of n-grams, with a high learning rate and dropout: {rows:,} rows are few"
-        if rows < MANY_ROWS:
-            return BagConfig(
-                lr_scale=0.5
-            ), f"a bag of n-grams: {rows:,} rows are too few to train a transformer from scratch ({MANY_ROWS:,} are enough)"
-        return TextTransformerConfig(), f"a transformer: {rows:,} rows are enough to train one from scratch"
-    config: Any = next(config for config in ENCODERS if config.form == modality.forms[0])
-    return config(), " ".join((config.__doc__ or "").split("\n")[0].split()).rstrip(".").lower()
+    forms = field.modality().forms
+    pretrained = [found for config in ENCODERS if (found := config.usual_pretrained(forms)) is not None] if preset == "pretrained" else []
+    scratch = (config.usual(rows) for form in forms for config in ENCODERS if config.form == form)
+    suits = [*pretrained, next((found for found in scratch if found is not None), None)]
+    if suits[0] is None:
+        raise ConfigError(f"a field that makes {', '.join(forms)}: no encoder accepts it; expected one on the menu; add one to encoders/")
+    return suits[0]
 
 
 def with_encoders(experiment: Experiment, rows: int) -> tuple[Experiment, dict[str, str]]:

@@ -211,7 +211,7 @@ def build(config: ModelConfig, states: Mapping[str, State], tasks: Mapping[str, 
     :raises ConfigError: the fusion does not support the kind of a task, or an external component does not meet its contract
     """
     if isinstance(config.fusion, FusionConfig):
-        check_tasks(config.fusion, {name: task.config.kind for name, task in tasks.items()})
+        check_tasks(config.fusion, {name: task.config for name, task in tasks.items()})
     encoders = []
     for name, state in states.items():
         encoder = config.encoders[name]
@@ -231,12 +231,16 @@ def build(config: ModelConfig, states: Mapping[str, State], tasks: Mapping[str, 
     )
 
 
-def check_tasks(fusion: FusionConfig, kinds: Mapping[str, str]) -> None:
-    """Raise ``ConfigError`` if the voting rule of the fusion does not support the kind of a task."""
-    for name, kind in kinds.items():
-        reason = RULES[fusion.voting].refusal(kind)
+def check_tasks(fusion: FusionConfig, tasks: Mapping[str, Any]) -> None:
+    """Raise ``ConfigError`` if the voting rule of the fusion does not support the kind of a task.
+
+    :param tasks: the config of each task by name
+    """
+    for name, config in tasks.items():
+        reason = RULES[fusion.voting].refusal(config.task())
         if reason:
-            raise ConfigError(f"tasks.{quote(name)}.kind: found {kind} with {fusion.voting} votes; {reason}; use model.fusion.kind: late")
+            found = f"found {config.kind} with {fusion.voting} votes"
+            raise ConfigError(f"tasks.{quote(name)}.kind: {found}; {reason}; use model.fusion.kind: late")
 
 
 ENCODER_CONTRACT = (

@@ -23,8 +23,8 @@ from .flow import Folders, Names, listed
 from .inspection.columns import Column, Facts, look
 from .inspection.infer import encoding_in, infer
 from .inspection.leakage import column_leak, path_leaks, thumbnails
-from .inspection.targets import missing_line, places_line, target_columns
-from .modalities import OF_FILES, Roots, is_empty, is_missing_word
+from .inspection.targets import missing_line, target_columns
+from .modalities import OF_FILES, Roots, is_empty, is_missing_word, modality_of
 from .preparation import roots_of, split_rows
 from .storage import write_whole
 
@@ -189,16 +189,16 @@ def _target_line(experiment: Experiment, name: str, held: Targets, reasons: Mapp
     config, facts = experiment.tasks[name], held.facts[name]
     why = reasons.get(f"tasks.{quote(name)}.kind")
     if why is None:
-        why = "; ".join(filter(None, ["asked for", places_line(facts) if config.kind == "multilabel" else ""]))
+        why = "; ".join(filter(None, ["asked for", facts.places_note if config.task().answers_are_lists else ""]))
     line = f"{config.kind} ({why})"
-    if config.kind in ("binary", "multiclass"):
+    if config.task().has_classes and not config.task().answers_are_lists:
         missing = held.readings[name].missing
         counts = Counter(facts.names)
         counts.update({facts.written[word]: rows for word, rows in facts.words.items() if word not in missing})
         total = max(sum(counts.values()), 1)
         shown = ", ".join(f"{value} {count / total:.1%}" for value, count in counts.most_common(8))
         line += f"; {shown}{', ...' if len(counts) > 8 else ''}"
-    words = missing_line(facts, config.column, config.kind)
+    words = missing_line(facts, config.column, config.task())
     return f"{line}; {words}" if words else line
 
 
@@ -242,7 +242,8 @@ def _suspect(
             profile.suspicions.append(f"column {column.name!r} is left out: {column.why}")
         if column.role != "feature":
             continue
-        if column.modality == "image":
+        near_duplicates = modality_of(column.modality).near_duplicates if column.modality is not None else ""
+        if near_duplicates == "pixels":
             faults: list[tuple[int, str]] = []
             rows, thumbs = thumbnails(source, column.name, roots, chosen, faults)
             if faults:
@@ -250,7 +251,7 @@ def _suspect(
             if side_N is not None:
                 twins = NearDuplicates(column.name, "pictures", picture_duplicates(rows, thumbs, side_N), len(rows))
                 profile.suspicions += filter(None, [twins.line()])
-        elif column.modality == "text" and side_N is not None:
+        elif near_duplicates == "words" and side_N is not None:
             twins = NearDuplicates(column.name, "texts", text_duplicates(cells_in(source, column.name, chosen), side_N), len(chosen))
             profile.suspicions += filter(None, [twins.line()])
         elif "writing" in column.options:
@@ -287,9 +288,9 @@ def _tell_writing(profile: Profile, facts: Facts, column: Column) -> None:
 
 
 def _labels(profile: Profile, facts: Facts, target: str, held: Targets) -> list[str | None]:
-    """Return the target of each sampled row as text; None if it is missing, or if it is not a number and the task is regression."""
+    """Return the target of each sampled row as text; None if it is missing, or if it is not a number and the task has no classes."""
     assert profile.experiment is not None
-    reading, numbers = held.readings[target], profile.experiment.tasks[target].kind == "regression"
+    reading, numbers = held.readings[target], not profile.experiment.tasks[target].task().has_classes
     return [None if reading.is_missing(cell) or (numbers and reading.number(cell) is None) else str(cell) for cell in facts.sample[target]]
 
 
@@ -300,7 +301,7 @@ def _tell_leaks(profile: Profile, facts: Facts, column: Column, labels: Sequence
     cells = [facts.sample[column.name][at] for at in known]
     texts = [str(labels[at]) for at in known]
     numbers: list[float] | None = None
-    if profile.experiment is not None and profile.experiment.tasks[target].kind == "regression":
+    if profile.experiment is not None and not profile.experiment.tasks[target].task().has_classes:
         values = [held.readings[target].number(facts.sample[target][at]) for at in known]
         known = [at for at, value in zip(known, values, strict=True) if value is not None]
         cells = [facts.sample[column.name][at] for at in known]

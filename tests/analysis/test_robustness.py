@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from PIL import Image as Pillow
 
 import polymodal as pm
-from builders.cells import FIELDS, cell_of, made
+from builders.cells import FIELDS, cell_of, defaults, made
 from builders.tables import picture, write_csv
 from builders.tiny import tiny
 from polymodal import encoders, modalities
@@ -34,7 +34,9 @@ KINDS = [pytest.param(kind, id=kind.kind) for kind in modalities.MODALITIES]
 
 def fit(kind: Any, form: str | None = None, **settings: Any) -> Modality:
     """A field of a kind, fitted to some cells in the form that it makes first."""
-    config = FIELDS[kind.kind].model_copy(update=settings)
+    config = (FIELDS.get(kind.kind) or defaults(next(one for one in modalities.CONFIGS if one.modality() is kind))).model_copy(
+        update=settings
+    )
     form = form or kind.forms[0]
     encoder = next(one for one in encoders.CONFIGS if getattr(one, "form", None) == form)
     state = kind.fit(config, [cell_of(kind.kind, at) for at in range(12)], form, made(encoder).needs(form), Roots())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,18 @@ from PIL import Image as Pillow
 from builders.tables import clip
 from builders.tiny import tiny
 from polymodal import encoders, modalities
+
+NEEDED: dict[str, Any] = {"column": "x", "columns": ["x"], "model": "somewhere"}
+
+
+def named(config: Any) -> str:
+    return f"{config.__module__.split('.')[1]}.{config.model_fields['kind'].default}"
+
+
+def defaults(config: Any) -> Any:
+    """A config with nothing said but what must be."""
+    return config(**{name: NEEDED[name] for name, field in config.model_fields.items() if field.is_required()}
+                  | ({"column": "x"} if named(config) == "modalities.text" else {}))  # fmt: skip
 
 
 def made(config: Any) -> Any:
@@ -37,6 +50,10 @@ def sound(seed: int) -> bytes:
 WORDS = ["apple", "river", "stone", "cloud", "红色的苹果", "绿色", "window", "garden", "silver"]
 
 
+CELLS: dict[str, Callable[[np.random.Generator], Any]] = {}
+"""A random cell of each kind of field that ``cell_of`` does not know."""
+
+
 def cell_of(kind: str, at: int) -> Any:
     rng = np.random.default_rng(at)
     if kind == "image":
@@ -55,6 +72,8 @@ def cell_of(kind: str, at: int) -> Any:
         return [None if rng.random() < 0.1 else float(value) for value in rng.normal(size=12) + at]
     if kind == "text":
         return " ".join(rng.choice(WORDS, rng.integers(1, 60)))
+    if kind in CELLS:
+        return CELLS[kind](rng)
     return (f"{rng.normal():.3f}", str(rng.choice(["a", "b"])), f"2024-0{rng.integers(1, 9)}-11", "" if at % 3 else "7")
 
 

@@ -12,7 +12,9 @@ from builders.tasks import binary, regression
 from polymodal.comparison.sentences import Wording, left_out
 from polymodal.comparison.verdict import verdict
 from polymodal.evaluation.paired import Difference, against, chosen, paired
+from polymodal.tasks.metrics import CLASS_METRICS, NUMBER_METRICS
 
+METRICS = {metric.name: metric for metric in (*CLASS_METRICS, *NUMBER_METRICS)}
 T_4 = 2.776  # the 97.5 % point of Student's t with 4 degrees of freedom
 
 
@@ -203,9 +205,9 @@ def test_a_round_in_which_a_metric_is_undefined_is_left_out_of_it() -> None:
 
 
 def test_figures_are_written_in_the_unit_of_the_metric() -> None:
-    assert (Wording("accuracy").value(0.9), Wording("accuracy").amount(0.02)) == ("90.0 %", "+2.0 points")
-    assert (Wording("roc_auc").value(0.9), Wording("roc_auc").amount(-0.02)) == ("0.900", "-0.020")
-    assert (Wording("rmse", "€").value(1234.5), Wording("rmse", "€").change(12.34)) == ("1234 €", "+12.34")
+    assert (Wording(METRICS["accuracy"]).value(0.9), Wording(METRICS["accuracy"]).amount(0.02)) == ("90.0 %", "+2.0 points")
+    assert (Wording(METRICS["roc_auc"]).value(0.9), Wording(METRICS["roc_auc"]).amount(-0.02)) == ("0.900", "-0.020")
+    assert (Wording(METRICS["rmse"], "€").value(1234.5), Wording(METRICS["rmse"], "€").change(12.34)) == ("1234 €", "+12.34")
 
 
 def test_scores_of_the_search_stand_beside_those_of_the_same_stage_only() -> None:

@@ -6,7 +6,7 @@ import datetime
 import decimal
 import json
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -16,19 +16,26 @@ from builders.tasks import PLACE, binary, multiclass, multilabel, regression
 from polymodal.errors import DataError, Fault
 from polymodal.flow import FUSED
 from polymodal.tasks import (
+    RULES,
     Binary,
     BinaryConfig,
     Multiclass,
     MulticlassConfig,
     Multilabel,
     MultilabelConfig,
+    NumberTask,
     Reading,
     RegressionConfig,
     TargetFacts,
     Task,
+    TaskConfig,
+    class_of,
+    constant,
     labels_of,
 )
 from polymodal.tasks.classes import name_of
+from polymodal.tasks.influence import jackknife
+from polymodal.tasks.metrics import Metric
 from polymodal.tasks.pooling import least_weights, pooled
 from polymodal.tasks.voting import fit_weights, pool
 
@@ -384,8 +391,8 @@ def test_labels_by_place_are_known_by_the_whole_column(cells: list[Any], places:
     for cell in cells:
         facts.add(cell)
     assert facts.close().places == places
-    assert facts.reading("multilabel").places == places
-    assert facts.reading("multiclass").places is None
+    assert facts.reading(Multilabel).places == places
+    assert facts.reading(Multiclass).places is None
 
 
 def test_labels_by_place_are_encoded_and_answered_as_places() -> None:
@@ -486,7 +493,7 @@ def test_words_are_missing_where_every_other_value_is_a_number(cells: list[Any],
     facts = TargetFacts()
     for cell in cells:
         facts.add(cell)
-    reading = facts.close().reading(kind)
+    reading = facts.close().reading(class_of(kind))
     assert [reading.is_missing(word) for word in ("NA", " none", "-", "无")] == [missing] * 4
     for cell in (None, float("nan"), "", " ", "nan", "NULL", np.datetime64("NaT")):
         assert reading.is_missing(cell)
@@ -553,3 +560,113 @@ def test_no_other_weights_have_a_smaller_loss(kind: str, lacking: float) -> None
     for _ in range(300):
         other = (best + torch.from_numpy(rng.normal(0, 10 ** rng.uniform(-3, 0), 3))).clamp(min=1e-3)
         assert loss(best) <= loss(other) + 1e-7
+
+
+# -- what a new task need not implement ----------------------------------------------------------------------------------
+
+
+class CountConfig(TaskConfig):
+    """A count."""
+
+    kind: Literal["count"] = "count"
+
+    @classmethod
+    def task(cls) -> type[Task]:
+        return Count
+
+
+class Count(NumberTask):
+    """Poisson regression, with nothing but what must be there."""
+
+    outputs = 1
+
+    @classmethod
+    def fit(cls, config: Any, cells: Any, place: str, reading: Reading | None = None) -> dict[str, Any]:
+        return {}
+
+    def check(self) -> None:
+        self.check_reading()
+
+    def encode(self, cell: Any) -> np.ndarray:
+        return np.array([self.number_in(cell, self.reading)], np.float32)
+
+    def losses(self, logits_BC: torch.Tensor, target_BT: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.poisson_nll_loss(logits_BC, self.filled(target_BT), reduction="none")[:, 0]
+
+    def scores(self, logits_NC: torch.Tensor) -> torch.Tensor:
+        return logits_NC.exp()
+
+
+def count_task() -> Count:
+    return Count(CountConfig(column="y"), {})
+
+
+def test_a_task_without_a_metric_of_which_larger_is_better_is_refused() -> None:
+    with pytest.raises(TypeError, match="no metric of which larger values are better"):
+        type("Refused", (Count,), {"metrics": (Metric("mae", larger_is_better=False),)})
+
+
+def test_a_minimal_number_task_has_all_that_is_asked_of_a_task() -> None:
+    task = count_task()
+    rng = np.random.default_rng(0)
+    rate = np.exp(rng.normal(1, 0.5, 200))
+    target = np.stack([task.encode(cell) for cell in rng.poisson(rate)])
+    logits, loss = constant(task, target)
+    assert logits[0] == pytest.approx(np.log(target.mean()), abs=1e-4), "the best constant rate is the mean"
+    exact = torch.nn.functional.poisson_nll_loss(torch.full((200, 1), float(np.log(target.mean()))), torch.from_numpy(target))
+    assert loss == pytest.approx(float(exact), abs=1e-5)
+    votes = [np.log(rate)[:, None].astype(np.float32), rng.normal(size=(200, 1)).astype(np.float32)]
+    weights = fit_weights(task, votes, target, [np.ones(200, bool)])
+    assert sum(weights) == pytest.approx(1, abs=1e-5), "the votes on a number are averaged"
+    assert weights[0] > 0.9
+    scores = task.scores(torch.from_numpy(votes[0])).numpy()
+    np.testing.assert_allclose(task.errors(target, scores), np.abs(target[:, 0] - scores[:, 0]), rtol=1e-6)
+    assert (task.usual_metric, task.judged_by, task.metric, task.unit, task.has_sets) == ("r2", "r2", "rmse", "", True)
+    assert task.goodness("rmse", 2.0) == -2.0
+    credits = task.credits(target, scores)
+    assert credits is not None
+    assert credits.mean() == pytest.approx(task.measure(target, scores)[0]["r2"])
+    assert not task.names(task.config, task.reading, "7")
+    assert RULES["evidential"].refusal(Count)
+    assert not RULES["mean"].refusal(Count)
+    assert task.known(np.array([[1.0], [np.nan]])).tolist() == [True, False]
+    assert task.describe() == "a number"
+    with pytest.raises(Fault, match="expected a finite number"):
+        task.encode("many")
+
+
+@pytest.mark.parametrize(
+    ("make", "metric"), [(lambda: multiclass(["a", "b", "c"]), "macro_f1"), (lambda: regression([1.0, 2.0, 7.0]), "r2")]
+)
+def test_the_default_influence_agrees_with_the_formula(make: Any, metric: str) -> None:
+    task, rng = make(), np.random.default_rng(0)
+    target = rng.integers(0, 3, (400, 1)).astype(float)
+    logits = rng.normal(size=(400, task.outputs))
+    scores = task.scores(torch.from_numpy(logits)).numpy()
+    by_default, by_formula = Task.influence(task, metric, target, scores), task.influence(metric, target, scores)
+    assert abs(by_default.mean()) < 1e-9
+    np.testing.assert_allclose(by_default, by_formula, atol=0.05 * np.abs(by_formula).max())
+
+
+def test_the_default_influence_of_many_rows_is_that_of_groups() -> None:
+    found = jackknife(lambda rows: float(rows.mean()), 2_000)
+    assert len(np.unique(found)) == 500
+    np.testing.assert_allclose(found.reshape(500, 4), np.arange(2_000).reshape(500, 4).mean(1, keepdims=True).repeat(4, 1) - 999.5)
+    assert jackknife(lambda rows: None, 5).tolist() == [0.0] * 5
+
+
+@pytest.mark.parametrize("make", [lambda: binary(["a", "b"]), lambda: multiclass(["a", "b", "c"]), lambda: regression([1.0, 2.0, 7.0])])
+def test_the_default_constant_is_the_best_one_as_the_formula_is(make: Any) -> None:
+    task = make()
+    target = torch.tensor([[0.0], [1.0], [1.0], [0.0], [1.0], [1.0]] + ([[2.0]] if task.outputs > 1 else []))
+    losses = [task.plain_losses(logits.expand(len(target), -1), target).mean() for logits in
+              (Task.constant_logits(task, target), task.constant_logits(target))]  # fmt: skip
+    assert float(losses[0]) == pytest.approx(float(losses[1]), abs=1e-4)
+
+
+def test_the_default_log_chances_are_those_of_the_scores() -> None:
+    task = multiclass(["a", "b", "c"])
+    logits = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    for label in range(3):
+        for found, exact in zip(Task.log_chances(task, logits, label), task.log_chances(logits, label), strict=True):
+            np.testing.assert_allclose(found.numpy(), exact.numpy(), atol=1e-5)

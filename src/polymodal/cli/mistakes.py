@@ -173,10 +173,9 @@ def _value_of(option: str, words: Sequence[str]) -> str | None:
 
 def _modality(word: str) -> str | None:
     """Return the modality or type that a word names for ``--column``, or None."""
-    from ..inspection.columns import TABULAR_TYPES
-    from ..modalities import KINDS
+    from ..modalities import COLUMN_TYPES, KINDS
 
-    kinds = [*KINDS, *TABULAR_TYPES]
+    kinds = [*KINDS, *COLUMN_TYPES]
     return nearest_of(word.removesuffix("s") if word not in kinds else word, kinds, cutoff=0.9)
 
 

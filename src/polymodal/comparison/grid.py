@@ -276,7 +276,7 @@ class Grid:
 
 def judging(task: Task) -> list[str]:
     """The metrics that differences are measured by: the one that judges, then the usual one where another judges."""
-    return list(dict.fromkeys([task.judged_by, task.worth]))
+    return list(dict.fromkeys([task.judged_by, task.usual_metric]))
 
 
 def _credits(task: Task, target_NT: np.ndarray, scores_NC: np.ndarray) -> dict[str, list[float]]:

@@ -7,45 +7,45 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..evaluation.paired import FEWEST_ROUNDS, Difference
-
-_PERCENT = ("accuracy", "balanced_accuracy")
+from ..tasks.metrics import Metric
 
 
 @dataclass(frozen=True)
 class Wording:
     """How values of a metric are written: shares of rows in percent, errors of numbers with the target's unit."""
 
-    metric: str
+    metric: Metric
     unit: str = ""
 
     def value(self, value: float) -> str:
         """A value of the metric."""
-        if self.metric in _PERCENT:
+        if self.metric.is_percentage:
             return f"{100 * value:.1f} %"
         return f"{self._plain(value)}{self._after}"
 
     def change(self, value: float) -> str:
         """A signed difference, without its unit."""
-        return f"{100 * value:+.1f}" if self.metric in _PERCENT else self._plain(value, "+")
+        return f"{100 * value:+.1f}" if self.metric.is_percentage else self._plain(value, "+")
 
     def amount(self, value: float) -> str:
         """A difference with its unit."""
-        return f"{self.change(value)} points" if self.metric in _PERCENT else f"{self.change(value)}{self._after}"
+        return f"{self.change(value)} points" if self.metric.is_percentage else f"{self.change(value)}{self._after}"
 
     @property
     def _after(self) -> str:
-        return f" {self.unit}" if self.unit and self.metric in ("mae", "rmse") else ""
+        return f" {self.unit}" if self.unit and self.metric.in_unit else ""
 
     def _plain(self, value: float, sign: str = "") -> str:
-        return f"{value:{sign}.4g}" if self.metric in ("mae", "rmse") else f"{value:{sign}.3f}"
+        return f"{value:{sign}.4g}" if self.metric.in_unit else f"{value:{sign}.3f}"
 
 
-def sentence(name: str, facts: Mapping[str, Any], difference: Difference, wording: Wording, basis: str) -> str:
-    """The answer in plain words, and what it rests on."""
+def sentence(name: str, facts: Mapping[str, Any], difference: Difference, wordings: Mapping[str, Wording], basis: str) -> str:
+    """The answer in plain words, and what it rests on. ``wordings`` holds those of the metrics in ``facts``, by metric."""
+    wording = wordings[facts["metric"]]
     found, alone, fused = facts["contenders"], facts["best_alone"], facts["best_fused"]
     means = f"{fused} {wording.value(found[fused]['mean'])}, {alone} {wording.value(found[alone]['mean'])}"
     by = wording.amount(difference.mean)
-    better = "" if facts["larger_is_better"] else f"; less {wording.metric} is better, and above 0 the fusion has less"
+    better = "" if facts["larger_is_better"] else f"; less {wording.metric.name} is better, and above 0 the fusion has less"
     few = facts["rounds"] < FEWEST_ROUNDS
     span = f"95 % interval {wording.change(difference.low)} to {wording.change(difference.high)}"
     if difference.low == -float("inf"):
@@ -59,7 +59,7 @@ def sentence(name: str, facts: Mapping[str, Any], difference: Difference, wordin
     }
     why = f" Judged by {facts['metric']}, since {facts['why']}" if facts["why"] else ""
     if why and facts["beside"] is not None:
-        beside, usual = facts["beside"], Wording(facts["beside"]["metric"])
+        beside, usual = facts["beside"], wordings[facts["beside"]["metric"]]
         means_beside = ", ".join(f"{one} {usual.value(beside['means'][one])}" for one in (fused, alone))
         why += f"; {beside['metric']} beside it: {means_beside}"
     nothing = (

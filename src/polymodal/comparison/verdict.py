@@ -108,13 +108,13 @@ def _target(
         contenders[one]["change"] = {"of": of, "difference": judge.against([one], of)[one].facts()} if len(judge.rounds) > 1 else None
     gain, beside = judge.gain(alone, fused), None
     constant = judge.sign * float(np.concatenate(judge.constant).mean())
-    if metric != task.worth and _defined(grid, course, name, task.worth):
-        usual = _Judge(grid, course, name, task, task.worth, seed)
+    if metric != task.usual_metric and _defined(grid, course, name, task.usual_metric):
+        usual = _Judge(grid, course, name, task, task.usual_metric, seed)
         means = {one: usual.means(one)[0] for one in (best_alone, best_fused)}
-        beside = {"metric": task.worth, "means": means, "difference": usual.against([best_fused], best_alone)[best_fused].facts()}
+        beside = {"metric": task.usual_metric, "means": means, "difference": usual.against([best_fused], best_alone)[best_fused].facts()}
     # A calibration error is small for any constant answer: that a field tells something is measured by the usual metric.
-    teller = _Judge(grid, course, name, task, task.worth, seed) if metric == "ece" else judge
-    small = _SMALL * (max(abs(contenders[best_alone]["mean"]), 1e-300) if metric in ("mae", "rmse") else 1.0)
+    teller = _Judge(grid, course, name, task, task.usual_metric, seed) if not task.about(metric).rewards_learning else judge
+    small = _SMALL * (max(abs(contenders[best_alone]["mean"]), 1e-300) if task.about(metric).in_unit else 1.0)
     facts = {
         "metric": metric, "why": task.judged_why if metric == task.judged_by else "", "larger_is_better": judge.sign > 0,
         "best_alone": best_alone, "best_fused": best_fused, "difference": gain.facts(),
@@ -123,8 +123,8 @@ def _target(
         "rounds": len(judge.rounds), "trainable": grid.rounds.most,
         "constant": constant, "learned": teller.learned([best_alone, best_fused]), "contenders": contenders,
     }  # fmt: skip
-    unit = str(getattr(task.config, "unit", None) or "")
-    return {**facts, "sentence": sentence(name, facts, gain, Wording(metric, unit), _basis(course, best_fused, facts))}
+    wordings = {one: Wording(task.about(one), task.unit) for one in judging(task)}
+    return {**facts, "sentence": sentence(name, facts, gain, wordings, _basis(course, best_fused, facts))}
 
 
 def verdict(difference: Difference, small: float = _SMALL) -> str:

@@ -126,7 +126,7 @@ def fingerprints(source: Source, fields: Mapping[str, FieldConfig], roots: Roots
     for config in fields.values():
         kind = config.modality()
         for at, column in enumerate(config.sources):
-            roles.setdefault(column, "text" if kind.kind == "text" else "file" if kind.of_files and at == 0 else "cell")
+            roles.setdefault(column, "text" if kind.near_duplicates == "words" else "file" if kind.of_files and at == 0 else "cell")
     others = [column for column, role in roles.items() if role == "cell"][_MOST_KEPT:]
     kept = {
         column: Fingerprints(column, role, np.zeros(source.rows, np.uint64), np.zeros(source.rows, np.uint8))

@@ -52,7 +52,7 @@ def targets_of(source: Source, configs: Mapping[str, Any], readings: Mapping[str
             word = seen.add(cell)
             if word is not None:
                 word_N[at] = words.setdefault(word, len(words) + 1) if word else -1
-        found[name] = seen.close().reading(config.kind, source.typed) if readings is None else readings[name]
+        found[name] = seen.close().reading(config.task(), source.typed) if readings is None else readings[name]
         missing = [number for word, number in words.items() if word in found[name].missing]
         known_N |= (word_N >= 0) & ~np.isin(word_N, missing)
     return Targets(found, facts, known_N)
@@ -203,7 +203,7 @@ def classes_of(source: Source, configs: Mapping[str, Any], readings: Mapping[str
     numbers: dict[tuple[str, str], int] = {}
     for name, config in configs.items():
         kind, reading = config.task(), readings[name]
-        if config.kind == "regression":
+        if not kind.has_classes:
             continue
 
         def classes_in(cell: Cell, name: str = name, config: Any = config, kind: Any = kind, reading: Reading = reading) -> list[int]:
@@ -257,9 +257,9 @@ def class_notes(
     """
     lines = []
     for name, task in tasks.items():
-        if task.classes is None:
+        if not task.has_classes:
             continue
-        names = list(map(str, task.classes))
+        names = list(map(str, task.classes or ()))
         totals = task.class_counts(targets[name][part_N != OUT])
         rare = {label: int(count) for label, count in zip(names, totals, strict=True) if count < FEW}
         parts = []

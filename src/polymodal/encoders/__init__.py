@@ -1,4 +1,4 @@
-"""The registry of encoders. Each encoder has its own module; to add an encoder, add its module and its line in ``CONFIGS``."""
+"""The menu of encoders: each encoder has its own module; to add an encoder, add its module, its import, and its place in ``CONFIGS``."""
 
 from ..config import kinds_of, menu
 from .bag import Bag, BagConfig
@@ -6,7 +6,7 @@ from .convnet import Convnet, ConvnetConfig
 from .encoder import Encoder, EncoderConfig
 from .frames import Frames, FramesConfig
 from .pointnet import Pointnet, PointnetConfig
-from .pretrained import PretrainedConfig
+from .pretrained import PRETRAINED, PretrainedConfig
 from .series import SeriesTransformer, SeriesTransformerConfig
 from .spectrogram import Spectrogram, SpectrogramConfig
 from .tabular import Tabular, TabularConfig, TabularTransformer, TabularTransformerConfig
@@ -34,6 +34,7 @@ AnyEncoder = menu(*CONFIGS)
 __all__ = [
     "CONFIGS",
     "KINDS",
+    "PRETRAINED",
     "AnyEncoder",
     "Bag",
     "BagConfig",

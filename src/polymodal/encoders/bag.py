@@ -14,6 +14,12 @@ from torch import nn
 from ..flow import Features, Field, Form, State
 from .encoder import Encoder, EncoderConfig
 
+SOME_ROWS = 10_000
+"""Below this number of rows, a bag of n-grams has stronger dropout and a higher learning rate by default."""
+MANY_ROWS = 1_000_000
+"""From this number of rows, the default encoder for text is a transformer. Up to several hundred thousand rows, n-grams outperform networks
+trained from scratch (Zhang et al. 2015, arXiv:1509.01626)."""
+
 
 class BagConfig(EncoderConfig):
     """The settings of a bag of n-gram embeddings."""
@@ -28,6 +34,15 @@ class BagConfig(EncoderConfig):
     """The dropout rate."""
     lr_scale: float = Setting(1.0, gt=0)
     """The factor on the learning rate of this encoder. Small tables may need a larger one, because each n-gram is rare."""
+
+    @classmethod
+    def usual(cls, rows: int) -> tuple[EncoderConfig, str] | None:
+        """Return settings for a table, with stronger dropout and a higher learning rate if it is small; None from a million rows on."""
+        if rows < SOME_ROWS:
+            return cls(lr_scale=5.0, dropout=0.3), f"a bag of n-grams, learning fast and much dropped out: {rows:,} rows are few"
+        if rows < MANY_ROWS:
+            return cls(lr_scale=0.5), f"a bag of n-grams: {rows:,} rows are too few to learn a language from ({MANY_ROWS:,} are enough)"
+        return None
 
     def needs(self, form: Form) -> dict[str, Any]:
         """Return the number of buckets and the maximum number of n-grams of a text."""

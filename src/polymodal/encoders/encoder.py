@@ -22,6 +22,28 @@ class EncoderConfig(Config):
     """The base class of encoder configs: the form that the encoder reads, and the settings that it requires of the modality."""
 
     form: ClassVar[Form]
+    is_pretrained: ClassVar[bool] = False
+    """Whether it is built from a pretrained model, which its setting ``model`` names."""
+
+    @classmethod
+    def usual(cls, rows: int) -> tuple[EncoderConfig, str] | None:
+        """Return the default settings for a table, and the reason; None if another encoder suits so many rows better.
+
+        The default encoder of a field is the first on the menu that accepts the first form of the modality and does not return None. The
+        default of this method is the default settings, with the first line of the docstring as the reason.
+
+        :param rows: the number of rows of the table
+        """
+        return cls(), " ".join((cls.__doc__ or "").split("\n")[0].split()).rstrip(".").lower()
+
+    @classmethod
+    def usual_pretrained(cls, forms: Sequence[Form]) -> tuple[EncoderConfig, str] | None:
+        """Return the settings with a frozen, pretrained backbone that ``model.preset: pretrained`` uses, and the reason; None if there are
+        none (the default).
+
+        :param forms: the forms that the modality makes
+        """
+        return None
 
     def form_for(self, made: Sequence[Form]) -> Form:
         """Return the form that the encoder reads, given the forms that the modality makes."""

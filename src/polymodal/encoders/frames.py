@@ -10,7 +10,7 @@ Shapes: ``U`` distinct cells, ``T`` pictures of a cell, ``C`` channels, ``S`` th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -27,7 +27,7 @@ from ..layers.positions import sines
 from ..layers.transformer import Transformer
 from .convnet import ConvnetConfig
 from .encoder import Encoder, EncoderConfig
-from .pretrained import PretrainedConfig
+from .pretrained import PRETRAINED, PretrainedConfig
 from .vit import ViTConfig
 
 EACH = (ConvnetConfig, ViTConfig, PretrainedConfig)
@@ -63,6 +63,17 @@ class FramesConfig(EncoderConfig):
         """Use the default kind for settings of ``each`` without a kind."""
         each = data.get("each") if isinstance(data, Mapping) else None
         return {**data, "each": {"kind": ConvnetConfig().kind, **each}} if isinstance(each, Mapping) and "kind" not in each else data
+
+    @classmethod
+    def usual_pretrained(cls, forms: Sequence[Form]) -> tuple[EncoderConfig, str] | None:
+        """Return the settings with the usual pretrained encoder of each picture, if the first form that the modality makes is this one."""
+        if forms[0] != cls.form:
+            return None
+        model, megabytes = PRETRAINED["pixels"]
+        why = (
+            f"each picture by a pretrained, frozen {model}, {megabytes} MB, fetched from the Hugging Face hub unless it is on this machine"
+        )
+        return cls(each=PretrainedConfig(model=model, download=True)), why
 
     def needs(self, form: Form) -> dict[str, Any]:
         """Return the settings that the encoder of each picture requires."""

@@ -7,7 +7,7 @@ layer decreases with its distance from the output (Howard and Ruder 2018, arXiv:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -22,6 +22,13 @@ from ..quiet import ignore_warnings_of
 from .encoder import Encoder, EncoderConfig
 
 _FORMS: tuple[Form, ...] = ("pixels", "tokens", "waveform")
+PRETRAINED: Mapping[Form, tuple[str, int]] = {
+    "pixels": ("facebook/dinov2-small", 88),
+    "tokens": ("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 471),
+    "waveform": ("openai/whisper-tiny", 151),
+}
+"""The model that ``model.preset: pretrained`` uses for each form: its name on the Hugging Face hub, and the size of its weights in
+megabytes."""
 _USUAL_SCALE = {"frozen": 1.0, "lora": 0.3, "full": 0.03}
 
 
@@ -29,6 +36,7 @@ class PretrainedConfig(EncoderConfig):
     """The settings of an encoder with a pretrained backbone."""
 
     form: ClassVar[Form] = "features"
+    is_pretrained: ClassVar[bool] = True
     kind: Literal["pretrained"] = "pretrained"
     model: str
     """A folder saved by transformers, a name on the Hugging Face hub, timm:NAME, keras:NAME (of Keras Applications) or a .keras file."""
@@ -55,6 +63,16 @@ class PretrainedConfig(EncoderConfig):
     """The ratio of a block's learning rate to that of the next block (full)."""
     dropout: float = Setting(0.1, ge=0, lt=1)
     """The dropout rate of the backbone's features."""
+
+    @classmethod
+    def usual_pretrained(cls, forms: Sequence[Form]) -> tuple[EncoderConfig, str] | None:
+        """Return the settings for the first of the forms in ``PRETRAINED`` that the modality makes; None if it makes none of them."""
+        form = next((form for form in PRETRAINED if form in forms), None)
+        if form is None:
+            return None
+        model, megabytes = PRETRAINED[form]
+        why = f"pretrained and frozen: {model}, {megabytes} MB, fetched from the Hugging Face hub unless it is on this machine"
+        return cls(model=model, download=True), why
 
     def form_for(self, made: Sequence[Form]) -> Form:
         """Return pixels, tokens or waveform: the first of them that the modality makes."""

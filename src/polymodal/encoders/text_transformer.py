@@ -32,6 +32,11 @@ class TextTransformerConfig(EncoderConfig):
     dropout: float = Setting(0.1, ge=0, lt=1)
     """The dropout rate."""
 
+    @classmethod
+    def usual(cls, rows: int) -> tuple[EncoderConfig, str] | None:
+        """Return the default settings; they are used for tables that are too large for a bag of n-grams."""
+        return cls(), f"a transformer: {rows:,} rows are enough to learn one from"
+
     def needs(self, form: Form) -> dict[str, Any]:
         """Return the size of the vocabulary and the maximum number of tokens of a text."""
         return {"vocabulary": self.vocabulary, "max_tokens": self.max_tokens}

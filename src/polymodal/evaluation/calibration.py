@@ -22,7 +22,7 @@ import numpy as np
 from ..tasks import Task
 from ..tasks.curves import calibration
 from ..tasks.metrics import Metrics, ece_by_chance
-from ..tasks.voting import FEWEST, known, scale_of_logits
+from ..tasks.voting import FEWEST, scale_of_logits
 from .measure import mean_of_known, pool, score
 
 _PARTS = 5
@@ -52,14 +52,14 @@ def calibrate(task: Task, target_NT: np.ndarray, before_NC: np.ndarray, after_NC
     :returns: None for regression, or if fewer than 64 rows have a target
     """
     known_N = ~np.isnan(target_NT).any(1)
-    if task.classes is None or known_N.sum() < 4 * FEWEST:
+    if not task.has_classes or known_N.sum() < 4 * FEWEST:
         return None
     target_NT, before_NC, after_NC = target_NT[known_N], before_NC[known_N], after_NC[known_N]
     after = task.confidence(target_NT, after_NC)
     facts: dict[str, Any] = {"rows": len(target_NT), "scale": scale}
     for name, scores_NC in (("before", before_NC), ("after", after_NC)):
         metrics, _ = task.measure(target_NT, scores_NC)
-        facts[name] = {metric: metrics[metric] for metric in ("ece", "log_loss")}
+        facts[name] = {metric: metrics.get(metric) for metric in ("ece", "log_loss")}
     facts["chance"], facts["spread"] = ece_by_chance(after[1])
     return Calibration(facts, {"before": calibration(*task.confidence(target_NT, before_NC)), "after": calibration(*after)})
 
@@ -95,7 +95,7 @@ def pooled_scale(task: Task, members: Sequence[np.ndarray], target_NT: np.ndarra
     :param target_NT: the targets (N, T)
     :param seed: the seed by which rows are divided into parts; None = no scale is fitted
     """
-    rows = np.flatnonzero(known(task, target_NT))
+    rows = np.flatnonzero(task.known(target_NT))
     members, target_NT = [logits_NC[rows] for logits_NC in members], target_NT[rows]
     logits_NC = pool(members)
     before_NC, after_NC, scale = logits_NC, logits_NC, 1.0

@@ -199,7 +199,7 @@ def sets(
     :param empty: whether a list may be empty; if not, every list contains the most probable class
     :param spread_N: the expected error of each row (``Errors.spread``); None = errors were not divided
     """
-    if task.classes is None:
+    if not task.has_classes:
         return errors.interval(own, coverage, spread_N)
     return task.sets(scores_NC, errors.classes(own, coverage), empty)
 

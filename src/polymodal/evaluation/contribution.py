@@ -73,7 +73,7 @@ def contributions(predictor: RowPredictor, targets: Mapping[str, np.ndarray], fi
         return metrics[shown]
 
     def worth(found: Mapping[str, Metrics]) -> np.ndarray:
-        return np.array([_number(found[name][task.worth]) for name, task in predictor.tasks.items()], np.float64)
+        return np.array([_number(found[name][task.usual_metric]) for name, task in predictor.tasks.items()], np.float64)
 
     everything = frozenset(fields)
     shares = shapley(fields, lambda shown: worth(measured(shown)), seed)
@@ -90,12 +90,12 @@ def contributions(predictor: RowPredictor, targets: Mapping[str, np.ndarray], fi
                 "shapley": value,
                 "error": None if shares.errors is None else float(shares.errors[field][at]),
                 "share": value / (whole - nothing) if whole > nothing else None,
-                "alone": _number(measured(frozenset([field]))[name][task.worth]),
+                "alone": _number(measured(frozenset([field]))[name][task.usual_metric]),
                 "without": without[field][name] if field in without else measured(frozenset())[name],
                 "permuted": _perceptual(whole, permuted[field][:, at]),
             }
         result[name] = {
-            "metric": task.worth, "rows": int((~np.isnan(targets[name]).any(1)).sum()), "whole": whole, "nothing": nothing,
+            "metric": task.usual_metric, "rows": int((~np.isnan(targets[name]).any(1)).sum()), "whole": whole, "nothing": nothing,
             "fields": facts, "additive": None if additive is None else additive[name], "orders": shares.orders,
         }  # fmt: skip
     return result
@@ -108,14 +108,14 @@ def shared_out(
     it, and of each of the ``fields`` its Shapley ``value`` and the ``share`` of whole minus nothing that it is; None where undefined."""
     found: dict[str, Any] = {}
     for name, task in tasks.items():
-        worth = {shown: np.array(_number(metrics[name][task.worth])) for shown, metrics in measured.items()}
+        worth = {shown: np.array(_number(metrics[name][task.usual_metric])) for shown, metrics in measured.items()}
         shares = shapley(fields, worth.__getitem__)
         whole, nothing = float(shares.whole), float(shares.nothing)
         facts = {}
         for field in fields:
             value = float(shares.values[field])
             facts[field] = {"value": _known(value), "share": value / (whole - nothing) if whole > nothing else None}
-        found[name] = {"metric": task.worth, "whole": _known(whole), "nothing": _known(nothing), "fields": facts}
+        found[name] = {"metric": task.usual_metric, "whole": _known(whole), "nothing": _known(nothing), "fields": facts}
     return found
 
 
@@ -164,7 +164,7 @@ def _additive(
 
     def worths(logits: Sequence[Mapping[str, np.ndarray]]) -> dict[str, float]:
         found, _ = measure(predictor.tasks, predictor.decoded(logits), known)
-        return {name: _number(found[name][task.worth]) for name, task in predictor.tasks.items()}
+        return {name: _number(found[name][task.usual_metric]) for name, task in predictor.tasks.items()}
 
     projected = [project(encoded, part, fields, (seed, 1_001, at)) for at, encoded in enumerate(predictor.members)]
     metric, whole = worths([one.logits for one in projected]), worths(predictor.logits(part))

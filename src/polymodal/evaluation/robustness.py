@@ -65,10 +65,10 @@ def robustness(
     whole = _measured(predictor, predictor.members, index, targets)
     return {
         name: {
-            "metric": task.worth,
+            "metric": task.usual_metric,
             "rows": int((~np.isnan(targets[name]).any(1)).sum()),
             "whole": whole[name],
-            "curves": [_curve(key, [one[name] for one in found], whole[name], task.worth) for key, found in curves.items()],
+            "curves": [_curve(key, [one[name] for one in found], whole[name], task.usual_metric) for key, found in curves.items()],
         }
         for name, task in predictor.tasks.items()
     }

@@ -95,7 +95,7 @@ def _compare(
 ) -> None:  # fmt: skip
     """Compute effective robustness against another model, on the same rows and with the same corruptions of the columns that it reads."""
     for name, task in predictor.bundle.tasks.items():
-        if name not in other.bundle.tasks or other.bundle.tasks[name].worth != task.worth:
+        if name not in other.bundle.tasks or other.bundle.tasks[name].usual_metric != task.usual_metric:
             raise UserError(f"against: a model of {', '.join(map(repr, other.bundle.tasks))}; expected one that answers {name!r} as well")
     sampled = draw(other, source, rows, targets_of(other, source, on_error), "blank" if on_error == "skip" else on_error, root)
     if len(sampled.row_predictor.window.rows) < len(rows):
@@ -115,7 +115,7 @@ def _best_alone(predictor: Predictor) -> tuple[Predictor, str]:
     name, task = next(iter(predictor.bundle.tasks.items()))
 
     def worth(field: str) -> float:
-        value = predictor.baselines[field].metrics["tasks"][name][task.worth]
+        value = predictor.baselines[field].metrics["tasks"][name][task.usual_metric]
         return float("-inf") if value is None else float(value)
 
     best = max(predictor.baselines, key=worth)

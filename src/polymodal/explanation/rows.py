@@ -45,7 +45,7 @@ def explain_row(bundle: Bundle, chosen: Chosen, at: int, seed: int) -> dict[str,
     there = [name for name, index in window.index.items() if index[0] >= 0]
     first = {name: index[:1] for name, index in window.index.items()}
     answer = row_predictor.scores(first)
-    label = {name: 0 if task.classes is None else int(answer[name][0].argmax()) for name, task in bundle.tasks.items()}
+    label = {name: int(answer[name][0].argmax()) if task.has_classes else 0 for name, task in bundle.tasks.items()}
 
     def worth(index: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the value of the prediction of each row, (tasks, rows)."""
@@ -68,7 +68,7 @@ def explain_row(bundle: Bundle, chosen: Chosen, at: int, seed: int) -> dict[str,
             "answer": task.values(answer[name])[0],
             "label": None if task.classes is None else task.classes[label[name]],
             "score": float(answer[name][0, label[name]]),
-            "unit": "log-odds" if task.classes is not None else task.config.unit or task.config.column,
+            "unit": "log-odds" if task.has_classes else task.unit or task.config.column,
             "whole": float(shares.whole[number]), "nothing": float(shares.nothing[number]), "orders": shares.orders, "fields": fields,
         }  # fmt: skip
     cells = {name: _cell(chosen, at, name, parts.get(name)) for name in there}
@@ -105,7 +105,7 @@ def _taken_apart(chosen: Chosen, at: int) -> tuple[dict[str, Parts], Window, dic
 
 def _evidence(task: Task, members: Sequence[np.ndarray], label: int) -> np.ndarray:
     """Return the members' log-odds of a class (N,), or the predicted number."""
-    if task.classes is None:
+    if not task.has_classes:
         return score(task, members)[:, 0]
     for_N, against_N = task.log_chances(torch.from_numpy(pool(members)), label)
     odds_N: np.ndarray = (for_N - against_N).numpy()

@@ -1,4 +1,4 @@
-"""The menu of fusions: one file a fusion. Adding one = its file, and its line here."""
+"""The menu of fusions: each fusion has its own module; to add a fusion, add its module, its import, and its place in ``CONFIGS``."""
 
 from ..config import kinds_of, menu
 from ..errors import ConfigError, nearest

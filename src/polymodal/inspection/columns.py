@@ -16,7 +16,7 @@ from ..data.sources import Source
 from ..data.sources.source import body_of
 from ..errors import ConfigError, nearest
 from ..flow import Cell
-from ..modalities import KINDS, MODALITIES, Roots, is_empty, is_missing_word
+from ..modalities import COLUMN_TYPES, KINDS, MODALITIES, Roots, is_empty, is_missing_word, modality_of
 from ..modalities.objects import described, is_empty_list, is_object
 
 SAMPLE = 1_000
@@ -24,7 +24,6 @@ SAMPLE = 1_000
 _HEAVY_SAMPLE = 64
 _CHARS_SAMPLE = 20_000
 _DISTINCT = 10_000
-TABULAR_TYPES = ("number", "category", "date")
 _CODE = re.compile(r"(?=.*\d)[\w.:#/-]+")
 _WHOLE = re.compile(r"([+-]?[0-9]{1,38})(?:\.0*)?")
 _FEWEST_IDS = 20
@@ -219,8 +218,8 @@ def describe(
         raise ConfigError(f"columns: found {type(given).__name__}; expected a mapping such as {{'age': 'number'}} (--column age=number)")
     source.check([*targets, *given, *roles])
     for name, modality in given.items():
-        if modality not in (*KINDS, *TABULAR_TYPES):
-            options = [*KINDS, *TABULAR_TYPES]
+        if modality not in (*KINDS, *COLUMN_TYPES):
+            options = [*KINDS, *COLUMN_TYPES]
             raise ConfigError(
                 f"--column {name}={modality}: not a modality; expected one of {', '.join(options)}{nearest(modality, options)}"
             )
@@ -240,10 +239,10 @@ def describe(
             column.role, column.why = "ignored", "the index of the table"
         elif name in given:
             kind = given[name]
-            column.modality = "tabular" if kind in TABULAR_TYPES else kind
+            column.modality = modality_of(kind).kind
             column.requested, column.why = True, "asked for"
-            if column.modality == "tabular":
-                found = writing_of(cells, kind if kind in TABULAR_TYPES else None)  # type: ignore[arg-type]
+            if modality_of(kind).joins_columns:
+                found = writing_of(cells, kind if kind in COLUMN_TYPES else None)  # type: ignore[arg-type]
                 column.options = {"type": found.type, "writing": found}
                 _count_missing(column, facts)
         else:
@@ -270,10 +269,10 @@ def _recognise(column: Column, facts: Facts, roots: Roots) -> None:
     if found[best].confidence <= 0:
         _leave_unread(column)
         return
-    if best == "tabular":
+    if modality_of(best).joins_columns:
         _count_missing(column, facts)
     unique = held >= _FEWEST_IDS and (column.capped or column.distinct == held)
-    if not next(modality for modality in MODALITIES if modality.kind == best).may_be_id:
+    if not modality_of(best).may_be_id:
         return
     if column.name in facts.ids and column.options.get("type") != "date":
         column.role, column.why = "ignored", "different whole numbers, one after the other or in another order: an id"

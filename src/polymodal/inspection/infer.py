@@ -13,10 +13,11 @@ from ..data.sources import Source
 from ..data.splits import FEW_ROWS
 from ..experiment import Experiment, usual_encoder, with_encoders
 from ..flow import Names, listed
-from ..modalities import OF_FILES, Roots
+from ..modalities import COLUMN_TYPES, OF_FILES, Roots, modality_of
 from ..model import ModelConfig
+from ..tasks import class_of
 from ..training.config import usual_batch_size, usual_epochs
-from .columns import TABULAR_TYPES, Column, Facts, describe, look
+from .columns import Column, Facts, describe, look
 from .targets import guess_task, missing_line, target_facts
 
 _UNKNOWN_PLACE = "fields.NAME."
@@ -79,7 +80,7 @@ def infer(
         else:
             tasks[name], why = guess_task(seen, name, f"{source.name}, column {name!r}")
             reasons[f"tasks.{quote(name)}.kind"] = why
-        if words := missing_line(seen, name, str(tasks[name]["kind"])):
+        if words := missing_line(seen, name, class_of(tasks[name]["kind"])):
             reasons[f"tasks.{quote(name)}.missing"] = words
     fields = _fields(columns, given or {}, reasons)
     tree_out = {**base, "fields": {**fields, **dict(base.get("fields") or {})}, "tasks": tasks}
@@ -169,9 +170,10 @@ def encoding_in(overrides: Iterable[str]) -> str | None:
 def _fields(columns: Sequence[Column], given: Mapping[str, str], reasons: dict[str, str]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     taken = {column.name for column in columns}
-    tabular = [column for column in columns if column.role == "feature" and column.modality == "tabular"]
-    for column in columns:
-        if column.role == "feature" and column.modality is not None and column.modality != "tabular":
+    features = [column for column in columns if column.role == "feature" and column.modality is not None]
+    tabular = [column for column in features if modality_of(str(column.modality)).joins_columns]
+    for column in features:
+        if not modality_of(str(column.modality)).joins_columns:
             fields[column.name] = {"kind": column.modality, "column": column.name, **column.options}
             reasons[f"fields.{quote(column.name)}"] = column.why
     if tabular:
@@ -180,8 +182,8 @@ def _fields(columns: Sequence[Column], given: Mapping[str, str], reasons: dict[s
             name += "_"
         for column in tabular:
             _name_settings(column, f"fields.{quote(name)}.")
-        types = {column.name: given[column.name] for column in tabular if given.get(column.name) in TABULAR_TYPES}
-        fields[name] = {"kind": "tabular", "columns": [column.name for column in tabular], "types": types}
+        types = {column.name: given[column.name] for column in tabular if given.get(column.name) in COLUMN_TYPES}
+        fields[name] = {"kind": tabular[0].modality, "columns": [column.name for column in tabular], "types": types}
         reasons[f"fields.{quote(name)}"] = "; ".join(f"{column.name}: {column.why}" for column in tabular)[:300]
         for column in tabular:
             if column.options["writing"].notes:

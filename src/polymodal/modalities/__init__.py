@@ -1,4 +1,4 @@
-"""The menu of modalities: one module a kind of cell. Adding one = its file, and its place on the menu."""
+"""The menu of modalities: each modality has its own module; to add a modality, add its module, its import, and its place in ``CONFIGS``."""
 
 from ..cells import is_empty, is_missing_word
 from ..config import kinds_of, menu
@@ -14,13 +14,32 @@ from .text import Text, TextConfig
 from .vector import Vector, VectorConfig
 from .video import Video, VideoConfig
 
-CONFIGS = (ImageConfig, TextConfig, TabularConfig, AudioConfig, SeriesConfig, PointsConfig, PicturesConfig, VideoConfig, VectorConfig)
+CONFIGS = (
+    ImageConfig,
+    TextConfig,
+    TabularConfig,
+    AudioConfig,
+    SeriesConfig,
+    PointsConfig,
+    PicturesConfig,
+    VideoConfig,
+    VectorConfig,
+)
 MODALITIES = tuple(config.modality() for config in CONFIGS)
 KINDS = kinds_of(CONFIGS)
 OF_FILES = frozenset(modality.kind for modality in MODALITIES if modality.of_files)
+COLUMN_TYPES = tuple(type for modality in MODALITIES for type in modality.column_types)
+"""The types that a column may be given instead of a kind: those of columns that are read together."""
 AnyField = menu(*CONFIGS, external=False)
 
+
+def modality_of(kind: str) -> type[Modality]:
+    """Return the modality of a kind, or of a type of column (``column_types``)."""
+    return next(modality for modality in MODALITIES if kind == modality.kind or kind in modality.column_types)
+
+
 __all__ = [
+    "COLUMN_TYPES",
     "CONFIGS",
     "KINDS",
     "MODALITIES",
@@ -55,4 +74,5 @@ __all__ = [
     "evenly",
     "is_empty",
     "is_missing_word",
+    "modality_of",
 ]

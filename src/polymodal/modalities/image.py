@@ -42,6 +42,7 @@ class Image(Modality):
     """Read pictures from files, bytes and data URIs."""
 
     kind = "image"
+    near_duplicates = "pixels"
     forms = ("pixels",)
     fit_cells = 256
     of_files = True

@@ -131,6 +131,14 @@ class Modality(ABC):
     may_be_id: ClassVar[bool] = False
     """Whether a column of numbers that rise, or of another code in every row, which it would read, is rather an id."""
 
+    near_duplicates: ClassVar[Literal["", "pixels", "words"]] = ""
+    """How near duplicates among its cells are found: by the ``pixels`` of a cell that is one picture, by the ``words`` of a cell that is
+    text (rows that share a long text also stay on one side of a split), or "" = not at all."""
+    joins_columns: ClassVar[bool] = False
+    """Whether all columns of this kind are read together as one field, whose config has ``columns`` and ``types``."""
+    column_types: ClassVar[tuple[str, ...]] = ()
+    """The types of a single column of such a field; a column may be given one of them in place of the kind."""
+
     def __init__(self, config: Any, state: State, roots: Roots) -> None:
         self.config = config
         self.state = state

@@ -87,6 +87,8 @@ class Tabular(Modality):
     """Reads rows of numbers, categories and dates."""
 
     kind = "tabular"
+    joins_columns = True
+    column_types = ("number", "category", "date")
     forms = ("columns",)
     may_be_id = True
 

@@ -101,6 +101,7 @@ class Text(Modality):
     """Read text, as n-grams or tokens."""
 
     kind = "text"
+    near_duplicates = "words"
     forms = ("ngrams", "tokens")
     may_be_id = True
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from ..evaluation.measure import score
 from ..tasks import Task
 from ..tasks.classes import array_of
 
@@ -41,7 +44,7 @@ class ColumnNames:
             return name
 
         scores = {name: [free(f"{task.config.column}:{label}") for label in task.classes or []] for name, task in tasks.items()}
-        ends = {name: ["set"] if task.classes is not None else ["low", "high"] for name, task in tasks.items()}
+        ends = {name: ["set"] if task.has_classes else ["low", "high"] for name, task in tasks.items()}
         sets = {name: [free(f"{task.config.column}:{end}") for end in ends[name]] for name, task in tasks.items()}
         return cls(free("row"), free("present"), free("faults"), scores, sets)
 
@@ -51,8 +54,9 @@ def prediction_type(task: Task) -> str:
 
     It is ``string`` if the classes have several types, or are whole numbers beyond 64 bits.
     """
-    kind = array_of([0.0] if task.classes is None else task.classes).dtype.name
-    return {"float64": "double", "int64": "int64", "bool": "bool"}.get(kind, "string")
+    nothing = score(task, [np.zeros((0, task.outputs), np.float32)])
+    kind = (task.values(nothing) if task.classes is None else array_of(task.classes)).dtype.name
+    return {"float64": "double", "float32": "double", "int64": "int64", "bool": "bool"}.get(kind, "string")
 
 
 def column_types(tasks: Mapping[str, Task], names: ColumnNames, with_sets: list[str]) -> dict[str, str]:
@@ -65,9 +69,9 @@ def column_types(tasks: Mapping[str, Task], names: ColumnNames, with_sets: list[
     columns = {names.row: "int64"}
     for name, task in tasks.items():
         kind = prediction_type(task)
-        columns[task.config.column] = f"list {kind}" if task.config.kind == "multilabel" else kind
+        columns[task.config.column] = f"list {kind}" if task.answers_are_lists else kind
         columns |= dict.fromkeys(names.scores[name], "double")
     for name in with_sets:
-        kind = "double" if tasks[name].classes is None else f"list {prediction_type(tasks[name])}"
+        kind = f"list {prediction_type(tasks[name])}" if tasks[name].has_classes else "double"
         columns |= dict.fromkeys(names.sets[name], kind)
     return {**columns, names.present: "string", names.faults: "string"}

@@ -55,7 +55,7 @@ class PredictionTable:
             raise ConfigError(
                 f"abstain_below (--abstain-below): found {abstain_below:g}; expected a probability from 0 to 1; write one such as 0.6"
             )
-        if abstain_below is not None and all(task.classes is None for task in tasks.values()):
+        if abstain_below is not None and not any(task.has_classes for task in tasks.values()):
             raise ConfigError(
                 "abstain_below (--abstain-below): every target is a number, which has no probability; expected a target with classes; "
                 "use coverage (--coverage)"
@@ -102,7 +102,7 @@ class PredictionTable:
             for at in range(len(part.rows)):
                 yield self._row(part, at)
             for name in self._with_sets:
-                if self.predictor.bundle.tasks[name].classes is not None:
+                if self.predictor.bundle.tasks[name].has_classes:
                     answered = ~np.isnan(part.scores[name]).any(1)
                     counts[name] += int(answered.sum())
                     empty[name] += sum(not len(part.sets[name][at]) for at in np.flatnonzero(answered))
@@ -141,14 +141,14 @@ class PredictionTable:
             value = value.item() if isinstance(value, np.generic) else value
             if isinstance(value, float) and math.isnan(value):
                 value = None
-            if self.abstain_below is not None and task.classes is not None and not float(np.max(scores_C)) >= self.abstain_below:
+            if self.abstain_below is not None and task.has_classes and not float(np.max(scores_C)) >= self.abstain_below:
                 value = None
             row[task.config.column] = value
             for column, score in zip(self.names.scores[name], map(float, scores_C), strict=False):  # a number has scores but no classes
                 row[column] = None if math.isnan(score) else score
             if name not in self._with_sets:
                 continue
-            if task.classes is None:
+            if not task.has_classes:
                 ends = (None if math.isnan(end) else float(end) for end in part.sets[name][at])
                 row |= dict(zip(self.names.sets[name], ends, strict=True))
             else:

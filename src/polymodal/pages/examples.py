@@ -42,7 +42,7 @@ def examples_of(
     for row, by_field in cells.items():
         at = place[row]
         shown = {name: _shown(modalities[name], cell) for name, cell in by_field.items()}
-        score = None if task.classes is None else float(scores_NC[at].max())
+        score = float(scores_NC[at].max()) if task.has_classes else None
         examples.append({"row": row + 1, "truth": _shortened(truths[row]), "answer": _plain(values[at]), "sure": score, "cells": shown})
     return examples
 

@@ -104,10 +104,10 @@ class Predictor:
         :raises ConfigError: the only target is a number
         """
         for name, task in self.bundle.tasks.items():
-            if task.classes is None and len(self.bundle.tasks) == 1:
+            if not task.has_classes and len(self.bundle.tasks) == 1:
                 raise ConfigError(f"target {name!r} is a number; it has no probabilities; use predict")
         scores = self._joined(self._predictions(table, on_error, strict, root, encoding), "scores")
-        return self._single({name: value for name, value in scores.items() if self.bundle.tasks[name].classes is not None})
+        return self._single({name: value for name, value in scores.items() if self.bundle.tasks[name].has_classes})
 
     def predict_sets(
         self,
@@ -138,7 +138,7 @@ class Predictor:
         parts = [part.sets for part in made]
         found = {}
         for name in errors:
-            none = np.zeros(0, object) if self.bundle.tasks[name].classes is not None else np.zeros((0, 2))
+            none = np.zeros(0, object) if self.bundle.tasks[name].has_classes else np.zeros((0, 2))
             found[name] = np.concatenate([part[name] for part in parts]) if parts else none
         return self._single(found)
 
@@ -361,7 +361,7 @@ class Predictor:
                     spread_N = errors[name].spread(answers, name, f"target {name!r}")
                     kept[name] = sets(task, errors[name], scores[name], own, coverage, empty, spread_N)
                     for at in skipped:
-                        kept[name][at] = [] if task.classes is not None else np.nan
+                        kept[name][at] = [] if task.has_classes else np.nan
                 if len(skipped):
                     scores[name][skipped] = np.nan
                     values[name] = values[name].astype(object)

@@ -45,9 +45,10 @@ def compare(prepared: Prepared, whole: Measured, alone: Mapping[str, Measured]) 
                 continue
             vote = scores_NC[:count][there]
             of = {"vote": vote, "constant": np.repeat(same_1C, len(vote), 0), "alone": None if own is None else own.scores[name][there]}
-            worth = {key: None if scores is None else task.measure(target[there], scores)[0][task.worth] for key, scores in of.items()}
+            metric = task.usual_metric
+            worth = {key: None if scores is None else task.measure(target[there], scores)[0][metric] for key, scores in of.items()}
             stopped = has_stopped(task, target[there], worth, of)
-            found.setdefault(field, {})[name] = {"metric": task.worth, **worth, "rows": int(there.sum()), "stopped": stopped}
+            found.setdefault(field, {})[name] = {"metric": task.usual_metric, **worth, "rows": int(there.sum()), "stopped": stopped}
     return found
 
 

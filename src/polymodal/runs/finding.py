@@ -59,11 +59,11 @@ def _target(name: str, task: Task, whole: Measured, alone: Mapping[str, Measured
             "all": float(credits[0].mean()), "alone": float(credits[1].mean()), "difference": sign * found.mean, "error": found.error,
             "p_better": found.better, "p_worse": found.worse, "rows": len(at), "test": found.test,
         }  # fmt: skip
-        if metric != task.worth:
+        if metric != task.usual_metric:
             fields[field]["beside"] = {
-                "metric": task.worth,
-                "all": task.measure(target, whole.scores[name][at])[0][task.worth],
-                "alone": task.measure(target, single.scores[name][of])[0][task.worth],
+                "metric": task.usual_metric,
+                "all": task.measure(target, whole.scores[name][at])[0][task.usual_metric],
+                "alone": task.measure(target, single.scores[name][of])[0][task.usual_metric],
             }
     if not fields:
         return None

@@ -128,7 +128,7 @@ def _check(request: Request, found: Check, out: Path | None) -> None:
     ]
     found.notes += [*kept.notes, *kept.warnings]
     for name, task in tasks.items():
-        if words := missing_line(targets.facts[name], task.config.column, task.config.kind):
+        if words := missing_line(targets.facts[name], task.config.column, type(task)):
             found.notes.append(f"target {name!r}: {words}")
     unknown = Unknown()
     target_values = _read_targets(source, tasks, faults, unknown, part.part_N, request.guessed)

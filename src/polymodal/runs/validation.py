@@ -30,7 +30,7 @@ from ..flow import FUSED
 from ..inference import Answer, Collected, collect, windows
 from ..model import MultiModalModel
 from ..preparation import Prepared
-from ..tasks import Task, known
+from ..tasks import Task
 from ..tasks.metrics import Metrics
 from ..training.observers import Observer
 from ..training.progress import Fitted, NotFinite, Validated
@@ -140,7 +140,7 @@ class HeldOut:
         halves: list[Mapping[str, Metrics] | None] = []
         for rows in self._halves(fold):
             at = np.flatnonzero(np.isin(found.rows, rows))
-            with_target = any(known(task, self.prepared.valid.targets[name][rows]).any() for name, task in self.prepared.tasks.items())
+            with_target = any(task.known(self.prepared.valid.targets[name][rows]).any() for name, task in self.prepared.tasks.items())
             halves.append(self._refitted(model, found, at) if with_target else None)
         metrics = self._refitted(model, found, np.arange(len(found.rows)))
         return Validated(metrics, self._own(model, found, names), halves)
@@ -166,7 +166,7 @@ class HeldOut:
             votes = votes_by_voter or {FUSED: torch.from_numpy(found.answers[0].logits[name])}
             losses_VN = rule.own_losses(task, votes, present, torch.from_numpy(targets[name])).numpy()
             for voter, losses_N in zip(votes, losses_VN, strict=True):
-                counts_N = known(task, targets[name]) & (present[voter].numpy() if voter != FUSED else True)
+                counts_N = task.known(targets[name]) & (present[voter].numpy() if voter != FUSED else True)
                 pair = task.config.weight * np.array([losses_N[counts_N].sum(), counts_N.sum()], np.float64)
                 sums[voter] = sums.get(voter, 0.0) + pair
         if len(names) == 1:
@@ -336,7 +336,7 @@ class HeldOut:
         """
         rows, model, found = self.prepared.split.calibrating, members[0].model, {}
         for at, (name, task) in enumerate(self.prepared.tasks.items() if answers else ()):
-            scales = task.classes is not None and model.has_votes and model.rules[at].linear
+            scales = task.has_classes and model.has_votes and model.rules[at].linear
             logits, target_NT = [one.logits[name] for one in answers], self.prepared.valid.targets[name][rows]
             found[name] = pooled_scale(task, logits, target_NT, self.prepared.experiment.seed if scales else None)
             for member in members:
@@ -353,7 +353,7 @@ class HeldOut:
         for every row are left out.
         """
         found: dict[str, list[Spread]] = {}
-        numbers = [name for name, task in self.prepared.tasks.items() if task.classes is None]
+        numbers = [name for name, task in self.prepared.tasks.items() if task.has_sets and not task.has_classes]
         rows = [self.prepared.member(member.fold)[1] if len(members) > 1 else self.prepared.selecting for member in members]
         if not numbers or not all(map(len, rows)):
             return found
@@ -362,7 +362,7 @@ class HeldOut:
             task, fitted = self.prepared.tasks[name], []
             for answer, of in zip(answers, rows, strict=True):
                 target_NT = self.prepared.valid.targets[name][of]
-                there = known(task, target_NT)
+                there = task.known(target_NT)
                 errors_N = task.errors(target_NT[there], score(task, [answer.logits[name][there]]))
                 fitted.append(Spread.fit(features_of(answer, name)[there], errors_N))
             if not all(one.is_constant for one in fitted):

@@ -1,34 +1,51 @@
-"""The menu of tasks: one file a task. Adding one = its file, and its line here. And the rules by which votes become an answer, by the name
-that a fusion gives."""
+"""The menu of tasks: each task has its own module; to add a task, add its module, its import, and its place in ``CONFIGS``. Also the rules
+by which the votes of fields become a prediction, by the name that a fusion gives."""
 
 from ..config import kinds_of, menu
 from .binary import Binary, BinaryConfig
+from .classification import ClassTask
 from .evidence import Evidential
-from .facts import MOSTLY, TargetFacts, facts_for
+from .facts import TargetFacts, facts_for
 from .multiclass import Multiclass, MulticlassConfig
 from .multilabel import Multilabel, MultilabelConfig, labels_of
+from .numeric import NumberTask
+from .reading import Reading, empty_target
 from .regression import Regression, RegressionConfig
-from .task import Reading, Task, TaskConfig, empty_target
-from .voting import Learned, Mean, Rule, Uncertainty, Weighed, constant, known
+from .task import Task, TaskConfig
+from .voting import Learned, Mean, Rule, Uncertainty, Weighed, constant
 
-CONFIGS = (BinaryConfig, MulticlassConfig, MultilabelConfig, RegressionConfig)
+CONFIGS = (
+    BinaryConfig,
+    MulticlassConfig,
+    MultilabelConfig,
+    RegressionConfig,
+)
 KINDS = kinds_of(CONFIGS)
+TASKS = tuple(config.task() for config in CONFIGS)
 AnyTask = menu(*CONFIGS, external=False)
 
 RULES: dict[str, type[Rule]] = {"weighed": Weighed, "mean": Mean, "learned": Learned, "uncertainty": Uncertainty, "evidential": Evidential}
 
+
+def class_of(kind: object) -> type[Task]:
+    """Return the class of the tasks of a kind; ``Task`` itself for an unknown kind, which the config refuses later."""
+    return TASKS[KINDS.index(kind)] if isinstance(kind, str) and kind in KINDS else Task
+
+
 __all__ = [
     "CONFIGS",
     "KINDS",
-    "MOSTLY",
     "RULES",
+    "TASKS",
     "AnyTask",
     "Binary",
     "BinaryConfig",
+    "ClassTask",
     "Multiclass",
     "MulticlassConfig",
     "Multilabel",
     "MultilabelConfig",
+    "NumberTask",
     "Reading",
     "Regression",
     "RegressionConfig",
@@ -36,9 +53,9 @@ __all__ = [
     "TargetFacts",
     "Task",
     "TaskConfig",
+    "class_of",
     "constant",
     "empty_target",
     "facts_for",
-    "known",
     "labels_of",
 ]

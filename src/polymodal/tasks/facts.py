@@ -15,7 +15,8 @@ from ..flow import Cell, Unreadable
 from .lists import LeftOut, listed
 from .names import name_of
 from .numbers import number_in
-from .task import Reading, TaskConfig, empty_target, word_of
+from .reading import Reading, empty_target, word_of
+from .task import Task, TaskConfig
 
 MOST_NAMES = 10_000
 """Different values that are counted, at most."""
@@ -114,14 +115,52 @@ class TargetFacts:
         names = tuple(range(width)) if isinstance(width, int) else width
         return names if 2 <= len({name_of(name) for name in names}) == len(names) <= MOST_NAMES else None
 
-    def reading(self, kind: str, typed: bool = False) -> Reading:
-        """How the cells are read in a task of a kind. Words such as NA, None and - are missing where every other value is a number or a
-        truth value, as R writes 0, 1, NA; else they are classes. Of a number they always are missing."""
+    @property
+    def places_note(self) -> str:
+        """A note that labels are encoded by their position (lists of 0 and 1), "" if they are not."""
+        places = self.places
+        if places is None:
+            return ""
+        named = "" if isinstance(places[0], int) else ", by name"
+        return f"{len(places)} labels by place: its cells are lists of 0 and 1{named}"
+
+    @property
+    def classes(self) -> Counter[str]:
+        """Rows by class, where the target is one of several classes: the values, and words that are no missing values."""
+        names = Counter(self.names)
+        for word, rows in self.words.items():
+            if word not in self._missing(has_classes=True):
+                names[self.written[word]] += rows
+        return names
+
+    @property
+    def recurs(self) -> bool:
+        """Whether values recur as the names of classes do: at most 10,000 differ, and at most 20 or half as many as there are rows."""
+        names = self.classes
+        return not self.capped and (len(names) <= 20 or len(names) <= 0.5 * sum(names.values()))
+
+    @property
+    def classes_note(self) -> str:
+        """A note on how many classes there are, and how many rows each has on average."""
+        names = self.classes
+        return f"{len(names)} values, {sum(names.values()) / max(len(names), 1):.0f} rows each on average"
+
+    def reading(self, task: type[Task], typed: bool = False) -> Reading:
+        """Return how the cells are read in a task.
+
+        Words such as NA, None and - are missing values if every other value is a number or a truth value, as R writes 0, 1, NA; otherwise
+        they are classes. In a task without classes they always are missing values.
+
+        :param task: the class of the task
+        :param typed: whether the table states which cells are text and which are numbers
+        """
+        return Reading(typed, self._missing(task.has_classes), self.places if task.answers_are_lists else None, self.how)
+
+    def _missing(self, has_classes: bool) -> frozenset[str]:
+        """Return the words that stand for a missing value."""
         if self.given is not None:
-            missing = self.given
-        else:
-            missing = _WORDS if kind == "regression" or (self.values and self.codes == self.values) else frozenset()
-        return Reading(typed, missing, self.places if kind == "multilabel" else None, self.how)
+            return self.given
+        return _WORDS if not has_classes or (self.values and self.codes == self.values) else frozenset()
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -260,6 +299,6 @@ def reading_of(config: Any, cells: Iterable[Cell], reading: Reading | None) -> t
         facts = facts_for(config)
         for cell in cells:
             facts.add(cell)
-        reading = facts.close().reading(config.kind)
+        reading = facts.close().reading(config.task())
     words = reading.missing
     return reading, (cell for cell in cells if not reading.is_missing(cell)) if words else cells

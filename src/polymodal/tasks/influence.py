@@ -10,15 +10,32 @@ Shapes: ``N`` rows with a target, ``C`` classes or labels. Targets of classes ar
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-SMALLER_IS_BETTER = frozenset({"log_loss", "ece", "mae", "rmse"})
-"""The metrics of which smaller values are better."""
-RANGES = {
-    "log_loss": (0.0, float("inf")), "mae": (0.0, float("inf")), "rmse": (0.0, float("inf")), "r2": (-float("inf"), 1.0),
-}  # fmt: skip
-"""The smallest and the largest possible value of each metric that is not between 0 and 1."""
 _BINS = 15
+_MOST_GROUPS = 500
+
+
+def jackknife(value: Callable[[np.ndarray], float | None], rows: int) -> np.ndarray:
+    """Estimate the influence of each row on any metric by the jackknife (Efron 1982): the metric without the row, compared with the metric.
+
+    Of more than 500 rows, groups of consecutive rows are left out together, and the rows of a group have the same influence.
+
+    :param value: the metric on some rows, given their positions; None where it is undefined
+    :param rows: the number N of rows
+    :returns: float64 (N,), of mean 0; 0 for rows without which the metric is undefined
+    """
+    whole = value(np.arange(rows))
+    group_N = np.arange(rows) * min(rows, _MOST_GROUPS) // max(rows, 1)
+    influence_N = np.zeros(rows)
+    for group in np.unique(group_N) if rows > 1 and whole is not None else ():
+        inside_N = group_N == group
+        without = value(np.flatnonzero(~inside_N)) if not inside_N.all() else None
+        if without is not None and whole is not None:
+            influence_N[inside_N] = (whole - without) * (rows - inside_N.sum()) / inside_N.sum()
+    return _centred(influence_N) if rows else influence_N
 
 
 def classification(metric: str, truth_N: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:

@@ -6,9 +6,53 @@ which counts as answered wrongly and is left out of what needs a probability.
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 
 Metrics = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The properties of a metric that are needed to compare and to print its values.
+
+    :param name: the name in results and settings
+    :param larger_is_better: whether larger values are better
+    :param low: the smallest possible value
+    :param high: the largest possible value
+    :param in_unit: whether values are in the unit of the target, as an absolute error is
+    :param is_percentage: whether values are shares that are printed in percent
+    :param rewards_learning: whether the metric is better for a model that has learned than for a constant prediction; a calibration error
+        is not
+    """
+
+    name: str
+    larger_is_better: bool = True
+    low: float = 0.0
+    high: float = 1.0
+    in_unit: bool = False
+    is_percentage: bool = False
+    rewards_learning: bool = True
+
+
+CLASS_METRICS = (
+    Metric("accuracy", is_percentage=True),
+    Metric("balanced_accuracy", is_percentage=True),
+    Metric("macro_f1"),
+    Metric("roc_auc"),
+    Metric("average_precision"),
+    Metric("log_loss", larger_is_better=False, high=math.inf),
+    Metric("ece", larger_is_better=False, rewards_learning=False),
+)
+"""The metrics of classes and of labels."""
+NUMBER_METRICS = (
+    Metric("mae", larger_is_better=False, high=math.inf, in_unit=True),
+    Metric("rmse", larger_is_better=False, high=math.inf, in_unit=True),
+    Metric("r2", low=-math.inf),
+)
+"""The metrics of a number."""
 
 CONSTANT = 1e-12
 """The standard deviation of numbers that count as constant, at most, as a share of the largest magnitude among them."""

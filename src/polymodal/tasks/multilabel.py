@@ -1,7 +1,7 @@
-"""Any number of labels at once: a logit and binary cross-entropy for each. A cell is a list of labels, or text such as ``a;b``; or, where
-all cells of the column are so, a 0 or a 1 for each label, by its place.
+"""Any number of labels at once: a logit and binary cross-entropy for each. A cell is a list of labels, or text such as ``a;b``. If all
+cells of the column are lists of 0 and 1, each position is a label.
 
-A cell that is empty has no target; a row known to have no label says so with an empty list, ``[]`` or ``;``.
+An empty cell has no target. A row without any label has an empty list, ``[]`` or ``;``.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ from ..errors import ConfigError, DataError, Fault
 from ..flow import Cell, State
 from ..layers.elementwise import sigmoid
 from . import classes as naming
-from . import curves as drawing
+from . import curves as plotting
 from . import influence, logistic
-from .binary import ClassMetric
-from .facts import code_of, parts_of, reading_of
-from .metrics import Metrics, multilabel
+from .classification import ClassMetric
+from .facts import MOSTLY, TargetFacts, code_of, parts_of, reading_of
+from .metrics import CLASS_METRICS, Metrics, multilabel
 from .names import name_of
-from .task import Reading, Task, TaskConfig
+from .reading import Reading
+from .task import Task, TaskConfig
+
+_SOME = 0.1
 
 
 class MultilabelConfig(TaskConfig):
@@ -38,7 +41,8 @@ class MultilabelConfig(TaskConfig):
     separator: str = Setting(";", min_length=1)
     """What stands between labels in text."""
 
-    def task(self) -> type[Task]:
+    @classmethod
+    def task(cls) -> type[Task]:
         """Return the class of this task, ``Multilabel``."""
         return Multilabel
 
@@ -46,9 +50,22 @@ class MultilabelConfig(TaskConfig):
 class Multilabel(Task):
     """A logit for each label; ``scores`` are (N, C), each a probability of its own."""
 
-    metric_names = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "average_precision", "log_loss", "ece")
+    has_classes = True
+    answers_are_lists = True
+    metrics = CLASS_METRICS
     default_metric = "log_loss"
-    has_sets = False
+
+    @classmethod
+    def recognise(cls, facts: TargetFacts) -> tuple[float, str]:
+        """Return 1.0 for a column of lists, or of labels with a separator between them."""
+        if facts.places is not None:
+            return 1.0, facts.places_note
+        values, written = facts.values, facts.listed + facts.left_out
+        if facts.lists > _SOME * values or (2 * written > values and written + facts.garbled >= MOSTLY * values):
+            return 1.0, "its cells are lists"
+        if values == facts.texts and facts.separated >= max(1, _SOME * values) and 2 * len(facts.labels) <= sum(facts.labels.values()) > 0:
+            return 1.0, f"its cells are labels with {facts.separator!r} between them"
+        return 0.0, ""
 
     @property
     def outputs(self) -> int:
@@ -57,7 +74,7 @@ class Multilabel(Task):
 
     @property
     def target_width(self) -> int:
-        """The number of labels, C: a target holds a 0 or a 1 for each."""
+        """T, the number of labels: a target holds a 0 or a 1 for each."""
         return self.outputs
 
     @property
@@ -67,13 +84,13 @@ class Multilabel(Task):
 
     @cached_property
     def reading(self) -> Reading:
-        """With the places of the labels, where a cell holds a 0 or a 1 for each."""
+        """How cells are read, with the positions of the labels if a cell holds a 0 or a 1 for each."""
         return Reading(missing=frozenset(self.state.get("missing", ())), places=tuple(self.classes) if "places" in self.state else None)
 
     @classmethod
     def fit(cls, config: MultilabelConfig, cells: Iterable[Cell], place: str, reading: Reading | None = None) -> State:
-        """State: ``classes``, ``counts``, ``rows``, ``labels`` (what is answered), ``missing``; where labels are told by place, how many
-        ``places`` a cell has."""
+        """Learn ``classes`` (the names of the labels), ``counts`` (rows of each), ``rows``, ``labels`` (what is predicted) and ``missing``;
+        if cells hold a 0 or a 1 for each label, also ``places``, the number of positions."""
         reading, cells = reading_of(config, cells, reading)
         tally, rows = naming.Tally(reading.typed), 0
         first: Fault | None = None
@@ -105,14 +122,14 @@ class Multilabel(Task):
         return state if reading.places is None else {**state, "places": len(names)}
 
     def check(self) -> None:
-        """Names and counts, as many of each, and as many places, if any."""
+        """Raise ``ValueError`` unless names, counts and places (if any) are valid and as many."""
         naming.check(self.state, 1)
         self.check_reading()
         if "places" in self.state and (type(self.state["places"]) is not int or self.state["places"] != len(self.state["classes"])):
             raise ValueError(f"{self.state['places']} places of {len(self.state['classes'])} labels")
 
     def encode(self, cell: Cell) -> np.ndarray:
-        """0 or 1 for each label; one not seen in training is left out."""
+        """Return 0 or 1 for each label, float32 (T,). Labels that no training row has are left out."""
         labels = self.names(self.config, self.reading, cell)
         return np.array([name in labels for name in self.state["classes"]], np.float32)
 
@@ -124,7 +141,7 @@ class Multilabel(Task):
         return labels_of(cell, config.separator)
 
     def unknown(self, cell: Cell) -> list[str]:
-        """Labels not seen in training."""
+        """Return the labels that no training row has."""
         return sorted(set(self.names(self.config, self.reading, cell)).difference(self.state["classes"]))
 
     def class_counts(self, target_NT: np.ndarray) -> np.ndarray:
@@ -132,27 +149,31 @@ class Multilabel(Task):
         return np.asarray((target_NT > 0.5).sum(0), np.int64)  # NaN is not
 
     def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
-        """Mean of the labels' binary cross-entropies."""
-        return functional.binary_cross_entropy_with_logits(logits_BC, target_BT.nan_to_num(0.0), reduction="none").mean(1)
+        """Return the mean of the binary cross-entropies of the labels, (B,)."""
+        return functional.binary_cross_entropy_with_logits(logits_BC, self.filled(target_BT), reduction="none").mean(1)
 
     def plain_gradient(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
-        """The probability of each label minus its target, (N, C), divided by C as the loss is."""
+        """Return the probability of each label minus its target, (N, C), divided by C as the loss is."""
         return logistic.gradient(logits_NC, target_NT)
 
     def plain_curvature(self, logits_NC: Tensor, target_NT: Tensor, slope_VNC: Tensor) -> Tensor:
-        """The second derivatives (V, V), by p (1 - p) of each label, where p is its probability; divided by C as the loss is."""
+        """Return the second derivatives (V, V), by p (1 - p) of each label, where p is its probability; divided by C as the loss is."""
         return logistic.curvature(logits_NC, slope_VNC)
+
+    def constant_logits(self, target_NT: Tensor) -> Tensor:
+        """Return the logit of the share of each label, (C,)."""
+        return target_NT.mean(0).logit(1e-6)
 
     def scores(self, logits_NC: Tensor) -> Tensor:
         """Return the sigmoid of the logits."""
         return sigmoid(logits_NC)
 
     def log_chances(self, logits_NC: Tensor, label: int) -> tuple[Tensor, Tensor]:
-        """Of one label, whatever the others are."""
+        """Return the logarithms of the probability of one label, and of its absence."""
         return functional.logsigmoid(logits_NC[:, label]), functional.logsigmoid(-logits_NC[:, label])
 
     def values(self, scores_NC: np.ndarray) -> np.ndarray:
-        """A list of label names for each row."""
+        """Return a list of labels for each row."""
         out = np.empty(len(scores_NC), object)
         out[:] = [[name for name, score in zip(self.classes, row, strict=True) if score >= 0.5] for row in scores_NC]
         return out
@@ -161,16 +182,16 @@ class Multilabel(Task):
         """Return the metrics of a target of several labels a row."""
         return multilabel(target_NT, scores_NC)
 
-    def curves(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> drawing.Curves:
+    def curves(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> plotting.Curves:
         """Return the ROC, precision-recall and calibration curves."""
-        return drawing.multilabel(self.classes, target_NT, scores_NC)
+        return plotting.multilabel(self.classes, target_NT, scores_NC)
 
     def confidence(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return, of each pair of a row and a label, whether the answer is right, and the probability that it was given."""
-        return drawing.label_confidence(target_NT, scores_NC)
+        return plotting.label_confidence(target_NT, scores_NC)
 
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
-        """The mean over the labels of how far off the probability is."""
+        """Return the mean over the labels of the absolute error of the probability, (N,)."""
         return np.abs(target_NT - scores_NC).mean(1)
 
     def influence(self, metric: str, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
@@ -178,13 +199,13 @@ class Multilabel(Task):
         return influence.multilabel(metric, target_NT, scores_NC)
 
     def sets(self, scores_NC: np.ndarray, inside_NC: np.ndarray, empty: bool = True) -> np.ndarray:
-        """None: an answer is a set already."""
+        """Raise ``ConfigError``: a prediction is a set already."""
         raise ConfigError(
             f"target {self.config.column!r}: of kind multilabel, whose answers are sets already; expected classes or a number"
         )
 
     def describe(self) -> str:
-        """The labels and their shares of the rows."""
+        """Return the labels and their shares of the rows."""
         pairs = sorted(zip(self.state["classes"], self.state["counts"], strict=True), key=lambda pair: -pair[1])
         shown = ", ".join(f"{name} {count / max(self.state['rows'], 1):.0%}" for name, count in pairs[:6])
         return f"{len(pairs)} labels: {shown}{', ...' if len(pairs) > 6 else ''}"

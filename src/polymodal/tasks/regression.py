@@ -1,28 +1,27 @@
-"""A number: squared error on the standardised (and, if asked, logarithmic) target; answers in the target's own unit."""
+"""A number: squared error on the standardised (and optionally logarithmic) target; predictions are in the unit of the target."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..cells import Decimal, Writing, check_facts, text_of
+from ..cells import Decimal, Writing, are_limits, are_words_among, check_facts
 from ..errors import DataError, Fault
 from ..flow import Cell, State
-from . import curves as drawing
-from . import influence
-from .facts import reading_of
-from .metrics import CONSTANT, Metrics, regression
-from .task import Reading, Task, TaskConfig
+from .facts import MOSTLY, TargetFacts, reading_of
+from .metrics import CONSTANT
+from .numeric import NumberTask
+from .reading import Reading
+from .task import Task, TaskConfig
 
 _HUGE = 1e100
 _FAR = 1e30
+_CODES, _OFTEN = 20, 5
 
 
 class RegressionConfig(TaskConfig):
@@ -38,38 +37,49 @@ class RegressionConfig(TaskConfig):
     decimal: Decimal | None = None
     """The decimal sign of numbers, "." or ","; null = what the column's cells show together."""
 
-    def task(self) -> type[Task]:
+    @classmethod
+    def task(cls) -> type[Task]:
         """Return the class of this task, ``Regression``."""
         return Regression
 
 
-class Regression(Task):
-    """One output, in standard deviations from the training mean; ``scores`` are (N, 1) in the target's unit."""
+class Regression(NumberTask):
+    """One output, in standard deviations from the training mean; ``scores`` are (N, 1) in the unit of the target."""
 
-    metric_names = ("mae", "rmse", "r2")
-    default_metric = "rmse"
-    worth = "r2"
     outputs = 1
-    target_width = 1
+
+    @classmethod
+    def recognise(cls, facts: TargetFacts) -> tuple[float, str]:
+        """Return 0.9 for a column of numbers that are not the names of classes."""
+        if not _are_numbers(facts) or _are_codes(facts):
+            return 0.0, ""
+        others = facts.values - facts.numbers
+        count = f"{'over ' if facts.capped else ''}{len(facts.number_names):,}"
+        sign = "; the comma is read as the decimal sign" if facts.how.decimal == "," and facts.decimal is None else ""
+        shown = ", ".join(repr(word[:30]) for word, _ in facts.others.most_common(3)) + (", ..." if len(facts.others) > 3 else "")
+        words = f", and {others:,} cells that are no number ({shown}): those rows have no target" if others else ""
+        return 0.9, f"{count} different numbers{words}{sign}"
 
     @classmethod
     def fit(cls, config: RegressionConfig, cells: Iterable[Cell], place: str, reading: Reading | None = None) -> State:
-        """State: ``mean`` and ``std`` of the (transformed) target, ``low`` and ``high`` of it as it is, ``spread`` its
-        standard deviation as it is, ``missing``."""
+        """Learn ``mean`` and ``std`` of the (transformed) target, ``low``, ``high`` and ``spread`` (the standard deviation) of the target
+        itself, ``missing`` words, and the ``writing`` of numbers."""
         reading, cells = reading_of(config, cells, reading)
-        found = []
+        numbers = []
         first: Fault | None = None
         for cell in cells:
             try:
-                found.append(value := _checked(cell, reading, config.transform))
+                numbers.append(value := _checked(cell, reading, config.transform))
                 if abs(value) > _HUGE:
-                    raise Fault(f"found {found.pop():g}; expected numbers up to {_HUGE:g}")
+                    raise Fault(f"found {numbers.pop():g}; expected numbers up to {_HUGE:g}")
             except Fault as fault:  # one cell is a line in faults.csv; where no two numbers are left, there is nothing to learn
                 first = first or fault
-        if not found:
-            said = f"{first}; mend the cells, or use kind: multiclass" if first is not None else "no value at all; choose another target"
-            raise DataError(f"{place}: {said}")
-        values_N = np.array(found, np.float64)
+        if not numbers:
+            reason = (
+                f"{first}; correct the cells, or use kind: multiclass" if first is not None else "no value at all; choose another target"
+            )
+            raise DataError(f"{place}: {reason}")
+        values_N = np.array(numbers, np.float64)
         inner_N = np.log1p(values_N) if config.transform == "log" else values_N
         std = float(inner_N.std())
         if std <= CONSTANT * float(abs(inner_N).max()):
@@ -79,13 +89,8 @@ class Regression(Task):
                 "spread": float(values_N.std()), "missing": sorted(reading.missing),
                 "writing": Writing("number", reading.numbers).facts()}  # fmt: skip
 
-    @cached_property
-    def reading(self) -> Reading:
-        """How cells are read; a state of an older model has a decimal point and no unit."""
-        return replace(super().reading, numbers=Writing.of_facts("number", self.state.get("writing")).numbers)
-
     def check(self) -> None:
-        """Finite facts, and a spread."""
+        """Raise ``ValueError`` unless all numbers are finite and the standard deviation is positive."""
         self.check_reading()
         if "writing" in self.state:
             check_facts(self.state["writing"])
@@ -104,54 +109,29 @@ class Regression(Task):
         return np.array([centred], np.float32)
 
     def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
-        """Squared error in standard deviations."""
-        return (logits_BC[:, 0] - target_BT[:, 0].nan_to_num(0.0)) ** 2
+        """Return the squared error in standard deviations, (B,)."""
+        return (logits_BC[:, 0] - self.filled(target_BT)[:, 0]) ** 2
 
     def plain_gradient(self, logits_NC: Tensor, target_NT: Tensor) -> Tensor:
-        """Twice the difference between the logit and the standardised target, (N, 1)."""
+        """Return twice the difference between the logit and the standardised target, (N, 1)."""
         return 2 * (logits_NC - target_NT)
 
     def plain_curvature(self, logits_NC: Tensor, target_NT: Tensor, slope_VNC: Tensor) -> Tensor:
-        """The second derivatives (V, V): that of a squared error with respect to its logit is 2."""
+        """Return the second derivatives (V, V): that of a squared error with respect to its logit is 2."""
         return 2 * slope_VNC.flatten(1) @ slope_VNC.flatten(1).T
 
+    def constant_logits(self, target_NT: Tensor) -> Tensor:
+        """Return the mean of the standardised target, (1,)."""
+        return target_NT.mean(0)
+
     def scores(self, logits_NC: Tensor) -> Tensor:
-        """Back in the target's unit."""
+        """Return the predictions in the unit of the target, float64 (N, 1)."""
         inner = logits_NC[:, :1].double() * self.state["std"] + self.state["mean"]
         return torch.expm1(inner.clamp(max=700)) if self.config.transform == "log" else inner
 
-    def values(self, scores_NC: np.ndarray) -> np.ndarray:
-        """Return the predicted numbers in the unit of the target."""
-        return scores_NC[:, 0]
-
-    def measure(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
-        """In the target's unit."""
-        truth = self.scores(torch.from_numpy(np.asarray(target_NT, np.float64))).numpy()[:, 0]
-        return regression(truth, scores_NC[:, 0].astype(np.float64))
-
-    def curves(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> drawing.Curves:
-        """In the target's unit."""
-        truth = self.scores(torch.from_numpy(np.asarray(target_NT, np.float64))).numpy()[:, 0]
-        return drawing.regression(truth, scores_NC[:, 0].astype(np.float64))
-
-    def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
-        """How far off, in the target's unit."""
-        truth = self.scores(torch.from_numpy(np.asarray(target_NT, np.float64))).numpy()[:, 0]
-        return np.abs(scores_NC[:, 0] - truth)
-
-    def influence(self, metric: str, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
-        """In the target's unit."""
-        truth_N = self.scores(torch.from_numpy(np.asarray(target_NT, np.float64))).numpy()[:, 0]
-        return influence.regression(metric, truth_N, scores_NC[:, 0].astype(np.float64))
-
-    def goodness(self, metric: str, value: float) -> float:
-        """Errors in units of the target's spread."""
-        return super().goodness(metric, value) / (self.state["spread"] if metric in ("mae", "rmse") else 1.0)
-
-    def monitor(self, metrics: Metrics) -> float:
-        """Errors in units of the target's spread."""
-        value = super().monitor(metrics)
-        return value / self.state["spread"] if self.monitored(metrics) in ("mae", "rmse") else value
+    def truth(self, target_NT: np.ndarray) -> np.ndarray:
+        """Return standardised targets in the unit of the target, float64 (N,)."""
+        return self.scores(torch.from_numpy(np.asarray(target_NT, np.float64))).numpy()[:, 0]
 
     def describe(self) -> str:
         """Return the range of the target, in words."""
@@ -160,10 +140,24 @@ class Regression(Task):
 
 
 def _checked(cell: Cell, reading: Reading, transform: str | None) -> float:
-    """The number in a cell; ``Fault`` for one that cannot be learned."""
-    value = reading.number(cell)
-    if value is None:
-        raise Fault(f"found {text_of(cell)[:40]!r}; expected a finite number")
+    """Return the number in a cell; raise ``Fault`` for one that cannot be learned."""
+    value = Regression.number_in(cell, reading)
     if transform == "log" and value < 0:
         raise Fault(f"{value:g} is negative; expected 0 or more under transform: log")
     return value
+
+
+def _are_numbers(facts: TargetFacts) -> bool:
+    """Return whether nine in ten values are numbers, or half of them are and the others are a few words such as "unknown"."""
+    if facts.numbers >= max(1, MOSTLY * facts.values):
+        return True
+    words = sum(facts.others.values()) == facts.values - facts.numbers
+    return 2 * facts.numbers >= facts.values and words and are_words_among(len(facts.number_names), facts.others)
+
+
+def _are_codes(facts: TargetFacts) -> bool:
+    """Return whether the numbers are names of classes: a few whole numbers that recur often, or limits such as ``<=50K`` and ``>50K``."""
+    different = len(facts.number_names)
+    if not facts.capped and are_limits(facts.names):
+        return True
+    return not facts.fractions and different <= _CODES and (facts.numbers >= _OFTEN * different or different <= 2)

@@ -1,10 +1,11 @@
-"""How the votes of the fused representation and of single fields become one answer, and what training makes small for it.
+"""The rules by which the votes of the fused representation and of single fields become one prediction, and the losses that training
+minimises.
 
-By default the answer is a weighted sum of the voters' logits: a log-linear pool (Hinton 2002) whose weights are fitted on rows that
-training did not see, so a field that only adds noise, or a fusion that learned less than one field alone, loses its say.
-The sum of the weights is free for classes, and so calibrates as temperature scaling does (Guo et al. 2017,
-arXiv:1706.04599); for a number it is one. A late fusion pools alike, without a fused vote, by weights of another kind; an evidential one
-combines evidence (``evidence.py``). Each is a ``Rule``; the fusion names it.
+By default the prediction is a weighted sum of the voters' logits: a log-linear pool (Hinton 2002) whose weights are fitted on validation
+rows. So a field that only adds noise, or a fusion that learned less than one field alone, gets a small weight. The sum of the weights is
+free for classes, and calibrates them like temperature scaling (Guo et al. 2017, arXiv:1706.04599); for a number it is 1. A late fusion also
+pools votes, without a fused vote and with weights of another kind; an evidential fusion combines evidence (``evidence.py``). Each of them
+is a ``Rule``, and the fusion names it.
 
 Shapes: ``B`` rows, ``C`` outputs of a task, ``V`` voters, ``N`` rows, ``T`` numbers of a target.
 """
@@ -21,7 +22,6 @@ from torch import Tensor
 
 from ..flow import FUSED
 from .pooling import PRIOR_ROWS, least_weights, pooled
-from .regression import Regression
 from .task import Task
 
 _PRIOR_ERRORS = 5.0
@@ -29,26 +29,29 @@ _PRIOR_SCALE = 5.0
 _START = 0.1  # the weight of a single field, beside 1 of the fused vote, at which fitting begins
 _CONSTANT_ON, _CONSTANT_SIZE = 4_000, 4_000_000
 FEWEST = 16
-"""Held-out rows under which the weights stay what they were at first."""
+"""Below this number of validation rows, the weights keep their initial values."""
 
 Votes = Mapping[str, Tensor]
-"""What each voter says of one task, (B, width of a vote), ``FUSED`` first where it votes."""
+"""The vote of each voter on one task, (B, width of a vote); ``FUSED`` is first if it votes."""
 
 
 class Rule(ABC):
-    """From the votes on one task, whose answer has ``outputs`` numbers, to that answer."""
+    """A rule that combines the votes on one task.
+
+    :param outputs: C, the number of outputs of the task
+    """
 
     fused: ClassVar[bool] = False
-    """Whether the fused representation has a vote; else the answer is made of single-field votes alone."""
+    """Whether the fused representation has a vote; otherwise only single fields vote."""
     linear: ClassVar[bool] = True
-    """Whether weights multiplied by a number multiply the answer's logits by it."""
+    """Whether multiplying the weights by a number multiplies the logits of the prediction by it."""
 
     def __init__(self, outputs: int) -> None:
         self.outputs = outputs
 
     @classmethod
-    def refusal(cls, kind: str) -> str:
-        """Why tasks of this kind cannot be answered so; "" where they can."""
+    def refusal(cls, task: type[Task]) -> str:
+        """Return the reason why this rule does not support a task, "" if it does."""
         return ""
 
     @property
@@ -58,42 +61,50 @@ class Rule(ABC):
 
     @abstractmethod
     def start(self, voters: int) -> list[float]:
-        """The weights before any are fitted, for so many single fields."""
+        """Return the initial weights for a number of single fields."""
 
     @abstractmethod
     def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
-        """The weights of the voters, from rows that training did not see: votes (N, width of a vote) by voter, and where each field
-        was there."""
+        """Fit the weights of the voters on validation rows.
+
+        :param votes: the votes (N, width of a vote) of each voter
+        :param present: which rows have each single field, bool (N,)
+        """
 
     def pool(self, votes: Votes, present: Mapping[str, Tensor], weights_V: Tensor) -> Tensor:
-        """The answer's logits (B, C); ``present`` (B,) says which fields a row has."""
+        """Return the logits of the prediction (B, C).
+
+        :param present: by field, which rows have it, bool (B,)
+        """
         return pool(votes, present, weights_V)
 
     def alone(self, votes: Votes, present: Mapping[str, Tensor]) -> Tensor:
-        """Each vote as the answer that it would be by itself: logits (V, B, C)."""
+        """Return the prediction of each vote by itself, as logits (V, B, C)."""
         return torch.stack(list(votes.values()))
 
     def own_losses(self, task: Task, votes: Votes, present: Mapping[str, Tensor], target_BT: Tensor) -> Tensor:
-        """The loss of each vote by itself (V, B), without what only regularises training. Counts where the voter is there, and the target
-        is known."""
+        """Return the loss of each vote by itself (V, B), without what only regularises training. It is valid for rows that have the voter's
+        field and a known target."""
         logits_VBC = self.alone(votes, present).float()
-        target_BT = target_BT.nan_to_num(0.0).clamp(min=0) if task.classes is not None else target_BT.nan_to_num(0.0)
-        repeated = target_BT.repeat(len(logits_VBC), 1)
+        repeated = task.filled(target_BT).repeat(len(logits_VBC), 1)
         return task.plain_losses(logits_VBC.flatten(0, 1), repeated).view(logits_VBC.shape[:2])
 
     def losses(self, task: Task, votes: Votes, present: Mapping[str, Tensor], target_BT: Tensor, done: float) -> dict[str, Tensor]:
-        """What training makes small: losses (B,) by voter, counted where that voter's field is there; ``FUSED`` counts in every row.
-        ``done`` is the share of training that is over."""
+        """Return the losses that training minimises, (B,) by voter; they are counted in rows that have the voter's field, and those of
+        ``FUSED`` in every row.
+
+        :param done: the fraction of training that is complete, from 0 to 1
+        """
         return {voter: task.losses(vote, target_BT) for voter, vote in votes.items()}
 
 
 class Weighed(Rule):
-    """The fused vote and those of single fields, by weights that make the held-out loss least."""
+    """The fused vote and those of single fields, with weights that minimise the validation loss."""
 
     fused = True
 
     def start(self, voters: int) -> list[float]:
-        """The fused vote alone."""
+        """Return a weight of 1 for the fused vote, and 0 for the others."""
         return [1.0] + [0.0] * voters
 
     def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
@@ -102,26 +113,26 @@ class Weighed(Rule):
 
 
 class Mean(Rule):
-    """The mean of the votes of the fields that a row has; for classes scaled by one number, a temperature."""
+    """The mean of the votes of the fields that a row has; for classes multiplied by one number, a temperature."""
 
     def start(self, voters: int) -> list[float]:
         """Return equal weights that sum to 1."""
         return [1.0 / voters] * voters
 
     def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
-        """Equal weights, whose sum is the scale."""
+        """Return equal weights whose sum is the fitted scale."""
         return scaled(np.ones(len(votes)), FittingRows(self, task, votes, target_NT, present))
 
 
 class Learned(Rule):
-    """A weight for each field, fitted together on held-out rows: a field that others make needless loses its say."""
+    """A weight for each field, fitted together on validation rows: a field that is redundant beside others gets a small weight."""
 
     def start(self, voters: int) -> list[float]:
         """Return equal weights that sum to 1."""
         return [1.0 / voters] * voters
 
     def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
-        """Those that make the loss of the pooled answer least, over all rows that have any field."""
+        """Return the weights that minimise the loss of the pooled prediction, over all rows that have any field."""
         rows = FittingRows(self, task, votes, target_NT, present)
         if rows.count < FEWEST:
             return self.start(len(votes))
@@ -129,91 +140,98 @@ class Learned(Rule):
 
 
 class Uncertainty(Rule):
-    """Each field weighed by how far it can be trusted by itself: 1 / its squared error for numbers, 1 / its temperature for classes (the
-    task-wise uncertainty of Kendall et al. 2018, arXiv:1705.07115, here of a field, and fitted after training on held-out rows)."""
+    """Each field weighted by its precision: 1 / its squared error for numbers, 1 / its temperature for classes (the task-wise uncertainty
+    of
+    Kendall et al. 2018, arXiv:1705.07115, here of a field, and fitted on validation rows after training)."""
 
     def start(self, voters: int) -> list[float]:
         """Return equal weights that sum to 1."""
         return [1.0 / voters] * voters
 
     def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
-        """Each field's precision on the rows that have it; for classes their sum is scaled together."""
+        """Return weights in proportion to the precision of each field on the rows that have it; for classes the sum is fitted too."""
         rows = FittingRows(self, task, votes, target_NT, present)
         return scaled(np.array([rows.precision(at) for at in range(len(votes))]), rows)
 
 
 def pool(votes: Votes, present: Mapping[str, Tensor], weights_V: Tensor) -> Tensor:
-    """One answer (B, C) from votes (B, C) by voter, ``FUSED`` first where it votes. A field that a row lacks has no say there: its weight
-    goes to the other voters of the row; where none of them had any, to the fused vote, or to all of them alike where there is none."""
+    """Return one prediction (B, C) from the votes (B, C) of each voter; ``FUSED`` is first if it votes.
+
+    If a row lacks a field, the weight of that field is divided among the other voters of the row. If all of these have weight 0, the fused
+    vote gets it, or all voters of the row get equal parts if there is no fused vote.
+    """
     return pooled(*_stacked(votes, present), weights_V, FUSED in votes)
 
 
 def _stacked(votes: Votes, present: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """The votes (V, B, C), and which voters a row has (V, B)."""
-    said = [torch.ones_like(next(iter(present.values()))) if voter == FUSED else present[voter] for voter in votes]
-    return torch.stack(list(votes.values())), torch.stack(said)
+    """Return the votes (V, B, C), and which voters a row has (V, B)."""
+    present_voters = [torch.ones_like(next(iter(present.values()))) if voter == FUSED else present[voter] for voter in votes]
+    return torch.stack(list(votes.values())), torch.stack(present_voters)
 
 
 def fit_weights(task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
-    """Weights of the voters (the fused one first), each 0 or more, that make the loss on held-out rows least.
+    """Return weights of the voters (the fused one first), each 0 or more, that minimise the loss on validation rows.
 
-    ``votes`` are logits (N, C) by voter; ``present`` (N,) says by single field which rows have it. A row that lacks fields takes part as it
-    is answered, by ``pool``. Starts from the fused vote alone and leaves it only for a gain: with few rows or one voter the answer is the
-    fused vote's, scaled; a field that few rows have gets no say.
+    A row that lacks fields is predicted by ``pool``. The initial weights are those of the fused vote alone: with few rows or one voter the
+    prediction is that of the fused vote, scaled. A field that few rows have gets a weight of 0.
+
+    :param votes: the logits (N, C) of each voter
+    :param present: which rows have each single field, bool (N,)
     """
-    known_N = known(task, target_NT)
+    known_N = task.known(target_NT)
     weights = [1.0] + [0.0] * (len(votes) - 1)
     if known_N.sum() < FEWEST:
         return weights
-    heard = [at for at in range(len(votes)) if not at or present[at - 1][known_N].sum() >= FEWEST]
-    said = {str(at) if at else FUSED: torch.from_numpy(np.asarray(votes[at], np.float64)[known_N]) for at in heard}
-    there = {str(at): torch.from_numpy(present[at - 1][known_N]) for at in heard if at} or {
+    voters = [at for at in range(len(votes)) if not at or present[at - 1][known_N].sum() >= FEWEST]
+    logits = {str(at) if at else FUSED: torch.from_numpy(np.asarray(votes[at], np.float64)[known_N]) for at in voters}
+    there = {str(at): torch.from_numpy(present[at - 1][known_N]) for at in voters if at} or {
         "": torch.ones(int(known_N.sum()), dtype=torch.bool)
     }
     target = torch.from_numpy(np.asarray(target_NT, np.float64)[known_N])
-    stacked_VNC, said_VN = _stacked(said, there)
-    fitted = _listed(task, _fitted(task, stacked_VNC, said_VN, target, [1.0] + [_START] * (len(heard) - 1)))
-    for at, weight in zip(heard, fitted, strict=True):
+    stacked_VNC, present_VN = _stacked(logits, there)
+    fitted = _listed(task, _fitted(task, stacked_VNC, present_VN, target, [1.0] + [_START] * (len(voters) - 1)))
+    for at, weight in zip(voters, fitted, strict=True):
         weights[at] = weight
     return weights
 
 
 class FittingRows:
-    """The validation rows that have a target and any field: those on which a rule without a fused vote fits its weights."""
+    """The validation rows that have a target and any field, on which a rule without a fused vote fits its weights."""
 
     def __init__(self, rule: Rule, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> None:
-        some = known(task, target_NT) & np.logical_or.reduce(list(present))
+        some = task.known(target_NT) & np.logical_or.reduce(list(present))
         self.rule, self.task, self.count = rule, task, int(some.sum())
         self.votes = {str(at): torch.from_numpy(np.asarray(vote, np.float64)[some]) for at, vote in enumerate(votes)}
         self.present = {str(at): torch.from_numpy(there[some]) for at, there in enumerate(present)}
         self.target = torch.from_numpy(np.asarray(target_NT, np.float64)[some])
 
     def answer(self, weights_V: Tensor) -> Tensor:
-        """The pooled answer (N, C)."""
+        """Return the pooled prediction as logits (N, C)."""
         return self.rule.pool(self.votes, self.present, weights_V)
 
     def precision(self, at: int) -> float:
-        """How far one voter can be trusted: of a number 1 / its squared error, of classes the scale that suits its logits best."""
+        """Return the precision of one voter: for a number 1 / its mean loss, for classes the scale that suits its logits best."""
         there = self.present[str(at)]
         vote, target = self.votes[str(at)][there], self.target[there]
-        if isinstance(self.task, Regression):  # a few rows of error 1, that of the mean, stand for what is not known
-            return float((len(target) + _PRIOR_ERRORS) / (self.task.losses(vote, target).sum() + _PRIOR_ERRORS))
+        if not self.task.has_classes:  # a few rows whose loss is 1 (a squared error of the mean prediction) act as a prior
+            return float((len(target) + _PRIOR_ERRORS) / (self.task.losses(vote, target).sum().clamp(min=0) + _PRIOR_ERRORS))
         if len(target) < FEWEST:
             return 1.0
         return float(_least_scale(self.task, lambda scale: scale * vote, target))
 
 
 def scaled(relative: np.ndarray, rows: FittingRows, whole: float = 1.0) -> list[float]:
-    """Weights in these proportions: of the sum ``whole``, or for classes of one near it that suits the held-out rows best."""
+    """Return weights in given proportions, with the sum ``whole``; for classes the sum is fitted on validation rows, with a prior at
+    ``whole``."""
     shares_V, task = torch.from_numpy(relative / max(relative.sum(), 1e-12)).double(), rows.task
-    if isinstance(task, Regression) or rows.count < FEWEST:
+    if not task.has_classes or rows.count < FEWEST:
         return _listed(task, whole * shares_V)
     scale = _least_scale(task, lambda scale: rows.answer(whole * (scale * shares_V)), rows.target)
     return _listed(task, whole * (scale * shares_V))
 
 
 def scale_of_logits(task: Task, logits_NC: np.ndarray, target_NT: np.ndarray) -> float:
-    """The number by which logits are multiplied so that their log loss is least, with a prior at 1 that counts as much as some rows."""
+    """Return the factor on logits that minimises their loss, with a prior at 1."""
     logits, target = torch.from_numpy(np.asarray(logits_NC, np.float64)), torch.from_numpy(np.asarray(target_NT, np.float64))
     free = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([free], max_iter=100, line_search_fn="strong_wolfe")
@@ -229,7 +247,7 @@ def scale_of_logits(task: Task, logits_NC: np.ndarray, target_NT: np.ndarray) ->
 
 
 def _least_scale(task: Task, answer: Callable[[Tensor], Tensor], target_NT: Tensor) -> Tensor:
-    """The positive number (1,) that makes the loss of ``answer(number)`` least, with the prior of ``least_weights`` at 1."""
+    """Return the positive number (1,) that minimises the loss of ``answer(number)``, with the prior of ``least_weights`` at 1."""
     free = torch.full((1,), float(np.log(np.expm1(1.0))), dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([free], max_iter=200, tolerance_grad=1e-6, tolerance_change=1e-7, line_search_fn="strong_wolfe")
 
@@ -246,34 +264,25 @@ def _least_scale(task: Task, answer: Callable[[Tensor], Tensor], target_NT: Tens
 
 
 def _fitted(task: Task, votes_VNC: Tensor, present_VN: Tensor, target_NT: Tensor, start: Sequence[float]) -> Tensor:
-    """``least_weights``; for classes the sum of the weights is free, and scales the answer."""
+    """Return the result of ``least_weights``; for classes the sum of the weights is free and scales the prediction."""
     start_V = torch.tensor(start, dtype=torch.float64)
-    return least_weights(task, votes_VNC, present_VN, target_NT, start_V, scaled=not isinstance(task, Regression))
+    return least_weights(task, votes_VNC, present_VN, target_NT, start_V, scaled=task.has_classes)
 
 
 def _listed(task: Task, fitted: Tensor) -> list[float]:
-    """Weights under 2 % of their sum are none; of a number they sum to one."""
+    """Return weights as a list. Those below 2 % of the sum become 0; weights for a number are divided by their sum."""
     fitted = torch.where(fitted < 0.02 * fitted.sum(), torch.zeros_like(fitted), fitted)
-    if isinstance(task, Regression):
+    if not task.has_classes:
         fitted = fitted / fitted.sum()
     return [round(float(weight), 6) for weight in fitted]
 
 
 def constant(task: Task, target_NT: np.ndarray) -> tuple[np.ndarray, float]:
-    """The logits (C,) of the best answer that is the same for every row, and its loss, on some thousand of these rows."""
-    rows = np.flatnonzero(known(task, target_NT))
+    """Return the logits (C,) of the constant prediction that fits best, and its mean loss, on at most some thousand of the rows."""
+    rows = np.flatnonzero(task.known(target_NT))
     rows = rows[:: max(1, -(-len(rows) // max(64, min(_CONSTANT_ON, _CONSTANT_SIZE // task.outputs))))]
     if not len(rows):
         return np.zeros(task.outputs, np.float32), 0.0
     target = torch.from_numpy(np.asarray(target_NT, np.float32)[rows])
-    if task.config.kind == "multiclass":
-        best = (torch.bincount(target[:, 0].long(), minlength=task.outputs) / len(rows)).clamp(min=1e-6).log()
-    else:
-        best = target.mean(0) if isinstance(task, Regression) else target.mean(0).logit(1e-6)
+    best = task.constant_logits(target)
     return best.numpy(), float(task.plain_losses(best.expand(len(rows), -1), target).mean())
-
-
-def known(task: Task, target_NT: np.ndarray) -> np.ndarray:
-    """Rows (N,) whose target is known: neither empty nor of a class that training did not see."""
-    known_NT = np.isfinite(target_NT) if isinstance(task, Regression) else target_NT > -1  # NaN is not
-    return np.asarray(known_NT.all(1))
