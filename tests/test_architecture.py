@@ -17,7 +17,7 @@ FLOORS = [
     {"inference"},
     {"evaluation", "training", "frozen"},
     {"experiment"},
-    {"preparation", "inspection"},
+    {"preparation", "inspection", "journal"},
     {"bundle"},
     {"predictor", "report"},
     {"profile", "runs", "explanation"},

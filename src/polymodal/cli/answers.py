@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import UserError
 from ..flow import Prediction
 from ..predictor import Predictor
-from ..storage import no_formula
+from ..storage import no_formula, replacing
 from ..tasks import Task
 from ..tasks.classes import array_of
 from ..training.observers import plain
@@ -155,15 +155,8 @@ def write(out: str, sure: Sure, rows: Iterator[dict[str, Any]]) -> int:
     :raises UserError: the file cannot be written
     """
     path = Path(out)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        count = WRITERS[path.suffix.lower()](temporary, rows, columns_of(sure))
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror or error}); choose another file") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-    return count
+    with replacing(path) as temporary:
+        return WRITERS[path.suffix.lower()](temporary, rows, columns_of(sure))
 
 
 def _write_csv(path: Path, rows: Iterator[dict[str, Any]], columns: Mapping[str, str]) -> int:

@@ -13,11 +13,12 @@ import click
 from rich.cells import cell_len, set_cell_size
 
 from ..data.targets import unknown_line
-from ..errors import DataError, UserError
+from ..errors import DataError
 from ..predictor import Predictor, load
 from ..runs import Interrupted
 from ..runs import resume as resume_run
 from ..runs import train as train_run
+from ..storage import check_file, free_folder
 from ..training.observers import Console, Observer, TensorBoard, plain
 from .answers import WRITERS, Sure, columns_of, records, write
 from .warnings import warnings_as_lines
@@ -39,7 +40,7 @@ def train(
     **settings: Any,
 ) -> None:
     """Train a model, or resume a run, and print its results and where they are."""
-    folder = Path(resume) if resume is not None else Path(out) if out is not None else _free_folder(Path(str(table)).stem)
+    folder = Path(resume) if resume is not None else Path(out) if out is not None else free_folder(Path("runs"), Path(str(table)).stem)
     observers: list[Observer] = [] if quiet else [Console()]
     if tensorboard:
         observers.append(TensorBoard(folder / "tensorboard"))
@@ -135,10 +136,8 @@ def predict(
     with warnings_as_lines():
         predictor = load(run, trust=trust)
     sure = Sure(predictor, coverage, abstain_below)
-    if out is not None and Path(out).exists() and not overwrite:
-        raise UserError(f"{out}: already there; choose another file, or replace it: --overwrite")
-    if out is not None and Path(out).suffix.lower() not in WRITERS:
-        raise UserError(f"{out}: an extension that is not known; expected one of {', '.join(WRITERS)}")
+    if out is not None:
+        check_file(Path(out), overwrite, tuple(WRITERS))
     with warnings_as_lines():
         if row is not None:
             rows = [_row(row)]
@@ -165,10 +164,3 @@ def _row(text: str) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise DataError(f"--row: found {type(row).__name__}; expected an object of column: value")
     return row
-
-
-def _free_folder(name: str) -> Path:
-    folder, at = Path("runs") / name, 2
-    while folder.exists():
-        folder, at = Path("runs") / f"{name}-{at}", at + 1
-    return folder

@@ -14,6 +14,7 @@ from rich.cells import cell_len, set_cell_size
 
 from ..comparison import compare, left_out, resume_compare
 from ..runs import Interrupted
+from ..storage import free_folder
 from ..training.observers import Console, Observer
 from .warnings import warnings_as_lines
 
@@ -52,16 +53,16 @@ class GridConsole(Console):
         self._progress.update(self._task, completed=facts["done"], total=facts["total"], description=f"{where}: {facts['name']} {worth}")
 
 
-def verb(table: str | None, overrides: Sequence[str], *, out: str | None, resume: str | None, quiet: bool, as_json: bool, start: float,
-         overwrite: bool, jobs: int | None, also: Sequence[str], **settings: Any) -> None:  # fmt: skip
+def verb(table: str | None, overrides: Sequence[str], *, out: str | None, resume: str | None, force: bool, quiet: bool, as_json: bool,
+         start: float, overwrite: bool, jobs: int | None, also: Sequence[str], **settings: Any) -> None:  # fmt: skip
     """Run a comparison or resume one, and print its results."""
     settings["also"] = None if not also else [one for one in also if one != "none"]
-    folder = resume or out or _free(Path(str(table)).stem)
+    folder = resume or out or str(free_folder(Path("runs"), f"{Path(str(table)).stem}-compare"))
     observers: list[Observer] = [] if quiet else [GridConsole()]
     try:
         with warnings_as_lines():
             if resume is not None:
-                found = resume_compare(folder, table, jobs=jobs, observers=observers, start=start)
+                found = resume_compare(folder, table, jobs=jobs, force=force, observers=observers, start=start)
             else:
                 found = compare(table, *overrides, jobs=jobs, out=folder, overwrite=overwrite, observers=observers, start=start, **settings)
     except Interrupted as stopped:
@@ -107,10 +108,3 @@ def changed(name: str, change: Mapping[str, Any]) -> str:
     span = change["difference"]
     ends = "no interval" if span["low"] is None else f"95 % interval {span['low']:+.4f} to {span['high']:+.4f}"
     return f"{name} against {change['of']}: {span['mean']:+.4f}, {ends}"
-
-
-def _free(name: str) -> str:
-    folder, at = Path("runs") / f"{name}-compare", 2
-    while folder.exists():
-        folder, at = Path("runs") / f"{name}-compare-{at}", at + 1
-    return str(folder)

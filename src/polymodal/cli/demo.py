@@ -18,10 +18,10 @@ from typing import Any
 
 import click
 
-from ..errors import UserError, requires
+from ..errors import requires
 from ..predictor import Predictor
 from ..runs import train
-from ..storage import write_whole
+from ..storage import OutputFolder, discard_replaced, write_whole
 from ..training.observers import Console, plain
 
 _NAMES = {
@@ -40,12 +40,10 @@ def demo(out: str) -> None:
     folder = Path(out)
     start = time.monotonic()
     data = folder / "data"
-    if folder.exists() and any(folder.iterdir()) and not (folder / ".demo").exists():
-        raise UserError(f"{folder}: already there, and no demo; choose another folder (-o RUN)")
-    shutil.rmtree(folder, ignore_errors=True)
-    data.mkdir(parents=True)
-    (folder / ".demo").touch()
-    rows = write_tables(data)
+    with OutputFolder(folder, "a demo", "-o RUN", marker=".demo", begun=".demo", folders=("data",)).claim(overwrite=True):
+        rows = write_tables(data)
+        (folder / ".demo").touch()
+        discard_replaced(folder)
     click.echo(
         f"easy-VQA: pictures of synthetic shapes with yes/no questions; {rows['train']:,} rows to train on, {rows['test']:,} to test on.\n"
         f"tables: {data}/train.csv, {data}/test.csv\n"

@@ -173,6 +173,7 @@ def _resumed(context: click.Context, table: str | None, overrides: tuple[str, ..
 @click.option("-o", "--out", metavar="FOLDER", help="Folder for what is found; default: runs/NAME-compare.")
 @click.option("--overwrite", is_flag=True, help="Replace the comparison that is there.")
 @click.option("--resume", metavar="FOLDER", help="Go on with a comparison that was interrupted or killed.")
+@click.option("--force", is_flag=True, help="Resume although the code is not what it was.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else.")
 @click.option("--quiet", is_flag=True, help="Say only what was found.")
 def compare(table: str | None, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], resume: str | None,
@@ -180,11 +181,13 @@ def compare(table: str | None, overrides: tuple[str, ...], targets: tuple[str, .
     """Does fusing help on TABLE, by which fusion, by how much, and is it noise? Every field alone against every fusion."""
     context = click.get_current_context()
     if resume is not None:
-        own = ("table", "resume", "jobs", "as_json", "quiet")
+        own = ("table", "resume", "force", "jobs", "as_json", "quiet")
         for parameter in context.command.params:
             given = context.get_parameter_source(str(parameter.name)) is not click.core.ParameterSource.DEFAULT
             if str(parameter.name) not in own and given:
                 raise click.UsageError(f"{parameter.opts[-1]} beside --resume: the comparison has its settings; begin another one")
+    elif settings["force"]:
+        raise click.UsageError("--force without --resume FOLDER: nothing to force")
     elif table is None:
         raise click.UsageError("missing TABLE: the table to compare on, or a run.yaml; or go on with one: --resume FOLDER")
     from .compare import verb
