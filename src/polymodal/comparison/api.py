@@ -219,7 +219,7 @@ def _compare(
                 clock.start -= log.spent
                 stop.gently = True
                 grid = _grid(experiment, prepared, rounds, log, clock, observer, stop, jobs)
-                _tell(observer, grid, taking_part, refused)
+                _report_start(observer, grid, taking_part, refused)
                 course = _play(grid, taking_part, arguments["trials"], arguments["rounds"])
                 results = _results(grid, course, taking_part, refused, request.source)
                 best = next((one for one in taking_part if one.name == results["best"]), None)
@@ -235,16 +235,19 @@ def _compare(
 
 
 def _note(observer: Observer, text: str) -> None:
+    """Send a note to an observer."""
     observer.observe("note", {"text": text})
 
 
 def _warn(observer: Observer, text: str) -> None:
+    """Send a warning to an observer."""
     observer.observe("warning", {"text": text})
 
 
 def _grid(
     experiment: Experiment, prepared: Prepared, rounds: Rounds, log: Log, clock: Clock, observer: Observer, stop: Stop, jobs: int | None
 ) -> Grid:
+    """Return the grid, with the number of threads that the comparison began with."""
     device = experiment.training.device
     own = can_fork(device) and log.decisions.get("threads", 1) == 1
     at_once = (jobs or usual_jobs(device)) if own else 1
@@ -264,7 +267,8 @@ def _play(grid: Grid, taking_part: Sequence[Contender], trials: int, rounds: int
         torch.set_num_threads(threads)
 
 
-def _tell(observer: Observer, grid: Grid, taking_part: Sequence[Contender], refused: Mapping[str, str]) -> None:
+def _report_start(observer: Observer, grid: Grid, taking_part: Sequence[Contender], refused: Mapping[str, str]) -> None:
+    """Send the contenders and the numbers of rows to an observer."""
     rounds = grid.rounds
     alone = sum(one.field is not None for one in taking_part)
     observer.observe("note", {"text": f"{alone} single fields and {len(taking_part) - alone} fusions take part"})
@@ -278,6 +282,7 @@ def _tell(observer: Observer, grid: Grid, taking_part: Sequence[Contender], refu
 
 
 def _results(grid: Grid, course: Course, taking_part: Sequence[Contender], refused: Mapping[str, str], source: Source) -> dict[str, Any]:
+    """Return the results of a comparison as plain data: what ``compare`` returns."""
     facts = {}
     for one in taking_part:
         search = course.search[one.name]
