@@ -5,7 +5,7 @@
 Each trial starts ``polymodal train``, kills it, goes on with ``--resume`` (a third of them are killed once more on the way) and
 compares the SHA-256 of the final weights with the unbroken run's. Half of the kills come from outside at a random moment; half happen
 inside the write, the fsync, the link or the rename of a checkpoint, or the fsync of its folder: the fault points are laid here around
-the calls of ``os`` that ``polymodal.storage`` makes. After every kill the checkpoints are read: the last must be whole, or the one before
+the calls of ``os`` that ``storage.files`` makes. After every kill the checkpoints are read: the last must be whole, or the one before
 it. Prints how many kills landed where; exit code 1 when anything was lost.
 """
 
@@ -39,7 +39,7 @@ SETTINGS = [
 
 
 class FaultyOs:
-    """``os`` as ``polymodal.storage`` sees it, which ends the process at the ``at``-th time that it comes to a point."""
+    """``os`` as ``polymodal.storage.files`` uses it, which ends the process at the ``at``-th time that it comes to a point."""
 
     def __init__(self, point: str, at: int) -> None:
         self.point, self.left = point, at
@@ -104,10 +104,10 @@ class FaultyOs:
 
 def child(point: str, at: int, arguments: list[str]) -> None:
     """``polymodal`` with a fault point."""
-    import polymodal.storage
+    import polymodal.storage.files
     from polymodal.cli.main import entry
 
-    polymodal.storage.os = FaultyOs(point, at)  # type: ignore[assignment]
+    polymodal.storage.files.os = FaultyOs(point, at)  # type: ignore[assignment]
     sys.argv = ["polymodal", *arguments]
     entry()
 

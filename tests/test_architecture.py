@@ -21,7 +21,7 @@ FLOORS = [
     {"inference"},
     {"evaluation", "training", "frozen"},
     {"experiment"},
-    {"preparation", "inspection"},
+    {"preparation", "inspection", "journal"},
     {"bundle"},
     {"predictor"},
     {"profile", "runs", "explanation", "outputs"},

@@ -20,7 +20,7 @@ import torch
 
 import polymodal as pm
 from builders.tables import FAST, shop
-from polymodal.bundle import _check
+from polymodal.storage import checksum_of
 
 FILES = ("bundle.json", "states.json", "weights.safetensors", "README.md")
 
@@ -109,7 +109,7 @@ def resealed(folder: Path, **changes: Any) -> None:
     head |= changes
     head.pop("check")
     head["sha256"] = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES[1:]}
-    (folder / "bundle.json").write_text(json.dumps(head | {"check": _check(head)}))
+    (folder / "bundle.json").write_text(json.dumps(head | {"check": checksum_of(head)}))
 
 
 def test_a_newer_format_says_so_before_anything_else(copy: Path) -> None:

@@ -26,11 +26,11 @@ from pyarrow import feather, parquet
 
 import polymodal as pm
 from builders.hostile_cells import encoded, noisy
-from polymodal.bundle import _check
 from polymodal.cells import category, date, number
 from polymodal.config import parse_yaml
 from polymodal.data.sources import open_source
 from polymodal.errors import Fault, UserError
+from polymodal.journal import Journal
 from polymodal.modalities import (
     Image,
     ImageConfig,
@@ -46,7 +46,7 @@ from polymodal.modalities import (
     Video,
     VideoConfig,
 )
-from polymodal.runs.journal import Journal
+from polymodal.storage import checksum_of
 from polymodal.tasks import BinaryConfig, MulticlassConfig, MultilabelConfig, RegressionConfig
 from polymodal.training.checkpoint import BrokenCheckpoint, unseal
 
@@ -350,7 +350,7 @@ def resealed(folder: Path, head: Any) -> None:
         if isinstance(head.get("sha256"), dict):
             for name in ("states.json", "weights.safetensors", "README.md"):
                 head["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        head["check"] = _check(head)
+        head["check"] = checksum_of(head)
     (folder / "bundle.json").write_text(json.dumps(head), encoding="utf-8")
 
 

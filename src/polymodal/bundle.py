@@ -33,7 +33,7 @@ from .frozen import digest_of
 from .inference import BLOCK
 from .modalities import Roots
 from .model import MultiModalModel, build
-from .storage import write_whole
+from .storage import checksum_of, not_written, write_whole
 from .tasks import Task
 
 FORMAT = 1
@@ -81,9 +81,9 @@ class Bundle:
                 "frozen": {name: digest_of(backbone) for name, backbone in self.backbones.items()},
                 "sha256": {name: hashlib.sha256(body).hexdigest() for name, body in files.items()},
             }
-            write_whole(folder / "bundle.json", _json(head | {"check": _check(head)}))
+            write_whole(folder / "bundle.json", _json(head | {"check": checksum_of(head)}))
         except OSError as error:
-            raise BundleError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from None
+            raise BundleError(not_written(folder, error, "folder")) from None
         return folder
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -124,7 +124,7 @@ class Bundle:
                 f"{folder}: bundle format {head['format']}, written by polymodal {head.get('polymodal')}; this is {__version__}, which "
                 f"reads formats up to {FORMAT}; pip install --upgrade polymodal"
             )
-        if head.get("check") != _check({key: value for key, value in head.items() if key != "check"}):
+        if head.get("check") != checksum_of({key: value for key, value in head.items() if key != "check"}):
             raise BundleError(f"{folder}/bundle.json: altered since it was written; copy the bundle again, whole")
         sums = head["sha256"] if isinstance(head.get("sha256"), dict) else {}
         bodies = {}
@@ -237,10 +237,6 @@ def _refuse_code(experiment: Experiment, trust: bool) -> None:
 
 def _json(value: Any) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
-
-
-def _check(head: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(head, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _read_json(path: Path) -> Any:

@@ -9,7 +9,21 @@ from typing import Any, Literal
 from pydantic import Field as Setting
 from pydantic import model_validator
 
-from .config import Config, External, flow, override, quote, read_tree, shaped, shortened, validate
+from .config import (
+    Config,
+    External,
+    PathText,
+    flow,
+    override,
+    paths_in,
+    quote,
+    read_tree,
+    shaped,
+    shortened,
+    validate,
+    with_absolute_paths,
+    with_paths_at,
+)
 from .data.splits import SplitConfig
 from .encoders import CONFIGS as ENCODERS
 from .encoders import KINDS as ENCODER_KINDS
@@ -29,13 +43,13 @@ from .training.config import TrainingConfig
 class DataConfig(Config):
     """The tables, and the treatment of cells that cannot be read."""
 
-    table: str | None = None
+    table: PathText | None = None
     """The training table; null = it is passed to the command or function. A relative path is relative to the file that contains it."""
-    valid: str | None = None
+    valid: PathText | None = None
     """A separate validation table, used instead of a split; null = none."""
-    test: str | None = None
+    test: PathText | None = None
     """A test table, on which the model is measured once at the end; null = none."""
-    root: list[str] = []
+    root: list[PathText] = []
     """Additional folders that file cells may refer to, besides the folder of the table."""
     encoding: str | None = None
     """The character encoding of the training table, a CSV or JSON file; null = detected. Files from Chinese Windows are often gb18030."""
@@ -159,39 +173,38 @@ class Experiment(Config):
 
     @classmethod
     def read(cls, path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
-        """Return the experiment of a YAML or JSON file, with ``path=value`` overrides applied. Relative paths are relative to the file.
+        """Return the experiment of a YAML or JSON file, with ``path=value`` overrides applied. Relative paths in the file are relative to
+        its folder, those in overrides to the current folder.
 
         :raises ConfigError: the file or an override is invalid
         """
         path = Path(path)
-        tree, _ = override(read_tree(path), overrides)
-        return cls.of(tree, place=str(path), folder=path.parent)
+        tree, _ = override(with_paths_at(cls, read_tree(path), path.parent), overrides)
+        return cls.of(tree, place=str(path)).with_paths_at(Path())
 
     @classmethod
-    def of(cls, tree: Mapping[str, Any], place: str = "", folder: Path | None = None) -> Experiment:
+    def of(cls, tree: Mapping[str, Any], place: str = "") -> Experiment:
         """Return the experiment described by plain data.
 
         :param tree: settings as nested mappings
         :param place: where the settings come from, for messages
-        :param folder: the folder that relative paths are relative to; None = paths stay as they are
         :raises ConfigError: settings are invalid; the message lists every error
         """
         experiment: Experiment = validate(cls, dict(tree), place)
-        if folder is None:
-            return experiment
-        data = experiment.data
-        placed = {name: str(folder / value) for name in ("table", "valid", "test") if (value := getattr(data, name)) is not None}
-        placed_roots = [str(folder / root) for root in data.root]
-        experiment = experiment.with_models_at(folder)
-        training = experiment.training
-        if training.init is not None:
-            training = training.model_copy(update={"init": str(folder / training.init)})
-        return experiment.model_copy(update={"data": data.model_copy(update={**placed, "root": placed_roots}), "training": training})
+        return experiment
 
-    def with_models_at(self, folder: Path) -> Experiment:
-        """Return a copy in which files of pretrained models below ``folder`` have their full paths."""
-        encoders = {name: config if isinstance(config, External) else config.placed(folder) for name, config in self.model.encoders.items()}
-        return self.model_copy(update={"model": self.model.model_copy(update={"encoders": encoders})})
+    def with_paths_at(self, folder: Path) -> Experiment:
+        """Return a copy in which relative paths, which are relative to ``folder``, are valid in the current folder (``config.paths``)."""
+        return self.of(with_paths_at(Experiment, self.tree(), folder))
+
+    def with_absolute_paths(self) -> Experiment:
+        """Return a copy in which every path is absolute, as in a file that is written."""
+        return self.of(with_absolute_paths(Experiment, self.tree()))
+
+    @property
+    def paths(self) -> list[str]:
+        """Every path that the experiment names: tables, folders, a run with initial weights, files of pretrained models."""
+        return paths_in(Experiment, self.tree())
 
     def columns(self) -> list[str]:
         """Return the columns that fields read, in order and without repetition."""

@@ -26,7 +26,7 @@ from .inspection.leakage import column_leak, path_leaks, thumbnails
 from .inspection.targets import missing_line, target_columns
 from .modalities import OF_FILES, Roots, is_empty, is_missing_word, modality_of
 from .preparation import roots_of, split_rows
-from .storage import write_whole
+from .storage import check_file, not_written, write_whole
 
 _SEVERAL = 10
 """The least number of values of a column, or of cells, from which something is concluded."""
@@ -152,8 +152,8 @@ def init(
     source = open_source(table, encoding=encoding_in(overrides))
     targets = target_columns(source, target)
     path = None if out is None else Path(out)
-    if path is not None and path.exists() and not overwrite:
-        raise UserError(f"{path}: already there; choose another file (-o FILE), or replace it: --overwrite")
+    if path is not None:
+        check_file(path, overwrite, option="-o FILE")
     base: dict[str, Any] = {"data": {"root": [_beside(folder, path) for folder in listed(root)]}}
     if isinstance(table, (str, Path)):
         base["data"]["table"] = _beside(table, path)
@@ -173,7 +173,7 @@ def init(
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, text.encode())
         except OSError as error:
-            raise UserError(f"{path}: cannot be written ({error.strerror or error}); choose another file") from None
+            raise UserError(not_written(path, error, "file (-o FILE)")) from None
     return text
 
 

@@ -23,12 +23,12 @@ from builders.pretrained import table_of, train
 from builders.tiny import tiny
 from polymodal.backbones import build
 from polymodal.backbones.backbone import check_plain
-from polymodal.bundle import _check
 from polymodal.cli.main import main
 from polymodal.encoders import PretrainedConfig
 from polymodal.errors import BundleError, ConfigError, Fault
 from polymodal.frozen import FeatureCache
 from polymodal.modalities import Roots, Text, TextConfig
+from polymodal.storage import checksum_of
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -59,7 +59,7 @@ def said_of(bundle: Path, to: Path, change: Callable[[dict[str, Any]], object]) 
     head = json.loads((to / "bundle.json").read_text())
     head.pop("check")
     head["sha256"] = {name: hashlib.sha256((to / name).read_bytes()).hexdigest() for name in head["sha256"]}
-    (to / "bundle.json").write_text(json.dumps(head | {"check": _check(head)}))
+    (to / "bundle.json").write_text(json.dumps(head | {"check": checksum_of(head)}))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(BundleError) as caught:
         pm.load(to)

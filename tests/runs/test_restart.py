@@ -210,7 +210,7 @@ def test_a_run_that_has_ended_takes_no_changes(donor: Path, table: Path, tmp_pat
     with pytest.raises(pm.ConfigError, match="nonsense"):
         pm.resume(out, "training.nonsense=1")
     shutil.rmtree(out / "checkpoints")
-    with pytest.raises(pm.UserError, match=r"a bundle, and no checkpoints to go on with"):
+    with pytest.raises(pm.UserError, match=r"a bundle without checkpoints; expected checkpoints/ledger.json"):
         pm.resume(out)
     assert digest(out) == digest(donor)
 

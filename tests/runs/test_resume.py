@@ -17,8 +17,8 @@ import torch
 import polymodal as pm
 from builders.interruptions import SETTINGS, At, Broken, crash, digest, interrupt, without_time
 from builders.tables import shop
+from polymodal.journal import Journal
 from polymodal.runs import Interrupted, resume
-from polymodal.runs.journal import Journal
 from polymodal.storage import Lock
 from polymodal.training.checkpoint import BrokenCheckpoint, seal, unseal
 from polymodal.training.observers import Observer
@@ -175,7 +175,7 @@ def test_other_data_is_told_by_what_it_is(tmp_path: Path) -> None:
 
 def test_other_code_is_told_by_its_version(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = broken(table, tmp_path / "run", 5)
-    monkeypatch.setattr("polymodal.runs.journal.torch.__version__", "2.0.0")
+    monkeypatch.setattr("polymodal.journal.versions.torch.__version__", "2.0.0")
     with pytest.raises(pm.UserError, match=r"torch: was .*, is 2\.0\.0"):
         resume(out)
     resume(out, force=True)

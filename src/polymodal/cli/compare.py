@@ -14,7 +14,6 @@ import click
 from .options import (
     check_resume,
     data_options,
-    default_folder,
     json_option,
     on_error_option,
     out_option,
@@ -27,7 +26,7 @@ from .options import (
 if TYPE_CHECKING:
     from ..training.observers import Observer
 
-_WITH_RESUME = ("table", "resume", "jobs", "as_json", "quiet")
+_WITH_RESUME = ("table", "resume", "force", "jobs", "as_json", "quiet")
 
 
 @click.command()
@@ -62,6 +61,7 @@ _WITH_RESUME = ("table", "resume", "jobs", "as_json", "quiet")
 @out_option("Folder for the results; default: runs/NAME-compare.", metavar="FOLDER")
 @overwrite_option("Replace an existing comparison.")
 @click.option("--resume", metavar="FOLDER", help="Resume a comparison that was interrupted or killed.")
+@click.option("--force", is_flag=True, help="Resume although the code has changed.")
 @json_option
 @quiet_option("Print only the results.")
 def compare(
@@ -75,6 +75,7 @@ def compare(
     out: str | None,
     overwrite: bool,
     resume: str | None,
+    force: bool,
     as_json: bool,
     quiet: bool,
     **settings: Any,
@@ -86,21 +87,24 @@ def compare(
     """
     if resume is not None:
         check_resume(_WITH_RESUME, "a comparison keeps its settings; start another one without --resume")
+    elif force:
+        raise click.UsageError("--force without --resume FOLDER: there is no comparison to resume; give its folder, or leave out --force")
     elif table is None:
         raise click.UsageError("missing TABLE: the table to compare on, or a run.yaml; to resume a comparison: --resume FOLDER")
     from ..comparison import compare as compare_models
     from ..comparison import resume_compare
     from ..runs import Interrupted
+    from ..storage import free_folder
     from .comparison_console import GridConsole
     from .warnings import warnings_as_lines
 
     start = click.get_current_context().obj
-    folder = resume or out or str(default_folder(f"{Path(str(table)).stem}-compare"))
+    folder = resume or out or str(free_folder(Path("runs"), f"{Path(str(table)).stem}-compare"))
     observers: list[Observer] = [] if quiet else [GridConsole()]
     try:
         with warnings_as_lines():
             if resume is not None:
-                result = resume_compare(folder, table, jobs=jobs, observers=observers, start=start)
+                result = resume_compare(folder, table, jobs=jobs, force=force, observers=observers, start=start)
             else:
                 settings |= {"target": list(targets) or None, "columns": columns or None}
                 settings["also"] = None if not also else [setting for setting in also if setting != "none"]

@@ -47,20 +47,17 @@ def run_demo(folder: Path) -> None:
     :param folder: the folder of the demo; an earlier demo in it is removed
     :raises UserError: the folder is not empty and does not come from an earlier demo
     """
-    from ..errors import UserError
     from ..predictor import Predictor
     from ..runs import train
-    from ..storage import write_whole
+    from ..storage import OutputFolder, discard_replaced, write_whole
     from ..training.observers import Console, plain
 
     start = time.monotonic()
     data = folder / "data"
-    if folder.exists() and any(folder.iterdir()) and not (folder / ".demo").exists():
-        raise UserError(f"{folder}: already there, and not a demo; choose another folder (-o RUN)")
-    shutil.rmtree(folder, ignore_errors=True)
-    data.mkdir(parents=True)
-    (folder / ".demo").touch()
-    rows = write_tables(data)
+    with OutputFolder(folder, "a demo", "-o RUN", marker=".demo", begun=".demo", folders=("data",)).claim(overwrite=True):
+        rows = write_tables(data)
+        (folder / ".demo").touch()
+        discard_replaced(folder)
     click.echo(
         f"easy-VQA: pictures of synthetic shapes with yes/no questions; {rows['train']:,} rows to train on, {rows['test']:,} to test on.\n"
         f"tables: {data}/train.csv, {data}/test.csv\n"

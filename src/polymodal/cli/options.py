@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import Any
 
 import click
@@ -166,11 +165,3 @@ def quiet_option(help_text: str) -> Option:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, and nothing else.")
-
-
-def default_folder(name: str) -> Path:
-    """Return the folder for results if ``--out`` is not given: ``runs/NAME``, with a number appended if that exists."""
-    folder, at = Path("runs") / name, 2
-    while folder.exists():
-        folder, at = Path("runs") / f"{name}-{at}", at + 1
-    return folder

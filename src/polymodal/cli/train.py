@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import check_resume, default_folder, out_option, overwrite_option, quiet_option, table_argument, training_options
+from .options import check_resume, out_option, overwrite_option, quiet_option, table_argument, training_options
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
@@ -56,11 +56,12 @@ def train(
     from ..runs import Interrupted
     from ..runs import resume as resume_run
     from ..runs import train as train_run
+    from ..storage import free_folder
     from ..training.observers import Console, TensorBoard
     from .warnings import warnings_as_lines
 
     start = click.get_current_context().obj
-    folder = Path(resume) if resume is not None else Path(out) if out is not None else default_folder(Path(str(table)).stem)
+    folder = Path(resume) if resume is not None else Path(out) if out is not None else free_folder(Path("runs"), Path(str(table)).stem)
     observers: list[Observer] = [] if quiet else [Console()]
     if tensorboard:
         observers.append(TensorBoard(folder / "tensorboard"))

@@ -1,10 +1,8 @@
-"""``compare``: from a table to a verdict, a page of it, and the best configuration."""
+"""``compare``: from a table to a verdict, an HTML page of it, and the best configuration."""
 
 from __future__ import annotations
 
 import json
-import shlex
-import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,20 +13,20 @@ from typing import Any
 
 import torch
 
-from ..config import explain, override
+from ..config import absolute, explain, override
 from ..data.sources import Source
 from ..errors import UserError
 from ..evaluation.paired import FEWEST_ROUNDS
 from ..experiment import Experiment
 from ..flow import Folders, Names, listed
+from ..journal import code_of
 from ..modalities import OnError
 from ..pages import comparison_page
 from ..preparation import Prepared, prepare
-from ..runs.journal import code_of
-from ..runs.request import resolve
+from ..runs.request import Request, resolve
 from ..runs.run import Interrupted
 from ..runs.signals import Stop, StoppedAtOnce
-from ..storage import Lock, write_texts, write_whole
+from ..storage import Lock, OutputFolder, discard_replaced, write_texts, write_whole
 from ..training.observers import Observer, Observers, plain
 from ..training.plan import Clock
 from .contenders import Contender, contenders, settings_of
@@ -41,8 +39,9 @@ from .schedule import play as play_course
 from .verdict import judged
 
 FOUND, PAGE, BEST, ARGUMENTS = "compare.json", "compare.html", "best.yaml", "asked.json"
-_ARGUMENTS = ("table", "overrides", "target", "columns", "ignore", "group", "split", "root", "on_error", "seed")
-_RESUMABLE = (*_ARGUMENTS, "fusions", "also", "trials", "rounds", "time_limit")
+"""The files of a comparison, beside its journal ``LOG``: the results as data and as a page, the best configuration, and the arguments."""
+_COMPARED = ("fusions", "also", "trials", "rounds")
+_RESUMABLE = ("table", "overrides", "target", "columns", "ignore", "group", "split", "root", "on_error", "seed", *_COMPARED, "time_limit")
 
 
 def compare(
@@ -68,23 +67,25 @@ def compare(
     observers: Sequence[Observer] = (),
     start: float | None = None,
 ) -> dict[str, Any]:
-    """Whether fusing helps on a table: every single field, and every fusion, tuned alike and measured on the same rows.
+    """Return whether fusion helps on a table: every single field and every fusion is tuned alike and measured on the same rows.
 
-    :param table: what ``train`` takes, as are all settings that are not named here
-    :param fusions: names on the menu; none = all of it that can fuse these fields
+    :param table: as in ``train``, like all parameters that are not described here
+    :param fusions: names on the menu; none = all of the menu that can fuse these fields
     :param also: settings (``path=value``) under which each fusion takes part once more; None = only the experiment's own fusion (else the
-        first) does, with balancing (``training.balance.kind=ogm_ge``), or without it where the experiment has it; () = none does
-    :param trials: settings tried for every contender, 1 to 4: other learning rates, other regularisation
-    :param rounds: trainings of each contender that are measured, 2 to 10; each on other rows where the table does not say which. Two
-        rounds give no interval, and their verdict is always undecided
-    :param time_limit: seconds, or 90s, 20m, for the whole call; what rows, trials, fusions and rounds fit is found on the way
-    :param encoding: of a CSV or JSON file (``data.encoding``); None = found out
-    :param jobs: trainings at a time, each in a process and on one thread; changes no bit; None = one a core, 8 at most. One where there is
-        no ``fork``, or an accelerator trains
-    :param out: a folder for ``compare.json`` (what is returned), ``compare.html``, ``best.yaml`` and what was found so far
+        first) does, with balancing (``training.balance.kind=ogm_ge``), or without it if the experiment has it; () = none does
+    :param trials: the number of settings tried for every contender, 1 to 4: other learning rates, other regularisation
+    :param rounds: the number of trainings of each contender that are measured, 2 to 10; each on other rows if the table does not determine
+        which. Two rounds give no interval, and their verdict is always undecided
+    :param time_limit: the time limit of the whole call, in seconds, or as 90s, 20m; the numbers of rows, trials, fusions and rounds are
+        chosen accordingly
+    :param encoding: the encoding of a CSV or JSON file (``data.encoding``); None = detected
+    :param jobs: the number of trainings at a time, each in a process with one thread; it does not change results. None = one for each core,
+        at most 8; always one without ``fork`` or on an accelerator
+    :param out: the folder for ``compare.json`` (the returned data), ``compare.html``, ``best.yaml`` and the journal; None = nothing is kept
+    :param overwrite: whether an existing comparison in ``out`` is replaced
     :returns: ``{"targets": {name: {"sentence", "verdict", "contenders", ...}}, "contenders": {...}, "best": ..., ...}``
-    :raises UserError: a mistake in what was given
-    :raises Interrupted: a signal; what was found so far is kept in ``out``, and the same call with ``resume_compare`` goes on
+    :raises UserError: an argument, a setting or the data is invalid
+    :raises Interrupted: the process received a signal; the trainings that were completed are kept in ``out`` for ``resume_compare``
     """
     if not 1 <= trials <= 4:
         raise UserError(f"trials: {trials}; expected 1 to 4 (--trials)")
@@ -92,30 +93,44 @@ def compare(
         raise UserError(f"jobs: {jobs}; expected 1 or more trainings at a time (--jobs)")
     if not 2 <= rounds <= 10:
         raise UserError(f"rounds: {rounds}; expected {FEWEST_ROUNDS} to 10, or 2, which give no interval; set --rounds {FEWEST_ROUNDS}")
-    said = [*overrides, *([f"data.encoding={encoding}"] if encoding is not None else [])]
+    given = [*overrides, *([f"data.encoding={encoding}"] if encoding is not None else [])]
     arguments = {
-        "table": str(Path(table).resolve()) if isinstance(table, (str, Path)) else None, "overrides": said,
+        "table": absolute(table) if isinstance(table, (str, Path)) else None, "overrides": given,
         "target": target, "columns": dict(columns or {}),
         "ignore": listed(ignore), "group": group, "split": split, "on_error": on_error,
-        "root": [str(Path(one).resolve()) for one in listed(root)],
+        "root": [absolute(one) for one in listed(root)],
         "seed": seed, "fusions": listed(fusions), "also": None if also is None else listed(also), "trials": trials, "rounds": rounds,
         "time_limit": time_limit,
     }  # fmt: skip
-    folder = None if out is None else Path(out)
-    made = folder is not None and _make(folder, overwrite)
-    try:
-        with _held(folder) as place:
-            return _compare(table, arguments, place, folder is not None, jobs, observers, start, fresh=True)
-    except UserError:
-        if made and folder is not None and not (folder / LOG).exists():
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
+    if out is not None and (reason := _output_folder(Path(out), ()).refusal(overwrite)) is not None:
+        raise UserError(reason)  # before the table is read
+    request = _request(table, arguments)
+    arguments["target"] = None if target is None else list(request.experiment.tasks)
+    with _folder(out, overwrite, request.experiment) as folder:
+        if out is not None:
+            write_whole(folder / ARGUMENTS, json.dumps(arguments, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass"))
+        return _compare(request, arguments, folder, out is not None, jobs, observers, start, force=False)
 
 
 def resume_compare(
-    out: str | Path, table: Any = None, *, jobs: int | None = None, observers: Sequence[Observer] = (), start: float | None = None
+    out: str | Path,
+    table: Any = None,
+    *,
+    jobs: int | None = None,
+    force: bool = False,
+    observers: Sequence[Observer] = (),
+    start: float | None = None,
 ) -> dict[str, Any]:
-    """Go on with a comparison that was broken off, where it was; ``table`` where it came from memory."""
+    """Resume a comparison that was interrupted or killed. The results are the same as without the interruption.
+
+    :param out: the folder of the comparison
+    :param table: the table, if it was not a file or has moved
+    :param jobs: as in ``compare``
+    :param force: whether to resume although the code differs from what it was; other differences cannot be forced
+    :returns: as ``compare``
+    :raises UserError: something differs, another process works in the folder, or it contains no comparison
+    :raises Interrupted: as ``compare``
+    """
     folder = Path(out)
     try:
         arguments = json.loads((folder / ARGUMENTS).read_bytes())
@@ -125,112 +140,115 @@ def resume_compare(
     except (OSError, ValueError, TypeError) as error:
         why = f"{ARGUMENTS}: {error.strerror}" if isinstance(error, OSError) else error
         raise UserError(
-            f"{folder}: no comparison to go on with ({why}); begin one: polymodal compare TABLE --target COL -o FOLDER"
+            f"{folder}: no comparison to go on with ({why}); expected the folder of a comparison; begin one: polymodal compare TABLE "
+            f"--target COL -o FOLDER"
         ) from None
     table = table if table is not None else arguments["table"]
     if table is None:
-        raise UserError(f"{folder}: its table came from memory; expected it again (table=...)")
-    with _held(folder) as place:
-        return _compare(table, arguments, place, True, jobs, observers, start)
+        raise UserError(f"{folder}: its table came from memory; expected it again; give it: table=...")
+    with Lock(folder):
+        return _compare(_request(table, arguments), arguments, folder, True, jobs, observers, start, force)
+
+
+def _output_folder(folder: Path, inputs: Sequence[str]) -> OutputFolder:
+    """Return the policy for the folder of a comparison: files of the user in it are left alone."""
+    entries = (LOG, FOUND, PAGE, BEST, ARGUMENTS, "faults.csv")
+    return OutputFolder(folder, "a comparison", "-o FOLDER", marker=ARGUMENTS, begun=LOG, entries=entries, inputs=inputs)
 
 
 @contextmanager
-def _held(folder: Path | None) -> Iterator[Path]:
-    if folder is None:
+def _folder(out: str | Path | None, overwrite: bool, experiment: Experiment) -> Iterator[Path]:
+    """Give the folder of a comparison: ``out`` by the policy for output folders, or a temporary one if nothing is to be kept."""
+    if out is None:
         with TemporaryDirectory(prefix="polymodal-") as name:
             yield Path(name)
-        return
-    with Lock(folder):
-        yield folder
+    else:
+        with _output_folder(Path(out), experiment.paths).claim(overwrite) as folder:
+            yield folder
 
 
-def _make(folder: Path, overwrite: bool) -> bool:
-    """Whether the folder was made just now; one that holds a comparison is left as it is until there is something to replace it with."""
-    if folder.exists():
-        if not overwrite:
-            again = f", or go on with it: --resume {shlex.quote(str(folder))}" if (folder / ARGUMENTS).exists() else ""
-            raise UserError(f"{folder}: already there; choose another folder (-o FOLDER), or replace it: --overwrite{again}")
-        if not folder.is_dir() or not (folder / ARGUMENTS).is_file():
-            raise UserError(f"{folder}: no comparison, so it is not replaced; choose another folder (-o FOLDER)")
-        return False
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder (-o FOLDER)") from None
-    return True
-
-
-def _compare(
-    table: Any, arguments: Mapping[str, Any], place: Path, keep: bool, jobs: int | None, observers: Sequence[Observer], start: float | None,
-    fresh: bool = False,
-) -> dict[str, Any]:  # fmt: skip
-    observer, stop = Observers(observers), Stop()
-    given = resolve(
+def _request(table: Any, arguments: Mapping[str, Any]) -> Request:
+    """Return the experiment of a comparison and its table."""
+    request = resolve(
         table, arguments["overrides"], target=arguments["target"], columns=arguments["columns"] or None, ignore=arguments["ignore"],
         group=arguments["group"], split=arguments["split"], valid=None, test=None, root=arguments["root"], on_error=arguments["on_error"],
-        seed=arguments["seed"],
-        time_limit=arguments["time_limit"],
+        seed=arguments["seed"], time_limit=arguments["time_limit"],
     )  # fmt: skip
-    for one in given.left_out:
-        if one.unread:
-            warnings.warn(f"{given.source.name}, {one.line}", UserWarning, stacklevel=3)
-        else:
-            observer.observe("note", {"text": one.line})
     for name in ("valid", "test"):
-        if getattr(given.experiment.data, name) is not None:
+        if getattr(request.experiment.data, name) is not None:
             raise UserError(
                 f"data.{name}: a table of its own; compare splits one table into rows that train, choose and measure; leave it out"
             )
-    arguments = {**arguments, "target": None if arguments["target"] is None else list(given.experiment.tasks)}
-    experiment = dealt(given.experiment, given.source, arguments["rounds"])
+    return request
+
+
+def _compare(
+    request: Request, arguments: Mapping[str, Any], place: Path, keep: bool, jobs: int | None, observers: Sequence[Observer],
+    start: float | None, force: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Run a comparison, or what is left of it, and write its files.
+
+    :param place: its folder, or a temporary one
+    :param keep: whether files are written
+    """
+    observer, stop = Observers(observers), Stop()
+    for one in request.left_out:
+        if one.unread:
+            warnings.warn(f"{request.source.name}, {one.line}", UserWarning, stacklevel=3)
+        else:
+            observer.observe("note", {"text": one.line})
+    experiment = dealt(request.experiment, request.source, arguments["rounds"])
     taking_part, refused = contenders(experiment, arguments["fusions"], arguments["also"])
     clock = Clock(experiment.training.time_limit, start)
     try:
         with stop, torch.random.fork_rng(devices=[]):
             note = partial(_note, observer)
-            prepared = prepare(experiment, given.source, None, place, None, note, given.guessed)
+            prepared = prepare(experiment, request.source, None, place, None, note, request.guessed)
             for line in prepared.warnings:
                 observer.observe("warning", {"text": line})
             try:
                 rounds = Rounds.of(prepared, arguments["rounds"])
-                # What is compared depends on these: a comparison goes on only where none of them differs.
                 about = {
                     "content": prepared.content(),
-                    "experiment": _free(experiment),
+                    "experiment": experiment.tree(),
                     "code": code_of(experiment),
-                    "asked": _part(arguments),
+                    "asked": {name: arguments[name] for name in _COMPARED},
                 }
-                if keep and fresh:
-                    for name in (LOG, FOUND, PAGE, BEST):
-                        (place / name).unlink(missing_ok=True)
-                    write_whole(place / ARGUMENTS, json.dumps(arguments, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass"))
-                log = Log(place / LOG if keep else None, about)
+                log = Log(place / LOG if keep else None, about, force, partial(_warn, observer))
+                discard_replaced(place)
                 clock.start -= log.spent
                 stop.gently = True
                 grid = _grid(experiment, prepared, rounds, log, clock, observer, stop, jobs)
-                _tell(observer, grid, taking_part, refused)
+                _report_start(observer, grid, taking_part, refused)
                 course = _play(grid, taking_part, arguments["trials"], arguments["rounds"])
-                found = _found(grid, course, taking_part, refused, given.source)
-                best = next((one for one in taking_part if one.name == found["best"]), None)
+                results = _results(grid, course, taking_part, refused, request.source)
+                best = next((one for one in taking_part if one.name == results["best"]), None)
                 if keep:
-                    chosen = None if best is None else _best(given.experiment, best, course)
-                    _write(place, found, chosen, given.reasons, given.experiment.report.language)
+                    chosen = None if best is None else _best(request.experiment, best, course)
+                    _write(place, results, chosen, request.reasons, request.experiment.report.language)
             finally:
                 prepared.close()
     except (Stopped, StoppedAtOnce):
         raise Interrupted(None, stop.signal, place if keep else None) from None
     finally:
         observer.close()
-    return found
+    return results
 
 
 def _note(observer: Observer, text: str) -> None:
+    """Send a note to an observer."""
     observer.observe("note", {"text": text})
+
+
+def _warn(observer: Observer, text: str) -> None:
+    """Send a warning to an observer."""
+    observer.observe("warning", {"text": text})
 
 
 def _grid(
     experiment: Experiment, prepared: Prepared, rounds: Rounds, log: Log, clock: Clock, observer: Observer, stop: Stop, jobs: int | None
 ) -> Grid:
+    """Return the grid, with the number of threads that the comparison began with."""
     device = experiment.training.device
     own = can_fork(device) and log.decisions.get("threads", 1) == 1
     at_once = (jobs or usual_jobs(device)) if own else 1
@@ -240,7 +258,7 @@ def _grid(
 
 
 def _play(grid: Grid, taking_part: Sequence[Contender], trials: int, rounds: int) -> Course:
-    """The course, on the threads that it began with."""
+    """Return the course of the comparison, computed with the number of threads that it began with."""
     threads = torch.get_num_threads()
     torch.set_num_threads(grid.threads)
     try:
@@ -250,20 +268,8 @@ def _play(grid: Grid, taking_part: Sequence[Contender], trials: int, rounds: int
         torch.set_num_threads(threads)
 
 
-def _free(experiment: Experiment) -> dict[str, Any]:
-    """The experiment without what changes no figure."""
-    tree = experiment.tree()
-    data = {name: value for name, value in tree["data"].items() if name not in ("table", "root", "cache_gb", "features_gb")}
-    training = {name: value for name, value in tree["training"].items() if name not in ("workers", "time_limit")}
-    report = {name: value for name, value in tree["report"].items() if name != "language"}
-    return {**tree, "data": data, "training": training, "report": report}
-
-
-def _part(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: arguments[name] for name in ("fusions", "also", "trials", "rounds")}
-
-
-def _tell(observer: Observer, grid: Grid, taking_part: Sequence[Contender], refused: Mapping[str, str]) -> None:
+def _report_start(observer: Observer, grid: Grid, taking_part: Sequence[Contender], refused: Mapping[str, str]) -> None:
+    """Send the contenders and the numbers of rows to an observer."""
     rounds = grid.rounds
     alone = sum(one.field is not None for one in taking_part)
     observer.observe("note", {"text": f"{alone} single fields and {len(taking_part) - alone} fusions take part"})
@@ -276,7 +282,8 @@ def _tell(observer: Observer, grid: Grid, taking_part: Sequence[Contender], refu
         observer.observe("note", {"text": f"goes on: {len(grid.log.cells):,} trainings were done before"})
 
 
-def _found(grid: Grid, course: Course, taking_part: Sequence[Contender], refused: Mapping[str, str], source: Source) -> dict[str, Any]:
+def _results(grid: Grid, course: Course, taking_part: Sequence[Contender], refused: Mapping[str, str], source: Source) -> dict[str, Any]:
+    """Return the results of a comparison as plain data: what ``compare`` returns."""
     facts = {}
     for one in taking_part:
         search = course.search[one.name]
@@ -297,18 +304,14 @@ def _found(grid: Grid, course: Course, taking_part: Sequence[Contender], refused
 
 
 def _best_of(course: Course, stage: str) -> dict[str, float | None]:
-    """The scores of the best contender of one stage of the search: those that a score of this stage can be compared with."""
+    """Return the scores of the best contender of one stage of the search, which are comparable with the other scores of that stage."""
     best = max((cell for cell in course.search.values() if cell.stage == stage), key=lambda cell: cell.worth)
     return dict(best.scores)
 
 
 def _best(experiment: Experiment, best: Contender, course: Course) -> Experiment:
-    """What the rows that choose liked best, with the split and the paths that were asked for."""
-    data = experiment.data
-    placed = {"root": [str(Path(one).resolve()) for one in data.root]}
-    if data.table is not None:
-        placed["table"] = str(Path(data.table).resolve())  # type: ignore[assignment]
-    experiment = experiment.model_copy(update={"data": data.model_copy(update=placed)}).with_models_at(Path.cwd())
+    """Return the experiment of the best contender, with the split of the request and absolute paths."""
+    experiment = experiment.with_absolute_paths()
     if best.field is not None:
         experiment = experiment.model_copy(update={"training": experiment.training.alone(best.field)})
     tree, _ = override(experiment.tree(), [*best.overrides, *settings_of(experiment, course.trial[best.name])])
@@ -319,6 +322,7 @@ def _best(experiment: Experiment, best: Contender, course: Course) -> Experiment
     return Experiment.of(tree)
 
 
-def _write(place: Path, found: Mapping[str, Any], best: Experiment | None, reasons: Mapping[str, str], language: str) -> None:
-    bodies = {FOUND: json.dumps(found, ensure_ascii=False, indent=1) + "\n", PAGE: comparison_page(found, language)}
+def _write(place: Path, results: Mapping[str, Any], best: Experiment | None, reasons: Mapping[str, str], language: str) -> None:
+    """Write the files of a comparison."""
+    bodies = {FOUND: json.dumps(results, ensure_ascii=False, indent=1) + "\n", PAGE: comparison_page(results, language)}
     write_texts(place, bodies if best is None else {**bodies, BEST: explain(best, reasons)})

@@ -1,4 +1,4 @@
-"""What is compared: every single field alone, and every fusion of all of them; and the settings that each is tried with."""
+"""The contenders of a comparison (every single field alone, and every fusion of all fields), and the settings that are tried for each."""
 
 from __future__ import annotations
 
@@ -16,32 +16,37 @@ MULTIPLES: tuple[dict[str, float], ...] = (
     {"training.lr": 1 / 3},
     {"training.weight_decay": 5.0, "model.dropout": 3.0},
 )
-"""The trials that every contender gets, the same for all: by how much each setting of the experiment is multiplied."""
+"""The trials of every contender: the factors by which settings of the experiment are multiplied."""
 _MOST = {"model.dropout": 0.5}
 BALANCED = "ogm_ge"
-"""How the fusion that takes part once more is balanced where nothing is said."""
+"""The balancing method of the fusion that takes part once more by default."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A single field alone, or a fusion of all."""
+    """A single field alone, or a fusion of all fields."""
 
     name: str
     field: str | None = None
-    """The one field that it sees; None = all."""
+    """The only field that it uses; None = all fields."""
     overrides: tuple[str, ...] = ()
-    """``path=value`` settings that make it what it is."""
+    """The ``path=value`` settings that define it."""
     of: str = ""
-    """The fusion that this one is once more, under other settings."""
+    """The name of the fusion that takes part once more as this contender, under other settings; "" = none."""
 
     def experiment(self, base: Experiment, trial: int, seed: int) -> Experiment:
-        """The experiment of one trial."""
+        """Return the experiment of one trial.
+
+        :param base: the experiment that is compared
+        :param trial: the index of the trial in ``MULTIPLES``
+        :param seed: the random seed of the training
+        """
         tree, _ = override(base.tree(), [*self.overrides, *settings_of(base, trial), f"seed={seed}"])
         return Experiment.of(tree)
 
 
 def settings_of(base: Experiment, trial: int) -> list[str]:
-    """What a trial changes, as overrides."""
+    """Return the settings that a trial changes, as overrides."""
     tree, said = base.tree(), []
     for path, multiple in MULTIPLES[trial].items():
         room, name = path.split(".")
@@ -50,11 +55,12 @@ def settings_of(base: Experiment, trial: int) -> list[str]:
 
 
 def contenders(experiment: Experiment, fusions: Sequence[str] | None, also: Sequence[str] | None) -> tuple[list[Contender], dict[str, str]]:
-    """Single fields first, then fusions; and by name why a fusion of the menu cannot take part.
+    """Return the contenders, single fields first and then fusions; and the reason, by name, why a fusion of the menu cannot take part.
 
-    :param fusions: names on the menu; None = all of it, and the experiment's own
+    :param fusions: names on the menu; None or none = all of the menu, and the experiment's own
     :param also: settings under which each fusion takes part once more; None = the experiment's own fusion (else the first) with balancing,
-        or without it where the experiment has it
+        or without it if the experiment has it
+    :raises ConfigError: there are fewer than two fields, a name is unknown, or a requested fusion cannot fuse these fields
     """
     alone = [Contender(f"only {name}", name) for name in experiment.fields]
     if len(alone) < 2:
@@ -85,7 +91,8 @@ def contenders(experiment: Experiment, fusions: Sequence[str] | None, also: Sequ
 
 
 def _once_more(experiment: Experiment, fused: Sequence[Contender], also: Sequence[str], refused: dict[str, str]) -> list[Contender]:
-    """The fusions under other settings; those that refuse them are told, and ``ConfigError`` where all do."""
+    """Return the fusions under other settings. A fusion that does not accept them is added to ``refused``; if none does, the first error is
+    raised."""
     more, first = [], None
     for one in fused:
         again = Contender(f"{one.name} + {' '.join(also)}", None, (*one.overrides, *also), one.name)
@@ -100,6 +107,7 @@ def _once_more(experiment: Experiment, fused: Sequence[Contender], also: Sequenc
 
 
 def _balanced(experiment: Experiment, one: Contender, refused: dict[str, str]) -> list[Contender]:
+    """Return a fusion with balancing, or without it if the experiment has it; nothing if that is not possible."""
     kind = BALANCED if experiment.training.balance.kind == "none" else "none"
     try:
         return _once_more(experiment, [one], [f"training.balance.kind={kind}"], refused)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -12,23 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import TrainingError, UserError
+from ..errors import TrainingError
 from ..evaluation.measure import measure, score
 from ..experiment import Experiment
+from ..journal import Journal, LineJournal, ignore
 from ..preparation import Prepared
-from ..runs.journal import Journal
 from ..runs.members import Members
-from ..storage import write_whole
 from ..tasks import Task, constant
 from ..training.checkpoint import Checkpoints
-from ..training.observers import Observer, plain
+from ..training.observers import Observer
 from ..training.plan import Clock, Plan
 from .contenders import Contender
 from .process_pool import ProcessPool, Stopped, Warn
 from .resampling import Rounds, choosing_for
 
 LOG = "cells.jsonl"
-_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -69,58 +65,17 @@ class Cell:
         return cls(**{name: value for name, value in facts.items() if value is not None})
 
 
-class Log:
-    """``cells.jsonl``: what was decided and found, a line each, the first of which says what it is of. None: kept nowhere."""
+class Log(LineJournal):
+    """``cells.jsonl``: the journal of a comparison, with the cells that were trained."""
 
-    def __init__(self, path: Path | None, about: Mapping[str, Any]) -> None:
-        self.path = path
+    def __init__(self, path: Path | None, about: Mapping[str, Any], force: bool = False, warn: Warn = ignore) -> None:
         self.cells: dict[str, Cell] = {}
-        self.decisions: dict[str, Any] = {}
-        self.spent = 0.0
-        about = plain({"format": _FORMAT, **about})
-        if path is None:
-            return
-        if path.exists():
-            self._read(path, about)
-        else:
-            write_whole(path, _line({"about": about}))
+        super().__init__(path, about, force, warn)
 
-    def _read(self, path: Path, about: Mapping[str, Any]) -> None:
-        lines = path.read_bytes().split(b"\n")
-        try:
-            found = [json.loads(line) for line in lines[:-1]]  # the last is empty, or half of a line
-            was = found[0]["about"]
-            for one in found[1:]:
-                self.spent = one["spent"]
-                if "cell" in one:
-                    cell = Cell.of(one["cell"])
-                    self.cells[cell.key] = cell
-                else:
-                    self.decisions |= one["decided"]
-        except (IndexError, KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f"{path}: cannot be read ({error!r}); expected what a comparison has found; compare anew (--overwrite)"
-            ) from None
-        changed = sorted(name for name in was.keys() | about if was.get(name) != about.get(name))
-        if changed:
-            raise UserError(
-                f"{path.parent}: not as it was when the comparison began ({', '.join(changed)}); expected no difference; mend it, or "
-                f"compare anew in another folder (-o FOLDER)"
-            )
-        if lines[-1]:
-            write_whole(path, b"\n".join([*lines[:-1], b""]))
-
-    def keep(self, what: Mapping[str, Any], spent: float) -> None:
-        """Add a line, and see that it lasts."""
-        if self.path is not None:
-            with self.path.open("ab") as file:
-                file.write(_line({**what, "spent": round(spent, 3)}))
-                file.flush()
-                os.fsync(file.fileno())
-
-
-def _line(tree: Mapping[str, Any]) -> bytes:
-    return json.dumps(plain(tree), ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+    def take(self, entry: Mapping[str, Any]) -> None:
+        """Take over a cell."""
+        cell = Cell.of(entry["cell"])
+        self.cells[cell.key] = cell
 
 
 @dataclass(frozen=True)
@@ -161,8 +116,7 @@ class Grid:
     def decide(self, name: str, value: Callable[[], Any]) -> Any:
         """What was decided under this name; decided now, and written down, where it was not."""
         if name not in self.log.decisions:
-            self.log.decisions[name] = value()
-            self.log.keep({"decided": {name: self.log.decisions[name]}}, self.clock.spent)
+            self.log.decide(name, value(), self.clock.spent)
         return self.log.decisions[name]
 
     def team(
@@ -210,7 +164,7 @@ class Grid:
     def _keep(self, job: _Job, facts: Mapping[str, Any]) -> None:
         found = Cell.of(facts)
         self.log.cells[found.key] = found
-        self.log.keep({"cell": facts}, self.clock.spent)
+        self.log.append({"cell": facts}, self.clock.spent)
         self._tell(found)
 
     def _tell(self, found: Cell) -> None:

@@ -1,8 +1,8 @@
-"""Trainings beside one another: a process for each, made by ``fork``, so that what was prepared is there already and nothing is read twice.
+"""Parallel training in processes made by ``fork``, which share the prepared data, so that nothing is read twice.
 
-A process computes on one thread, so how many there are changes no bit; and small networks, whose steps are too short to be shared out to
-many threads, use all cores. What it found comes back as JSON. Where there is no ``fork``, or an accelerator trains, one after the other is
-trained in this process.
+Each process computes on one thread, so the number of processes does not change results, and small networks, whose steps are too short for
+several threads, use all cores. Results are returned as JSON. Without ``fork``, or on an accelerator, models are trained one after the other
+in this process.
 """
 
 from __future__ import annotations
@@ -27,32 +27,34 @@ from ..training.devices import pick_device
 from ..training.observers import plain
 
 MOST = 8
-"""Trainings at a time where nothing is said: each takes memory for a model of its own."""
+"""The maximum default number of trainings at a time: each needs memory for its own model."""
 _LOOK = 0.2
-"""Seconds between two looks at whether a signal came."""
+"""The seconds between two checks for a signal."""
 
 
 class Stopped(Exception):
-    """A signal came: what is being trained is not kept."""
+    """A signal was received; the models in training are discarded."""
 
 
 Warn = Callable[[str], None]
 Train = Callable[[Any, Warn, Callable[[], bool]], Mapping[str, Any]]
-"""From a job, what to do with a warning and whether to stop, to what was found, as plain data."""
+"""A function of a job, a callback for warnings and a callback that returns whether to stop; it returns the result as plain data."""
 
 
 def can_fork(device: str) -> bool:
-    """Whether trainings on this device can have processes of their own."""
+    """Return whether models on this device can be trained in separate processes."""
     return sys.platform.startswith("linux") and pick_device(device).type == "cpu"
 
 
 def usual(device: str) -> int:
-    """Trainings at a time: as many as torch would use threads, and not more than ``MOST``."""
+    """Return the default number of trainings at a time: the number of threads that torch would use, at most ``MOST``."""
     return min(torch.get_num_threads(), MOST) if can_fork(device) else 1
 
 
 @dataclass
 class _Running:
+    """A job in training."""
+
     job: Any
     process: BaseProcess
     begun: float = field(default_factory=time.monotonic)
@@ -61,10 +63,13 @@ class _Running:
 
 
 class ProcessPool:
-    """Trains jobs, at most ``jobs`` at a time, on as many threads as this process has.
+    """Trains at most ``jobs`` jobs at a time, each with the number of threads of this process.
 
-    :param done: called in this process with each job and what was found, in the order in which they end
-    :param stop: whether a signal came; then ``put`` and ``wait`` raise ``Stopped``, and nothing goes on
+    :param jobs: the maximum number of trainings at a time; 1 = in this process
+    :param train: the function that trains a job
+    :param done: called in this process with each job and its result, in the order in which they end
+    :param warn: called in this process with the text of each warning
+    :param stop: returns whether a signal was received; ``put`` and ``wait`` then raise ``Stopped``
     """
 
     def __init__(
@@ -75,12 +80,12 @@ class ProcessPool:
 
     @property
     def running(self) -> list[tuple[Any, float]]:
-        """The jobs being trained, and since how many seconds."""
+        """The jobs in training, and the seconds since each began."""
         now = time.monotonic()
         return [(one.job, now - one.begun) for one in self._running.values()]
 
     def put(self, job: Any) -> None:
-        """Begin a job as soon as there is a place for it; with one place, to its end."""
+        """Begin a job as soon as fewer than ``jobs`` are in training. With ``jobs`` = 1, return after its end."""
         if self.jobs == 1:
             self.done(job, self.train(job, self.warn, self.stop))
             return
@@ -92,11 +97,11 @@ class ProcessPool:
         self._running[receive] = _Running(job, process)
 
     def wait(self) -> None:
-        """Until every job that was put is done."""
+        """Wait until all jobs are done."""
         self._collect(0)
 
     def close(self) -> None:
-        """End what still runs."""
+        """Kill the processes that are still running."""
         for connection, one in self._running.items():
             one.process.kill()
             one.process.join()
@@ -104,6 +109,7 @@ class ProcessPool:
         self._running.clear()
 
     def _collect(self, most: int) -> None:
+        """Receive results until at most ``most`` jobs are in training."""
         while len(self._running) > most:
             for connection in wait(list(self._running), timeout=_LOOK):
                 assert isinstance(connection, Connection)
@@ -112,17 +118,19 @@ class ProcessPool:
                 raise Stopped
 
     def _receive(self, connection: Connection) -> None:
+        """Receive one message of a process, or its end."""
         one = self._running[connection]
         try:
-            said = json.loads(connection.recv_bytes())
+            message = json.loads(connection.recv_bytes())
         except (EOFError, OSError):
             self._ended(self._running.pop(connection), connection)
             return
-        if "warning" in said:
-            self.warn(said["warning"])
-        one.found, one.error = said.get("found", one.found), said.get("error", one.error)
+        if "warning" in message:
+            self.warn(message["warning"])
+        one.found, one.error = message.get("found", one.found), message.get("error", one.error)
 
     def _ended(self, one: _Running, connection: Connection) -> None:
+        """Pass the result of a process that ended to ``done``, or raise its error."""
         connection.close()
         one.process.join()
         if one.error is not None:
@@ -133,25 +141,26 @@ class ProcessPool:
             code = one.process.exitcode or 0
             how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
             raise UserError(
-                f"{one.job}: its training was {how} and has not answered; expected what it found; if memory ran out, train fewer at a "
-                f"time (--jobs 1)"
+                f"{one.job}: its training was {how} without a result; expected a result; if memory ran out, train fewer at a time "
+                f"(--jobs 1)"
             )
         self.done(one.job, one.found)
 
     def _child(self, job: Any, receive: Connection, send: Connection, parent: int) -> None:
-        for connection in (receive, *self._running):  # once the process that waits is gone, nobody reads: saying something must fail
+        """Train a job in a new process, and send warnings and the result to the parent process."""
+        for connection in (receive, *self._running):  # once the parent process has ended, nothing reads: sending must then fail
             connection.close()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits: it ends this one
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C, and ends this one
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-        def say(what: Mapping[str, Any]) -> None:
-            send.send_bytes(json.dumps(plain(what), ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        def report(message: Mapping[str, Any]) -> None:
+            send.send_bytes(json.dumps(plain(message), ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
         try:
-            say({"found": self.train(job, lambda text: say({"warning": text}), lambda: os.getppid() != parent)})
+            report({"found": self.train(job, lambda text: report({"warning": text}), lambda: os.getppid() != parent)})
         except (Stopped, BrokenPipeError):
-            return  # nobody waits any more
+            return  # the parent process has ended
         except UserError as error:
-            say({"error": {"kind": "user", "text": str(error)}})
-        except Exception:  # the process that waits raises it
-            say({"error": {"kind": "other", "text": traceback.format_exc()}})
+            report({"error": {"kind": "user", "text": str(error)}})
+        except Exception:  # the parent process raises it
+            report({"error": {"kind": "other", "text": traceback.format_exc()}})

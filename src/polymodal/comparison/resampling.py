@@ -1,8 +1,8 @@
-"""Which rows train, choose and measure in each round of a comparison.
+"""The rows that train, choose and measure in each round of a comparison.
 
-Some rows choose in all rounds (when training stops, how votes weigh, which settings and which contender go on) and never measure. The
-others are dealt into as many parts as there are rounds; each part is measured once, by models trained on the other parts. Where the table
-itself says which rows are for what (a column, or time), all rounds measure the same rows, and differ in their seeds.
+Some rows choose in all rounds (when training stops, the weights of votes, the settings and the contenders that go on) and never measure.
+The others are divided into as many parts as there are rounds; each part is measured once, by models trained on the other parts. If a
+column or time determines the parts, all rounds measure the same rows and differ in their seeds.
 
 Shapes: ``N`` rows of the table.
 """
@@ -24,11 +24,16 @@ from ..runs.clusters import clusters_of
 
 _FOLDS, _FEWEST, _CHOOSE = 20, 7, 0.15
 MOST_MEASURED = 5_000
-"""Rows measured in a round, at most."""
+"""The maximum number of rows measured in a round."""
 
 
 def dealt(experiment: Experiment, source: Source, rounds: int) -> Experiment:
-    """The experiment with a split that ``Rounds`` can be made of."""
+    """Return the experiment with a split from which ``Rounds`` can be made.
+
+    :param source: its table
+    :param rounds: the number of rounds
+    :raises DataError: there are too few rows or groups
+    """
     said = experiment.data.split
     if said.kind == "column":
         split = said
@@ -47,13 +52,17 @@ def dealt(experiment: Experiment, source: Source, rounds: int) -> Experiment:
 
 
 def _choosing(folds: int) -> int:
+    """Return the number of folds whose rows choose."""
     return max(1, round(_CHOOSE * folds))
 
 
 @dataclass(frozen=True)
 class Rounds:
-    """``choose``: rows (0-based) that choose; by round, rows that may ``train``, and rows to ``measure``; ``cluster_N``: rows of one number
-    (a group's, or those that share a costly cell) are drawn together."""
+    """The rows of each round, as 0-based row numbers.
+
+    ``choose`` are the rows that choose; ``train`` and ``measure`` are, by round, the rows that may train and those that measure. Rows with
+    the same number in ``cluster_N`` (of a group, or with the same costly cell) are sampled together.
+    """
 
     choose: np.ndarray
     train: Sequence[np.ndarray]
@@ -62,7 +71,12 @@ class Rounds:
 
     @classmethod
     def of(cls, prepared: Prepared, rounds: int) -> Rounds:
-        """Of a split that ``dealt`` made. ``DataError`` where there is nothing to measure on."""
+        """Return the rounds of prepared data.
+
+        :param prepared: data with a split that ``dealt`` made
+        :param rounds: the number of rounds
+        :raises DataError: there are no rows to measure on, or too few rows
+        """
         split, cluster_N = prepared.split, clusters_of(prepared, prepared.train)
         if not split.folds:
             measured, only = (np.flatnonzero(split.part_N == part) for part in (TEST, TRAIN))
@@ -71,7 +85,7 @@ class Rounds:
                 column = prepared.experiment.data.split.column
                 raise DataError(
                     f"{prepared.train.source.name}, column {column!r}: no row says test; expected some to measure on, apart from "
-                    f"those that say valid, which choose"
+                    f"those that say valid, which choose; write test in some rows"
                 )
             return cls(choose, [only] * rounds, [_some(measured, MOST_MEASURED, cluster_N, 0)] * rounds, cluster_N)
         inside_N, first = split.part_N == TRAIN, split.folds - _choosing(split.folds)
@@ -86,16 +100,21 @@ class Rounds:
 
     @property
     def overlap(self) -> float:
-        """Measured rows divided by rows that train, as the rows are dealt: 1 / (parts - 1)."""
+        """The number of measured rows divided by the number of training rows: 1 / (parts - 1)."""
         return 1 / max(len(self.train) - 1, 1)
 
     @property
     def most(self) -> int:
-        """Rows that every round can train on."""
+        """The number of rows that every round can train on."""
         return min(map(len, self.train))
 
     def split(self, at: int, rows: int, seed: int) -> Split:
-        """Round ``at``, on about so many training rows, and as many to choose by as go with them."""
+        """Return the split of a round.
+
+        :param at: the round
+        :param rows: the approximate number of training rows; ``choosing_for`` gives that of the rows that choose
+        :param seed: the seed by which rows are sampled
+        """
         part_N = np.full(len(self.cluster_N), OUT, np.uint8)
         part_N[_some(self.train[at], rows, self.cluster_N, seed, 1, at)] = TRAIN
         part_N[_some(self.choose, choosing_for(rows), self.cluster_N, seed, 2, at)] = VALID
@@ -103,12 +122,13 @@ class Rounds:
 
 
 def choosing_for(rows: int) -> int:
-    """How many rows choose, at most, beside so many that train: as many up to 400 (200 at least), a third of more than 1,200."""
+    """Return the maximum number of rows that choose: the number of training rows, but 200 to 400, or a third of more than 1,200."""
     return max(200, min(rows, 400), rows // 3)
 
 
 def _some(rows: np.ndarray, count: int, cluster_N: np.ndarray, *seed: int) -> np.ndarray:
-    """At most about ``count`` of the rows, ascending, whole clusters drawn by the seed; of more rows those of fewer, and some more."""
+    """Return about ``count`` of the rows at most, ascending, sampled by the seed in whole clusters. A larger count returns the rows of a
+    smaller one, and more."""
     if len(rows) <= count:
         return rows
     clusters, unit = np.unique(cluster_N[rows], return_inverse=True)

@@ -1,11 +1,11 @@
-"""The course of a comparison: a search for each contender's settings, then rounds that measure.
+"""The course of a comparison: a search for the settings of each contender, then rounds that measure.
 
-Without a time limit every contender goes all the way. Under one it is successive halving (Jamieson and Talwalkar 2016, arXiv:1502.07943):
-the search is done on few rows, in as many trials as there is time for, the same number for every contender; then the better half of the
-fusions goes on with twice the rows, where that leaves the rounds their time, until three are left (the experiment's own fusion always
-is), or fewer where three rounds would not fit; what rows the last rounds train on, and how many rounds there are, is what fits.
-Single fields are never dropped. Every choice is made on rows that never measure. Rows are planned in steps of a half, so that a machine
-that is a little slower plans the same.
+Without a time limit, every contender takes part in all rounds. With one, the course is successive halving (Jamieson and Talwalkar 2016,
+arXiv:1502.07943): the search uses few rows, and as many trials as fit, the same number for every contender; then the better half of the
+fusions continues with twice the rows, if enough time is left for the rounds, until three are left (always including the experiment's own
+fusion), or fewer if three rounds would not fit. The number of rows of the last rounds and the number of rounds are those that fit. Single
+fields are never dropped. Every choice is made on rows that never measure. Numbers of rows are planned in steps of a half, so that a
+slightly slower machine plans the same.
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ from ..training.plan import RESERVE
 from .contenders import MULTIPLES, Contender
 from .grid import Cell, Grid
 
-_LAST = 3  # fusions that come to the rounds under a time limit
+_LAST = 3  # the number of fusions in the rounds under a time limit
 _FEWEST_ROUNDS, _TELLING_ROUNDS, _PLANNED_ROUNDS = 2, 3, 4  # after two, Student's t makes intervals three times as wide as after three
-_PASS, _SEARCH, _HALVING = 0.1, 0.25, 0.4  # shares of the time: what a first pass over all, all trials, and all that chooses may take
+_PASS, _SEARCH, _HALVING = (
+    0.1,
+    0.25,
+    0.4,
+)  # shares of the time for a first pass over all contenders, for all trials, and for the search and the halving
 _FEWEST_ROWS, _USUAL_SEARCH = 120, 1_000
-_STEP = 1.5  # between two numbers of rows that may be planned
-_SAFE = 0.9  # of what is left is planned with
-_RAN = 0.9  # of the epochs that a training may take, as most stop early
-_ANSWER = 0.25  # what answering a row costs, where training on it costs 1
+_STEP = 1.5  # the factor between two numbers of rows that may be planned
+_SAFE = 0.9  # the share of the remaining time that is planned
+_RAN = 0.9  # the share of the maximum epochs that is planned, as most trainings stop early
+_ANSWER = 0.25  # the cost of predicting a row, relative to training on it
 
 
 @dataclass
@@ -36,16 +40,19 @@ class Course:
     """The trials and rounds of a comparison that were completed."""
 
     trials: int = 0
+    """The number of trials of each contender."""
     search_rows: int = 0
+    """The number of training rows of the search."""
     trial: dict[str, int] = field(default_factory=dict)
     """By contender, the trial that the search chose."""
     search: dict[str, Cell] = field(default_factory=dict)
-    """By contender, the best cell of the last stage of the search that it came to."""
+    """By contender, its best cell of the last stage of the search in which it took part."""
     rounds: list[dict[str, Cell]] = field(default_factory=list)
-    """By round, the cell of each contender that came to it."""
+    """By round, the cell of each contender that took part in it."""
     failed: dict[str, str] = field(default_factory=dict)
-    """By contender, why a round of its trainings failed: it is measured in none."""
+    """By contender, the reason why its training failed in a round; it is then measured in no round."""
     rows: int = 0
+    """The number of training rows of the rounds."""
 
     @property
     def last(self) -> list[str]:
@@ -54,7 +61,14 @@ class Course:
 
 
 def play(grid: Grid, contenders: Sequence[Contender], trials: int, rounds: int) -> Course:
-    """Search settings, drop the weaker half of the trials in turn, and measure the remaining contenders in rounds."""
+    """Search the settings of each contender, drop the weaker half of the fusions repeatedly under a time limit, and measure the remaining
+    contenders in rounds.
+
+    :param grid: trains the cells, and keeps the decisions
+    :param contenders: the contenders
+    :param trials: the maximum number of trials of each
+    :param rounds: the maximum number of rounds
+    """
     course, limited = Course(), grid.clock.limit is not None
     most = grid.rounds.most
     usual = min(most, max(_USUAL_SEARCH, most // 4))
@@ -84,7 +98,7 @@ def play(grid: Grid, contenders: Sequence[Contender], trials: int, rounds: int) 
 
 
 def _search(grid: Grid, contenders: Sequence[Contender], trials: int, course: Course, rounds: int) -> None:
-    """Every trial of every contender, a trial of all before the next: when time is short, all have had the same number."""
+    """Train every trial of every contender, one trial of all contenders after another, so that all have had the same number at any time."""
     grid.total = len(contenders) * (trials + rounds)
     begin = grid.clock.spent
     for trial in range(trials):
@@ -105,11 +119,12 @@ def _search(grid: Grid, contenders: Sequence[Contender], trials: int, course: Co
 
 
 def _order(cell: Cell) -> tuple[float, float]:
+    """Return a key that is larger for a better cell."""
     return cell.worth, -cell.monitor
 
 
 def _better_half(fused: Sequence[Contender], course: Course) -> list[Contender]:
-    """The experiment's own fusion, and the best of the others."""
+    """Return the better half of the fusions, at least ``_LAST``, including the experiment's own fusion."""
     keep = max(_LAST, -(-len(fused) // 2))
     own = [one for one in fused if not one.overrides][:1]
     ranked = sorted((one for one in fused if one not in own), key=lambda one: _order(course.search[one.name]), reverse=True)
@@ -118,14 +133,14 @@ def _better_half(fused: Sequence[Contender], course: Course) -> list[Contender]:
 
 
 def _first_rows(grid: Grid, contenders: Sequence[Contender], usual: int) -> int:
-    """Rows of the search, so that a pass over all contenders takes its share of the time, by a short trial of the first fusion that can be
-    trained."""
+    """Return the number of rows of the search with which a pass over all contenders takes its share of the time, as measured by a short
+    trial of the first fusion that can be trained."""
     for one in contenders:
         if one.field is None:
             try:
                 trial = grid.team(one, 0, 0, usual).try_out(FUSED, min(3.0, 0.01 * (grid.clock.limit or 0.0)))
                 break
-            except TrainingError:  # its training will tell
+            except TrainingError:  # its training will report the error
                 continue
     else:
         return _FEWEST_ROWS
@@ -135,14 +150,14 @@ def _first_rows(grid: Grid, contenders: Sequence[Contender], usual: int) -> int:
 
 
 def _seconds(grid: Grid, one: Contender, course: Course, rows: int, measured: int = 0) -> float:
-    """Of a training on so many rows and answers to ``measured`` others, by what the search took."""
+    """Return the expected seconds of a training on ``rows`` rows with predictions for ``measured`` others, from the times of the search."""
     cell = course.search[one.name]
     pace = cell.seconds / max(cell.ran * (cell.rows + _ANSWER * grid.choosing(cell.rows)), 1)
     return pace * (_RAN * grid.epochs(rows) * (rows + _ANSWER * grid.choosing(rows)) + _ANSWER * measured)
 
 
 def _together(grid: Grid, seconds: Sequence[float]) -> float:
-    """Of trainings beside one another, each begun as soon as there is a place for it."""
+    """Return the expected seconds of trainings that run in parallel, each begun as soon as a process is free."""
     ends = [0.0] * grid.jobs
     for one in seconds:
         heapq.heapreplace(ends, ends[0] + one)
@@ -150,11 +165,12 @@ def _together(grid: Grid, seconds: Sequence[float]) -> float:
 
 
 def _left(grid: Grid) -> float:
+    """Return the seconds that are left, without the reserve."""
     return grid.clock.left - RESERVE * (grid.clock.limit or 0.0)
 
 
 def _halves(grid: Grid, fused: Sequence[Contender], course: Course, rows: int) -> bool:
-    """Whether a stage of halving leaves the rounds their time."""
+    """Return whether enough time is left for the rounds after a stage of halving."""
 
     def fits() -> bool:
         takes = _together(grid, [_seconds(grid, one, course, rows) for one in fused])
@@ -164,8 +180,8 @@ def _halves(grid: Grid, fused: Sequence[Contender], course: Course, rows: int) -
 
 
 def _going(grid: Grid, going: Sequence[Contender], course: Course, rounds: int) -> list[str]:
-    """Who comes to the rounds: fewer fusions, if need be the experiment's own and the best of the others, where else time is too short for
-    ``rounds``."""
+    """Return the contenders of the rounds. If time is too short for ``rounds`` rounds, there are fewer fusions, but at least the
+    experiment's own and the best of the others."""
     names = {one.name: _seconds(grid, one, course, course.search_rows, len(grid.rounds.measure[0])) for one in going}
     others = sorted((one for one in going if one.field is None and one.overrides), key=lambda one: _order(course.search[one.name]))
     for worst in others[:-1]:
@@ -176,7 +192,7 @@ def _going(grid: Grid, going: Sequence[Contender], course: Course, rounds: int) 
 
 
 def _last_rows(grid: Grid, going: Sequence[Contender], course: Course, rounds: int) -> int:
-    """Rows of the rounds, so that ``rounds`` of them fit what is left."""
+    """Return the number of training rows with which ``rounds`` rounds fit the time that is left."""
     budget, measured = _SAFE * _left(grid), len(grid.rounds.measure[0])
 
     def fits(rows: int) -> bool:
@@ -186,7 +202,7 @@ def _last_rows(grid: Grid, going: Sequence[Contender], course: Course, rounds: i
 
 
 def _largest(fits: Callable[[int], bool], low: int, high: int) -> int:
-    """The largest number of rows that fits: ``high``, or ``low`` times a power of the step."""
+    """Return the largest number of rows that fits: ``high``, or ``low`` times a power of the step."""
     if low >= high or fits(high):
         return high
     rows = low
@@ -196,7 +212,7 @@ def _largest(fits: Callable[[int], bool], low: int, high: int) -> int:
 
 
 def _rounds(grid: Grid, going: Sequence[Contender], course: Course, rounds: int) -> None:
-    """Round after round, the next one begun when the last has no more to begin."""
+    """Train the rounds. The next round begins once all trainings of the last one have begun."""
     grid.total = grid.done + rounds * len(going)
     played = 0
     for at in range(rounds):
@@ -216,11 +232,11 @@ def _rounds(grid: Grid, going: Sequence[Contender], course: Course, rounds: int)
 
 
 def _one_more(grid: Grid, going: Sequence[Contender], course: Course, at: int) -> bool:
-    """Whether what is begun and another round can end in time: by the longest training of each contender so far."""
+    """Return whether the trainings that run and another round can end in time, by the longest training of each contender so far."""
     measured = len(grid.rounds.measure[0])
     longest = {}
     for one in going:
-        found = [cell.seconds for cell in grid.log.cells.values() if cell.stage == "round" and cell.contender == one.name]
-        longest[one.name] = max(found) if found else _seconds(grid, one, course, course.rows, measured)
-    begun = [max(longest[name] - seconds, 0.0) for name, seconds in grid.running]
+        seconds = [cell.seconds for cell in grid.log.cells.values() if cell.stage == "round" and cell.contender == one.name]
+        longest[one.name] = max(seconds) if seconds else _seconds(grid, one, course, course.rows, measured)
+    begun = [max(longest[name] - spent, 0.0) for name, spent in grid.running]
     return 1.1 * _together(grid, [*begun, *longest.values()]) <= _left(grid)

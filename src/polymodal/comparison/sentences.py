@@ -1,4 +1,4 @@
-"""The sentence of a verdict: its figures in the metric's own unit."""
+"""The results of a comparison as sentences, with numbers in the metric's own unit."""
 
 from __future__ import annotations
 
@@ -12,38 +12,47 @@ from ..tasks.metrics import Metric
 
 @dataclass(frozen=True)
 class Wording:
-    """How values of a metric are written: shares of rows in percent, errors of numbers with the target's unit."""
+    """The notation of a metric's values: shares of rows in percent, errors of numbers with the target's unit."""
 
     metric: Metric
     unit: str = ""
 
     def value(self, value: float) -> str:
-        """A value of the metric."""
+        """Return a value of the metric with its unit."""
         if self.metric.is_percentage:
             return f"{100 * value:.1f} %"
         return f"{self._plain(value)}{self._after}"
 
     def change(self, value: float) -> str:
-        """A signed difference, without its unit."""
+        """Return a signed difference without its unit."""
         return f"{100 * value:+.1f}" if self.metric.is_percentage else self._plain(value, "+")
 
     def amount(self, value: float) -> str:
-        """A difference with its unit."""
+        """Return a signed difference with its unit."""
         return f"{self.change(value)} points" if self.metric.is_percentage else f"{self.change(value)}{self._after}"
 
     @property
     def _after(self) -> str:
+        """The unit after a value, or ""."""
         return f" {self.unit}" if self.unit and self.metric.in_unit else ""
 
     def _plain(self, value: float, sign: str = "") -> str:
+        """Return a number without a unit."""
         return f"{value:{sign}.4g}" if self.metric.in_unit else f"{value:{sign}.3f}"
 
 
 def sentence(name: str, facts: Mapping[str, Any], difference: Difference, wordings: Mapping[str, Wording], basis: str) -> str:
-    """The answer in plain words, and what it rests on. ``wordings`` holds those of the metrics in ``facts``, by metric."""
+    """Return the result of a target in words.
+
+    :param name: the target
+    :param facts: its results: see ``verdict.judged``
+    :param difference: the difference between the best fusion and the best single field
+    :param wordings: by metric in ``facts``, the notation of its values
+    :param basis: the rounds, rows and trials that it is based on
+    """
     wording = wordings[facts["metric"]]
-    found, alone, fused = facts["contenders"], facts["best_alone"], facts["best_fused"]
-    means = f"{fused} {wording.value(found[fused]['mean'])}, {alone} {wording.value(found[alone]['mean'])}"
+    contenders, alone, fused = facts["contenders"], facts["best_alone"], facts["best_fused"]
+    means = f"{fused} {wording.value(contenders[fused]['mean'])}, {alone} {wording.value(contenders[alone]['mean'])}"
     by = wording.amount(difference.mean)
     better = "" if facts["larger_is_better"] else f"; less {wording.metric.name} is better, and above 0 the fusion has less"
     few = facts["rounds"] < FEWEST_ROUNDS
@@ -74,8 +83,10 @@ def sentence(name: str, facts: Mapping[str, Any], difference: Difference, wordin
 
 
 def left_out(about: Mapping[str, Any]) -> str:
-    """Why a contender was not measured: what it scored in the search, beside the best of the same stage of the search. Such scores are of
-    other rows and of fewer training rows than those of the rounds, so that they are never shown beside them without this."""
+    """Return why a contender was not measured: its scores in the search, and the best scores of the same stage of the search.
+
+    Such scores are of other rows and of fewer training rows than those of the rounds, so the text says that they are not comparable.
+    """
     scores = ", ".join(_beside(target, value, about["search_best"].get(target)) for target, value in about["search_scores"].items())
     return (
         f"left out after the search ({scores or 'nothing to choose by'}; trained on {about['search_rows']:,} rows and scored on the "
@@ -84,5 +95,6 @@ def left_out(about: Mapping[str, Any]) -> str:
 
 
 def _beside(target: str, value: float | None, best: float | None) -> str:
+    """Return the score of a target in the search and the best one, as text."""
     number, of = (("-" if one is None else f"{one:.4f}") for one in (value, best))
     return f"{target}: {number}, the best there {of}"

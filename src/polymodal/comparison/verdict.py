@@ -1,6 +1,6 @@
-"""From the cells of a comparison to its figures and to a sentence: does fusing help here, by how much, and could it be chance?
+"""The results of a comparison from its cells: whether fusion helps, by how much, and whether the difference may be chance.
 
-All differences are signed so that above 0 is better, whatever the metric; means are in the metric's own unit.
+All differences are signed so that above 0 is better for every metric; means are in the metric's own unit.
 """
 
 from __future__ import annotations
@@ -19,14 +19,23 @@ from .schedule import Course
 from .sentences import Wording, sentence
 
 _SMALL = 0.01
-"""A difference that hardly matters, of a metric between 0 and 1 or of r2; of an error, the share of the best single field's."""
+"""The largest negligible difference of a metric between 0 and 1 or of r2; of an error, as a share of the best single field's error."""
 
 
 def judged(grid: Grid, course: Course, contenders: Sequence[Contender], seed: int) -> dict[str, Any]:
-    """By target: the ``metric`` that judges and ``why`` it does, the best single field and the best fusion (by rows that do not measure),
-    every contender's ``mean``, ``spread`` (over rounds) and ``difference`` to the best single field, ``change`` where it is another under
-    other settings (the ``difference`` to the one that it is ``of``), ``beside`` (the difference by the usual metric, where another judges),
-    and the ``sentence``."""
+    """Return the results of a comparison: the mean score of each contender on the rows that choose, the ``best`` contender, and the results
+    of each target.
+
+    The results of a target are: the ``metric`` by which it is judged, and ``why``; the best single field and the best fusion (by rows that
+    do not measure); for every contender its ``mean``, its ``spread`` over rounds, its ``difference`` to the best single field, and
+    ``change`` if it is another contender under other settings (the ``difference`` to the one that it is ``of``); ``beside``, the difference
+    by the usual metric if another metric judges; and the ``sentence``.
+
+    :param grid: the trained cells and their rows
+    :param course: the trials and rounds that were completed
+    :param contenders: all contenders
+    :param seed: the seed of the intervals
+    """
     choose = {name: float(np.mean([cells[name].worth for cells in course.rounds])) for name in course.last}
     alone = [one.name for one in contenders if one.field is not None and one.name in choose]
     fused = [one.name for one in contenders if one.field is None and one.name in choose]
@@ -44,7 +53,7 @@ def judged(grid: Grid, course: Course, contenders: Sequence[Contender], seed: in
 
 
 def _defined(grid: Grid, course: Course, name: str, metric: str) -> list[int]:
-    """The rounds on whose rows a metric of a target is defined."""
+    """Return the rounds on whose rows a metric of a target is defined."""
     return [
         at for at, cells in enumerate(course.rounds)
         if len(grid.clusters(at, name)) and all(cell.credits[name].get(metric) for cell in cells.values())
@@ -67,21 +76,21 @@ class _Judge:
         self.worth = {one: [course.rounds[at][one].worth for at in self.rounds] for one in course.last}
 
     def means(self, one: str) -> tuple[float, list[float]]:
-        """The metric of a contender, over all rows and by round, in its own unit."""
+        """Return the metric of a contender over all rows, and by round, in its own unit."""
         parts = self.credits[one]
         return self.sign * float(np.concatenate(parts).mean()), [self.sign * float(part.mean()) for part in parts]
 
     def against(self, names: Sequence[str], of: str) -> dict[str, Difference]:
-        """Each contender's difference to one of them."""
+        """Return the difference of each contender to the contender ``of``."""
         return against({one: self.credits[one] for one in names}, self.credits[of], self.clusters, self.seed, **self.settings)
 
     def gain(self, alone: Sequence[str], fused: Sequence[str]) -> Difference:
-        """The difference of the best fusion to the best single field, whose interval includes the choice."""
+        """Return the difference of the best fusion to the best single field. Its interval takes the choice of both into account."""
         first, second = ({one: self.credits[one] for one in side} for side in (fused, alone))
         return chosen(first, second, self.worth, self.clusters, self.seed, **self.settings)
 
     def learned(self, names: Sequence[str]) -> bool:
-        """Whether one of these contenders, as it was trained, is better than a constant answer."""
+        """Return whether one of these contenders, as it was trained, is better than a constant answer."""
         many = {one: self.credits[one] for one in names}
         found = against(many, self.constant, self.clusters, self.seed, retrained=False, **self.settings)
         return max(one.low for one in found.values()) > 0
@@ -91,6 +100,12 @@ def _target(
     grid: Grid, course: Course, name: str, task: Task, metric: str, sides: tuple[list[str], list[str]], best: tuple[str, str],
     again: Mapping[str, str], seed: int,
 ) -> dict[str, Any]:  # fmt: skip
+    """Return the results of one target by one metric.
+
+    :param sides: the names of the single fields and of the fusions
+    :param best: the best single field and the best fusion
+    :param again: by the name of a fusion that takes part once more, the name of the original
+    """
     (alone, fused), (best_alone, best_fused) = sides, best
     judge = _Judge(grid, course, name, task, metric, seed)
     differences = judge.against([one for one in course.last if one != best_alone], best_alone)
@@ -112,8 +127,8 @@ def _target(
         usual = _Judge(grid, course, name, task, task.usual_metric, seed)
         means = {one: usual.means(one)[0] for one in (best_alone, best_fused)}
         beside = {"metric": task.usual_metric, "means": means, "difference": usual.against([best_fused], best_alone)[best_fused].facts()}
-    # A calibration error is small for any constant answer: that a field tells something is measured by the usual metric.
-    teller = _Judge(grid, course, name, task, task.usual_metric, seed) if not task.about(metric).rewards_learning else judge
+    # A calibration error is small for any constant answer: whether a field is informative is measured by the usual metric.
+    informed = _Judge(grid, course, name, task, task.usual_metric, seed) if not task.about(metric).rewards_learning else judge
     small = _SMALL * (max(abs(contenders[best_alone]["mean"]), 1e-300) if task.about(metric).in_unit else 1.0)
     facts = {
         "metric": metric, "why": task.judged_why if metric == task.judged_by else "", "larger_is_better": judge.sign > 0,
@@ -121,14 +136,14 @@ def _target(
         "verdict": verdict(gain, small), "beside": beside, "small": small,
         "measured": len(np.unique(np.concatenate([grid.rounds.measure[at] for at in range(len(course.rounds))]))),
         "rounds": len(judge.rounds), "trainable": grid.rounds.most,
-        "constant": constant, "learned": teller.learned([best_alone, best_fused]), "contenders": contenders,
+        "constant": constant, "learned": informed.learned([best_alone, best_fused]), "contenders": contenders,
     }  # fmt: skip
     wordings = {one: Wording(task.about(one), task.unit) for one in judging(task)}
     return {**facts, "sentence": sentence(name, facts, gain, wordings, _basis(course, best_fused, facts))}
 
 
 def verdict(difference: Difference, small: float = _SMALL) -> str:
-    """``helps``, ``harms``, ``no difference`` (``small`` is ruled out) or ``undecided``."""
+    """Return ``helps``, ``harms``, ``no difference`` (the interval excludes differences of ``small``) or ``undecided``."""
     if difference.low > 0:
         return "helps"
     if difference.high < 0:
@@ -137,7 +152,7 @@ def verdict(difference: Difference, small: float = _SMALL) -> str:
 
 
 def _basis(course: Course, fused: str, facts: Mapping[str, Any]) -> str:
-    """What the sentence rests on."""
+    """Return the rounds, rows and trials on which the sentence is based, as text."""
     trained = round(float(np.mean([cells[fused].rows for cells in course.rounds])))
     few = trained < 0.9 * facts["trainable"]
     of = f" of {facts['trainable']:,}" if few else ""

@@ -8,13 +8,17 @@ from .base import Config, External, kinds_of, menu
 from .explaining import explain
 from .faults import shaped, validate
 from .overriding import flow, merge, override, quote, shortened, split_override
+from .paths import NameOrPath, PathText, absolute, path_settings, paths_in, with_absolute_paths, with_paths_at
 from .reading import parse_yaml, read_tree
 from .settings import Setting, settings_of
 
 __all__ = [
     "Config",
     "External",
+    "NameOrPath",
+    "PathText",
     "Setting",
+    "absolute",
     "explain",
     "flow",
     "kinds_of",
@@ -22,6 +26,8 @@ __all__ = [
     "merge",
     "override",
     "parse_yaml",
+    "path_settings",
+    "paths_in",
     "quote",
     "read_tree",
     "settings_of",
@@ -29,4 +35,6 @@ __all__ = [
     "shortened",
     "split_override",
     "validate",
+    "with_absolute_paths",
+    "with_paths_at",
 ]

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -67,10 +66,6 @@ class EncoderConfig(Config):
     def libraries(self) -> tuple[str, ...]:
         """The packages on whose versions its features depend, in addition to those of every run."""
         return ()
-
-    def placed(self, folder: Path) -> Self:
-        """Return the config with file paths relative to ``folder`` replaced by absolute ones."""
-        return self
 
     def backbone(self, state: State) -> Backbone:
         """Build the frozen backbone. Its weights are not loaded yet."""

@@ -11,7 +11,6 @@ Shapes: ``U`` distinct cells, ``T`` pictures of a cell, ``C`` channels, ``S`` th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -93,10 +92,6 @@ class FramesConfig(EncoderConfig):
     def libraries(self) -> tuple[str, ...]:
         """The packages of the encoder of each picture."""
         return tuple(self.each.libraries)
-
-    def placed(self, folder: Path) -> FramesConfig:
-        """Return the config with absolute file paths in the encoder of each picture."""
-        return self.model_copy(update={"each": self.each.placed(folder)})
 
     def backbone(self, state: State) -> Backbone:
         """Build the frozen encoder of each picture, applied to all pictures of a cell."""

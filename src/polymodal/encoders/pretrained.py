@@ -8,7 +8,6 @@ layer decreases with its distance from the output (Howard and Ruder 2018, arXiv:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field as Setting
@@ -16,6 +15,7 @@ from torch import nn
 
 from ..backbones import Backbone, BackboneOptions, describe, library_of
 from ..backbones import build as build_backbone
+from ..config import NameOrPath
 from ..errors import ConfigError, requires
 from ..flow import Features, Field, Form, State
 from ..quiet import ignore_warnings_of
@@ -38,7 +38,7 @@ class PretrainedConfig(EncoderConfig):
     form: ClassVar[Form] = "features"
     is_pretrained: ClassVar[bool] = True
     kind: Literal["pretrained"] = "pretrained"
-    model: str
+    model: NameOrPath
     """A folder saved by transformers, a name on the Hugging Face hub, timm:NAME, keras:NAME (of Keras Applications) or a .keras file."""
     tune: Literal["frozen", "lora", "full"] = "frozen"
     """frozen = train only the projection, on features computed once for each cell; lora = train low-rank adapters; full = train all
@@ -104,11 +104,6 @@ class PretrainedConfig(EncoderConfig):
     def libraries(self) -> tuple[str, ...]:
         """The package that builds the model, and peft if adapters are trained."""
         return (library_of(self.model), *(("peft",) if self.tune == "lora" else ()))
-
-    def placed(self, folder: Path) -> PretrainedConfig:
-        """Return the config with an absolute path if the model is a folder or a file."""
-        path = folder / Path(self.model).expanduser()
-        return self.model_copy(update={"model": str(path.resolve())}) if path.exists() else self
 
     def backbone(self, state: State) -> Backbone:
         """Build the backbone that the state describes. Its weights are not loaded yet."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..data.sources import Source
 from ..data.targets import read_targets
-from ..errors import DataError, UserError
+from ..errors import DataError
 from ..evaluation.contribution import MOST_ROWS, RowPredictor
 from ..flow import Cell, Folders
 from ..frozen import through
@@ -20,7 +20,7 @@ from ..inference import Window
 from ..modalities import Modality, OnError
 from ..predictor import Predictor
 from ..preparation import FaultBook
-from ..storage import write_texts
+from ..storage import check_files, write_texts
 
 
 @dataclass(frozen=True)
@@ -74,23 +74,17 @@ def draw(
 
 
 def free(out: str | Path | None, names: Sequence[str], overwrite: bool) -> Path | None:
-    """Create the output folder before the computation starts, so that an unusable folder is reported immediately, and return it.
+    """Check the output folder before the computation starts, so that an unusable folder is reported immediately, and return it.
 
     :param out: the folder; None = None is returned
     :param names: the files that will be written
     :param overwrite: whether these files may exist already
-    :raises UserError: a file exists, or the folder cannot be created
+    :raises UserError: a file exists, or the folder cannot be made or written
     """
     if out is None:
         return None
     folder = Path(out)
-    there = [name for name in names if (folder / name).exists()]
-    if there and not overwrite:
-        raise UserError(f"{folder / there[0]}: already there; choose another folder (-o FOLDER), or replace it: --overwrite")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder (-o FOLDER)") from None
+    check_files(folder, names, overwrite)
     return folder
 
 

@@ -17,8 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..errors import DataError, UserError, nearest
-from ..storage import no_formula
+from ..errors import DataError, nearest
+from ..storage import check_file, no_formula, replacing
 
 Record = dict[str, Any]
 _CHUNK = 2**20
@@ -198,26 +198,17 @@ def write_csv(rows: Iterable[Mapping[str, Any]], out: str | Path, overwrite: boo
     :raises DataError: there are no rows
     """
     path = Path(out)
-    if path.suffix.lower() != ".csv":
-        raise UserError(f"{out}: an extension that is not known; expected .csv")
-    if path.exists() and not overwrite:
-        raise UserError(f"{out}: already there; choose another file, or replace it: --overwrite")
+    check_file(path, overwrite, (".csv",))
     rows = iter(rows)
     first = next(rows, None)
     if first is None:
         raise DataError(f"{out}: no rows to write; expected some")
-    temporary, count = path.with_name(f".{path.name}.part"), 0
-    try:
-        with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(map(no_formula, first))
-            for count, row in enumerate(itertools.chain([first], rows), 1):  # noqa: B007
-                writer.writerow(no_formula(_text(row[name])) for name in first)
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror or error}); choose another file") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    count = 0
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(map(no_formula, first))
+        for count, row in enumerate(itertools.chain([first], rows), 1):  # noqa: B007
+            writer.writerow(no_formula(_text(row[name])) for name in first)
     return count, list(first)
 
 

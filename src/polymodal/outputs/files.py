@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
-from ..storage import no_formula
+from ..storage import check_file, no_formula, replacing
 from ..training.observers import plain
 
 Row = Mapping[str, Any]
@@ -28,10 +27,7 @@ def check_path(path: str | Path, *, overwrite: bool = False) -> None:
     :param overwrite: whether a file that exists may be replaced
     :raises UserError: the file exists and ``overwrite`` is False, or its extension is not known
     """
-    if Path(path).exists() and not overwrite:
-        raise UserError(f"{path}: already there; choose another file, or replace it: overwrite=True (--overwrite)")
-    if Path(path).suffix.lower() not in _WRITERS:
-        raise UserError(f"{path}: an extension that is not known; expected one of {', '.join(_WRITERS)}")
+    check_file(Path(path), overwrite, tuple(_WRITERS))
 
 
 def write_rows(path: str | Path, columns: Mapping[str, str], rows: Iterable[Row]) -> int:
@@ -42,15 +38,8 @@ def write_rows(path: str | Path, columns: Mapping[str, str], rows: Iterable[Row]
     :raises UserError: the file cannot be written
     """
     file = Path(path)
-    temporary = file.with_name(f".{file.name}.part")
-    try:
-        count = _WRITERS[file.suffix.lower()](temporary, columns, iter(rows))
-        temporary.replace(file)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error}); choose another file") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-    return count
+    with replacing(file) as temporary:
+        return _WRITERS[file.suffix.lower()](temporary, columns, iter(rows))
 
 
 def _write_csv(path: Path, columns: Mapping[str, str], rows: Iterator[Row]) -> int:

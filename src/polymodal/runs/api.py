@@ -1,29 +1,29 @@
-"""``train`` and ``evaluate``: from what was asked for to a run."""
+"""``train``, ``resume`` and ``evaluate``: from the arguments of a call to a run."""
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..config import absolute
 from ..data.sources import open_source
 from ..errors import UserError
 from ..experiment import Experiment
 from ..flow import Folders, Names
+from ..journal import JOURNAL_FILE, refuse
 from ..modalities import OnError
 from ..predictor import Predictor, load
 from ..storage import Lock, sweep
 from ..training.checkpoint import Checkpoints
 from ..training.observers import Observer
 from ..training.plan import Clock
-from .journal import ASIDE, differing
-from .request import PATHS, open_others, resolve
-from .resuming import experiment_of, journal_of
+from .request import open_others, resolve
+from .resuming import experiment_of, journal_of, output_folder
 from .run import Run
 
 
@@ -47,27 +47,32 @@ def train(
     observers: Sequence[Observer] = (),
     start: float | None = None,
 ) -> Predictor:
-    """Train, measure, and save.
+    """Train a model on a table, measure it, save it, and return it.
+
+    Paths in a ``run.yaml`` are relative to its folder. Paths in arguments and overrides are relative to the current folder.
 
     :param table: a path, a dataframe, an Arrow table, rows as dicts, columns as a dict of lists; or a ``run.yaml``, or an
-        ``Experiment`` (with ``data.table``). Behind a workbook or a zip archive, ``#`` and the name of a sheet or a member may follow
-    :param overrides: ``path=value`` settings, laid over everything else
-    :param target: the column to predict, or several; each as text, or as what prints as its name
-    :param columns: what a column is taken for: image, text, tabular, number, category or date
-    :param ignore: columns that are no features
-    :param group: a column; rows with one value of it stay on one side of a split
-    :param split: a column that says train, valid or test
-    :param valid: a table of its own to validate on
-    :param test: a table that is measured once, at the end
-    :param root: more folders that file cells may name, beside the table's own
-    :param on_error: what a cell that cannot be read does: error, skip or blank
-    :param time_limit: seconds, or 90s, 5m, 1h30m, for the whole call
-    :param encoding: of the training table, a CSV or JSON file (``data.encoding``); None = found out
-    :param out: folder of the run; None keeps nothing on disk
-    :param overwrite: replace the run that is there
-    :param start: the moment (``time.monotonic()``) that the time limit counts from; None = now
-    :raises UserError: a mistake in what was given
-    :raises Interrupted: Ctrl-C; what was trained by then is saved
+        ``Experiment`` (with ``data.table``). After the path of a workbook or a zip archive, ``#`` and the name of a sheet or a member may
+        follow
+    :param overrides: ``path=value`` settings, which take precedence over all others
+    :param target: the column to predict, or several; each as text, or as an object that prints as its name
+    :param columns: the type of a column, by its name: image, text, tabular, number, category or date
+    :param ignore: columns that are not used as features
+    :param group: a column; rows with the same value in it stay on the same side of a split
+    :param split: a column with the values train, valid and test
+    :param valid: a separate validation table
+    :param test: a table on which the model is measured once, at the end
+    :param root: additional folders that file cells may refer to, besides the folder of the table
+    :param on_error: the treatment of unreadable cells: error, skip or blank
+    :param seed: the random seed; None = that of the settings
+    :param time_limit: the time limit of the whole call, in seconds, or as 90s, 5m, 1h30m
+    :param encoding: the encoding of the training table, a CSV or JSON file (``data.encoding``); None = detected
+    :param out: the folder of the run; None = nothing is kept on disk
+    :param overwrite: whether an existing run in ``out`` is replaced
+    :param observers: called with the events of the run
+    :param start: the moment (``time.monotonic()``) from which the time limit counts; None = now
+    :raises UserError: an argument, a setting or the data is invalid
+    :raises Interrupted: the process received a signal (Ctrl-C); what was trained by then is saved
     """
     clock = Clock(None, start)
     request = resolve(
@@ -96,16 +101,20 @@ def resume(
     observers: Sequence[Observer] = (),
     start: float | None = None,
 ) -> Predictor:
-    """Go on with a run that was interrupted, killed or cut off, from its last checkpoint; it ends with the bits that it would have had.
+    """Resume a run that was interrupted or killed from its last checkpoint. The result has the same bits as without the interruption.
 
-    A run whose training had not begun begins; one that has ended is given back as it is.
+    If training had not begun, it begins. If it has ended, the model is returned as it is.
 
-    :param run: the run's folder
+    :param run: the folder of the run
     :param overrides: ``path=value`` settings; those that change a result need ``force``
-    :param table: the training table, where it came from memory or has moved; ``valid`` and ``test`` likewise
-    :param force: go on although data, settings or code are not what they were
-    :raises UserError: something differs, another process is training there, or there is no run
-    :raises Interrupted: as ``train`` does
+    :param table: the training table, if it was not a file or has moved
+    :param valid: the validation table, likewise
+    :param test: the test table, likewise
+    :param force: whether to resume although data, settings or code differ from what they were
+    :param observers: called with the events of the run
+    :param start: the moment (``time.monotonic()``) from which the time limit counts; None = now
+    :raises UserError: something differs, another process is training in the folder, or it contains no run
+    :raises Interrupted: as ``train``
     """
     folder = Path(run)
     experiment_of(folder, ())  # before the folder is touched
@@ -115,29 +124,32 @@ def resume(
         journal = journal_of(folder)
         checkpoints = Checkpoints(folder / "checkpoints")
         experiment = experiment_of(folder, overrides)
-        said = experiment.data
+        data = experiment.data
         if journal is not None and journal.ended:
             changed = [one.line for one in journal.differences(experiment)] if overrides else []
             if changed or any(given is not None for given in (table, valid, test)):
                 what = "; ".join(changed) or "another table"
-                raise UserError(f"{folder}: training has ended, so nothing can be changed ({what}); train anew in another folder (-o RUN)")
+                raise UserError(
+                    f"{folder}: training has ended, so nothing can be changed ({what}); expected no changes; train anew in another folder "
+                    f"(-o RUN)"
+                )
             checkpoints.clear()
             return load(folder)
         if journal is None and (folder / "bundle" / "bundle.json").exists():
             fix = "use the bundle, or train anew in another folder (-o RUN)"
-            raise UserError(f"{folder}: a bundle, and no checkpoints to go on with (checkpoints/ledger.json is gone); {fix}")
+            raise UserError(f"{folder}: a bundle without checkpoints; expected {JOURNAL_FILE}, from which to resume; {fix}")
         given = {name: value for name, value in (("table", table), ("valid", valid), ("test", test)) if value is not None}
-        moved = {name: str(Path(value).resolve()) for name, value in given.items() if isinstance(value, (str, Path))}
-        experiment = experiment.model_copy(update={"data": said.model_copy(update=moved)})
-        memory = journal.memory if journal is not None else ["table"] if said.table is None else []
+        moved = {name: absolute(value) for name, value in given.items() if isinstance(value, (str, Path))}
+        experiment = experiment.model_copy(update={"data": data.model_copy(update=moved)})
+        memory = journal.memory if journal is not None else ["table"] if data.table is None else []
         for name in memory:
             if name not in given:
                 fix = f"polymodal train TABLE --resume {folder} ({name}=...)"
                 raise UserError(f"{folder}: its {name} came from memory; expected it again: {fix}")
         if journal is not None:
-            differing(folder, journal.differences(experiment), force)
-        source = open_source(given.get("table", said.table), encoding=said.encoding)
-        valid_source, test_source = open_others(said, given.get("valid"), given.get("test"))
+            refuse(folder, journal.differences(experiment), force)
+        source = open_source(given.get("table", data.table), encoding=data.encoding)
+        valid_source, test_source = open_others(data, given.get("valid"), given.get("test"))
         (folder / "checkpoints").mkdir(exist_ok=True)
         spent = max(journal.spent if journal is not None else 0.0, checkpoints.spent())
         clock = Clock(experiment.training.time_limit, (time.monotonic() if start is None else start) - spent)
@@ -154,82 +166,17 @@ def evaluate(
     trust: bool = False,
     encoding: str | None = None,
 ) -> dict[str, Any]:
-    """Measure a model, a run or a bundle on a table that holds its target: see ``Predictor.evaluate``."""
+    """Return the metrics of a model, a run or a bundle on a table that contains its target: see ``Predictor.evaluate``."""
     predictor = model if isinstance(model, Predictor) else load(model, trust=trust)
     return predictor.evaluate(table, on_error=on_error, strict=strict, root=root, encoding=encoding)
 
 
 @contextmanager
 def _folder(out: str | Path | None, overwrite: bool, experiment: Experiment) -> Iterator[Path]:
-    """The run's folder, made; a temporary one where nothing is to be kept. A user's mistake leaves none behind."""
+    """Give the folder of a run: ``out`` by the policy for output folders, or a temporary one if nothing is to be kept."""
     if out is None:
         with tempfile.TemporaryDirectory(prefix="polymodal-") as name:
             yield Path(name)
-        return
-    folder = Path(out)
-    with ExitStack() as held:
-        try:
-            locked = _empty(folder, overwrite, experiment, held)
-            (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder (-o RUN)") from None
-        if not locked:
-            held.enter_context(Lock(folder))
-        try:
+    else:
+        with output_folder(Path(out), experiment).claim(overwrite) as folder:
             yield folder
-        except UserError:
-            if not (folder / "checkpoints" / "ledger.json").exists():
-                _take_back(folder)
-            raise
-
-
-def _empty(folder: Path, overwrite: bool, experiment: Experiment, held: ExitStack) -> bool:
-    """Take away the run that is there, if that was asked for and nobody is training in it; whether its lock is ``held`` now."""
-    if folder.exists():
-        if not overwrite:
-            again = f", or go on with it: --resume {folder}" if (folder / "checkpoints" / "ledger.json").exists() else ""
-            raise UserError(f"{folder}: already there; choose another folder (-o RUN), or replace it: --overwrite{again}")
-        begun = {Lock.NAME, ASIDE, "checkpoints"}  # all there is of a run that was killed in its first moments
-        if not folder.is_dir() or not ((folder / "log.jsonl").is_file() or {path.name for path in folder.iterdir()} <= begun):
-            raise UserError(f"{folder}: not a run, so it is not replaced; choose another folder (-o RUN)")
-        needed = [getattr(experiment.data, name) for name in PATHS] + [experiment.training.init]
-        for path in needed:
-            if path is not None and Path(path).resolve().is_relative_to(folder.resolve()):
-                raise UserError(f"{folder}: holds {path}, so it is not replaced; choose another folder (-o RUN)")
-        held.enter_context(Lock(folder))
-        _set_aside(folder)
-        return True
-    return False
-
-
-def _set_aside(folder: Path) -> None:
-    """Make room for another run; the one that is there stays below ``ASIDE``."""
-    aside = folder / ASIDE
-    if aside.exists() and not (folder / "checkpoints" / "ledger.json").exists():
-        _clear(folder)  # a run that replaced another was killed before it trained: what was there first is kept
-        return
-    shutil.rmtree(aside, ignore_errors=True)
-    kept = [path for path in folder.iterdir() if path.name != Lock.NAME]
-    aside.mkdir()
-    for path in kept:
-        path.rename(aside / path.name)
-
-
-def _take_back(folder: Path) -> None:
-    """The folder as it was before: the run that was to be replaced, or nothing."""
-    aside = folder / ASIDE
-    if not aside.exists() or not any(aside.iterdir()):
-        shutil.rmtree(folder, ignore_errors=True)
-        return
-    _clear(folder)
-    for path in aside.iterdir():
-        path.rename(folder / path.name)
-    aside.rmdir()
-
-
-def _clear(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink() and path.name != ASIDE:
-            shutil.rmtree(path)
-        elif path.name not in (Lock.NAME, ASIDE):
-            path.unlink()

@@ -18,6 +18,7 @@ from ..errors import TrainingError
 from ..experiment import Experiment
 from ..flow import FUSED
 from ..inference import Collected
+from ..journal import Journal
 from ..model import MultiModalModel, build
 from ..preparation import Prepared
 from ..training.checkpoint import Checkpoints, Keeper, below
@@ -28,7 +29,6 @@ from ..training.optimization import standardise
 from ..training.plan import RESERVE, Clock, Plan, make_plan, usual_plan
 from ..training.progress import INTERRUPTED, Fitted, Replay
 from ..training.trainer import Trainer
-from .journal import Journal
 from .validation import HeldOut, Member
 from .warm_start import start_from
 

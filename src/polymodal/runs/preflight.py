@@ -22,8 +22,10 @@ from ..flow import FUSED, Cell, Folders, Names, Sample
 from ..frozen import seconds_of
 from ..inference import BLOCK
 from ..inspection.targets import missing_line
+from ..journal import Journal, digest_of
 from ..modalities import Modality, OnError
 from ..preparation import Prepared, fit_modalities, prepare, roots_of, split_rows
+from ..storage import unwritable
 from ..tasks import Task
 from ..training.checkpoint import Checkpoints
 from ..training.config import usual_batch_size
@@ -31,11 +33,10 @@ from ..training.devices import pick_device, pick_precision, why_precision
 from ..training.observers import Observer
 from ..training.plan import Clock
 from .estimate import Check, Reading, estimate
-from .journal import Journal, digest_of
 from .members import Members, Trial
 from .reading import Faults, read_cells
 from .request import Request, open_others, resolve
-from .resuming import look_at
+from .resuming import look_at, output_folder
 
 ROWS, _BLOCK = 1_024, 64
 """Rows that are drawn, at most, in blocks: rows that share a picture often stand together."""
@@ -148,7 +149,9 @@ def _check(request: Request, found: Check, out: Path | None) -> None:
                 found.stops.append(str(error))
     found.notes += class_notes(tasks, target_values, part_N, members, unknown)
     if out is not None:
-        _writable(out, found)
+        place = output_folder(out, experiment)
+        reason = unwritable(out, "folder (-o RUN)") if out == found.resumes else place.refusal(overwrite=False)
+        found.stops += [reason] if reason is not None else []
     if not found.ok:
         return
     try:
@@ -223,22 +226,6 @@ def _sample(source: Source, known_N: np.ndarray, experiment: Experiment) -> dict
             rows[start + int(at)] = {name: part[name][at] for name in columns}
         start += count
     return rows
-
-
-def _writable(out: Path, found: Check) -> None:
-    if out != found.resumes and out.exists():
-        found.stops.append(f"{out}: already there; choose another folder (-o RUN), or replace it: --overwrite")
-        return
-    at = out.resolve()
-    while not at.exists():
-        at = at.parent
-    try:
-        if not at.is_dir():
-            raise NotADirectoryError(20, f"{at} is a file")
-        with tempfile.TemporaryFile(dir=at):
-            pass
-    except OSError as error:
-        found.stops.append(f"{out}: cannot be made or written ({error.strerror or error}); choose a folder that can be (-o RUN)")
 
 
 def _try_out(experiment: Experiment, source: Source, sample: Mapping[int, Mapping[str, Cell]], reading: Reading) -> dict[str, Trial] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bundle import find
-from ..config import External, override, quote, read_tree
+from ..config import External, absolute, override, quote, read_tree, with_paths_at
 from ..data.sources import Source, open_source
 from ..errors import ConfigError, DataError
 from ..experiment import DataConfig, Experiment, with_encoders
@@ -70,17 +70,14 @@ def resolve(
     request: dict[str, Any] = {"columns": columns, "ignore": ignore, "group": group, "split": split}
     path = Path(table) if isinstance(table, (str, Path)) and Path(table).suffix.lower() in (".yaml", ".yml") else None
     if isinstance(table, Experiment):
-        found = _from_tree(table.tree(), Path(), "Experiment", target, (*flags, *overrides), request)
+        found = _from_tree(table.tree(), "Experiment", target, (*flags, *overrides), request)
     elif path is not None:
-        tree = read_tree(path)
-        training = tree.get("training")
-        if isinstance(training, Mapping) and isinstance(training.get("init"), str):
-            tree["training"] = {**training, "init": str(path.parent / training["init"])}
-        found = _from_tree(tree, path.parent, str(path), target, (*flags, *overrides), request)
+        tree = with_paths_at(Experiment, read_tree(path), path.parent)
+        found = _from_tree(tree, str(path), target, (*flags, *overrides), request)
     else:
         found = _from_table(table, target, (*flags, *overrides), request)
     source, experiment, reasons, left = found
-    experiment = experiment.with_models_at(path.parent if path is not None else Path())
+    experiment = experiment.with_paths_at(Path())
     if experiment.training.init is not None:
         find(experiment.training.init)
     own = [(part, ENCODER_CONTRACT) for part in experiment.model.encoders.values()] + [(experiment.model.fusion, FUSION_CONTRACT)]
@@ -107,10 +104,10 @@ def _flags(*, root: Folders, valid: Any, test: Any, **settings: Any) -> list[str
     said = {places[name]: value for name, value in settings.items() if value is not None}
     if root:
         check_folders(listed(root))
-        said["data.root"] = [str(Path(folder).resolve()) for folder in listed(root)]
+        said["data.root"] = [absolute(folder) for folder in listed(root)]
     for name, table in (("valid", valid), ("test", test)):
         if isinstance(table, (str, Path)):
-            said[f"data.{name}"] = str(Path(table).resolve())
+            said[f"data.{name}"] = absolute(table)
     return [f"{path}={json.dumps(value, ensure_ascii=False)}" for path, value in said.items()]
 
 
@@ -141,16 +138,13 @@ def _from_table(
     return source, experiment, reasons, left_out(columns)
 
 
-def _from_tree(
-    tree: Mapping[str, Any], folder: Path, place: str, target: Any, overrides: Sequence[str], request: Mapping[str, Any]
-) -> _Found:
+def _from_tree(tree: Mapping[str, Any], place: str, target: Any, overrides: Sequence[str], request: Mapping[str, Any]) -> _Found:
     """The experiment of a file. One that names fields is complete; of one that does not, the rest is inferred."""
     direct = [f"data.split.group={json.dumps(request['group'])}"] if request["group"] else []
     if request["split"]:
         direct += ["data.split.kind=column", f"data.split.column={json.dumps(request['split'])}"]
     laid, notes = override(tree, (*direct, *overrides))
     Experiment.check_tree(laid, place)
-    laid = _placed(laid, folder)
     table = dict(laid.get("data") or {}).get("table")
     if not isinstance(table, str):
         raise ConfigError(f"{place}: data.table: missing; expected the table to train on; write data: {{table: PATH}}")
@@ -162,8 +156,7 @@ def _from_tree(
             for key, value in settings.items()
             if key != "kind"
         ]
-        kept = [text for text in overrides if not _is_a_path(text)]
-        return _from_table(table, list(tasks) if _is_nothing(target) else target, (*said, *kept), request, laid)
+        return _from_table(table, list(tasks) if _is_nothing(target) else target, (*said, *overrides), request, laid)
     for flag, value in (("--target", not _is_nothing(target)), ("--column", request["columns"]), ("--ignore", request["ignore"])):
         if value:
             raise ConfigError(f"{place}: {flag} beside a file that names its fields; say it in the file, under fields and tasks")
@@ -177,19 +170,3 @@ def _from_tree(
 
 def _is_nothing(target: Any) -> bool:
     return target is None or (isinstance(target, (list, tuple)) and not target)
-
-
-def _is_a_path(text: str) -> bool:
-    return text.startswith(tuple(f"data.{name}=" for name in (*PATHS, "root")))
-
-
-def _placed(tree: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The tree of a file in ``folder``, its relative paths made so that they lead there from here."""
-    data = tree.get("data")
-    if not isinstance(data, Mapping):
-        return dict(tree)
-    placed = {name: str(folder / data[name]) for name in PATHS if isinstance(data.get(name), str)}
-    root = data.get("root")
-    if isinstance(root, list):
-        placed["root"] = [str(folder / str(part)) for part in root]  # type: ignore[assignment]
-    return {**tree, "data": {**data, **placed}}

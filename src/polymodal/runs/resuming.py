@@ -1,4 +1,4 @@
-"""The state of a run's folder: what ``resume`` goes on with, and what ``check`` says of it."""
+"""The folder of a run: when it may be made or replaced, and what is in it that ``resume`` goes on with and ``check`` reports."""
 
 from __future__ import annotations
 
@@ -8,50 +8,63 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..bundle import Bundle, find
-from ..config import override, read_tree
 from ..errors import UserError, nearest_folder
 from ..experiment import Experiment
-from ..storage import Lock
+from ..journal import JOURNAL_FILE, Journal
+from ..storage import Lock, OutputFolder, busy
 from ..training.checkpoint import LAST, PREVIOUS, Checkpoints
-from .journal import Journal
 
 
 @dataclass
 class State:
-    """What stands in a run's folder."""
+    """What is in a run's folder."""
 
     experiment: Experiment | None = None
     journal: Journal | None = None
     ended: bool = False
+    """Whether training has ended."""
     stops: list[str] = field(default_factory=list)
-    """Why it could not go on."""
+    """The reasons why it cannot be resumed."""
     notes: list[str] = field(default_factory=list)
+    """What else is reported of it, a line each."""
+
+
+def output_folder(folder: Path, experiment: Experiment) -> OutputFolder:
+    """Return the policy for the folder that a run of ``experiment`` is written to."""
+    return OutputFolder(
+        folder, "a run", "-o RUN", marker="log.jsonl", begun=JOURNAL_FILE, folders=("checkpoints",), inputs=experiment.paths
+    )
 
 
 def experiment_of(folder: Path, overrides: Sequence[str]) -> Experiment:
-    """The run's experiment, paths absolute, with overrides laid over it; ``UserError`` where there is none."""
+    """Return the experiment of a run with overrides applied.
+
+    :raises UserError: the folder contains no ``run.yaml``, or the file or an override is invalid
+    """
     if not (folder / "run.yaml").is_file():
         fix = (
             nearest_folder(folder)[2:]
             or f"train one: polymodal train TABLE --target COL -o {folder}{' --overwrite' if folder.exists() else ''}"
         )
         raise UserError(f"{folder}: holds no run.yaml; expected the folder of a run; {fix}")
-    tree, _ = override(read_tree(folder / "run.yaml"), overrides)
-    return Experiment.of(tree, place=str(folder / "run.yaml"), folder=folder)
+    return Experiment.read(folder / "run.yaml", overrides)
 
 
 def journal_of(folder: Path) -> Journal | None:
-    """What the run remembers, None where training had not begun."""
-    return Journal.read(folder / "checkpoints" / "ledger.json")
+    """Return the journal of a run, or None if training had not begun."""
+    return Journal.read(folder / JOURNAL_FILE)
 
 
 def look_at(folder: Path, overrides: Sequence[str]) -> State:
-    """Everything that ``resume`` would find; nothing is changed."""
+    """Return what ``resume`` would find in a run's folder. Nothing is changed.
+
+    :raises UserError: the folder contains no valid ``run.yaml``
+    """
     state = State(experiment_of(folder, overrides))
     assert state.experiment is not None
     holder = Lock.holder(folder)
     if holder is not None:
-        state.stops.append(f"{folder}: another process{holder} is training here; wait for it or stop it")
+        state.stops.append(busy(folder, holder))
     try:
         journal = journal_of(folder)
     except UserError as error:
@@ -71,19 +84,19 @@ def look_at(folder: Path, overrides: Sequence[str]) -> State:
         state.notes.append("training has ended: there is nothing to go on with")
         return state
     checkpoints = Checkpoints(folder / "checkpoints")
-    going_on = next((found[1] for name in (LAST, PREVIOUS) if (found := checkpoints.read(name)) is not None), None)
+    current = next((checkpoint[1] for name in (LAST, PREVIOUS) if (checkpoint := checkpoints.read(name)) is not None), None)
     done = [path.stem for path in sorted((folder / "checkpoints").glob("*.safetensors")) if path.stem not in (LAST, PREVIOUS)]
     whole = [name for name in done if checkpoints.read(name) is not None]
     state.notes += checkpoints.notes
     if whole:
         state.notes.append(f"trained to their end: {', '.join(whole)}")
-    if going_on is not None and going_on.get("unit") not in whole:
-        at = going_on["progress"]
-        state.notes.append(f"in training: {going_on['unit']}, epoch {at['epoch']}, after step {at['step']:,}")
+    if current is not None and current.get("unit") not in whole:
+        at = current["progress"]
+        state.notes.append(f"in training: {current['unit']}, epoch {at['epoch']}, after step {at['step']:,}")
     state.notes.append(f"it would go on: polymodal train --resume {shlex.quote(str(folder))}")
     if state.experiment.data.table is None:
         state.notes.append("its table came from memory: give it again (polymodal train TABLE --resume RUN)")
     for one in journal.differences(state.experiment):
-        fix = "mend it, or train anew" if one.another else "mend it, or resume all the same: --force"
+        fix = "undo it, or train anew" if one.another else "undo it, or resume all the same: --force"
         state.stops.append(f"not as it was when training began: {one.line}; {fix}")
     return state

@@ -9,7 +9,6 @@ import errno
 import json
 import platform
 import shlex
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,16 +29,16 @@ from ..evaluation.measure import every_set, measure, score
 from ..experiment import Experiment
 from ..inference import collect, windows
 from ..inspection.infer import LeftOut
+from ..journal import JOURNAL_FILE, Journal, code_of, digest_of, refuse
 from ..predictor import Predictor
 from ..preparation import Prepared, prepare
-from ..storage import write_whole
+from ..storage import discard_replaced, write_whole
 from ..training.checkpoint import Checkpoints
 from ..training.observers import JsonLines, Observer, Observers, plain
 from ..training.plan import RESERVE, Clock, Plan
 from . import balance
 from .examples import kept_for_report
 from .finding import finding
-from .journal import ASIDE, Journal, code_of, differing, digest_of
 from .members import Members
 from .request import guessed
 from .signals import Stop, StoppedAtOnce
@@ -109,7 +108,7 @@ class Run:
         return predictor
 
     def _way_out(self) -> str:
-        if not self.keep or not (self.folder / "checkpoints" / "ledger.json").exists():
+        if not self.keep or not (self.folder / JOURNAL_FILE).exists():
             return "free some space, or choose another folder (-o RUN)"
         return f"what it has kept is whole; free some space, then go on: polymodal train --resume {shlex.quote(str(self.folder))}"
 
@@ -124,23 +123,23 @@ class Run:
             content["training.init"] = Bundle.digest(self.experiment.training.init)
         journal = self.before
         if journal is None:
-            path = self.folder / "checkpoints" / "ledger.json" if self.keep else None
+            path = self.folder / JOURNAL_FILE if self.keep else None
             memory = [name for name, source in sources.items() if source is not None and source.folder is None]
             journal = Journal(path, threads=torch.get_num_threads(), states=prepared.states(), memory=memory, reasons=dict(self.reasons))
         else:
-            found = journal.differences(self.experiment, content)
-            differing(self.folder, found, self.force)
-            for one in found:
+            differing = journal.differences(self.experiment, content)
+            refuse(self.folder, differing, self.force)
+            for one in differing:
                 self.observer.observe("warning", {"text": f"resumed all the same (--force): {one.line}"})
-            if found:
+            if differing:
                 journal.decisions.pop("plan", None)  # it was made for other settings or rows
             journal.limit_changed = journal.experiment["training"]["time_limit"] != self.experiment.training.time_limit
-            if journal.experiment != self._placed().tree():
-                write_whole(self.folder / "run.yaml", explain(self._placed(), journal.reasons).encode())
-        journal.experiment, journal.content, journal.code = self._placed().tree(), content, code_of(self.experiment)
+            if journal.experiment != self.experiment.with_absolute_paths().tree():
+                write_whole(self.folder / "run.yaml", explain(self.experiment.with_absolute_paths(), journal.reasons).encode())
+        journal.experiment, journal.content, journal.code = self.experiment.with_absolute_paths().tree(), content, code_of(self.experiment)
         journal.tables, journal.clock = tables, self.clock
         journal.save()
-        shutil.rmtree(self.folder / ASIDE, ignore_errors=True)  # from here on there is another run to go on with
+        discard_replaced(self.folder)
         return journal
 
     def _train(self, prepared: Prepared, journal: Journal) -> Predictor:
@@ -212,7 +211,7 @@ class Run:
 
     def _start(self) -> None:
         if self.before is None:
-            write_whole(self.folder / "run.yaml", explain(self._placed(), self.reasons).encode())
+            write_whole(self.folder / "run.yaml", explain(self.experiment.with_absolute_paths(), self.reasons).encode())
         self.observer.observe("start" if self.before is None else "resume", {
             "polymodal": __version__, "torch": torch.__version__, "python": platform.python_version(), "threads": torch.get_num_threads(),
             "table": self.source.name, "rows": self.source.rows, "seed": self.experiment.seed, "time_limit": self.clock.limit,
@@ -233,17 +232,6 @@ class Run:
                 self.log.observe("warning", {"text": one.line})
             else:
                 self._note(one.line)
-
-    def _placed(self) -> Experiment:
-        """The experiment with every path absolute: the run's own file is read from another folder."""
-        data = self.experiment.data
-        paths = {name: str(Path(value).resolve()) for name in ("table", "valid", "test") if (value := getattr(data, name)) is not None}
-        roots = [str(Path(root).resolve()) for root in data.root]
-        training, init = self.experiment.training, self.experiment.training.init
-        if init is not None:
-            training = training.model_copy(update={"init": str(Path(init).resolve())})
-        placed = {"data": data.model_copy(update={**paths, "root": roots}), "training": training}
-        return self.experiment.model_copy(update=placed).with_models_at(Path.cwd())
 
     def _note(self, text: str) -> None:
         self.observer.observe("note", {"text": text})

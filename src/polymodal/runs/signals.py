@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first saves at the next step, the second ends at once."""
+"""Handling of Ctrl-C and SIGTERM: after the first signal, training saves at the next step; the second one ends the process at once."""
 
 from __future__ import annotations
 
@@ -10,22 +10,26 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StoppedAtOnce(BaseException):
-    """A signal came while there was nothing to save yet."""
+    """A signal was received before there was anything to save."""
 
 
 class Stop:
-    """Inside it, a signal sets ``asked`` (if ``gently``, else it raises ``StoppedAtOnce``); a second one raises ``KeyboardInterrupt``, or
-    ``SystemExit`` with 143 for SIGTERM."""
+    """A context in which a signal requests a stop.
+
+    The first signal sets ``requested`` if ``gently`` is set, and otherwise raises ``StoppedAtOnce``. A second one raises
+    ``KeyboardInterrupt``, or ``SystemExit`` with code 143 for SIGTERM. Outside the main thread, signals are not handled.
+    """
 
     def __init__(self) -> None:
         self.gently = False
-        """Whether there is something to save, so that the first signal waits for it."""
+        """Whether there is something to save, so that the first signal only requests a stop."""
         self.signal = 0
+        """The number of the signal that was received; 0 = none."""
         self._before: dict[int, Any] = {}
 
     @property
     def requested(self) -> bool:
-        """Whether a signal has come."""
+        """Whether a signal was received."""
         return self.signal != 0
 
     def __enter__(self) -> Stop:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 from pydantic import Field as Setting
 
-from ..config import Config
+from ..config import Config, PathText
 from .balance import AnyBalance, NoneConfig
 
 UNITS = {
@@ -107,7 +107,7 @@ class TrainingConfig(Config):
     """The number of steps between two checkpoints, in addition to those by time; null = by time only. It does not change results."""
     bad_steps: int = Setting(10, ge=0)
     """The maximum number of steps of one model that are undone because the loss or the gradient is not finite; one more stops training."""
-    init: str | None = None
+    init: PathText | None = None
     """A trained run or bundle that supplies the initial weights wherever names and shapes match; null = none."""
 
     @property

@@ -1,0 +1,208 @@
+"""The policy for files and folders that commands write: when one is made, replaced, resumed, restored after a mistake, or refused.
+
+1. What exists is never changed without ``--overwrite``. The message names ``--resume`` where the output can be resumed.
+2. With ``--overwrite``, a folder is replaced only if it contains the marker file of this kind of output, or nothing but what a process that
+   was killed at its start leaves; and only if no input of the command is inside it.
+3. One process at a time works in a folder (``Lock``).
+4. The output that is replaced is kept in ``.replaced`` until the new one can be resumed. After a ``UserError`` before that, it is restored;
+   a folder that was new is deleted.
+5. A place that cannot be written is refused before anything is computed.
+6. Files are written completely or not at all (``files``).
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError
+from .files import not_written
+from .locks import Lock
+
+REPLACED = ".replaced"
+"""The folder, inside an output folder, that keeps the output that is being replaced."""
+
+
+@dataclass(frozen=True)
+class OutputFolder:
+    """A folder that a command writes, and what is particular to this kind of output."""
+
+    path: Path
+    kind: str
+    """What the folder contains, with an article: ``a run``."""
+    option: str
+    """The option that chooses another folder: ``-o RUN``."""
+    marker: str
+    """A file that every folder of this kind contains, relative to the folder."""
+    begun: str = ""
+    """The file from whose existence on the output can be resumed, relative to the folder; "" = it cannot be resumed."""
+    folders: tuple[str, ...] = ()
+    """Folders that are made inside at once."""
+    entries: tuple[str, ...] | None = None
+    """The names of the files and folders that belong to the output; all others are left alone. None = everything in the folder."""
+    inputs: Sequence[str] = ()
+    """Paths that the command reads."""
+
+    def refusal(self, overwrite: bool) -> str | None:
+        """Return the reason why the folder may not be made or replaced, or None. Nothing is changed.
+
+        :param overwrite: whether an existing output may be replaced
+        """
+        try:
+            return self._refusal(overwrite)
+        except OSError as error:  # such as a name that is too long
+            return not_written(self.path, error, f"folder ({self.option})")
+
+    def _refusal(self, overwrite: bool) -> str | None:
+        another = f"choose another one ({self.option})"
+        if not self.path.exists():
+            return unwritable(self.path, f"folder ({self.option})")
+        if not overwrite:
+            again = f", or go on with it: --resume {shlex.quote(str(self.path))}" if self._has_begun() else ""
+            return f"{self.path}: already there; expected no such folder; {another}, or replace it: --overwrite{again}"
+        if not self.path.is_dir() or not self._is_ours():
+            return f"{self.path}: not {self.kind}, so it is not replaced; expected a folder that contains {self.marker}; {another}"
+        for one in self.inputs:
+            if Path(one).resolve().is_relative_to(self.path.resolve()):
+                return f"{self.path}: holds {one}, so it is not replaced; expected no input inside it; {another}"
+        return None
+
+    @contextmanager
+    def claim(self, overwrite: bool) -> Iterator[Path]:
+        """Make the folder, or set the output in it aside, and lock it for the block. After a ``UserError`` of the block before the output
+        has ``begun``, the folder is as it was before.
+
+        :param overwrite: whether an existing output may be replaced
+        :raises UserError: the folder is refused, is locked by another process, or cannot be made
+        """
+        if (reason := self.refusal(overwrite)) is not None:
+            raise UserError(reason)
+        existed = self.path.exists()
+        with ExitStack() as stack:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(Lock(self.path))
+                if existed:
+                    self._set_aside()
+                for name in self.folders:
+                    (self.path / name).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UserError(not_written(self.path, error, f"folder ({self.option})")) from None
+            try:
+                yield self.path
+            except UserError:
+                if self._has_begun():
+                    pass
+                elif existed:
+                    self._restore()
+                else:
+                    shutil.rmtree(self.path, ignore_errors=True)
+                raise
+
+    def _has_begun(self) -> bool:
+        """Return whether the output can be resumed."""
+        return self.begun != "" and (self.path / self.begun).exists()
+
+    def _is_ours(self) -> bool:
+        """Return whether the folder contains an output of this kind, or only what a process killed at its start leaves."""
+        start = {Lock.NAME, REPLACED, *self.folders}
+        return (self.path / self.marker).is_file() or {path.name for path in self.path.iterdir()} <= start
+
+    def _parts(self) -> list[Path]:
+        """Return the existing files and folders of the output."""
+        names = self.entries
+        return [path for path in self.path.iterdir() if path.name not in (Lock.NAME, REPLACED) and (names is None or path.name in names)]
+
+    def _set_aside(self) -> None:
+        """Move the output to ``REPLACED``. If an output is there already whose successor never began, keep that one."""
+        aside = self.path / REPLACED
+        if aside.exists() and not self._has_begun():
+            self._clear()
+            return
+        shutil.rmtree(aside, ignore_errors=True)
+        parts = self._parts()
+        aside.mkdir()
+        for path in parts:
+            path.rename(aside / path.name)
+
+    def _restore(self) -> None:
+        """Put the output that was set aside back in its place."""
+        aside = self.path / REPLACED
+        self._clear()
+        for path in aside.iterdir():
+            path.rename(self.path / path.name)
+        aside.rmdir()
+
+    def _clear(self) -> None:
+        """Delete the files and folders of the output, except those that were set aside."""
+        for path in self._parts():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def discard_replaced(folder: Path) -> None:
+    """Delete the output that a new one in ``folder`` replaces. To be called once the new one can be resumed."""
+    shutil.rmtree(folder / REPLACED, ignore_errors=True)
+
+
+def unwritable(path: Path, other: str) -> str | None:
+    """Return the reason why ``path`` and its missing parents cannot be made, or a file cannot be written in it if it exists; None if they
+    can. Nothing is changed.
+
+    :param other: the kind of place to choose instead, such as ``folder (-o RUN)``
+    """
+    try:
+        at = path.resolve()
+        while not at.exists():
+            at = at.parent
+        if not at.is_dir():
+            raise NotADirectoryError(20, f"{at} is a file")
+        with tempfile.TemporaryFile(dir=at):
+            pass
+    except OSError as error:
+        return not_written(path, error, other)
+    return None
+
+
+def check_file(path: Path, overwrite: bool, suffixes: Sequence[str] = (), option: str = "") -> None:
+    """Refuse an output file that has another extension than ``suffixes``, or that exists.
+
+    :param overwrite: whether an existing file may be replaced
+    :param suffixes: the known extensions, in lower case; none = any
+    :param option: the option that chooses another file, for messages
+    :raises UserError: the file is refused
+    """
+    if path.exists() and not overwrite:
+        chosen = f" ({option})" if option else ""
+        raise UserError(f"{path}: already there; expected no such file; choose another one{chosen}, or replace it: --overwrite")
+    if suffixes and path.suffix.lower() not in suffixes:
+        known = suffixes[0] if len(suffixes) == 1 else f"one of {', '.join(suffixes)}"
+        raise UserError(f"{path}: an extension that is not known; expected {known}; choose another file name")
+
+
+def check_files(folder: Path, names: Sequence[str], overwrite: bool) -> None:
+    """Refuse a folder in which one of some output files exists, or which cannot be written. Other files in it are left alone.
+
+    :param names: the names of the output files
+    :param overwrite: whether existing files may be replaced
+    :raises UserError: the folder is refused
+    """
+    for name in names:
+        check_file(folder / name, overwrite, option="-o FOLDER")
+    if (reason := unwritable(folder, "folder (-o FOLDER)")) is not None:
+        raise UserError(reason)
+
+
+def free_folder(parent: Path, name: str) -> Path:
+    """Return the first of ``parent/name``, ``parent/name-2``, ``parent/name-3``, ... that does not exist."""
+    folder, number = parent / name, 2
+    while folder.exists():
+        folder, number = parent / f"{name}-{number}", number + 1
+    return folder
