@@ -57,9 +57,10 @@ def predict(
         check_path(out, overwrite=overwrite)
     with warnings_as_lines():
         if row is not None:
-            rows = list(outputs.predict([_parse_row(row)], on_error=on_error, strict=strict, root=[*root, "."]))
-            for record in rows:
+            rows = []
+            for record in outputs.predict([_parse_row(row)], on_error=on_error, strict=strict, root=[*root, "."]):
                 click.echo(json_line(record))
+                rows.append(record)
             if out is not None:
                 outputs.write(out, rows, overwrite=overwrite)
             return
