@@ -17,11 +17,11 @@ FLOORS = [
     {"inference"},
     {"evaluation", "training", "frozen"},
     {"experiment"},
-    {"preparation", "inspection"},
-    {"bundle"},
-    {"predictor", "report"},
-    {"profile", "runs", "explanation"},
-    {"comparison"},
+    {"preparation"},
+    {"inspection", "bundle"},
+    {"predictor", "report", "ensemble"},
+    {"runs", "explanation"},
+    {"preflight", "comparison"},
     {"cli"},
 ]
 HEAVY = {"torch", "tokenizers", "matplotlib", "easy_vqa", "tensorboard"}

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import polymodal as pm
+from polymodal.ensemble.clusters import clusters_of
+from polymodal.ensemble.finding import finding
 from polymodal.evaluation.advantage import advantage, mid_p, t_above
-from polymodal.runs.clusters import clusters_of
-from polymodal.runs.finding import finding
 from test_tasks import binary, multilabel, regression
 
 

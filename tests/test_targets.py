@@ -17,8 +17,8 @@ import polymodal as pm
 from conftest import write_csv
 from polymodal.cli.answers import Sure, columns_of, records, write
 from polymodal.data.sources import open_source
+from polymodal.inspection import init
 from polymodal.inspection.targets import target_columns
-from polymodal.profile import init
 
 QUICK = ("training.epochs=1", "training.baselines=false", "model.width=8", "data.split.kind=random")
 RNG = np.random.default_rng(0)

@@ -65,7 +65,7 @@ def main(context: click.Context) -> None:
 @reading
 def inspect(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], seed: int | None, **settings: Any) -> None:
     """Look at a table: what each column is, what is missing, broken or suspicious."""
-    from ..profile import inspect as look_at
+    from ..inspection import inspect as look_at
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():
@@ -84,7 +84,7 @@ def inspect(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], se
 @click.option("--overwrite", is_flag=True, help="Replace the file.")
 def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], out: str, **settings: Any) -> None:
     """Write the full run.yaml for a table, each choice explained."""
-    from ..profile import init as write_yaml
+    from ..inspection import init as write_yaml
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():
@@ -99,7 +99,7 @@ def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], out: 
 @click.option("-o", "--out", metavar="RUN", help="Folder that the run would be written to.")
 def check(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], **settings: Any) -> None:
     """Look before training, some seconds: what would fail, by row; estimated time, memory and disk; which precision and why."""
-    from ..runs import check as look
+    from ..preflight import check as look
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():

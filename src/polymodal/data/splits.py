@@ -73,7 +73,7 @@ class Split:
     """Which part each row is in, and which fold it validates in.
 
     Without folds, VALID rows validate the one member, and SELECT rows select its epoch. Under folds, the rows of a fold validate its member
-    and select its epoch (``HeldOut`` says how both are kept apart), and no member sees the CALIBRATE rows.
+    and select its epoch (``ensemble.validation`` says how both are kept apart), and no member sees the CALIBRATE rows.
 
     :param part_N: uint8 (N,): TRAIN, SELECT, VALID, CALIBRATE, TEST or OUT. Under folds, rows that have a fold are TRAIN
     :param fold_N: int8 (N,): the fold that a row validates in, -1 = none
@@ -124,6 +124,11 @@ class Split:
     def fitting(self) -> np.ndarray:
         """The rows that states are fitted on."""
         return np.flatnonzero(self.part_N == TRAIN)
+
+    @property
+    def fitting_N(self) -> np.ndarray:
+        """Whether each row (N,) is one that states are fitted on."""
+        return self.part_N == TRAIN
 
 
 def split(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.sources import open_source
+from ..ensemble.plan import Clock
 from ..errors import UserError
 from ..experiment import Experiment
 from ..flow import Folders, Names
@@ -20,7 +21,6 @@ from ..predictor import Predictor, load
 from ..storage import Lock, sweep
 from ..training.checkpoint import Checkpoints
 from ..training.observers import Observer
-from ..training.plan import Clock
 from .journal import ASIDE, differing
 from .request import PATHS, open_others, resolve
 from .resuming import experiment_of, journal_of

@@ -26,10 +26,10 @@ from .. import __version__
 from ..config import External, quote
 from ..data.sources import Source
 from ..encoders import EncoderConfig
+from ..ensemble.plan import Clock
 from ..errors import UserError
 from ..experiment import Experiment
 from ..storage import write_whole
-from ..training.plan import Clock
 
 FREE = ("data.table", "data.valid", "data.test", "data.root", "data.cache_gb", "data.features_gb", "training.workers",
         "training.time_limit", "training.checkpoint_minutes", "training.checkpoint_steps")  # fmt: skip
@@ -141,7 +141,7 @@ class Journal:
 def digest_of(experiment: Experiment, source: Source) -> str:
     """Of all that a run reads of a table, as it is written."""
     data = experiment.data
-    named = [*experiment.columns(), *(task.column for task in experiment.tasks.values()), *data.split.columns, data.weight]
+    named = [*experiment.columns_and_targets(), *data.split.columns, data.weight]
     return source.digest([column for column in dict.fromkeys(named) if column is not None and column in source.columns])
 
 

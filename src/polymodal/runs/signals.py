@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first saves at the next step, the second ends at once."""
+"""Handling of Ctrl-C and SIGTERM: the first signal stops training at the next step, the second one at once."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StoppedAtOnce(BaseException):
-    """A signal came while there was nothing to save yet."""
+    """Raised by a signal when there is nothing to save yet."""
 
 
 class Stop:
-    """Inside it, a signal sets ``asked`` (if ``gently``, else it raises ``StoppedAtOnce``); a second one raises ``KeyboardInterrupt``, or
-    ``SystemExit`` with 143 for SIGTERM."""
+    """A context that handles Ctrl-C and SIGTERM.
+
+    The first signal sets ``requested``, and raises ``StoppedAtOnce`` unless ``gently`` is set. A second signal raises
+    ``KeyboardInterrupt``, or ``SystemExit`` with 143 for SIGTERM. Outside the main thread signals are not handled.
+    """
 
     def __init__(self) -> None:
         self.gently = False
         """Whether there is something to save, so that the first signal waits for it."""
         self.signal = 0
+        """The number of the signal that came; 0 = none."""
         self._before: dict[int, Any] = {}
 
     @property
