@@ -75,7 +75,7 @@ def test_a_model_of_one_field_is_calibrated_like_the_whole() -> None:
 
 
 def test_a_field_that_there_was_no_time_to_try_alone_is_named(shop_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from polymodal.ensemble.plan import Clock
+    from polymodal.training.clock import Clock
 
     real = pm.ensemble.trainer.EnsembleTrainer.train_alone
 

@@ -17,7 +17,6 @@ import torch
 
 from ..config import explain, override
 from ..data.sources import Source
-from ..ensemble.plan import Clock
 from ..errors import UserError
 from ..evaluation.paired import FEWEST_ROUNDS
 from ..experiment import Experiment
@@ -29,6 +28,7 @@ from ..runs.request import resolve
 from ..runs.run import Interrupted
 from ..runs.signals import Stop, StoppedAtOnce
 from ..storage import Lock, write_texts, write_whole
+from ..training.clock import Clock
 from ..training.observers import Observer, Observers, plain
 from .contenders import Contender, contenders, settings_of
 from .grid import LOG, Grid, Log

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..ensemble.decisions import DecisionsInMemory
-from ..ensemble.plan import Clock, Plan
+from ..ensemble.plan import Plan
 from ..ensemble.trainer import EnsembleTrainer
 from ..errors import TrainingError, UserError
 from ..evaluation.measure import measure, score
@@ -22,6 +22,7 @@ from ..preparation import Prepared
 from ..storage import write_whole
 from ..tasks import Task, constant
 from ..training.checkpoint import Checkpoints
+from ..training.clock import Clock
 from ..training.observers import Observer, plain
 from .contenders import Contender
 from .process_pool import ProcessPool, Stopped, Warn

@@ -5,7 +5,6 @@ With a time limit the plan follows from measured seconds, without one from a fix
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,28 +19,6 @@ _ROW = 1e6
 """Multiply-adds that each row costs, whatever it contains."""
 RESERVE = 0.06
 """The fraction of a time limit that is reserved for measuring and saving."""
-
-
-class Clock:
-    """Measures the time of a command against its time limit.
-
-    :param limit: the time limit in seconds; None = no limit
-    :param start: the start of the command, as ``time.monotonic()`` returns it; None = now
-    """
-
-    def __init__(self, limit: float | None, start: float | None = None) -> None:
-        self.limit = limit
-        self.start = time.monotonic() if start is None else start
-
-    @property
-    def left(self) -> float:
-        """Seconds left; infinite without a limit."""
-        return float("inf") if self.limit is None else self.limit - (time.monotonic() - self.start)
-
-    @property
-    def spent(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self.start
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from ..inference import Collected
 from ..model import MultiModalModel, build
 from ..preparation import Prepared
 from ..training.checkpoint import Checkpoints, Keeper, below
+from ..training.clock import Clock
 from ..training.config import usual_batch_size, usual_epochs
 from ..training.devices import pick_device, pick_precision
 from ..training.observers import Observer
@@ -28,7 +29,7 @@ from ..training.optimization import standardise
 from ..training.progress import INTERRUPTED, Fitted, Replay
 from ..training.trainer import Trainer
 from .decisions import Decisions
-from .plan import RESERVE, Clock, Plan, make_plan, usual_plan
+from .plan import RESERVE, Plan, make_plan, usual_plan
 from .validation import Member, Validation
 from .warm_start import start_from
 

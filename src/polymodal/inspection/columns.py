@@ -25,6 +25,8 @@ _HEAVY_SAMPLE = 64
 _CHARS_SAMPLE = 20_000
 _DISTINCT = 10_000
 TABULAR_TYPES = ("number", "category", "date")
+REQUESTED = "requested"
+"""The reason for the role of a column that the caller gave."""
 _CODE = re.compile(r"(?=.*\d)[\w.:#/-]+")
 _WHOLE = re.compile(r"([+-]?[0-9]{1,38})(?:\.0*)?")
 _FEWEST_IDS = 20
@@ -233,15 +235,15 @@ def describe(
         )  # fmt: skip
         columns.append(column)
         if name in targets:
-            column.role, column.why = "target", "asked for"
+            column.role, column.why = "target", REQUESTED
         elif name in roles:
-            column.role, column.why = roles[name], "asked for"
+            column.role, column.why = roles[name], REQUESTED
         elif name in source.index and name not in given:
             column.role, column.why = "ignored", "the index of the table"
         elif name in given:
             kind = given[name]
             column.modality = "tabular" if kind in TABULAR_TYPES else kind
-            column.requested, column.why = True, "asked for"
+            column.requested, column.why = True, REQUESTED
             if column.modality == "tabular":
                 found = writing_of(cells, kind if kind in TABULAR_TYPES else None)  # type: ignore[arg-type]
                 column.options = {"type": found.type, "writing": found}

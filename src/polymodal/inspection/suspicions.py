@@ -16,7 +16,7 @@ from ..data.targets import Targets, Unknown, class_notes, fitted, read_targets
 from ..errors import DataError
 from ..experiment import Experiment
 from ..modalities import OF_FILES, Roots, is_empty, is_missing_word
-from .columns import Column, Facts
+from .columns import REQUESTED, Column, Facts
 from .leakage import column_leak, path_leaks, thumbnails
 from .profile import Profile
 from .targets import missing_line, places_line
@@ -30,7 +30,7 @@ def target_line(experiment: Experiment, name: str, content: Targets, reasons: Ma
     config, facts = experiment.tasks[name], content.facts[name]
     why = reasons.get(f"tasks.{quote(name)}.kind")
     if why is None:
-        why = "; ".join(filter(None, ["asked for", places_line(facts) if config.kind == "multilabel" else ""]))
+        why = "; ".join(filter(None, [REQUESTED, places_line(facts) if config.kind == "multilabel" else ""]))
     line = f"{config.kind} ({why})"
     if config.kind in ("binary", "multiclass"):
         missing = content.readings[name].missing
@@ -84,7 +84,7 @@ def add_suspicions(
     profile.looked_at = len(chosen)
     labels = None if content is None else _labels(profile, facts, targets[0], content)
     for column in profile.columns:
-        if column.role == "ignored" and column.why and not column.why.startswith("asked"):
+        if column.role == "ignored" and column.why and column.why != REQUESTED:
             profile.suspicions.append(f"column {column.name!r} is left out: {column.why}")
         if column.role != "feature":
             continue

@@ -11,7 +11,6 @@ import torch
 
 from ..data.sources import Source, open_source
 from ..ensemble.decisions import DecisionsInMemory
-from ..ensemble.plan import Clock
 from ..ensemble.trainer import EnsembleTrainer, Trial
 from ..errors import DataError, Fault
 from ..experiment import Experiment
@@ -20,6 +19,7 @@ from ..frozen import seconds_of
 from ..inference import BLOCK
 from ..preparation import Prepared, prepare
 from ..training.checkpoint import Checkpoints
+from ..training.clock import Clock
 from ..training.config import usual_batch_size
 from ..training.devices import pick_device
 from ..training.observers import Observer

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from ..data.sources import open_source
-from ..ensemble.plan import Clock
 from ..errors import UserError
 from ..experiment import Experiment
 from ..flow import Folders, Names
@@ -20,6 +19,7 @@ from ..modalities import OnError
 from ..predictor import Predictor, load
 from ..storage import Lock, sweep
 from ..training.checkpoint import Checkpoints
+from ..training.clock import Clock
 from ..training.observers import Observer
 from .journal import ASIDE, differing
 from .request import PATHS, open_others, resolve

@@ -26,10 +26,10 @@ from .. import __version__
 from ..config import External, quote
 from ..data.sources import Source
 from ..encoders import EncoderConfig
-from ..ensemble.plan import Clock
 from ..errors import UserError
 from ..experiment import Experiment
 from ..storage import write_whole
+from ..training.clock import Clock
 
 FREE = ("data.table", "data.valid", "data.test", "data.root", "data.cache_gb", "data.features_gb", "training.workers",
         "training.time_limit", "training.checkpoint_minutes", "training.checkpoint_steps")  # fmt: skip
@@ -65,8 +65,7 @@ def differing(folder: Path, found: Sequence[Difference], force: bool) -> None:
 class Journal:
     """The memory of one run."""
 
-    path: Path | None
-    """None: kept nowhere."""
+    path: Path
     experiment: dict[str, Any] = field(default_factory=dict)
     content: dict[str, str] = field(default_factory=dict)
     """Digests of the data, by what it is."""
@@ -110,8 +109,6 @@ class Journal:
 
     def save(self) -> None:
         """Write the whole of it (``OSError``)."""
-        if self.path is None:
-            return
         if self.clock is not None:
             self.spent = self.clock.spent
         names = ("experiment", "content", "states", "code", "threads", "decisions", "tables", "memory", "reasons", "spent", "ended")

@@ -29,7 +29,7 @@ from ..data.targets import unknown_line
 from ..ensemble.calibration import EnsembleCalibration
 from ..ensemble.diagnosis import diagnose, warnings
 from ..ensemble.finding import finding
-from ..ensemble.plan import RESERVE, Clock, Plan
+from ..ensemble.plan import RESERVE, Plan
 from ..ensemble.trainer import EnsembleTrainer
 from ..ensemble.validation import Measured, Member
 from ..errors import BundleError, UserError
@@ -41,6 +41,7 @@ from ..predictor import Predictor
 from ..preparation import Prepared, prepare
 from ..storage import write_whole
 from ..training.checkpoint import Checkpoints
+from ..training.clock import Clock
 from ..training.observers import JsonLines, Observer, Observers, plain
 from .journal import ASIDE, Journal, code_of, differing, digest_of
 from .notes import data_notes, settings_notes
