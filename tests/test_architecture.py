@@ -21,11 +21,11 @@ FLOORS = [
     {"inference"},
     {"evaluation", "training", "frozen"},
     {"experiment"},
-    {"preparation", "inspection", "journal"},
-    {"bundle"},
-    {"predictor"},
-    {"profile", "runs", "explanation", "outputs"},
-    {"comparison"},
+    {"preparation", "journal"},
+    {"inspection", "bundle"},
+    {"predictor", "ensemble"},
+    {"runs", "explanation", "outputs"},
+    {"preflight", "comparison"},
     {"cli"},
 ]
 HEAVY = {"torch", "tokenizers", "matplotlib", "easy_vqa", "tensorboard"}

@@ -21,11 +21,11 @@ _HOME = {
     "TensorBoard": "training.observers",
     "TrainingError": "errors",
     "UserError": "errors",
-    "check": "runs",
+    "check": "preflight",
     "compare": "comparison",
     "evaluate": "runs",
     "explain": "explanation",
-    "inspect": "profile",
+    "inspect": "inspection",
     "load": "predictor",
     "resume": "runs",
     "robustness": "explanation",
@@ -40,10 +40,11 @@ if TYPE_CHECKING:
     from .errors import BundleError, ConfigError, DataError, MissingDependency, PolymodalError, TrainingError, UserError
     from .experiment import Experiment
     from .explanation import explain, robustness
+    from .inspection import inspect
     from .model import MultiModalModel
     from .predictor import Predictor, load
-    from .profile import inspect
-    from .runs import check, evaluate, resume, train
+    from .preflight import check
+    from .runs import evaluate, resume, train
     from .training.observers import Console, JsonLines, Observer, TensorBoard
 
 

@@ -210,6 +210,10 @@ class Experiment(Config):
         """Return the columns that fields read, in order and without repetition."""
         return list(dict.fromkeys(column for field in self.fields.values() for column in field.sources))
 
+    def columns_and_targets(self) -> list[str]:
+        """Return the columns that fields read, then the columns of the targets, in order and without repetition."""
+        return list(dict.fromkeys([*self.columns(), *(task.column for task in self.tasks.values())]))
+
     def on_error(self, field: str) -> OnError:
         """Return the ``on_error`` policy of a field."""
         return self.fields[field].on_error or self.data.on_error

@@ -158,7 +158,7 @@ def prepare(
     :param guessed: tasks whose kind was inferred rather than configured: their unreadable targets never stop the run
     :raises DataError: the table cannot be trained on
     """
-    source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values()), *experiment.data.split.columns])
+    source.check([*experiment.columns_and_targets(), *experiment.data.split.columns])
     source.check_rows()
     weights_N = read_weights(source, experiment.data.weight)
     tasks: Mapping[str, Task] = {}
@@ -168,12 +168,10 @@ def prepare(
     part, kept = split_rows(experiment, source, targets.known_N, valid_source is not None, targets.readings)
     for line in kept.notes:
         note(line)
-    fitting_N = np.zeros(source.rows, bool)
-    fitting_N[part.fitting] = True
     roots = roots_of(source, experiment.data.root)
     if states is None:
-        tasks = fitted(source, experiment.tasks, targets.readings, fitting_N)
-        modalities = fit_modalities(experiment, source, roots, fitting_N)
+        tasks = fitted(source, experiment.tasks, targets.readings, part.fitting_N)
+        modalities = fit_modalities(experiment, source, roots, part.fitting_N)
     else:
         modalities = {name: config.modality()(config, states["fields"][name], roots) for name, config in experiment.fields.items()}
     backbones = load_backbones(experiment, modalities)
@@ -248,7 +246,7 @@ def _read_valid(
     unknown: Unknown,
     guessed: Collection[str],
 ) -> Table:
-    source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values())])
+    source.check(experiment.columns_and_targets())
     source.check_rows(" to validate on")
     roots = roots_of(source, experiment.data.root)
     placed = {name: type(modality)(modality.config, modality.state, roots) for name, modality in modalities.items()}

@@ -375,8 +375,8 @@ def test_the_preset_takes_a_pretrained_encoder_where_there_is_one(tmp_path: Path
     assert isinstance(encoder, PretrainedConfig)
     assert encoder.model == PRETRAINED["pixels"][0]
     assert "fetched from the Hugging Face hub unless it is on this machine" in why
+    from polymodal.inspection import init
     from polymodal.modalities import TabularConfig
-    from polymodal.profile import init
 
     assert not isinstance(usual_encoder(TabularConfig(columns=["x"]), 100, "pretrained")[0], PretrainedConfig)
     text = init(table_of("image", tmp_path), "model.preset=pretrained", target="label", out=None)

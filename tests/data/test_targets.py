@@ -16,9 +16,9 @@ from pyarrow import feather, parquet
 import polymodal as pm
 from builders.tables import write_csv
 from polymodal.data.sources import open_source
+from polymodal.inspection import init
 from polymodal.inspection.targets import target_columns
 from polymodal.outputs import PredictionTable
-from polymodal.profile import init
 
 QUICK = ("training.epochs=1", "training.baselines=false", "model.width=8", "data.split.kind=random")
 RNG = np.random.default_rng(0)
@@ -64,7 +64,7 @@ def test_labels_by_place_come_back_as_places(tmp_path: Path) -> None:
         assert train(other).metrics["validation"] == model.metrics["validation"]
         assert pm.load(tmp_path / "run").evaluate(other) == model.evaluate(table)
     asked = pm.inspect(table, "tasks.y.kind=multilabel", target="y").targets["y"]
-    assert asked == "multilabel (asked for; 3 labels by place: its cells are lists of 0 and 1)"
+    assert asked == "multilabel (requested; 3 labels by place: its cells are lists of 0 and 1)"
 
 
 def test_a_list_of_another_length_is_told_and_ends_no_run(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 import polymodal as pm
 from builders.tasks import binary, multilabel, regression
+from polymodal.ensemble.clusters import clusters_of
+from polymodal.ensemble.finding import finding
 from polymodal.evaluation.advantage import advantage, mid_p, t_above
-from polymodal.runs.clusters import clusters_of
-from polymodal.runs.finding import finding
 
 
 def measured(scores: dict[str, np.ndarray], targets: dict[str, np.ndarray], rows: np.ndarray | None = None) -> Any:

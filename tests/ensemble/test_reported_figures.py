@@ -10,10 +10,10 @@ import pytest
 import torch
 
 import polymodal as pm
+from polymodal.ensemble.validation import Measured, Member, Validation
 from polymodal.inference import Collected
 from polymodal.preparation import Prepared, prepare
 from polymodal.runs import run as running
-from polymodal.runs.validation import HeldOut, Measured, Member
 from polymodal.training.progress import Best, Fitted, Validated
 from polymodal.training.trainer import Trainer
 
@@ -44,27 +44,27 @@ class Spy:
             change(self.prepared)
             return self.prepared
 
-        measure, answers = HeldOut.measure, HeldOut.answers
+        measure, answers = Validation.measure, Validation.answers
 
-        def measured(held_out: HeldOut, members: Any, *rest: Any) -> Measured:
+        def measured(validation: Validation, members: Any, *rest: Any) -> Measured:
             self.members = members
-            self.measured = measure(held_out, members, *rest)
+            self.measured = measure(validation, members, *rest)
             return self.measured
 
-        def answered(held_out: HeldOut, model: Any, fitted: Fitted, fold: int, *rest: Any) -> Collected:
-            found = answers(held_out, model, fitted, fold, *rest)
+        def answered(validation: Validation, model: Any, fitted: Fitted, fold: int, *rest: Any) -> Collected:
+            found = answers(validation, model, fitted, fold, *rest)
             if fitted.halves:
                 again = []
                 for rows, best in zip(self.prepared.split.halves(fold), fitted.halves[::-1], strict=True):
                     model.load_state_dict(best.weights)
-                    again.append(held_out.collect(model, rows, rest[0]).answers[0].votes["y"][""])
+                    again.append(validation.collect(model, rows, rest[0]).answers[0].votes["y"][""])
                 model.load_state_dict(fitted.weights)
                 self.selected.append((fold, fitted, found, np.concatenate(again)))
             return found
 
         monkeypatch.setattr(running, "prepare", prepared)
-        monkeypatch.setattr(HeldOut, "measure", measured)
-        monkeypatch.setattr(HeldOut, "answers", answered)
+        monkeypatch.setattr(Validation, "measure", measured)
+        monkeypatch.setattr(Validation, "answers", answered)
 
     def weights(self) -> list[torch.Tensor]:
         """All that training learned, but for the weights of the votes."""
@@ -103,17 +103,17 @@ def test_a_half_selects_by_its_own_targets_alone(monkeypatch: pytest.MonkeyPatch
     """The metrics by which the first half selects do not change when the targets of the second half do; the others do."""
     histories: list[Any] = []
     with monkeypatch.context() as patch:
-        validate = HeldOut.validate
+        validate = Validation.validate
 
-        def validated(held_out: HeldOut, model: Any, fold: int, names: Any) -> Validated:
-            first = validate(held_out, model, fold, names)
-            target, rows = held_out.prepared.valid.targets["y"], held_out.prepared.split.halves(fold)[1]
+        def validated(validation: Validation, model: Any, fold: int, names: Any) -> Validated:
+            first = validate(validation, model, fold, names)
+            target, rows = validation.prepared.valid.targets["y"], validation.prepared.split.halves(fold)[1]
             target[rows] = 1 - target[rows]
-            histories.append((first, validate(held_out, model, fold, names)))
+            histories.append((first, validate(validation, model, fold, names)))
             target[rows] = 1 - target[rows]
             return first
 
-        patch.setattr(HeldOut, "validate", validated)
+        patch.setattr(Validation, "validate", validated)
         pm.train(table(), *WORDS, "training.epochs=1", target="y")
     for before, after in histories:
         assert before.halves[0] == after.halves[0]
@@ -137,11 +137,11 @@ def test_calibration_rows_change_no_weight_and_no_reported_figure(monkeypatch: p
 def test_vote_weights_of_a_part_do_not_depend_on_its_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     spy, _ = trained(monkeypatch)
     model, prepared, measured = spy.members[0].model, spy.prepared, spy.measured
-    held_out = HeldOut(prepared, torch.device("cpu"), running.Observer())
+    validation = Validation(prepared, torch.device("cpu"), running.Observer())
     votes = {voter: np.concatenate([one.answers.answers[0].votes["y"][voter] for one in spy.members]) for voter in ("", *model.voters)}
 
     def crossed() -> np.ndarray:
-        return held_out._crossed(model, "y", votes, measured.rows, measured.part_N)
+        return validation.votes.cross_fit(model, "y", votes, measured.rows, measured.part_N)
 
     before, target = crossed(), prepared.valid.targets["y"]
     own = measured.rows[measured.part_N == 2]

@@ -235,7 +235,7 @@ def test_init_writes_a_yaml_that_says_why_and_trains(shop_folder: Path, tmp_path
     assert experiment.fields["columns"].sources == ("price",)
     assert Path(experiment.data.table or "") == shop_folder / "shop.csv"
     text = file.read_text(encoding="utf-8")
-    assert "# column 'region' is not used: ignored, asked for" in text
+    assert "# column 'region' is not used: ignored, requested" in text
     assert "  # 3 values, 40 rows each on average" in text or "rows each on average" in text
     for line in text.splitlines():
         assert len(line) < 400

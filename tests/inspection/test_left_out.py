@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 import polymodal as pm
 from polymodal.cli.main import main
-from polymodal.profile import init
+from polymodal.inspection import init
 
 FAST = ("training.epochs=1", "training.baselines=false", "model.width=8", "data.split.kind=random", "data.split.valid=0.3")
 ROWS = 40

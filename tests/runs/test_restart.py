@@ -243,7 +243,7 @@ def test_weights_that_are_spoiled_later_give_way_to_the_best_ones(table: Path, m
 
     monkeypatch.setattr(Trainer, "run_epoch", run_epoch)
     model = pm.train(table, *ALONE, target="label")
-    assert model.metrics["members"][0]["stopped"].startswith("its answers to held-out rows are not finite")
+    assert model.metrics["members"][0]["stopped"].startswith("its predictions for validation rows are not finite")
     assert np.isfinite(model.predict_proba(table)).all()
 
 

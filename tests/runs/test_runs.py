@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import polymodal as pm
-import polymodal.runs.members
+import polymodal.ensemble.trainer
 from builders.tables import FAST
 
 
@@ -75,15 +75,15 @@ def test_a_model_of_one_field_is_calibrated_like_the_whole() -> None:
 
 
 def test_a_field_that_there_was_no_time_to_try_alone_is_named(shop_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from polymodal.training.plan import Clock
+    from polymodal.training.clock import Clock
 
-    real = pm.runs.members.Members.train_alone
+    real = pm.ensemble.trainer.EnsembleTrainer.train_alone
 
     def slow(self: Any, plan: Any, name: str) -> Any:
         monkeypatch.setattr(Clock, "left", 0.5)  # after the first one the time is over
         return real(self, plan, name)
 
-    monkeypatch.setattr(pm.runs.members.Members, "train_alone", slow)
+    monkeypatch.setattr(pm.ensemble.trainer.EnsembleTrainer, "train_alone", slow)
     settings = [setting for setting in FAST if "baselines" not in setting]
     model = pm.train(shop_folder / "shop.csv", *settings, target="label")
     assert list(model.metrics["baselines"]) == ["photo"]

@@ -20,12 +20,12 @@ from polymodal.data.loader import Loader
 from polymodal.data.sources import open_source
 from polymodal.data.store import Store
 from polymodal.encoders import TabularConfig as Columns
+from polymodal.ensemble.diagnosis import has_stopped
 from polymodal.errors import ConfigError
 from polymodal.experiment import Experiment
 from polymodal.flow import FUSED
 from polymodal.modalities import Roots, Tabular, TabularConfig
 from polymodal.model import ModelConfig, build
-from polymodal.runs.balance import has_stopped
 from polymodal.tasks import RULES, MulticlassConfig, RegressionConfig, constant
 from polymodal.training.balance import GradientBlendingConfig, Moment, OGMGEConfig
 from polymodal.training.balance.balancer import add_noise

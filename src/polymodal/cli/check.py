@@ -19,7 +19,7 @@ def check(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], colu
 
     Reports what would fail, by row; estimates the time, memory and disk space of the training; states the precision and the reason for it.
     """
-    from ..runs import check as check_training
+    from ..preflight import check as check_training
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():

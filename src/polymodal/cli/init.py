@@ -20,7 +20,7 @@ def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], out: 
 
     The file states the reason for each choice.
     """
-    from ..profile import init as write_yaml
+    from ..inspection import init as write_yaml
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():

@@ -18,7 +18,7 @@ def inspect(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], se
 
     Reports what each column contains, and what is missing, unreadable or suspicious.
     """
-    from ..profile import inspect as inspect_table
+    from ..inspection import inspect as inspect_table
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():

@@ -27,8 +27,8 @@ from ..runs.request import Request, resolve
 from ..runs.run import Interrupted
 from ..runs.signals import Stop, StoppedAtOnce
 from ..storage import Lock, OutputFolder, discard_replaced, write_texts, write_whole
+from ..training.clock import Clock
 from ..training.observers import Observer, Observers, plain
-from ..training.plan import Clock
 from .contenders import Contender, contenders, settings_of
 from .grid import LOG, Grid, Log
 from .process_pool import Stopped, can_fork

@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from ..ensemble.decisions import DecisionsInMemory
+from ..ensemble.plan import Plan
+from ..ensemble.trainer import EnsembleTrainer
 from ..errors import TrainingError
 from ..evaluation.measure import measure, score
 from ..experiment import Experiment
-from ..journal import Journal, LineJournal, ignore
+from ..journal import LineJournal, ignore
 from ..preparation import Prepared
-from ..runs.members import Members
 from ..tasks import Task, constant
 from ..training.checkpoint import Checkpoints
+from ..training.clock import Clock
 from ..training.observers import Observer
-from ..training.plan import Clock, Plan
 from .contenders import Contender
 from .process_pool import ProcessPool, Stopped, Warn
 from .resampling import Rounds, choosing_for
@@ -119,20 +121,25 @@ class Grid:
             self.log.decide(name, value(), self.clock.spent)
         return self.log.decisions[name]
 
-    def team(
+    def trainer(
         self, contender: Contender, trial: int, at: int, rows: int, warn: Warn | None = None, stop: Callable[[], bool] = lambda: False
-    ) -> Members:
-        """Who trains a cell."""
+    ) -> EnsembleTrainer:
+        """Return the trainer of one cell.
+
+        :param trial: the index of the settings that are tried
+        :param at: the index of the round
+        :param rows: the approximate number of training rows
+        """
         seed = int(np.random.SeedSequence([self.experiment.seed, 29, at]).generate_state(1, np.uint64)[0] >> 2)
         experiment = contender.experiment(self.experiment, trial, seed)
         split = self.rounds.split(at, rows, self.experiment.seed)
         prepared = replace(self.prepared, experiment=experiment, split=split, selecting=split.member(0)[1])
         observer = Observer() if warn is None else _Warnings(warn)
-        return Members(experiment, prepared, Clock(None), observer, stop, Checkpoints(None), Journal(None))
+        return EnsembleTrainer(experiment, prepared, Clock(None), observer, stop, Checkpoints(None), DecisionsInMemory())
 
     def epochs(self, rows: int) -> int:
         """Epochs that a training on about so many rows takes, at most."""
-        return self.team(Contender(""), 0, 0, rows).usual_epochs()
+        return self.trainer(Contender(""), 0, 0, rows).usual_epochs()
 
     def choosing(self, rows: int) -> int:
         """Rows that choose beside about so many that train, at most."""
@@ -186,26 +193,26 @@ class Grid:
         return asdict(replace(found, seconds=round(time.monotonic() - begin, 3)))
 
     def _found(self, cell: Cell, contender: Contender, rows: int, measured: bool, warn: Warn, stop: Callable[[], bool]) -> Cell:
-        team = self.team(contender, cell.trial, cell.round, rows, warn, stop)
-        names = team.fields if contender.field is None else [contender.field]
-        epochs = team.usual_epochs()
+        trainer = self.trainer(contender, cell.trial, cell.round, rows, warn, stop)
+        names = trainer.fields if contender.field is None else [contender.field]
+        epochs = trainer.usual_epochs()
         plan = Plan(1, 1, epochs, {})
-        members = team.train(plan) if contender.field is None else team.train_alone(plan, contender.field)
+        members = trainer.train(plan) if contender.field is None else trainer.train_alone(plan, contender.field)
         if stop():
             raise Stopped
         model, tasks = members[0].model, self.prepared.tasks
-        chosen = team.held_out.measure(members, [frozenset()], names).metrics["tasks"]
+        chosen = trainer.validation.measure(members, [frozenset()], names).metrics["tasks"]
         values = {name: chosen[name][task.judged_by] for name, task in tasks.items()}
         worths = [tasks[name].goodness(tasks[name].judged_by, value) for name, value in values.items() if value is not None]
         cell = replace(
-            cell, rows=len(team.prepared.member(0)[0]), epochs=epochs, ran=len(members[0].fitted.history),
+            cell, rows=len(trainer.prepared.member(0)[0]), epochs=epochs, ran=len(members[0].fitted.history),
             parameters=sum(parameter.numel() for parameter in model.parameters()), monitor=members[0].fitted.monitor,
             worth=float(np.mean(worths or [float("-inf")])), scores=values,
         )  # fmt: skip
         if not measured:
             return cell
         at = self.rounds.measure[cell.round]
-        found = team.held_out.collect(model.to(team.device), at, names)
+        found = trainer.validation.collect(model.to(trainer.device), at, names)
         targets = {name: target[at] for name, target in self.prepared.train.targets.items()}
         scores = {name: score(task, [found.answers[0].logits[name]]) for name, task in tasks.items()}
         credits = {name: _credits(task, targets[name], scores[name]) for name, task in tasks.items()}

@@ -17,10 +17,10 @@ import numpy as np
 from ..data.sources import Source
 from ..data.splits import CALIBRATE, OUT, SELECT, TEST, TRAIN, VALID, Split, SplitConfig
 from ..data.targets import groups_of
+from ..ensemble.clusters import clusters_of
 from ..errors import DataError
 from ..experiment import Experiment
 from ..preparation import Prepared
-from ..runs.clusters import clusters_of
 
 _FOLDS, _FEWEST, _CHOOSE = 20, 7, 0.15
 MOST_MEASURED = 5_000

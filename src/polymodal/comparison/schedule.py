@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ..ensemble.plan import RESERVE
 from ..errors import TrainingError
 from ..flow import FUSED
-from ..training.plan import RESERVE
 from .contenders import MULTIPLES, Contender
 from .grid import Cell, Grid
 
@@ -138,7 +138,7 @@ def _first_rows(grid: Grid, contenders: Sequence[Contender], usual: int) -> int:
     for one in contenders:
         if one.field is None:
             try:
-                trial = grid.team(one, 0, 0, usual).try_out(FUSED, min(3.0, 0.01 * (grid.clock.limit or 0.0)))
+                trial = grid.trainer(one, 0, 0, usual).try_out(FUSED, min(3.0, 0.01 * (grid.clock.limit or 0.0)))
                 break
             except TrainingError:  # its training will report the error
                 continue

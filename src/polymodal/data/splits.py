@@ -75,8 +75,8 @@ class Split:
     """The part and the fold of each row.
 
     Without folds, the single member is validated on the VALID rows, and its epoch is selected on the SELECT rows. With folds, a member is
-    validated on the rows of its fold, and its epoch is selected on them as well (``HeldOut`` keeps the two apart); no member uses the
-    CALIBRATE rows.
+    validated on the rows of its fold, and its epoch is selected on them as well (``ensemble.validation`` keeps the two apart); no member
+    uses the CALIBRATE rows.
 
     :param part_N: uint8 (N,): TRAIN, SELECT, VALID, CALIBRATE, TEST or OUT. With folds, the rows of all folds are TRAIN
     :param fold_N: int8 (N,): the fold in which a row is a validation row, -1 = none
@@ -130,6 +130,11 @@ class Split:
     def fitting(self) -> np.ndarray:
         """The rows (0-based) on which the states of modalities are fitted."""
         return np.flatnonzero(self.part_N == TRAIN)
+
+    @property
+    def fitting_N(self) -> np.ndarray:
+        """Whether each row (N,) is one that states are fitted on."""
+        return self.part_N == TRAIN
 
 
 def split(

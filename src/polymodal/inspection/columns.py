@@ -24,6 +24,8 @@ SAMPLE = 1_000
 _HEAVY_SAMPLE = 64
 _CHARS_SAMPLE = 20_000
 _DISTINCT = 10_000
+REQUESTED = "requested"
+"""The reason for the role of a column that the caller gave."""
 _CODE = re.compile(r"(?=.*\d)[\w.:#/-]+")
 _WHOLE = re.compile(r"([+-]?[0-9]{1,38})(?:\.0*)?")
 _FEWEST_IDS = 20
@@ -232,15 +234,15 @@ def describe(
         )  # fmt: skip
         columns.append(column)
         if name in targets:
-            column.role, column.why = "target", "asked for"
+            column.role, column.why = "target", REQUESTED
         elif name in roles:
-            column.role, column.why = roles[name], "asked for"
+            column.role, column.why = roles[name], REQUESTED
         elif name in source.index and name not in given:
             column.role, column.why = "ignored", "the index of the table"
         elif name in given:
             kind = given[name]
             column.modality = modality_of(kind).kind
-            column.requested, column.why = True, "asked for"
+            column.requested, column.why = True, REQUESTED
             if modality_of(kind).joins_columns:
                 found = writing_of(cells, kind if kind in COLUMN_TYPES else None)  # type: ignore[arg-type]
                 column.options = {"type": found.type, "writing": found}

@@ -17,7 +17,7 @@ from ..modalities import COLUMN_TYPES, OF_FILES, Roots, modality_of
 from ..model import ModelConfig
 from ..tasks import class_of
 from ..training.config import usual_batch_size, usual_epochs
-from .columns import Column, Facts, describe, look
+from .columns import REQUESTED, Column, Facts, describe, look
 from .targets import guess_task, missing_line, target_facts
 
 _UNKNOWN_PLACE = "fields.NAME."
@@ -141,7 +141,7 @@ class LeftOut:
 
 def left_out(columns: Iterable[Column]) -> list[LeftOut]:
     """Return the columns that were left out without a request, in order."""
-    return [LeftOut(one.name, one.why, one.unread) for one in columns if one.role == "ignored" and one.why != "asked for"]
+    return [LeftOut(one.name, one.why, one.unread) for one in columns if one.role == "ignored" and one.why != REQUESTED]
 
 
 def _with_kinds(tree: dict[str, Any], rows: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import UserError
 from ..experiment import Experiment
 from ..storage import checksum_of, write_whole
-from ..training.plan import Clock
+from ..training.clock import Clock
 from .differences import Basis, Difference, differences
 from .versions import code_of
 
@@ -27,8 +27,7 @@ _FORMAT = 1
 class Journal:
     """The journal of a run."""
 
-    path: Path | None
-    """None = nothing is kept."""
+    path: Path
     experiment: dict[str, Any] = field(default_factory=dict)
     """The experiment as plain data, with absolute paths."""
     content: dict[str, str] = field(default_factory=dict)
@@ -81,8 +80,6 @@ class Journal:
 
     def save(self) -> None:
         """Write the journal to its file. Raises ``OSError`` if that fails."""
-        if self.path is None:
-            return
         if self.clock is not None:
             self.spent = self.clock.spent
         names = ("experiment", "content", "states", "code", "threads", "decisions", "tables", "memory", "reasons", "spent", "ended")

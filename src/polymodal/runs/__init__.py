@@ -1,8 +1,6 @@
-"""The verbs: ``check`` looks before training, ``train`` leaves a run and gives a ``Predictor``, ``resume`` goes on with one, ``evaluate``
-measures one."""
+"""Runs: ``train`` trains a model and leaves a run, ``resume`` continues an interrupted run, ``evaluate`` measures a model on a table."""
 
 from .api import evaluate, resume, train
-from .preflight import check
 from .run import Interrupted
 
-__all__ = ["Interrupted", "check", "evaluate", "resume", "train"]
+__all__ = ["Interrupted", "evaluate", "resume", "train"]

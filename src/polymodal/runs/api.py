@@ -20,8 +20,8 @@ from ..modalities import OnError
 from ..predictor import Predictor, load
 from ..storage import Lock, sweep
 from ..training.checkpoint import Checkpoints
+from ..training.clock import Clock
 from ..training.observers import Observer
-from ..training.plan import Clock
 from .request import open_others, resolve
 from .resuming import experiment_of, journal_of, output_folder
 from .run import Run

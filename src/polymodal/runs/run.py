@@ -1,6 +1,7 @@
 """One training run, from an experiment to a bundle.
 
-prepare -> plan -> members -> votes -> measure -> baselines -> bundle -> test.
+The stages, in order: prepare the data, plan, train the members, measure and calibrate them, save the bundle, train the single fields,
+compare, test, write the report.
 """
 
 from __future__ import annotations
@@ -20,10 +21,16 @@ import torch
 
 from .. import __version__, pages
 from ..bundle import Bundle
-from ..config import explain, quote
+from ..config import explain
 from ..data.sources import Source
 from ..data.splits import TEST
 from ..data.targets import unknown_line
+from ..ensemble.calibration import EnsembleCalibration
+from ..ensemble.diagnosis import diagnose, warnings
+from ..ensemble.finding import finding
+from ..ensemble.plan import RESERVE, Plan
+from ..ensemble.trainer import EnsembleTrainer
+from ..ensemble.validation import Measured, Member
 from ..errors import BundleError, UserError
 from ..evaluation.measure import every_set, measure, score
 from ..experiment import Experiment
@@ -34,22 +41,23 @@ from ..predictor import Predictor
 from ..preparation import Prepared, prepare
 from ..storage import discard_replaced, write_whole
 from ..training.checkpoint import Checkpoints
+from ..training.clock import Clock
 from ..training.observers import JsonLines, Observer, Observers, plain
-from ..training.plan import RESERVE, Clock, Plan
-from . import balance
-from .examples import kept_for_report
-from .finding import finding
-from .members import Members
+from .notes import data_notes, settings_notes
+from .report_data import report_data
 from .request import guessed
 from .signals import Stop, StoppedAtOnce
-from .validation import Measured, Member
 
 _NOT_WRITTEN = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
 class Interrupted(Exception):
-    """Training was asked to stop by a signal, and can be resumed. ``predictor`` holds the best weights by then, None where training
-    had not begun; ``signal`` is 2 (Ctrl-C) or 15 (SIGTERM)."""
+    """Raised when a signal has stopped training.
+
+    :param predictor: answers with the best weights so far; None = training had not begun
+    :param signal: 2 (Ctrl-C) or 15 (SIGTERM)
+    :param run: the folder of the run, from which it can be resumed; None = nothing was kept
+    """
 
     def __init__(self, predictor: Predictor | None, signal: int, run: Path | None) -> None:
         super().__init__("interrupted")
@@ -57,7 +65,20 @@ class Interrupted(Exception):
 
 
 class Run:
-    """A training run, from an experiment to a bundle."""
+    """A training run, from an experiment to a bundle.
+
+    :param experiment: the experiment, complete
+    :param source: the training table
+    :param valid_source: the validation table; None = the split provides validation rows
+    :param test_source: the test table; None = the split provides test rows, or there are none
+    :param folder: the folder of the run
+    :param clock: the time limit of the whole command
+    :param reasons: why each setting has its value, by path
+    :param keep: whether the folder is kept; otherwise it is temporary, and only the returned predictor remains
+    :param journal: the journal of the run to resume; None = a new run
+    :param force: whether a run is resumed although its data, settings or code have changed
+    :param left_out: the columns that inference left out
+    """
 
     def __init__(
         self,
@@ -82,7 +103,11 @@ class Run:
         self.stopping = Stop()
 
     def go(self) -> Predictor:
-        """Every stage in turn; ``Interrupted`` once what there was by then is saved."""
+        """Run all stages and return the predictor of the trained model.
+
+        :raises Interrupted: a signal stopped training; what was trained by then is saved
+        :raises UserError: the data cannot be trained on, or the folder cannot be written
+        """
         predictor: Predictor | None = None
         try:
             with self.stopping, torch.random.fork_rng(devices=[]), _threads(self.before):
@@ -108,12 +133,13 @@ class Run:
         return predictor
 
     def _way_out(self) -> str:
+        """Return what can be done when the folder cannot be written."""
         if not self.keep or not (self.folder / JOURNAL_FILE).exists():
             return "free some space, or choose another folder (-o RUN)"
         return f"what it has kept is whole; free some space, then go on: polymodal train --resume {shlex.quote(str(self.folder))}"
 
     def _journal(self, prepared: Prepared) -> Journal:
-        """The memory of this run: a new one, or the one that it was resumed with, once nothing differs or that is accepted."""
+        """Return the journal of this run: a new one, or the one of the resumed run, after a check that nothing differs (or ``force``)."""
         content = prepared.content()
         sources = {"table": self.source, "valid": self.valid_source, "test": self.test_source}
         tables = {name: digest_of(self.experiment, source) for name, source in sources.items() if source is not None}
@@ -123,7 +149,8 @@ class Run:
             content["training.init"] = Bundle.digest(self.experiment.training.init)
         journal = self.before
         if journal is None:
-            path = self.folder / JOURNAL_FILE if self.keep else None
+            path = self.folder / JOURNAL_FILE
+            path.parent.mkdir(exist_ok=True)
             memory = [name for name, source in sources.items() if source is not None and source.folder is None]
             journal = Journal(path, threads=torch.get_num_threads(), states=prepared.states(), memory=memory, reasons=dict(self.reasons))
         else:
@@ -132,7 +159,7 @@ class Run:
             for one in differing:
                 self.observer.observe("warning", {"text": f"resumed all the same (--force): {one.line}"})
             if differing:
-                journal.decisions.pop("plan", None)  # it was made for other settings or rows
+                journal.decisions.pop("plan", None)  # the plan was made for other settings or rows
             journal.limit_changed = journal.experiment["training"]["time_limit"] != self.experiment.training.time_limit
             if journal.experiment != self.experiment.with_absolute_paths().tree():
                 write_whole(self.folder / "run.yaml", explain(self.experiment.with_absolute_paths(), journal.reasons).encode())
@@ -143,21 +170,51 @@ class Run:
         return journal
 
     def _train(self, prepared: Prepared, journal: Journal) -> Predictor:
+        """Run all stages after preparation."""
         checkpoints = Checkpoints(self.folder / "checkpoints" if self.keep else None)
-        team = Members(self.experiment, prepared, self.clock, self.observer, lambda: self.stopping.requested, checkpoints, journal)
-        self._log_data(prepared, team)
-        plan = team.plan()
+        trainer = EnsembleTrainer(
+            self.experiment, prepared, self.clock, self.observer, lambda: self.stopping.requested, checkpoints, journal
+        )
+        self._log_data(prepared, trainer)
+        plan = trainer.plan()
         self.stopping.gently = True
-        members = team.train(plan, every_set(team.fields))
+        members = trainer.train(plan, every_set(trainer.fields))
         for note in checkpoints.notes:
             self._note(note)
-        measured = team.held_out.measure(members, every_set(team.fields), team.fields)
-        calibration = team.held_out.calibrate(members[0].model, measured)
-        measured.metrics["calibration"] = {name: found.facts for name, found in calibration.items()}
-        answers = team.held_out.calibrating(members, team.fields)
-        errors = team.held_out.errors(members, team.fields, measured, answers)
-        scales = team.held_out.scale(members, team.fields, answers)
-        measured.metrics["pooled"] = {name: found.facts() for name, found in scales.items()}
+        measured, metrics, reliability = self._measure(trainer, members, plan)
+        bundle = self._bundle(prepared, members, trainer.fields, metrics)
+        trained_in = [] if self.source.folder is None else [self.source.folder]
+        predictor = Predictor(bundle, root=self.experiment.data.root, run=self.folder if self.keep else None, trained_in=trained_in)
+        self._save(bundle, metrics)  # the later stages add metrics and never change the model
+        alone: dict[str, Measured] = {}
+        if plan.baseline_members:
+            metrics["baselines"], predictor.baselines, alone = self._baselines(trainer, plan, measured, journal)
+        self._compare(trainer, members, measured, alone, metrics)
+        test = None if self.stopping.requested else self._test(predictor, prepared)
+        if test is not None:
+            metrics["test"] = test
+        metrics["seconds"]["total"] = round(self.clock.spent, 1)
+        self._save(bundle, metrics)
+        if self.keep:
+            self._report(prepared, measured, reliability)
+        if not self.stopping.requested:
+            journal.ended = True
+            journal.save()
+            checkpoints.clear()
+        self.observer.observe("end", {name: metrics[name] for name in ("seconds", "validation", "finding")})
+        return predictor
+
+    def _measure(self, trainer: EnsembleTrainer, members: Sequence[Member], plan: Plan) -> tuple[Measured, dict[str, Any], dict[str, Any]]:
+        """Measure and calibrate the members of all fields. Return the results, the metrics of the run, and reliability curves by task."""
+        prepared = trainer.prepared
+        measured = trainer.validation.measure(members, every_set(trainer.fields), trainer.fields)
+        calibration = EnsembleCalibration(trainer.validation, members, trainer.fields)
+        vote_scales = calibration.vote_scales(measured)
+        answers = calibration.answers()
+        errors = calibration.errors(measured, answers)
+        scales = calibration.scale(answers)
+        measured.metrics["calibration"] = {name: one.facts for name, one in vote_scales.items()}
+        measured.metrics["pooled"] = {name: scale.facts() for name, scale in scales.items()}
         metrics: dict[str, Any] = {
             "rows": {
                 "table": self.source.rows,
@@ -174,33 +231,25 @@ class Run:
             "members": [{"epoch": m.fitted.epoch, "epochs": plan.epochs, "stopped": m.fitted.stopped} for m in members],
             "seed": self.experiment.seed,
         }
-        bundle = self._bundle(prepared, members, team.fields, metrics)
-        trained_in = [] if self.source.folder is None else [self.source.folder]
-        predictor = Predictor(bundle, root=self.experiment.data.root, run=self.folder if self.keep else None, trained_in=trained_in)
-        self._save(bundle, metrics)  # what follows adds to the measurements, never to the model
-        alone: dict[str, Measured] = {}
-        if plan.baseline_members:
-            metrics["baselines"], predictor.baselines, alone = self._baselines(prepared, team, plan, measured, journal)
-        metrics["balance"] = balance.compare(prepared, measured, alone)
-        for line in balance.warnings(metrics["balance"], members, self.experiment.training.balance.kind):
+        return measured, metrics, {name: one.curves for name, one in vote_scales.items()}
+
+    def _compare(
+        self,
+        trainer: EnsembleTrainer,
+        members: Sequence[Member],
+        measured: Measured,
+        alone: Mapping[str, Measured],
+        metrics: dict[str, Any],
+    ) -> None:
+        """Compare the model of all fields with those of single fields: add the diagnosis and the finding to ``metrics``."""
+        metrics["balance"] = diagnose(trainer.prepared, measured, alone)
+        for line in warnings(metrics["balance"], members, self.experiment.training.balance.kind):
             self.observer.observe("warning", {"text": line})
-        untried = [name for name in team.fields if name not in alone]
-        metrics["finding"], metrics["comparison"] = finding(prepared, measured, alone, untried)
-        test = None if self.stopping.requested else self._test(predictor, prepared)
-        if test is not None:
-            metrics["test"] = test
-        metrics["seconds"]["total"] = round(self.clock.spent, 1)
-        self._save(bundle, metrics)
-        if self.keep:
-            self._report(prepared, measured, {name: found.curves for name, found in calibration.items()})
-        if not self.stopping.requested:
-            journal.ended = True
-            journal.save()
-            checkpoints.clear()
-        self.observer.observe("end", {name: metrics[name] for name in ("seconds", "validation", "finding")})
-        return predictor
+        untried = [name for name in trainer.fields if name not in alone]
+        metrics["finding"], metrics["comparison"] = finding(trainer.prepared, measured, alone, untried)
 
     def _save(self, bundle: Bundle, metrics: Mapping[str, Any]) -> None:
+        """Set the metrics of the bundle, and write both if the folder is kept."""
         bundle.metrics = plain(metrics)
         if self.keep:
             write_whole(self.folder / "metrics.json", (json.dumps(bundle.metrics, ensure_ascii=False, indent=1) + "\n").encode())
@@ -210,48 +259,37 @@ class Run:
                 raise UserError(f"{str(error).partition(';')[0]}; {self._way_out()}") from None
 
     def _start(self) -> None:
+        """Write ``run.yaml`` if the run is new, and report the settings and the reasons for them."""
         if self.before is None:
             write_whole(self.folder / "run.yaml", explain(self.experiment.with_absolute_paths(), self.reasons).encode())
         self.observer.observe("start" if self.before is None else "resume", {
             "polymodal": __version__, "torch": torch.__version__, "python": platform.python_version(), "threads": torch.get_num_threads(),
             "table": self.source.name, "rows": self.source.rows, "seed": self.experiment.seed, "time_limit": self.clock.limit,
         })  # fmt: skip
-        for name, field in self.experiment.fields.items():
-            encoder = self.experiment.model.encoders[name].kind
-            why = self.reasons.get(f"fields.{quote(name)}", "")
-            self._note(f"field {name!r}: {field.kind}, encoder {encoder}{f' ({why})' if why else ''}")
-        for path, reason in self.reasons.items():
-            if path.startswith("model.encoders") and self.experiment.model.preset != "scratch":
-                self._note(f"{path}: {reason}")
-            if path.startswith("columns."):
-                self._note(f"column {path.removeprefix('columns.')}: {reason}")
-            if path.startswith(("data.split", "override")):
-                self._note(f"{path}: {reason}" if path.startswith("data") else reason)
+        for text in settings_notes(self.experiment, self.reasons):
+            self._note(text)
         for one in self.left_out:
-            if one.unread:  # ``train`` warns of it, so that only the log needs to be told
+            if one.unread:  # ``train`` shows a warning, so that only the log lacks it
                 self.log.observe("warning", {"text": one.line})
             else:
                 self._note(one.line)
 
     def _note(self, text: str) -> None:
+        """Report a note to the observers."""
         self.observer.observe("note", {"text": text})
 
-    def _log_data(self, prepared: Prepared, team: Members) -> None:
-        self.observer.observe("device", {"device": team.device.type, "precision": str(team.precision).removeprefix("torch.")})
-        for name, modality in prepared.modalities.items():
-            self._note(f"field {name!r}: {modality.describe()}")
-        for name, task in prepared.tasks.items():
-            count = prepared.unlabelled[name]
-            self._note(f"target {name!r}: {task.config.kind}, {task.describe()}{f'; {count:,} rows without' if count else ''}")
-            if words := self.reasons.get(f"tasks.{quote(name)}.missing"):
-                self._note(f"target {name!r}: {words}")
+    def _log_data(self, prepared: Prepared, trainer: EnsembleTrainer) -> None:
+        """Report the device, the content of fields and targets, and warnings about the data."""
+        self.observer.observe("device", {"device": trainer.device.type, "precision": str(trainer.precision).removeprefix("torch.")})
+        for text in data_notes(prepared, self.reasons):
+            self._note(text)
         for line in prepared.warnings:
             self.observer.observe("warning", {"text": line})
 
     def _report(self, prepared: Prepared, measured: Measured, reliability: Mapping[str, Any]) -> None:
-        """``report.json`` and ``report.html``; where they cannot be written, the model is saved all the same."""
+        """Write ``report.json`` and ``report.html``. If they cannot be written, there is a warning, and the run continues."""
         try:
-            kept = kept_for_report(self.experiment, prepared, measured, self.valid_source or self.source)
+            kept = report_data(self.experiment, prepared, measured, self.valid_source or self.source)
             kept["reliability"] = reliability
             body = json.dumps(plain(kept), ensure_ascii=False).encode("utf-8", "replace")
             write_whole(self.folder / pages.REPORT_DATA, body)
@@ -261,32 +299,33 @@ class Run:
             self.observer.observe("warning", {"text": text})
 
     def _baselines(
-        self, prepared: Prepared, team: Members, plan: Plan, whole: Measured, journal: Journal
+        self, trainer: EnsembleTrainer, plan: Plan, whole: Measured, journal: Journal
     ) -> tuple[dict[str, Any], dict[str, Bundle], dict[str, Measured]]:
-        """Each single field alone, trained and measured on the same rows as the ``whole``, or on the first of them."""
-        measured: dict[str, Any] = {}
+        """Train and measure each single field, on the rows of ``whole`` or on the first of them. Return metrics, bundles and results."""
+        metrics: dict[str, Any] = {}
         bundles: dict[str, Bundle] = {}
-        every: dict[str, Measured] = {}
-        for name in team.fields:
+        results: dict[str, Measured] = {}
+        for name in trainer.fields:
             if self.stopping.requested:
-                self._note(f"baseline {name!r}: left out, interrupted")
                 continue
-            no_time = self.clock.left < 1.0 + RESERVE * (self.clock.limit or 0.0) and not team.has_begun(name)
+            no_time = self.clock.left < 1.0 + RESERVE * (self.clock.limit or 0.0) and not trainer.has_begun(name)
             if name in journal.decisions.get("left out", []) or no_time:
                 journal.decide("left out", list(dict.fromkeys([*journal.decisions.get("left out", []), name])))
                 self._note(f"baseline {name!r}: left out, no time")
                 continue
             begin = time.monotonic()
-            members = team.train_alone(plan, name)
-            every[name] = team.held_out.measure(members, [frozenset()], [name])
-            measured[name] = {**every[name].metrics, "folds": len(members), "seconds": round(time.monotonic() - begin, 1)}
-            if len(every[name].rows) < len(whole.rows):  # compared with the whole on the same rows, always
-                measured[name]["fused"] = whole.first(len(every[name].rows), prepared.tasks)
-            team.held_out.scale(members, [name], team.held_out.calibrating(members, [name]))
-            bundles[name] = self._bundle(prepared, members, [name], measured[name])
-        return measured, bundles, every
+            members = trainer.train_alone(plan, name)
+            results[name] = measured = trainer.validation.measure(members, [frozenset()], [name])
+            metrics[name] = {**measured.metrics, "folds": len(members), "seconds": round(time.monotonic() - begin, 1)}
+            if len(measured.rows) < len(whole.rows):  # the metrics of all fields on the same rows
+                metrics[name]["fused"] = whole.first(len(measured.rows), trainer.prepared.tasks)
+            calibration = EnsembleCalibration(trainer.validation, members, [name])
+            calibration.scale(calibration.answers())
+            bundles[name] = self._bundle(trainer.prepared, members, [name], metrics[name])
+        return metrics, bundles, results
 
     def _bundle(self, prepared: Prepared, members: Sequence[Member], fields: Sequence[str], metrics: Mapping[str, Any]) -> Bundle:
+        """Return the bundle of the members of some fields, with an experiment of these fields only."""
         experiment = self.experiment
         if len(fields) < len(prepared.modalities):
             model = experiment.model.model_copy(update={"encoders": {name: experiment.model.encoders[name] for name in fields}})
@@ -298,28 +337,29 @@ class Run:
         return Bundle(experiment, prepared.tasks, states, [member.model for member in members], plain(metrics), backbones)
 
     def _test(self, predictor: Predictor, prepared: Prepared) -> dict[str, Any] | None:
+        """Return the metrics on the test table or on the test rows; None if there are none, or the test table cannot be measured."""
         if self.test_source is not None:
             try:
                 measured = predictor.evaluate(self.test_source)
                 for name, counts in measured.get("unknown", {}).items():
                     self.observer.observe("warning", {"text": f"target {name!r}: {unknown_line({'test': counts})}"})
                 return measured
-            except UserError as error:  # the model is trained and saved: that must not hang on another table
+            except UserError as error:  # the model is trained and saved, so that a fault of the test table must not stop the run
                 self.observer.observe("warning", {"text": f"the test table was not measured: {error}"})
                 return None
         rows = np.flatnonzero(prepared.split.part_N == TEST)
         if not len(rows):
             return None
         store = prepared.train.store
-        found = [collect(member, store.modalities, windows(store, rows)) for member in predictor.bundle.members]
-        scores = {name: score(task, [one.answers[0].logits[name] for one in found]) for name, task in prepared.tasks.items()}
+        collected = [collect(member, store.modalities, windows(store, rows)) for member in predictor.bundle.members]
+        scores = {name: score(task, [one.answers[0].logits[name] for one in collected]) for name, task in prepared.tasks.items()}
         tasks, _ = measure(prepared.tasks, scores, {name: target[rows] for name, target in prepared.train.targets.items()})
         return {"rows": len(rows), "tasks": tasks}
 
 
 @contextmanager
 def _threads(journal: Journal | None) -> Iterator[None]:
-    """As many threads as the run began with: other counts add up in another order."""
+    """Use the number of threads with which the run began: with another number, sums are computed in another order."""
     before = torch.get_num_threads()
     if journal is not None and journal.threads and journal.threads != before:
         torch.set_num_threads(journal.threads)

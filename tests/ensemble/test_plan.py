@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from polymodal.ensemble.plan import make_plan, usual_plan
 from polymodal.training.config import TrainingConfig
-from polymodal.training.plan import make_plan, usual_plan
 
 SECONDS = {"": 2.0, "photo": 1.5, "title": 0.5}
 

@@ -16,7 +16,8 @@ from ..errors import Fault
 from ..experiment import Experiment
 from ..flow import Cell
 from ..modalities import Modality, PartFault
-from .estimate import Check, Reading
+from .estimate import Reading
+from .result import Check
 
 _SECONDS = 4.0
 """For the cells of one field."""

@@ -1,4 +1,4 @@
-"""What a run keeps for its report: curves of its answers, its worst errors, and where its rows came from."""
+"""The data of a run's report: curves of the predictions, the rows with the largest errors, and digests of the training data."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ import numpy as np
 
 from .. import pages
 from ..data.sources import Source, cells_of
+from ..ensemble.validation import Measured
 from ..experiment import Experiment
 from ..flow import Cell
 from ..modalities import evenly
 from ..preparation import Prepared
-from .validation import Measured
 
 _PROBE = 16
-"""Rows, spread evenly over the table, whose cells are looked at beside those that are shown, to find out whether any should be shown."""
+"""The number of rows, spread evenly over the table, whose cells are examined with the rows to show, to decide whether cells are private."""
 
 
-def kept_for_report(experiment: Experiment, prepared: Prepared, measured: Measured, source: Source) -> dict[str, Any]:
-    """Plain data: ``curves`` and ``worst`` by task, ``command``, ``data`` (digests of what training saw)."""
+def report_data(experiment: Experiment, prepared: Prepared, measured: Measured, source: Source) -> dict[str, Any]:
+    """Return plain data for ``report.json``: ``curves`` and ``worst`` by task, ``command``, and ``data`` (digests of the training data).
+
+    ``worst`` is empty if the rows are private.
+
+    :param measured: the results of the model of all fields
+    :param source: the table of the validation rows
+    """
     kept: dict[str, Any] = {
         "command": " ".join(["polymodal", *sys.argv[1:]]) if sys.argv[0].endswith("polymodal") else "",
         "curves": {},
@@ -51,10 +57,10 @@ def kept_for_report(experiment: Experiment, prepared: Prepared, measured: Measur
 
 
 def _cells(experiment: Experiment, source: Source, wanted: set[int]) -> tuple[dict[int, dict[str, Cell]], dict[int, dict[str, Cell]]]:
-    """The cells by field, and the targets by task, of the wanted rows (0-based)."""
+    """Return the cells by field, and the targets by task, of the wanted rows (0-based)."""
     fields = {name: config.sources for name, config in experiment.fields.items()}
     targets = {name: task.column for name, task in experiment.tasks.items()}
-    columns = list(dict.fromkeys([*experiment.columns(), *targets.values()]))
+    columns = experiment.columns_and_targets()
     cells: dict[int, dict[str, Cell]] = {}
     truths: dict[int, dict[str, Cell]] = {}
     start = 0

@@ -1,4 +1,4 @@
-"""The members of a run: one model for each fold (or one), and of each single field as many; trained, weighed, measured."""
+"""Training of the members of an ensemble: one model for each fold, or one model; and the models of single fields in the same way."""
 
 from __future__ import annotations
 
@@ -18,41 +18,57 @@ from ..errors import TrainingError
 from ..experiment import Experiment
 from ..flow import FUSED
 from ..inference import Collected
-from ..journal import Journal
 from ..model import MultiModalModel, build
 from ..preparation import Prepared
 from ..training.checkpoint import Checkpoints, Keeper, below
+from ..training.clock import Clock
 from ..training.config import usual_batch_size, usual_epochs
 from ..training.devices import pick_device, pick_precision
 from ..training.observers import Observer
 from ..training.optimization import standardise
-from ..training.plan import RESERVE, Clock, Plan, make_plan, usual_plan
 from ..training.progress import INTERRUPTED, Fitted, Replay
 from ..training.trainer import Trainer
-from .validation import HeldOut, Member
+from .decisions import Decisions
+from .plan import RESERVE, Plan, make_plan, usual_plan
+from .validation import Member, Validation
 from .warm_start import start_from
 
-_SEEN_FIRST = 256
-"""Rows that last layers are standardised on."""
-_PROBE_SECONDS = 4.0
+_STANDARDISED_ON = 256
+"""The number of rows on which the last layers of a new model are standardised."""
+_TRIAL_SECONDS = 4.0
+"""The maximum seconds of the trial of one model, by which a plan within a time limit is made."""
+_TRIAL_ROWS = 256
+"""The maximum number of rows that a trial validates on."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What some steps of one model took: seconds of a step of ``batch_size`` rows, and of a row to validate; bytes of its weights."""
+    """The measurements of some steps of one model.
+
+    :param batch_size: the number of rows of a step
+    :param step: the seconds of a step
+    :param row: the seconds of validating one row
+    :param size: the bytes of the weights
+    """
 
     batch_size: int
     step: float
     row: float
     size: int
 
-    def epoch(self, rows: int, held_out: int) -> float:
-        """Seconds of an epoch over ``rows``, with its validation on ``held_out`` others."""
-        return 1.1 * (self.step * -(-rows // self.batch_size) + self.row * held_out)
+    def epoch(self, rows: int, validated: int) -> float:
+        """Return the estimated seconds of an epoch over ``rows`` training rows, with validation on ``validated`` rows."""
+        return 1.1 * (self.step * -(-rows // self.batch_size) + self.row * validated)
 
 
-class Members:
-    """Trains, weighs and measures the members of one run."""
+class EnsembleTrainer:
+    """Plans and trains the members of an ensemble, and those of each single field; resumes from their checkpoints.
+
+    :param clock: the time limit of the whole command
+    :param interrupted: returns whether training is to stop as soon as possible
+    :param checkpoints: where models in training and trained members are saved
+    :param decisions: the record of what the clock decides, so that resumed training decides the same
+    """
 
     def __init__(
         self,
@@ -62,31 +78,34 @@ class Members:
         observer: Observer,
         interrupted: Callable[[], bool],
         checkpoints: Checkpoints,
-        journal: Journal,
+        decisions: Decisions,
     ) -> None:
         self.experiment, self.prepared, self.clock, self.observer, self.interrupted = experiment, prepared, clock, observer, interrupted
-        self.checkpoints, self.journal = checkpoints, journal
+        self.checkpoints, self.decisions = checkpoints, decisions
         self.config = experiment.training
         self.device = pick_device(self.config.device)
         self.precision = pick_precision(self.config.precision, self.device)
         self.fields = list(prepared.modalities)
-        self.held_out = HeldOut(prepared, self.device, observer)
+        self.validation = Validation(prepared, self.device, observer)
 
     @cached_property
     def init(self) -> Bundle | None:
-        """The earlier run whose weights training starts from; not needed any more once training has begun."""
+        """The bundle of an earlier run from whose weights training starts (``training.init``); None = from random weights."""
         return Bundle.load(self.config.init) if self.config.init is not None else None
 
     # -- planning --------------------------------------------------------------------------------------------------
 
     def plan(self) -> Plan:
-        """All members, all epochs, all baselines; under a time limit, what of them fits, by a short trial of each."""
+        """Return the plan, and record it; the recorded plan if there is one.
+
+        Under a time limit the plan follows from a short trial of each model, otherwise from the costs of the modalities.
+        """
         members = self.prepared.split.members
         rows, _ = self.prepared.member(0)
         shared_by, distinct = self._distinct()
         epochs = self.usual_epochs()
         baselines = self.config.baselines and len(self.fields) > 1
-        decided = self.journal.decisions.get("plan")
+        decided = self.decisions.decisions.get("plan")
         if decided is not None:
             plan = Plan(**decided)
         elif self.clock.limit is None:
@@ -98,7 +117,7 @@ class Members:
             names = [FUSED, *(self.fields if baselines else [])]
             seconds = {name: self._seconds_of_an_epoch(name) for name in names}
             plan = make_plan(members, epochs, baselines, seconds, self._budget())
-        self.journal.decide("plan", plan.facts())
+        self.decisions.decide("plan", plan.facts())
         self.observer.observe("plan", plan.facts())
         models = f"{plan.members} models of {len(rows):,} rows" if plan.members > 1 else f"one model of {len(rows):,} rows"
         alone = f"; each field alone on {plan.baseline_members} of them" if 0 < plan.baseline_members < plan.members else ""
@@ -107,30 +126,38 @@ class Members:
         return plan
 
     def usual_epochs(self) -> int:
-        """Epochs that are asked for, or chosen from the count of training rows, or of the costly cells that they share."""
+        """Return the configured maximum number of epochs, or else one that follows from the number of training rows.
+
+        If rows share costly cells, the number of distinct cells counts instead of the number of rows.
+        """
         return self.config.epochs or usual_epochs(self._distinct()[1])
 
     def _distinct(self) -> tuple[str | None, int]:
-        """The field whose costly cells rows share, if one does, and how many distinct ones the first member trains on."""
+        """Return the field whose costly cells rows share (None = no field), and how many distinct cells the first member trains on."""
         rows, _ = self.prepared.member(0)
         shared_by = self._loader(rows, self.fields).shared_by
         return shared_by, len(rows if shared_by is None else np.unique(self.prepared.train.store.index[shared_by][rows]))
 
     def _budget(self) -> float:
+        """Return the seconds that are left for training."""
         return self.clock.left - RESERVE * (self.clock.limit or 0.0)
 
     def _seconds_of_an_epoch(self, name: str) -> float:
-        """Of an epoch with its validation, on the first fold."""
-        trial = self.try_out(name, min(_PROBE_SECONDS, 0.02 * (self.clock.limit or 0.0)))
+        """Return the estimated seconds of an epoch on the first fold, with its validation."""
+        trial = self.try_out(name, min(_TRIAL_SECONDS, 0.02 * (self.clock.limit or 0.0)))
         rows, _ = self.prepared.member(0)
-        return trial.epoch(len(rows), len(self.held_out.selecting(0)))
+        return trial.epoch(len(rows), len(self.validation.selecting(0)))
 
     def try_out(self, name: str, seconds: float) -> Trial:
-        """Some steps of a model ("" = of all fields), for about so long, and some rows answered; then it is forgotten."""
+        """Train some steps of a new model, validate it on some rows, discard it, and return the measurements.
+
+        :param name: a single field, or "" for all fields
+        :param seconds: the approximate duration of the training steps
+        """
         names = self.fields if name == FUSED else [name]
         trainer = self._trainer("trial", 0, names, 1, Observer(), float("inf"))
         steps = trainer.loader.epoch(0)
-        trainer.train_step(next(steps), 0)  # the first one allocates
+        trainer.train_step(next(steps), 0)  # not measured: the first step allocates memory
         begin, done = time.monotonic(), 0
         for step in steps:
             trainer.train_step(step, 0)
@@ -139,18 +166,20 @@ class Members:
                 break
         steps.close()
         step_seconds = (time.monotonic() - begin) / done if done else 0.05
-        measured = self.held_out.selecting(0)
-        part = measured[: max(1, min(len(measured), 256))]
+        rows = self.validation.selecting(0)
+        part = rows[: max(1, min(len(rows), _TRIAL_ROWS))]
         begin = time.monotonic()
-        self.held_out.collect(trainer.model, part, names)
+        self.validation.collect(trainer.model, part, names)
         size = sum(value.numel() * value.element_size() for value in trainer.model.state_dict().values())
         return Trial(trainer.loader.batch_size, step_seconds, (time.monotonic() - begin) / len(part), size)
 
     # -- training --------------------------------------------------------------------------------------------------
 
     def train(self, plan: Plan, hidden: Sequence[frozenset[str]] = (frozenset(),)) -> list[Member]:
-        """The members of the whole, and their answers with each set of fields ``hidden``. One at least, unless nothing was learned before
-        Ctrl-C."""
+        """Return the members of all fields, trained, with their predictions for each set of hidden fields.
+
+        There is at least one member. There are fewer than planned if the time is over or training is interrupted.
+        """
         after = plan.baseline_members * sum(plan.cost(name) for name in self.fields) if plan.baseline_members else 0.0
         members: list[Member] = []
         for fold in range(plan.members):
@@ -161,30 +190,8 @@ class Members:
             members.append(self._train(label, fold, self.fields, plan, rest, hidden))
         return members
 
-    def _ends_before(self, what: str, fold: int, names: Sequence[str]) -> bool:
-        """Whether no model of this fold is to be trained any more; that the time was over is written down, as is that it was not."""
-        unit = self._unit(fold, names)
-        if self.interrupted() and not self.checkpoints.has(unit):
-            return True
-        decided = self.journal.decisions.get(what)
-        if decided is None and unit not in self.began and self._budget() < 0:
-            decided = self.journal.decide(what, fold)
-        return decided is not None and fold >= decided
-
-    @property
-    def began(self) -> list[str]:
-        """The models whose training began, in this process or before it."""
-        return list(self.journal.decisions.get("began", []))
-
-    def has_begun(self, name: str) -> bool:
-        """Whether a single field alone had its time."""
-        return self._unit(0, [name]) in self.began
-
-    def _unit(self, fold: int, names: Sequence[str]) -> str:
-        return f"fold_{fold}" if len(names) == len(self.fields) else f"only_{self.fields.index(names[0])}_fold_{fold}"
-
     def train_alone(self, plan: Plan, name: str) -> list[Member]:
-        """The members of one single field, on the same rows."""
+        """Return the members of a single field, trained on the same rows."""
         members: list[Member] = []
         later = self.fields[self.fields.index(name) + 1 :]
         for fold in range(plan.baseline_members):
@@ -195,15 +202,39 @@ class Members:
             members.append(self._train(label, fold, [name], plan, rest))
         return members
 
+    def _ends_before(self, key: str, fold: int, names: Sequence[str]) -> bool:
+        """Return whether the models of this fold and of later ones are not trained, and record under ``key`` that the time was over."""
+        unit = self._unit(fold, names)
+        if self.interrupted() and not self.checkpoints.has(unit):
+            return True
+        decided = self.decisions.decisions.get(key)
+        if decided is None and unit not in self.began and self._budget() < 0:
+            decided = self.decisions.decide(key, fold)
+        return decided is not None and fold >= decided
+
+    @property
+    def began(self) -> list[str]:
+        """The models whose training began, in this process or before it."""
+        return list(self.decisions.decisions.get("began", []))
+
+    def has_begun(self, name: str) -> bool:
+        """Return whether training of the first model of a single field began."""
+        return self._unit(0, [name]) in self.began
+
+    def _unit(self, fold: int, names: Sequence[str]) -> str:
+        """Return the name of a model in checkpoints and decisions."""
+        return f"fold_{fold}" if len(names) == len(self.fields) else f"only_{self.fields.index(names[0])}_fold_{fold}"
+
     def _train(
         self, label: str, fold: int, names: Sequence[str], plan: Plan, rest: float, hidden: Sequence[frozenset[str]] = (frozenset(),)
     ) -> Member:
+        """Train one model, or continue its training, or load it if it is trained. ``rest`` is the estimated cost of all later models."""
         unit = self._unit(fold, names)
         done = self.checkpoints.read(unit)
         if done is not None:
             return self._trained(fold, names, hidden, *done)
         if unit not in self.began:
-            self.journal.decide("began", [*self.began, unit])
+            self.decisions.decide("began", [*self.began, unit])
         cost = plan.cost(FUSED if len(names) > 1 else names[0])
         deadline = float("inf")
         if self.clock.limit is not None:
@@ -213,19 +244,19 @@ class Members:
         going_on = self.checkpoints.going_on(unit)
         trainer = self._trainer(label, fold, names, plan.epochs, self.observer, deadline, keeper, self._replay(unit), going_on is None)
         if going_on is not None:
-            trainer.restore(*going_on, keep_deadline=not self.journal.limit_changed)
+            trainer.restore(*going_on, keep_deadline=not self.decisions.limit_changed)
             at = trainer.progress
             self.observer.observe("note", {"text": f"{label}: goes on in epoch {at.epoch}, after step {at.step:,}"})
         fitted = trainer.fit()
         self.observer.observe("member", {"name": label, "epoch": fitted.epoch, "monitor": fitted.monitor, "stopped": fitted.stopped})
-        answers = self.held_out.answers(trainer.model.eval(), fitted, fold, names, hidden)
+        answers = self.validation.answers(trainer.model.eval(), fitted, fold, names, hidden)
         member = Member(fold, trainer.model.to("cpu"), replace(fitted, halves=[]), answers)
         if fitted.stopped != INTERRUPTED:
-            self._keep(unit, label, member, bool(fitted.halves))
+            self._save(unit, label, member, bool(fitted.halves))
         return member
 
-    def _keep(self, unit: str, label: str, member: Member, has_halves: bool) -> None:
-        """Write a trained member; and its answers, where those are of weights that are not kept."""
+    def _save(self, unit: str, label: str, member: Member, has_halves: bool) -> None:
+        """Write the checkpoint of a trained member, with its predictions if they are from weights that are not saved."""
         try:
             tensors = {f"model.{key}": value for key, value in member.model.state_dict().items()}
             answers, names = member.answers.plain() if has_halves else ({}, None)
@@ -242,27 +273,31 @@ class Members:
         tensors: Mapping[str, torch.Tensor],
         facts: Mapping[str, Any],
     ) -> Member:
-        """A member that was trained before this process began."""
+        """Return a member that was trained by an earlier process, from its checkpoint."""
         model = self._model(names)
         try:
             model.load_state_dict(below(tensors, "model."))
-            fitted, kept = replace(Fitted.of(facts["fitted"], {}), halves=[]), facts["answers"]
+            fitted, answer_names = replace(Fitted.of(facts["fitted"], {}), halves=[]), facts["answers"]
             model.eval().to(self.device)
-            answers = self.held_out.answers(model, fitted, fold, names, hidden) if kept is None else Collected.of_plain(tensors, kept)
+            if answer_names is None:
+                answers = self.validation.answers(model, fitted, fold, names, hidden)
+            else:
+                answers = Collected.of_plain(tensors, answer_names)
             return Member(fold, model.to("cpu"), fitted, answers)
         except (RuntimeError, KeyError, TypeError, ValueError) as error:
             raise TrainingError(f"fold {fold + 1}: the checkpoint is of another model ({str(error)[:300]}); train anew") from None
 
     def _replay(self, unit: str) -> Replay:
-        """What was decided in a unit's training before, and the way to write down what is decided now."""
+        """Return the decisions of a model's earlier training, which also records the decisions that follow."""
 
         def decided(replay: Replay) -> None:
-            self.journal.decide(unit, {"stop": replay.stop, "parts": [list(pair) for pair in replay.parts.items()]})
+            self.decisions.decide(unit, {"stop": replay.stop, "parts": [list(pair) for pair in replay.parts.items()]})
 
-        before = self.journal.decisions.get(unit, {"stop": None, "parts": []})
+        before = self.decisions.decisions.get(unit, {"stop": None, "parts": []})
         return Replay(before["stop"], dict(before["parts"]), decided)
 
     def _model(self, names: Sequence[str]) -> MultiModalModel:
+        """Return a new model of these fields."""
         states = {name: self.prepared.modalities[name].state for name in names}
         return build(self.experiment.model, states, self.prepared.tasks)
 
@@ -278,32 +313,33 @@ class Members:
         replay: Replay | None = None,
         fresh: bool = True,
     ) -> Trainer:
-        """A trainer before its first step; not ``fresh``: its weights are to be restored."""
+        """Return a trainer before its first step. If not ``fresh``, the caller restores its weights from a checkpoint."""
         rows, _ = self.prepared.member(fold)
-        donor = self.init if fresh else None  # loaded before the generator is seeded: making its models draws from it
-        voice = 0 if len(names) > 1 else 1 + self.fields.index(names[0])
-        seed = int(np.random.SeedSequence([self.experiment.seed, 17, fold, voice]).generate_state(1, np.uint64)[0] >> 1)
+        donor = self.init if fresh else None  # loaded before the random generator is seeded, since building its models uses the generator
+        stream = 0 if len(names) > 1 else 1 + self.fields.index(names[0])
+        seed = int(np.random.SeedSequence([self.experiment.seed, 17, fold, stream]).generate_state(1, np.uint64)[0] >> 1)
         torch.manual_seed(seed)
         model = self._model(names)
         if fresh:
             model.start()
         if donor is not None:
-            taken = start_from(donor.members[fold % len(donor.members)], model)
-            text = f"init: {taken} of {len(model.state_dict())} tensors taken from {self.config.init}"
+            count = start_from(donor.members[fold % len(donor.members)], model)
+            text = f"init: {count} of {len(model.state_dict())} tensors taken from {self.config.init}"
             observer.observe("note", {"text": text})
         elif fresh:
-            order = epoch_order(rows, None, seed, 0)[:_SEEN_FIRST]
+            order = epoch_order(rows, None, seed, 0)[:_STANDARDISED_ON]
             standardise(model, self._loader(rows, names, augment=False).batch(order, 0))
         model.to(self.device)
         config = self.config if len(names) == len(self.fields) else self.config.alone(names[0])
         loader = self._loader(rows, names, seed=seed)
         return Trainer(
-            label, model, self.prepared.tasks, loader, lambda: self.held_out.validate(model, fold, names), config, epochs=epochs,
+            label, model, self.prepared.tasks, loader, lambda: self.validation.validate(model, fold, names), config, epochs=epochs,
             selects=self.prepared.selects, seed=seed, device=self.device, precision=self.precision, observer=observer, deadline=deadline,
             interrupted=self.interrupted, keeper=keeper, replay=replay,
         )  # fmt: skip
 
     def _loader(self, rows: np.ndarray, names: Sequence[str], seed: int = 0, augment: bool | None = None) -> Loader:
+        """Return the batches of these training rows; ``augment`` None = as configured."""
         table = self.prepared.train
         return Loader(
             table.store, rows, table.targets, table.weights_N, fields=names, seed=seed, accumulate=self.config.accumulate,

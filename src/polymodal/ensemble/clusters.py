@@ -8,13 +8,19 @@ from ..data.targets import groups_of
 from ..preparation import Prepared, Table
 
 _SHARED_BY = 1.5
-"""Rows for each distinct cell, from which rows that share a cell are a cluster."""
+"""The number of rows per distinct cell from which rows with the same cell form a cluster."""
 
 
 def clusters_of(prepared: Prepared, table: Table) -> np.ndarray:
-    """The number of the cluster of each row (N,) of the training table or of the validation table: rows that the split keeps together; else
-    rows of one group where the table has the column of groups; else rows that share the cell of the field whose cells cost most, where
-    many rows do; else each row by itself."""
+    """Return the number of the cluster of each row (N,) of the training table or of the validation table.
+
+    The first of these rules that applies determines the clusters:
+
+    1. rows that the split keeps in one part (training table only)
+    2. rows of one group, if the table has the column of groups (``data.split.group``)
+    3. rows with the same cell of the field whose cells cost most, if many rows share such cells
+    4. each row by itself
+    """
     if table is prepared.train and prepared.unit_N is not None:
         return prepared.unit_N
     group, store = prepared.experiment.data.split.group, table.store

@@ -1,0 +1,106 @@
+"""The plan of a training: how many members, epochs and baselines fit in the available time.
+
+With a time limit the plan follows from measured seconds, without one from a fixed rule. A run records its plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..flow import FUSED
+
+USUAL_SECONDS = 420.0
+"""The maximum time in seconds that a run without a time limit takes on two cores, as ``usual_plan`` estimates it."""
+_PACE = 2.4e9
+"""Multiply-adds per second at which two cores train."""
+_ROW = 1e6
+"""Multiply-adds that each row costs, whatever it contains."""
+RESERVE = 0.06
+"""The fraction of a time limit that is reserved for measuring and saving."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The number of models to train, and the number of epochs of each.
+
+    :param members: the number of models of all fields
+    :param baseline_members: the number of models of each single field
+    :param epochs: the maximum number of epochs of each model
+    :param share: the estimated seconds of one epoch of one model, by single field, and under "" for all fields; {} = not estimated
+    """
+
+    members: int
+    baseline_members: int
+    epochs: int
+    share: Mapping[str, float]
+
+    def facts(self) -> dict[str, Any]:
+        """Return the fields as plain data for ``metrics.json``."""
+        return asdict(self)
+
+    def cost(self, name: str) -> float:
+        """Return the estimated seconds of one model of a single field, or of all fields (``name`` = ""), over all epochs.
+
+        Without an estimate, every epoch counts as one second.
+        """
+        return self.share.get(name, 1.0) * self.epochs
+
+
+def usual_plan(members: int, epochs: int, baselines: bool, rows: int, costs: Mapping[str, float]) -> Plan:
+    """Return the plan of a run without a time limit: the largest one that takes at most ``USUAL_SECONDS`` on two cores.
+
+    Seconds are estimated by a fixed rule, not measured, so that the plan is the same on every machine. Epochs are never reduced.
+
+    :param members: the number of folds, or 1
+    :param baselines: whether models of single fields are trained
+    :param rows: the number of training rows of one model
+    :param costs: the multiply-adds of training on one row, by field (``Modality.cost_of_training``)
+    """
+    seconds = {name: rows * (cost + _ROW) / _PACE for name, cost in costs.items()}
+    seconds[FUSED] = rows * (sum(costs.values()) + _ROW) / _PACE
+    alone = _seconds_of_single_fields(seconds) if baselines else 0.0
+    for all_fields, single_field in _choices(members):
+        if epochs * (all_fields * seconds[FUSED] + single_field * alone) <= USUAL_SECONDS:
+            break
+    return Plan(all_fields, single_field if baselines else 0, epochs, {})
+
+
+def _choices(members: int) -> list[tuple[int, int]]:
+    """Return the numbers of models of all fields and of each single field, in descending order. Baselines are reduced first."""
+    few = min(3, members)
+    return [(members, members), (members, 1), (few, 1), (1, 1)]
+
+
+def _seconds_of_single_fields(seconds: Mapping[str, float]) -> float:
+    """Return the seconds of one epoch of every single field."""
+    return sum(value for name, value in seconds.items() if name != FUSED)
+
+
+def make_plan(members: int, epochs: int, baselines: bool, seconds: Mapping[str, float], budget: float) -> Plan:
+    """Return the largest plan that fits a number of seconds.
+
+    The number of models of single fields is reduced first, then that of models of all fields, then the number of epochs.
+
+    :param members: the number of folds, or 1
+    :param baselines: whether models of single fields are trained
+    :param seconds: the seconds of one epoch, by single field, and under "" for all fields
+    :param budget: the available seconds
+    """
+    alone = _seconds_of_single_fields(seconds) if baselines else 0.0
+
+    def cost(all_fields: int, single_field: int, epochs: int) -> float:
+        return epochs * (all_fields * seconds[FUSED] + single_field * alone)
+
+    few = min(3, members)
+    for all_fields, choice in _choices(members)[:3]:
+        single_field = choice if baselines else 0
+        if cost(all_fields, single_field, epochs) <= budget:
+            return Plan(all_fields, single_field, epochs, dict(seconds))
+    single_field = 1 if baselines else 0
+    for all_fields in (few, 1):
+        fitting = int(budget / max(cost(all_fields, single_field, 1), 1e-9))
+        if fitting >= min(epochs, max(5, epochs // 2)) or all_fields == 1:
+            return Plan(all_fields, single_field, max(1, min(epochs, fitting)), dict(seconds))
+    return Plan(1, single_field, 1, dict(seconds))

@@ -1,0 +1,40 @@
+"""Warm start: initial weights from the model of an earlier run.
+
+Encoders are matched by field, heads by task, heads of votes by task and field, and everything else by name. A tensor is copied only if
+the shapes agree.
+"""
+
+from __future__ import annotations
+
+from ..model import MultiModalModel
+
+
+def start_from(donor: MultiModalModel, model: MultiModalModel) -> int:
+    """Copy every tensor of ``donor`` into ``model`` whose name and shape agree, and return the number of tensors copied."""
+    donor_names = _by_name(donor)
+    donor_tensors = {donor_names[key]: value for key, value in donor.state_dict().items()}
+    names, state = _by_name(model), model.state_dict()
+    copied = {
+        key: donor_tensors[names[key]]
+        for key in state
+        if names[key] in donor_tensors and donor_tensors[names[key]].shape == state[key].shape
+    }
+    model.load_state_dict({**state, **copied})
+    return len(copied)
+
+
+def _by_name(model: MultiModalModel) -> dict[str, str]:
+    """Return by key of the state a name that contains the field and the task instead of their positions."""
+    names = {}
+    for key in model.state_dict():
+        parts = key.split(".")
+        if parts[0] == "encoders":
+            parts[1] = f"[{model.names[int(parts[1])]}]"
+        elif parts[0] == "heads":
+            parts[1] = f"[{model.tasks[int(parts[1])]}]"
+        elif parts[0] == "vote_heads":
+            parts[1], parts[2] = f"[{model.tasks[int(parts[1])]}]", f"[{model.names[int(parts[2])]}]"
+        elif parts[0] in ("fusion", "vote_weights_TV", "missing_FD"):
+            parts.append(f"{model.names}")
+        names[key] = ".".join(parts)
+    return names

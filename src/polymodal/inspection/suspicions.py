@@ -1,0 +1,169 @@
+"""Suspicious findings about a table: unreadable cells, near duplicates across the split, columns that leak the target, rare classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..cells import Writing, category
+from ..config import quote
+from ..data.near_duplicates import LOOKED_AT, NearDuplicates, cells_in, picture_duplicates, text_duplicates
+from ..data.sources import Source
+from ..data.splits import OUT, Split
+from ..data.targets import Targets, Unknown, class_notes, fitted, read_targets
+from ..errors import DataError
+from ..experiment import Experiment
+from ..modalities import OF_FILES, Roots, is_empty, is_missing_word, modality_of
+from .columns import REQUESTED, Column, Facts
+from .leakage import column_leak, path_leaks, thumbnails
+from .profile import Profile
+from .targets import missing_line
+
+_SEVERAL = 10
+"""The least number of values of a column, or of cells, from which something is concluded."""
+
+
+def target_line(experiment: Experiment, name: str, content: Targets, reasons: Mapping[str, str]) -> str:
+    """Return one line on a target: its task, the frequencies of its classes, and whether words such as "unknown" count as missing."""
+    config, facts = experiment.tasks[name], content.facts[name]
+    why = reasons.get(f"tasks.{quote(name)}.kind")
+    if why is None:
+        why = "; ".join(filter(None, [REQUESTED, facts.places_note if config.task().answers_are_lists else ""]))
+    line = f"{config.kind} ({why})"
+    if config.task().has_classes and not config.task().answers_are_lists:
+        missing = content.readings[name].missing
+        counts = Counter(facts.names)
+        counts.update({facts.written[word]: rows for word, rows in facts.words.items() if word not in missing})
+        total = max(sum(counts.values()), 1)
+        shown = ", ".join(f"{value} {count / total:.1%}" for value, count in counts.most_common(8))
+        line += f"; {shown}{', ...' if len(counts) > 8 else ''}"
+    words = missing_line(facts, config.column, config.task())
+    return f"{line}; {words}" if words else line
+
+
+def read_all_targets(profile: Profile, source: Source, content: Targets, part: Split) -> None:
+    """Read the targets as training would, and record unreadable cells and rare or unknown classes."""
+    assert profile.experiment is not None
+    try:
+        tasks = fitted(source, profile.experiment.tasks, content.readings, part.fitting_N)
+    except DataError as error:
+        profile.suspicions.append(f"training would stop: {error}")
+        return
+    unknown = Unknown()
+    faults: dict[str, list[tuple[int, str]]] = {}
+    targets = read_targets(
+        source, tasks, lambda row, column, fault: faults.setdefault(column, []).append((row, fault)), unknown.listener(part.part_N)
+    )
+    profile.unreadable |= faults
+    part.part_N[~np.logical_or.reduce([~np.isnan(target).any(1) for target in targets.values()])] = OUT
+    members = [part.member(fold)[0] for fold in range(part.members)]
+    profile.suspicions += class_notes(tasks, targets, part.part_N, members, unknown)
+
+
+def add_suspicions(
+    profile: Profile,
+    source: Source,
+    facts: Facts,
+    roots: Roots,
+    targets: Sequence[str],
+    content: Targets | None,
+    side_N: np.ndarray | None,
+    seed: int,
+) -> None:
+    """Add what is suspicious about the columns to the profile: ignored columns, faults, near duplicates, and leaks of the first target.
+
+    :param facts: a sample of the rows
+    :param targets: the target columns
+    :param content: the content of the target columns; None = there is no target
+    :param side_N: (N,) the side of the split of each row (``near_duplicates.sides``); None = there is no target
+    """
+    rng = np.random.default_rng([seed, 5])
+    chosen = np.sort(rng.permutation(source.rows)[:LOOKED_AT])
+    profile.looked_at = len(chosen)
+    labels = None if content is None else _labels(profile, facts, targets[0], content)
+    for column in profile.columns:
+        if column.role == "ignored" and column.why and column.why != REQUESTED:
+            profile.suspicions.append(f"column {column.name!r} is left out: {column.why}")
+        if column.role != "feature":
+            continue
+        near_duplicates = modality_of(column.modality).near_duplicates if column.modality is not None else ""
+        if near_duplicates == "pixels":
+            faults: list[tuple[int, str]] = []
+            rows, thumbs = thumbnails(source, column.name, roots, chosen, faults)
+            if faults:
+                profile.unreadable[column.name] = faults
+            if side_N is not None:
+                twins = NearDuplicates(column.name, "pictures", picture_duplicates(rows, thumbs, side_N), len(rows))
+                profile.suspicions += filter(None, [twins.line()])
+        elif near_duplicates == "words" and side_N is not None:
+            twins = NearDuplicates(column.name, "texts", text_duplicates(cells_in(source, column.name, chosen), side_N), len(chosen))
+            profile.suspicions += filter(None, [twins.line()])
+        elif "writing" in column.options:
+            _add_faults_of_writing(profile, facts, column)
+        if labels is not None:
+            assert content is not None
+            _add_leaks(profile, facts, column, labels, targets[0], content)
+
+
+def _add_faults_of_writing(profile: Profile, facts: Facts, column: Column) -> None:
+    """Record cells that do not match the type of their column, notes on how its cells are read, and categories that do not recur."""
+    writing: Writing = column.options["writing"]
+    profile.suspicions += [f"column {column.name!r}: {line}" for line in writing.notes]
+    if writing.type != "category":
+        bad = [
+            (int(row) + 1, f"found {str(cell)[:40]!r}; expected a {writing.type}")
+            for row, cell in zip(facts.sample_rows, facts.sample[column.name], strict=True)
+            if not is_missing_word(cell) and writing.value(cell) is None and not writing.is_word(cell)
+        ]
+        if bad:
+            profile.unreadable[column.name] = bad
+        return
+    names = Counter[str]()
+    for text, count in facts.counts[column.name].items():
+        if not is_missing_word(text):
+            names[category(text)] += count
+    once = sum(count == 1 for count in names.values())
+    if len(names) >= _SEVERAL and once > 0.5 * len(names):
+        profile.suspicions.append(
+            f"column {column.name!r}: {once:,} of {len(names):,} different values occur once, such as {next(iter(names))[:40]!r}: as "
+            f"categories they say nothing of new rows; if they are numbers or dates, write them in one way; take them as text with "
+            f"--column {column.name}=text, or leave them out (--ignore)"
+        )
+
+
+def _labels(profile: Profile, facts: Facts, target: str, content: Targets) -> list[str | None]:
+    """Return the target of each sampled row as text; None if it is missing, or if it is not a number and the task has no classes."""
+    assert profile.experiment is not None
+    reading, numbers = content.readings[target], not profile.experiment.tasks[target].task().has_classes
+    return [None if reading.is_missing(cell) or (numbers and reading.number(cell) is None) else str(cell) for cell in facts.sample[target]]
+
+
+def _add_leaks(profile: Profile, facts: Facts, column: Column, labels: Sequence[str | None], target: str, content: Targets) -> None:
+    """Record whether a column leaks the target; fewer than 20 rows with both are not enough to tell.
+
+    :param labels: the target of each sampled row as text, or None
+    """
+    known = [at for at, label in enumerate(labels) if label is not None and not is_empty(facts.sample[column.name][at])]
+    if len(known) < 20:
+        return
+    cells = [facts.sample[column.name][at] for at in known]
+    texts = [str(labels[at]) for at in known]
+    numbers: list[float] | None = None
+    if profile.experiment is not None and not profile.experiment.tasks[target].task().has_classes:
+        values = [content.readings[target].number(facts.sample[target][at]) for at in known]
+        known = [at for at, value in zip(known, values, strict=True) if value is not None]
+        cells = [facts.sample[column.name][at] for at in known]
+        numbers = [value for value in values if value is not None]
+        if len(numbers) < _SEVERAL:
+            return
+        ranks = np.searchsorted(np.quantile(numbers, [0.25, 0.5, 0.75]), numbers)
+        texts = [str(rank) for rank in ranks]
+    if column.modality in OF_FILES:
+        for leak in path_leaks(cells, texts):
+            profile.suspicions.append(f"column {column.name!r}: {leak}")
+    elif not any(isinstance(cell, bytes) for cell in cells):
+        notes = column_leak(cells, texts, numbers, column.options.get("writing"))
+        if notes:
+            profile.suspicions.append(f"column {column.name!r}: likely a leak: {notes}")

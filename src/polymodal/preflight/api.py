@@ -1,0 +1,176 @@
+"""``check``: looks for what would stop a run, and estimates what the run would take, within some seconds. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..data.sources import Source, open_source
+from ..data.splits import OUT, Split
+from ..data.targets import Targets, Unknown, class_notes, fitted, known_rows, read_weights
+from ..encoders import EncoderConfig
+from ..errors import DataError, UserError
+from ..experiment import Experiment
+from ..flow import Cell, Folders, Names
+from ..inspection.targets import missing_line
+from ..journal import digest_of
+from ..modalities import Modality, OnError
+from ..preparation import fit_modalities, roots_of, split_rows
+from ..runs.request import Request, open_others, resolve
+from ..runs.resuming import look_at, output_folder
+from ..storage import unwritable
+from ..tasks import Task
+from ..training.devices import pick_device, pick_precision, why_precision
+from .estimate import Reading, estimate
+from .reading import Faults, read_cells
+from .result import Check
+from .tables import check_other_table, read_all_targets, sample_rows
+from .trial import try_models
+
+_COSTLY = 1e5
+"""The multiply-adds of encoding a cell from which rows that share the cell are trained on at the cost of one."""
+
+
+def check(
+    table: Any,
+    *overrides: str,
+    target: Any = None,
+    columns: Mapping[str, str] | None = None,
+    ignore: Names = (),
+    group: str | None = None,
+    split: str | None = None,
+    valid: Any = None,
+    test: Any = None,
+    root: Folders = (),
+    on_error: OnError | None = None,
+    seed: int | None = None,
+    time_limit: str | float | None = None,
+    encoding: str | None = None,
+    out: str | Path | None = None,
+) -> Check:
+    """Check what would stop a run before training, and estimate its time, memory and disk space.
+
+    Every target is read. The cells of a field are all read if that takes only some seconds, otherwise those of at most 1,024 rows sampled
+    from the whole table. Some steps of each model are trained. Only a temporary folder is written, and removed.
+
+    :param table: what ``train`` takes, as are the other arguments; or the folder of a run, which is checked as ``resume`` would continue
+        it, with overrides alone
+    :param out: the folder that the run would be written to; None = it is not checked
+    :raises UserError: the arguments do not give an experiment (an unknown column or setting, for example)
+    """
+    if isinstance(table, (str, Path)) and Path(table).is_dir():
+        given = {"target": target, "columns": columns, "ignore": ignore, "group": group, "split": split, "valid": valid, "test": test,
+                 "root": root, "on_error": on_error, "seed": seed, "time_limit": time_limit, "encoding": encoding,
+                 "out": out}  # fmt: skip
+        for name, value in given.items():
+            if value is not None and value != () and value != {}:
+                raise UserError(f"{table}: {name} beside a run, which has its settings; check a change by path=value")
+        return _check_run(Path(table), overrides)
+    request = resolve(
+        table, overrides, target=target, columns=columns, ignore=ignore, group=group, split=split, valid=valid, test=test, root=root,
+        on_error=on_error, seed=seed, time_limit=time_limit, encoding=encoding,
+    )  # fmt: skip
+    result = Check(request.source.name)
+    _check_request(request, result, None if out is None else Path(out))
+    return result
+
+
+def _check_run(folder: Path, overrides: Sequence[str]) -> Check:
+    """Check the folder of a run, and its tables if training has not ended."""
+    result = Check(str(folder), resumes=folder)
+    state = look_at(folder, overrides)
+    result.stops, result.notes = state.stops, state.notes
+    if state.experiment is not None and not state.ended and state.experiment.data.table is not None and result.ok:
+        data = state.experiment.data
+        sources = (open_source(data.table, encoding=data.encoding), *open_others(data, None, None))
+        for name, source in zip(("table", "valid", "test"), sources, strict=True):
+            before = state.journal.tables.get(name) if state.journal is not None else None
+            if source is not None and before is not None and before != digest_of(state.experiment, source):
+                result.stops.append(f"{source.name}: changed since training began (resume says what differs); put it back")
+        if not result.ok:
+            return result
+        _check_request(Request(state.experiment, {}, sources[0], sources[1], sources[2]), result, folder)
+    return result
+
+
+def _check_request(request: Request, result: Check, out: Path | None) -> None:
+    """Prepare the run as training would, on a sample of the rows, and add what is found to ``result``."""
+    experiment, source = request.experiment, request.source
+    device = pick_device(experiment.training.device)
+    precision = str(pick_precision(experiment.training.precision, device)).removeprefix("torch.")
+    faults = Faults(experiment, result)
+    result.notes += [f"warning: {one.line}" if one.unread else one.line for one in request.left_out]
+    try:
+        source.check([*experiment.columns_and_targets(), *experiment.data.split.columns])
+        source.check_rows()
+        read_weights(source, experiment.data.weight)
+        targets = known_rows(source, experiment.tasks)
+        part, kept = split_rows(experiment, source, targets.known_N, request.valid is not None, targets.readings)
+        tasks = fitted(source, experiment.tasks, targets.readings, part.fitting_N)
+        sample = sample_rows(source, targets.known_N, experiment)
+        modalities = _fit_modalities(experiment, source, sample, part)
+    except DataError as error:
+        result.stops.append(str(error))
+        return
+    result.notes += _notes(request, tasks, targets, [*kept.notes, *kept.warnings])
+    unknown = Unknown()
+    target_values = read_all_targets(source, tasks, faults, unknown, part.part_N, request.guessed)
+    reading = read_cells(source, modalities, sample, targets.known_N, faults)
+    reading.costs = _costs(experiment, modalities, reading)
+    for other, what in ((request.valid, "valid"), (request.test, "test")):
+        if other is not None:
+            try:
+                check_other_table(experiment, other, what, modalities, tasks, result, unknown, request.guessed)
+            except DataError as error:
+                result.stops.append(str(error))
+    part_N = np.where(np.logical_or.reduce([~np.isnan(target).any(1) for target in target_values.values()]), part.part_N, OUT)
+    members = [np.intersect1d(part.member(fold)[0], np.flatnonzero(part_N != OUT)) for fold in range(part.members)]
+    result.notes += class_notes(tasks, target_values, part_N, members, unknown)
+    if out is not None:
+        reason = unwritable(out, "folder (-o RUN)") if out == result.resumes else output_folder(out, experiment).refusal(overwrite=False)
+        result.stops += [reason] if reason is not None else []
+    if not result.ok:
+        return
+    try:
+        trials = try_models(experiment, source, sample, reading)
+    except UserError as error:  # the disk is too full for a trial, for example
+        result.notes.append(f"no model was tried: {error}")
+        return
+    if trials is None:
+        result.notes.append("too few rows were looked at to try a model: no estimate of time and memory")
+        return
+    estimate(experiment, request, part, reading, trials, result, out)
+    result.facts["device"] = f"{device.type}, {torch.get_num_threads()} threads"
+    result.facts["precision"] = f"{precision}: {why_precision(experiment.training.precision, device)}"
+
+
+def _fit_modalities(experiment: Experiment, source: Source, sample: Mapping[int, Mapping[str, Cell]], part: Split) -> dict[str, Modality]:
+    """Return the modalities by field, fitted on the training rows of the sample."""
+    sampled = open_source([dict(row) for row in sample.values()], name=source.name)
+    return fit_modalities(experiment, sampled, roots_of(source, experiment.data.root), part.fitting_N[list(sample)])
+
+
+def _notes(request: Request, tasks: Mapping[str, Task], targets: Targets, split_notes: Sequence[str]) -> list[str]:
+    """Return the notes on columns, on the split, and on words in target columns that count as missing."""
+    reasons = {path.removeprefix("columns."): reason for path, reason in request.reasons.items() if path.startswith("columns.")}
+    notes = [f"column {column}: {reason}" for column, reason in reasons.items()]
+    notes += split_notes
+    for name, task in tasks.items():
+        if words := missing_line(targets.facts[name], task.config.column, type(task)):
+            notes.append(f"target {name!r}: {words}")
+    return notes
+
+
+def _costs(experiment: Experiment, modalities: Mapping[str, Modality], reading: Reading) -> dict[str, float]:
+    """Return the multiply-adds of training on one row, by field. A field with a frozen backbone costs nearly nothing."""
+    costs = {}
+    for name, modality in modalities.items():
+        shared = min(1.0, reading.distinct.get(name, 1.0)) if modality.cost() > _COSTLY else 1.0
+        encoder = experiment.model.encoders[name]
+        frozen = isinstance(encoder, EncoderConfig) and encoder.is_frozen
+        costs[name] = 1.0 if frozen else modality.cost_of_training() * shared
+    return costs

@@ -1,0 +1,110 @@
+"""Estimates of the time, memory and disk of a run, from the reading of some rows and from some steps of each model."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..data.splits import TEST, TRAIN, Split
+from ..ensemble.plan import usual_plan
+from ..ensemble.trainer import Trial
+from ..experiment import Experiment
+from ..flow import FUSED
+from ..runs.request import Request
+from ..training.config import usual_epochs
+from .result import Check
+
+
+@dataclass
+class Reading:
+    """The measurements of reading cells, by field: seconds and bytes per distinct cell, and the number of distinct cells per row."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    size: dict[str, float] = field(default_factory=dict)
+    distinct: dict[str, float] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)
+    """By field, the multiply-adds of training on one row."""
+    frozen: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """By field with a frozen backbone, the seconds that the backbone takes per cell, and the bytes of its weights."""
+
+
+def estimate(
+    experiment: Experiment, request: Request, part: Split, reading: Reading, trials: Mapping[str, Trial], result: Check, out: Path | None
+) -> None:
+    """Add rows, models, time, memory and disk to ``result``; insufficient disk space is a stop.
+
+    :param trials: the trial of the model of all fields, under "", and of each model of a single field
+    :param out: the folder of the run; None = the current folder
+    """
+    config, rows = experiment.training, request.source.rows
+    if request.valid is not None:
+        training, validating, selecting = int((part.part_N == TRAIN).sum()), request.valid.rows, 0
+    else:
+        training, validating = (len(side) for side in part.member(0))
+        selecting = len(part.selecting)
+    shared = min(reading.distinct.values(), default=1.0)
+    epochs = config.epochs or usual_epochs(round(training * min(1.0, shared)))
+    plan = usual_plan(part.members, epochs, len(trials) > 1, training, reading.costs)
+    members = plan.members if config.time_limit is None else part.members
+    alone_members = plan.baseline_members if config.time_limit is None else part.members
+    every = {
+        name: (members if name == FUSED else alone_members) * epochs * trial.epoch(training, selecting or validating)
+        for name, trial in trials.items()
+    }
+    cells = {name: reading.distinct[name] * rows for name in reading.distinct}
+    read = sum(reading.seconds[name] * cells[name] for name in cells)
+    frozen = sum(seconds * cells[name] for name, (seconds, _) in reading.frozen.items())
+    total = read + frozen + sum(every.values())
+    limit = config.time_limit
+    result.seconds = min(total, limit) if limit is not None else total
+    test = int((part.part_N == TEST).sum()) or (request.test.rows if request.test is not None else 0)
+    others = {"to select the epoch": selecting, "to calibrate on": len(part.calibrating), "to test on": test}
+    rows_of = [f"{training:,} to train on", f"{validating:,} to validate on", *(f"{n:,} {what}" for what, n in others.items() if n)]
+    result.facts["rows"] = ", ".join(rows_of)
+    alone = f", and {alone_members} of each of {len(trials) - 1} single fields" if len(trials) > 1 else ""
+    result.facts["models"] = f"{members} of all fields{alone}; up to {epochs} epochs of {-(-training // trials[FUSED].batch_size):,} steps"
+    parts = f"reading {_time(read)}, all fields {_time(every[FUSED])}"
+    if reading.frozen:
+        parts = f"reading {_time(read)}, frozen backbones {_time(frozen)} (less for cells that are known), all fields {_time(every[FUSED])}"
+    if len(trials) > 1:
+        parts += f", single fields {_time(sum(every.values()) - every[FUSED])}"
+    bound = (
+        f"; training.time_limit ends it after {_time(limit)}, with fewer models or epochs" if limit is not None and limit < total else ""
+    )
+    result.facts["time"] = f"about {_time(total)} at most ({parts}); validation often stops it sooner{bound}"
+    tables = rows * (48 * len(cells) + 4 * len(experiment.tasks) + 64)
+    unit = 1 if sys.platform == "darwin" else 1024
+    result.memory_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit + tables) / 2**20
+    result.facts["memory"] = f"about {result.memory_mb:,.0f} MiB (a trial's, and {tables / 2**20:,.0f} for the rows)"
+    weights = trials[FUSED].size
+    stored = min(sum(reading.size[name] * cells[name] for name in cells), experiment.data.cache_gb * 2**30)
+    saved: float = 2 * 4 * weights + 2 * members * weights
+    saved += alone_members * sum(trial.size for name, trial in trials.items() if name != FUSED)
+    if experiment.bundle.frozen == "pack":
+        saved += sum(size for _, size in reading.frozen.values())
+    result.disk_mb = (stored + saved) / 2**20
+    place = (out if out is not None else Path()).resolve()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    result.facts["disk"] = (
+        f"about {result.disk_mb:,.0f} MiB while it trains (samples {stored / 2**20:,.0f}, checkpoints and bundle {saved / 2**20:,.0f}); "
+        f"{free / 2**30:,.0f} GiB free in {os.fspath(place)}"
+    )
+    if stored + saved > free:
+        result.stops.append(
+            f"{place}: {free / 2**20:,.0f} MiB free; expected {result.disk_mb:,.0f}; free some, choose another folder (-o RUN), or keep "
+            f"less: data.cache_gb=0"
+        )
+
+
+def _time(seconds: float) -> str:
+    """Return a duration as text, in seconds, minutes or hours."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3600:.1f} h"
