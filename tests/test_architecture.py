@@ -20,7 +20,8 @@ FLOORS = [
     {"preparation", "inspection"},
     {"bundle"},
     {"predictor", "report"},
-    {"profile", "runs", "explanation"},
+    {"explanation"},
+    {"profile", "runs", "analysis"},
     {"comparison"},
     {"cli"},
 ]

@@ -13,10 +13,11 @@ from rich.cells import cell_len, set_cell_size
 
 from .cells import Writing, category
 from .config import explain, quote
+from .data.class_notes import Unknown, class_notes
 from .data.near_duplicates import LOOKED_AT, Twins, cells_in, picture_twins, sides, text_twins
+from .data.reading import CellFault, Targets, examine_targets, fit_tasks, read_targets
 from .data.sources import Source, open_source
 from .data.splits import OUT, Split
-from .data.targets import Targets, Unknown, class_notes, fitted, known_rows, read_targets
 from .errors import DataError, UserError
 from .experiment import Experiment
 from .flow import Folders, Names, listed
@@ -25,6 +26,7 @@ from .inspection.infer import encoding_in, infer
 from .inspection.leakage import column_leak, path_leaks, thumbnails
 from .inspection.targets import missing_line, places_line, target_columns
 from .modalities import OF_FILES, Roots, is_empty, is_missing_word
+from .modalities.tabular import no_value
 from .preparation import roots_of, split_rows
 from .storage import write_whole
 
@@ -112,7 +114,7 @@ def inspect(
     profile = Profile(source.name, source.rows, found, experiment=experiment, reasons=reasons)
     side_N, held = None, None
     if targets:
-        held = known_rows(source, experiment.tasks)
+        held = examine_targets(source, experiment.tasks)
         for name in targets:
             profile.targets[name] = _target_line(experiment, name, held, reasons)
         part, kept = split_rows(experiment, source, held.known_N, False, held.readings)
@@ -208,16 +210,15 @@ def _read_targets(profile: Profile, source: Source, held: Targets, part: Split) 
     fitting_N = np.zeros(source.rows, bool)
     fitting_N[part.fitting] = True
     try:
-        tasks = fitted(source, profile.experiment.tasks, held.readings, fitting_N)
+        tasks = fit_tasks(source, profile.experiment.tasks, held.readings, fitting_N)
     except DataError as error:
         profile.suspicions.append(f"training would stop: {error}")
         return
     unknown = Unknown()
-    faults: dict[str, list[tuple[int, str]]] = {}
-    targets = read_targets(
-        source, tasks, lambda row, column, fault: faults.setdefault(column, []).append((row, fault)), unknown.listener(part.part_N)
-    )
-    profile.unreadable |= faults
+    faults: list[CellFault] = []
+    targets = read_targets(source, tasks, faults.append, unknown.listener(part.part_N))
+    for column in dict.fromkeys(fault.column for fault in faults):
+        profile.unreadable[column] = [(fault.row, fault.message) for fault in faults if fault.column == column]
     part.part_N[~np.logical_or.reduce([~np.isnan(target).any(1) for target in targets.values()])] = OUT
     members = [part.member(fold)[0] for fold in range(part.members)]
     profile.suspicions += class_notes(tasks, targets, part.part_N, members, unknown)
@@ -243,10 +244,9 @@ def _suspect(
         if column.role != "feature":
             continue
         if column.modality == "image":
-            faults: list[tuple[int, str]] = []
-            rows, thumbs = thumbnails(source, column.name, roots, chosen, faults)
+            rows, thumbs, faults = thumbnails(source, column.name, roots, chosen)
             if faults:
-                profile.unreadable[column.name] = faults
+                profile.unreadable[column.name] = [(fault.row, fault.message) for fault in faults]
             if side_N is not None:
                 twins = Twins(column.name, "pictures", picture_twins(rows, thumbs, side_N), len(rows))
                 profile.suspicions += filter(None, [twins.line()])
@@ -266,7 +266,7 @@ def _tell_writing(profile: Profile, facts: Facts, column: Column) -> None:
     profile.suspicions += [f"column {column.name!r}: {line}" for line in writing.notes]
     if writing.type != "category":
         bad = [
-            (int(row) + 1, f"found {str(cell)[:40]!r}; expected a {writing.type}")
+            (int(row) + 1, no_value(writing, cell))
             for row, cell in zip(facts.sample_rows, facts.sample[column.name], strict=True)
             if not is_missing_word(cell) and writing.value(cell) is None and not writing.is_word(cell)
         ]

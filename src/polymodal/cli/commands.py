@@ -12,7 +12,7 @@ from typing import Any
 import click
 from rich.cells import cell_len, set_cell_size
 
-from ..data.targets import unknown_line
+from ..data.class_notes import unknown_line
 from ..errors import DataError, UserError
 from ..predictor import Predictor, load
 from ..runs import Interrupted

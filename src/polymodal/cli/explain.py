@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.cells import cell_len, set_cell_size
 
-from ..explanation import explain
+from ..analysis import explain
 from .warnings import warnings_as_lines
 
 

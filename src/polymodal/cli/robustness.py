@@ -9,8 +9,8 @@ from typing import Any
 import click
 from rich.cells import cell_len, set_cell_size
 
+from ..analysis import robustness as measured
 from ..evaluation.robustness import MISSING
-from ..explanation import robustness as measured
 from ..explanation.robustness_page import name_of, number
 from .commands import evaluate as as_they_are
 from .warnings import warnings_as_lines

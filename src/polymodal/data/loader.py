@@ -96,17 +96,15 @@ class Loader:
         """One batch; ``epoch`` picks the augmentation."""
         fields = {}
         for at, name in enumerate(self.fields):
-            modality, index = self.store.modalities[name], self.store.index[name][rows]
-            held, inverse = np.unique(index[index >= 0], return_inverse=True)
-            samples = [self.store.sample(name, int(number)) for number in held]
+            modality = self.store.modalities[name]
+            numbers, place = self.store.distinct(name, rows)
+            samples = [self.store.sample(name, int(number)) for number in numbers]
             if self.augment:
                 digests = self.store.digest[name]
                 samples = [
                     modality.augment(sample, np.random.default_rng([self.seed, epoch, at, int(digests[number])]))
-                    for sample, number in zip(samples, held, strict=True)
+                    for sample, number in zip(samples, numbers, strict=True)
                 ]
-            place = np.full(len(rows), -1, np.int64)
-            place[index >= 0] = inverse
             fields[name] = field_of(modality, samples, place)
         return Batch(
             fields,

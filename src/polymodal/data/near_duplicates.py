@@ -140,9 +140,8 @@ def twins_in(source: Source, store: Store, split: Split, seed: int) -> list[Twin
     for name, modality in store.modalities.items():
         column = modality.config.sources[0]
         if modality.kind == "image":
-            index = store.index[name][rows]
-            held = rows[index >= 0]
-            thumbs = _thumbs(store, name, index[index >= 0])
+            held = rows[store.is_present(name, rows)]
+            thumbs = _thumbs(store, name, store.index[name][held])
             found.append(Twins(column, "pictures", picture_twins(held, thumbs, side_N), len(held)))
         elif modality.kind == "text" and len(modality.config.sources) == 1:
             found.append(Twins(column, "texts", text_twins(cells_in(source, column, rows), side_N), len(rows)))

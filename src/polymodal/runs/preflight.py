@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data.class_notes import Unknown, class_notes
+from ..data.reading import examine_targets, fit_tasks, read_targets, read_weights
 from ..data.sources import Source, open_source
 from ..data.splits import OUT, TEST, VALID
-from ..data.targets import Unknown, class_notes, fitted, known_rows, read_targets, read_weights
 from ..encoders import EncoderConfig
 from ..errors import DataError, Fault, UserError
 from ..experiment import Experiment
@@ -33,7 +33,7 @@ from ..training.plan import Clock
 from .estimate import Check, Reading, estimate
 from .journal import Journal, digest_of
 from .members import Members, Trial
-from .reading import Faults, read_cells
+from .reading import FaultReport, read_cells
 from .request import Request, open_others, resolve
 from .resuming import look_at
 
@@ -105,18 +105,18 @@ def _check(request: Request, found: Check, out: Path | None) -> None:
     config = experiment.training
     device = pick_device(config.device)
     precision = str(pick_precision(config.precision, device)).removeprefix("torch.")
-    faults = Faults(experiment, found)
+    faults = FaultReport(experiment, found)
     found.notes += [f"warning: {one.line}" if one.unread else one.line for one in request.left_out]
     try:
         source.check([*experiment.columns(), *(task.column for task in experiment.tasks.values()), *experiment.data.split.columns])
         source.check_rows()
         read_weights(source, experiment.data.weight)
-        targets = known_rows(source, experiment.tasks)
+        targets = examine_targets(source, experiment.tasks)
         known_N = targets.known_N
         part, kept = split_rows(experiment, source, known_N, request.valid is not None, targets.readings)
         fitting_N = np.zeros(source.rows, bool)
         fitting_N[part.fitting] = True
-        tasks = fitted(source, experiment.tasks, targets.readings, fitting_N)
+        tasks = fit_tasks(source, experiment.tasks, targets.readings, fitting_N)
         sample = _sample(source, known_N, experiment)
         sampled = open_source([dict(row) for row in sample.values()], name=source.name)
         modalities = fit_modalities(experiment, sampled, roots_of(source, experiment.data.root), fitting_N[list(sample)])
@@ -165,21 +165,14 @@ def _check(request: Request, found: Check, out: Path | None) -> None:
 
 
 def _read_targets(
-    source: Source, tasks: Mapping[str, Task], faults: Faults, unknown: Unknown, part_N: np.ndarray, guessed: Collection[str]
+    source: Source, tasks: Mapping[str, Task], faults: FaultReport, unknown: Unknown, part_N: np.ndarray, guessed: Collection[str]
 ) -> dict[str, np.ndarray]:
     """The targets of a table, as a run would read them, and what comes of those that cannot be read."""
     data = faults.experiment.data
-    counts: Counter[str] = Counter()
-
-    def on_fault(row: int, column: str, text: str) -> None:
-        counts[column] += 1
-        faults.add(row, column, text, data.on_error, "the row has no target")
-
-    targets = read_targets(source, tasks, on_fault, unknown.listener(part_N))
+    targets = read_targets(source, tasks, faults.add, unknown.listener(part_N))
     for name, task in tasks.items():
-        column = task.config.column
-        held = int((~np.isnan(targets[name]).any(1)).sum()) + counts[column]
-        faults.bound(column, counts[column], held, 1.0 if name in guessed else data.max_faults)
+        present = int((~np.isnan(targets[name]).any(1)).sum())
+        faults.judge_target(task.config.column, present, 1.0 if name in guessed else data.max_faults)
     return targets
 
 
@@ -198,8 +191,8 @@ def _check_other(
     other.check_rows(" to validate on" if what == "valid" else " to measure on")
     if what == "valid":
         read_weights(other, experiment.data.weight)
-    known_N = known_rows(other, experiment.tasks, {name: task.reading for name, task in tasks.items()}).known_N
-    faults = Faults(experiment, found, other.name, binding=what == "valid")
+    known_N = examine_targets(other, experiment.tasks, {name: task.reading for name, task in tasks.items()}).known_N
+    faults = FaultReport(experiment, found, other.name, binding=what == "valid")
     _read_targets(other, tasks, faults, unknown, np.full(other.rows, VALID if what == "valid" else TEST, np.uint8), guessed)
     roots = roots_of(other, experiment.data.root)
     placed = {name: type(modality)(modality.config, modality.state, roots) for name, modality in modalities.items()}

@@ -22,9 +22,9 @@ import torch
 from .. import __version__, report
 from ..bundle import Bundle
 from ..config import explain, quote
+from ..data.class_notes import unknown_line
 from ..data.sources import Source
 from ..data.splits import TEST
-from ..data.targets import unknown_line
 from ..errors import BundleError, UserError
 from ..evaluation.measure import every_set, measure, score
 from ..experiment import Experiment

@@ -23,8 +23,8 @@ import torch
 
 from ..evaluation.calibration import Calibration, PooledScale, calibrate, crossing, pooled_scale, scale_of
 from ..evaluation.conformal import kept_errors
-from ..evaluation.contribution import shared_out
 from ..evaluation.measure import measure, score
+from ..evaluation.shapley import shares_of_metrics
 from ..evaluation.spread import Spread, features_of, pooled
 from ..flow import FUSED
 from ..inference import Answer, Collected, collect, windows
@@ -236,7 +236,7 @@ class HeldOut:
             if frozenset(fields) in by_set:
                 result["present"] = [{"fields": [name for name in fields if name not in names], "tasks": by_set[names]} for names in by_set]
                 shown = {frozenset(fields) - names: metrics for names, metrics in by_set.items()}
-                result["shapley"] = shared_out(tasks, shown, fields)
+                result["shapley"] = shares_of_metrics(tasks, shown, fields)
         for metric, reason in measured[0][1].items():
             self.observer.observe("undefined", {"metric": metric, "reason": reason})
         own = {
