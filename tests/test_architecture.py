@@ -24,7 +24,7 @@ FLOORS = [
     {"preparation", "journal"},
     {"inspection", "bundle"},
     {"predictor", "ensemble"},
-    {"runs", "explanation", "outputs"},
+    {"runs", "analysis", "outputs"},
     {"preflight", "comparison"},
     {"cli"},
 ]

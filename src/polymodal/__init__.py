@@ -24,11 +24,11 @@ _HOME = {
     "check": "preflight",
     "compare": "comparison",
     "evaluate": "runs",
-    "explain": "explanation",
+    "explain": "analysis",
     "inspect": "inspection",
     "load": "predictor",
     "resume": "runs",
-    "robustness": "explanation",
+    "robustness": "analysis",
     "train": "runs",
 }
 
@@ -36,10 +36,10 @@ __all__ = ["__version__", *_HOME]
 __all__.sort()
 
 if TYPE_CHECKING:
+    from .analysis import explain, robustness
     from .comparison import compare
     from .errors import BundleError, ConfigError, DataError, MissingDependency, PolymodalError, TrainingError, UserError
     from .experiment import Experiment
-    from .explanation import explain, robustness
     from .inspection import inspect
     from .model import MultiModalModel
     from .predictor import Predictor, load

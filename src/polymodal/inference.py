@@ -74,10 +74,8 @@ def windows(store: Store, rows: np.ndarray, fields: Sequence[str] | None = None)
         part = rows[start : start + WINDOW]
         samples, index = {}, {}
         for name in fields:
-            numbers, place = np.unique(store.index[name][part], return_inverse=True)
-            known = numbers >= 0
-            samples[name] = [store.sample(name, int(number)) for number in numbers[known]]
-            index[name] = np.where(known[place], place - int((~known).sum()), -1)
+            numbers, index[name] = store.distinct(name, part)
+            samples[name] = [store.sample(name, int(number)) for number in numbers]
         yield Window(part, samples, index)
 
 

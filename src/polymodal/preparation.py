@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import warnings
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -15,13 +13,25 @@ import numpy as np
 
 from .backbones import Backbone
 from .config import quote
+from .data.class_notes import Unknown, class_notes
 from .data.copies import LEAST_UNITS, Together, nothing_together, together
 from .data.near_duplicates import near_duplicates_in
+from .data.reading import (
+    CellState,
+    FaultBook,
+    classes_of,
+    columns_of_faults,
+    examine_targets,
+    fit_tasks,
+    groups_of,
+    read_targets,
+    read_weights,
+    strata_of,
+)
 from .data.sampling import cells_at, rows_to_fit_on
 from .data.sources import Source
 from .data.splits import OUT, TRAIN, VALID, Split, selection, split
-from .data.store import FAULTY, MISSING, Store
-from .data.targets import Unknown, class_notes, classes_of, fitted, groups_of, known_rows, read_targets, read_weights, strata_of
+from .data.store import Store
 from .encoders import EncoderConfig
 from .errors import ConfigError, DataError, UserError
 from .experiment import Experiment
@@ -29,36 +39,8 @@ from .flow import State
 from .frozen import FeatureCache, fill
 from .modalities import FieldConfig, Modality, Roots
 from .model import form_of
-from .storage import no_formula
 from .tasks import Reading, Task
 from .training.devices import pick_device
-
-
-class FaultBook:
-    """Writes ``faults.csv`` (None = no file) and counts the faults of each column; ``policy`` returns the ``on_error`` of a column."""
-
-    def __init__(self, path: Path | None, table: str, policy: Callable[[str], str]) -> None:
-        self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="") if path else None
-        self._writer = csv.writer(self._file) if self._file else None
-        if self._writer:
-            self._writer.writerow(["row", "column", "fault"])
-        self.table, self.policy = table, policy
-        self.counts: Counter[str] = Counter()
-        self.first: dict[str, tuple[int, str]] = {}
-
-    def record(self, row: int, column: str, fault: str) -> None:
-        """Record one unreadable cell; ``row`` 1 is the first data row. Raises ``DataError`` if the policy of the column is ``error``."""
-        if self.policy(column) == "error":
-            raise DataError(f"{self.table} row {row}, column {column!r}: {fault}; set data.on_error: blank to continue without it")
-        self.counts[column] += 1
-        self.first.setdefault(column, (row, fault))
-        if self._writer:
-            self._writer.writerow([row, no_formula(column), no_formula(fault)])
-
-    def close(self) -> None:
-        """Close ``faults.csv``."""
-        if self._file:
-            self._file.close()
 
 
 @dataclass
@@ -164,13 +146,13 @@ def prepare(
     tasks: Mapping[str, Task] = {}
     if states is not None:
         tasks = {name: config.task()(config, states["tasks"][name]) for name, config in experiment.tasks.items()}
-    targets = known_rows(source, experiment.tasks, {name: task.reading for name, task in tasks.items()} or None)
+    targets = examine_targets(source, experiment.tasks, {name: task.reading for name, task in tasks.items()} or None)
     part, kept = split_rows(experiment, source, targets.known_N, valid_source is not None, targets.readings)
     for line in kept.notes:
         note(line)
     roots = roots_of(source, experiment.data.root)
     if states is None:
-        tasks = fitted(source, experiment.tasks, targets.readings, part.fitting_N)
+        tasks = fit_tasks(source, experiment.tasks, targets.readings, part.fitting_N)
         modalities = fit_modalities(experiment, source, roots, part.fitting_N)
     else:
         modalities = {name: config.modality()(config, states["fields"][name], roots) for name, config in experiment.fields.items()}
@@ -303,29 +285,25 @@ def read_table(
     :raises UserError: the samples cannot be written to ``folder``
     """
     keep_N = part_N != OUT
-    policies = {column: experiment.on_error(name) for name, field in experiment.fields.items() for column in field.sources}
-    policies |= {" + ".join(field.sources): experiment.on_error(name) for name, field in experiment.fields.items()}
-    book = FaultBook(faults, source.name, lambda column: policies.get(column, experiment.data.on_error))
+    book = FaultBook(source.name, lambda name: experiment.data.on_error if name is None else experiment.on_error(name), path=faults)
     store = Store(folder / f".{faults.stem}.cells", modalities, int(experiment.data.cache_gb * 2**30))
     try:
         targets = read_targets(source, tasks, book.record, unknown.listener(part_N))
         faulty = {}
         for name, task in tasks.items():
-            filled = int((~np.isnan(targets[name]).any(1)).sum()) + book.counts[task.config.column]
-            if line := fault_note(book, task.config.column, filled):
+            cells = int((~np.isnan(targets[name]).any(1)).sum()) + book.counts[task.config.column]
+            if line := book.line(task.config.column, cells):
                 faulty[name] = f"{line}; those rows have no target (faults.csv lists them)"
-            _bound_faults(book, task.config.column, filled, 1.0 if name in guessed else experiment.data.max_faults, is_guess=False)
+            _bound_faults(book, task.config.column, cells, 1.0 if name in guessed else experiment.data.max_faults, is_guess=False)
         store.fill(source, book.record, keep_N)
         usable_N = keep_N & np.logical_or.reduce([~np.isnan(target).any(1) for target in targets.values()])
         for name in modalities:
-            index = store.index[name]
             if experiment.on_error(name) == "skip":
-                usable_N &= ~store.faulty[name]
-            filled = int((index[keep_N] != MISSING).sum())
+                usable_N &= ~store.is_faulty(name)
+            cells = int((store.state[name][keep_N] != CellState.MISSING).sum())
             config = experiment.fields[name]
-            for column in (*config.sources, " + ".join(config.sources)):
-                _bound_faults(book, column, filled, experiment.data.max_faults, is_guess=config.is_guess(column))
-            index[index == FAULTY] = MISSING
+            for column in columns_of_faults(config.sources):
+                _bound_faults(book, column, cells, experiment.data.max_faults, is_guess=config.is_guess(column))
     except OSError as error:
         store.close()
         raise UserError(
@@ -342,20 +320,11 @@ def read_table(
     return Table(source, store, targets, weights_N, usable_N, faulty)
 
 
-def fault_note(book: FaultBook, column: str, filled: int) -> str:
-    """Return how many of the ``filled`` non-empty cells of a column are unreadable, with the first of them; "" if all can be read."""
-    count = book.counts[column]
-    if not count:
-        return ""
-    row, fault = book.first[column]
-    return f"{book.table}, column {column!r}: {count:,} of {filled:,} cells cannot be read (first in row {row}: {fault})"
-
-
-def _bound_faults(book: FaultBook, column: str, filled: int, limit: float, is_guess: bool) -> None:
+def _bound_faults(book: FaultBook, column: str, cells: int, limit: float, is_guess: bool) -> None:
     """Raise ``DataError`` if more than a share ``limit`` of a column's cells is unreadable; only warn if its type was inferred."""
-    line = fault_note(book, column, filled)
-    if book.counts.pop(column, 0) <= limit * max(filled, 1):
+    if not book.exceeds(column, cells, limit):
         return
+    line = book.line(column, cells)
     if not is_guess:
         raise DataError(f"{line}; expected at most {limit:.0%}; fix them, leave the column out (--ignore), or raise data.max_faults")
     fix = f"state what the column is (--column {column}=category), or leave it out (--ignore)"
@@ -364,7 +333,7 @@ def _bound_faults(book: FaultBook, column: str, filled: int, limit: float, is_gu
 
 def known_targets(source: Source, experiment: Experiment) -> np.ndarray:
     """Return which rows (N,) have a target. Raises ``DataError`` if no row has one."""
-    return known_rows(source, experiment.tasks).known_N
+    return examine_targets(source, experiment.tasks).known_N
 
 
 def split_rows(
@@ -380,7 +349,7 @@ def split_rows(
     if valid_elsewhere:
         return Split.single(np.where(known_N, TRAIN, OUT)), nothing_together(source.rows)
     config = experiment.data.split
-    readings = readings or known_rows(source, experiment.tasks).readings
+    readings = readings or examine_targets(source, experiment.tasks).readings
     first = next(iter(experiment.tasks))
     strata_N = strata_of(source, experiment.tasks[first], readings[first])
     kept = nothing_together(source.rows, groups_of(source, config.group) if config.group else None)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import polymodal as pm
+from polymodal.analysis.additive import affordable, project
+from polymodal.analysis.contribution import RowPredictor, contributions, jackknife
 from polymodal.data.sources import open_source
-from polymodal.evaluation.additive import affordable, project
-from polymodal.evaluation.contribution import RowPredictor, contributions, jackknife
 from polymodal.evaluation.shapley import shapley
 
 # -- shares --------------------------------------------------------------------------------------------------------------

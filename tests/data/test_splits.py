@@ -9,9 +9,9 @@ import pytest
 
 from polymodal.config import validate
 from polymodal.data.order import TOGETHER, epoch_order
+from polymodal.data.reading import groups_of
 from polymodal.data.sources import open_source
 from polymodal.data.splits import CALIBRATE, OUT, SELECT, TEST, TRAIN, VALID, Split, SplitConfig, selection, split
-from polymodal.data.targets import groups_of
 from polymodal.errors import ConfigError, DataError
 
 

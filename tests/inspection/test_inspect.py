@@ -116,7 +116,7 @@ def test_unreadable_cells_are_told_by_their_row(tmp_path: Path, rng: np.random.G
     profile = profile_of(tmp_path, {"photo": photos, "n": numbers, "y": [at % 2 for at in range(60)]}, target="y")
     assert [row for row, _ in profile.unreadable["photo"]] == [8, 21, 34]
     assert dict(profile.unreadable["photo"])[8] == "no such file 'p/none.png' under the table's folder (--root adds folders)"
-    assert profile.unreadable["n"] == [(12, "found 'cheap'; expected a number")]
+    assert profile.unreadable["n"] == [(12, "found 'cheap'; expected a finite number")]
     assert "row 8, column 'photo': no such file 'p/none.png'" in profile.text()
     assert "row 12, column 'n': found 'cheap'" in profile.text()
 

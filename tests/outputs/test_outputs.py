@@ -112,7 +112,7 @@ def test_rows_in_python_are_those_that_the_command_writes(
     assert written.to_pylist() == [{name: row[name] for name in outputs.columns} for row in rows]
 
     faulty = rows[3]
-    assert faulty["faults"].startswith("columns: x: found 'not a number'")
+    assert faulty["faults"].startswith("x: found 'not a number'")
     assert faulty["present"] == ("" if policy == "skip" else "word;columns")
     assert rows[9]["present"] == ""
     probabilities = {name: [column for column in outputs.columns if column.startswith(f"{name}:")] for name in KINDS[kind]}

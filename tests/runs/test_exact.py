@@ -13,8 +13,9 @@ import torch
 import polymodal as pm
 from builders.tables import FAST, shop, write_csv
 from polymodal.data.loader import Loader
+from polymodal.data.reading import CellFault, CellState
 from polymodal.data.sources import open_source
-from polymodal.data.store import FAULTY, MISSING, Store
+from polymodal.data.store import Store
 from polymodal.layers.elementwise import sigmoid
 from polymodal.modalities import Image, ImageConfig, Roots, Tabular, TabularConfig
 
@@ -162,13 +163,16 @@ def test_missing_and_faulty_cells_are_told_apart(tmp_path: Path, folder: Path) -
     config = TabularConfig(columns=["a", "b"], types={"a": "number", "b": "category"})
     modality = Tabular(config, Tabular.fit(config, [("1", "x"), ("2", "x")], "columns", {"bins": 2}, Roots()), Roots())
     store = Store(tmp_path / "cells", {"t": modality})
-    told: list[Any] = []
-    store.fill(open_source(rows), lambda *fault: told.append(fault))
-    index = store.index["t"]
-    assert index[1] == MISSING
-    assert index[2] == FAULTY
-    assert index[3] >= 0, "its other column can be read"
-    assert [(row, column) for row, column, _ in told] == [(3, "a"), (4, "a")]
+    faults: list[CellFault] = []
+    store.fill(open_source(rows), faults.append)
+    index, state = store.index["t"], store.state["t"]
+    assert state[1] == CellState.MISSING
+    assert state[2] == CellState.UNREADABLE
+    assert state[3] == CellState.PARTIAL, "its other column can be read"
+    assert state[[0, 4]].tolist() == [CellState.READABLE] * 2
+    assert store.is_present("t").tolist() == [True, False, False, True, True]
+    assert store.is_faulty("t").tolist() == [False, False, True, True, False]
+    assert [(fault.row, fault.column, fault.field) for fault in faults] == [(3, "a", "t"), (4, "a", "t")]
     assert np.isnan(store.sample("t", int(index[3]))["numbers"]).all()
     store.close()
 

@@ -49,7 +49,7 @@ def evaluate(
 
 def _evaluate(run: str, table: str, *, as_json: bool, trust: bool, **settings: Any) -> None:
     """Evaluate a model on the cells of a table as they are, and print the metrics."""
-    from ..data.targets import unknown_line
+    from ..data.class_notes import unknown_line
     from ..predictor import load
     from ..training.observers import plain
     from .metric_table import metric_lines
@@ -75,7 +75,7 @@ def _evaluate(run: str, table: str, *, as_json: bool, trust: bool, **settings: A
 
 def _evaluate_robustness(run: str, table: str, *, out: str | None, as_json: bool, **settings: Any) -> None:
     """Measure the robustness of a model, write the files, and print the result."""
-    from ..explanation import robustness
+    from ..analysis import robustness
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():

@@ -27,7 +27,7 @@ def explain(run: str, table: str, *, rows: Sequence[int] | None, out: str | None
 
     With --rows, the predictions of these rows are explained, by fields and by parts of their cells.
     """
-    from ..explanation import explain as explain_model
+    from ..analysis import explain as explain_model
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():

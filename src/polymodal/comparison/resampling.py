@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..data.reading import groups_of
 from ..data.sources import Source
 from ..data.splits import CALIBRATE, OUT, SELECT, TEST, TRAIN, VALID, Split, SplitConfig
-from ..data.targets import groups_of
 from ..ensemble.clusters import clusters_of
 from ..errors import DataError
 from ..experiment import Experiment

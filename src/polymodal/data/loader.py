@@ -113,8 +113,8 @@ class Loader:
         """Return the batch of some rows. ``epoch`` determines the augmentation."""
         fields = {}
         for at, name in enumerate(self.fields):
-            modality, index = self.store.modalities[name], self.store.index[name][rows]
-            numbers, inverse = np.unique(index[index >= 0], return_inverse=True)
+            modality = self.store.modalities[name]
+            numbers, place = self.store.distinct(name, rows)
             samples = [self.store.sample(name, int(number)) for number in numbers]
             if self.augment:
                 digests = self.store.digest[name]
@@ -122,8 +122,6 @@ class Loader:
                     modality.augment(sample, np.random.default_rng([self.seed, epoch, at, int(digests[number])]))
                     for sample, number in zip(samples, numbers, strict=True)
                 ]
-            place = np.full(len(rows), -1, np.int64)
-            place[index >= 0] = inverse
             fields[name] = field_of(modality, samples, place)
         return Batch(
             fields,

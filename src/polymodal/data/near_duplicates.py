@@ -157,9 +157,8 @@ def near_duplicates_in(source: Source, store: Store, split: Split, seed: int) ->
     for name, modality in store.modalities.items():
         column = modality.config.sources[0]
         if modality.near_duplicates == "pixels":
-            index = store.index[name][rows]
-            present = rows[index >= 0]
-            thumbs = _thumbs(store, name, index[index >= 0])
+            present = rows[store.is_present(name, rows)]
+            thumbs = _thumbs(store, name, store.index[name][present])
             results.append(NearDuplicates(column, "pictures", picture_duplicates(present, thumbs, side_N), len(present)))
         elif modality.near_duplicates == "words" and len(modality.config.sources) == 1:
             results.append(NearDuplicates(column, "texts", text_duplicates(cells_in(source, column, rows), side_N), len(rows)))

@@ -1,6 +1,6 @@
-"""Which cells a field's facts are learned from: a seeded sample, spread evenly over the training rows.
+"""Sample the cells that the facts of a field are learned from: seeded, and spread evenly over the training rows.
 
-A table is often sorted, by time or by class. Its first rows then say little about the others.
+A table is often sorted by time or by class; its first rows then differ from the others.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import numpy as np
 
 from ..cells import is_empty
 from ..flow import Cell
+from .reading import numbered_slices
 from .sources import Source, cells_of
 
 
 def sampled_evenly(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """``most`` of the ``rows`` (ascending row numbers), or all of them where there are no more.
+    """Return ``most`` of the rows, or all of them if there are no more.
 
-    The rows are cut into ``most`` stretches of equal length, and one row is drawn from each (stratified sampling).
+    The rows are cut into ``most`` stretches of equal length, and one row is sampled from each (stratified sampling).
+
+    :param rows: row numbers in ascending order
     """
     if len(rows) <= most:
         return rows
@@ -29,21 +32,31 @@ def sampled_evenly(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
 def rows_to_fit_on(
     source: Source, columns: Mapping[str, Sequence[str]], most: Mapping[str, int], fitting_N: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
-    """By field, the rows (0-based, ascending) whose cells its facts are learned from: rows where ``fitting_N`` whose cell is not empty,
-    at most ``most`` of them. ``columns`` names the columns of each field. The table is read once, and only if a field needs it."""
+    """Return the rows of each field from which its facts are learned. The table is read once, and only if a field needs it.
+
+    :param columns: the columns of each field
+    :param most: the maximum number of rows of each field. Of a field for which there are more, only rows whose cell is not empty are
+        sampled
+    :param fitting_N: whether facts may be learned from each row (N,)
+    :returns: row numbers by field, 0-based, ascending
+    """
     fitting = np.flatnonzero(fitting_N)
     several = [name for name in columns if len(fitting) > most[name]]
-    held = {name: np.zeros(len(fitting_N), bool) for name in several}
-    start = 0
-    for part in source.slices(list(dict.fromkeys(column for name in several for column in columns[name]))) if several else ():
+    filled = {name: np.zeros(len(fitting_N), bool) for name in several}
+    for start, part in numbered_slices(source, list(dict.fromkeys(column for name in several for column in columns[name]))):
         for name in several:
             cells = list(cells_of(part, columns[name]))
-            held[name][start : start + len(cells)] = [not is_empty(cell) for cell in cells]
-        start += len(next(iter(part.values())))
-    return {name: sampled_evenly(np.flatnonzero(fitting_N & held[name]) if name in held else fitting, most[name], seed) for name in columns}
+            filled[name][start : start + len(cells)] = [not is_empty(cell) for cell in cells]
+    return {
+        name: sampled_evenly(np.flatnonzero(fitting_N & filled[name]) if name in filled else fitting, most[name], seed) for name in columns
+    }
 
 
 def cells_at(source: Source, columns: Sequence[str], rows: np.ndarray) -> Iterator[Cell]:
-    """The cells of a field in some rows (0-based, ascending), in their order, empty ones left out."""
+    """Yield the cells of a field in some rows that are not empty, in their order.
+
+    :param columns: the columns of the field
+    :param rows: row numbers, 0-based, ascending
+    """
     for part in source.at(list(dict.fromkeys(columns)), rows):
         yield from (cell for cell in cells_of(part, columns) if not is_empty(cell))

@@ -1,8 +1,9 @@
-"""Samples read once, kept on disk, and read back by number: what makes every epoch after the first cheap.
+"""Samples that are read once, stored on disk, and read back by number.
 
-Each distinct cell of a field is read once, in the order of the table; its arrays lie in one file and are read back with a
-positioned read, so memory holds only numbers (a few bytes a row and field), however many rows there are. Past the size
-limit the cell itself is kept in place of its arrays and read anew each time; no bit changes.
+Each distinct cell of a field is read once, in the order of the table. The arrays of its sample are stored in one file, from which they are
+read back with positioned reads. Memory holds only the number and the state of each row's cell and the offset of each distinct cell: some
+bytes for each row and field. Beyond the size limit, the cell itself is stored in place of its arrays and is read again each time; the
+samples are the same to the last bit.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -18,68 +19,81 @@ import numpy as np
 
 from ..errors import Fault, TrainingError
 from ..flow import Cell, Sample
-from ..modalities import Modality, PartFault
+from ..modalities import Modality
+from .reading import CellFault, CellState, OnFault, are_shared, messages_of, numbered_slices, read_cell
 from .sources import Source, cells_of
 from .sources.source import body_of
 
 _SAMPLE, _TEXT, _BYTES = 0, 1, 2
-MISSING, FAULTY = -1, -2
-OnFault = Callable[[int, str, str], None]
-"""Called with row (1 = first), column and what is wrong."""
+_PRESENT = int(CellState.READABLE)
 
 
 class Store:
-    """``index[field]`` (N,) is the number of each row's cell, MISSING or FAULTY; ``sample(field, number)`` reads it."""
+    """The samples of all fields of a table.
+
+    :param path: a file that is created and deleted at once; the open file remains usable, and nothing is left behind however the process
+        ends
+    :param modalities: the modality of each field
+    :param max_bytes: the size of the file from which cells are stored in place of their arrays
+    """
 
     def __init__(self, path: Path, modalities: Mapping[str, Modality], max_bytes: int = 8 * 2**30) -> None:
         self.modalities = dict(modalities)
+        self.state: dict[str, np.ndarray] = {}
+        """By field, the ``CellState`` of each row's cell, uint8 (N,)."""
         self.index: dict[str, np.ndarray] = {}
+        """By field, the number of each row's distinct cell, int32 (N,); -1 where the row has no sample, for the reason in ``state``."""
         self.digest: dict[str, np.ndarray] = {}
+        """By field, a digest of the content of each distinct cell, uint64 (K,)."""
         self.content: dict[str, str] = {}
-        """By field: a digest of all its samples and of the rows that hold them. Other data, another digest."""
-        self.faulty: dict[str, np.ndarray] = {}
-        """By field (N,): whether anything of a row's cell could not be read, even where the rest of it could."""
+        """By field, a digest of all its samples and of the rows that they belong to. Different data have different digests."""
         self._offsets: dict[str, np.ndarray] = {}
         self._max_bytes = max_bytes
         self._file = path.open("w+b")
-        path.unlink()  # the open file goes on; nothing is left behind, however the process ends
+        path.unlink()
         self._end = 0
 
     def close(self) -> None:
-        """Give the disk space back; of a disk that is full, too."""
+        """Release the disk space. An error of the file system is ignored."""
         with contextlib.suppress(OSError):
             self._file.close()
 
     def fill(self, source: Source, on_fault: OnFault, keep_N: np.ndarray | None = None) -> None:
-        """Read every distinct cell of every field of ``source`` (only rows where ``keep_N``)."""
+        """Read every distinct cell of every field.
+
+        :param source: the table
+        :param on_fault: called with each cell that cannot be read, field by field and in the order of the rows
+        :param keep_N: whether each row is read (N,); None = all rows
+        """
         fields = {name: modality.config.sources for name, modality in self.modalities.items()}
         columns = list(dict.fromkeys(column for sources in fields.values() for column in sources))
         digests = {name: np.zeros((source.rows, 2), np.uint64) for name in fields}
         for name in fields:
-            self.index[name] = np.full(source.rows, MISSING, np.int32)
-        for start, part in _numbered(source, columns):
+            self.state[name] = np.full(source.rows, CellState.MISSING, np.uint8)
+        for start, part in numbered_slices(source, columns):
             for name, sources in fields.items():
-                modality, index, digest = self.modalities[name], self.index[name], digests[name]
+                modality, state, digest = self.modalities[name], self.state[name], digests[name]
                 for at, cell in enumerate(cells_of(part, sources), start):
                     if (keep_N is None or keep_N[at]) and not modality.is_missing(cell):
-                        index[at] = 0
+                        state[at] = _PRESENT
                         digest[at] = _digest(cell)
         first: dict[str, np.ndarray] = {}
         for name in fields:
-            first[name] = _number_cells(self.index[name], digests[name], self.modalities[name].cost() > 1)
+            self.index[name], first[name] = _number_cells(self.state[name], digests[name], are_shared(self.modalities[name]))
             self.digest[name] = digests.pop(name)[first[name], 0]
             self._offsets[name] = np.full(len(first[name]) + 1, -1, np.int64)
-        faults = self._read(source, columns, fields, first)
-        for name, messages in faults.items():
-            self._report(name, messages, on_fault)
+        messages = self._read(source, columns, fields, first)
+        for name in fields:
+            self._set_states(name, messages[name], on_fault)
 
     def _read(
         self, source: Source, columns: list[str], fields: Mapping[str, tuple[str, ...]], first: Mapping[str, np.ndarray]
-    ) -> dict[str, dict[int, Fault]]:
-        faults: dict[str, dict[int, Fault]] = {name: {} for name in fields}
+    ) -> dict[str, dict[int, dict[str, str]]]:
+        """Read and store the distinct cells; return by field, by number of a cell and by column what is wrong with it."""
+        messages: dict[str, dict[int, dict[str, str]]] = {name: {} for name in fields}
         content = {name: blake2b(self.index[name].tobytes(), digest_size=16) for name in fields}
         upto = dict.fromkeys(fields, 0)
-        for start, part in _numbered(source, columns):
+        for start, part in numbered_slices(source, columns):
             end = start + len(part[columns[0]])
             for name, sources in fields.items():
                 cells = None
@@ -88,22 +102,15 @@ class Store:
                     number = upto[name]
                     fault = self._keep(name, number, cells[first[name][number] - start], content[name])
                     if fault is not None:
-                        faults[name][number] = fault
+                        messages[name][number] = messages_of(fault, sources)
                     upto[name] += 1
         self._file.flush()
         self.content = {name: digest.hexdigest() for name, digest in content.items()}
-        return faults
+        return messages
 
     def _keep(self, name: str, number: int, cell: Cell, content: blake2b) -> Fault | None:
-        modality = self.modalities[name]
-        fault: Fault | None = None
-        sample: Sample | None
-        try:
-            sample = modality.read(cell)
-        except PartFault as part:
-            fault, sample = part, part.rest
-        except Fault as whole:
-            fault, sample = whole, None
+        """Read one distinct cell and store its sample; return its fault."""
+        sample, fault = read_cell(self.modalities[name], cell)
         if sample is None:
             content.update(b"fault")
             return fault
@@ -114,25 +121,51 @@ class Store:
         self._offsets[name][number] = self._append(body)
         return fault
 
-    def _report(self, name: str, messages: Mapping[int, Fault], on_fault: OnFault) -> None:
-        self.faulty[name] = np.zeros(len(self.index[name]), bool)
+    def _set_states(self, name: str, messages: Mapping[int, Mapping[str, str]], on_fault: OnFault) -> None:
+        """Set the state of the rows whose cells have faults, and report these faults."""
         if not messages:
             return
-        sources = self.modalities[name].config.sources
+        state, index = self.state[name], self.index[name]
+        of_cell = np.full(len(self._offsets[name]), CellState.READABLE, np.uint8)
         numbers = np.fromiter(messages, np.int64)
-        self.faulty[name] = np.isin(self.index[name], numbers)
-        for row in np.flatnonzero(self.faulty[name]):
-            fault = messages[int(self.index[name][row])]
-            if isinstance(fault, PartFault):
-                for column, message in fault.columns.items():
-                    on_fault(int(row) + 1, column, message)
-            else:
-                on_fault(int(row) + 1, sources[0] if len(sources) == 1 else " + ".join(sources), str(fault))
-        gone = np.array([number for number in messages if self._offsets[name][number] < 0], np.int64)
-        self.index[name][np.isin(self.index[name], gone)] = FAULTY
+        of_cell[numbers] = np.where(self._offsets[name][numbers] < 0, CellState.UNREADABLE, CellState.PARTIAL)
+        of_cell[-1] = CellState.MISSING  # that of rows whose index is -1
+        np.take(of_cell, index, out=state)
+        for row in np.flatnonzero(self.is_faulty(name)):
+            for column, message in messages[int(index[row])].items():
+                on_fault(CellFault(int(row) + 1, column, message, name))
+        index[state == CellState.UNREADABLE] = -1
+
+    def is_present(self, field: str, rows: np.ndarray | None = None) -> np.ndarray:
+        """Return whether rows have a sample of a field.
+
+        :param rows: the rows (0-based); None = all
+        """
+        state: np.ndarray = self.state[field] if rows is None else self.state[field][rows]
+        return state >= CellState.PARTIAL
+
+    def is_faulty(self, field: str) -> np.ndarray:
+        """Return whether anything of each row's cell cannot be read (N,)."""
+        return (self.state[field] == CellState.UNREADABLE) | (self.state[field] == CellState.PARTIAL)
+
+    def distinct(self, field: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the distinct cells of some rows.
+
+        :param rows: the rows (N,), 0-based
+        :returns: the numbers of the distinct cells (K,), ascending, and the position of each row's cell among them (N,); -1 = the row has
+            no sample
+        """
+        present = self.is_present(field, rows)
+        numbers, inverse = np.unique(self.index[field][rows][present], return_inverse=True)
+        place = np.full(len(rows), -1, np.int64)
+        place[present] = inverse
+        return numbers, place
 
     def sample(self, field: str, number: int) -> Sample:
-        """The sample of one distinct cell."""
+        """Return the sample of one distinct cell.
+
+        :raises TrainingError: the cell was stored in place of its sample and can no longer be read
+        """
         offset = int(self._offsets[field][number])
         descriptor = self._file.fileno()
         (length,) = struct.unpack("<q", os.pread(descriptor, 8, offset))
@@ -140,22 +173,25 @@ class Store:
         modality = self.modalities[field]
         if body[0] == _SAMPLE:
             return unpack(body, modality.blank(), start=1)
-        try:
-            return modality.read(body[1:].decode("utf-8", "surrogatepass") if body[0] == _TEXT else body[1:])
-        except Fault as fault:
-            if isinstance(fault, PartFault) and fault.rest is not None:
-                return fault.rest
+        sample, fault = read_cell(modality, body[1:].decode("utf-8", "surrogatepass") if body[0] == _TEXT else body[1:])
+        if sample is None:
             raise TrainingError(
-                f"field {field!r}: a cell that could be read can no more be read ({fault}); expected files that stay while it trains; "
-                f"put it back and resume"
-            ) from None
+                f"field {field!r}: a cell that was readable can no longer be read ({fault}); expected files that do not change during "
+                f"training; restore the file and resume"
+            )
+        return sample
 
     def count(self, field: str) -> int:
-        """Distinct cells of a field that could be read."""
+        """Return the number of distinct cells of a field that have a sample."""
         return int((self._offsets[field][:-1] >= 0).sum())
 
     def replace(self, field: str, modality: Modality, make: Callable[[Sequence[Sample]], Sequence[Sample]], size: int) -> None:
-        """Keep, in place of a field's samples, what ``make`` makes of them, ``size`` at a time; ``modality`` batches them from now on."""
+        """Replace the samples of a field.
+
+        :param modality: the modality that collates the new samples
+        :param make: a function from samples to as many new samples
+        :param size: the number of samples that ``make`` is called with
+        """
         offsets = self._offsets[field]
         numbers = np.flatnonzero(offsets[:-1] >= 0)
         for start in range(0, len(numbers), size):
@@ -167,7 +203,7 @@ class Store:
         self.modalities[field] = modality
 
     def _append(self, body: bytes) -> int:
-        """Write a body behind all others; its offset."""
+        """Write a body at the end of the file, and return its offset."""
         offset = self._end
         self._file.write(struct.pack("<q", len(body)))
         self._file.write(body)
@@ -175,13 +211,12 @@ class Store:
         return offset
 
     def sharing(self, field: str) -> float:
-        """How many rows hold the same cell, on average."""
-        held = int((self.index[field] >= 0).sum())
-        return held / max(len(self._offsets[field]) - 1, 1)
+        """Return the average number of rows with the same cell."""
+        return int(self.is_present(field).sum()) / max(len(self._offsets[field]) - 1, 1)
 
 
 def pack(sample: Sample) -> bytes:
-    """A sample as bytes: for each array its shape, then its data."""
+    """Return a sample as bytes: for each array its shape, then its data."""
     parts = []
     for array in sample.values():
         parts += [struct.pack(f"<{array.ndim}i", *array.shape), np.ascontiguousarray(array).tobytes()]
@@ -189,7 +224,11 @@ def pack(sample: Sample) -> bytes:
 
 
 def unpack(body: bytes, like: Sample, start: int = 0) -> Sample:
-    """The sample that ``pack`` wrote, with the names and dtypes of ``like``."""
+    """Return the sample that ``pack`` wrote.
+
+    :param like: a sample with the same names, dtypes and numbers of dimensions
+    :param start: the position in ``body`` at which the sample begins
+    """
     sample = {}
     for name, example in like.items():
         shape = struct.unpack_from(f"<{example.ndim}i", body, start)
@@ -200,14 +239,8 @@ def unpack(body: bytes, like: Sample, start: int = 0) -> Sample:
     return sample
 
 
-def _numbered(source: Source, columns: list[str]) -> Iterable[tuple[int, dict[str, list[Cell]]]]:
-    start = 0
-    for part in source.slices(columns):
-        yield start, part
-        start += len(part[columns[0]])
-
-
 def _digest(cell: Cell) -> np.ndarray:
+    """Return a digest of a cell's content, uint64 (2,)."""
     if isinstance(cell, str):
         body = cell.encode("utf-8", "surrogatepass")
     elif isinstance(cell, (bytes, bytearray)):
@@ -217,15 +250,20 @@ def _digest(cell: Cell) -> np.ndarray:
     return np.frombuffer(blake2b(body, digest_size=16).digest(), np.uint64)
 
 
-def _number_cells(index_N: np.ndarray, digest_N2: np.ndarray, share: bool) -> np.ndarray:
-    """Number the cells in the order in which they first occur, in place; the row in which each first occurs."""
-    held = np.flatnonzero(index_N >= 0)
-    if not share or not len(held):
-        index_N[held] = np.arange(len(held))
-        return held
-    keys = np.ascontiguousarray(digest_N2[held]).view([("a", np.uint64), ("b", np.uint64)]).ravel()
+def _number_cells(state_N: np.ndarray, digest_N2: np.ndarray, share: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Number the distinct cells in the order in which they first occur.
+
+    :param share: whether rows of equal digests have the same cell; otherwise every row has its own
+    :returns: the number of each row's cell, int32 (N,), -1 where it is missing; and the row in which each cell first occurs (K,)
+    """
+    index_N = np.full(len(state_N), -1, np.int32)
+    present = np.flatnonzero(state_N)
+    if not share or not len(present):
+        index_N[present] = np.arange(len(present))
+        return index_N, present
+    keys = np.ascontiguousarray(digest_N2[present]).view([("a", np.uint64), ("b", np.uint64)]).ravel()
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int32)
     rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
-    index_N[held] = rank[inverse]
-    return held[np.sort(first)]
+    index_N[present] = rank[inverse]
+    return index_N, present[np.sort(first)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..data.targets import groups_of
+from ..data.reading import groups_of
 from ..preparation import Prepared, Table
 
 _SHARED_BY = 1.5

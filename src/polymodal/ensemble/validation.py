@@ -21,8 +21,8 @@ import numpy as np
 import torch
 
 from ..evaluation.calibration import scale_of
-from ..evaluation.contribution import shared_out
 from ..evaluation.measure import measure, score
+from ..evaluation.shapley import shares_of_metrics
 from ..flow import FUSED
 from ..inference import Answer, Collected, collect, windows
 from ..model import MultiModalModel
@@ -217,7 +217,7 @@ class Validation:
             if frozenset(fields) in by_set:
                 result["present"] = [{"fields": [name for name in fields if name not in names], "tasks": by_set[names]} for names in by_set]
                 by_shown = {frozenset(fields) - names: metrics for names, metrics in by_set.items()}
-                result["shapley"] = shared_out(tasks, by_shown, fields)
+                result["shapley"] = shares_of_metrics(tasks, by_shown, fields)
         for metric, reason in measured[0][1].items():
             self.observer.observe("undefined", {"metric": metric, "reason": reason})
         own = {

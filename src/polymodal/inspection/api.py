@@ -8,8 +8,8 @@ from typing import Any
 
 from ..config import explain
 from ..data.near_duplicates import sides
+from ..data.reading import examine_targets
 from ..data.sources import open_source
-from ..data.targets import known_rows
 from ..errors import UserError
 from ..flow import Folders, Names, listed
 from ..preparation import roots_of, split_rows
@@ -58,7 +58,7 @@ def inspect(
     profile = Profile(source.name, source.rows, inferred, experiment=experiment, reasons=reasons)
     side_N, content = None, None
     if targets:
-        content = known_rows(source, experiment.tasks)
+        content = examine_targets(source, experiment.tasks)
         for name in targets:
             profile.targets[name] = target_line(experiment, name, content, reasons)
         part, kept = split_rows(experiment, source, content.known_N, False, content.readings)

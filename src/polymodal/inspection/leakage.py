@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ..cells import Writing
-from ..data.near_duplicates import THUMB
+from ..data.near_duplicates import THUMB, cells_in
+from ..data.reading import CellFault, CellReader, faults_of
 from ..data.sampling import cells_at
 from ..data.sources import Source
-from ..errors import Fault
 from ..flow import Cell
 from ..modalities import Image, ImageConfig, Roots, evenly, is_missing_word
 
@@ -23,41 +23,31 @@ _GIVES_AWAY, _GOES_ALONG = 0.98, 0.999
 _FEWEST, _MOST_CLASSES = 20, 20
 
 
-def thumbnails(
-    source: Source, column: str, roots: Roots, chosen: np.ndarray, faults: list[tuple[int, str]]
-) -> tuple[np.ndarray, np.ndarray]:
+def thumbnails(source: Source, column: str, roots: Roots, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[CellFault]]:
     """Read the pictures of some rows.
 
     :param column: the name of the image column
-    :param chosen: the rows (0-based) to read
-    :param faults: the row (1 = first) and the fault of each unreadable picture are added to it
-    :returns: the rows (0-based, K) that could be read, and their thumbnails (K, C x 64)
+    :param chosen: the rows to read, 0-based, ascending
+    :returns: the rows (0-based, K) that could be read, their thumbnails (K, C x 64), and the pictures that could not be read
     """
     config = ImageConfig(column=column, size=THUMB)
     fitted = cells_at(source, [column], chosen[np.array(evenly(len(chosen), _FITTED), np.int64)])
-    reader = Image(config, Image.fit(config, fitted, "pixels", {}, roots), roots)
-    rows, thumbs, wanted = [], [], set(chosen.tolist())
-    seen: dict[Cell, np.ndarray | Fault] = {}
-    for at, cell in enumerate(source.cells([column])):
-        if at not in wanted or reader.is_missing(cell):
+    image = Image(config, Image.fit(config, fitted, "pixels", {}, roots), roots)
+    reader = CellReader(image, lambda sample: sample["pixels"].ravel().astype(np.float32))
+    rows: list[int] = []
+    thumbs: list[np.ndarray] = []
+    faults: list[CellFault] = []
+    for at, cell in cells_in(source, column, chosen):
+        if image.is_missing(cell):
             continue
-        key = cell if isinstance(cell, str) else None
-        if key is None or key not in seen:
-            try:
-                found: np.ndarray | Fault = reader.read(cell)["pixels"].ravel().astype(np.float32)
-            except Fault as fault:
-                found = fault
-            if key is not None:
-                seen[key] = found
-        else:
-            found = seen[key]
-        if isinstance(found, Fault):
-            faults.append((at + 1, str(found)))
-        else:
+        thumb, fault = reader.read(cell)
+        if thumb is not None:
             rows.append(at)
-            thumbs.append(found)
+            thumbs.append(thumb)
+        if fault is not None:
+            faults += faults_of(fault, at + 1, [column], column)
     stack = np.stack(thumbs) if thumbs else np.zeros((0, THUMB**2), np.float32)
-    return np.array(rows, np.int64), stack
+    return np.array(rows, np.int64), stack, faults
 
 
 def gives_away(keys: Iterable[str | None], labels: Sequence[str]) -> tuple[float, float, int]:
@@ -88,7 +78,7 @@ def path_leaks(cells: Sequence[Cell], labels: Sequence[str]) -> list[str]:
     :param cells: the paths
     :param labels: the target of each row as text
     """
-    found = []
+    messages = []
     texts = [os.fspath(cell) if isinstance(cell, (str, os.PathLike)) else "" for cell in cells]
     stems = [os.path.splitext(os.path.basename(str(text)))[0] for text in texts]
     views = {
@@ -98,8 +88,8 @@ def path_leaks(cells: Sequence[Cell], labels: Sequence[str]) -> list[str]:
     for what, keys in views.items():
         share, base, count = gives_away(keys, labels)
         if count > 1 and count < 0.5 * len(labels) and share > base + 0.5 * (1 - base):
-            found.append(f"its {what} predicts the target ({share:.0%} against {base:.0%} without); a path's text is never a feature")
-    return found
+            messages.append(f"its {what} predicts the target ({share:.0%} against {base:.0%} without); a path's text is never a feature")
+    return messages
 
 
 def column_leak(
@@ -145,11 +135,11 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 def _by_thresholds(values: Sequence[float | None], labels: Sequence[str]) -> float:
     """Return the share of rows predicted correctly if each class is one interval of numbers, determined by splitting the numbers as a
     decision tree does; for rows without a number, their most frequent label is predicted."""
-    known = np.array([at for at, value in enumerate(values) if value is not None], np.int64)
+    with_number = np.array([at for at, value in enumerate(values) if value is not None], np.int64)
     names, codes_N = np.unique(np.array(labels), return_inverse=True)
-    if len(known) < _FEWEST or not 2 <= len(names) <= _MOST_CLASSES:
+    if len(with_number) < _FEWEST or not 2 <= len(names) <= _MOST_CLASSES:
         return 0.0
-    order = known[np.argsort([values[at] for at in known], kind="stable")]
+    order = with_number[np.argsort([values[at] for at in with_number], kind="stable")]
     sorted_N = np.array([values[at] for at in order], np.float64)
     counts_NC = np.zeros((len(order) + 1, len(names)))
     counts_NC[np.arange(1, len(order) + 1), codes_N[order]] = 1
@@ -172,6 +162,6 @@ def _by_thresholds(values: Sequence[float | None], labels: Sequence[str]) -> flo
             break
         edges = sorted([*edges, best[1]])
     right = sum(float((counts_NC[high] - counts_NC[low]).max()) for low, high in itertools.pairwise(edges))
-    unknown = np.setdiff1d(np.arange(len(labels)), known)
-    right += float(np.bincount(codes_N[unknown]).max()) if len(unknown) else 0.0
+    without = np.setdiff1d(np.arange(len(labels)), with_number)
+    right += float(np.bincount(codes_N[without]).max()) if len(without) else 0.0
     return right / len(labels)

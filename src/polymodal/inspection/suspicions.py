@@ -9,13 +9,15 @@ import numpy as np
 
 from ..cells import Writing, category
 from ..config import quote
+from ..data.class_notes import Unknown, class_notes
 from ..data.near_duplicates import LOOKED_AT, NearDuplicates, cells_in, picture_duplicates, text_duplicates
+from ..data.reading import CellFault, Targets, fit_tasks, read_targets
 from ..data.sources import Source
 from ..data.splits import OUT, Split
-from ..data.targets import Targets, Unknown, class_notes, fitted, read_targets
 from ..errors import DataError
 from ..experiment import Experiment
 from ..modalities import OF_FILES, Roots, is_empty, is_missing_word, modality_of
+from ..modalities.tabular import no_value
 from .columns import REQUESTED, Column, Facts
 from .leakage import column_leak, path_leaks, thumbnails
 from .profile import Profile
@@ -47,16 +49,15 @@ def read_all_targets(profile: Profile, source: Source, content: Targets, part: S
     """Read the targets as training would, and record unreadable cells and rare or unknown classes."""
     assert profile.experiment is not None
     try:
-        tasks = fitted(source, profile.experiment.tasks, content.readings, part.fitting_N)
+        tasks = fit_tasks(source, profile.experiment.tasks, content.readings, part.fitting_N)
     except DataError as error:
         profile.suspicions.append(f"training would stop: {error}")
         return
     unknown = Unknown()
-    faults: dict[str, list[tuple[int, str]]] = {}
-    targets = read_targets(
-        source, tasks, lambda row, column, fault: faults.setdefault(column, []).append((row, fault)), unknown.listener(part.part_N)
-    )
-    profile.unreadable |= faults
+    faults: list[CellFault] = []
+    targets = read_targets(source, tasks, faults.append, unknown.listener(part.part_N))
+    for column in dict.fromkeys(fault.column for fault in faults):
+        profile.unreadable[column] = [(fault.row, fault.message) for fault in faults if fault.column == column]
     part.part_N[~np.logical_or.reduce([~np.isnan(target).any(1) for target in targets.values()])] = OUT
     members = [part.member(fold)[0] for fold in range(part.members)]
     profile.suspicions += class_notes(tasks, targets, part.part_N, members, unknown)
@@ -90,10 +91,9 @@ def add_suspicions(
             continue
         near_duplicates = modality_of(column.modality).near_duplicates if column.modality is not None else ""
         if near_duplicates == "pixels":
-            faults: list[tuple[int, str]] = []
-            rows, thumbs = thumbnails(source, column.name, roots, chosen, faults)
+            rows, thumbs, faults = thumbnails(source, column.name, roots, chosen)
             if faults:
-                profile.unreadable[column.name] = faults
+                profile.unreadable[column.name] = [(fault.row, fault.message) for fault in faults]
             if side_N is not None:
                 twins = NearDuplicates(column.name, "pictures", picture_duplicates(rows, thumbs, side_N), len(rows))
                 profile.suspicions += filter(None, [twins.line()])
@@ -113,7 +113,7 @@ def _add_faults_of_writing(profile: Profile, facts: Facts, column: Column) -> No
     profile.suspicions += [f"column {column.name!r}: {line}" for line in writing.notes]
     if writing.type != "category":
         bad = [
-            (int(row) + 1, f"found {str(cell)[:40]!r}; expected a {writing.type}")
+            (int(row) + 1, no_value(writing, cell))
             for row, cell in zip(facts.sample_rows, facts.sample[column.name], strict=True)
             if not is_missing_word(cell) and writing.value(cell) is None and not writing.is_word(cell)
         ]

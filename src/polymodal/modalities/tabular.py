@@ -171,8 +171,7 @@ class Tabular(Modality):
                 value = writing.value(part)
                 if value is None:
                     if not writing.is_word(part):
-                        expected = "a finite number" if column["type"] == "number" else f"a date {_as_dates_are(writing.order)}"
-                        faults[column["name"]] = f"found {_short(part)}; expected {expected}"
+                        faults[column["name"]] = no_value(writing, part)
                 else:
                     centred = max(-10.0, min(10.0, (value - column["mean"]) / column["std"]))
                     values = [centred] if column["type"] == "number" else [centred, *_calendar(value)]
@@ -246,6 +245,11 @@ class Tabular(Modality):
         said = ", ".join(f"{count} {kind if count == 1 else plural[kind]}" for kind, count in sorted(counts.items()))
         written = [f"{column['name']!r} with {text}" for column in self.state["columns"] if (text := _written(column))]
         return "; ".join([said, *written])
+
+
+def no_value(writing: Writing, cell: Cell) -> str:
+    """Return the message of a fault: what was found, and what is expected in a column of numbers or of dates."""
+    return f"found {_short(cell)}; expected {'a finite number' if writing.type == 'number' else f'a date {_as_dates_are(writing.order)}'}"
 
 
 def _writing(cells: Iterable[Cell], type: ColumnType | None = None, decimal: Decimal | None = None, order: str | None = None) -> Writing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,20 @@ import numpy as np
 
 from ..bundle import Bundle, find
 from ..config import read_tree
-from ..data.sources import Source, cells_of, open_source
+from ..data.class_notes import Unknown
+from ..data.reading import FaultBook, read_targets
+from ..data.sources import Source, open_source
 from ..data.splits import TEST
-from ..data.targets import Unknown, read_targets
 from ..errors import ConfigError, DataError, nearest, warn
 from ..evaluation.conformal import Errors, scale_of, sets
 from ..evaluation.measure import hidden_sets, measure, score
-from ..flow import Cell, Folders, Prediction, listed
+from ..flow import Folders, Prediction, listed
 from ..frozen import featured, through
-from ..inference import WINDOW, Window, answer
+from ..inference import answer
 from ..modalities import Modality, OnError, check_folders
-from ..preparation import FaultBook, roots_of
+from ..preparation import roots_of
 from ..tasks.classes import array_of
-from .reading import Chosen, Lookout, Policy, RowFault, read_window
+from .reading import ReadWindow, SelectedRows, TableReader
 
 _RUN = "run.yaml"
 
@@ -193,19 +195,19 @@ class Predictor:
         source = self.open(table, encoding)
         source.check_rows(" to measure on")
         source.check([task.config.column for task in self.bundle.tasks.values()])
-        book = FaultBook(None, source.name, lambda _: on_error or self.bundle.experiment.data.on_error)
+        book = FaultBook(source.name, lambda _: on_error or self.bundle.experiment.data.on_error)
         unknown = Unknown()
         targets = read_targets(source, self.bundle.tasks, book.record, unknown.listener(np.full(source.rows, TEST, np.uint8)))
         hidden = hidden_sets(self.fields_of(source, strict))
         modalities = self._modalities(source, root)
         scores: list[dict[str, list[np.ndarray]]] = [{name: [] for name in self.bundle.tasks} for _ in hidden]
         skipped: list[int] = []
-        for window, faults in self._windows(source, modalities, on_error):
-            members = [answer(member, modalities, window, hidden) for member in self.bundle.members]
+        for part in self._windows(source, modalities, on_error):
+            members = [answer(member, modalities, part.window, hidden) for member in self.bundle.members]
             for at, into in enumerate(scores):
                 for name, task in self.bundle.tasks.items():
                     into[name].append(score(task, [member[at].logits[name] for member in members]))
-            skipped += [fault.row for fault in faults if fault.is_skipped]
+            skipped += part.window.rows[part.skipped].tolist()
         joined = [{name: np.concatenate(parts) for name, parts in into.items()} for into in scores]
         for by_task in joined:
             for values in by_task.values():
@@ -255,27 +257,13 @@ class Predictor:
         """
         return open_source(table, encoding=encoding, columns=self.bundle.experiment.columns())
 
-    def read(self, source: Source, rows: np.ndarray, on_error: OnError | None = None, root: Folders = ()) -> Chosen:
+    def read(self, source: Source, rows: np.ndarray, on_error: OnError | None = None, root: Folders = ()) -> SelectedRows:
         """Read some rows of a table.
 
         :param rows: 0-based positions in ascending order, at most ``WINDOW``
         """
-        experiment, modalities = self.bundle.experiment, self._modalities(source, root)
-        columns = [column for column in experiment.columns() if column in source.columns]
-        part: dict[str, list[Cell]] = {column: [] for column in experiment.columns()}
-        start = 0
-        for piece in source.slices(columns):
-            count = len(piece[columns[0]])
-            here = rows[(rows >= start) & (rows < start + count)] - start
-            for column, into in part.items():
-                into += [piece[column][at] if column in piece else None for at in here]
-            start += count
-        window, faults = read_window(part, rows, modalities, self._policies(on_error, source), source.name, Lookout(modalities))
-        places = {int(row): at for at, row in enumerate(rows)}
-        chosen_faults = [(places[fault.row], fault.text) for fault in faults]
-        skipped = np.isin(rows, [fault.row for fault in faults if fault.is_skipped])
-        cells = {name: list(cells_of(part, modality.config.sources)) for name, modality in modalities.items()}
-        return Chosen(window, cells, modalities, chosen_faults, skipped)
+        modalities = self._modalities(source, root)
+        return TableReader(source, modalities, self.bundle.experiment, on_error).select(rows)
 
     def fields_of(self, source: Source, strict: bool) -> list[str]:
         """Return the fields of which the table has at least one column; all fields if the table has no rows.
@@ -344,10 +332,10 @@ class Predictor:
         modalities = self._modalities(source, root)
         errors = self.errors(coverage) if coverage is not None else {}
         represent = embed or any(one.spreads for one in errors.values())
-        for window, faults in self._windows(source, modalities, on_error):
+        for part in self._windows(source, modalities, on_error):
+            window = part.window
             answers = [answer(member, modalities, window, represent=represent)[0] for member in self.bundle.members]
-            start = int(window.rows[0])
-            skipped = np.array([fault.row - start for fault in faults if fault.is_skipped], np.int64)
+            skipped = np.flatnonzero(part.skipped)
             scores, values, kept = {}, {}, {}
             for name, task in self.bundle.tasks.items():
                 logits = [one.logits[name] for one in answers]
@@ -366,45 +354,17 @@ class Predictor:
                     scores[name][skipped] = np.nan
                     values[name] = values[name].astype(object)
                     values[name][skipped] = None
-            texts = [""] * len(window.rows)
-            for fault in faults:
-                at = fault.row - start
-                texts[at] = f"{texts[at]}; {fault.text}" if texts[at] else fault.text
             present = [[name for name in modalities if window.index[name][at] >= 0] for at in range(len(window.rows))]
             embedding = np.concatenate([one.fused_ND for one in answers], 1) if embed else None  # type: ignore[arg-type]
-            yield Prediction(window.rows + 1, values, scores, present, texts, embedding, kept)
+            yield Prediction(window.rows + 1, values, scores, present, part.fault_texts(), embedding, kept)
 
-    def _policies(self, on_error: OnError | None, source: Source) -> dict[str, Policy]:
-        experiment = self.bundle.experiment
-        return {
-            name: Policy(on_error or experiment.on_error(name), source.folder is None and on_error is None and field.on_error is None)
-            for name, field in experiment.fields.items()
-        }
-
-    def _windows(
-        self, source: Source, modalities: Mapping[str, Modality], on_error: OnError | None
-    ) -> Iterator[tuple[Window, list[RowFault]]]:
-        """Yield the rows of a table as windows, each with its faults."""
-        experiment = self.bundle.experiment
-        policies = self._policies(on_error, source)
-        columns = [column for column in experiment.columns() if column in source.columns]
-        if not source.rows:
-            return
-        lookout = Lookout(modalities)
-        start = 0
-        for part in source.slices(columns):
-            count = len(part[columns[0]])
-            for column in experiment.columns():
-                part.setdefault(column, [None] * count)
-            for low in range(0, count, WINDOW):
-                piece = {name: cells[low : low + WINDOW] for name, cells in part.items()}
-                window, faults = read_window(
-                    piece, np.arange(start + low, start + low + len(piece[columns[0]])), modalities, policies, source.name, lookout
-                )
-                yield through(window, modalities, self.bundle.backbones), faults
-            start += count
-        for line in lookout.lines(experiment.data.max_faults):
-            warn(f"{source.name}, {line}")
+    def _windows(self, source: Source, modalities: Mapping[str, Modality], on_error: OnError | None) -> Iterator[ReadWindow]:
+        """Yield the rows of a table as windows with their faults, after frozen backbones."""
+        reader = TableReader(source, modalities, self.bundle.experiment, on_error)
+        for part in reader.windows():
+            yield replace(part, window=through(part.window, modalities, self.bundle.backbones))
+        for line in reader.lines(self.bundle.experiment.data.max_faults):
+            warn(line)
 
 
 def load(path: str | os.PathLike[str], *, trust: bool = False, root: Folders = ()) -> Predictor:

@@ -3,40 +3,47 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.sources import cells_of
-from ..errors import DataError, Fault
+from ..data.reading import CellFault, CellReader, FaultBook, faults_of, joined, numbered_slices
+from ..data.sources import Slice, Source, cells_of
+from ..errors import DataError
+from ..experiment import Experiment
 from ..flow import Cell, Sample
-from ..inference import Window
-from ..modalities import Modality, NoFolder, OnError, PartFault, is_empty
+from ..inference import WINDOW, Window
+from ..modalities import Modality, NoFolder, OnError, is_empty
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ReadWindow:
     """Some rows of a table after reading.
 
-    ``window`` contains their samples, before frozen backbones. ``cells`` and ``modalities`` by field. ``faults`` are pairs of a position
-    among the rows and a text. ``skipped`` (N,) is True for rows that were skipped.
+    ``window`` contains their samples, before frozen backbones. ``faults`` are the cells that cannot be read, field by field. ``skipped`` is
+    whether each row is skipped because of a fault (N,).
     """
 
     window: Window
-    cells: Mapping[str, Sequence[Cell]]
-    modalities: Mapping[str, Modality]
-    faults: Sequence[tuple[int, str]]
+    faults: Sequence[CellFault]
     skipped: np.ndarray
 
+    def fault_texts(self) -> list[str]:
+        """Return the faults of each row as one text (N,); "" if there are none."""
+        texts: list[list[str]] = [[] for _ in self.window.rows]
+        places = {int(row) + 1: at for at, row in enumerate(self.window.rows)}
+        for fault in self.faults:
+            texts[places[fault.row]].append(fault.text)
+        return ["; ".join(of_row) for of_row in texts]
 
-class RowFault(NamedTuple):
-    """A cell that cannot be read: its ``row`` (0-based, in the table), the reason, and whether the row is skipped because of it."""
 
-    row: int
-    text: str
-    is_skipped: bool
+@dataclass(frozen=True)
+class SelectedRows(ReadWindow):
+    """Selected rows of a table after reading, with the ``cells`` (N,) and the ``modalities`` of each field."""
+
+    cells: Mapping[str, Sequence[Cell]]
+    modalities: Mapping[str, Modality]
 
 
 @dataclass(frozen=True)
@@ -50,120 +57,130 @@ class Policy:
     needs_folder: bool
 
 
-class Lookout:
-    """Collects differences between a table and the training rows: drift by field, and cells that cannot be read by column."""
+class TableReader:
+    """Reads rows of one table for prediction, and collects the differences between the table and the training rows.
 
-    def __init__(self, modalities: Mapping[str, Modality]) -> None:
-        self.drifts = {name: modality.drift() for name, modality in modalities.items()}
-        self.held: Counter[str] = Counter()
-        self.faults: Counter[str] = Counter()
-        self.first: dict[str, tuple[int, str]] = {}
+    The cells of a column that the table does not have are missing.
 
-    def see(self, name: str, sources: Sequence[str], cells: Sequence[Cell], samples: Sequence[Sample], place: np.ndarray) -> None:
-        """Add the rows of one field in one window.
-
-        :param sources: the columns of the field
-        :param cells: the cells of the rows (N,)
-        :param samples: the distinct samples
-        :param place: the position of each row's sample (N,); -1 = none
-        """
-        drift = self.drifts[name]
-        if drift is not None and len(samples):
-            drift.see(cells, samples, place)
-        for at, column in enumerate(sources):
-            self.held[column] += sum(not is_empty(cell[at] if len(sources) > 1 else cell) for cell in cells)
-
-    def fault(self, row: int, sources: Sequence[str], fault: Fault) -> None:
-        """Add a cell that cannot be read. ``row`` 1 is the first data row."""
-        texts = fault.columns if isinstance(fault, PartFault) else dict.fromkeys(sources[:1], str(fault))
-        for column, text in texts.items():
-            self.faults[column] += 1
-            self.first.setdefault(column, (row, text))
-
-    def lines(self, share: float) -> list[str]:
-        """Return the warnings about the table.
-
-        :param share: the largest share of a column's cells, between 0 and 1, that may be unreadable without a warning
-        """
-        lines = []
-        for column, count in self.faults.items():
-            row, text = self.first[column]
-            if count > share * self.held[column]:
-                lines.append(f"column {column!r}: {count:,} of {self.held[column]:,} cells cannot be read (first in row {row}: {text})")
-        return [*lines, *(line for drift in self.drifts.values() if drift is not None for line in drift.lines())]
-
-
-def read_window(
-    part: Mapping[str, list[Cell]],
-    rows_N: np.ndarray,
-    modalities: Mapping[str, Modality],
-    policies: Mapping[str, Policy],
-    table: str,
-    lookout: Lookout,
-) -> tuple[Window, list[RowFault]]:
-    """Read rows of a table into a window.
-
-    :param part: the cells of the rows by column
-    :param rows_N: the positions of the rows in the table, 0-based
-    :param table: the name of the table, for messages
-    :param lookout: the collector to which cells and faults are added
-    :returns: the window and the cells that cannot be read
-    :raises DataError: a cell cannot be read and the policy is ``error``, or most cells of a field are paths and there is no folder
+    :param modalities: the modality of each field
+    :param experiment: the experiment of the model, for the policy of each field for cells that cannot be read
+    :param on_error: the policy of every field; None = as configured
     """
-    samples: dict[str, list[Sample]] = {}
-    index: dict[str, np.ndarray] = {}
-    faults: list[RowFault] = []
-    rows = len(rows_N)
-    skipped = np.zeros(rows, bool)
-    for name, modality in modalities.items():
-        sources = modality.config.sources
-        kept: list[Sample] = []
-        place = np.full(rows, -1, np.int64)
-        known: dict[Any, tuple[int, Fault | None]] = {}
-        cells = list(cells_of(dict(part), sources))
-        held = homeless = 0
+
+    def __init__(self, source: Source, modalities: Mapping[str, Modality], experiment: Experiment, on_error: OnError | None = None) -> None:
+        self.source, self.modalities = source, modalities
+        self.policies = {
+            name: Policy(on_error or experiment.on_error(name), source.folder is None and on_error is None and field.on_error is None)
+            for name, field in experiment.fields.items()
+        }
+        self.columns = list(dict.fromkeys(column for modality in modalities.values() for column in modality.config.sources))
+        fix = "use on_error=blank (--on-error blank) to answer without it"
+        self.book = FaultBook(source.name, lambda name: self.policies[str(name)].on_error, fix=fix)
+        self._drifts = {name: modality.drift() for name, modality in modalities.items()}
+        self._cells: Counter[str] = Counter()
+
+    def windows(self) -> Iterator[ReadWindow]:
+        """Yield all rows of the table, at most ``WINDOW`` at a time.
+
+        :raises DataError: a cell cannot be read and the policy is ``error``, or most cells of a field are paths and there is no folder
+        """
+        for start, part in numbered_slices(self.source, self._columns_there()) if self.source.rows else ():
+            for low in range(0, _length(part), WINDOW):
+                piece = {name: cells[low : low + WINDOW] for name, cells in part.items()}
+                yield self._read(piece, np.arange(start + low, start + low + _length(piece)))
+
+    def select(self, rows: np.ndarray) -> SelectedRows:
+        """Read some rows as one window.
+
+        :param rows: 0-based positions in ascending order, at most ``WINDOW``
+        :raises DataError: as for ``windows``
+        """
+        part: Slice = {column: [] for column in self._columns_there()}
+        for piece in self.source.at(list(part), rows):
+            for column, cells in piece.items():
+                part[column] += cells
+        read = self._read(part, rows)
+        cells_by_field = {name: list(cells_of(part, modality.config.sources)) for name, modality in self.modalities.items()}
+        return SelectedRows(read.window, read.faults, read.skipped, cells_by_field, self.modalities)
+
+    def _columns_there(self) -> list[str]:
+        """Return the columns of fields that the table has."""
+        return [column for column in self.columns if column in self.source.columns]
+
+    def _read(self, part: Slice, rows_N: np.ndarray) -> ReadWindow:
+        """Read rows at some positions (0-based) as one window; the columns that the table does not have are added to ``part``."""
+        for column in self.columns:
+            part.setdefault(column, [None] * len(rows_N))
+        samples: dict[str, list[Sample]] = {}
+        index: dict[str, np.ndarray] = {}
+        faults: list[CellFault] = []
+        skipped = np.zeros(len(rows_N), bool)
+        for name in self.modalities:
+            cells = list(cells_of(part, self.modalities[name].config.sources))
+            samples[name], index[name], of_field = self._read_field(name, cells, rows_N)
+            faults += of_field
+            if self.policies[name].on_error == "skip":
+                skipped |= np.isin(rows_N + 1, [fault.row for fault in of_field])
+        if skipped.any():
+            index = {name: np.where(skipped, -1, place) for name, place in index.items()}
+        return ReadWindow(Window(rows_N, samples, index), faults, skipped)
+
+    def _read_field(self, name: str, cells: Sequence[Cell], rows_N: np.ndarray) -> tuple[list[Sample], np.ndarray, list[CellFault]]:
+        """Return the distinct samples of a field, the position of each row's sample among them (-1 = none), and the faults."""
+        modality, policy = self.modalities[name], self.policies[name]
+        columns = modality.config.sources
+        samples: list[Sample] = []
+
+        def keep(sample: Sample) -> int:
+            samples.append(sample)
+            return len(samples) - 1
+
+        reader = CellReader(modality, keep)
+        place = np.full(len(cells), -1, np.int64)
+        faults: list[CellFault] = []
+        present = without_folder = 0
         for at, cell in enumerate(cells):
             if modality.is_missing(cell):
                 continue
-            held += 1
-            key = cell if isinstance(cell, (str, bytes)) else None
-            if key is None or key not in known:
-                sample, fault = _read(modality, cell)
-                if sample is not None:
-                    kept.append(sample)
-                found = (len(kept) - 1 if sample is not None else -1, fault)
-                if key is not None:
-                    known[key] = found
-            else:
-                found = known[key]
-            place[at], fault = found
+            present += 1
+            position, fault = reader.read(cell)
+            if position is not None:
+                place[at] = position
             if fault is not None:
-                column, row = sources[0] if len(sources) == 1 else name, int(rows_N[at])
-                homeless += isinstance(fault, NoFolder)
-                if policies[name].on_error == "error":
-                    raise DataError(
-                        f"{table} row {row + 1}, column {column!r}: {fault}; use on_error=blank (--on-error blank) to answer without it"
-                    )
-                is_skipped = policies[name].on_error == "skip"
-                faults.append(RowFault(row, f"{column}: {fault}", is_skipped))
-                skipped[at] |= is_skipped
-                lookout.fault(row + 1, sources, fault)
-        if homeless * 2 > held and policies[name].needs_folder and policies[name].on_error == "blank":
+                without_folder += isinstance(fault, NoFolder)
+                for one in faults_of(fault, int(rows_N[at]) + 1, columns, name):
+                    self.book.record(one)
+                    faults.append(one)
+        if without_folder * 2 > present and policy.needs_folder and policy.on_error == "blank":
             raise DataError(
-                f"{table}, field {name!r}, column {sources[0]!r}: {homeless:,} of {held:,} cells are paths, and this table has no folder; "
-                f"expected root=... (--root), the folder that its files are in; or answer without them: on_error='blank'"
+                f"{self.source.name}, field {name!r}, column {columns[0]!r}: {without_folder:,} of {present:,} cells are paths, and this "
+                f"table has no folder; expected root=... (--root), the folder that its files are in; or answer without them: "
+                f"on_error='blank'"
             )
-        lookout.see(name, sources, cells, kept, place)
-        samples[name], index[name] = kept, place
-    if skipped.any():
-        index = {name: np.where(skipped, -1, place) for name, place in index.items()}
-    return Window(rows_N, samples, index), faults
+        self._count(name, cells, present)
+        drift = self._drifts[name]
+        if drift is not None and samples:
+            drift.see(cells, samples, place)
+        return samples, place, faults
+
+    def _count(self, name: str, cells: Sequence[Cell], present: int) -> None:
+        """Count the cells that are not empty, by column; ``present`` is the number of rows that have the field."""
+        columns = self.modalities[name].config.sources
+        for at, column in enumerate(columns):
+            self._cells[column] += sum(not is_empty(cell[at] if len(columns) > 1 else cell) for cell in cells)
+        if len(columns) > 1:
+            self._cells[joined(columns)] += present
+
+    def lines(self, limit: float) -> list[str]:
+        """Return the warnings about the rows read so far.
+
+        :param limit: the largest share of a column's cells, between 0 and 1, that may be unreadable without a warning
+        """
+        counts = {column: self._cells[column] for column in self.book.counts}
+        lines = [self.book.line(column, cells) for column, cells in counts.items() if self.book.exceeds(column, cells, limit)]
+        return [*lines, *(f"{self.source.name}, {line}" for drift in self._drifts.values() if drift is not None for line in drift.lines())]
 
 
-def _read(modality: Modality, cell: Cell) -> tuple[Sample | None, Fault | None]:
-    try:
-        return modality.read(cell), None
-    except PartFault as fault:
-        return fault.rest, fault
-    except Fault as fault:
-        return None, fault
+def _length(part: Slice) -> int:
+    """Return the number of rows of a slice."""
+    return len(next(iter(part.values())))

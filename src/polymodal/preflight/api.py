@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data.class_notes import Unknown, class_notes
+from ..data.reading import Targets, examine_targets, fit_tasks, read_weights
 from ..data.sources import Source, open_source
 from ..data.splits import OUT, Split
-from ..data.targets import Targets, Unknown, class_notes, fitted, known_rows, read_weights
 from ..encoders import EncoderConfig
 from ..errors import DataError, UserError
 from ..experiment import Experiment
@@ -26,7 +27,7 @@ from ..storage import unwritable
 from ..tasks import Task
 from ..training.devices import pick_device, pick_precision, why_precision
 from .estimate import Reading, estimate
-from .reading import Faults, read_cells
+from .reading import FaultReport, read_cells
 from .result import Check
 from .tables import check_other_table, read_all_targets, sample_rows
 from .trial import try_models
@@ -102,15 +103,15 @@ def _check_request(request: Request, result: Check, out: Path | None) -> None:
     experiment, source = request.experiment, request.source
     device = pick_device(experiment.training.device)
     precision = str(pick_precision(experiment.training.precision, device)).removeprefix("torch.")
-    faults = Faults(experiment, result)
+    faults = FaultReport(experiment, result)
     result.notes += [f"warning: {one.line}" if one.unread else one.line for one in request.left_out]
     try:
         source.check([*experiment.columns_and_targets(), *experiment.data.split.columns])
         source.check_rows()
         read_weights(source, experiment.data.weight)
-        targets = known_rows(source, experiment.tasks)
+        targets = examine_targets(source, experiment.tasks)
         part, kept = split_rows(experiment, source, targets.known_N, request.valid is not None, targets.readings)
-        tasks = fitted(source, experiment.tasks, targets.readings, part.fitting_N)
+        tasks = fit_tasks(source, experiment.tasks, targets.readings, part.fitting_N)
         sample = sample_rows(source, targets.known_N, experiment)
         modalities = _fit_modalities(experiment, source, sample, part)
     except DataError as error:

@@ -1,154 +1,169 @@
-"""Reading the cells of a table to see whether they can be read: all of them where that takes some seconds, else some of every part."""
+"""Read the cells of a table to determine whether they can be read: all cells if that takes some seconds, otherwise a sample."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from ..data.reading import CellFault, CellReader, FaultBook, columns_of_faults, faults_of, numbered_slices
 from ..data.sources import Source, cells_of
 from ..data.store import pack
-from ..errors import Fault
 from ..experiment import Experiment
-from ..flow import Cell
-from ..modalities import Modality, PartFault
+from ..flow import Cell, Sample
+from ..modalities import Modality
 from .estimate import Reading
 from .result import Check
 
 _SECONDS = 4.0
-"""For the cells of one field."""
+"""The time in seconds that reading the cells of one field may take."""
 _LISTED = 200
-_COMES = {"error": "stops the run", "skip": "the row is left out", "blank": "the row goes on without it"}
+_CONSEQUENCES = {"error": "stops the run", "skip": "the row is left out", "blank": "the row goes on without it"}
 
 
-class Faults:
-    """Cells of one table that cannot be read, and what comes of each. Not ``binding``: none of them ends the run."""
+class FaultReport:
+    """Adds the unreadable cells of one table, and their consequences for a run, to a check.
 
-    def __init__(self, experiment: Experiment, found: Check, table: str | None = None, binding: bool = True) -> None:
-        self.experiment, self.found, self.table, self.binding = experiment, found, table, binding
+    :param experiment: the experiment that is checked
+    :param check: the check to which faults, stops and notes are added
+    :param table: the name of the table, if it is not the training table
+    :param binding: whether faults can stop the run
+    """
+
+    def __init__(self, experiment: Experiment, check: Check, table: str | None = None, binding: bool = True) -> None:
+        self.experiment, self.check, self.table, self.binding = experiment, check, table, binding
+        self.book = FaultBook(check.name if table is None else table, lambda _: "blank")
         self.stopped: set[str] = set()
+        """The columns for which a stop was added already."""
 
-    def add(self, row: int, column: str, text: str, policy: str, otherwise: str | None = None) -> None:
-        """One cell; ``row`` 1 is the first data row; ``otherwise`` says what comes of a fault that does not stop the run."""
-        name = column if self.table is None else f"{column} of {self.table}"
-        self.found.counts[name] = self.found.counts.get(name, 0) + 1
-        if self.found.counts[name] <= _LISTED:
-            comes = _COMES[policy] if policy == "error" or otherwise is None else otherwise
-            comes = comes if self.binding or policy != "error" else "the table is not measured"
-            self.found.faults.append((row, name, f"{text} ({comes})"))
-        if policy == "error" and self.binding and column not in self.stopped:
-            self.stopped.add(column)
-            self.found.stops.append(f"row {row}, column {name!r}: {text}; set data.on_error: blank to go on without it")
+    def add(self, fault: CellFault) -> None:
+        """Add one cell. A column whose policy is ``error`` stops the run."""
+        self.book.record(fault)
+        policy = self.experiment.data.on_error if fault.field is None else self.experiment.on_error(fault.field)
+        name = self._name(fault.column)
+        self.check.counts[name] = self.check.counts.get(name, 0) + 1
+        if self.check.counts[name] <= _LISTED:
+            consequence = _CONSEQUENCES[policy] if policy == "error" or fault.field is not None else "the row has no target"
+            consequence = consequence if self.binding or policy != "error" else "the table is not measured"
+            self.check.faults.append((fault.row, name, f"{fault.message} ({consequence})"))
+        if policy == "error" and self.binding and fault.column not in self.stopped:
+            self.stopped.add(fault.column)
+            self.check.stops.append(f"row {fault.row}, column {name!r}: {fault.message}; set data.on_error: blank to go on without it")
 
-    def bound(self, column: str, count: int, held: int, limit: float) -> None:
-        """What the faults of a column that was read whole come to: too many end the run."""
-        if self.binding and column not in self.stopped and count > limit * max(held, 1):
-            name = column if self.table is None else f"{column} of {self.table}"
-            fix = "mend them, choose another target, or raise data.max_faults"
-            self.found.stops.append(f"column {name!r}: {count:,} of {held:,} cells cannot be read; expected at most {limit:.0%}; {fix}")
+    def judge_target(self, column: str, present: int, limit: float) -> None:
+        """Add a stop if too many cells of a target column, which was read completely, are unreadable.
 
-    def conclude(self, tally: Tally, rows: int) -> None:
-        """What the faults of a field come to: too many end the run."""
+        :param present: the number of cells that can be read
+        :param limit: the largest share of unreadable cells, between 0 and 1
+        """
+        cells = present + self.book.counts[column]
+        if self.binding and column not in self.stopped and self.book.exceeds(column, cells, limit):
+            fix = "fix them, choose another target, or raise data.max_faults"
+            self.check.stops.append(f"{self._count(column, cells)} cannot be read; expected at most {limit:.0%}; {fix}")
+
+    def judge_field(self, tally: Tally, rows: int) -> None:
+        """Add a stop or a note for each column of a field of which too many cells are unreadable.
+
+        :param rows: the number of rows of the table that a run would read
+        """
         limit = self.experiment.data.max_faults
         if not self.binding:
             return
-        for column, count in tally.counts.items():
-            if column in self.stopped or count <= limit * max(tally.held, 1):
+        for column in columns_of_faults(tally.modality.config.sources):
+            if column in self.stopped or not self.book.exceeds(column, tally.cells, limit):
                 continue
-            name = column if self.table is None else f"{column} of {self.table}"
-            found = f"column {name!r}: {count:,} of {tally.held:,} cells"
+            count = self._count(column, tally.cells)
             if tally.modality.config.is_guess(column):
-                self.found.notes.append(f"{found} cannot be read and count as missing; say what the column is (--column {column}=category)")
-                continue
-            sure = tally.rows == rows or count > limit * rows
-            if sure:
-                fix = "mend them, leave the column out (--ignore), or raise data.max_faults"
-                self.found.stops.append(f"{found} cannot be read; expected at most {limit:.0%}; {fix}")
+                self.check.notes.append(f"{count} cannot be read and count as missing; say what the column is (--column {column}=category)")
+            elif tally.rows == rows or self.book.exceeds(column, rows, limit):
+                fix = "fix them, leave the column out (--ignore), or raise data.max_faults"
+                self.check.stops.append(f"{count} cannot be read; expected at most {limit:.0%}; {fix}")
             else:
                 rest = f"a run stops where that is more than {limit:.0%} of all (data.max_faults)"
-                self.found.notes.append(f"{found} looked at cannot be read; {rest}")
+                self.check.notes.append(f"{count} looked at cannot be read; {rest}")
+
+    def _name(self, column: str) -> str:
+        return column if self.table is None else f"{column} of {self.table}"
+
+    def _count(self, column: str, cells: int) -> str:
+        return f"column {self._name(column)!r}: {self.book.counts[column]:,} of {cells:,} cells"
 
 
-@dataclass
 class Tally:
-    """One field's cells, as they are read."""
+    """Reads the cells of one field, and measures the time and the bytes that their samples take.
 
-    modality: Modality
-    counts: Counter[str] = field(default_factory=Counter)
-    listed: list[tuple[int, str, str]] = field(default_factory=list)
-    known: dict[Any, Fault | None] = field(default_factory=dict)
-    size: int = 0
-    rows: int = 0
-    held: int = 0
-    seconds: float = 0.0
+    :param name: the name of the field
+    """
+
+    def __init__(self, name: str, modality: Modality) -> None:
+        self.name, self.modality = name, modality
+        self.faults: list[CellFault] = []
+        self.size = 0
+        """The bytes of all samples."""
+        self.rows = self.cells = 0
+        """The number of rows that were read, and of those whose cell is not missing."""
+        self.seconds = 0.0
+        self._reader = CellReader(modality, self._measure)
+
+    @property
+    def distinct(self) -> int:
+        """The number of cells that were read; equal cells count once."""
+        return self._reader.reads
 
     def see(self, at: int, cell: Cell) -> None:
-        """One row, unless the time is over."""
+        """Read the cell of one row (0-based), unless the time has run out."""
         if self.seconds > 2 * _SECONDS:
             return
         begin = time.monotonic()
         self.rows += 1
         if not self.modality.is_missing(cell):
-            self.held += 1
-            key = cell if isinstance(cell, (str, bytes)) and self.modality.cost() > 1 else at
-            if key not in self.known:
-                self.known[key] = self._read(cell)
-            fault = self.known[key]
+            self.cells += 1
+            _, fault = self._reader.read(cell)
             if fault is not None:
-                self._tell(at, fault)
+                self.faults += faults_of(fault, at + 1, self.modality.config.sources, self.name)
         self.seconds += time.monotonic() - begin
 
-    def _read(self, cell: Cell) -> Fault | None:
-        try:
-            self.size += len(pack(self.modality.read(cell)))
-        except Fault as fault:
-            return fault
-        return None
-
-    def _tell(self, at: int, fault: Fault) -> None:
-        sources = self.modality.config.sources
-        columns = fault.columns if isinstance(fault, PartFault) else {" + ".join(sources): str(fault)}
-        for column, text in columns.items():
-            self.counts[column] += 1
-            self.listed.append((at + 1, column, text))
+    def _measure(self, sample: Sample) -> None:
+        self.size += len(pack(sample))
 
 
 def read_cells(
-    source: Source, modalities: Mapping[str, Modality], sample: Mapping[int, Mapping[str, Cell]], known_N: np.ndarray, faults: Faults
+    source: Source, modalities: Mapping[str, Modality], sample: Mapping[int, Mapping[str, Cell]], known_N: np.ndarray, report: FaultReport
 ) -> Reading:
-    """Read the sample's cells; and all others, of fields where that takes no longer than some seconds."""
-    tallies = {name: Tally(modality) for name, modality in modalities.items()}
+    """Read the cells of a sample of rows, and all cells of the fields for which that takes no longer than some seconds.
+
+    :param sample: by row (0-based), the cells by column
+    :param known_N: whether each row has a target (N,); other rows are not read
+    :param report: the report to which unreadable cells are added
+    """
+    tallies = {name: Tally(name, modality) for name, modality in modalities.items()}
     for tally in tallies.values():
         sources = tally.modality.config.sources
         for at, cells in sample.items():
             tally.see(at, next(iter(cells_of({column: [cells[column]] for column in sources}, sources))))
     rows = int(known_N.sum())
     if rows > len(sample):
-        quick = {name: Tally(tally.modality) for name, tally in tallies.items()
+        quick = {name: Tally(name, tally.modality) for name, tally in tallies.items()
                  if tally.seconds / max(tally.rows, 1) * rows <= _SECONDS}  # fmt: skip
         _read_all(source, quick, known_N)
         tallies |= quick
     reading = Reading()
     for name, tally in tallies.items():
-        for row, column, text in tally.listed:
-            faults.add(row, column, text, faults.experiment.on_error(name))
-        faults.conclude(tally, rows)
-        count = max(len(tally.known), 1)
+        for fault in tally.faults:
+            report.add(fault)
+        report.judge_field(tally, rows)
+        count = max(tally.distinct, 1)
         reading.seconds[name], reading.size[name] = tally.seconds / count, tally.size / count
-        reading.distinct[name] = len(tally.known) / max(tally.rows, 1)
+        reading.distinct[name] = tally.distinct / max(tally.rows, 1)
     return reading
 
 
 def _read_all(source: Source, tallies: Mapping[str, Tally], known_N: np.ndarray) -> None:
+    """Read the cells of all rows that have a target."""
     columns = list(dict.fromkeys(column for tally in tallies.values() for column in tally.modality.config.sources))
-    start = 0
-    for part in source.slices(columns) if columns else ():
+    for start, part in numbered_slices(source, columns):
         for tally in tallies.values():
             for at, cell in enumerate(cells_of(part, tally.modality.config.sources), start):
                 if known_N[at]:
                     tally.see(at, cell)
-        start += len(part[columns[0]])

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 
 import numpy as np
 
+from ..data.class_notes import Unknown
+from ..data.reading import examine_targets, numbered_slices, read_targets, read_weights
 from ..data.sources import Source
 from ..data.splits import TEST, VALID
-from ..data.targets import Unknown, known_rows, read_targets, read_weights
 from ..experiment import Experiment
 from ..flow import Cell
 from ..modalities import Modality
 from ..preparation import roots_of
 from ..tasks import Task
-from .reading import Faults, read_cells
+from .reading import FaultReport, read_cells
 from .result import Check
 
 _MAX_ROWS = 1_024
@@ -25,7 +25,7 @@ _BLOCK = 64
 
 
 def read_all_targets(
-    source: Source, tasks: Mapping[str, Task], faults: Faults, unknown: Unknown, part_N: np.ndarray, guessed: Collection[str]
+    source: Source, tasks: Mapping[str, Task], faults: FaultReport, unknown: Unknown, part_N: np.ndarray, guessed: Collection[str]
 ) -> dict[str, np.ndarray]:
     """Return the targets (N, T) of a table by task, and record those that cannot be read.
 
@@ -33,18 +33,10 @@ def read_all_targets(
     :param part_N: (N,) the part of the split of each row
     :param guessed: the tasks whose kind was inferred; their unreadable targets never stop the run
     """
-    data = faults.experiment.data
-    counts: Counter[str] = Counter()
-
-    def on_fault(row: int, column: str, text: str) -> None:
-        counts[column] += 1
-        faults.add(row, column, text, data.on_error, "the row has no target")
-
-    targets = read_targets(source, tasks, on_fault, unknown.listener(part_N))
+    targets = read_targets(source, tasks, faults.add, unknown.listener(part_N))
     for name, task in tasks.items():
-        column = task.config.column
-        cells = int((~np.isnan(targets[name]).any(1)).sum()) + counts[column]
-        faults.bound(column, counts[column], cells, 1.0 if name in guessed else data.max_faults)
+        present = int((~np.isnan(targets[name]).any(1)).sum())
+        faults.judge_target(task.config.column, present, 1.0 if name in guessed else faults.experiment.data.max_faults)
     return targets
 
 
@@ -58,7 +50,7 @@ def check_other_table(
     unknown: Unknown,
     guessed: Collection[str],
 ) -> None:
-    """Check the validation table or the test table. Faults of a test table do not stop the run.
+    """Check the validation table or the test table. FaultReport of a test table do not stop the run.
 
     :param what: ``valid`` or ``test``
     :raises DataError: a column is missing, or no row has a target
@@ -67,8 +59,8 @@ def check_other_table(
     other.check_rows(" to validate on" if what == "valid" else " to measure on")
     if what == "valid":
         read_weights(other, experiment.data.weight)
-    known_N = known_rows(other, experiment.tasks, {name: task.reading for name, task in tasks.items()}).known_N
-    faults = Faults(experiment, result, other.name, binding=what == "valid")
+    known_N = examine_targets(other, experiment.tasks, {name: task.reading for name, task in tasks.items()}).known_N
+    faults = FaultReport(experiment, result, other.name, binding=what == "valid")
     read_all_targets(other, tasks, faults, unknown, np.full(other.rows, VALID if what == "valid" else TEST, np.uint8), guessed)
     roots = roots_of(other, experiment.data.root)
     placed = {name: type(modality)(modality.config, modality.state, roots) for name, modality in modalities.items()}
@@ -90,10 +82,8 @@ def sample_rows(source: Source, known_N: np.ndarray, experiment: Experiment) -> 
         kept = np.random.default_rng([experiment.seed, 23]).permutation(blocks)[: _MAX_ROWS // _BLOCK]
         chosen_N &= np.isin(np.arange(source.rows) // _BLOCK, kept)
     rows: dict[int, dict[str, Cell]] = {}
-    start = 0
-    for part in source.slices(columns):
+    for start, part in numbered_slices(source, columns):
         count = len(part[columns[0]])
         for at in np.flatnonzero(chosen_N[start : start + count]):
             rows[start + int(at)] = {name: part[name][at] for name in columns}
-        start += count
     return rows

@@ -22,9 +22,9 @@ import torch
 from .. import __version__, pages
 from ..bundle import Bundle
 from ..config import explain
+from ..data.class_notes import unknown_line
 from ..data.sources import Source
 from ..data.splits import TEST
-from ..data.targets import unknown_line
 from ..ensemble.calibration import EnsembleCalibration
 from ..ensemble.diagnosis import diagnose, warnings
 from ..ensemble.finding import finding

@@ -12,14 +12,14 @@ import torch
 from ..data.sources import Source
 from ..errors import UserError
 from ..evaluation.robustness import compared
-from ..evaluation.robustness import robustness as curves
 from ..flow import Folders, Sample
 from ..frozen import Featured, features_of
 from ..modalities import OnError
 from ..pages import robustness_page
 from ..predictor import Predictor, load
 from ..training.observers import plain
-from .sampling import SampledRows, draw, free, known_rows, some_of, targets_of, write
+from .corruption_curves import corruption_curves
+from .sampling import SampledRows, output_folder, read_rows, read_targets_of, rows_with_target, sample_of, write_results
 
 FILES = ("robustness.json", "robustness.html")
 
@@ -50,11 +50,11 @@ def robustness(
     :param seed: the seed of the sample of at most 500 rows with a target, and of the corruptions
     :param on_error: the treatment of unreadable cells; None = that of the model
     :param encoding: the encoding of a CSV or JSON file; None = detected
-    :returns: ``{"table", "rows", "with_target", "asked", "seed", "members", "fields", "against", "targets"}``; for the last one, see
-        ``evaluation.robustness``
+    :returns: ``{"table", "rows", "with_target", "asked", "seed", "members", "fields", "against", "targets"}``; the last one is the
+        result of ``analysis.corruption_curves``
     :raises UserError: ``against`` does not predict the same targets or skips rows, a file exists, or the model or the table cannot be used
     """
-    folder = free(out, FILES, overwrite)
+    folder = output_folder(out, FILES, overwrite)
     predictor = model if isinstance(model, Predictor) else load(model, trust=trust)
     other = load(against, trust=trust) if isinstance(against, (str, Path)) else against
     name = None if other is None else "a model" if isinstance(against, Predictor) or against is None else Path(against).name
@@ -63,30 +63,31 @@ def robustness(
     source = predictor.open(table, encoding)
     source.check_rows(" to measure on")
     fields = predictor.fields_of(source, strict)
-    targets = targets_of(predictor, source, on_error)
-    known = known_rows(source, targets)
-    sampled = draw(predictor, source, some_of(known, seed), targets, on_error, root)
+    targets = read_targets_of(predictor, source, on_error)
+    known = rows_with_target(source, targets)
+    sampled = read_rows(predictor, source, sample_of(known, seed), targets, on_error, root)
     results = _curves(predictor, sampled, fields, seed)
     if other is not None:
         _compare(results, predictor, other, source, sampled.row_predictor.window.rows, seed, on_error, root)
     count = len(sampled.row_predictor.window.rows)
-    found = plain({
+    result = plain({
         "table": Path(source.name).name, "rows": source.rows, "with_target": len(known), "asked": count, "seed": seed,
         "members": len(predictor.bundle.members), "fields": fields, "against": name, "targets": results,
     })  # fmt: skip
     if folder is not None:
-        write(folder, FILES, found, robustness_page(found, predictor.bundle.experiment.report.language))
-    return found
+        write_results(folder, FILES, result, robustness_page(result, predictor.bundle.experiment.report.language))
+    return result
 
 
 def _curves(predictor: Predictor, sampled: SampledRows, fields: Sequence[str], seed: int) -> dict[str, Any]:
+    """Return the curves of the sampled rows by task."""
     backbones = predictor.bundle.backbones
 
-    def see(name: str, samples: Sequence[Sample]) -> Sequence[Sample]:
+    def see_through(name: str, samples: Sequence[Sample]) -> Sequence[Sample]:
         modality = sampled.modalities[name]
         return features_of(backbones[name], modality.inner, samples, torch.device("cpu")) if isinstance(modality, Featured) else samples
 
-    return curves(sampled.row_predictor, sampled.modalities, sampled.cells, sampled.targets, fields, see, seed)
+    return corruption_curves(sampled.row_predictor, sampled.modalities, sampled.cells, sampled.targets, fields, see_through, seed)
 
 
 def _compare(
@@ -97,7 +98,7 @@ def _compare(
     for name, task in predictor.bundle.tasks.items():
         if name not in other.bundle.tasks or other.bundle.tasks[name].usual_metric != task.usual_metric:
             raise UserError(f"against: a model of {', '.join(map(repr, other.bundle.tasks))}; expected one that answers {name!r} as well")
-    sampled = draw(other, source, rows, targets_of(other, source, on_error), "blank" if on_error == "skip" else on_error, root)
+    sampled = read_rows(other, source, rows, read_targets_of(other, source, on_error), "blank" if on_error == "skip" else on_error, root)
     if len(sampled.row_predictor.window.rows) < len(rows):
         skipped = len(rows) - len(sampled.row_predictor.window.rows)
         raise UserError(
@@ -114,9 +115,9 @@ def _best_alone(predictor: Predictor) -> tuple[Predictor, str]:
     """Return the best model of a single field on the validation rows, among those trained beside the whole model."""
     name, task = next(iter(predictor.bundle.tasks.items()))
 
-    def worth(field: str) -> float:
+    def value_of(field: str) -> float:
         value = predictor.baselines[field].metrics["tasks"][name][task.usual_metric]
         return float("-inf") if value is None else float(value)
 
-    best = max(predictor.baselines, key=worth)
+    best = max(predictor.baselines, key=value_of)
     return Predictor(predictor.baselines[best], root=predictor.root), f"only {best}"

@@ -10,22 +10,21 @@ from typing import Any
 
 import numpy as np
 
+from ..data.reading import FaultBook, read_targets
 from ..data.sources import Source
-from ..data.targets import read_targets
 from ..errors import DataError
-from ..evaluation.contribution import MOST_ROWS, RowPredictor
 from ..flow import Cell, Folders
 from ..frozen import through
 from ..inference import Window
 from ..modalities import Modality, OnError
 from ..predictor import Predictor
-from ..preparation import FaultBook
 from ..storage import check_files, write_texts
+from .contribution import MOST_ROWS, RowPredictor
 
 
 @dataclass(frozen=True)
 class SampledRows:
-    """Sampled rows with a target: ``asked`` predicts them repeatedly; ``cells`` by field (N,), ``targets`` by task (N, T)."""
+    """Sampled rows with a target. ``row_predictor`` predicts them repeatedly; ``cells`` by field (N,), ``targets`` by task (N, T)."""
 
     row_predictor: RowPredictor
     modalities: Mapping[str, Modality]
@@ -33,17 +32,17 @@ class SampledRows:
     targets: Mapping[str, np.ndarray]
 
 
-def targets_of(predictor: Predictor, source: Source, on_error: OnError | None) -> dict[str, np.ndarray]:
+def read_targets_of(predictor: Predictor, source: Source, on_error: OnError | None) -> dict[str, np.ndarray]:
     """Return the targets of all rows by task (N, T), NaN if a row has none.
 
     :raises DataError: a target column does not exist, or a cell is unreadable under ``on_error="error"``
     """
     bundle = predictor.bundle
     source.check([task.config.column for task in bundle.tasks.values()])
-    return read_targets(source, bundle.tasks, FaultBook(None, source.name, lambda _: on_error or bundle.experiment.data.on_error).record)
+    return read_targets(source, bundle.tasks, FaultBook(source.name, lambda _: on_error or bundle.experiment.data.on_error).record)
 
 
-def known_rows(source: Source, targets: Mapping[str, np.ndarray]) -> np.ndarray:
+def rows_with_target(source: Source, targets: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return the rows (0-based) that have a target. Raises ``DataError`` if no row has one."""
     known = np.flatnonzero(np.any([~np.isnan(target).any(1) for target in targets.values()], axis=0))
     if not len(known):
@@ -51,29 +50,29 @@ def known_rows(source: Source, targets: Mapping[str, np.ndarray]) -> np.ndarray:
     return known
 
 
-def some_of(rows: np.ndarray, seed: int) -> np.ndarray:
+def sample_of(rows: np.ndarray, seed: int) -> np.ndarray:
     """Return at most ``MOST_ROWS`` of the rows, sampled by ``seed``, in ascending order."""
     return np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_ROWS])
 
 
-def draw(
+def read_rows(
     predictor: Predictor, source: Source, rows: np.ndarray, targets: Mapping[str, np.ndarray], on_error: OnError | None,
     root: Folders,
 ) -> SampledRows:  # fmt: skip
     """Read rows as the model sees them, without those that are skipped. Raises ``DataError`` if every row is skipped."""
     bundle = predictor.bundle
-    chosen = predictor.read(source, rows, on_error, root)
-    kept = np.flatnonzero(~chosen.skipped)
+    selected = predictor.read(source, rows, on_error, root)
+    kept = np.flatnonzero(~selected.skipped)
     if not len(kept):
         raise DataError(f"{source.name}: none of {len(rows):,} rows can be read; use on_error=blank (--on-error blank)")
-    window = chosen.window
+    window = selected.window
     window = Window(window.rows[kept], window.samples, {name: index[kept] for name, index in window.index.items()})
-    row_predictor = RowPredictor(bundle.members, chosen.modalities, bundle.tasks, through(window, chosen.modalities, bundle.backbones))
-    cells = {name: [held[at] for at in kept.tolist()] for name, held in chosen.cells.items()}
-    return SampledRows(row_predictor, chosen.modalities, cells, {name: target[window.rows] for name, target in targets.items()})
+    row_predictor = RowPredictor(bundle.members, selected.modalities, bundle.tasks, through(window, selected.modalities, bundle.backbones))
+    cells = {name: [of_field[at] for at in kept.tolist()] for name, of_field in selected.cells.items()}
+    return SampledRows(row_predictor, selected.modalities, cells, {name: target[window.rows] for name, target in targets.items()})
 
 
-def free(out: str | Path | None, names: Sequence[str], overwrite: bool) -> Path | None:
+def output_folder(out: str | Path | None, names: Sequence[str], overwrite: bool) -> Path | None:
     """Check the output folder before the computation starts, so that an unusable folder is reported immediately, and return it.
 
     :param out: the folder; None = None is returned
@@ -88,9 +87,9 @@ def free(out: str | Path | None, names: Sequence[str], overwrite: bool) -> Path 
     return folder
 
 
-def write(folder: Path, names: Sequence[str], found: Mapping[str, Any], page: str) -> None:
-    """Write the result as JSON and as an HTML page.
+def write_results(folder: Path, names: Sequence[str], result: Mapping[str, Any], page: str) -> None:
+    """Write a result as JSON and as an HTML page.
 
     :param names: the name of the JSON file and of the page
     """
-    write_texts(folder, dict(zip(names, (json.dumps(found, ensure_ascii=False, indent=1) + "\n", page), strict=True)))
+    write_texts(folder, dict(zip(names, (json.dumps(result, ensure_ascii=False, indent=1) + "\n", page), strict=True)))

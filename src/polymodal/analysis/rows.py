@@ -18,45 +18,45 @@ import torch
 from PIL import Image as Pillow
 
 from ..bundle import Bundle
-from ..evaluation.contribution import RowPredictor
 from ..evaluation.measure import pool, score
 from ..evaluation.shapley import shapley
 from ..flow import Sample
 from ..frozen import through
 from ..inference import Window
 from ..modalities.modality import Parts
-from ..predictor import Chosen
+from ..predictor import SelectedRows
 from ..tasks import Task
+from .contribution import RowPredictor
 
 
-def explain_row(bundle: Bundle, chosen: Chosen, at: int, seed: int) -> dict[str, Any]:
+def explain_row(bundle: Bundle, selected: SelectedRows, at: int, seed: int) -> dict[str, Any]:
     """Return the explanation of one row as plain data.
 
-    :param chosen: the rows read by the predictor
-    :param at: the position of the row in ``chosen``
+    :param selected: the rows read by the predictor
+    :param at: the position of the row in ``selected``
     :param seed: the seed of the sampled orders of fields, if not every set of fields is evaluated
     :returns: ``cells``: by field that the row has, its ``kind``, how it is ``shown``, and its ``parts``. ``targets``: by task the
         ``answer`` (prediction), its ``label`` and ``score``, the ``unit`` of the following values, the value of the ``whole`` row and of
         ``nothing`` (no field), and by field ``shapley`` (with its standard ``error`` if ``orders`` were sampled) and ``parts``: the value
         of each part, None if the cell has none
     """
-    parts, window, places = _taken_apart(chosen, at)
-    row_predictor = RowPredictor(bundle.members, chosen.modalities, bundle.tasks, through(window, chosen.modalities, bundle.backbones))
+    parts, window, places = _taken_apart(selected, at)
+    row_predictor = RowPredictor(bundle.members, selected.modalities, bundle.tasks, through(window, selected.modalities, bundle.backbones))
     there = [name for name, index in window.index.items() if index[0] >= 0]
     first = {name: index[:1] for name, index in window.index.items()}
     answer = row_predictor.scores(first)
     label = {name: int(answer[name][0].argmax()) if task.has_classes else 0 for name, task in bundle.tasks.items()}
 
-    def worth(index: Mapping[str, np.ndarray]) -> np.ndarray:
+    def values(index: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the value of the prediction of each row, (tasks, rows)."""
         logits = row_predictor.logits(index)
         return np.stack([_evidence(task, [one[name] for one in logits], label[name]) for name, task in bundle.tasks.items()])
 
     def shown(fields: frozenset[str]) -> np.ndarray:
-        return worth({name: index if name in fields else np.full_like(index, -1) for name, index in first.items()})[:, 0]
+        return values({name: index if name in fields else np.full_like(index, -1) for name, index in first.items()})[:, 0]
 
     shares = shapley(there, shown, seed)
-    every = worth(window.index)
+    every = values(window.index)
     targets = {}
     for number, (name, task) in enumerate(bundle.tasks.items()):
         fields = {}
@@ -71,24 +71,24 @@ def explain_row(bundle: Bundle, chosen: Chosen, at: int, seed: int) -> dict[str,
             "unit": "log-odds" if task.has_classes else task.unit or task.config.column,
             "whole": float(shares.whole[number]), "nothing": float(shares.nothing[number]), "orders": shares.orders, "fields": fields,
         }  # fmt: skip
-    cells = {name: _cell(chosen, at, name, parts.get(name)) for name in there}
+    cells = {name: _cell(selected, at, name, parts.get(name)) for name in there}
     return {"cells": cells, "targets": targets}
 
 
-def _taken_apart(chosen: Chosen, at: int) -> tuple[dict[str, Parts], Window, dict[str, slice]]:
+def _taken_apart(selected: SelectedRows, at: int) -> tuple[dict[str, Parts], Window, dict[str, slice]]:
     """Return the parts of each field's cell, a window whose first row is complete and whose other rows each lack one part, and the
     positions of each field's parts in the window."""
     samples: dict[str, list[Sample]] = {}
     lacking: dict[str, list[int]] = {}
     parts: dict[str, Parts] = {}
-    for name, modality in chosen.modalities.items():
-        number = int(chosen.window.index[name][at])
-        samples[name], lacking[name] = ([chosen.window.samples[name][number]] if number >= 0 else []), []
-        found = modality.parts(chosen.cells[name][at], samples[name][0]) if number >= 0 else None
-        if found is None or not found.names:
+    for name, modality in selected.modalities.items():
+        number = int(selected.window.index[name][at])
+        samples[name], lacking[name] = ([selected.window.samples[name][number]] if number >= 0 else []), []
+        of_cell = modality.parts(selected.cells[name][at], samples[name][0]) if number >= 0 else None
+        if of_cell is None or not of_cell.names:
             continue
-        parts[name] = found
-        for sample in found.without:
+        parts[name] = of_cell
+        for sample in of_cell.without:
             lacking[name].append(-1 if sample is None else len(samples[name]))
             samples[name] += [] if sample is None else [sample]
     rows = 1 + sum(map(len, lacking.values()))
@@ -112,9 +112,10 @@ def _evidence(task: Task, members: Sequence[np.ndarray], label: int) -> np.ndarr
     return odds_N
 
 
-def _cell(chosen: Chosen, at: int, name: str, parts: Parts | None) -> dict[str, Any]:
-    modality = chosen.modalities[name]
-    cell: dict[str, Any] = {"kind": modality.config.kind, "shown": modality.show(chosen.cells[name][at]), "parts": None}
+def _cell(selected: SelectedRows, at: int, name: str, parts: Parts | None) -> dict[str, Any]:
+    """Return the cell of a field and its parts as plain data."""
+    modality = selected.modalities[name]
+    cell: dict[str, Any] = {"kind": modality.config.kind, "shown": modality.show(selected.cells[name][at]), "parts": None}
     if parts is not None:
         cell["parts"] = {"names": list(parts.names), "between": list(parts.between), "grid": parts.grid,
                          "picture": None if parts.pixels is None else _png(parts.pixels)}  # fmt: skip

@@ -10,14 +10,14 @@ import numpy as np
 
 from ..data.sources import Source
 from ..errors import UserError
-from ..evaluation.contribution import contributions
 from ..flow import Folders
 from ..modalities import OnError
 from ..pages import explanation_page
-from ..predictor import Chosen, Predictor, load
+from ..predictor import Predictor, SelectedRows, load
 from ..training.observers import plain
+from .contribution import contributions
 from .rows import explain_row
-from .sampling import draw, free, known_rows, some_of, targets_of, write
+from .sampling import output_folder, read_rows, read_targets_of, rows_with_target, sample_of, write_results
 
 MOST_EXPLAINED = 50
 """The maximum number of rows explained one by one in a call."""
@@ -50,52 +50,54 @@ def explain(
     :param seed: the seed of the sampled rows and of the permutations
     :param on_error: the treatment of unreadable cells; None = that of the model
     :param encoding: the encoding of a CSV or JSON file; None = detected
-    :returns: ``{"table", "rows", "members", "fields", ...}`` and either ``"asked"`` and ``"targets"`` (``evaluation.contribution``) or
-        ``"explained"`` (``explanation.rows``)
+    :returns: ``{"table", "rows", "members", "fields", ...}`` and either ``"asked"`` and ``"targets"`` (``analysis.contribution``) or
+        ``"explained"`` (``analysis.rows``)
     :raises UserError: a row number is invalid, a file exists, or the model or the table cannot be used
     """
-    folder = free(out, FILES, overwrite)
+    folder = output_folder(out, FILES, overwrite)
     predictor = model if isinstance(model, Predictor) else load(model, trust=trust)
     bundle = predictor.bundle
     source = predictor.open(table, encoding)
     source.check_rows(" to explain")
     fields = predictor.fields_of(source, strict)
-    found: dict[str, Any] = {"table": Path(source.name).name, "rows": source.rows, "members": len(bundle.members), "fields": fields}
+    result: dict[str, Any] = {"table": Path(source.name).name, "rows": source.rows, "members": len(bundle.members), "fields": fields}
     if rows is None:
-        found |= _whole(predictor, source, fields, seed, on_error, root)
+        result |= _whole(predictor, source, fields, seed, on_error, root)
     else:
-        chosen = predictor.read(source, _numbers(rows, source), on_error, root)
-        found["explained"] = [_one(predictor, chosen, at, seed) for at in range(len(chosen.skipped))]
-    found = plain(found)
+        selected = predictor.read(source, _numbers(rows, source), on_error, root)
+        texts = selected.fault_texts()
+        result["explained"] = [_one(predictor, selected, at, texts[at], seed) for at in range(len(texts))]
+    result = plain(result)
     if folder is not None:
-        write(folder, FILES, found, explanation_page(found, bundle.experiment.report.language))
-    return found
+        write_results(folder, FILES, result, explanation_page(result, bundle.experiment.report.language))
+    return result
 
 
 def _whole(
     predictor: Predictor, source: Source, fields: Sequence[str], seed: int, on_error: OnError | None, root: Folders
 ) -> dict[str, Any]:
-    targets = targets_of(predictor, source, on_error)
-    known = known_rows(source, targets)
-    sampled = draw(predictor, source, some_of(known, seed), targets, on_error, root)
+    """Return the contributions over the whole table, as plain data."""
+    targets = read_targets_of(predictor, source, on_error)
+    known = rows_with_target(source, targets)
+    sampled = read_rows(predictor, source, sample_of(known, seed), targets, on_error, root)
     results = contributions(sampled.row_predictor, sampled.targets, fields, seed)
     return {"seed": seed, "with_target": len(known), "asked": len(sampled.row_predictor.window.rows), "targets": results}
 
 
-def _one(predictor: Predictor, chosen: Chosen, at: int, seed: int) -> dict[str, Any]:
-    number = int(chosen.window.rows[at]) + 1
-    faults = "; ".join(text for place, text in chosen.faults if place == at)
-    if chosen.skipped[at]:
+def _one(predictor: Predictor, selected: SelectedRows, at: int, faults: str, seed: int) -> dict[str, Any]:
+    """Return one row with its faults and its explanation, as plain data."""
+    number = int(selected.window.rows[at]) + 1
+    if selected.skipped[at]:
         return {"row": number, "faults": faults, "skipped": True}
-    return {"row": number, "faults": faults, "skipped": False, **explain_row(predictor.bundle, chosen, at, seed)}
+    return {"row": number, "faults": faults, "skipped": False, **explain_row(predictor.bundle, selected, at, seed)}
 
 
 def _numbers(rows: int | Sequence[int], source: Source) -> np.ndarray:
     """Return the row numbers as 0-based positions, ascending and without repetition."""
-    found = sorted({int(row) for row in ([rows] if isinstance(rows, int | np.integer) else rows)})
-    if not found or len(found) > MOST_EXPLAINED:
-        raise UserError(f"rows: {len(found):,} of them; expected 1 to {MOST_EXPLAINED}; explain the whole table without rows (--rows)")
-    wrong = next((row for row in found if not 1 <= row <= source.rows), None)
+    numbers = sorted({int(row) for row in ([rows] if isinstance(rows, int | np.integer) else rows)})
+    if not numbers or len(numbers) > MOST_EXPLAINED:
+        raise UserError(f"rows: {len(numbers):,} of them; expected 1 to {MOST_EXPLAINED}; explain the whole table without rows (--rows)")
+    wrong = next((row for row in numbers if not 1 <= row <= source.rows), None)
     if wrong is not None:
         raise UserError(f"rows: {wrong}; expected numbers from 1 to {source.rows:,}, the rows of {source.name}")
-    return np.array(found, np.int64) - 1
+    return np.array(numbers, np.int64) - 1

@@ -1,0 +1,45 @@
+"""Reading tables: the cells of fields become samples or faults (``cells``), faults are recorded (``faults``), and target, weight and group
+columns become arrays (``targets``)."""
+
+from __future__ import annotations
+
+from .cells import (
+    CellFault,
+    CellReader,
+    CellState,
+    OnFault,
+    are_shared,
+    columns_of_faults,
+    faults_of,
+    joined,
+    messages_of,
+    numbered_slices,
+    read_cell,
+    sample_or_fault,
+)
+from .faults import FaultBook
+from .targets import Targets, classes_of, examine_targets, fit_tasks, groups_of, read_targets, read_weights, strata_of
+
+__all__ = [
+    "CellFault",
+    "CellReader",
+    "CellState",
+    "FaultBook",
+    "OnFault",
+    "Targets",
+    "are_shared",
+    "classes_of",
+    "columns_of_faults",
+    "examine_targets",
+    "faults_of",
+    "fit_tasks",
+    "groups_of",
+    "joined",
+    "messages_of",
+    "numbered_slices",
+    "read_cell",
+    "read_targets",
+    "read_weights",
+    "sample_or_fault",
+    "strata_of",
+]
