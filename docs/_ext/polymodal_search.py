@@ -1,0 +1,45 @@
+"""Search for pages in English and Chinese: words as in English, and runs of Chinese characters as overlapping pairs of characters.
+
+Sphinx indexes a run of Chinese characters as one word unless the package ``jieba`` splits it, and the search page does not split a query at
+all. Here the index and the query are split by the same rule, so that a query finds every page that contains its pairs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sphinx.search.en import SearchEnglish
+
+_PARTS = re.compile(r"[\u3400-\u9fff]+|[^\W\u3400-\u9fff]+")
+
+
+class SearchEnglishAndChinese(SearchEnglish):
+    """English words, stemmed, and pairs of Chinese characters."""
+
+    lang = "en"
+    language_name = "English and Chinese"
+    js_splitter_code = r"""
+var splitQuery = function (query) {
+  const parts = query.match(/[\u3400-\u9fff]+|(?:(?![\u3400-\u9fff])[\p{L}\p{N}_])+/gu) || [];
+  return parts.flatMap((part) =>
+    /^[\u3400-\u9fff]{3,}$/.test(part) ? Array.from(part).slice(1).map((_, at) => part.slice(at, at + 2)) : [part]
+  );
+};
+"""
+
+    def split(self, input: str) -> list[str]:
+        """Return the words of a text, with each run of Chinese characters as its overlapping pairs."""
+        words: list[str] = []
+        for part in _PARTS.findall(input):
+            if "\u3400" <= part[0] <= "\u9fff" and len(part) > 2:
+                words += [part[at : at + 2] for at in range(len(part) - 1)]
+            else:
+                words.append(part)
+        return words
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Register the search language."""
+    app.add_search_language(SearchEnglishAndChinese)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
