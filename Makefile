@@ -16,8 +16,8 @@ demo: $(VENV)/.ready
 	$(BIN)/polymodal demo
 
 check: $(VENV)/.ready
-	$(BIN)/ruff format --check src tests examples benchmarks
-	$(BIN)/ruff check src tests examples benchmarks
+	$(BIN)/ruff format --check src tests examples benchmarks docs/_ext docs/*.py
+	$(BIN)/ruff check src tests examples benchmarks docs/_ext docs/*.py
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -m "not slow" -n 2
 

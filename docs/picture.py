@@ -1,6 +1,6 @@
 """A bar chart of the accuracies that an example prints, as SVG.
 
-    python examples/medicine/example.py --small | python docs/picture.py docs/images/medicine.svg
+python examples/medicine/example.py --small | python docs/picture.py docs/images/medicine.svg
 """
 
 from __future__ import annotations

@@ -198,7 +198,7 @@ def test_chinese_is_searched_by_pairs_of_characters() -> None:
 def test_the_picture_of_a_result_is_made_from_what_an_example_prints() -> None:
     sys.path.insert(0, str(ROOT / "docs"))
     try:
-        chart = importlib.import_module("picture").chart("note: x\nall                  accuracy 0.848\nonly note            accuracy 0.524\n")
+        chart = importlib.import_module("picture").chart("note: x\nall          accuracy 0.848\nonly note    accuracy 0.524\n")
     finally:
         sys.path.remove(str(ROOT / "docs"))
     assert re.findall(r">([^<>]+)</text>", chart) == ["all fields", "0.848", "only note", "0.524", "accuracy on new rows"]

@@ -1,7 +1,7 @@
 """Reference pages generated from the code: settings from the configuration classes, commands from click, the Python API from docstrings.
 
-A page contains a line ``<!-- generated: settings -->``, and this Sphinx extension replaces it by Markdown when the page is read. Nothing that
-the code states is written a second time in the documentation, and no generated file lies in the source tree.
+A page contains a line ``<!-- generated: settings -->``, and this Sphinx extension replaces it by Markdown when the page is read. Nothing
+that the code states is written a second time in the documentation, and no generated file lies in the source tree.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def _group(config: type[BaseModel], path: str, level: int) -> Iterator[str]:
         place = f"{path}.{name}" if path else name
         default = "required" if field.is_required() else f"`{_default(field)}`"
         place += ".FIELD" if get_origin(_bare(field.annotation)) is dict and name != "settings" else ""
-        yield f"| `{place}` | {_cell(_values(field.annotation, field.metadata))} | {_cell(default)} | {_cell(_sentence(field.description))} |"
+        cells = (f"`{place}`", _values(field.annotation, field.metadata), default, _sentence(field.description))
+        yield f"| {' | '.join(map(_cell, cells))} |"
     for name, field in nested:
         place = f"{path}.{name}" if path else name
         if get_origin(_bare(field.annotation)) is dict:
@@ -195,7 +196,8 @@ def kinds() -> str:
     lines: list[str] = []
     for title, family in (("Modalities", modalities), ("Encoders", encoders), ("Fusions", fusions), ("Tasks", tasks)):
         lines += ["", f"## {title}", "", "| kind | meaning |", "|---|---|"]
-        lines += [f"| `{kind}` | {_cell(_first(inspect.getdoc(config)))} |" for kind, config in zip(family.KINDS, family.CONFIGS, strict=True)]
+        for kind, config in zip(family.KINDS, family.CONFIGS, strict=True):
+            lines.append(f"| `{kind}` | {_cell(_first(inspect.getdoc(config)))} |")
     return "\n".join(lines)
 
 
@@ -223,7 +225,8 @@ def results() -> str:
     """Return the directives that document the objects that public functions return and that are no public name themselves."""
     lines: list[str] = []
     for value in result_classes():
-        lines += ["", "```{eval-rst}", f".. autoclass:: {value.__module__}.{value.__qualname__}", "   :no-index-entry:", "   :members: text", "```"]
+        name = f"{value.__module__}.{value.__qualname__}"
+        lines += ["", "```{eval-rst}", f".. autoclass:: {name}", "   :no-index-entry:", "   :members: text", "```"]
     return "\n".join(lines)
 
 
@@ -231,7 +234,8 @@ def result_classes() -> list[type]:
     """Return the classes of polymodal that public functions return and that are not public names themselves."""
     public = [getattr(polymodal, name) for name in polymodal.__all__]
     returned = [typing.get_type_hints(value).get("return") for value in public if inspect.isfunction(value)]
-    return [value for value in dict.fromkeys(returned) if isinstance(value, type) and value.__module__.startswith("polymodal") and value not in public]
+    classes = [value for value in dict.fromkeys(returned) if isinstance(value, type) and value not in public]
+    return [value for value in classes if value.__module__.startswith("polymodal")]
 
 
 EXTENSION_POINTS = (
@@ -286,8 +290,8 @@ def plain_rst(app: Any, what: str, name: str, value: object, options: Any, lines
 
 
 def resolve(app: Sphinx, env: Any, node: Any, contnode: Any) -> Any:
-    """Resolve a type in a signature. Types of other packages are shown as text; a type of polymodal links to its public name."""
-    if node.get("refdomain") != "py":
+    """Resolve a type in a signature or a field list: one with a public name becomes a link, another is shown as text."""
+    if node.get("refdomain") != "py" or "refwarn" in node.attributes:  # a role that was written by hand must be found
         return None
     target = str(node.get("reftarget", ""))
     domain = env.domains["py"]
@@ -299,8 +303,6 @@ def resolve(app: Sphinx, env: Any, node: Any, contnode: Any) -> Any:
             from sphinx.util.nodes import make_refnode
 
             return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, name)
-    if node.get("py:class") is None and node.get("refexplicit") and target.startswith("polymodal"):
-        return None  # written by hand: a warning
     return nodes.inline("", "", contnode)
 
 
