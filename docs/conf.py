@@ -15,7 +15,7 @@ author = "the polymodal authors"
 release = version = polymodal.__version__
 language = "en"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "polymodal_reference", "polymodal_search"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "polymodal_reference", "polymodal_chinese"]
 exclude_patterns = ["_build", "_ext"]
 templates_path: list[str] = []
 

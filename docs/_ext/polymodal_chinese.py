@@ -1,6 +1,6 @@
-"""Search for pages in English and Chinese: words as in English, and runs of Chinese characters as overlapping pairs of characters.
+"""Chinese pages: search, and lines that are broken in the source.
 
-Sphinx indexes a run of Chinese characters as one word unless the package ``jieba`` splits it, and the search page does not split a query at
+Search treats words as in English, and runs of Chinese characters as overlapping pairs of characters. Sphinx indexes a run of Chinese characters as one word unless the package ``jieba`` splits it, and the search page does not split a query at
 all. Here the index and the query are split by the same rule, so that a query finds every page that contains its pairs.
 """
 
@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from docutils import nodes
 from sphinx.search.en import SearchEnglish
 
+_BREAK = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])")
 _PARTS = re.compile(r"[\u3400-\u9fff]+|[^\W\u3400-\u9fff]+")
 
 
@@ -39,7 +41,20 @@ var splitQuery = function (query) {
         return words
 
 
+def joined(text: str) -> str:
+    """Return a text without the line breaks between Chinese characters, which a browser would show as spaces."""
+    return _BREAK.sub("", text)
+
+
+def join_lines(app: Any, document: nodes.document) -> None:
+    """Join the lines of Chinese paragraphs."""
+    for node in list(document.findall(nodes.Text)):
+        if "\n" in node and not isinstance(node.parent, nodes.literal_block):
+            node.parent.replace(node, nodes.Text(joined(str(node))))
+
+
 def setup(app: Any) -> dict[str, bool]:
-    """Register the search language."""
+    """Register the search language and the joining of lines."""
+    app.connect("doctree-read", join_lines)
     app.add_search_language(SearchEnglishAndChinese)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
