@@ -1,7 +1,8 @@
-"""Chinese pages: search, and lines that are broken in the source.
+"""Chinese pages: search, lines that are broken in the source, and the language of the page.
 
-Search treats words as in English, and runs of Chinese characters as overlapping pairs of characters. Sphinx indexes a run of Chinese characters as one word unless the package ``jieba`` splits it, and the search page does not split a query at
-all. Here the index and the query are split by the same rule, so that a query finds every page that contains its pairs.
+Search treats words as in English, and runs of Chinese characters as overlapping pairs of characters. Sphinx indexes such a run as one word
+unless the package ``jieba`` splits it, and the search page does not split a query at all. Here the index and the query are split by the same
+rule, so that a query finds every page that contains its pairs.
 """
 
 from __future__ import annotations
@@ -53,8 +54,15 @@ def join_lines(app: Any, document: nodes.document) -> None:
             node.parent.replace(node, nodes.Text(joined(str(node))))
 
 
+def set_language(app: Any, page: str, template: str, context: dict[str, Any], document: nodes.document | None) -> None:
+    """Mark the pages below ``zh`` as Chinese."""
+    if page.startswith("zh/"):
+        context["language"] = "zh-CN"
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Register the search language and the joining of lines."""
     app.connect("doctree-read", join_lines)
+    app.connect("html-page-context", set_language)
     app.add_search_language(SearchEnglishAndChinese)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -20,10 +20,9 @@ from pydantic_core import PydanticUndefined
 from sphinx.application import Sphinx
 
 import polymodal
-from polymodal import encoders, fusions, modalities, tasks
+from polymodal import Experiment, encoders, fusions, modalities, tasks
 from polymodal.cli.main import main
 from polymodal.config import Config, External
-from polymodal.experiment import Experiment
 
 _PLACEHOLDER = re.compile(r"^<!-- generated: (\w+) -->$", flags=re.MULTILINE)
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
