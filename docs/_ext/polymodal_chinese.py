@@ -1,7 +1,7 @@
 """Chinese pages: search, lines that are broken in the source, and the language of the page.
 
 Search treats words as in English, and runs of Chinese characters as overlapping pairs of characters. Sphinx indexes such a run as one word
-unless the package ``jieba`` splits it, and the search page does not split a query at all. Here the index and the query are split by the same
+unless the package ``jieba`` splits it, and the search page does not split a query. Here the index and the query are split by the same
 rule, so that a query finds every page that contains its pairs.
 """
 
