@@ -201,6 +201,7 @@ def test_chinese_is_searched_by_pairs_of_characters() -> None:
     language = extension("polymodal_chinese").SearchEnglishAndChinese({})
     assert language.split("训练一个 model，缺失") == ["训练", "练一", "一个", "model", "缺失"]
     assert language.stem("Trainings") == "train"
+    assert language.language_name == "English", "the name of the stemmer in JavaScript, EnglishStemmer"
 
 
 def test_lines_of_chinese_are_joined_without_a_space() -> None:

@@ -21,7 +21,7 @@ class SearchEnglishAndChinese(SearchEnglish):
     """English words, stemmed, and pairs of Chinese characters."""
 
     lang = "en"
-    language_name = "English and Chinese"
+    language_name = "English"  # Sphinx names the JavaScript stemmer by it
     js_splitter_code = r"""
 var splitQuery = function (query) {
   const parts = query.match(/[\u3400-\u9fff]+|(?:(?![\u3400-\u9fff])[\p{L}\p{N}_])+/gu) || [];
