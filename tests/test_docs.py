@@ -170,6 +170,7 @@ def test_every_setting_has_a_description() -> None:
         cells = re.split(r"(?<!\\)\|", row)
         assert len(cells) == 6, row
         assert all(cell.strip() for cell in cells[1:5]), row
+        assert "Undefined" not in row
 
 
 def test_every_command_and_option_is_in_the_reference() -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import click
 from docutils import nodes
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
+from pydantic.fields import FieldInfo
 from sphinx.application import Sphinx
 
 import polymodal
@@ -39,7 +39,8 @@ def settings() -> str:
 
 def _group(config: type[BaseModel], path: str, level: int) -> Iterator[str]:
     """Yield the tables of the settings of a configuration class and, below, of the classes in it."""
-    plain, nested = [], []
+    plain: list[tuple[str, FieldInfo]] = []
+    nested: list[tuple[str, FieldInfo]] = []
     for name, field in config.model_fields.items():
         if name != "kind" or not _kinds_of_class(config):
             (nested if _classes(field.annotation) else plain).append((name, field))
@@ -124,12 +125,10 @@ def _number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
-def _default(field: Any) -> str:
-    value = field.get_default(call_default_factory=True)
-    if value is PydanticUndefined:
-        return "required"
-    value = value.tree() if isinstance(value, Config) else value
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool | None) else str(value)
+def _default(field: FieldInfo) -> str:
+    """Return the default of a setting as it is written in YAML."""
+    value = field.default
+    return {None: "null", True: "true", False: "false"}[value] if isinstance(value, bool | None) else str(value)
 
 
 def _sentence(text: str | None) -> str:
@@ -205,7 +204,9 @@ def kinds() -> str:
 
 def api() -> str:
     """Return the directives that document every public name of ``polymodal``, from its docstrings."""
-    functions, classes, errors = [], [], []
+    functions: list[str] = []
+    classes: list[str] = []
+    errors: list[str] = []
     for name in polymodal.__all__:
         value = getattr(polymodal, name)
         if isinstance(value, type):
