@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check slow clean
+.PHONY: demo test check slow docs clean
 
 # A set-up is done when it has been done to its end with these files.
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -16,8 +16,8 @@ demo: $(VENV)/.ready
 	$(BIN)/polymodal demo
 
 check: $(VENV)/.ready
-	$(BIN)/ruff format --check src tests examples benchmarks
-	$(BIN)/ruff check src tests examples benchmarks
+	$(BIN)/ruff format --check src tests examples benchmarks docs/_ext docs/*.py
+	$(BIN)/ruff check src tests examples benchmarks docs/_ext docs/*.py
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -m "not slow" -n 2
 
@@ -25,6 +25,10 @@ slow: $(VENV)/.ready
 	$(BIN)/python -m pytest -q -m slow -n 2
 
 test: check slow
+
+# The documentation site, in build/site. A dead link, a missing reference or any other warning fails the build.
+docs: $(VENV)/.ready
+	$(BIN)/python -m sphinx --nitpicky --fail-on-warning --keep-going -b html docs build/site
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -1,21 +1,18 @@
-"""The examples run as they stand, with warnings as errors; what the READMEs tell people to type is understood."""
+"""The examples run as they stand, with warnings as errors."""
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 
 from builders import ROOT
 
 EXAMPLES = ROOT / "examples"
-READMES = ("README.md", "README.zh.md")
 
 
 def run(name: str, folder: Path, *words: str) -> str:
@@ -76,45 +73,3 @@ def test_an_application_s_configuration_fits_the_table_of_its_layout(tmp_path: P
         header = file.readline().strip().split(",")
     (task,) = experiment.tasks.values()
     assert {*experiment.columns(), task.column, experiment.data.split.group} <= set(header)
-
-
-def fenced(name: str, language: str = "") -> list[str]:
-    """The fenced blocks of a document of one language."""
-    text = (ROOT / name).read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n((?:(?!```).*\n)*)```$", text, flags=re.MULTILINE)
-
-
-@pytest.mark.parametrize("name", READMES)
-def test_the_configuration_in_the_readme_is_valid(name: str) -> None:
-    from polymodal import Experiment
-    from polymodal.config import parse_yaml
-
-    experiments = [Experiment.of(parse_yaml(text, name)) for text in fenced(name, "yaml")]
-    assert any(set(experiment.model.encoders) == set(experiment.fields) for experiment in experiments), "the whole tree, once"
-
-
-@pytest.mark.parametrize("name", READMES)
-def test_the_commands_in_the_readme_are_commands(name: str) -> None:
-    from polymodal.cli.main import main
-    from polymodal.config import split_override
-
-    lines = [line for block in fenced(name) for line in block.splitlines() if line.startswith("polymodal ")]
-    assert len(lines) >= 10
-    for line in lines:
-        _, verb, *words = shlex.split(line, comments=True)
-        command = main.commands[verb]
-        while isinstance(command, click.Group):
-            verb, *words = words
-            command = command.commands[verb]
-        context = command.make_context(verb, words)
-        for text in context.params.get("overrides", ()):
-            split_override(text)
-
-
-@pytest.mark.parametrize("name", READMES)
-def test_the_menus_in_the_readme_are_complete(name: str) -> None:
-    from polymodal import encoders, fusions, modalities, tasks
-
-    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    told = set(re.findall(r"`(\w+)`", "\n".join(line for line in lines if line.startswith("|"))))
-    assert told >= {kind for family in (modalities, encoders, fusions, tasks) for kind in family.KINDS}
