@@ -215,7 +215,7 @@ def test_what_cannot_be_stated_is_refused(folder: Path, tmp_path: Path) -> None:
     for probability in (1.5, -0.1, math.nan):
         with pytest.raises(pm.ConfigError, match=r"abstain_below \(--abstain-below\): found .*; expected a probability from 0 to 1"):
             PredictionTable(classes, abstain_below=probability)
-    with pytest.raises(pm.ConfigError, match="coverage 2: expected a share between 0 and 1"):
+    with pytest.raises(pm.ConfigError, match="coverage 2: expected a fraction between 0 and 1"):
         PredictionTable(classes, coverage=2)
     with pytest.raises(pm.ConfigError, match="of kind multilabel"):
         PredictionTable(labels, coverage=0.9)
