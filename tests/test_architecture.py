@@ -15,7 +15,7 @@ from builders import ROOT
 
 SOURCE = ROOT / "src" / "polymodal"
 FLOORS = [
-    {"errors", "flow", "cells", "config", "storage", "layers", "backbones", "quiet"},
+    {"errors", "flow", "cells", "config", "storage", "layers", "backbones", "quiet", "request"},
     {"modalities", "encoders", "fusions", "tasks"},
     {"data", "model", "layouts", "pages"},
     {"inference"},

@@ -12,11 +12,12 @@ import torch
 from ..data.sources import Source
 from ..errors import UserError
 from ..evaluation.robustness import compared
-from ..flow import Folders, Sample
+from ..flow import Sample
 from ..frozen import Featured, features_of
 from ..modalities import OnError
 from ..pages import robustness_page
 from ..predictor import Predictor, load
+from ..request import Folders
 from ..training.observers import plain
 from .corruption_curves import corruption_curves
 from .sampling import SampledRows, output_folder, read_rows, read_targets_of, rows_with_target, sample_of, write_results

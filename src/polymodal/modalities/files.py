@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import ConfigError, Fault
-from ..flow import listed
+from ..request import listed
 from .objects import called, plain
 
 MAX_BYTES = 2 * 2**30

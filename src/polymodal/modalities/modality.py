@@ -20,10 +20,9 @@ from ..cells import is_empty
 from ..config import Config
 from ..errors import ConfigError, Fault
 from ..flow import Cell, Form, Geometry, Sample, State
+from ..request import OnError
 from .files import Roots
 from .signal_corruption import Corruption, generator
-
-OnError = Literal["error", "skip", "blank"]
 
 
 class FieldConfig(Config):

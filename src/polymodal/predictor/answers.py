@@ -19,11 +19,12 @@ from ..data.splits import TEST
 from ..errors import ConfigError, DataError, nearest, warn
 from ..evaluation.conformal import Errors, scale_of, sets
 from ..evaluation.measure import hidden_sets, measure, score
-from ..flow import Folders, Prediction, listed
+from ..flow import Prediction
 from ..frozen import featured, through
 from ..inference import answer
 from ..modalities import Modality, OnError, check_folders
 from ..preparation import roots_of
+from ..request import Folders, listed
 from ..tasks.classes import array_of
 from .reading import ReadWindow, SelectedRows, TableReader
 
