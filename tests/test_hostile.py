@@ -258,7 +258,7 @@ def test_constant_missing_and_id_columns_train_even_when_they_are_asked_for(tmp_
     asked = {"id": "number", "constant": "number", "nothing": "number"}
     model = pm.train(rows, "training.epochs=1", "data.split.folds=2", target="label", columns=asked)
     assert np.isfinite(model.predict_proba(rows)).all()
-    with pytest.warns(UserWarning, match="outside what training saw"):
+    with pytest.warns(UserWarning, match="outside the range of the training rows"):
         assert np.isfinite(model.predict_proba([{"id": 10**30, "constant": -1e300, "nothing": 3, "mixed": "7"}])).all()
 
 

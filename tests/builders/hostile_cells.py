@@ -169,7 +169,7 @@ def paths(root: Path) -> Iterator[Case]:
     yield Case("none", "none.png", "no such file")
     yield Case("long", "a/" * 5_000 + "a.png", "file")  # how the system puts it differs
     yield Case("a lone surrogate", "\ud800.png", "cannot")
-    yield Case("a broken data uri", "data:image/png;base64,@@@@", "base64 is broken")
+    yield Case("a broken data uri", "data:image/png;base64,@@@@", "invalid base64")
     yield Case("a data uri of text", "data:text/html,<b>", "not base64")
 
 
