@@ -277,7 +277,7 @@ def app(number: int, body: bytes) -> bytes:
 def test_headers_of_many_pieces_are_refused_before_they_are_put_together(piece: bytes) -> None:
     body = encoded(solid(), "JPEG")
     image = readers(Path("."))["photo"]
-    with pytest.raises(Fault, match="pieces or 16 MiB before its first pixel"):
+    with pytest.raises(Fault, match="segments or 16 MiB before its first pixel"):
         image.read(body[:2] + piece * (30_000_000 // len(piece)) + body[2:])
     image.read(body[:2] + piece * 3 + body[2:])
 

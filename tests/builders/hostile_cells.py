@@ -77,7 +77,7 @@ def pictures() -> Iterator[Case]:
         yield Case(f"the first bytes of a {name}", body[:20], "picture")
         for at in (30, len(body) // 3, len(body) - 20):
             yield Case(f"{name}, bit flipped at {at}", body[:at] + bytes([body[at] ^ 0x10]) + body[at + 1 :], None)
-    yield Case("a png that says it is larger", png(5_000, 5_000, 10), "cannot all be in it")
+    yield Case("a png that says it is larger", png(5_000, 5_000, 10), "expected more bytes")
     yield Case("a png that says it is smaller", png(10, 10, 500), None)
     yield Case("a bmp that says it is larger", formats["bmp"][:18] + struct.pack("<ii", 9_000, 9_000) + formats["bmp"][26:], "picture")
     yield Case("a bmp of negative width", formats["bmp"][:18] + struct.pack("<ii", -64, 64) + formats["bmp"][26:], "picture")
