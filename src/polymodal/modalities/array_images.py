@@ -24,7 +24,7 @@ _THIN = 256  # approximate number of rows and columns from which a range is lear
 _LARGEST, _NARROWEST = 1e30, 1e-300  # values beyond the first are clipped to it; ranges are at least as wide as the second
 
 
-def map_of(data: bytes, max_pixels: int, channels: int | None) -> np.ndarray:
+def npy_picture(data: bytes, max_pixels: int, channels: int | None) -> np.ndarray:
     """Return the array of a ``.npy`` file as (H, W, C).
 
     :param data: the bytes of the file
@@ -49,7 +49,7 @@ def map_of(data: bytes, max_pixels: int, channels: int | None) -> np.ndarray:
     return array
 
 
-def picture_in(array: np.ndarray, max_pixels: int, max_bytes: int, channels: int | None) -> Pillow.Image | np.ndarray:
+def array_picture(array: np.ndarray, max_pixels: int, max_bytes: int, channels: int | None) -> Pillow.Image | np.ndarray:
     """Return an array in memory as a picture.
 
     :param array: pixels (H, W), (H, W, C) or (C, H, W)
@@ -73,7 +73,7 @@ def picture_in(array: np.ndarray, max_pixels: int, max_bytes: int, channels: int
     return Pillow.fromarray(np.ascontiguousarray(array[:, :, 0] if count == 1 else array))
 
 
-def holds_pixels(array: np.ndarray) -> bool:
+def is_array_of_pixels(array: np.ndarray) -> bool:
     """Return whether an array in memory is recognised as a picture: uint8 of shape (H, W), or with 1, 3 or 4 channels; other types as for a
     ``.npy`` file (``is_a_picture``)."""
     if array.dtype == np.uint8 and array.ndim == 3 and (array.shape[2] in (1, 3, 4) or array.shape[0] in (1, 3, 4)):
@@ -113,7 +113,7 @@ def _has_sides(shape: Sequence[int]) -> bool:
     return min(height, width) >= _SIDE and 1 <= channels <= MAX_CHANNELS
 
 
-def thinned(array_HWC: np.ndarray) -> np.ndarray:
+def subsampled(array_HWC: np.ndarray) -> np.ndarray:
     """Return evenly spaced rows and columns of an array, from which a range is learned."""
     rows, columns = (max(1, size // _THIN) for size in array_HWC.shape[:2])
     return array_HWC[::rows, ::columns].copy()
@@ -141,7 +141,7 @@ def range_of(arrays: Sequence[np.ndarray], window: tuple[float, float] | None) -
     return bounds
 
 
-def bytes_of_map(array_HWC: np.ndarray, channels: int, bounds: Sequence[Sequence[float]]) -> np.ndarray:
+def scaled_to_bytes(array_HWC: np.ndarray, channels: int, bounds: Sequence[Sequence[float]]) -> np.ndarray:
     """Return an array scaled to uint8 (H, W, channels).
 
     :param array_HWC: the array, of 1 channel, which is repeated, or of ``channels``
@@ -152,7 +152,7 @@ def bytes_of_map(array_HWC: np.ndarray, channels: int, bounds: Sequence[Sequence
     if array_HWC.shape[2] not in (1, channels):
         raise Fault(f"an array of {array_HWC.shape[2]} channels; expected {channels}, as in training")
     if not bounds:  # there were no arrays in the training rows
-        bounds = range_of([thinned(array_HWC)], None)
+        bounds = range_of([subsampled(array_HWC)], None)
     if array_HWC.shape[2] == 1 < channels:
         array_HWC = np.broadcast_to(array_HWC, (*array_HWC.shape[:2], channels))
     low_C, high_C = (np.array([bound[at] for bound in bounds] * (channels if len(bounds) == 1 else 1)) for at in (0, 1))

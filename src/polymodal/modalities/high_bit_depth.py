@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image as Pillow
 
-from .array_images import bytes_of_map, range_of, thinned
+from .array_images import range_of, scaled_to_bytes, subsampled
 
 _STRIP = 64  # rows that are scaled at a time
 
@@ -28,16 +28,16 @@ def _values(picture: Pillow.Image) -> np.ndarray:
     return values_HW.view(np.uint32) if is_unsigned else values_HW
 
 
-def measured(picture: Pillow.Image) -> np.ndarray:
+def deep_values(picture: Pillow.Image) -> np.ndarray:
     """Return evenly spaced values of a deep grey picture as float64 (H, W, 1), NaN where it is transparent."""
-    values_HW1 = thinned(_values(picture)[:, :, None]).astype(np.float64)
+    values_HW1 = subsampled(_values(picture)[:, :, None]).astype(np.float64)
     transparent = picture.info.get("transparency")
     if isinstance(transparent, int):
         values_HW1[values_HW1 == transparent] = np.nan
     return values_HW1
 
 
-def shallow(picture: Pillow.Image, deep: Sequence[float] | None) -> Pillow.Image:
+def scaled_to_8_bits(picture: Pillow.Image, deep: Sequence[float] | None) -> Pillow.Image:
     """Return a deep grey picture as mode L, or as RGBA if it has a transparent value. A TIFF in which 0 is white is inverted.
 
     :param picture: the picture
@@ -47,7 +47,7 @@ def shallow(picture: Pillow.Image, deep: Sequence[float] | None) -> Pillow.Image
     if deep is None:
         grey_HW = _scaled(np.asarray(picture))
     else:
-        grey_HW = bytes_of_map(values_HW[:, :, None], 1, [deep or range_of([measured(picture)], None)[0]])[:, :, 0]
+        grey_HW = scaled_to_bytes(values_HW[:, :, None], 1, [deep or range_of([deep_values(picture)], None)[0]])[:, :, 0]
     if picture.format == "TIFF" and picture.tag_v2.get(262) == 0:  # type: ignore[attr-defined]
         grey_HW = 255 - grey_HW
     grey = Pillow.fromarray(grey_HW)

@@ -14,11 +14,11 @@ import numpy as np
 
 from ..errors import Fault
 from ..flow import Cell, Form, Sample, State
-from .array_images import is_a_picture, thinned
+from .array_images import is_a_picture, subsampled
 from .files import Roots
 from .medical import is_medical
 from .modality import Modality, Parts, Recognition, evenly
-from .pixels import PictureSettings, check_pixel_facts, looks_like_a_picture, open_picture, pixel_facts, read_pixels, varied
+from .pixels import PictureSettings, augmented, check_pixel_facts, looks_like_a_picture, open_picture, pixel_facts, read_pixels
 from .signal_corruption import Corruption, of_pictures
 
 _GRID = 8  # rows and columns of the grid whose places are covered one by one
@@ -75,7 +75,7 @@ class Image(Modality):
                 picture = open_picture(roots, cell, config, config.channels, at_least=256)
             except Fault:
                 continue
-            pictures.append(thinned(picture) if isinstance(picture, np.ndarray) else picture)
+            pictures.append(subsampled(picture) if isinstance(picture, np.ndarray) else picture)
         return {**pixel_facts(pictures, config, needs), "form": form}
 
     def check(self) -> None:
@@ -97,7 +97,7 @@ class Image(Modality):
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the picture mirrored, shifted, and changed in brightness and contrast at random."""
-        return {"pixels": varied(sample["pixels"], rng, self.config)}
+        return {"pixels": augmented(sample["pixels"], rng, self.config)}
 
     def blank(self) -> Sample:
         """Return a black picture."""

@@ -86,10 +86,10 @@ class Recognition:
 
 
 class PartFault(Fault):
-    """Some columns of a field cannot be read in a row, while the other columns can.
+    """A part of a cell cannot be read: some of the columns of a field, or some of the pictures of a set.
 
-    :param columns: the reason for each column that cannot be read, by column name
-    :param rest: the sample without these columns; None = no sample
+    :param columns: the reason for each column with an unreadable part, by column name
+    :param rest: the sample of the other parts; None = the other parts are missing
     """
 
     def __init__(self, columns: Mapping[str, str], rest: Sample | None) -> None:

@@ -18,11 +18,11 @@ from torch import Tensor
 from ..cells import is_empty
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
-from .array_images import thinned
+from .array_images import subsampled
 from .files import NoFolder, Roots
 from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
 from .modality import Modality, PartFault, Parts, Recognition, evenly
-from .pixels import Picture, PictureSettings, looks_like_a_picture, open_picture, pixel_facts, read_pixels, varied
+from .pixels import Picture, PictureSettings, augmented, looks_like_a_picture, open_picture, pixel_facts, read_pixels
 from .signal_corruption import Corruption, each, of_pictures
 
 _PEEKED = 16  # cells that are tried as folders to recognise a column
@@ -116,7 +116,7 @@ class Pictures(Modality):
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return a variation of each picture: mirrored, shifted, and changed in brightness and contrast independently of the others."""
-        return {"pixels": np.stack([varied(pixels, rng, self.config) for pixels in sample["pixels"]])}
+        return {"pixels": np.stack([augmented(pixels, rng, self.config) for pixels in sample["pixels"]])}
 
     def corruptions(self) -> Mapping[str, Corruption]:
         """Return the corruptions of pictures, which change each picture of a cell independently."""
@@ -215,7 +215,7 @@ def _opened(config: PicturesConfig, cells: Iterable[Cell], roots: Roots) -> Iter
                 picture = open_picture(roots, items[at], config, config.channels, at_least=256)
             except Fault:
                 continue
-            yield thinned(picture) if isinstance(picture, np.ndarray) else picture
+            yield subsampled(picture) if isinstance(picture, np.ndarray) else picture
 
 
 def _recognise_folders(cells: Sequence[Cell], roots: Roots) -> Recognition:

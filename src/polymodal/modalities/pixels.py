@@ -22,9 +22,9 @@ from ..errors import Fault
 from ..flow import Cell, State
 from ..quiet import ignore_warnings_of
 from .array_images import MAGIC as NPY
-from .array_images import MAX_CHANNELS, bytes_of_map, holds_pixels, map_of, picture_in, range_of
+from .array_images import MAX_CHANNELS, array_picture, is_array_of_pixels, npy_picture, range_of, scaled_to_bytes
 from .files import Roots
-from .high_bit_depth import is_deep, measured, shallow
+from .high_bit_depth import deep_values, is_deep, scaled_to_8_bits
 from .medical import EXTENSIONS as MEDICAL
 from .medical import is_medical, open_medical
 from .modality import OneColumn
@@ -98,7 +98,7 @@ def pixel_facts(pictures: Sequence[Picture], config: PictureSettings, needs: Map
     state: State = {"size": size, "channels": channels, "mean": [127.5] * channels, "std": [64.0] * channels, "range": []}
     if arrays:
         state["range"] = range_of(arrays, config.window)
-    deep = [measured(picture) for picture in pictures if isinstance(picture, Pillow.Image) and is_deep(picture)]
+    deep = [deep_values(picture) for picture in pictures if isinstance(picture, Pillow.Image) and is_deep(picture)]
     if deep:
         state["deep_range"] = range_of(deep, config.window)[0]
     if "resize" in needs:
@@ -150,7 +150,7 @@ def usual_size(sides: Sequence[int]) -> int:
     return 32 if sides and float(np.median(sides)) <= 40 else 64
 
 
-def varied(pixels: np.ndarray, rng: np.random.Generator, config: PictureSettings) -> np.ndarray:
+def augmented(pixels: np.ndarray, rng: np.random.Generator, config: PictureSettings) -> np.ndarray:
     """Return a random variation of pixels: mirrored, shifted, and changed in brightness and contrast.
 
     :param pixels: uint8 (..., size, size); all pictures change in the same way
@@ -179,7 +179,7 @@ def looks_like_a_picture(cell: Cell) -> bool:
     """Return whether a cell looks like a picture, by its extension, its first bytes or the shape of its array. It may still be broken."""
     cell = plain(cell)
     if isinstance(cell, np.ndarray):
-        return holds_pixels(cell)
+        return is_array_of_pixels(cell)
     if isinstance(cell, (bytes, bytearray)):
         head = bytes(cell[:12])
         return is_medical(bytes(cell[:400])) or head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
@@ -211,10 +211,10 @@ def open_picture(roots: Roots, cell: Cell, config: PictureSettings, channels: in
     """
     most_bytes = int(config.max_mb * 2**20)
     if isinstance(array := plain(cell), np.ndarray):
-        return picture_in(array, config.max_pixels, most_bytes, channels)
+        return array_picture(array, config.max_pixels, most_bytes, channels)
     data = roots.bytes_of(cell, most_bytes)
     if data[: len(NPY)] == NPY:
-        return map_of(data, config.max_pixels, channels)
+        return npy_picture(data, config.max_pixels, channels)
     if is_medical(data):
         return open_medical(data, config.max_pixels, channels or 3, config.window, config.frame)
     ignore_warnings_of("PIL")
@@ -296,7 +296,7 @@ def pixels_of(
     :raises Fault: if the picture cannot have these channels, or its colours cannot be converted
     """
     if isinstance(picture, np.ndarray):
-        map_HWC = bytes_of_map(picture, channels, bounds)
+        map_HWC = scaled_to_bytes(picture, channels, bounds)
         bands = [Pillow.fromarray(np.ascontiguousarray(map_HWC[:, :, at])) for at in range(channels)]
         return np.stack([np.asarray(_resized(band, size, resize)) for band in bands])
     mode = _MODES.get(channels)
@@ -332,7 +332,7 @@ def _resized(picture: Pillow.Image, size: int, resize: Mapping[str, Any] | None)
 def _eight_bits(picture: Pillow.Image, deep: Sequence[float] | None) -> Pillow.Image:
     """Convert a picture of any mode to L, RGB or RGBA of 8 bits; grey of more bits is scaled by a range, and transparency is kept."""
     if is_deep(picture):
-        return shallow(picture, deep)
+        return scaled_to_8_bits(picture, deep)
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
         return picture if picture.mode == "RGBA" else picture.convert("RGBA")
     if picture.mode in ("L", "RGB"):

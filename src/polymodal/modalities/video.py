@@ -19,7 +19,7 @@ from .containers import EXTENSIONS, frames_of, is_video
 from .files import Roots
 from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
 from .modality import Modality, Parts, Recognition, evenly
-from .pixels import Picture, PictureSettings, pixel_facts, pixels_of, varied
+from .pixels import Picture, PictureSettings, augmented, pixel_facts, pixels_of
 from .signal_corruption import Corruption, of_pictures
 from .tracks import hold_sound_alone
 
@@ -106,7 +106,7 @@ class Video(Modality):
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return a variation of the clip: all frames are mirrored, shifted and changed in brightness and contrast in the same way."""
-        return {"pixels": varied(sample["pixels"], rng, self.config)}
+        return {"pixels": augmented(sample["pixels"], rng, self.config)}
 
     def corruptions(self) -> Mapping[str, Corruption]:
         """Return the corruptions of pictures, which change all frames in the same way."""
