@@ -43,10 +43,10 @@ def log_mel(wave_UN: Tensor, frames: int, mels: int, rate: int) -> Tensor:
     :returns: (U, mels, frames)
     """
     length = frames * _HOP
-    wave_UN = torch.nn.functional.pad(wave_UN, (0, max(0, length - wave_UN.shape[1])))[:, :length]
-    window = torch.hann_window(_SIZE, device=wave_UN.device)
-    spectrum_UFT = torch.stft(wave_UN, _SIZE, _HOP, window=window, center=True, pad_mode="reflect", return_complex=True)[..., :-1]
-    filters_FM = torch.from_numpy(slaney_filters(rate, _SIZE, mels)).to(wave_UN.device, torch.float32)
+    padded_US = torch.nn.functional.pad(wave_UN, (0, max(0, length - wave_UN.shape[1])))[:, :length]
+    window = torch.hann_window(_SIZE, device=padded_US.device)
+    spectrum_UFT = torch.stft(padded_US, _SIZE, _HOP, window=window, center=True, pad_mode="reflect", return_complex=True)[..., :-1]
+    filters_FM = torch.from_numpy(slaney_filters(rate, _SIZE, mels)).to(padded_US.device, torch.float32)
     mel_UMT = filters_FM.T @ spectrum_UFT.abs().square()
     log_UMT = mel_UMT.clamp(min=1e-10).log10()
     log_UMT = torch.maximum(log_UMT, log_UMT.amax((1, 2), keepdim=True) - 8.0)
