@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import sys
@@ -76,6 +77,20 @@ def test_the_table_of_floors_is_that_of_the_test(pictures: Any) -> None:
     floors = pictures.floors()
     assert [(int(floor), re.findall(r"`(\w+)`", names)) for floor, names in rows] == list(reversed(list(enumerate(floors, 1))))
     assert sorted(room for rooms in floors for room in rooms) == pictures.rooms()
+
+
+def test_every_class_and_function_that_the_page_names_is_defined() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    defined: set[str] = set()
+    for path in (ROOT / "src" / "polymodal").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                defined.add(node.name)
+            if isinstance(node, ast.ClassDef):
+                defined |= {f"{node.name}.{member.name}" for member in node.body if isinstance(member, ast.FunctionDef)}
+    named = set(re.findall(r"`([A-Z]\w+(?:\.\w+)?)`", text)) - {"CONFIGS", "State"}
+    assert {"Field", "MultiModalModel.admit", "Trainer.fit"} <= named
+    assert named - defined == set()
 
 
 def test_every_room_has_one_paragraph(pictures: Any) -> None:
