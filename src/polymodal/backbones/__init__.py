@@ -30,4 +30,4 @@ def build(facts: Facts) -> Backbone:
     return _LIBRARIES[facts["library"]].build(facts)
 
 
-__all__ = ["Asked", "Backbone", "Facts", "build", "describe", "library_of"]
+__all__ = ["Backbone", "Facts", "build", "describe", "library_of"]
