@@ -73,16 +73,16 @@ TEXT_TOWER = {"vocab_size": 2**20, "hidden_size": 1024, "num_hidden_layers": 1, 
 
 
 @pytest.mark.parametrize(("name", "change", "said"), [
-    ("bert", {"config": GPT2}, "more than 20,000 parts"),
-    ("clip", {"config": RESNET}, "more than 20,000 parts"),
+    ("bert", {"config": GPT2}, "more than 20,000 modules"),
+    ("clip", {"config": RESNET}, "more than 20,000 modules"),
     ("bert", {"num_labels": 2**24}, "16777216 labels"),
-    ("clip", {"text_config": TEXT_TOWER}, "numbers beside them"),
-    ("clip", {"config": {"model_type": "timm_wrapper", "architecture": "hf-hub:someone/model"}}, "which may fetch"),
-    ("clip", {"vision_config": {"model_type": "timm_backbone"}}, "which may fetch"),
-    ("bert", {"facts": {"filled": 2**40}}, "texts filled to"),
+    ("clip", {"text_config": TEXT_TOWER}, "other values"),
+    ("clip", {"config": {"model_type": "timm_wrapper", "architecture": "hf-hub:someone/model"}}, "which may download its parts"),
+    ("clip", {"vision_config": {"model_type": "timm_backbone"}}, "which may download its parts"),
+    ("bert", {"facts": {"filled": 2**40}}, "texts that are padded to"),
     ("bert", {"facts": {"width": 2**16}}, "65536"),
     ("bert", {"facts": {"pool": "pooler"}}, "pool"),
-    ("whisper", {"facts": {"mels": 2**30}}, "hears 1073741824 bands"),
+    ("whisper", {"facts": {"mels": 2**30}}, "reads 1073741824 mel bands"),
     ("whisper", {"facts": {"rate": 1}}, "at 1 Hz"),
 ])  # fmt: skip
 def test_a_network_that_takes_much_or_fetches_is_refused(
