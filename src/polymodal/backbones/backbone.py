@@ -44,7 +44,7 @@ class BackboneOptions:
 POOLS = ("mean", "first", "first_and_mean", "pooler", "pooler_and_mean", "tokens")
 _LARGEST, _DEEPEST, _NODES = 2**24, 512, 20_000
 _MOST_MODULES, _MOST_LABELS = 20_000, 2**16
-_MOST_BESIDE = 2**26
+_MOST_ADDITIONAL = 2**26
 """The number of values that a network may allocate in addition to those stored in a bundle: of another tower, and of computed tables."""
 _CODE = re.compile(r"auto_map|attn_implementation|experts_implementation|quantization|pretrained_backbone|backbone|timm|trust")
 
@@ -175,12 +175,12 @@ def bounded_parts() -> Iterator[None]:
         hook.remove()
 
 
-def check_beside(whole: nn.Module, part: nn.Module) -> None:
+def check_allocation(whole: nn.Module, part: nn.Module) -> None:
     """Check that building ``whole`` does not allocate much more than the weights of ``part``, whose size is compared with that of a file.
 
     :raises ValueError: it allocates too many values
     """
     own = sum(value.numel() for value in part.state_dict().values())
-    made = sum(value.numel() for value in (*whole.parameters(), *whole.buffers()))
-    if made - own > 8 * own + _MOST_BESIDE:
-        raise ValueError(f"a backbone of {own:,} weights that allocates {made - own:,} other values")
+    allocated = sum(value.numel() for value in (*whole.parameters(), *whole.buffers()))
+    if allocated - own > 8 * own + _MOST_ADDITIONAL:
+        raise ValueError(f"a backbone of {own:,} weights that allocates {allocated - own:,} other values")

@@ -23,7 +23,7 @@ from ..flow import Features, Form
 from ..layers.mel import log_mel
 from ..layers.patches import Normalise
 from ..quiet import ignore_warnings_of
-from .backbone import POOLS, Backbone, BackboneOptions, Facts, bounded_parts, check_beside, check_plain, cost_of, plain, width_of
+from .backbone import POOLS, Backbone, BackboneOptions, Facts, bounded_parts, check_allocation, check_plain, cost_of, plain, width_of
 from .hub import digest, locate, quiet, weights_of
 
 _TOWER: dict[str, str] = {"pixels": "vision_model", "tokens": "text_model", "waveform": "audio_model"}
@@ -102,7 +102,7 @@ def _build(facts: Facts, device: str | None) -> Transformers:
         raise ConfigError(f"model {facts['model']!r}: transformers cannot build it ({str(error)[:200]}); choose another model") from None
     part = _tower(whole, facts)
     if device == "meta":
-        check_beside(whole, part)
+        check_allocation(whole, part)
     return Transformers(facts, part)
 
 

@@ -3,8 +3,8 @@ of each other field. The fields may have different numbers of tokens.
 
 Differences from the paper: there are no convolutions over time and no positions, because the encoders have them; the results of attending
 to the other fields are averaged over those that the row has, where the paper concatenates them, so that a missing field has no effect; and
-the stream of each field is pooled by its mean. If a row has only one field, that field keeps its own tokens. There are fields * (fields -
-1) directions, each a small transformer; more than 30 are refused.
+the stream of each field is pooled by its mean. If a row has only one field, that field keeps its own tokens. F fields have F * (F - 1)
+directions, each a small transformer; more than 30 are refused.
 
 Shapes: ``B`` rows, ``L`` tokens, ``D`` width.
 """

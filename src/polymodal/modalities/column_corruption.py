@@ -30,7 +30,7 @@ def of_columns(columns: Sequence[Mapping[str, Any]], writings: Sequence[Writing]
         """Remove 10 to 50 % of the values."""
         parts = _parts(cell, columns)
         lost = rng.random(len(parts)) < 0.1 * severity
-        kept = [None if gone and _is_read(part, writing) else part for part, writing, gone in zip(parts, writings, lost, strict=True)]
+        kept = [None if drop and _is_read(part, writing) else part for part, writing, drop in zip(parts, writings, lost, strict=True)]
         return None if all(map(is_missing_word, kept)) else _cell(kept)
 
     def swapped(cell: Cell, severity: int, rng: np.random.Generator) -> Cell:

@@ -121,9 +121,9 @@ class Series(Modality):
             for at in range(channels):
                 known = values[:, at][np.isfinite(values[:, at])].clip(-1e150, 1e150)
                 if len(known):
-                    spread = float(known.std())
+                    std = float(known.std())
                     state["mean"][at] = float(known.mean())
-                    state["std"][at] = spread if spread > 1e-12 * float(abs(known).max()) else 1.0
+                    state["std"][at] = std if std > 1e-12 * float(abs(known).max()) else 1.0
         return state
 
     def check(self) -> None:

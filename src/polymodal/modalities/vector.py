@@ -218,8 +218,8 @@ def _neighbours(vectors_NK: np.ndarray) -> float:
         known_NK = ~np.isnan(values_NK)
         count_K = np.maximum(known_NK.sum(0), 1)
         away_NK = np.where(known_NK, values_NK - np.where(known_NK, values_NK, 0.0).sum(0) / count_K, 0.0)
-        spread_K = np.sqrt((away_NK**2).sum(0) / count_K)
-        values_NK = away_NK / np.where(spread_K > 0, spread_K, 1.0)
+        std_K = np.sqrt((away_NK**2).sum(0) / count_K)
+        values_NK = away_NK / np.where(std_K > 0, std_K, 1.0)
     else:
         values_NK = np.nan_to_num(values_NK)
     values_NK = values_NK - values_NK.mean(1, keepdims=True)
