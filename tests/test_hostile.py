@@ -367,7 +367,7 @@ def test_a_target_is_a_number_where_a_feature_is_one(cell: str) -> None:
 
 def test_names_and_lists_of_classes_are_bounded() -> None:
     from polymodal.tasks import MultilabelConfig, labels_of
-    from polymodal.tasks.classes import name_of
+    from polymodal.tasks.names import name_of
 
     with pytest.raises(Fault, match="150,001 characters"):
         name_of("a" + "\u0315\u0300" * 75_000)

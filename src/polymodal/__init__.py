@@ -35,17 +35,66 @@ _HOME = {
 __all__ = ["__version__", *_HOME]
 __all__.sort()
 
-if TYPE_CHECKING:
-    from .analysis import explain, robustness
-    from .comparison import compare
-    from .errors import BundleError, ConfigError, DataError, MissingDependency, PolymodalError, TrainingError, UserError
-    from .experiment import Experiment
-    from .inspection import inspect
-    from .model import MultiModalModel
-    from .predictor import Predictor, load
-    from .preflight import check
-    from .runs import evaluate, resume, train
-    from .training.observers import Console, JsonLines, Observer, TensorBoard
+if TYPE_CHECKING:  # "X as X" marks an exported name for type checkers
+    from .analysis import (
+        explain as explain,
+    )
+    from .analysis import (
+        robustness as robustness,
+    )
+    from .comparison import compare as compare
+    from .errors import (
+        BundleError as BundleError,
+    )
+    from .errors import (
+        ConfigError as ConfigError,
+    )
+    from .errors import (
+        DataError as DataError,
+    )
+    from .errors import (
+        MissingDependency as MissingDependency,
+    )
+    from .errors import (
+        PolymodalError as PolymodalError,
+    )
+    from .errors import (
+        TrainingError as TrainingError,
+    )
+    from .errors import (
+        UserError as UserError,
+    )
+    from .experiment import Experiment as Experiment
+    from .inspection import inspect as inspect
+    from .model import MultiModalModel as MultiModalModel
+    from .predictor import (
+        Predictor as Predictor,
+    )
+    from .predictor import (
+        load as load,
+    )
+    from .preflight import check as check
+    from .runs import (
+        evaluate as evaluate,
+    )
+    from .runs import (
+        resume as resume,
+    )
+    from .runs import (
+        train as train,
+    )
+    from .training.observers import (
+        Console as Console,
+    )
+    from .training.observers import (
+        JsonLines as JsonLines,
+    )
+    from .training.observers import (
+        Observer as Observer,
+    )
+    from .training.observers import (
+        TensorBoard as TensorBoard,
+    )
 
 
 def __getattr__(name: str) -> Any:

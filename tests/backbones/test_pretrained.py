@@ -370,7 +370,8 @@ def test_too_many_tokens_are_told() -> None:
 
 
 def test_the_preset_takes_a_pretrained_encoder_where_there_is_one(tmp_path: Path) -> None:
-    from polymodal.experiment import PRETRAINED, usual_encoder
+    from polymodal.encoders import PRETRAINED
+    from polymodal.experiment import usual_encoder
 
     encoder, why = usual_encoder(ImageConfig(column="x"), 100, "pretrained")
     assert isinstance(encoder, PretrainedConfig)

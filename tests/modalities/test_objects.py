@@ -24,9 +24,10 @@ import polymodal as pm
 from polymodal.data.sources import open_source
 from polymodal.data.store import Store, _digest
 from polymodal.errors import Fault
+from polymodal.flow import Unreadable
 from polymodal.modalities import Audio, AudioConfig, Image, ImageConfig, Pictures, PicturesConfig, Roots
 from polymodal.modalities.audio import decode
-from polymodal.modalities.objects import FixedList, Unreadable, plain
+from polymodal.modalities.objects import FixedList, plain
 
 FAST = ("training.epochs=1", "training.baselines=false", "model.width=8", "data.split.kind=random", "data.split.valid=0.3")
 TONE = (0.3 * np.sin(np.arange(8_000) / 5)).astype(np.float32)

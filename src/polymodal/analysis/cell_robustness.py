@@ -71,7 +71,7 @@ def robustness(
     if other is not None:
         _compare(results, predictor, other, source, sampled.row_predictor.window.rows, seed, on_error, root)
     count = len(sampled.row_predictor.window.rows)
-    result = plain({
+    result: dict[str, Any] = plain({
         "table": Path(source.name).name, "rows": source.rows, "with_target": len(known), "asked": count, "seed": seed,
         "members": len(predictor.bundle.members), "fields": fields, "against": name, "targets": results,
     })  # fmt: skip

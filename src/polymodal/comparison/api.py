@@ -290,11 +290,12 @@ def _results(grid: Grid, course: Course, taking_part: Sequence[Contender], refus
             "seconds": sum(cell.seconds for cell in cells) / len(cells) if cells else search.seconds, "failed": failed,
         }  # fmt: skip
     verdicts = judged(grid, course, taking_part, grid.experiment.seed)
-    return plain({
+    result: dict[str, Any] = plain({
         "table": Path(source.name).name, "rows": source.rows, **verdicts, "contenders": facts, "refused": dict(refused),
         "trials": course.trials, "rounds": len(course.rounds), "seed": grid.experiment.seed, "seconds": round(grid.clock.spent, 1),
         "time_limit": grid.clock.limit,
-    })  # type: ignore[no-any-return]  # fmt: skip
+    })  # fmt: skip
+    return result
 
 
 def _best_of(course: Course, stage: str) -> dict[str, float | None]:

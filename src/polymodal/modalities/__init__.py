@@ -2,10 +2,11 @@
 
 from ..cells import is_empty, is_missing_word
 from ..config import kinds_of, menu
+from ..request import OnError
 from .audio import Audio, AudioConfig
 from .files import NoFolder, Roots, check_folders
 from .image import Image, ImageConfig
-from .modality import FieldConfig, Modality, OnError, PartFault, Recognition, evenly
+from .modality import FieldConfig, Modality, PartFault, Recognition, evenly
 from .pictures import Pictures, PicturesConfig
 from .points import Points, PointsConfig
 from .series import Series, SeriesConfig

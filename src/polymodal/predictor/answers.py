@@ -356,7 +356,7 @@ class Predictor:
                     values[name] = values[name].astype(object)
                     values[name][skipped] = None
             present = [[name for name in modalities if window.index[name][at] >= 0] for at in range(len(window.rows))]
-            embedding = np.concatenate([one.fused_ND for one in answers], 1) if embed else None  # type: ignore[arg-type]
+            embedding = np.concatenate([one.fused_ND for one in answers], 1) if embed else None
             yield Prediction(window.rows + 1, values, scores, present, part.fault_texts(), embedding, kept)
 
     def _windows(self, source: Source, modalities: Mapping[str, Modality], on_error: OnError | None) -> Iterator[ReadWindow]:
