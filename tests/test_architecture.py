@@ -15,7 +15,7 @@ from builders import ROOT
 
 SOURCE = ROOT / "src" / "polymodal"
 FLOORS = [  # from floor 1 upwards; docs/design/000-architecture.md explains the rooms
-    {"errors", "flow", "quiet", "request"},
+    {"errors", "flow", "quiet", "random_streams", "request"},
     {"cells", "config", "storage", "layers"},
     {"backbones"},
     {"modalities", "encoders", "fusions", "tasks"},

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..inference import Encoded
+from ..random_streams import Stream, generator
 
 MOST_ROWS = 200
 """The maximum number of rows that are projected. For more than two fields there are fewer, so that no more predictions are needed."""
@@ -101,7 +102,7 @@ def _samples(fields: int, kept: int, rows: int, seed: Sequence[int]) -> np.ndarr
     """Return the row that each field's cell is taken from in the N samples of each row, (M, N, N): the row itself for the field ``kept``, a
     random permutation of all rows for each other field."""
     every_MNN = np.broadcast_to(np.arange(rows), (fields, rows, rows))
-    permuted_MNN = np.random.default_rng([*seed, kept]).permuted(every_MNN, axis=2)
+    permuted_MNN = generator(Stream.PROJECTED_CELLS, seed, kept).permuted(every_MNN, axis=2)
     permuted_MNN[kept] = np.arange(rows)[:, None]
     return permuted_MNN
 

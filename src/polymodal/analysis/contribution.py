@@ -22,6 +22,7 @@ from ..evaluation.shapley import shapley
 from ..inference import Encoded, Window
 from ..modalities import Modality
 from ..model import MultiModalModel
+from ..random_streams import Stream, generator
 from ..tasks import Task
 from ..tasks.metrics import Metrics
 from .additive import affordable, project
@@ -128,7 +129,7 @@ def _permuted(
 ) -> list[dict[str, Metrics]]:
     """Return the metrics of each permutation of a field. The permutations depend only on the seed and their number."""
     rows = len(index[field])
-    orders = [np.random.default_rng([seed, at]).permutation(rows) for at in range(PERMUTATIONS)]
+    orders = [generator(Stream.PERMUTATIONS, seed, at).permutation(rows) for at in range(PERMUTATIONS)]
     return [_measure(predictor, {**index, field: index[field][order]}, targets) for order in orders]
 
 
@@ -149,7 +150,7 @@ def _additive(
     if len(fields) < 2:
         return None
     rows = len(index[fields[0]])
-    some = np.sort(np.random.default_rng([seed, 1_000]).permutation(rows)[: affordable(rows, len(fields))])
+    some = np.sort(generator(Stream.PROJECTED_ROWS, seed, 1_000).permutation(rows)[: affordable(rows, len(fields))])
     part = {name: of[some] for name, of in index.items()}
     some_targets = {name: target[some] for name, target in targets.items()}
 

@@ -18,6 +18,7 @@ from ..frozen import through
 from ..inference import Window
 from ..modalities import Modality, OnError
 from ..predictor import Predictor
+from ..random_streams import Stream, generator
 from ..request import Folders
 from ..storage import check_files, write_texts
 from .contribution import MOST_ROWS, RowPredictor
@@ -53,7 +54,7 @@ def rows_with_target(source: Source, targets: Mapping[str, np.ndarray]) -> np.nd
 
 def sample_of(rows: np.ndarray, seed: int) -> np.ndarray:
     """Return at most ``MOST_ROWS`` of the rows, sampled by ``seed``, in ascending order."""
-    return np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_ROWS])
+    return np.sort(generator(Stream.ANALYZED_ROWS, seed).permutation(rows)[:MOST_ROWS])
 
 
 def read_rows(

@@ -18,6 +18,7 @@ from ..evaluation.measure import measure, score
 from ..experiment import Experiment
 from ..journal import LineJournal, ignore
 from ..preparation import Prepared
+from ..random_streams import Stream, seed_of
 from ..tasks import Task, constant
 from ..training.checkpoint import Checkpoints
 from ..training.clock import Clock
@@ -130,7 +131,7 @@ class Grid:
         :param at: the index of the round
         :param rows: the approximate number of training rows
         """
-        seed = int(np.random.SeedSequence([self.experiment.seed, 29, at]).generate_state(1, np.uint64)[0] >> 2)
+        seed = seed_of(Stream.ROUND, self.experiment.seed, at, bits=62)
         experiment = contender.experiment(self.experiment, trial, seed)
         split = self.rounds.split(at, rows, self.experiment.seed)
         prepared = replace(self.prepared, experiment=experiment, split=split, selecting=split.member(0)[1])

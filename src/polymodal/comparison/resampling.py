@@ -21,6 +21,7 @@ from ..ensemble.clusters import clusters_of
 from ..errors import DataError
 from ..experiment import Experiment
 from ..preparation import Prepared
+from ..random_streams import Stream, generator
 
 _FOLDS, _FEWEST, _CHOOSE = 20, 7, 0.15
 MOST_MEASURED = 5_000
@@ -132,7 +133,7 @@ def _some(rows: np.ndarray, count: int, cluster_N: np.ndarray, *seed: int) -> np
     if len(rows) <= count:
         return rows
     clusters, unit = np.unique(cluster_N[rows], return_inverse=True)
-    order = np.random.default_rng([*seed, 23]).permutation(len(clusters))
+    order = generator(Stream.ROUND_ROWS, seed).permutation(len(clusters))
     size = np.bincount(unit, minlength=len(clusters))[order]
     taken = order[: max(1, int(np.searchsorted(np.cumsum(size), count, side="right")))]
     return rows[np.isin(unit, taken)]

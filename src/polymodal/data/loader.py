@@ -16,6 +16,7 @@ import torch
 from ..errors import TrainingError
 from ..flow import Batch, Field, Sample
 from ..modalities import Modality
+from ..random_streams import Stream, generator
 from .order import epoch_order
 from .store import Store
 
@@ -119,7 +120,7 @@ class Loader:
             if self.augment:
                 digests = self.store.digest[name]
                 samples = [
-                    modality.augment(sample, np.random.default_rng([self.seed, epoch, at, int(digests[number])]))
+                    modality.augment(sample, generator(Stream.AUGMENTATION, self.seed, epoch, at, int(digests[number])))
                     for sample, number in zip(samples, numbers, strict=True)
                 ]
             fields[name] = field_of(modality, samples, place)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..random_streams import Stream, generator
+
 TOGETHER = 8
 """The maximum number of adjacent rows that share a cell. It keeps batches diverse."""
 
@@ -20,7 +22,7 @@ def epoch_order(rows: np.ndarray, shared: np.ndarray | None, seed: int, epoch: i
     :param seed: the random seed
     :param epoch: the number of the epoch
     """
-    rng = np.random.default_rng([seed, 11, epoch])
+    rng = generator(Stream.ORDER, seed, epoch)
     shuffled = rng.permutation(len(rows))
     if shared is None:
         return rows[shuffled]

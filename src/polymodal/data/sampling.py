@@ -11,6 +11,7 @@ import numpy as np
 
 from ..cells import is_empty
 from ..flow import Cell
+from ..random_streams import Stream, generator
 from .reading import numbered_slices
 from .sources import Source, cells_of
 
@@ -25,7 +26,7 @@ def sampled_evenly(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
     if len(rows) <= most:
         return rows
     edges = np.linspace(0, len(rows), most + 1).round().astype(np.int64)
-    shares = np.random.default_rng([seed, 29]).random(most)
+    shares = generator(Stream.FITTED_CELLS, seed).random(most)
     return rows[edges[:-1] + (shares * np.diff(edges)).astype(np.int64)]
 
 

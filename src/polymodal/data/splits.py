@@ -12,6 +12,7 @@ from pydantic import model_validator
 from ..cells import date, is_empty, number
 from ..config import Config
 from ..errors import DataError
+from ..random_streams import Stream, generator
 from .rare_classes import RareClasses
 
 TRAIN, VALID, TEST, OUT, SELECT, CALIBRATE = 0, 1, 2, 3, 4, 5
@@ -178,7 +179,7 @@ def split(
         # The earliest of the validation rows select the epoch, so that results are reported on the latest rows.
         part_N[order[border : border + _selecting(latest - border)]] = SELECT
         return Split.single(part_N)
-    rng = np.random.default_rng([seed, 7])
+    rng = generator(Stream.SPLIT, seed)
     folds = config.folds if config.kind == "folds" or (config.kind == "auto" and len(usable) < FEW_ROWS) else 0
     order, unit = _even_order(usable, strata_N, group_N, rng)
     units = int(unit.max()) + 1 if len(unit) else 0
@@ -230,7 +231,7 @@ def selection(rows: np.ndarray, strata_N: np.ndarray, group_N: np.ndarray | None
     """
     if not len(rows):
         return rows
-    rng = np.random.default_rng([seed, 31])
+    rng = generator(Stream.CALIBRATION_ROWS, seed)
     order, unit = _even_order(rows, strata_N, group_N, rng)
     units = int(unit.max()) + 1
     chosen = _every(np.arange(units), _selecting(units) / units, rng.random())

@@ -20,6 +20,7 @@ from ..flow import FUSED
 from ..inference import Collected
 from ..model import MultiModalModel, build
 from ..preparation import Prepared
+from ..random_streams import Stream, seed_of
 from ..training.checkpoint import Checkpoints, Keeper, below
 from ..training.clock import Clock
 from ..training.config import usual_batch_size, usual_epochs
@@ -317,7 +318,7 @@ class EnsembleTrainer:
         rows, _ = self.prepared.member(fold)
         donor = self.init if fresh else None  # loaded before the random generator is seeded, since building its models uses the generator
         stream = 0 if len(names) > 1 else 1 + self.fields.index(names[0])
-        seed = int(np.random.SeedSequence([self.experiment.seed, 17, fold, stream]).generate_state(1, np.uint64)[0] >> 1)
+        seed = seed_of(Stream.MODEL, self.experiment.seed, fold, stream)
         torch.manual_seed(seed)
         model = self._model(names)
         if fresh:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..random_streams import Stream, generator
 from ..tasks import Task
 from ..tasks.curves import calibration
 from ..tasks.metrics import Metrics, ece_by_chance
@@ -123,7 +124,7 @@ def crossing(rows: int, seed: int, parts: int = _PARTS) -> np.ndarray:
     :param parts: the number of parts
     """
     part_N = np.arange(rows) % min(parts, max(rows, 1))
-    return np.random.default_rng([seed, 23]).permutation(part_N)
+    return generator(Stream.CALIBRATION_PARTS, seed).permutation(part_N)
 
 
 def scale_of(weights: Sequence[float], start: Sequence[float]) -> float:

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..random_streams import Stream, generator
+
 DRAWS = 8_000
 COVERAGE = 0.95
 FEWEST_ROUNDS = 3
@@ -96,7 +98,7 @@ def chosen(
     """
     measured = _Measured({**first, **second}, clusters, True, overlap, bounds, seed)
     rounds = len(clusters)
-    sampled_DR = np.random.default_rng([seed, 41]).integers(0, rounds, (DRAWS, rounds))
+    sampled_DR = generator(Stream.ROUNDS, seed).integers(0, rounds, (DRAWS, rounds))
 
     def best(names: list[str]) -> tuple[str, np.ndarray]:
         scores_NR = np.array([scores[name] for name in names], np.float64)
@@ -180,12 +182,12 @@ class _Measured:
         if not self.enough or (self.retrained and self.rounds < FEWEST_ROUNDS):
             return np.full(DRAWS, np.inf)
         parts = self._parts({first: 1.0, second: -1.0} if first != second else {})
-        rng = np.random.default_rng([self.seed, 19])
+        rng = generator(Stream.VARIANCE, self.seed)
         scale_D = parts.freedom / rng.chisquare(parts.freedom, DRAWS)
         variance_D = parts.rows * scale_D
         if self.retrained:
             # A second random generator, so that the samples of rows do not depend on the number of rounds.
-            chance_D = np.random.default_rng([self.seed, 20]).chisquare(self.rounds - 1, DRAWS)
+            chance_D = generator(Stream.ROUND_CHANCE, self.seed).chisquare(self.rounds - 1, DRAWS)
             between_D = parts.between * (self.rounds - 1) / chance_D
             variance_D = variance_D + self._carried * np.maximum(0.0, between_D - parts.explained * scale_D)
         return parts.mean + shift + np.sqrt(variance_D) * rng.standard_normal(DRAWS)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..random_streams import Stream, generator
 from ..tasks import Task
 from ..tasks.metrics import Metrics
 
@@ -60,7 +61,7 @@ def shapley(players: Sequence[str], value: Value, seed: int = 0, orders: int = O
     nothing, whole = value_of(frozenset()), value_of(frozenset(players))
     if len(players) <= EXACT:
         return Shares({name: _exact(name, players, value_of) for name in players}, None, nothing, whole, 0)
-    rng = np.random.default_rng(seed)
+    rng = generator(Stream.SHAPLEY_ORDERS, seed)
     added: dict[str, list[np.ndarray]] = {name: [] for name in players}
     for _ in range(orders):
         before: frozenset[str] = frozenset()

@@ -18,6 +18,7 @@ from ..errors import ConfigError, nearest
 from ..flow import Cell
 from ..modalities import COLUMN_TYPES, KINDS, MODALITIES, Roots, is_empty, is_missing_word, modality_of
 from ..modalities.objects import described, is_empty_list, is_object
+from ..random_streams import Stream, generator
 
 SAMPLE = 1_000
 """The number of rows whose cells are kept for closer inspection."""
@@ -75,7 +76,7 @@ def look(source: Source, seed: int = 0) -> Facts:
 
     Memory is bounded by the cells of ``SAMPLE`` rows, 10,000 values for each column, and 8 bytes a row for each column of whole numbers.
     """
-    rng = np.random.default_rng([seed, 3])
+    rng = generator(Stream.INSPECTED_CELLS, seed)
     chosen = np.sort(rng.permutation(source.rows)[:SAMPLE]) if source.rows > SAMPLE else np.arange(source.rows)
     missing: Counter[str] = Counter()
     words: Counter[str] = Counter()

@@ -18,6 +18,7 @@ from ..errors import DataError
 from ..experiment import Experiment
 from ..modalities import OF_FILES, Roots, is_empty, is_missing_word, modality_of
 from ..modalities.tabular import no_value
+from ..random_streams import Stream, generator
 from .columns import REQUESTED, Column, Facts
 from .leakage import column_leak, path_leaks, thumbnails
 from .profile import Profile
@@ -80,7 +81,7 @@ def add_suspicions(
     :param content: the content of the target columns; None = there is no target
     :param side_N: (N,) the side of the split of each row (``near_duplicates.sides``); None = there is no target
     """
-    rng = np.random.default_rng([seed, 5])
+    rng = generator(Stream.SUSPECT_ROWS, seed)
     chosen = np.sort(rng.permutation(source.rows)[:LOOKED_AT])
     profile.looked_at = len(chosen)
     labels = None if content is None else _labels(profile, facts, targets[0], content)

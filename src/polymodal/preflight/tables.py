@@ -14,6 +14,7 @@ from ..experiment import Experiment
 from ..flow import Cell
 from ..modalities import Modality
 from ..preparation import roots_of
+from ..random_streams import Stream, generator
 from ..tasks import Task
 from .reading import FaultReport, read_cells
 from .result import Check
@@ -79,7 +80,7 @@ def sample_rows(source: Source, known_N: np.ndarray, experiment: Experiment) -> 
     chosen_N = known_N.copy()
     if source.rows > _MAX_ROWS:
         blocks = -(-source.rows // _BLOCK)
-        kept = np.random.default_rng([experiment.seed, 23]).permutation(blocks)[: _MAX_ROWS // _BLOCK]
+        kept = generator(Stream.PREFLIGHT_ROWS, experiment.seed).permutation(blocks)[: _MAX_ROWS // _BLOCK]
         chosen_N &= np.isin(np.arange(source.rows) // _BLOCK, kept)
     rows: dict[int, dict[str, Cell]] = {}
     for start, part in numbered_slices(source, columns):

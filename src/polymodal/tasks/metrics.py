@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..random_streams import Stream, generator
+
 Metrics = dict[str, float | None]
 
 
@@ -122,7 +124,7 @@ def ece_by_chance(confidence_N: np.ndarray, bins: int = 15) -> tuple[float, floa
     rows = len(confidence_N)
     if not rows:
         return 0.0, 0.0
-    rng = np.random.default_rng(0)
+    rng = generator(Stream.CHANCE, 0)
     bin_N = np.clip((confidence_N * bins).astype(int), 0, bins - 1)
     samples = []
     for _ in range(max(10, min(200, 4_000_000 // rows))):

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..data.loader import Loader, Step
 from ..errors import TrainingError
 from ..model import MultiModalModel
+from ..random_streams import Stream, generator
 from ..tasks import Task, constant
 from ..tasks.metrics import Metrics
 from .balance import Moment, NoneConfig
@@ -322,7 +323,7 @@ class Trainer:
 
         :raises NotFinite: the loss or the gradient is not finite
         """
-        rng = np.random.default_rng([self.seed, 13, epoch, self.progress.step])
+        rng = generator(Stream.HIDDEN_FIELDS, self.seed, epoch, self.progress.step)
         done, seen = self.progress.step / max(1, self.steps), Seen()
         parts = hide_some(step.parts, share_hidden(self.config.modality_dropout, self.config.modality_dropout_schedule, done), rng)
         counts = self.objective.counts(parts)

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ...config import Config
+from ...random_streams import Stream, seed_of
 
 
 class BalanceConfig(Config):
@@ -44,7 +44,7 @@ class Moment:
 
     def generator(self, device: torch.device) -> torch.Generator:
         """Return a random generator that depends on the seed, the epoch and the step alone."""
-        entropy = np.random.SeedSequence([self.seed, 19, self.epoch, self.step]).generate_state(1, np.uint64)[0] >> 1
+        entropy = seed_of(Stream.BALANCE, self.seed, self.epoch, self.step)
         return torch.Generator(device).manual_seed(int(entropy))
 
 
