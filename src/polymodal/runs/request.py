@@ -1,4 +1,4 @@
-"""From what was asked for (a table or a file, flags, overrides) to an experiment and its tables, opened."""
+"""From the arguments of a command (a table or a file, flags, overrides) to an experiment and its opened tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATHS = ("table", "valid", "test")
 
 @dataclass(frozen=True)
 class Request:
-    """An experiment that is complete, why it is so, and its tables."""
+    """A complete experiment, the reasons for its inferred settings, and its tables."""
 
     experiment: Experiment
     reasons: Mapping[str, str]
@@ -32,11 +32,11 @@ class Request:
     valid: Source | None
     test: Source | None
     left_out: Sequence[LeftOut] = ()
-    """Columns of the table that inference left out; none where the fields were given."""
+    """The columns of the table that inference left out; none if the fields were given."""
 
     @property
     def guessed(self) -> list[str]:
-        """The tasks whose kind was not asked for."""
+        """The tasks whose kind was inferred."""
         return guessed(self.experiment, self.reasons)
 
 
@@ -44,7 +44,7 @@ _Found = tuple[Source, Experiment, dict[str, str], list[LeftOut]]
 
 
 def guessed(experiment: Experiment, reasons: Mapping[str, str]) -> list[str]:
-    """The tasks whose kind was found by looking at the table, as the reasons tell."""
+    """Return the tasks whose kind was inferred from the table, according to the reasons."""
     return [name for name in experiment.tasks if f"tasks.{quote(name)}.kind" in reasons]
 
 
@@ -82,7 +82,7 @@ def resolve(
         find(experiment.training.init)
     own = [(part, ENCODER_CONTRACT) for part in experiment.model.encoders.values()] + [(experiment.model.fusion, FUSION_CONTRACT)]
     for part, contract in own:
-        if isinstance(part, External):  # what cannot be imported is told before the table is read
+        if isinstance(part, External):  # a part that cannot be imported is reported before the table is read
             part.load([] if source.folder is None else [source.folder], contract)
     second, third = open_others(experiment.data, valid, test)
     return Request(experiment, reasons, source, second, third, left)
@@ -99,22 +99,22 @@ def open_others(data: DataConfig, valid: Any, test: Any) -> tuple[Source | None,
 
 
 def _flags(*, root: Folders, valid: Any, test: Any, **settings: Any) -> list[str]:
-    """What was said by name, as overrides; paths are relative to where the caller stands, and so become absolute."""
+    """Return the arguments that name a setting, as overrides. Paths are relative to the current folder, and are made absolute."""
     places = {"on_error": "data.on_error", "seed": "seed", "time_limit": "training.time_limit", "encoding": "data.encoding"}
-    said = {places[name]: value for name, value in settings.items() if value is not None}
+    values = {places[name]: value for name, value in settings.items() if value is not None}
     if root:
         check_folders(listed(root))
-        said["data.root"] = [absolute(folder) for folder in listed(root)]
+        values["data.root"] = [absolute(folder) for folder in listed(root)]
     for name, table in (("valid", valid), ("test", test)):
         if isinstance(table, (str, Path)):
-            said[f"data.{name}"] = absolute(table)
-    return [f"{path}={json.dumps(value, ensure_ascii=False)}" for path, value in said.items()]
+            values[f"data.{name}"] = absolute(table)
+    return [f"{path}={json.dumps(value, ensure_ascii=False)}" for path, value in values.items()]
 
 
 def _from_table(
     table: Any, target: Any, overrides: Sequence[str], request: Mapping[str, Any], tree: Mapping[str, Any] | None = None
 ) -> _Found:
-    """Everything that ``tree`` and ``overrides`` do not say is inferred from the table."""
+    """Return the request of a table; settings that ``tree`` and ``overrides`` do not contain are inferred from the table."""
     tree = dict(tree or {})
     data = dict(tree.get("data") or {})
     encoding = encoding_in(overrides) or data.get("encoding")
@@ -139,7 +139,7 @@ def _from_table(
 
 
 def _from_tree(tree: Mapping[str, Any], place: str, target: Any, overrides: Sequence[str], request: Mapping[str, Any]) -> _Found:
-    """The experiment of a file. One that names fields is complete; of one that does not, the rest is inferred."""
+    """Return the request of an experiment file. If the file has no fields, the missing settings are inferred from the table."""
     direct = [f"data.split.group={json.dumps(request['group'])}"] if request["group"] else []
     if request["split"]:
         direct += ["data.split.kind=column", f"data.split.column={json.dumps(request['split'])}"]
@@ -150,16 +150,16 @@ def _from_tree(tree: Mapping[str, Any], place: str, target: Any, overrides: Sequ
         raise ConfigError(f"{place}: data.table: missing; expected the table to train on; write data: {{table: PATH}}")
     if not laid.get("fields"):
         tasks = {name: dict(settings or {}) for name, settings in dict(laid.get("tasks") or {}).items()}
-        said = [
+        of_tasks = [
             f"tasks.{quote(name)}.{key}={json.dumps(value, ensure_ascii=False)}"
             for name, settings in tasks.items()
             for key, value in settings.items()
             if key != "kind"
         ]
-        return _from_table(table, list(tasks) if _is_nothing(target) else target, (*said, *overrides), request, laid)
+        return _from_table(table, list(tasks) if _is_nothing(target) else target, (*of_tasks, *overrides), request, laid)
     for flag, value in (("--target", not _is_nothing(target)), ("--column", request["columns"]), ("--ignore", request["ignore"])):
         if value:
-            raise ConfigError(f"{place}: {flag} beside a file that names its fields; say it in the file, under fields and tasks")
+            raise ConfigError(f"{place}: {flag} with a file that has fields; expected it in the file; set it under fields and tasks")
     experiment = Experiment.of(laid, place=place)
     if not experiment.tasks:
         raise ConfigError(f"{place}: tasks: missing; expected a task for each target column")
@@ -169,4 +169,5 @@ def _from_tree(tree: Mapping[str, Any], place: str, target: Any, overrides: Sequ
 
 
 def _is_nothing(target: Any) -> bool:
+    """Return whether no target is given."""
     return target is None or (isinstance(target, (list, tuple)) and not target)
