@@ -272,6 +272,10 @@ def _every(at: np.ndarray, share: float, offset: float) -> np.ndarray:
 
 
 def _by_column(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> np.ndarray:
+    """Return the part of each usable row by the cells of a column.
+
+    :raises DataError: a cell is not train, valid or test, or no row has the value train or valid
+    """
     parts = np.empty(len(usable), np.uint8)
     for at, row in enumerate(usable):
         word = str(cells[row]).strip().casefold()
@@ -284,7 +288,7 @@ def _by_column(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> 
         parts[at] = _WORDS[word]
     for part, name in ((TRAIN, "train"), (VALID, "valid")):
         if not (parts == part).any():
-            raise DataError(f"column {config.column!r}: no row says {name}; expected at least one; set it in some rows")
+            raise DataError(f"column {config.column!r}: no row has the value {name}; expected at least one; set it in some rows")
     return parts
 
 
@@ -296,6 +300,10 @@ def _described(cell: object) -> tuple[str, str]:
 
 
 def _by_time(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> np.ndarray:
+    """Return the usable rows in the order of the dates or numbers in a column.
+
+    :raises DataError: a cell is neither a date nor a number, or there are fewer than three rows
+    """
     times = np.empty(len(usable))
     for at, row in enumerate(usable):
         cell = cells[row]

@@ -111,16 +111,20 @@ def _kind_of(path: Path) -> tuple[str, str | None]:
     codec = CODECS.get(last)
     if codec is not None:
         if before not in _TEXT:
-            inner = f"{before} files are compressed inside" if before in _TYPED else f"does not say what is in it, as in .csv{last} it does"
+            inner = (
+                f"{before} files are compressed inside"
+                if before in _TYPED
+                else f"its extension does not state the format, as .csv{last} does"
+            )
             fix = (
                 "decompress it, or rename it"
                 if before
-                else f"decompress it, or rename it to {_with(path, '.csv' + last)!r} if it holds CSV"
+                else f"decompress it, or rename it to {_with(path, '.csv' + last)!r} if it contains CSV"
             )
             raise DataError(f"{path}: {inner}; expected one of {', '.join(one + last for one in _TEXT)}; {fix}")
         if detected is None or detected[1] != last:
             raise DataError(
-                f"{path}: not compressed as its extension says; expected {last[1:]}; {_renamed(path.with_suffix(''), detected)}"
+                f"{path}: not compressed as its extension states; expected {last[1:]}; {_renamed(path.with_suffix(''), detected)}"
             )
         return _TEXT[before], codec
     if last in _TEXT and detected is not None:
