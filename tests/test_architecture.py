@@ -1,4 +1,4 @@
-"""The house: floors, no circles, complete menus, files of a size that one can read."""
+"""Tests of the architecture: layers of imports, no cycles, complete menus, and the size of files."""
 
 from __future__ import annotations
 
