@@ -56,6 +56,7 @@ class SplitConfig(Config):
 
     @model_validator(mode="after")
     def _complete(self) -> SplitConfig:
+        """Raise ``ValueError`` if a setting that the kind of the split needs is missing, or too few rows are left for training."""
         if self.kind in ("time", "column") and self.column is None:
             raise ValueError(f"kind: {self.kind} needs 'column'")
         if self.kind == "group" and self.group is None:

@@ -125,6 +125,7 @@ def _wide(head: bytes) -> str | None:
 
 
 def _narrow(content: Content, place: str, fallback: str | None, guess: bool) -> Charset:
+    """Detect the encoding of a file without a byte order mark and without zero bytes."""
     survey = _Survey()
     suspect = False
     for at, body in enumerate(_lines(content)):
