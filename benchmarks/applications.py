@@ -1,12 +1,12 @@
-"""The two applications over some seeds: what fusing is worth, and what is left when a sensor falls silent.
+"""The two applications over some seeds: the gain from fusion, and the loss when a sensor is missing.
 
     python benchmarks/applications.py [--seeds 3] [--only driving] [--also training.modality_dropout=0.05 ...]
 
-Each seed makes its own layouts, and trains as ``examples/APPLICATION/run.yaml`` says; ``--also`` trains the whole again with other
-settings. Accuracies are of new scenes and of new patients; means over the seeds, in per cent. Two claims are held:
+Each seed makes its own layouts, and trains with the settings of ``examples/APPLICATION/run.yaml``; ``--also`` trains again with other
+settings. Accuracies are of new scenes and of new patients; means over the seeds, in per cent. Two claims are checked:
 
-- ``gain``: the whole beats the best single field's own model by 10 points or more;
-- ``loss``: with one field taken away at prediction, the whole stays within 3 points of the best own model of those that are left.
+- ``gain``: the model of all fields is better than the best model of a single field by 10 points or more;
+- ``loss``: with one field missing at prediction, it is at most 3 points worse than the best model of one of the other fields.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ APPLICATIONS = {"driving": ("nearest_moves", 80, ("camera", "radar")), "medicine
 
 
 def load(application: str) -> Any:
-    """An example's module; its own ``layout`` beside it."""
+    """Import the module of an example, which imports the ``layout`` beside it."""
     sys.modules.pop("layout", None)
     spec = importlib.util.spec_from_file_location(f"{application}_example", EXAMPLES / application / "example.py")
     assert spec is not None
@@ -41,7 +41,7 @@ def load(application: str) -> Any:
 
 
 def measure(application: str, seed: int, also: list[str]) -> dict[str, dict[str, float]]:
-    """Accuracies by settings: as the example is configured, and with each of ``also``."""
+    """Return accuracies by settings: those of the example, and those with each of ``also``."""
     target, size, _ = APPLICATIONS[application]
     example = load(application)
     results: dict[str, dict[str, float]] = {}
@@ -58,7 +58,7 @@ def measure(application: str, seed: int, also: list[str]) -> dict[str, dict[str,
 
 
 def claims(result: dict[str, float], sensors: tuple[str, ...]) -> tuple[float, float]:
-    """``gain``, and the largest ``loss``, in points."""
+    """Return ``gain`` and the largest ``loss``, in points."""
     alone = {name.removeprefix("only "): value for name, value in result.items() if name.startswith("only ")}
     losses = [max(value for name, value in alone.items() if name != sensor) - result[f"without {sensor}"] for sensor in sensors]
     return 100 * (result["all"] - max(alone.values())), 100 * max(losses)
@@ -72,20 +72,20 @@ def main() -> None:
     parser.add_argument(
         "--also", action="append", default=[], help="settings, such as 'training.modality_dropout=0.05 model.missing=token'"
     )
-    asked = parser.parse_args()
-    for application in [asked.only] if asked.only else APPLICATIONS:
+    arguments = parser.parse_args()
+    for application in [arguments.only] if arguments.only else APPLICATIONS:
         sensors = APPLICATIONS[application][2]
-        found = [measure(application, seed, asked.also) for seed in range(asked.seeds)]
-        for setting in ("", *asked.also):
-            results = [one[setting] for one in found]
-            print(f"{application}, {setting or 'as run.yaml says'}", flush=True)
+        measured = [measure(application, seed, arguments.also) for seed in range(arguments.seeds)]
+        for setting in ("", *arguments.also):
+            results = [one[setting] for one in measured]
+            print(f"{application}, {setting or 'the settings of run.yaml'}", flush=True)
             for name in results[0]:
                 values = [100 * result[name] for result in results]
                 print(f"  {name:<20}{np.mean(values):>7.1f}   ({', '.join(f'{value:.1f}' for value in values)})")
             mean = {name: float(np.mean([result[name] for result in results])) for name in results[0]}
             gain, loss = claims(mean, sensors)
-            held = {True: "held", False: "NOT held"}
-            print(f"  gain {gain:.1f} points ({held[gain >= 10]}), loss {loss:.1f} points ({held[loss <= 3]})", flush=True)
+            verdicts = {True: "as claimed", False: "NOT as claimed"}
+            print(f"  gain {gain:.1f} points ({verdicts[gain >= 10]}), loss {loss:.1f} points ({verdicts[loss <= 3]})", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""Whether balancing fields helps, on tables made for it: accuracy on new rows, and of each field's own vote on held-out ones.
+"""Measures whether balancing fields helps on generated tables: the accuracy on new rows, and that of each field's vote on validation rows.
 
     python benchmarks/balance.py [--seeds 5] [--only shortcut] [--also training.balance.alpha=1 ...]
 
-- ``shortcut``: a word tells the class of 9 rows in 10, and n-grams learn the rest by heart; numbers tell it of every row, but are harder
-- ``additive``: each field tells a half of the class
-- ``xor``: the class is in neither field, only in both
-- ``noise``: a word tells the class of 9 rows in 10, numbers hold nothing
+- ``shortcut``: a word determines the class of 9 rows in 10, and n-grams memorise the others; numbers determine it in every row, but are
+  harder to learn
+- ``additive``: each field determines a half of the class
+- ``xor``: the class depends on both fields, and on neither of them alone
+- ``noise``: a word determines the class of 9 rows in 10, and numbers contain no information
 
 Each is trained by default, and ``bare``: over a concatenation, without auxiliary losses and modality dropout.
 """
@@ -27,12 +28,12 @@ Table = dict[str, list[Any]]
 
 
 def sentences(rng: np.random.Generator, words: Sequence[str]) -> list[str]:
-    """Each word among six that no other row has."""
+    """Return sentences of six words: each given word among words that occur in no other row."""
     return [" ".join(rng.permutation(["".join(rng.choice(LETTERS, 6)) for _ in range(6)] + [word])) for word in words]
 
 
 def numbers(rng: np.random.Generator, label_N: np.ndarray) -> Table:
-    """Two numbers whose signs agree in rows of label 1, and eight that say nothing."""
+    """Return two columns of numbers whose signs agree in rows of label 1, and eight columns of noise."""
     first = rng.uniform(0.15, 1, len(label_N)) * rng.choice([-1, 1], len(label_N))
     second = rng.uniform(0.15, 1, len(label_N)) * np.sign(first) * (2 * label_N - 1)
     rest = rng.uniform(-1, 1, (8, len(label_N)))
@@ -40,14 +41,14 @@ def numbers(rng: np.random.Generator, label_N: np.ndarray) -> Table:
 
 
 def shortcut(rng: np.random.Generator, rows: int) -> Table:
-    """See above."""
+    """Return a table of this name, see the module."""
     label = rng.integers(0, 2, rows)
-    told = np.where(rng.random(rows) < 0.9, label, 1 - label)
-    return {"text": sentences(rng, ["lemon" if one else "tiger" for one in told]), **numbers(rng, label), "y": label.tolist()}
+    cued = np.where(rng.random(rows) < 0.9, label, 1 - label)
+    return {"text": sentences(rng, ["lemon" if one else "tiger" for one in cued]), **numbers(rng, label), "y": label.tolist()}
 
 
 def additive(rng: np.random.Generator, rows: int) -> Table:
-    """See above."""
+    """Return a table of this name, see the module."""
     word, number = rng.integers(0, 3, rows), rng.normal(size=rows)
     label = (word - 1 + number > 0).astype(int)
     texts = sentences(rng, [("lemon", "tiger", "violin")[one] for one in word])
@@ -55,7 +56,7 @@ def additive(rng: np.random.Generator, rows: int) -> Table:
 
 
 def xor(rng: np.random.Generator, rows: int) -> Table:
-    """See above."""
+    """Return a table of this name, see the module."""
     word, number = rng.integers(0, 2, rows), rng.integers(0, 2, rows)
     value = (2 * number - 1) * rng.uniform(0.15, 1, rows)
     texts = sentences(rng, [("lemon", "tiger")[one] for one in word])
@@ -63,7 +64,7 @@ def xor(rng: np.random.Generator, rows: int) -> Table:
 
 
 def noise(rng: np.random.Generator, rows: int) -> Table:
-    """See above."""
+    """Return a table of this name, see the module."""
     return {**shortcut(rng, rows), **numbers(rng, rng.integers(0, 2, rows))}
 
 
@@ -76,29 +77,29 @@ BARE = ("model.fusion.kind=concat", "training.auxiliary=0", "training.modality_d
 
 
 def measure(table: str, seed: int, rows: int, words: Sequence[str]) -> tuple[float, dict[str, float], list[str]]:
-    """Accuracy on 1,000 new rows; that of each field's own vote on held-out ones, in per cent; and the fields that stopped learning."""
+    """Return the accuracy on 1,000 new rows and of each field's vote on validation rows, in per cent, and the fields that stopped."""
     made, new = (TABLES[table](np.random.default_rng([seed, at]), rows if at == 0 else 1000) for at in range(2))
     model = pm.train(made, *SETTINGS, *words, f"seed={seed}", target="y")
-    balance = {field: told["y"] for field, told in model.metrics["balance"].items()}
-    votes = {field: 100 * told["vote"] for field, told in balance.items()}
-    return 100 * model.evaluate(new)["tasks"]["y"]["accuracy"], votes, [field for field, told in balance.items() if told["stopped"]]
+    balance = {field: facts["y"] for field, facts in model.metrics["balance"].items()}
+    votes = {field: 100 * facts["vote"] for field, facts in balance.items()}
+    return 100 * model.evaluate(new)["tasks"]["y"]["accuracy"], votes, [field for field, facts in balance.items() if facts["stopped"]]
 
 
 def main() -> None:
-    """Measure, and print a line for each table, way of training and kind."""
+    """Measure, and print a line for each table, way of training and balancer."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=500)
     parser.add_argument("--only", choices=TABLES)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--also", nargs="+", default=[], help="settings for all, such as training.batch_size=32")
-    asked = parser.parse_args()
-    print(f"{'table':<10}{'way':<9}{'balance':<19}{'accuracy':>9}{'spread':>8}  votes; fields that stopped, in {asked.seeds} runs")
-    for table in [asked.only] if asked.only else TABLES:
+    arguments = parser.parse_args()
+    print(f"{'table':<10}{'way':<9}{'balance':<19}{'accuracy':>9}{'spread':>8}  votes; fields that stopped, in {arguments.seeds} runs")
+    for table in [arguments.only] if arguments.only else TABLES:
         for way, words in (("default", ()), ("bare", BARE)):
-            for kind in asked.kinds:
-                settings = (*words, f"training.balance.kind={kind}", *asked.also)
-                every = [measure(table, seed, asked.rows, settings) for seed in range(asked.seeds)]
+            for kind in arguments.kinds:
+                settings = (*words, f"training.balance.kind={kind}", *arguments.also)
+                every = [measure(table, seed, arguments.rows, settings) for seed in range(arguments.seeds)]
                 accuracy = [one[0] for one in every]
                 votes = ", ".join(f"{field} {np.mean([one[1][field] for one in every]):.1f}" for field in every[0][1])
                 stopped = Counter(field for one in every for field in one[2])

@@ -1,17 +1,17 @@
-"""What ``polymodal compare`` finds on public tables, whether its intervals hold, and how often it sees something in nothing.
+"""Runs ``polymodal compare`` on public tables, and measures the coverage of its intervals and its false verdicts.
 
-The table of fusions, one comparison each (as ``small_tables.py`` says, the emoji come out of two npm packages)::
+The table of fusions, one comparison each (``small_tables.py`` describes how to fetch the emoji)::
 
     python benchmarks/fusions.py --vqa --time-limit 20m
     python benchmarks/fusions.py --emoji google emojibase --time-limit 20m
 
-``--reruns 5`` compares anew under 5 seeds, which split, initialise and shuffle differently, and counts the intervals that hold the mean of
-the 5 differences. The verdict on nothing::
+``--reruns 5`` compares again under 5 seeds, which split, initialise and shuffle differently, and counts the intervals that contain the mean
+of the 5 differences. The verdict on tables without information::
 
     python benchmarks/fusions.py --shuffled 20
 
-makes so many tables of a text and a number, 200 rows each, whose labels are drawn by a coin, and counts the sentences that say that there
-is no evidence. All else that is given (``--fusion concat``, ``training.epochs=10``) goes to ``compare``.
+makes 20 tables of a text and a number, 200 rows each, with random labels, and counts the sentences that state that there is no evidence.
+All other arguments (``--fusion concat``, ``training.epochs=10``) are passed to ``compare``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Found = dict[str, Any]
 
 
 def compared(path: Path, target: str, options: argparse.Namespace, seed: int, **settings: Any) -> Found:
-    """One comparison."""
+    """Return the results of one comparison."""
     given: dict[str, Any] = {
         "fusions": options.fusion,
         "time_limit": options.time_limit,
@@ -47,24 +47,25 @@ def compared(path: Path, target: str, options: argparse.Namespace, seed: int, **
 
 
 def rerun(name: str, path: Path, target: str, options: argparse.Namespace, root: Sequence[Path]) -> None:
-    """Compare under several seeds, and print what they agree on."""
-    found = []
+    """Compare under several seeds, and print how many intervals contain the mean of the differences."""
+    comparisons = []
     for seed in range(options.first, options.first + options.reruns):
         begin = time.monotonic()
-        found.append(compared(path, target, options, seed, root=root, observers=[GridConsole()] if options.verbose else []))
-        print(f"{name}, seed {seed}, {time.monotonic() - begin:.0f} s\n{summary(found[-1])}\n", flush=True)
-    told = [one["targets"][target] for one in found if target in one["targets"]]
-    told = [one for one in told if one["difference"]["low"] is not None]  # fewer than three rounds give no interval
-    if len(told) > 1:
-        pooled = statistics.mean(one["difference"]["mean"] for one in told)
-        held = sum(one["difference"]["low"] <= pooled <= one["difference"]["high"] for one in told)
+        comparisons.append(compared(path, target, options, seed, root=root, observers=[GridConsole()] if options.verbose else []))
+        print(f"{name}, seed {seed}, {time.monotonic() - begin:.0f} s\n{summary(comparisons[-1])}\n", flush=True)
+    results = [one["targets"][target] for one in comparisons if target in one["targets"]]
+    results = [one for one in results if one["difference"]["low"] is not None]  # fewer than three rounds give no interval
+    if len(results) > 1:
+        pooled = statistics.mean(one["difference"]["mean"] for one in results)
+        covering = sum(one["difference"]["low"] <= pooled <= one["difference"]["high"] for one in results)
         print(
-            f"{name}: {held} of {len(told)} intervals hold the pooled difference {pooled:+.4f}; verdicts {[one['verdict'] for one in told]}"
+            f"{name}: {covering} of {len(results)} intervals contain the pooled difference {pooled:+.4f}; "
+            f"verdicts {[one['verdict'] for one in results]}"
         )
 
 
 def shuffled(count: int, options: argparse.Namespace, folder: Path) -> None:
-    """Tables in which there is nothing to be found."""
+    """Compare on tables whose labels do not depend on the fields."""
     silent = 0
     for seed in range(count):
         rng = np.random.default_rng([seed, 1])
@@ -74,14 +75,14 @@ def shuffled(count: int, options: argparse.Namespace, folder: Path) -> None:
             writer.writerow(["say", "size", "label"])
             for _ in range(200):
                 writer.writerow([" ".join(rng.choice(["alpha", "beta", "gamma", "delta"], 3)), f"{rng.normal():.3f}", int(rng.integers(2))])
-        told = compared(path, "label", options, seed, columns={"say": "text"})["targets"]["label"]
-        silent += "no evidence" in told["sentence"]
-        print(f"shuffled {seed}: {told['verdict']}; {told['sentence']}", flush=True)
+        result = compared(path, "label", options, seed, columns={"say": "text"})["targets"]["label"]
+        silent += "no evidence" in result["sentence"]
+        print(f"shuffled {seed}: {result['verdict']}; {result['sentence']}", flush=True)
     print(f"{silent} of {count} sentences say that there is no evidence")
 
 
 def main() -> None:
-    """See the module's docstring."""
+    """Run the comparisons that the options select."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vqa", action="store_true", help="easy-VQA's 13 answers")
     parser.add_argument("--emoji", nargs=2, type=Path, metavar=("GOOGLE", "EMOJIBASE"))

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of the readers, by hand: only messages may come out, never another exception.
+"""Coverage-guided fuzzing of the readers, started by hand: they may raise documented errors only.
 
     pip install atheris
     python benchmarks/fuzz.py cells --seconds 200 [--corpus FOLDER]
@@ -6,8 +6,8 @@
     python benchmarks/fuzz.py bundle --seconds 200
 
 ``cells``: pictures, text, numbers, dates, classes and CSV, JSON and Parquet tables. ``config``: YAML and overrides. ``bundle``: the files
-of a trained bundle, its checksums made to fit again, and checkpoints. Prints the number of runs at the end; a finding ends it with a
-traceback, the input's file beside it. What the last run by hand found is in docs/trust.md.
+of a trained bundle, with updated checksums, and checkpoints. The number of runs is printed at the end; another exception ends the benchmark
+with a traceback, and writes its input to a file. The results of the last run are in docs/trust.md.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TABLE = [{"photo": "", "text": f"word {at} here", "x": at % 7, "label": "ab"[at 
 
 
 def cells(folder: Path) -> Callable[[bytes], None]:
-    """Whatever bytes and text stand in a cell or a table."""
+    """Return a function that reads arbitrary bytes and texts as cells and tables."""
     text = TextConfig(column="x")
     column = TabularConfig(columns=["x"])
     image = Image(
@@ -73,7 +73,7 @@ def cells(folder: Path) -> Callable[[bytes], None]:
 
 
 def config(folder: Path) -> Callable[[bytes], None]:
-    """Whatever stands in a file of settings, and behind it on the command line."""
+    """Return a function that reads arbitrary text as a file of settings and as overrides."""
     path = folder / "run.yaml"
 
     def one(data: bytes) -> None:
@@ -87,7 +87,7 @@ def config(folder: Path) -> Callable[[bytes], None]:
 
 
 def bundle(folder: Path) -> Callable[[bytes], None]:
-    """A trained bundle with a piece of one file replaced, sealed again; and what may be a checkpoint."""
+    """Return a function that loads a bundle of which a piece of one file is replaced and the checksums are updated, and checkpoints."""
     pm.train(TABLE, "training.epochs=1", "data.split.folds=2", "training.baselines=false", "model.width=8", "model.encoders.text.kind=bag",
              "model.encoders.text.buckets=64", target="label", out=folder / "run")  # fmt: skip
     files = {path.name: path.read_bytes() for path in (folder / "run" / "bundle").iterdir()}
@@ -115,22 +115,22 @@ def bundle(folder: Path) -> Callable[[bytes], None]:
 
 
 def main() -> None:
-    """Fuzz one of them."""
+    """Fuzz one kind of input."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["cells", "config", "bundle"])
     parser.add_argument("--seconds", type=int, default=200)
     parser.add_argument("--corpus", help="a folder of inputs to begin with")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     folder = Path(tempfile.mkdtemp(prefix="polymodal-fuzz-"))
-    act = {"cells": cells, "config": config, "bundle": bundle}[asked.what](folder)
+    act = {"cells": cells, "config": config, "bundle": bundle}[arguments.what](folder)
 
     def one(data: bytes) -> None:
         with contextlib.suppress(*EXPECTED):
             act(data)
 
-    options = [f"-max_total_time={asked.seconds}", "-rss_limit_mb=6000", "-timeout=30", "-print_final_stats=1", "-max_len=4096"]
-    atheris.Setup([sys.argv[0], *options, *([asked.corpus] if asked.corpus else [])], one)
+    options = [f"-max_total_time={arguments.seconds}", "-rss_limit_mb=6000", "-timeout=30", "-print_final_stats=1", "-max_len=4096"]
+    atheris.Setup([sys.argv[0], *options, *([arguments.corpus] if arguments.corpus else [])], one)
     try:
         atheris.Fuzz()
     finally:

@@ -1,11 +1,11 @@
-"""Do the figures of a run hold on rows that it has not seen?
+"""Compares the figures that a run reports with the same figures of fresh rows.
 
     python benchmarks/honesty.py --out honesty.jsonl [--jobs 2] [--seeds 20]
     python benchmarks/honesty.py --out honesty.jsonl --part coverage --only noisy_10 --sizes 200 600
 
 Each cell is a table of known distribution, a number of rows and a seed. A default run is trained on the rows; one model serves all parts:
 
-* **optimism**: each figure that the run reports of its held-out rows (``metrics["validation"]``) minus the same metric of the shipped model
+* **optimism**: each figure of the run on its validation rows (``metrics["validation"]``) minus the same metric of the shipped model
   on 2,000 fresh rows of the same distribution. A positive difference is optimism for accuracy, AUC and r2, a negative one for log loss and
   ECE. The ECE of few rows is larger than that of many, so the fresh one is the mean over parts of as many rows as the run reports on.
 * **coverage**: the share of the fresh rows whose truth is in ``predict_sets(fresh, coverage)`` for 80, 90 and 95 %, and the mean size of a
@@ -14,12 +14,12 @@ Each cell is a table of known distribution, a number of rows and a seed. A defau
   vote weights are divided so that they sum to one, as in ``calibration.py``).
 
 scikit-learn's tables (``breast_cancer``, ``diabetes``, ``wine``, 600 rows of ``digits``) are split 70/30 anew by each seed; the 30 % are
-the fresh rows. Every other cell draws its own coefficients, rows and fresh rows from its seed.
+the fresh rows. Every other cell samples its own coefficients, rows and fresh rows from its seed.
 
 Figures are means over the seeds, each with its standard error (se) and its standard deviation (sd). A line for each cell is appended to
 ``--out``, so that an interrupted benchmark continues; the tables are printed from all lines of the file that the options select. Results
 do not depend on ``--jobs`` (each process computes on one thread). The last lines compare the means with their bounds; a mean that is
-beyond its bound by less than two standard errors is marked, for that may be noise.
+beyond its bound by less than two standard errors is marked, because that may be noise.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from known_tables import COVERAGE, OPTIMISM, SIZES, Cell, Kind, drawn, kinds
+from known_tables import COVERAGE, OPTIMISM, SIZES, Cell, Kind, kinds, sampled
 
 import polymodal as pm
 from polymodal.runs import Interrupted
@@ -52,7 +52,7 @@ SCALING = "scaling"
 
 
 def trained(kind: Kind, cell: Cell, train: pd.DataFrame, fields: Mapping[str, Any]) -> pm.Predictor:
-    """A default run on these rows."""
+    """Return the model of a default run on these rows."""
     task = "regression" if kind.regression else "binary" if train["y"].nunique() == 2 else "multiclass"
     settings = {"fields": fields, "tasks": {"y": {"kind": task, "column": "y"}}, "seed": cell.seed, "training": {"baselines": False}}
     with tempfile.TemporaryDirectory() as folder:
@@ -62,7 +62,7 @@ def trained(kind: Kind, cell: Cell, train: pd.DataFrame, fields: Mapping[str, An
 
 
 def pictured(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """The table with its pictures, where it has any, as the names of PNG files in the folder."""
+    """Return the table with its pictures, if it has any, as the names of PNG files in the folder."""
     if "picture" not in table:
         return table
     from PIL import Image
@@ -74,10 +74,10 @@ def pictured(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def measured(cell: Cell) -> dict[str, Any]:
-    """Train a cell, and compare what its run reports with the fresh rows."""
+    """Train a cell, and compare the figures that its run reports with those of fresh rows."""
     kind = kinds()[cell.kind]
     begin = time.monotonic()
-    train, fresh, fields = drawn(kind, cell)
+    train, fresh, fields = sampled(kind, cell)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = trained(kind, cell, train, fields)
@@ -100,18 +100,18 @@ def measured(cell: Cell) -> dict[str, Any]:
 
 
 def metrics_of(kind: Kind) -> tuple[str, ...]:
-    """The metrics that are compared."""
+    """Return the metrics that are compared."""
     return ("r2", "rmse", "mae") if kind.regression else ("accuracy", "roc_auc", "log_loss", "ece")
 
 
 def method(model: pm.Predictor) -> str:
-    """How the model states coverage: what its conformal facts name, or split conformal."""
+    """Return the method by which the model states coverage: that of its conformal facts, or split conformal prediction."""
     kept = model.metrics.get("conformal", {}).get("y") or {}
     return str(kept.get("method", "split"))
 
 
 def probable(model: pm.Predictor, fresh: pd.DataFrame, rows: int) -> dict[str, float | None]:
-    """Metrics of the fresh rows; the ECE over parts of at most ``rows`` rows, and of all as ``ece_all``."""
+    """Return metrics of the fresh rows; the ECE is over parts of at most ``rows`` rows, and over all of them as ``ece_all``."""
     scores_NC, classes = np.asarray(model.predict_proba(fresh), float), [str(label) for label in model.classes]
     truth_N = np.array([classes.index(label) if label in classes else -1 for label in fresh["y"]])
     values = {name: classification(truth_N, scores_NC)[0][name] for name in ("accuracy", "roc_auc", "log_loss", "ece")}
@@ -128,8 +128,8 @@ def unscaled(model: pm.Predictor) -> None:
 
 
 def covered(model: pm.Predictor, kind: Kind, fresh: pd.DataFrame) -> dict[str, list[float]]:
-    """By coverage: the share of rows whose set contains the truth, and the size of a set; nothing where no coverage can be stated."""
-    found = {}
+    """Return by coverage the share of rows whose set contains the truth and the size of a set; nothing if no coverage can be stated."""
+    shares_of = {}
     for coverage in COVERAGES:
         try:
             sets = model.predict_sets(fresh, coverage)
@@ -141,12 +141,12 @@ def covered(model: pm.Predictor, kind: Kind, fresh: pd.DataFrame) -> dict[str, l
         else:
             inside = [label in map(str, one) for label, one in zip(truth, sets, strict=True)]
             size = np.mean([len(one) for one in sets])
-        found[str(coverage)] = [float(np.mean(inside)), float(size)]
-    return found
+        shares_of[str(coverage)] = [float(np.mean(inside)), float(size)]
+    return shares_of
 
 
 def code() -> str:
-    """A digest of the library's code: lines of a results file that stem from other code are reported."""
+    """Return a digest of the code of the library: lines of a results file that other code has written are reported."""
     digest = hashlib.sha256()
     folder = Path(pm.__file__).parent
     for path in sorted(folder.rglob("*.py")):
@@ -155,7 +155,7 @@ def code() -> str:
 
 
 def start() -> None:
-    """One thread, so that results depend neither on the machine's cores nor on the number of processes."""
+    """Use one thread, so that results depend neither on the number of cores nor on the number of processes."""
     import torch
 
     torch.set_num_threads(1)
@@ -172,12 +172,12 @@ class Spread:
 
     @property
     def mean(self) -> float:
-        """The mean of the values; NaN where there are none."""
+        """The mean of the values; NaN if there are none."""
         return statistics.mean(self.values) if self.values else math.nan
 
     @property
     def deviation(self) -> float:
-        """The standard deviation; NaN of fewer than two values."""
+        """The standard deviation; NaN for fewer than two values."""
         return statistics.stdev(self.values) if len(self.values) > 1 else math.nan
 
     @property
@@ -192,37 +192,37 @@ HEAD = f"{'table':16}{'rows':>6}{'seeds':>6}   "
 
 
 def grouped(lines: Lines) -> dict[tuple[str, int], list[Mapping[str, Any]]]:
-    """Lines by kind and rows, in the order of ``kinds``."""
+    """Return the lines by kind and rows, in the order of ``kinds``."""
     order = list(kinds())
-    found: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
+    groups: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for line in sorted(lines, key=lambda line: (order.index(line["kind"]), line["rows"], line["seed"])):
-        found.setdefault((line["kind"], line["rows"]), []).append(line)
-    return found
+        groups.setdefault((line["kind"], line["rows"]), []).append(line)
+    return groups
 
 
 def head(lines: Lines) -> str:
-    """What a line of a table begins with."""
+    """Return the beginning of a line of a table."""
     return f"{lines[0]['kind']:16}{lines[0]['trained_on']:6}{len(lines):6}   "
 
 
 def over(lines: Lines, side: str, metric: str) -> Spread:
-    """A metric over the seeds where it is defined."""
+    """Return the values of a metric over the seeds for which it is defined."""
     return Spread([line[side][metric] for line in lines if line[side].get(metric) is not None])
 
 
 def differences(lines: Lines, metric: str, first: str, second: str) -> Spread:
-    """``first`` minus ``second`` of a metric, over the seeds where both are defined."""
+    """Return ``first`` minus ``second`` of a metric, over the seeds for which both are defined."""
     pairs = [(line[first].get(metric), line[second].get(metric)) for line in lines]
     return Spread([one - other for one, other in pairs if one is not None and other is not None])
 
 
 def shares(lines: Lines, coverage: float) -> Spread:
-    """The share of fresh rows, in %, whose set contains the truth, over the seeds that state this coverage."""
+    """Return the share of fresh rows, in %, whose set contains the truth, over the seeds that state this coverage."""
     return Spread([100 * line["coverage"][str(coverage)][0] for line in lines if str(coverage) in line["coverage"]])
 
 
 def optimism(groups: Groups) -> Iterator[str]:
-    """The lines of the table of reported figures minus those of fresh rows."""
+    """Yield the lines of the table of reported figures minus those of fresh rows."""
     yield f"\nOPTIMISM: reported minus fresh, mean (se; sd)\n{HEAD}{'metric':12}{'reported':>9}{'fresh':>9}{'difference':>12}"
     for (name, _), lines in groups.items():
         for metric in metrics_of(kinds()[name]):
@@ -234,7 +234,7 @@ def optimism(groups: Groups) -> Iterator[str]:
 
 
 def coverage(groups: Groups) -> Iterator[str]:
-    """Share of sets that contain the truth."""
+    """Yield the lines of the table of coverages."""
     levels = "".join(f"{100 * level:g} %".ljust(28) for level in COVERAGES)
     yield f"\nCOVERAGE: % of fresh rows whose set contains the truth, mean (se), median size of a set\n{HEAD}{levels}method"
     for lines in groups.values():
@@ -247,7 +247,7 @@ def coverage(groups: Groups) -> Iterator[str]:
 
 
 def scaling(groups: Groups) -> Iterator[str]:
-    """The shipped answer against the same without scaling."""
+    """Yield the lines of the table that compares the shipped model with the same model without scaling."""
     yield f"\nSCALING: fresh rows, shipped, and shipped minus unscaled, mean (se)\n{HEAD}{'log loss':27}ECE"
     for (name, _), lines in groups.items():
         if kinds()[name].regression:
@@ -262,18 +262,18 @@ def scaling(groups: Groups) -> Iterator[str]:
 # -- bounds ------------------------------------------------------------------------------------------------------------
 
 
-def verdict(what: str, lines: Lines, found: Spread, low: float, high: float, form: str = "+.4f") -> str:
-    """Whether a mean lies within its bounds."""
-    beyond = max(low - found.mean, found.mean - high)
-    noise = " (by less than two standard errors)" if 0 < beyond <= 2 * found.error else ""
+def verdict(what: str, lines: Lines, figures: Spread, low: float, high: float, form: str = "+.4f") -> str:
+    """Return a line that states whether a mean is within its bounds."""
+    beyond = max(low - figures.mean, figures.mean - high)
+    noise = " (by less than two standard errors)" if 0 < beyond <= 2 * figures.error else ""
     limits = f"{low:{form}} to {high:{form}}" if math.isfinite(low) else f"at most {high:{form}}"
-    mean = f"{found.mean:{form}} (se {found.error:{form.lstrip('+')}})"
-    place = f"{lines[0]['kind']}, {lines[0]['trained_on']} rows, {len(found.values)} seeds"
+    mean = f"{figures.mean:{form}} (se {figures.error:{form.lstrip('+')}})"
+    place = f"{lines[0]['kind']}, {lines[0]['trained_on']} rows, {len(figures.values)} seeds"
     return f"{'PASS' if beyond <= 0 else 'FAIL'}  {place}, {what}: {mean}, expected {limits}{noise}"
 
 
 def judged_optimism(groups: Groups) -> Iterator[str]:
-    """The lines that compare the optimism on 200 rows of coin labels with its bounds."""
+    """Yield the lines that compare the optimism on 200 rows of coin labels with its bounds."""
     lines = groups.get(("coin", 200), ())
     for metric, low, high in (("accuracy", -math.inf, 0.01), ("roc_auc", -math.inf, 0.015), ("log_loss", -0.01, 0.01)):
         if lines:
@@ -287,11 +287,11 @@ def judged_coverage(groups: Groups) -> Iterator[str]:
         if kinds()[name].part != COVERAGE:
             continue
         for level in COVERAGES:
-            if (found := shares(lines, level)).values:
+            if (inside := shares(lines, level)).values:
                 split = lines[0]["method"] == "split"
-                below = (min(1.5, 2 * found.error) if found.error == found.error else 1.5) if split else 0.0
+                below = (min(1.5, 2 * inside.error) if inside.error == inside.error else 1.5) if split else 0.0
                 bounds = (100 * level - below, min(100.0, 100 * level + (1.5 if split else 4.0)))
-                yield verdict(f"coverage of {100 * level:g} % ({lines[0]['method']})", lines, found, *bounds, ".2f")
+                yield verdict(f"coverage of {100 * level:g} % ({lines[0]['method']})", lines, inside, *bounds, ".2f")
 
 
 def judged_scaling(groups: Groups) -> Iterator[str]:
@@ -316,7 +316,7 @@ PARTS: dict[str, tuple[Callable[[Groups], Iterator[str]], Callable[[Groups], Ite
 
 
 def options() -> argparse.Namespace:
-    """The options of the command line."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     every = kinds()
     parser.add_argument("--part", choices=list(PARTS), help="only the tables and the judgements of one part")
@@ -328,17 +328,17 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def cells(asked: argparse.Namespace) -> list[Cell]:
-    """What is to be trained: seed by seed, so that an interrupted benchmark has some seeds of every table."""
-    some = [kind for kind in kinds().values() if not asked.only or kind.name in asked.only]
-    if asked.part in SIZES and not asked.only:
-        some = [kind for kind in some if kind.part == asked.part]
-    sizes = {kind.name: asked.sizes if asked.sizes and kind.world is not None else kind.sizes for kind in some}
-    return [Cell(name, rows, seed) for seed in range(asked.seeds) for name, counts in sizes.items() for rows in counts]
+def cells(arguments: argparse.Namespace) -> list[Cell]:
+    """Return the cells to train, ordered by seed, so that an interrupted benchmark has some seeds of every table."""
+    some = [kind for kind in kinds().values() if not arguments.only or kind.name in arguments.only]
+    if arguments.part in SIZES and not arguments.only:
+        some = [kind for kind in some if kind.part == arguments.part]
+    sizes = {kind.name: arguments.sizes if arguments.sizes and kind.world is not None else kind.sizes for kind in some}
+    return [Cell(name, rows, seed) for seed in range(arguments.seeds) for name, counts in sizes.items() for rows in counts]
 
 
 def run(todo: Sequence[Cell], jobs: int) -> Iterator[dict[str, Any]]:
-    """The cells' results as they are ready; of one that fails, the ``error``."""
+    """Yield the results of cells as they end; for a cell that fails, its ``error``."""
     if jobs == 1:
         start()
         yield from map(attempted, todo)
@@ -352,7 +352,7 @@ def run(todo: Sequence[Cell], jobs: int) -> Iterator[dict[str, Any]]:
 
 
 def attempted(cell: Cell) -> dict[str, Any]:
-    """``measured``, or the error that it raised: one cell does not stop the others."""
+    """Return ``measured``, or the error that it raised: one cell does not stop the others."""
     try:
         return measured(cell)
     except Interrupted:
@@ -362,7 +362,7 @@ def attempted(cell: Cell) -> dict[str, Any]:
 
 
 def read(path: Path | None) -> list[dict[str, Any]]:
-    """The results of a file; a line that was not written to its end is removed from it."""
+    """Return the results in a file, and remove an incomplete last line from it."""
     if path is None or not path.exists():
         return []
     text = path.read_text(encoding="utf-8")
@@ -373,26 +373,26 @@ def read(path: Path | None) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Train what is missing, print the tables of the parts, and judge."""
-    asked = options()
-    lines, failed = read(asked.out), 0
-    wanted = cells(asked)
+    """Train the missing cells, print the tables of the parts, and compare them with their bounds."""
+    arguments = options()
+    lines, failed = read(arguments.out), 0
+    wanted = cells(arguments)
     done = {Cell(line["kind"], line["rows"], line["seed"]) for line in lines}
     todo = [cell for cell in wanted if cell not in done]
-    for at, found in enumerate(run(todo, asked.jobs), 1):
-        place = f"{at} of {len(todo)}: {found['kind']}, {found['rows'] or '70 % of the'} rows, seed {found['seed']}"
-        if "error" in found:
+    for at, line in enumerate(run(todo, arguments.jobs), 1):
+        place = f"{at} of {len(todo)}: {line['kind']}, {line['rows'] or '70 % of the'} rows, seed {line['seed']}"
+        if "error" in line:
             failed += 1
-            print(f"{place}: failed, {found['error']}", flush=True)
+            print(f"{place}: failed, {line['error']}", flush=True)
             continue
-        lines.append(found)
-        if asked.out:
-            with asked.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(found) + "\n")
-        print(f"{place}: {found['all_seconds']:.0f} s", flush=True)
+        lines.append(line)
+        if arguments.out:
+            with arguments.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        print(f"{place}: {line['all_seconds']:.0f} s", flush=True)
     lines = [line for line in lines if Cell(line["kind"], line["rows"], line["seed"]) in set(wanted)]
     groups = grouped(lines)
-    parts = [asked.part] if asked.part else list(PARTS)
+    parts = [arguments.part] if arguments.part else list(PARTS)
     if groups:
         print("\n".join(line for part in parts for line in PARTS[part][0](groups)))
         print("\n" + "\n".join(line for part in parts for line in PARTS[part][1](groups)))

@@ -1,12 +1,12 @@
-"""Training killed with signal 9, over and over: each time it must go on, and end with the weights of a run never stopped.
+"""Repeatedly kills training with signal 9: each time the run must be resumable, and end with the weights of an uninterrupted run.
 
     python benchmarks/kill.py [--times 100] [--jobs 2] [--seed 0]
 
-Each trial starts ``polymodal train``, kills it, goes on with ``--resume`` (a third of them are killed once more on the way) and
-compares the SHA-256 of the final weights with the unbroken run's. Half of the kills come from outside at a random moment; half happen
-inside the write, the fsync, the link or the rename of a checkpoint, or the fsync of its folder: the fault points are laid here around
-the calls of ``os`` that ``storage.files`` makes. After every kill the checkpoints are read: the last must be whole, or the one before
-it. Prints how many kills landed where; exit code 1 when anything was lost.
+Each trial starts ``polymodal train``, kills it, continues with ``--resume`` (a third of these are killed once more) and compares the
+SHA-256 of the final weights with those of the uninterrupted run. Half of the kills come from outside at a random moment; half happen
+inside the write, the fsync, the link or the rename of a checkpoint, or the fsync of its folder, at fault points around the calls of
+``os`` in ``storage.files``. After every kill the checkpoints are read: the last one, or the one before it, must be whole. The benchmark
+prints the number of kills at each point; the exit code is 1 if anything was lost.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SETTINGS = [
 
 
 class FaultyOs:
-    """``os`` as ``polymodal.storage.files`` uses it, which ends the process at the ``at``-th time that it comes to a point."""
+    """``os`` as ``polymodal.storage.files`` uses it; it ends the process when a point is reached for the ``at``-th time."""
 
     def __init__(self, point: str, at: int) -> None:
         self.point, self.left = point, at
@@ -103,7 +103,7 @@ class FaultyOs:
 
 
 def child(point: str, at: int, arguments: list[str]) -> None:
-    """``polymodal`` with a fault point."""
+    """Run ``polymodal`` with a fault point."""
     import polymodal.storage.files
     from polymodal.cli.main import entry
 
@@ -116,7 +116,7 @@ def child(point: str, at: int, arguments: list[str]) -> None:
 
 
 def write_table(folder: Path, rows: int = 96) -> Path:
-    """Pictures, text, a number and a class."""
+    """Write a table of pictures, text, a number and a class."""
     import numpy as np
     from PIL import Image
 
@@ -148,9 +148,9 @@ class Trial:
             self.seconds *= 0.8  # it had ended before
         if killed_twice:
             self._kill(self._go_on(), self.rng.choice([*POINTS, None]))
-        found = subprocess.run(command("", 0, self._go_on()), capture_output=True, text=True, env=environment())
-        if found.returncode:
-            self.lost.append(f"resume: exit {found.returncode}: {found.stderr[-500:]}")
+        resumed = subprocess.run(command("", 0, self._go_on()), capture_output=True, text=True, env=environment())
+        if resumed.returncode:
+            self.lost.append(f"resume: exit {resumed.returncode}: {resumed.stderr[-500:]}")
         elif digest(self.out) != expected:
             self.lost.append("other weights than the unbroken run's")
         return self
@@ -164,7 +164,7 @@ class Trial:
         return self._begin()  # killed before there was a run
 
     def _kill(self, arguments: list[str], point: str | None) -> bool:
-        """Whether it was killed, and not at its end before that."""
+        """Return whether the process was killed before it ended."""
         at = self.rng.randint(1, self.writes) if point is not None else 0
         process = subprocess.Popen(
             command(point or "", at, arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment()
@@ -173,13 +173,13 @@ class Trial:
         if point is None:
             timer = threading.Timer(self.rng.uniform(0, self.seconds), process.kill)
             timer.start()
-        said = process.communicate()[1]
+        errors = process.communicate()[1]
         if timer is not None:
             timer.cancel()
         if process.returncode == 0:
             return False
         if process.returncode != -signal.SIGKILL:
-            self.lost.append(f"exit {process.returncode}: {said.decode(errors='replace')[-500:]}")
+            self.lost.append(f"exit {process.returncode}: {errors.decode(errors='replace')[-500:]}")
         else:
             self.landed.append(f"checkpoint, {point}" if point is not None else self._where())
         self.lost += unreadable(self.out)
@@ -192,7 +192,7 @@ class Trial:
 
 
 def unreadable(out: Path) -> list[str]:
-    """What is wrong with the checkpoints of a run whose process was killed."""
+    """Return the faults of the checkpoints of a killed run."""
     from polymodal.training.checkpoint import BrokenCheckpoint, unseal
 
     wrong = []
@@ -226,13 +226,13 @@ def digest(out: Path) -> str:
 
 
 def main() -> None:
-    """Kill, resume, compare, and print."""
+    """Kill runs, resume them, compare their weights, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=100, help="runs that are killed")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    rng = random.Random(asked.seed)
+    arguments = parser.parse_args()
+    rng = random.Random(arguments.seed)
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -244,7 +244,7 @@ def main() -> None:
         writes = log.count('"event": "checkpoint"')
         print(f"unbroken: {seconds:.1f} s, {writes} checkpoints, weights {expected[:16]}", flush=True)
         trials = []
-        for at in range(asked.times):
+        for at in range(arguments.times):
             point = rng.choice(POINTS) if at % 2 else None
             trials.append(Trial(table, folder / f"run_{at}", random.Random(rng.random()), point, seconds, writes))
 
@@ -253,7 +253,7 @@ def main() -> None:
             shutil.rmtree(trial.out, ignore_errors=True)
             return trial
 
-        with ThreadPoolExecutor(asked.jobs) as pool:
+        with ThreadPoolExecutor(arguments.jobs) as pool:
             done = list(pool.map(go, trials))
     landed = collections.Counter(where for trial in done for where in trial.landed)
     lost = [f"trial {at}: {what}" for at, trial in enumerate(done) for what in trial.lost]

@@ -1,4 +1,4 @@
-"""Tables of known distribution, from which as many fresh rows as one likes can be generated: what ``honesty.py`` trains on."""
+"""Tables of known distribution, from which any number of fresh rows can be generated. ``honesty.py`` trains on them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Draw = Callable[[np.random.Generator, int], Columns]
 
 @dataclass(frozen=True)
 class Kind:
-    """A distribution of tables. ``world`` draws what all rows of a cell share (coefficients) and returns what draws rows."""
+    """A distribution of tables. ``world`` samples the coefficients that all rows of a cell share, and returns a sampler of rows."""
 
     name: str
     world: Callable[[np.random.Generator], Draw] | None
@@ -41,7 +41,7 @@ class Kind:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Rows to train on; 0 stands for the 70 % of a real table."""
+        """The numbers of rows to train on; 0 = the 70 % of a real table."""
         return SIZES[self.part] if self.world is not None else (0,)
 
 
@@ -55,22 +55,22 @@ class Cell:
 
 
 def tabular(*columns: str) -> dict[str, Any]:
-    """The settings of a tabular field of these columns."""
+    """Return the settings of a tabular field of these columns."""
     return {"kind": "tabular", "columns": list(columns)}
 
 
 def names(count: int, first: int = 0) -> list[str]:
-    """Names of numeric columns."""
+    """Return names of numeric columns."""
     return [f"x{at}" for at in range(first, first + count)]
 
 
 def numeric(x_NK: np.ndarray) -> Columns:
-    """Numeric columns by name."""
+    """Return numeric columns by name."""
     return {f"x{at}": x_NK[:, at].round(6) for at in range(x_NK.shape[1])}
 
 
 def texts(rng: np.random.Generator, rows: int, weight_NW: np.ndarray | None = None) -> list[str]:
-    """Texts of three to six words, each word drawn by the row's weights (uniformly where there are none)."""
+    """Return texts of three to six words, each sampled by the row's weights (uniformly if there are none)."""
     count_N = rng.integers(3, 7, rows)
     if weight_NW is None:
         return [" ".join(rng.choice(WORDS, count)) for count in count_N]
@@ -78,12 +78,12 @@ def texts(rng: np.random.Generator, rows: int, weight_NW: np.ndarray | None = No
 
 
 def labelled(class_N: np.ndarray) -> np.ndarray:
-    """Names of classes."""
+    """Return the names of classes."""
     return np.array([f"class {label}" for label in range(int(class_N.max(initial=0)) + 1)])[class_N]
 
 
 def coin(rng: np.random.Generator) -> Draw:
-    """Labels that do not depend on the five fields: two of numbers, a category, and two short texts."""
+    """Return a sampler of labels that do not depend on the five fields: two of numbers, a category, and two short texts."""
 
     def draw(rng: np.random.Generator, rows: int) -> Columns:
         columns = numeric(rng.normal(size=(rows, 6))) | {"city": rng.choice(["east", "west", "south", "north"], rows)}
@@ -93,7 +93,10 @@ def coin(rng: np.random.Generator) -> Draw:
 
 
 def signal(strength: float) -> Callable[[np.random.Generator], Draw]:
-    """Two classes by a logistic model of six numbers and a category; ``strength`` is the standard deviation of the log odds."""
+    """Return a distribution of two classes by a logistic model of six numbers and a category.
+
+    :param strength: the standard deviation of the log-odds
+    """
 
     def world(rng: np.random.Generator) -> Draw:
         slope_K, by_city = rng.normal(size=6), rng.normal(size=4)
@@ -111,7 +114,7 @@ def signal(strength: float) -> Callable[[np.random.Generator], Draw]:
 
 
 def linear(share: float, columns: int = 6, noise: Callable[[np.random.Generator, int], np.ndarray] | None = None) -> Any:
-    """A number by a linear model; ``share`` of its variance is explained where the noise is normal."""
+    """Return a distribution of a number by a linear model; ``share`` of its variance is explained if the noise is normal."""
 
     def world(rng: np.random.Generator) -> Draw:
         slope_K = rng.normal(size=columns)
@@ -128,18 +131,21 @@ def linear(share: float, columns: int = 6, noise: Callable[[np.random.Generator,
 
 
 def regime(rng: np.random.Generator, rows: int) -> np.ndarray:
-    """Normal noise, ten times as large in 5 % of rows."""
+    """Return normal noise that is ten times as large in 5 % of the rows."""
     return rng.normal(size=rows) * np.where(rng.random(rows) < 0.05, 10.0, 1.0)
 
 
 def heavy(freedom: int) -> Callable[[np.random.Generator, int], np.ndarray]:
-    """Student's t noise."""
+    """Return a sampler of noise of Student's t distribution."""
     return lambda rng, rows: rng.standard_t(freedom, rows)
 
 
 def regions(classes: int, noise: float, idle: int = 0) -> Callable[[np.random.Generator], Draw]:
-    """Classes by the largest of linear scores of six numbers; a share ``noise`` of labels is one of the other classes, and ``idle`` columns
-    say nothing."""
+    """Return a distribution of classes by the largest of linear scores of six numbers.
+
+    :param noise: the share of labels that are replaced by another class
+    :param idle: the number of columns that do not depend on the class
+    """
 
     def world(rng: np.random.Generator) -> Draw:
         slope_KC = rng.normal(size=(6, classes))
@@ -156,7 +162,7 @@ def regions(classes: int, noise: float, idle: int = 0) -> Callable[[np.random.Ge
 
 
 def wording(rng: np.random.Generator) -> Draw:
-    """Short texts whose words occur at other rates in each of two classes, and three numbers, one of which differs between them."""
+    """Return a sampler of short texts whose word frequencies differ between two classes, and three numbers, of which one differs."""
     tilt_W = rng.normal(size=len(WORDS))
 
     def draw(rng: np.random.Generator, rows: int) -> Columns:
@@ -169,7 +175,7 @@ def wording(rng: np.random.Generator) -> Draw:
 
 
 def shapes(rng: np.random.Generator) -> Draw:
-    """Pictures of 16 x 16 noisy pixels with a faint bar, upright or level by the class, and three numbers as in ``wording``."""
+    """Return a sampler of pictures of 16 x 16 noisy pixels with a faint bar, vertical or horizontal by class, and three numbers."""
 
     def draw(rng: np.random.Generator, rows: int) -> Columns:
         label_N = rng.integers(0, 2, rows)
@@ -187,7 +193,7 @@ def shapes(rng: np.random.Generator) -> Draw:
 
 
 def kinds() -> dict[str, Kind]:
-    """All tables by name."""
+    """Return all tables by name."""
     halves = {"left": tabular(*names(3)), "right": tabular(*names(3, 3))}
     mixed = {"left": tabular(*names(3)), "right": tabular(*names(3, 3), "city")}
     five = {
@@ -195,7 +201,7 @@ def kinds() -> dict[str, Kind]:
         "note": {"kind": "text", "column": "note"}, "title": {"kind": "text", "column": "title"},
     }  # fmt: skip
     numbers = {"numbers": tabular(*names(3))}
-    found = [
+    tables = [
         Kind("coin", coin, five),
         Kind("weak", signal(0.7), mixed),
         Kind("strong", signal(4.0), mixed),
@@ -206,9 +212,9 @@ def kinds() -> dict[str, Kind]:
     ]
     for classes in (2, 4, 10):
         for name, noise in (("clean", 0.0), ("noisy", 0.15)):
-            found.append(Kind(f"{name}_{classes}", regions(classes, noise), halves, part=COVERAGE))
+            tables.append(Kind(f"{name}_{classes}", regions(classes, noise), halves, part=COVERAGE))
     wide = {"left": tabular(*names(33)), "right": tabular(*names(33, 33))}
-    found += [
+    tables += [
         Kind("heavy_2", linear(0.5, noise=heavy(2)), halves, True, COVERAGE),
         Kind("heavy_3", linear(0.5, noise=heavy(3)), halves, True, COVERAGE),
         Kind("regime", linear(0.8, noise=regime), halves, True, COVERAGE),
@@ -217,12 +223,12 @@ def kinds() -> dict[str, Kind]:
         Kind("disagree_number", linear(0.5, 66), wide, True, COVERAGE),
     ]
     for name in ("breast_cancer", "diabetes", "wine", "digits"):
-        found.append(Kind(name, None, {}, name == "diabetes"))
-    return {kind.name: kind for kind in found}
+        tables.append(Kind(name, None, {}, name == "diabetes"))
+    return {kind.name: kind for kind in tables}
 
 
-def drawn(kind: Kind, cell: Cell) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """The rows to train on, the fresh rows, and the fields."""
+def sampled(kind: Kind, cell: Cell) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Return the rows to train on, the fresh rows, and the fields."""
     if kind.world is None:
         (table,) = (table for table in bundled() if table.name == kind.name)
         frame = pd.DataFrame(table.rows)

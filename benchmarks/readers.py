@@ -1,10 +1,10 @@
-"""What reading a cell costs: cells per CPU-second and added memory of every reader, in one run.
+"""Measures the cells per CPU-second and the added memory of every reader.
 
     python benchmarks/readers.py [--seconds 1]
 
-Each kind of cell is made once, in memory, and read again and again for some seconds, in a process of its own; the memory is what its peak
-grows by while the reader is fitted and reads. The last column is the speed beside that of the library underneath alone (decoding, without
-what is made of it), where there is one. Over 100 %: a large JPEG is decoded no finer than is needed.
+Each kind of cell is made once, in memory, and read repeatedly for some seconds, in a process of its own; the memory is the increase of the
+peak while the reader is fitted and reads. The last column is the speed relative to that of the underlying library alone (decoding only), if
+there is one. It exceeds 100 % for a large JPEG, which is decoded at a lower resolution.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 
 
 def cases() -> dict[str, tuple[Callable[[], Any], Any, Callable[[Any], Any] | None]]:
-    """By name: what makes the reader, the cell, and the library's own reading of it."""
+    """Return by name the maker of the reader, the cell, and the underlying library's function that reads it."""
     import soundfile
     from PIL import Image as Pillow
 
@@ -136,7 +136,7 @@ def cases() -> dict[str, tuple[Callable[[], Any], Any, Callable[[Any], Any] | No
 
 
 def rate(act: Callable[[Any], Any], cell: Any, seconds: float) -> float:
-    """Calls per CPU-second."""
+    """Return the calls per CPU-second."""
     act(cell)
     begin, count = time.process_time(), 0
     while time.process_time() - begin < seconds:
@@ -146,7 +146,7 @@ def rate(act: Callable[[Any], Any], cell: Any, seconds: float) -> float:
 
 
 def measure(name: str, seconds: float) -> None:
-    """One reader, in this process."""
+    """Measure one reader in this process."""
     make, cell, library = cases()[name]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     reader = make()
@@ -158,7 +158,7 @@ def measure(name: str, seconds: float) -> None:
 
 
 def main() -> None:
-    """Each reader in a process of its own."""
+    """Measure each reader in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--only", help=argparse.SUPPRESS)

@@ -1,7 +1,7 @@
-"""Small public tables of rows as they were measured, split into the fields that a person would: what several benchmarks here train on.
+"""Small public tables of measured data, with their columns divided into plausible fields. Several benchmarks train on them.
 
-``digits``, ``breast_cancer``, ``wine`` and ``diabetes`` lie in scikit-learn, easy-VQA's pictures and questions in ``easy-vqa``; tweets and
-emoji are fetched as ``pretrained.py`` and ``small_tables.py`` say.
+``digits``, ``breast_cancer``, ``wine`` and ``diabetes`` are in scikit-learn, easy-VQA's pictures and questions in ``easy-vqa``;
+``pretrained.py`` and ``small_tables.py`` describe how to fetch tweets and emoji.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SMALL = 32
 
 @dataclass
 class Real:
-    """Rows of text cells, the folder of their pictures, the target, and by field its columns."""
+    """Rows of text cells, the folder of their pictures, the target, and the columns of each field."""
 
     name: str
     folder: Path
@@ -34,17 +34,17 @@ class Real:
     regression: bool = False
 
     def split(self, seed: int, share: float) -> tuple[list[Row], list[Row]]:
-        """Training rows, and a ``share`` to test on: with as many of each class, rows that share a picture on one side."""
+        """Return training rows and a ``share`` of test rows: stratified by class, with rows that share a picture in one part."""
         if "picture" in self.fields and len({row["picture"] for row in self.rows}) < len(self.rows):
             names = sorted({row["picture"] for row in self.rows})
-            held = set(np.random.default_rng(seed).permutation(names)[: round(share * len(names))].tolist())
-            return [row for row in self.rows if row["picture"] not in held], [row for row in self.rows if row["picture"] in held]
+            tested = set(np.random.default_rng(seed).permutation(names)[: round(share * len(names))].tolist())
+            return [row for row in self.rows if row["picture"] not in tested], [row for row in self.rows if row["picture"] in tested]
         labels = None if self.regression else [row[self.target] for row in self.rows]
         train, test = train_test_split(self.rows, test_size=share, random_state=seed, stratify=labels)
         return train, test
 
     def settings(self, seed: int) -> dict[str, Any]:
-        """What ``pm.Experiment`` takes beside ``data``."""
+        """Return the settings of ``pm.Experiment`` other than ``data``."""
         fields: dict[str, Any] = {}
         for name, columns in self.fields.items():
             kind = FIELDS.get(name, "tabular")
@@ -56,23 +56,23 @@ class Real:
 
 
 def bundled() -> Iterator[Real]:
-    """Tables that lie in scikit-learn."""
+    """Return the tables of scikit-learn."""
     for name, views in (
         ("digits", {"top": range(32), "bottom": range(32, 64)}),
         ("breast_cancer", {"mean": range(10), "error": range(10, 20), "worst": range(20, 30)}),
         ("wine", {"measured": range(13)}),
         ("diabetes", {"person": range(4), "serum": range(4, 10)}),
     ):
-        found = getattr(datasets, f"load_{name}")()
-        cells = [[f"{value:.6g}" for value in row] for row in found.data]
-        target = [f"{value:g}" for value in found.target]
+        data = getattr(datasets, f"load_{name}")()
+        cells = [[f"{value:.6g}" for value in row] for row in data.data]
+        target = [f"{value:g}" for value in data.target]
         rows = [{**{f"x{at}": cell for at, cell in enumerate(row)}, "y": label} for row, label in zip(cells, target, strict=True)]
         fields = {field: [f"x{at}" for at in columns] for field, columns in views.items()}
         yield Real(name, Path(), "y", fields, rows, regression=name == "diabetes")
 
 
 def questions(folder: Path, pictures: int) -> Iterator[Real]:
-    """easy-VQA's questions on some of its pictures."""
+    """Return easy-VQA's questions about some of its pictures."""
     (table,) = vqa(folder)
     names = sorted({row["picture"] for row in table.rows})
     some = set(np.random.default_rng(0).permutation(names)[:pictures].tolist())
@@ -80,25 +80,25 @@ def questions(folder: Path, pictures: int) -> Iterator[Real]:
     yield Real("easy_vqa", folder, "answer", {"picture": ["picture"], "question": ["question"]}, rows)
 
 
-def read(asked: argparse.Namespace, folder: Path) -> Iterator[Real]:
-    """The tables that were asked for."""
+def read(arguments: argparse.Namespace, folder: Path) -> Iterator[Real]:
+    """Return the tables that the arguments select."""
     made = list(bundled())
-    if asked.vqa:
-        made += questions(folder, asked.vqa)
-    if asked.tweets:
+    if arguments.vqa:
+        made += questions(folder, arguments.vqa)
+    if arguments.tweets:
         from pretrained import tweets
 
-        made.append(Real("tweets", Path(), "label", {"text": ["text"]}, tweets(asked.tweets)))
-    if asked.emoji:
-        table = next(iter(emoji(*asked.emoji)))
+        made.append(Real("tweets", Path(), "label", {"text": ["text"]}, tweets(arguments.tweets)))
+    if arguments.emoji:
+        table = next(iter(emoji(*arguments.emoji)))
         made.append(Real("emoji", table.folder, "group", {"picture": ["picture"], "name": ["name"]}, table.rows))
     for table in made:
-        if not asked.only or table.name in asked.only:
+        if not arguments.only or table.name in arguments.only:
             yield table
 
 
 def options(description: str) -> argparse.ArgumentParser:
-    """What every such benchmark may be asked."""
+    """Return the parser of the options that these benchmarks share."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5, metavar="N")
     parser.add_argument("--vqa", type=int, default=0, metavar="PICTURES", help="easy-VQA, the questions on so many of its pictures")

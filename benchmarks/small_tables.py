@@ -1,23 +1,23 @@
-"""Small tables of pictures, text and numbers: is the default worth more than its best field, and than a regression?
+"""Compares the default model with its best single field and with a regression, on small tables of pictures, text and numbers.
 
-For each table and seed: a random split of 75/25 (stratified where the target is a class), then the test score of
+For each table and seed there is a random split of 75/25 (stratified if the target is a class), and the test score of
 
-* **fused**: ``pm.train`` with nothing said but the target and the time limit;
+* **fused**: ``pm.train`` with the target and the time limit as the only settings;
 * **single**: each field alone, from the same run (``model.baselines``);
-* **regression**: logistic regression (ridge where the target is a number) on TF-IDF (word 1-2-grams and character 2-4-grams; character
-  1-3-grams where the text is Chinese, Japanese or Korean), the 64 principal components of 32 x 32 pixels, and the numbers (standardised)
+* **regression**: logistic regression (ridge if the target is a number) on TF-IDF (word 1-2-grams and character 2-4-grams; character
+  1-3-grams if the text is Chinese, Japanese or Korean), the 64 principal components of 32 x 32 pixels, and the numbers (standardised)
   and categories (one-hot), of all fields and of each single one; C out of {0.1, 1, 10} by three folds of the training rows;
-* **balanced**: the same of all fields, with dense blocks shrunk to rows of unit length, as TF-IDF's are. Standardised pixels otherwise
-  drown the text, so that this is most often the stronger one.
+* **balanced**: the same on all fields, with dense blocks scaled to rows of unit length, as those of TF-IDF are. Standardised pixels
+  otherwise dominate the text, so this is the better regression most of the time.
 
-Scores are accuracies, or r2 where the target is a number. Means and spreads (standard deviation) over the seeds; a difference stands
-beside its standard error over the seeds, which share their split.
+Scores are accuracies, or r2 if the target is a number. Figures are means and standard deviations over the seeds; each difference has its
+standard error over the seeds, which share their split.
 
-Tables: any folders of one ``table.csv`` (pictures as relative paths) and a ``target.txt`` (the target column's name) each::
+Tables can be any folders with a ``table.csv`` (pictures as relative paths) and a ``target.txt`` (the name of the target column)::
 
     python benchmarks/small_tables.py --data FOLDER
 
-The names and pictures of 1,906 emoji in 9 groups, in English and in Chinese, out of two npm packages::
+The names and pictures of 1,906 emoji in 9 groups, in English and in Chinese, from two npm packages::
 
     npm pack emoji-datasource-google@16.0.0 && npm pack emojibase-data@17.0.0
     mkdir google emojibase
@@ -65,7 +65,7 @@ CHOSEN_ON, FITTED_ON = 3_000, 8_000
 
 @dataclass
 class Table:
-    """Rows of text cells, the folder that their pictures lie in, and the column to predict."""
+    """Rows of text cells, the folder of their pictures, and the column to predict."""
 
     name: str
     folder: Path
@@ -76,7 +76,7 @@ class Table:
 
     @property
     def regression(self) -> bool:
-        """Is the target a number (more than 20 different ones, or one with a fraction)?"""
+        """Whether the target is a number (more than 20 different ones, or one with a fraction)."""
         values = {row[self.target] for row in self.rows}
         try:
             numbers = [float(value) for value in values]
@@ -85,7 +85,7 @@ class Table:
         return len(values) > 20 or not all(number.is_integer() for number in numbers)
 
     def split(self, seed: int) -> tuple[list[Row], list[Row]]:
-        """Training and test rows."""
+        """Return training and test rows."""
         if self.test:
             return self.rows, self.test
         labels = [row[self.target] for row in self.rows]
@@ -96,7 +96,7 @@ class Table:
 
 @dataclass
 class Scores:
-    """One score a seed for each model, and the seconds they took."""
+    """The scores of each model, one for each seed, and the seconds that training took."""
 
     fused: list[float] = field(default_factory=list)
     single: dict[str, list[float]] = field(default_factory=dict)
@@ -108,19 +108,19 @@ class Scores:
 
 
 def fields_of(table: Table, rows: Sequence[Row]) -> dict[str, tuple[str, list[str]]]:
-    """Kind (picture, text, tabular) and columns by field; numbers and categories are one field."""
-    found: dict[str, tuple[str, list[str]]] = {}
+    """Return kind (picture, text, tabular) and columns by field; numbers and categories are one field."""
+    fields: dict[str, tuple[str, list[str]]] = {}
     for column in rows[0]:
         if column == table.target:
             continue
         cells = [row[column] for row in rows if row[column]]
         if cells and all(cell.lower().endswith(SUFFIXES) for cell in cells):
-            found[column] = ("picture", [column])
+            fields[column] = ("picture", [column])
         elif _numeric(cells) or len(set(cells)) <= max(2, len(cells) // 5):
-            found.setdefault("numbers", ("tabular", []))[1].append(column)
+            fields.setdefault("numbers", ("tabular", []))[1].append(column)
         else:
-            found[column] = ("text", [column])
-    return found
+            fields[column] = ("text", [column])
+    return fields
 
 
 def _numeric(cells: Sequence[str]) -> bool:
@@ -137,7 +137,7 @@ class Pixels:
         self._read: dict[Path, np.ndarray] = {}
 
     def __call__(self, path: Path) -> np.ndarray:
-        """(3072,) in 0..1."""
+        """Return the pixels of a picture, (3072,) from 0 to 1."""
         if path not in self._read:
             with Image.open(path) as image:
                 picture = image.convert("RGBA")
@@ -148,7 +148,7 @@ class Pixels:
 
 
 def features(table: Table, kind: str, columns: list[str], train: list[Row], test: list[Row], pixels: Pixels) -> Iterator[tuple[Any, Any]]:
-    """Feature matrices of the training and the test rows, several for one field."""
+    """Return feature matrices of the training and the test rows, several for one field."""
     if kind == "picture":
         (column,) = columns
         names = sorted({row[column] for row in train if row[column]})
@@ -191,7 +191,7 @@ def _grams(texts: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def regressions(table: Table, train: list[Row], test: list[Row], pixels: Pixels) -> tuple[float, float, dict[str, float]]:
-    """Test score of the regression on all fields, the same balanced, and on each alone."""
+    """Return the test scores of the regression on all fields, of the balanced one, and of the one on each field alone."""
     blocks = {name: list(features(table, kind, columns, train, test, pixels)) for name, (kind, columns) in fields_of(table, train).items()}
     alone = {name: _fitted(table, block, train, test) for name, block in blocks.items() if block}
     pairs = [pair for block in blocks.values() for pair in block]
@@ -211,8 +211,8 @@ def _fitted(table: Table, blocks: Sequence[tuple[Any, ...]], train: list[Row], t
     )
     rare = not table.regression and min(Counter(labels[few].tolist()).values()) < 3
     folds = (KFold if table.regression or rare else StratifiedKFold)(3, shuffle=True, random_state=0)
-    found = [cross_val_score(model, seen[few], labels[few], cv=folds).mean() for model in models]
-    best = models[int(np.argmax(found))].fit(seen[some], labels[some])
+    scores = [cross_val_score(model, seen[few], labels[few], cv=folds).mean() for model in models]
+    best = models[int(np.argmax(scores))].fit(seen[some], labels[some])
     return score(table, best.predict(unseen), test)
 
 
@@ -221,14 +221,14 @@ def _targets(table: Table, rows: Sequence[Row]) -> np.ndarray:
 
 
 def score(table: Table, answers: Any, rows: Sequence[Row]) -> float:
-    """Accuracy, or r2 where the target is a number."""
+    """Return the accuracy, or r2 if the target is a number."""
     if table.regression:
         return float(r2_score(_targets(table, rows), np.asarray(answers, dtype=float)))
     return float(accuracy_score(_targets(table, rows), [str(answer) for answer in answers]))
 
 
 def trained(table: Table, train: list[Row], test: list[Row], seed: int, limit: str) -> tuple[float, dict[str, float]]:
-    """Test score of polymodal's default, and of each field alone."""
+    """Return the test scores of polymodal's default, and of each field alone."""
     import polymodal as pm
 
     with tempfile.TemporaryDirectory() as folder:
@@ -243,7 +243,7 @@ def trained(table: Table, train: list[Row], test: list[Row], seed: int, limit: s
 
 
 def write(path: Path, rows: Sequence[Row]) -> Path:
-    """Rows as CSV."""
+    """Write rows as CSV."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -252,7 +252,7 @@ def write(path: Path, rows: Sequence[Row]) -> Path:
 
 
 def read_folder(folder: Path) -> Iterator[Table]:
-    """A table for each subfolder with a ``table.csv`` and a ``target.txt``."""
+    """Return a table for each subfolder with a ``table.csv`` and a ``target.txt``."""
     for path in sorted(folder.glob("*/table.csv")):
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -261,7 +261,7 @@ def read_folder(folder: Path) -> Iterator[Table]:
 
 
 def emoji(google: Path, emojibase: Path) -> Iterator[Table]:
-    """Picture and short name of emoji -> group, with English and with Chinese names."""
+    """Return the tables of emoji: picture and short name -> group, with English and with Chinese names."""
     images = google / "img" / "google" / "64"
     shown = json.loads((google / "emoji.json").read_text(encoding="utf-8"))
     for language in ("en", "zh"):
@@ -278,7 +278,7 @@ def emoji(google: Path, emojibase: Path) -> Iterator[Table]:
 
 
 def vqa(folder: Path) -> Iterator[Table]:
-    """easy-VQA's 13 answers, on its own split."""
+    """Return easy-VQA's table of 13 answers, on its own split."""
     import easy_vqa
 
     parts = {
@@ -298,17 +298,17 @@ def vqa(folder: Path) -> Iterator[Table]:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation."""
+    """Return mean and standard deviation as text."""
     return f"{statistics.mean(values):.4f} +- {statistics.stdev(values) if len(values) > 1 else float('nan'):.4f}"
 
 
 def best_of(single: dict[str, list[float]]) -> str:
-    """The field with the highest mean."""
+    """Return the field with the highest mean."""
     return max(single, key=lambda name: statistics.mean(single[name]))
 
 
 def difference(ours: Sequence[float], theirs: Sequence[float]) -> str:
-    """Mean difference of paired scores, its standard error, and what to call it."""
+    """Return the mean difference of paired scores, its standard error, and a verdict, as text."""
     gaps = [a - b for a, b in zip(ours, theirs, strict=True)]
     mean = statistics.mean(gaps)
     error = statistics.stdev(gaps) / len(gaps) ** 0.5 if len(gaps) > 1 else float("nan")
@@ -317,7 +317,7 @@ def difference(ours: Sequence[float], theirs: Sequence[float]) -> str:
 
 
 def report(scores: Scores) -> None:
-    """Print what was found on one table."""
+    """Print the results of one table."""
     for name, values in scores.regression_single.items():
         print(f"  regression, only {name:20} {spread(values)}")
     print(f"  regression, all fields           {spread(scores.regression)}   {statistics.mean(scores.regression_seconds):.0f} s a run")
@@ -335,7 +335,7 @@ def report(scores: Scores) -> None:
 
 
 def compare(table: Table, seeds: int, limit: str, baseline_only: bool) -> Scores:
-    """All models on one table, over the seeds."""
+    """Measure all models on one table, over the seeds."""
     scores, pixels = Scores(), Pixels()
     for seed in range(seeds):
         train, test = table.split(seed)
@@ -361,7 +361,7 @@ def compare(table: Table, seeds: int, limit: str, baseline_only: bool) -> Scores
 
 
 def main() -> None:
-    """Read the options, build the tables, compare, report."""
+    """Read the options, make the tables, and compare the models on each of them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="subfolders with a table.csv and a target.txt each")
     parser.add_argument("--emoji", type=Path, nargs=2, metavar=("GOOGLE", "EMOJIBASE"), help="the two npm packages, unpacked")

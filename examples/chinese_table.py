@@ -1,7 +1,7 @@
-"""A table with Chinese column names and Chinese text: made, trained on, measured, asked.
+"""A table with Chinese column names and Chinese text: made, trained on, measured and used for predictions.
 
-Each row is a picture (图片), a title (标题), a price (价格) and a class (类别). The pictures are drawn here: a coloured
-disc or square on a light ground. Some cells are empty and one picture cannot be read, as in any table of one's own.
+Each row is a picture (图片), a title (标题), a price (价格) and a class (类别). The example draws the pictures: a coloured
+disc or square on a light background. Some cells are empty and one picture cannot be read, as in real tables.
 
     python examples/chinese_table.py
 """
@@ -26,7 +26,7 @@ EVERYWHERE = ("新鲜", "包邮", "当季水果", "产地直发", "坏果包赔"
 
 
 def write_table(folder: Path, name: str, rows: int, seed: int) -> Path:
-    """``name`` with its pictures beside it, in a folder whose name says nothing of the class."""
+    """Write the table ``name``, and its pictures in a folder beside it whose name does not contain the class."""
     rng = np.random.default_rng(seed)
     pictures = folder / f"pictures_{seed}"
     pictures.mkdir()
@@ -48,7 +48,7 @@ def write_table(folder: Path, name: str, rows: int, seed: int) -> Path:
 
 
 def draw_picture(path: Path, color: tuple[int, int, int], rng: np.random.Generator) -> None:
-    """A disc or a square, somewhere, in about that colour."""
+    """Draw a disc or a square of about this colour at a random place."""
     ground = tuple(int(value) for value in rng.integers(200, 256, 3))
     image = Image.new("RGB", (48, 48), ground)
     left, top = (int(value) for value in rng.integers(2, 18, 2))
@@ -60,7 +60,7 @@ def draw_picture(path: Path, color: tuple[int, int, int], rng: np.random.Generat
 
 
 def main() -> None:
-    """Make the tables, train, measure, ask."""
+    """Make the tables, train, measure, and predict."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         train = write_table(folder, "商品.csv", 160, seed=0)

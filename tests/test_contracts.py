@@ -1,4 +1,4 @@
-"""What every entry of every menu must do: nothing here names one, so a new entry is tested by being on its menu."""
+"""Tests of what every entry of every menu must do. They name no entry, so that a new entry is tested because it is on its menu."""
 
 from __future__ import annotations
 

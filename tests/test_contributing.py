@@ -98,8 +98,8 @@ assert found["kappa"] > 0.6
 
 target = np.stack([task.encode(one) for one in truth])
 for metric in task.metric_names:
-    credits = task.credits(target, chances, metric)
-    assert np.isclose(credits.mean(), found[metric], atol=1e-6), metric
+    row_values = task.row_values(target, chances, metric)
+    assert np.isclose(row_values.mean(), found[metric], atol=1e-6), metric
 exact = np.abs(off) - np.abs(off).mean()
 assert np.allclose(task.influence("rank_mae", target, chances), exact, atol=1e-6), "the jackknife of a mean is exact"
 

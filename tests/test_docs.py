@@ -1,4 +1,4 @@
-"""What the documentation names is there: files, tests, commands, settings, menus; and the site builds without a warning."""
+"""Tests that files, tests, commands, settings and menus in the documentation exist, and that the site builds without a warning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples run as they stand, with warnings as errors."""
+"""Tests that the examples run unchanged, with warnings as errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever stands in a cell, a table, a configuration, a bundle or a checkpoint: it is read, or it is a message; nothing else comes out."""
+"""Fuzz tests of cells, tables, configurations, bundles and checkpoints: they are read, or raise a documented error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile cells among good ones: each is a line in faults.csv, none costs much, and none moves another row's answer."""
+"""Tests of malicious cells among valid ones: each is a line in ``faults.csv``, costs little, and changes no prediction of another row."""
 
 from __future__ import annotations
 

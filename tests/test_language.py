@@ -1,4 +1,4 @@
-"""Names in the source follow ``docs/glossary.md``: no module or identifier with a word that only this code would understand."""
+"""Tests of the names in the source: no module or identifier has a word that ``docs/glossary.md`` excludes."""
 
 from __future__ import annotations
 

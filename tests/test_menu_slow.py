@@ -1,4 +1,4 @@
-"""Every menu entry reaches 95 % on a table that it can solve: a CSV on disk, through ``polymodal train``."""
+"""Every menu entry reaches 95 % on a table that it can solve: a CSV file, through ``polymodal train``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of shapes themselves: what a name states, and what the packages of models are checked for in every test."""
+"""Tests of the shape checks: what a name states, and which packages of models every test checks."""
 
 from __future__ import annotations
 

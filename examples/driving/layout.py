@@ -1,7 +1,7 @@
-"""A made-up drive in nuScenes' layout: JSON tables, camera pictures, radar sweeps. Nothing of it is real.
+"""A generated drive in the layout of nuScenes: JSON tables, camera pictures and radar sweeps.
 
-In each scene one road user stands out. The camera shows what it is, a car or a pedestrian; whether it comes nearer or gets away, only the
-radar tells. Both sensors are noisy, and each fails now and then: no entry, or an entry whose file is lost.
+In each scene there is one conspicuous road user. The camera shows its kind, a car or a pedestrian; the radar alone shows whether it
+approaches or moves away. Both sensors are noisy, and each fails sometimes: there is no entry, or the file of an entry is lost.
 """
 
 from __future__ import annotations

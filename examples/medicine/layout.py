@@ -1,8 +1,8 @@
-"""Made-up chest pictures and notes in MIMIC-CXR's layout: DICOM files, reports, tables. Nothing of it is real, nor is it medicine.
+"""Generated chest pictures and notes in the layout of MIMIC-CXR: DICOM files, reports and tables, without any medical truth.
 
-The picture shows a patch in one lung, or haze in both; the note, Chinese or English, tells of an infection or not. The diagnosis needs
-both; fever and pulse hint at the infection. A patient has several studies, pictures are of either photometric kind and of 12 to 16 bits,
-and pictures and notes get lost now and then.
+The picture shows a patch in one lung, or haze in both; the note, in Chinese or English, mentions an infection or not. The diagnosis depends
+on both; temperature and pulse are correlated with the infection. A patient has several studies, pictures are of either photometric
+interpretation and of 12 to 16 bits, and some pictures and notes are lost.
 """
 
 from __future__ import annotations

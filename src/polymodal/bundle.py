@@ -87,6 +87,7 @@ class Bundle:
         return folder
 
     def _tensors(self) -> dict[str, Tensor]:
+        """Return the weights of all members by the names that ``weights.safetensors`` has for them."""
         return {
             f"{at}.{name}": value.detach().cpu().contiguous()
             for at, member in enumerate(self.members)
@@ -94,6 +95,7 @@ class Bundle:
         }
 
     def _frozen_tensors(self) -> dict[str, Tensor]:
+        """Return the weights of the frozen backbones by the names that ``frozen.safetensors`` has for them."""
         places = {name: at for at, name in enumerate(self.experiment.fields)}
         return {
             f"{places[field]}.{name}": value.detach().cpu().contiguous()
@@ -180,15 +182,22 @@ def _fit_together(experiment: Experiment, states: Mapping[str, State], tasks: Ma
 
 
 def _same_shapes(expected: Mapping[str, torch.Size], weights: Mapping[str, Tensor]) -> None:
+    """Raise ``ValueError`` unless the weights have the expected names and shapes."""
     for name in sorted(expected.keys() | weights.keys()):
         if name not in weights or name not in expected or weights[name].shape != expected[name]:
-            said, found = (tuple(shapes[name]) if name in shapes else "nothing" for shapes in
-                           (expected, {key: value.shape for key, value in weights.items()}))  # fmt: skip
-            raise ValueError(f"{name}: found {found}; expected {said}")
+            shapes = [tuple(tensors[name]) if name in tensors else "nothing" for tensors in
+                      ({key: value.shape for key, value in weights.items()}, expected)]  # fmt: skip
+            raise ValueError(f"{name}: found {shapes[0]}; expected {shapes[1]}")
 
 
-def _backbones(experiment: Experiment, states: Mapping[str, State], packed: bytes | None, said: Mapping[str, str]) -> dict[str, Backbone]:
-    """Return the frozen backbones, with weights from the bundle or, if it does not contain them, from this machine (with a warning)."""
+def _backbones(
+    experiment: Experiment, states: Mapping[str, State], packed: bytes | None, digests: Mapping[str, str]
+) -> dict[str, Backbone]:
+    """Return the frozen backbones, with weights from the bundle or, if it does not contain them, from this machine (with a warning).
+
+    :param packed: the content of ``frozen.safetensors``; None = the bundle does not contain the weights
+    :param digests: the digest of each backbone's weights when the bundle was written
+    """
     backbones = {}
     tensors = load_tensors(packed) if packed is not None else {}
     for at, (name, encoder) in enumerate((name, experiment.model.encoders[name]) for name in experiment.fields):
@@ -203,10 +212,10 @@ def _backbones(experiment: Experiment, states: Mapping[str, State], packed: byte
             backbone.load_state_dict(weights)
         else:
             backbone.load(download=False)
-            if digest_of(backbone) != said.get(name):
-                raise ValueError(f"field {name!r}: its frozen weights are not on this machine as they were when it was trained")
+            if digest_of(backbone) != digests.get(name):
+                raise ValueError(f"field {name!r}: the frozen weights on this machine differ from those that it was trained with")
             model = states[name]["backbone"]["model"]
-            warn(f"field {name!r}: its frozen weights are not in the bundle, but taken from {model}: the right ones")
+            warn(f"field {name!r}: its frozen weights are not in the bundle, but taken from {model}; they are those of the training")
         backbones[name] = backbone
     return backbones
 
@@ -225,21 +234,27 @@ def find(folder: str | Path) -> Path:
         raise BundleError(f"{folder}: no such folder; expected a run or a bundle{fix}")
     if folder.is_file():
         raise BundleError(f"{folder}: a file; expected the folder of a run or a bundle; the run is named first, and then the table")
-    raise BundleError(f"{folder}: holds no bundle.json; expected a run that ended or a bundle")
+    raise BundleError(f"{folder}: contains no bundle.json; expected a run that ended or a bundle")
 
 
 def _refuse_code(experiment: Experiment, trust: bool) -> None:
+    """Raise ``BundleError`` if the experiment has external components and ``trust`` is False."""
     parts = [*experiment.model.encoders.values(), experiment.model.fusion]
     named = [part.kind for part in parts if isinstance(part, External)]
     if named and not trust:
-        raise BundleError(f"the bundle wants code from elsewhere: {', '.join(named)}; load it only if you trust it: trust=True (--trust)")
+        raise BundleError(f"the bundle needs external code: {', '.join(named)}; load it only if you trust it: trust=True (--trust)")
 
 
 def _json(value: Any) -> bytes:
+    """Return plain data as the content of a JSON file."""
     return (json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
 
 
 def _read_json(path: Path) -> Any:
+    """Return the content of a JSON file.
+
+    :raises BundleError: the file cannot be read
+    """
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
@@ -249,7 +264,7 @@ def _read_json(path: Path) -> Any:
 def card(bundle: Bundle) -> str:
     """Return the model card in Markdown: the targets, the fields, the metrics and how to use the model."""
     experiment = bundle.experiment
-    lines = ["# A polymodal model", "", "It answers", ""]
+    lines = ["# A polymodal model", "", "It predicts", ""]
     lines += [f"- `{task.config.column}` ({task.config.kind}): {task.describe()}" for task in bundle.tasks.values()]
     lines += ["", "from", ""]
     lines += [f"- `{name}` ({field.kind}, column {', '.join(map(repr, field.sources))}; encoder {experiment.model.encoders[name].kind})"
@@ -258,7 +273,7 @@ def card(bundle: Bundle) -> str:
     lines += ["", f"fused by {experiment.model.fusion.kind}{count}. Any field may be missing in any row.", ""]
     validation = bundle.metrics.get("validation", {})
     if validation:
-        lines += ["On rows held out of training, none of which selected the epoch or the vote weights that it is measured by:", ""]
+        lines += ["Metrics on validation rows, none of which selected the epoch or the vote weights of the model measured on them:", ""]
         lines += [f"- {target}: " + ", ".join(f"{metric} {value:.4f}" for metric, value in values.items() if value is not None)
                   for target, values in validation["tasks"].items()]  # fmt: skip
     lines += ["", "```", "polymodal predict THIS_FOLDER TABLE -o predictions.csv", "```", ""]

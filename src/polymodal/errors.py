@@ -30,7 +30,7 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 class PolymodalError(Exception):
-    """Base class of all errors that polymodal raises on purpose."""
+    """The base class of all exceptions that polymodal defines."""
 
 
 class UserError(PolymodalError):
@@ -225,8 +225,8 @@ def nearest(word: str, words: Iterable[str]) -> str:
     :param word: the unknown word
     :param words: the candidates
     """
-    found = nearest_of(word, words)
-    return f"; did you mean {found!r}?" if found is not None else ""
+    candidate = nearest_of(word, words)
+    return f"; did you mean {candidate!r}?" if candidate is not None else ""
 
 
 def nearest_folder(folder: Path) -> str:
@@ -235,8 +235,8 @@ def nearest_folder(folder: Path) -> str:
         beside = [one.name for one in folder.absolute().parent.iterdir() if one.is_dir()] if not folder.exists() else []
     except OSError:
         return ""
-    found = nearest_of(folder.name, beside)
-    return f"; did you mean {str(folder.parent / found)!r}?" if found is not None else ""
+    name = nearest_of(folder.name, beside)
+    return f"; did you mean {str(folder.parent / name)!r}?" if name is not None else ""
 
 
 def nearest_of(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -245,24 +245,26 @@ def nearest_of(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | No
     :param cutoff: the least similarity (0 to 1) of two words that merely look alike
     """
     folded = {_folded(candidate): str(candidate) for candidate in words}
-    said = _folded(word)
-    for like in (_alike(said, folded, 0.9), _synonym(said, folded), _alike(said, folded, cutoff)):
-        if like is not None:
-            return folded[like]
+    given = _folded(word)
+    for candidate in (_alike(given, folded, 0.9), _synonym(given, folded), _alike(given, folded, cutoff)):
+        if candidate is not None:
+            return folded[candidate]
     return None
 
 
 def _folded(word: object) -> str:
+    """Return a word in the form in which words are compared: in lower case, its parts separated by one underscore."""
     return re.sub(r"[\s_-]+", "_", str(word).strip().casefold()).strip("_") or str(word)
 
 
-def _alike(said: str, words: Iterable[str], cutoff: float) -> str | None:
-    return next(iter(difflib.get_close_matches(said, list(words), n=1, cutoff=cutoff)), None)
+def _alike(given: str, words: Iterable[str], cutoff: float) -> str | None:
+    """Return the word with the most similar spelling, None if the similarity of all of them is below ``cutoff``."""
+    return next(iter(difflib.get_close_matches(given, list(words), n=1, cutoff=cutoff)), None)
 
 
-def _synonym(said: str, words: Iterable[str]) -> str | None:
+def _synonym(given: str, words: Iterable[str]) -> str | None:
     """Return a synonym of a word; otherwise a word of several parts of which one is a synonym (``商品标题``: ``title``)."""
-    groups = [group for group in (*_SYNONYMS, *_OF_COLUMNS) if said in group]
+    groups = [group for group in (*_SYNONYMS, *_OF_COLUMNS) if given in group]
     for group in groups:
         for word in words:
             if word in group:

@@ -38,9 +38,9 @@ from .storage import write_whole
 
 _KEPT_EACH = 2_048
 """The number of computed cells after which features are written to disk, so that an interrupted run continues from there."""
-_HELD = 64 * 2**20
+_MOST_BYTES = 64 * 2**20
 """The number of bytes after which features are written to disk, since a cell may have many tokens."""
-_TELL_AFTER = 5.0
+_REPORT_AFTER = 5.0
 """The number of seconds between progress messages."""
 
 
@@ -73,7 +73,7 @@ class Featured(Modality):
         self.inner.check()
 
     def is_missing(self, cell: Cell) -> bool:
-        """Whether the wrapped modality treats the cell as missing."""
+        """Return whether the wrapped modality treats the cell as missing."""
         return self.inner.is_missing(cell)
 
     def read(self, cell: Cell) -> Sample:
@@ -143,15 +143,15 @@ def features_of(backbone: Backbone, modality: Modality, samples: Sequence[Sample
     NaN and infinite values become 0. If a sample has no real token, its first token is returned, so L >= 1.
     """
     backbone.eval()
-    found: list[Sample] = [{}] * len(samples)
+    features: list[Sample] = [{}] * len(samples)
     for members in grouped(modality, samples):
         for part, field in block_of(modality, samples, members):
-            said = backbone(field.to(device).values)
-            tokens_BLD = torch.nan_to_num(said.tokens_BLD.float(), 0.0, 0.0, 0.0).cpu()
-            mask_BL = said.mask_BL.cpu()
+            output = backbone(field.to(device).values)
+            tokens_BLD = torch.nan_to_num(output.tokens_BLD.float(), 0.0, 0.0, 0.0).cpu()
+            mask_BL = output.mask_BL.cpu()
             for at, row in enumerate(part):
-                found[row] = {"features": tokens_BLD[at, mask_BL[at]].numpy() if mask_BL[at].any() else tokens_BLD[at, :1].numpy()}
-    return found
+                features[row] = {"features": tokens_BLD[at, mask_BL[at]].numpy() if mask_BL[at].any() else tokens_BLD[at, :1].numpy()}
+    return features
 
 
 def through(window: Window, modalities: Mapping[str, Modality], backbones: Mapping[str, Backbone]) -> Window:
@@ -200,18 +200,18 @@ def fill(
     def make(samples: Sequence[Sample]) -> list[Sample]:
         nonlocal done, computed, reported_at
         keys = [blake2b(pack(sample), digest_size=16).digest() for sample in samples]
-        found = [cache.get(key) for key in keys]
-        lacking = [at for at, features in enumerate(found) if features is None]
+        known = [cache.get(key) for key in keys]
+        lacking = [at for at, features in enumerate(known) if features is None]
         fresh = features_of(backbone, modality, [samples[at] for at in lacking], device)
         for at, sample in zip(lacking, fresh, strict=True):
             cache.put(keys[at], sample["features"])
-            found[at] = sample["features"]
+            known[at] = sample["features"]
         done, computed = done + len(samples), computed + len(lacking)
-        if time.monotonic() - reported_at > _TELL_AFTER and done < total:
+        if time.monotonic() - reported_at > _REPORT_AFTER and done < total:
             reported_at = time.monotonic()
             left = (reported_at - begin) / done * (total - done)
             note(f"field {name!r}: {done:,} of {total:,} cells seen by the frozen backbone, {left:.0f} s to go")
-        return [{"features": features} for features in found if features is not None]
+        return [{"features": features} for features in known if features is not None]
 
     try:
         store.replace(name, Featured(modality, backbone.width), make, WINDOW)
@@ -254,7 +254,7 @@ class FeatureCache:
         self.folder = _cache_folder() / blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
         self._known: dict[bytes, tuple[Path, int, int]] = {}
         self._fresh: dict[bytes, np.ndarray] = {}
-        self._held = 0
+        self._fresh_bytes = 0
         if self.at_most:
             for path in sorted(self.folder.glob("*.safetensors")):
                 self._known |= _read(path, self.width)
@@ -267,16 +267,16 @@ class FeatureCache:
             return None
         path, start, length = self._known[key]
         with contextlib.suppress(OSError):  # another process may have deleted the file
-            found = np.fromfile(path, np.float32, length * self.width, offset=start)
-            return found.reshape(length, self.width) if len(found) == length * self.width else None
+            values = np.fromfile(path, np.float32, length * self.width, offset=start)
+            return values.reshape(length, self.width) if len(values) == length * self.width else None
         return None
 
     def put(self, key: bytes, features_LD: np.ndarray) -> None:
         """Add features to the cache. They are written to disk when enough of them are in memory."""
         if self.at_most:
             self._fresh[key] = features_LD
-            self._held += features_LD.nbytes
-            if len(self._fresh) >= _KEPT_EACH or self._held >= _HELD:
+            self._fresh_bytes += features_LD.nbytes
+            if len(self._fresh) >= _KEPT_EACH or self._fresh_bytes >= _MOST_BYTES:
                 self.flush()
 
     def flush(self) -> None:
@@ -289,7 +289,7 @@ class FeatureCache:
             "lengths": torch.tensor([len(features) for features in self._fresh.values()]),
             "features": torch.from_numpy(np.concatenate(list(self._fresh.values()))),
         })  # fmt: skip
-        self._fresh, self._held = {}, 0
+        self._fresh, self._fresh_bytes = {}, 0
         if len(body) > self.at_most:
             return
         with contextlib.suppress(OSError):
@@ -301,10 +301,12 @@ class FeatureCache:
 
 
 def _cache_folder() -> Path:
+    """Return the folder of all cached features, below the user's cache folder."""
     return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "polymodal" / "features"
 
 
 def _processor() -> str:
+    """Return the name of the processor's model."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
@@ -313,6 +315,7 @@ def _processor() -> str:
 
 
 def _version(library: str) -> str:
+    """Return the name of a library, with its version if it is installed."""
     with contextlib.suppress(metadata.PackageNotFoundError):
         return f"{library} {metadata.version(library)}"
     return library
@@ -321,8 +324,8 @@ def _version(library: str) -> str:
 def _read(path: Path, width: int) -> dict[bytes, tuple[Path, int, int]]:
     """Return the position and the number of tokens of each entry of a cache file; nothing if ``flush`` did not write the file."""
     try:
-        found = load_file(path)
-        keys, lengths, features = found["keys"].numpy(), found["lengths"].numpy(), found["features"].numpy()
+        tensors = load_file(path)
+        keys, lengths, features = tensors["keys"].numpy(), tensors["lengths"].numpy(), tensors["features"].numpy()
         ends = np.cumsum(lengths)
         if keys.dtype != np.uint8 or keys.shape != (len(lengths), 16) or (lengths < 1).any() or features.dtype != np.float32:
             return {}

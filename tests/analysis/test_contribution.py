@@ -1,4 +1,4 @@
-"""Shares, projections and rows of other rows' cells, against what is worked out by hand."""
+"""Tests of Shapley values, additive projections and predictions with cells of other rows, against values computed by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fields contribute, where the answer is known: each a CSV on disk, through ``polymodal train`` and ``polymodal explain``."""
+"""The contributions of fields on tables with a known answer: CSV files, through ``polymodal train`` and ``polymodal explain``."""
 
 from __future__ import annotations
 

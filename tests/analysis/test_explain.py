@@ -1,4 +1,4 @@
-"""``explain``: what it finds, what it writes, and what it refuses."""
+"""Tests of ``explain``: its results, its files and the arguments that it refuses."""
 
 from __future__ import annotations
 

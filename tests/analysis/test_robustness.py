@@ -1,4 +1,4 @@
-"""Corruptions of every kind of cell, and what a trained model keeps under them."""
+"""Tests of the corruptions of every kind of cell, and of the metrics of a trained model under them."""
 
 from __future__ import annotations
 

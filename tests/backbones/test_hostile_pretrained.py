@@ -1,4 +1,4 @@
-"""Bundles of somebody who knows the format, with a pretrained encoder in them: refused before they cost much, and answered with a fault."""
+"""Tests of malicious bundles with a pretrained encoder: they are refused at little cost, with an error message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pretrained encoders: read as their own processors read, frozen, adapted or trained on, saved whole, and fetched by nobody."""
+"""Tests of pretrained encoders: preparation as by their own processors, frozen and trained weights, bundles, and no downloads."""
 
 from __future__ import annotations
 

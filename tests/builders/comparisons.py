@@ -23,21 +23,21 @@ def judged_from(alone: np.ndarray, fused: np.ndarray, task: Any = None, target: 
     every = [Contender("only say", "say"), Contender("concat")]
     course = Course(trials=1, search_rows=100)
 
-    def credits(scores_N: np.ndarray, at: int) -> dict[str, list[float]]:
+    def row_values(scores_N: np.ndarray, at: int) -> dict[str, list[float]]:
         scores = scores_N[:, None] if task.classes is None else np.stack([1 - scores_N, scores_N], 1)
-        found = {metric: task.credits(target_RN[at][:, None], scores, metric) for metric in judging(task)}
+        found = {metric: task.row_values(target_RN[at][:, None], scores, metric) for metric in judging(task)}
         return {metric: [] if one is None else one.tolist() for metric, one in found.items()}
 
     for at in range(len(alone)):
         cells = {}
-        for one, worth, score_RN in zip(every, (0.6, 0.7), (alone, fused), strict=True):
-            credit = {"label": credits(score_RN[at], at)}
-            cells[one.name] = Cell(one.name, "round", 0, at, rows=100, worth=worth, metrics={"label": {}}, credits=credit)
+        for one, goodness, score_RN in zip(every, (0.6, 0.7), (alone, fused), strict=True):
+            values = {"label": row_values(score_RN[at], at)}
+            cells[one.name] = Cell(one.name, "round", 0, at, rows=100, goodness=goodness, metrics={"label": {}}, row_values=values)
         course.rounds.append(cells)
     constant = 0.0 if task.classes is None else 0.4
     grid: Any = SimpleNamespace(
         prepared=SimpleNamespace(tasks={"label": task}), clusters=lambda at, name: np.arange(alone.shape[1]) + at * alone.shape[1],
-        constant=lambda at: {"label": credits(np.full(alone.shape[1], constant), at)},
+        constant=lambda at: {"label": row_values(np.full(alone.shape[1], constant), at)},
         rounds=SimpleNamespace(measure=list(np.arange(alone.size).reshape(alone.shape)), most=100, overlap=1 / max(len(alone) - 1, 1)),
     )  # fmt: skip
     return judged(grid, course, every, 0)

@@ -1,4 +1,4 @@
-"""Hostile cells, made when the tests run: what a table from the wild, or from an enemy, holds."""
+"""Malformed and malicious cells, made when the tests run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What inspection concludes about a list of cells."""
+"""The result of inspecting a list of cells."""
 
 from __future__ import annotations
 

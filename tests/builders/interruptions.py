@@ -1,4 +1,4 @@
-"""Runs that are interrupted, and the comparison of what they leave."""
+"""Runs that are interrupted, and the comparison of the files that they leave."""
 
 from __future__ import annotations
 

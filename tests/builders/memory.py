@@ -1,4 +1,4 @@
-"""A machine with little memory."""
+"""A simulated machine with little memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small tables on disk, made from a seed: what every test trains on, reads, or breaks."""
+"""Small tables on disk, made from a seed, on which tests train."""
 
 from __future__ import annotations
 

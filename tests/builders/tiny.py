@@ -1,4 +1,4 @@
-"""Pretrained models as they lie in a folder, of random weights and two small blocks: what tests load in place of a download."""
+"""Folders of pretrained models with random weights and two small blocks, which tests load instead of downloads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers, dates and durations as the world writes them: the value of a cell, and what a column shows together."""
+"""Tests of numbers, dates and durations: the value of a cell, and the notation of a column."""
 
 from __future__ import annotations
 

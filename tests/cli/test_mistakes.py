@@ -1,4 +1,4 @@
-"""Mistakes at the command line: each is told in one message that says what to write instead."""
+"""Tests of mistakes at the command line: one message states the mistake and its correction."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ def test_a_network_for_pictures_is_trained_from_scratch_or_pretrained(kind: str)
         ("predict rum t.csv -o out.csv", "rum: no such folder; expected a run or a bundle; did you mean 'run'?"),
         ("predict t.csv run -o out.csv", "t.csv: a file; expected the folder of a run or a bundle; the run is named first, and then the table"),
         ("report rum", "rum: no such folder; expected the folder of a run; did you mean 'run'?"),
-        ("train --resume rum", "rum: holds no run.yaml; expected the folder of a run; did you mean 'run'?"),
+        ("train --resume rum", "rum: contains no run.yaml; expected the folder of a run; did you mean 'run'?"),
         ("train taks.yaml", "taks.yaml: no such file; expected a run.yaml; did you mean 'tasks.yaml'?; write one: polymodal init TABLE"),
         ("train tab.yaml", "tab.yaml line 2: not valid YAML (found character '\\t' that cannot start any token); a line begins with a tab; indent by spaces"),
         ("train tasks.yaml", "tasks.yaml: tasks: found 'category'; expected settings by name; write tasks: {category: {kind: multiclass, column: category}}"),

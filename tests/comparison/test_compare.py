@@ -1,4 +1,4 @@
-"""``compare``: known answers, rows that choose and never measure, going on where it was, and what it refuses."""
+"""Tests of ``compare``: known answers, rows that choose and never measure, resuming, and refused arguments."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_a_column_that_says_which_rows_are_for_what_is_obeyed(tmp_path: Path) ->
     write_csv(path, ["say", "size", "label", "part"], [[*row[:3], "valid" if row[3] == "test" else row[3]] for row in rows])
     result = run(path, "--target", "label", "--split", "part", "-o", tmp_path / "o")
     assert result.exit_code == 2
-    assert "no row says test" in result.output
+    assert "no row has the value test" in result.output
     assert not (tmp_path / "o").exists()
 
 
@@ -219,7 +219,7 @@ def test_where_one_field_tells_all_fusing_is_not_said_to_help_and_of_shuffled_la
     none = json.loads(run(path, "--target", "label", *QUICK, *common, "-o", tmp_path / "b").stdout)["targets"]["label"]
     assert none["verdict"] in ("undecided", "no difference")
     assert "no evidence that fusing helps" in none["sentence"]
-    assert "no evidence that any field tells 'label'" in none["sentence"]
+    assert "no evidence that any field predicts 'label'" in none["sentence"]
 
 
 @pytest.mark.slow
@@ -357,8 +357,8 @@ def test_fusions_give_way_so_that_three_rounds_fit(left: float, others: list[str
         choosing=lambda rows: 40,
     )  # fmt: skip
     course = Course(search_rows=100)
-    for one, worth in zip(every, (0.9, 0.1, 0.5, 0.7, 0.6), strict=True):
-        course.search[one.name] = Cell(one.name, "search", 0, 0, rows=100, epochs=10, ran=9, seconds=9.8, worth=worth)
+    for one, goodness in zip(every, (0.9, 0.1, 0.5, 0.7, 0.6), strict=True):
+        course.search[one.name] = Cell(one.name, "search", 0, 0, rows=100, epochs=10, ran=9, seconds=9.8, goodness=goodness)
     assert _going(grid, every, course, 3) == ["only say", "lowrank", *others]
 
 
@@ -374,23 +374,23 @@ def test_another_round_is_begun_where_it_ends_in_time_beside_what_runs(left: flo
     assert _one_more(grid, going, Course(), 1) is more
 
 
-def test_a_contender_that_fails_in_a_round_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_contender_that_fails_in_a_round_is_reported_as_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = table(tmp_path / "t.csv", lambda one, two: one, rows=90)
-    found_as = Grid._found
+    original = Grid._trained
 
-    def found(self: Grid, cell: Cell, contender: Contender, *rest: Any) -> Cell:
+    def trained(self: Grid, cell: Cell, contender: Contender, *rest: Any) -> Cell:
         if cell.contender == "gated" and cell.stage == "round" and cell.round == 1:
             raise TrainingError("its loss is not finite")
-        return found_as(self, cell, contender, *rest)
+        return original(self, cell, contender, *rest)
 
-    monkeypatch.setattr(Grid, "_found", found)
-    said = pm.compare(
+    monkeypatch.setattr(Grid, "_trained", trained)
+    results = pm.compare(
         path, *TINY, target="label", columns={"say": "text"}, fusions=["concat", "gated"], also=[], trials=1, rounds=2, jobs=1
     )
-    assert said["contenders"]["gated"]["failed"] == "its loss is not finite"
-    assert "gated" not in said["targets"]["label"]["contenders"]
-    assert "gated: training failed: its loss is not finite" in summary(said)
-    assert "nan" not in summary(said)
+    assert results["contenders"]["gated"]["failed"] == "its loss is not finite"
+    assert "gated" not in results["targets"]["label"]["contenders"]
+    assert "gated: training failed: its loss is not finite" in summary(results)
+    assert "nan" not in summary(results)
 
 
 def test_a_fusion_that_cannot_be_tried_out_does_not_keep_a_comparison_from_being_planned(
@@ -498,7 +498,7 @@ def test_a_contender_whose_training_fails_is_left_out_and_told(tmp_path: Path, m
     from polymodal.comparison.grid import Grid
     from polymodal.errors import TrainingError
 
-    find = Grid._found
+    find = Grid._trained
 
     def failing(self: Grid, cell: Any, contender: Any, *rest: Any) -> Any:
         if contender.name == "late":
@@ -507,7 +507,7 @@ def test_a_contender_whose_training_fails_is_left_out_and_told(tmp_path: Path, m
 
     path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=80)
     with monkeypatch.context() as patched:
-        patched.setattr(Grid, "_found", failing)
+        patched.setattr(Grid, "_trained", failing)
         found = compare(path, tmp_path / "o")
         assert found["contenders"]["late"]["failed"] == "the loss is nan"
         assert found["targets"]["label"]["best_fused"] == "concat"
@@ -527,7 +527,7 @@ def test_every_fusion_takes_part_once_more_under_other_settings_unless_it_refuse
 def test_a_process_that_was_killed_is_told_and_the_rest_goes_on_from_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from polymodal.comparison.grid import Grid
 
-    find = Grid._found
+    find = Grid._trained
 
     def killed(self: Grid, cell: Any, contender: Any, *rest: Any) -> Any:
         if contender.name == "late":
@@ -536,7 +536,7 @@ def test_a_process_that_was_killed_is_told_and_the_rest_goes_on_from_where_it_wa
 
     path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=80)
     with monkeypatch.context() as patched:
-        patched.setattr(Grid, "_found", killed)
+        patched.setattr(Grid, "_trained", killed)
         with pytest.raises(pm.UserError, match=r"^late, search: its training was ended by SIGKILL .*--jobs 1"):
             compare(path, tmp_path / "o", jobs=2)
     assert not multiprocessing.active_children()
@@ -547,7 +547,7 @@ def test_what_a_process_says_is_heard(tmp_path: Path, monkeypatch: pytest.Monkey
     from polymodal.comparison.grid import Grid
     from polymodal.training.observers import Observer
 
-    find, heard = Grid._found, []
+    find, heard = Grid._trained, []
 
     class Hearing(Observer):
         def observe(self, event: str, facts: Any) -> None:
@@ -561,7 +561,7 @@ def test_what_a_process_says_is_heard(tmp_path: Path, monkeypatch: pytest.Monkey
         return find(self, cell, contender, rows, measured, warn, stop)
 
     path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=80)
-    monkeypatch.setattr(Grid, "_found", talking)
+    monkeypatch.setattr(Grid, "_trained", talking)
     with pytest.raises(RuntimeError, match=r"late, search(?s:.)*ZeroDivisionError: nothing is left"):
         compare(path, None, jobs=2, observers=[Hearing()])
     assert "only say 说" in heard

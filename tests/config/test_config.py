@@ -1,4 +1,4 @@
-"""One typed tree: read, overridden, explained, refused with the path and the nearest right name."""
+"""Tests of the configuration: reading, overrides, explanations, and errors with the path and the nearest valid name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Relative paths: one rule, for every setting that holds a path."""
+"""Tests of relative paths: one rule for every setting that contains a path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies: rows that a split must not part, and tables whose rows are alike by chance."""
+"""Tests of copies: rows that a split must keep together, and tables whose rows are equal by chance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts are learned from the whole table: a sample spread evenly over its training rows, never its first rows."""
+"""Tests of sampling: statistics are learned from rows spread evenly over the training rows, not from the first rows."""
 
 from __future__ import annotations
 

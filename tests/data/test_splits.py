@@ -1,4 +1,4 @@
-"""Splits: even, the same for the same seed, groups never on both sides."""
+"""Tests of splits: balanced, reproducible by seed, and with every group in one part."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_a_column_says_which_part_in_several_words() -> None:
     assert found.part_N.tolist() == [TRAIN] * 3 + [VALID] * 3 + [TEST, TRAIN, VALID, TEST]
     with pytest.raises(DataError, match="row 2, column 'part': found 'tarin'; expected train, valid or test"):
         split(SplitConfig(kind="column", column="part"), np.ones(2, bool), np.zeros(2), 0, None, ["valid", "tarin"])
-    with pytest.raises(DataError, match="no row says valid"):
+    with pytest.raises(DataError, match="no row has the value valid"):
         split(SplitConfig(kind="column", column="part"), np.ones(2, bool), np.zeros(2), 0, None, ["train", "test"])
 
 

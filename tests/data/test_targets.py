@@ -1,4 +1,4 @@
-"""Targets from a table to its answers: the type that was given, one rule for missing words, rare classes told, output columns of their own."""
+"""Tests of targets from the table to the predictions: types, words for missing values, rare classes, and output columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The finding of a run: a paired test on the same rows, for every target, by the metric that judges it."""
+"""Tests of the finding of a run: a paired test on the same rows, for every target, by its judging metric."""
 
 from __future__ import annotations
 
@@ -99,9 +99,9 @@ def test_other_metrics_keep_their_level_on_few_rows_of_a_rare_class(metric: str)
     for _ in range(200):
         target = (rng.random(300) < 0.15).astype(float)
         latent = 1.2 * target + 0.7 * rng.normal(size=300)
-        credits = [task.credits(target[:, None], np.stack([1 - one, one], 1), metric)
+        row_values = [task.row_values(target[:, None], np.stack([1 - one, one], 1), metric)
                    for one in (1 / (1 + np.exp(0.6 - latent - 0.7 * rng.normal(size=300))) for _ in range(2))]  # fmt: skip
-        found = advantage(credits[0], credits[1], np.arange(300), unit=metric != "log_loss")
+        found = advantage(row_values[0], row_values[1], np.arange(300), unit=metric != "log_loss")
         said[1] += found.better <= 0.025
         said[-1] += found.worse <= 0.025
     assert max(said.values()) <= 9, "of 200, 5 are expected at the level of 2.5 %"
@@ -186,9 +186,9 @@ def test_one_cluster_equal_answers_and_labels_are_no_evidence() -> None:
     assert math.isinf(advantage(one, one, np.zeros(3)).error)
     task = multilabel(["a;b", "c"])
     targets = np.array([[1.0, 0, 0], [0, 1, 1], [0, 0, 1]])
-    credits = task.credits(targets, targets)
-    assert credits is not None
-    assert credits.tolist() == [1, 1, 1]
+    row_values = task.row_values(targets, targets)
+    assert row_values is not None
+    assert row_values.tolist() == [1, 1, 1]
 
 
 def test_a_run_tells_its_finding_of_every_target() -> None:

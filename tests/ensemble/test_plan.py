@@ -1,4 +1,4 @@
-"""The plan that fits training into a time: what gives way, and that something always fits."""
+"""Tests of the plan that fits training into a time limit: the order of reductions, and that some plan always fits."""
 
 from __future__ import annotations
 

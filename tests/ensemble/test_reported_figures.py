@@ -1,4 +1,4 @@
-"""No row that a figure is reported on has selected the epoch, the vote weights or the scale that it is measured by."""
+"""Tests that no row on which a figure is measured has selected the epoch, the vote weights or the scale of the measured model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether probabilities are as often right as they say, measured on rows that they were not fitted on."""
+"""Tests of the calibration of probabilities, measured on rows that the scale was not fitted on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets with a stated coverage, intervals, and answers withheld."""
+"""Tests of prediction sets with a stated coverage, intervals, and abstention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paired differences with known truth: level and power of the verdict, intervals that stay possible, and any metric as the judge."""
+"""Tests of paired differences with known truth: level and power of the verdict, possible intervals, and every judging metric."""
 
 from __future__ import annotations
 

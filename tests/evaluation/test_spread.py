@@ -1,4 +1,4 @@
-"""The expected error of a row: it widens intervals where errors are larger, and coverage holds whatever it says."""
+"""Tests of the expected error of a row: it widens intervals where errors are larger, and the coverage is valid in any case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each fusion against a value worked out by hand, and what it refuses. What holds for all of them is in test_contracts.py."""
+"""Tests of each fusion against values computed by hand, and of refused settings. ``test_contracts.py`` tests all fusions together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking at a table: what each column is taken for, what is suspicious, and a run.yaml that trains."""
+"""Tests of ``inspect``: the role of each column, suspicious findings, and a ``run.yaml`` that can be trained."""
 
 from __future__ import annotations
 
@@ -307,7 +307,7 @@ def test_a_number_that_tells_the_target_by_a_threshold_is_a_suspicion(tmp_path: 
     }
     told = [line for line in profile_of(tmp_path, columns, target="y").suspicions if "a leak" in line]
     assert [line.partition(":")[0] for line in told] == ["column 'leak'", "column 'when'"]
-    assert "by thresholds alone it tells the target in 100% of the rows" in told[0]
+    assert "by thresholds alone it predicts the target in 100% of the rows" in told[0]
     columns["y"] = np.exp(y + rng.normal(size=400)).tolist()
     columns["leak"] = [value**3 for value in columns["y"]]
     (line,) = [line for line in profile_of(tmp_path, columns, target="y").suspicions if "a leak" in line]

@@ -1,4 +1,4 @@
-"""Columns that no field reads: told by every verb, with what was found in them; of a column that is read, single objects are faults."""
+"""Tests of columns that no field reads: every command reports them. Single objects in a column that is read are faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers of layouts: the rows of small folders, known by hand; what is absent is named; nothing outside a folder is touched."""
+"""Tests of the layout readers on small folders with known rows: absent files are named, and nothing outside the folder is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that are arrays: channels and axes, values to bytes by what training saw, and what is no picture to a message."""
+"""Tests of pictures that are arrays: channels, axes, the learned range of values, and messages for arrays that are not pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sounds: every format, rate and count of channels to the right spectrogram, and what is no sound to a message."""
+"""Tests of sounds: the spectrogram of every format, rate and number of channels, and messages for other files."""
 
 from __future__ import annotations
 

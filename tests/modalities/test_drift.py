@@ -1,4 +1,4 @@
-"""Tables to predict that are not as training saw: told once, with numbers, and answered all the same."""
+"""Tests of tables that differ from the training table: one warning with numbers, and predictions in any case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several pictures in one cell: any count in any form to the right pixels, folders that lead nowhere, answers that know no order."""
+"""Tests of several pictures in one cell: any number in any form, invalid folders, and predictions that do not depend on the order."""
 
 from __future__ import annotations
 

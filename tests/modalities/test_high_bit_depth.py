@@ -1,4 +1,4 @@
-"""Grey pictures of more than 8 bits: scaled by a range that is learned from the column, whatever the type and the order of the bytes."""
+"""Tests of grey pictures of more than 8 bits: scaled by a range learned from the column, for every type and byte order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures: what every mode and format becomes, value by value, and what each broken or hostile cell is told."""
+"""Tests of pictures: the values of every mode and format, and the messages for invalid and malicious cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Medical pictures: the right grey values from DICOM and NIfTI, and nothing of a patient anywhere."""
+"""Tests of medical pictures: the grey values of DICOM and NIfTI files, and no data of a patient in any output."""
 
 from __future__ import annotations
 

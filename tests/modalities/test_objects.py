@@ -1,4 +1,4 @@
-"""Objects in memory and Hugging Face's layouts, as cells: the same samples as the files that they stand for; never a crash, never an address."""
+"""Tests of objects in memory and cells in Hugging Face formats: the same samples as from files, no crash, and no memory address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points: every format to the same cloud, sweeps in time, and what claims more than it holds to a message."""
+"""Tests of point clouds: the same cloud from every format, sweeps with times, and messages for invalid headers."""
 
 from __future__ import annotations
 

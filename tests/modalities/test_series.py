@@ -1,4 +1,4 @@
-"""Series: lists, arrays, text and files of them, with windows, gaps and times of their own, to the right values."""
+"""Tests of series: values of lists, arrays, texts and files, with windows, gaps and times."""
 
 from __future__ import annotations
 

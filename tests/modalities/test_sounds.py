@@ -1,4 +1,4 @@
-"""Sounds as bytes: which bytes are a sound, and the right length of those whose header does not tell it, or tells it wrong."""
+"""Tests of sounds as bytes: their recognition, and the length of sounds whose header has no length or a wrong one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers, categories and dates: what every way of writing them means, and what is a fault of one column only."""
+"""Tests of numbers, categories and dates: the meaning of every notation, and faults of one column only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of texts: read item by item, from lists, arrays and lists written out; a list as a target stays one of labels."""
+"""Tests of lists of texts: read item by item, from lists, arrays and texts; a list as a target is a list of labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text: what it is made of in any language, normalised, hashed or cut into subwords the same in every process."""
+"""Tests of text in any language: normalised, and hashed or divided into subwords in the same way in every process."""
 
 from __future__ import annotations
 

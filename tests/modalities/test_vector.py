@@ -1,4 +1,4 @@
-"""Vectors: the right values and facts; embeddings are told from series, points and pictures; what is no vector is told."""
+"""Tests of vectors: values and statistics, their distinction from series, points and pictures, and messages for other cells."""
 
 from __future__ import annotations
 

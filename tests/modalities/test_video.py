@@ -1,4 +1,4 @@
-"""Videos: the right frames in their order from any container, their sound, and what is no video, or wants another file, to a message."""
+"""Tests of videos: frames in order from any container, their sound, and messages for other files or references to other files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of predictions in Python are the rows that ``polymodal predict`` writes, for every kind of task, with sets, abstention and faults."""
+"""Tests that prediction rows in Python equal those of ``polymodal predict``, for every task, with sets, abstention and faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages in two languages: the catalogue is complete, every page is in one language, and all pages have one stylesheet."""
+"""Tests of the pages in two languages: a complete catalogue, one language a page, and one stylesheet for all pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a run: one page that needs nothing else, shows the measured values, and treats data as text."""
+"""Tests of the report of a run: one self-contained page with the measured values, in which data is escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predicting: every policy, missing and absent, every output format, and what a user's mistake is told."""
+"""Tests of prediction: every policy for faults, missing cells and columns, every output format, and messages for mistakes."""
 
 from __future__ import annotations
 
@@ -409,7 +409,7 @@ def mistakes() -> dict[str, tuple[Callable[[Path, Path, Path], Words], str]]:
     return {
         "missing table": (lambda run, shop, tmp: ["train", shop / "shp.csv", "--target", "label", "-o", tmp / "r"], "did you mean 'shop.csv'"),
         "missing run": (lambda run, shop, tmp: ["predict", tmp / "none", shop / "shop.csv", "-o", tmp / "o.csv"], "no such folder"),
-        "no bundle": (lambda run, shop, tmp: ["evaluate", tmp, shop / "shop.csv"], "holds no bundle.json"),
+        "no bundle": (lambda run, shop, tmp: ["evaluate", tmp, shop / "shop.csv"], "contains no bundle.json"),
         "unknown target": (lambda run, shop, tmp: ["train", shop / "shop.csv", "--target", "lable", "-o", tmp / "r"], "did you mean 'label'"),
         "no target": (lambda run, shop, tmp: ["train", shop / "shop.csv", "-o", tmp / "r"], "--target COL"),
         "unknown ignore": (lambda run, shop, tmp: ["train", shop / "shop.csv", "--target", "label", "--ignore", "pirce", "-o", tmp / "r"], "'price'"),

@@ -1,4 +1,4 @@
-"""One model asked by several threads at once: the same bits as from one, every warning told, the process as it was."""
+"""Tests of one model used by several threads: the same bits as in one thread, every warning, and an unchanged process state."""
 
 from __future__ import annotations
 

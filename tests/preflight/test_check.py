@@ -1,4 +1,4 @@
-"""The preflight: what would fail, by row, before anything is trained; what it would take; and nothing left behind."""
+"""Tests of ``check``: the faults by row and the estimates before training, and no files left behind."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_good_table_and_what_it_takes(table: Path, tmp_path: Path) -> None:
 
 def test_bad_cells_are_told_by_row_with_what_comes_of_them(table: Path) -> None:
     bad = changed(table, {3: {0: "photos/none.png"}, 7: {2: "cheap"}})
-    for policy, comes in (("blank", "the row goes on without it"), ("skip", "the row is left out")):
+    for policy, comes in (("blank", "the cell counts as missing"), ("skip", "the row is left out")):
         found = pm.check(bad, *FAST, target="label", on_error=policy)  # type: ignore[arg-type]
         assert found.ok
         none = "no such file 'photos/none.png' under the table's folder (--root adds folders)"
@@ -128,7 +128,7 @@ def test_a_run_is_looked_at_as_resume_would(table: Path, tmp_path: Path) -> None
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     found = run(out)
     assert found.exit_code == 0, found.output
-    assert "trained to their end: fold_0" in found.output
+    assert "trained completely: fold_0" in found.output
     assert "in training: fold_1, epoch 1, after step 1" in found.output
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     with Lock(out):
@@ -148,7 +148,7 @@ def test_a_run_is_looked_at_as_resume_would(table: Path, tmp_path: Path) -> None
     assert ended.exit_code == 0
     assert "training has ended" in ended.output
     assert "bundle: whole, 2 models" in ended.output
-    with pytest.raises(pm.UserError, match=r"holds no run\.yaml"):
+    with pytest.raises(pm.UserError, match=r"contains no run\.yaml"):
         pm.check(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The same bits: from the same seed, whatever the workers and caches; and the same gradient in however many parts."""
+"""Tests of reproducibility: the same bits from the same seed for any workers and caches, and the same gradient in any number of parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kill benchmark, shorter: training killed with signal 9 goes on, and nothing is lost."""
+"""A short version of the kill benchmark: training killed by signal 9 is resumed without a loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables in which much is missing while training: the model learns from what there is, and each field answers alone."""
+"""Tests of training on tables with many missing cells: the model learns from the others, and each field predicts alone."""
 
 from __future__ import annotations
 

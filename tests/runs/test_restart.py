@@ -1,4 +1,4 @@
-"""What a resumed, replaced or refused run must not lose, change or overlook."""
+"""Tests of runs that are resumed, replaced or refused: nothing is lost, changed or overlooked."""
 
 from __future__ import annotations
 

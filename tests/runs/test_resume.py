@@ -1,4 +1,4 @@
-"""Broken off anywhere and resumed, a run ends with the bits that it would have had; what is not as it was is told."""
+"""Tests of interrupted runs: the resumed run ends with the same bits, and differences from its beginning are reported."""
 
 from __future__ import annotations
 
@@ -303,7 +303,7 @@ def test_a_second_signal_ends_the_run_at_once(table: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--resume", "nowhere"], "holds no run.yaml"),
+        (["--resume", "nowhere"], "contains no run.yaml"),
         (["--resume", "RUN", "--seed", "1"], "--seed beside --resume"),
         (["--resume", "RUN", "--target", "x"], "--target beside --resume"),
         (["--force", "TABLE"], "--force without --resume"),
@@ -323,7 +323,7 @@ def test_mistakes_with_resume(unbroken: Path, arguments: list[str], said: str) -
 def test_a_run_killed_in_its_first_moments_is_no_stranger_s_folder(table: Path, tmp_path: Path) -> None:
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     (tmp_path / "run" / Lock.NAME).touch()
-    with pytest.raises(pm.UserError, match=r"holds no run\.yaml; .*--overwrite"):
+    with pytest.raises(pm.UserError, match=r"contains no run\.yaml; .*--overwrite"):
         resume(tmp_path / "run")
     pm.train(table, *SETTINGS, "training.epochs=1", "training.baselines=false", target="label", out=tmp_path / "run", overwrite=True)
     (tmp_path / "other").mkdir()

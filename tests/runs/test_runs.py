@@ -1,4 +1,4 @@
-"""A whole run: what it leaves, and what its bundle answers."""
+"""Tests of a whole run: its files, and the predictions of its bundle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run goes on, or ends with a message and whole files: too little memory, losses that are not finite, dead threads, full disks."""
+"""Tests of runs with little memory, infinite losses, ended threads or full disks: they continue, or end with a message and whole files."""
 
 from __future__ import annotations
 

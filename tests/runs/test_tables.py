@@ -1,4 +1,4 @@
-"""Tables of every kind, trained for one epoch: what must work, and what each impossible setting is told."""
+"""Tests of training on tables of every kind for one epoch, and of the messages for impossible settings."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ IMPOSSIBLE: dict[str, tuple[Make, tuple[str, ...], dict[str, Any], str]] = {
     "weight below 0": (lambda: frame(w=np.arange(ROWS) - 5), ("data.weight=w",), {}, "row 1, column 'w': found -5"),
     "no weight": (lambda: frame(w=[0] * ROWS), ("data.weight=w",), {}, "every weight is 0"),
     "part": (lambda: frame(s=["train", "valid", "x"] * 20), (), {"split": "s"}, "dataframe row 3, column 's': found 'x'"),
-    "no valid part": (lambda: frame(s=["train", "test"] * 30), (), {"split": "s"}, "column 's': no row says valid"),
+    "no valid part": (lambda: frame(s=["train", "test"] * 30), (), {"split": "s"}, "column 's': no row has the value valid"),
     "one group": (lambda: frame(g=["x"] * ROWS), (), {"group": "g"}, "1 groups to split"),
     "valid lacks a column": (frame, (), {"valid": pd.DataFrame({"text": ["a"], "y": ["a"]})}, "no column 'n'"),
     "valid without rows": (frame, (), {"valid": pd.DataFrame({"text": [], "n": [], "y": []})}, "expected a table with rows to validate on"),

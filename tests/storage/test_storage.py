@@ -1,4 +1,4 @@
-"""Output folders and files: what is made, replaced, restored, refused; and the journal of a comparison."""
+"""Tests of output folders and files: made, replaced, restored or refused; and of the journal of a comparison."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_what_is_refused_says_what_was_found_and_what_to_do(tmp_path: Path) -> N
         (tmp_path / "full", False, {}, r"already there; expected no such folder; .*--overwrite$"),
         (tmp_path / "full", True, {}, r"not a run, so it is not replaced; expected a folder that contains log; choose another one"),
         (tmp_path / "file", True, {}, "not a run, so it is not replaced"),
-        (run, True, {"inputs": [str(run / "t.csv")]}, r"holds .*t\.csv, so it is not replaced; expected no input inside it"),
+        (run, True, {"inputs": [str(run / "t.csv")]}, r"contains .*t\.csv, so it is not replaced; expected no input inside it"),
         (tmp_path / "file" / "x", False, {}, r"cannot be written \(.*\); expected a place that can be; choose another folder \(-o RUN\)"),
         (tmp_path / ("x" * 300), False, {}, "cannot be written"),
     ):

@@ -1,4 +1,4 @@
-"""The influence of each row on a metric: the derivative of the metric, and the variance that follows from it."""
+"""Tests of the influence of each row on a metric: the derivative of the metric, and the variance that follows from it."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def test_the_influence_is_the_derivative_of_the_metric(kind: str, metric: str) -
 @pytest.mark.parametrize(("kind", "metric"), CASES)
 def test_the_mean_of_the_credits_is_the_metric(kind: str, metric: str) -> None:
     task, target, scores = measured(kind)
-    credits = task.credits(target, scores, metric)
-    assert credits is not None
-    assert credits.mean() == pytest.approx(task.measure(target, scores)[0][metric])
+    row_values = task.row_values(target, scores, metric)
+    assert row_values is not None
+    assert row_values.mean() == pytest.approx(task.measure(target, scores)[0][metric])
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_the_variance_of_the_credits_is_that_of_a_bootstrap_of_the_metric(kind: 
     """Of the paired difference of two models, over clusters of four rows."""
     task, target, scores = measured(kind, 240)
     other = measured(kind, 240, seed=1)[2] * 0.5 + scores * 0.5
-    first, second = task.credits(target, scores, metric), task.credits(target, other, metric)
+    first, second = task.row_values(target, scores, metric), task.row_values(target, other, metric)
     assert first is not None
     assert second is not None
     cluster_N = np.arange(240) // 4
@@ -94,19 +94,19 @@ def test_a_class_that_training_did_not_see_counts_in_accuracy_alone() -> None:
     task = multiclass(["a", "b", "c"])
     target = np.array([[0.0], [1.0], [-1.0], [2.0]])
     scores = np.array([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3], [0.4, 0.3, 0.3], [0.5, 0.4, 0.1]])
-    found = task.credits(target, scores, "accuracy")
+    found = task.row_values(target, scores, "accuracy")
     assert found is not None
     assert found.tolist() == [1.0, 1.0, 0.0, 0.0]
-    loss = task.credits(target, scores, "log_loss")
+    loss = task.row_values(target, scores, "log_loss")
     assert loss is not None
     assert loss.mean() == pytest.approx(-np.log([0.7, 0.5, 0.1]).mean())
     assert task.influence("log_loss", target, scores)[2] == 0
 
 
-def test_a_metric_that_is_undefined_has_no_credits() -> None:
+def test_a_metric_that_is_undefined_has_no_row_values() -> None:
     task = binary(["a", "b"])
-    assert task.credits(np.ones((3, 1)), np.full((3, 2), 0.5), "roc_auc") is None
-    assert task.credits(np.zeros((0, 1)), np.zeros((0, 2)), "accuracy") is None
+    assert task.row_values(np.ones((3, 1)), np.full((3, 2), 0.5), "roc_auc") is None
+    assert task.row_values(np.zeros((0, 1)), np.zeros((0, 2)), "accuracy") is None
 
 
 def test_the_metric_that_judges_is_the_one_that_was_set_or_follows_from_the_target() -> None:

@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn, and what is undefined."""
+"""Tests of metrics against scikit-learn, and of undefined metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Targets: the names of classes, weights, labels, transforms; and how votes become one answer."""
+"""Tests of tasks: names of classes, weights, labels, transforms, and the pooling of votes."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def test_of_rows_whose_number_is_the_same_r2_is_undefined(cells: list[float], co
     found, reasons = task.measure(target, scores)
     assert (found["r2"], reasons) == (None, {"r2": "needs targets that differ"})
     assert found["rmse"] == pytest.approx(0.05, abs=1e-5)
-    assert task.credits(target, scores, "r2") is None
+    assert task.row_values(target, scores, "r2") is None
 
 
 def test_the_log_transform_is_undone_and_refuses_negative_numbers() -> None:
@@ -461,7 +461,7 @@ def test_a_state_without_labels_answers_as_before_there_were_types() -> None:
 def test_labels_that_are_none_are_refused(labels: Any) -> None:
     config = BinaryConfig(column="y")
     state = Binary.fit(config, ["0", "1"], PLACE)
-    with pytest.raises(ValueError, match="labels that are not"):
+    with pytest.raises(ValueError, match="labels that differ from the classes"):
         Binary(config, {**state, "labels": labels}).check()
     with pytest.raises(ValueError, match="missing words"):
         Binary(config, {**state, "missing": [1]}).check()
@@ -623,9 +623,9 @@ def test_a_minimal_number_task_has_all_that_is_asked_of_a_task() -> None:
     np.testing.assert_allclose(task.errors(target, scores), np.abs(target[:, 0] - scores[:, 0]), rtol=1e-6)
     assert (task.usual_metric, task.judged_by, task.metric, task.unit, task.has_sets) == ("r2", "r2", "rmse", "", True)
     assert task.goodness("rmse", 2.0) == -2.0
-    credits = task.credits(target, scores)
-    assert credits is not None
-    assert credits.mean() == pytest.approx(task.measure(target, scores)[0]["r2"])
+    row_values = task.row_values(target, scores)
+    assert row_values is not None
+    assert row_values.mean() == pytest.approx(task.measure(target, scores)[0]["r2"])
     assert not task.names(task.config, task.reading, "7")
     assert RULES["evidential"].refusal(Count)
     assert not RULES["mean"].refusal(Count)

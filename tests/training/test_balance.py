@@ -1,4 +1,4 @@
-"""Keeping fields in balance: what is done between backward and step, to the bit; and what is said of each field."""
+"""Tests of balancing: the change of gradients between backward and step, to the bit, and the reported facts of each field."""
 
 from __future__ import annotations
 

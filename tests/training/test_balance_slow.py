@@ -1,4 +1,4 @@
-"""A shortcut that is learned by heart stops the harder field, which says more: that is told, and balancing mends it."""
+"""A field that fits the training rows by a shortcut stops a more informative field: a warning reports it, and balancing corrects it."""
 
 from __future__ import annotations
 

@@ -97,9 +97,11 @@ class _CorruptedField:
         return samples, place[self.index]
 
     def _corrupt(self, at: int, corruption: str, severity: int) -> Sample | None:
+        """Return the sample of a corrupted cell."""
         return self.modality.corrupt(self._decode(at), corruption, severity, self.seed, self.name)
 
     def _decode(self, at: int) -> Any:
+        """Return a decoded cell; at most ``_KEPT_BYTES`` of decoded cells are kept for the next call."""
         if at in self._decoded:
             return self._decoded[at]
         decoded = self.modality.held(self.cells[at])

@@ -37,7 +37,7 @@ from .schedule import Course
 from .schedule import play as play_course
 from .verdict import judged
 
-FOUND, PAGE, BEST, ARGUMENTS = "compare.json", "compare.html", "best.yaml", "asked.json"
+RESULTS, PAGE, BEST, ARGUMENTS = "compare.json", "compare.html", "best.yaml", "asked.json"
 """The files of a comparison, beside its journal ``LOG``: the results as data and as a page, the best configuration, and the arguments."""
 _COMPARED = ("fusions", "also", "trials", "rounds")
 _RESUMABLE = ("table", "overrides", "target", "columns", "ignore", "group", "split", "root", "on_error", "seed", *_COMPARED, "time_limit")
@@ -140,7 +140,7 @@ def resume_compare(
 
 def _output_folder(folder: Path, inputs: Sequence[str]) -> OutputFolder:
     """Return the policy for the folder of a comparison: files of the user in it are left alone."""
-    entries = (LOG, FOUND, PAGE, BEST, ARGUMENTS, "faults.csv")
+    entries = (LOG, RESULTS, PAGE, BEST, ARGUMENTS, "faults.csv")
     return OutputFolder(folder, "a comparison", "-o FOLDER", marker=ARGUMENTS, begun=LOG, entries=entries, inputs=inputs)
 
 
@@ -285,7 +285,7 @@ def _results(grid: Grid, course: Course, taking_part: Sequence[Contender], refus
         failed = search.failed or course.failed.get(one.name, "")
         facts[one.name] = {
             "field": one.field, "trial": course.trial[one.name], "settings": settings_of(grid.experiment, course.trial[one.name]),
-            "search": search.worth, "search_scores": dict(search.scores), "search_stage": search.stage, "search_rows": search.rows,
+            "search": search.goodness, "search_scores": dict(search.scores), "search_stage": search.stage, "search_rows": search.rows,
             "search_best": _best_of(course, search.stage), "rounds": len(cells), "parameters": search.parameters,
             "seconds": sum(cell.seconds for cell in cells) / len(cells) if cells else search.seconds, "failed": failed,
         }  # fmt: skip
@@ -300,7 +300,7 @@ def _results(grid: Grid, course: Course, taking_part: Sequence[Contender], refus
 
 def _best_of(course: Course, stage: str) -> dict[str, float | None]:
     """Return the scores of the best contender of one stage of the search, which are comparable with the other scores of that stage."""
-    best = max((cell for cell in course.search.values() if cell.stage == stage), key=lambda cell: cell.worth)
+    best = max((cell for cell in course.search.values() if cell.stage == stage), key=lambda cell: cell.goodness)
     return dict(best.scores)
 
 
@@ -319,5 +319,5 @@ def _best(experiment: Experiment, best: Contender, course: Course) -> Experiment
 
 def _write(place: Path, results: Mapping[str, Any], best: Experiment | None, reasons: Mapping[str, str], language: str) -> None:
     """Write the files of a comparison."""
-    bodies = {FOUND: json.dumps(results, ensure_ascii=False, indent=1) + "\n", PAGE: comparison_page(results, language)}
+    bodies = {RESULTS: json.dumps(results, ensure_ascii=False, indent=1) + "\n", PAGE: comparison_page(results, language)}
     write_texts(place, bodies if best is None else {**bodies, BEST: explain(best, reasons)})

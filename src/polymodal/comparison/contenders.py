@@ -47,11 +47,11 @@ class Contender:
 
 def settings_of(base: Experiment, trial: int) -> list[str]:
     """Return the settings that a trial changes, as overrides."""
-    tree, said = base.tree(), []
+    tree, settings = base.tree(), []
     for path, multiple in MULTIPLES[trial].items():
         room, name = path.split(".")
-        said.append(f"{path}={min(tree[room][name] * multiple, _MOST.get(path, float('inf'))):.6g}")
-    return said
+        settings.append(f"{path}={min(tree[room][name] * multiple, _MOST.get(path, float('inf'))):.6g}")
+    return settings
 
 
 def contenders(experiment: Experiment, fusions: Sequence[str] | None, also: Sequence[str] | None) -> tuple[list[Contender], dict[str, str]]:
@@ -72,8 +72,8 @@ def contenders(experiment: Experiment, fusions: Sequence[str] | None, also: Sequ
     for kind in dict.fromkeys(kinds):
         if kind not in KINDS and kind != own.kind:
             raise ConfigError(f"--fusion {kind}: not on the menu; expected one of {', '.join(KINDS)}{nearest(kind, KINDS)}")
-        said = () if kind == own.kind else (f"model.fusion.kind={kind}",)
-        one = Contender(kind, None, said)
+        settings = () if kind == own.kind else (f"model.fusion.kind={kind}",)
+        one = Contender(kind, None, settings)
         try:
             one.experiment(experiment, 0, 0)
         except ConfigError as error:

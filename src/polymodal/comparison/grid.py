@@ -1,4 +1,4 @@
-"""The cells of a comparison: one training each. What a cell found is kept: a comparison that was broken off goes on where it was."""
+"""The cells of a comparison: one training each. Results are kept in a journal, so that an interrupted comparison can be resumed."""
 
 from __future__ import annotations
 
@@ -28,44 +28,57 @@ from .process_pool import ProcessPool, Stopped, Warn
 from .resampling import Rounds, choosing_for
 
 LOG = "cells.jsonl"
+_KEYS = {"goodness": "worth", "row_values": "credits"}
+"""The names in the journal of those attributes of a cell that have another name there."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What one training found."""
+    """The results of one training."""
 
     contender: str
     stage: str
+    """``search`` or ``round``; a later stage of a search under a time limit has another name."""
     trial: int
+    """The index of the settings in ``contenders.MULTIPLES``."""
     round: int
     rows: int = 0
-    """It was trained on."""
+    """The number of training rows."""
     epochs: int = 0
-    """At most."""
+    """The maximum number of epochs."""
     ran: int = 0
+    """The number of epochs that were trained."""
     seconds: float = 0.0
     parameters: int = 0
-    worth: float = float("-inf")
-    """Mean over the targets of the metric that each is judged by (``Task.judged_by``) on the rows that choose, larger for better."""
+    """The number of parameters of the model."""
+    goodness: float = float("-inf")
+    """The mean over the targets of the ``Task.goodness`` of the metric by which each is judged (``Task.judged_by``), on the rows that
+    choose; larger is better."""
     scores: Mapping[str, float | None] = field(default_factory=dict)
     """By target, that metric on the rows that choose, in its own unit."""
     monitor: float = float("inf")
+    """The smallest value of the quantity by which training stops."""
     metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
-    """On the rows that measure, by target; empty in a search."""
-    credits: Mapping[str, Mapping[str, list[float]]] = field(default_factory=dict)
-    """By target and metric, the contribution of each of those rows that has the target (``Task.credits``); nothing where a metric is
-    undefined on them."""
+    """The metrics on the measured rows, by target; empty in a search."""
+    row_values: Mapping[str, Mapping[str, list[float]]] = field(default_factory=dict)
+    """By target and metric, the ``Task.row_values`` of the measured rows that have the target; empty if the metric is undefined on them."""
     failed: str = ""
+    """The reason why training failed; "" = it did not fail."""
 
     @property
     def key(self) -> str:
-        """Its place in the grid."""
+        """The key of the cell: its stage, contender, trial and round."""
         return f"{self.stage}/{self.contender}/{self.trial}/{self.round}"
+
+    def facts(self) -> dict[str, Any]:
+        """Return the cell as plain data, as it is written in the journal."""
+        return {_KEYS.get(name, name): value for name, value in asdict(self).items()}
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Cell:
-        """From plain data, in which what is infinite is null."""
-        return cls(**{name: value for name, value in facts.items() if value is not None})
+        """Return the cell of plain data, in which infinite numbers are null."""
+        names = {key: name for name, key in _KEYS.items()}
+        return cls(**{names.get(key, key): value for key, value in facts.items() if value is not None})
 
 
 class Log(LineJournal):
@@ -76,14 +89,14 @@ class Log(LineJournal):
         super().__init__(path, about, force, warn)
 
     def take(self, entry: Mapping[str, Any]) -> None:
-        """Take over a cell."""
+        """Add the cell of a line of the journal."""
         cell = Cell.of(entry["cell"])
         self.cells[cell.key] = cell
 
 
 @dataclass(frozen=True)
 class _Job:
-    """A cell to be played; ``measured``: on the rows of its round as well."""
+    """A cell to be trained. ``measured`` states whether the model is also measured on the rows of its round."""
 
     cell: Cell
     contender: Contender
@@ -95,7 +108,17 @@ class _Job:
 
 
 class Grid:
-    """Plays the cells of one comparison, ``jobs`` at a time. Close it."""
+    """Trains the cells of one comparison, at most ``jobs`` at a time. It must be closed after use.
+
+    :param experiment: the experiment that is compared
+    :param prepared: its prepared data
+    :param rounds: the rows of each round
+    :param log: the journal of the comparison; its cells are not trained again
+    :param clock: the time limit
+    :param observer: called with the events of the comparison
+    :param interrupted: returns whether a signal was received
+    :param jobs: the maximum number of trainings at a time
+    """
 
     def __init__(
         self, experiment: Experiment, prepared: Prepared, rounds: Rounds, log: Log, clock: Clock, observer: Observer,
@@ -104,20 +127,24 @@ class Grid:
         self.experiment, self.prepared, self.rounds, self.log, self.clock = experiment, prepared, rounds, log, clock
         self.observer, self.jobs = observer, jobs
         self.done, self.total = 0, 0
-        """Cells played, and to be played as far as is known."""
+        """The number of cells that were trained, and the number expected in the end, as far as it is known."""
         self._pool = ProcessPool(jobs, self._train, self._keep, self._warn, interrupted)
 
     @property
     def threads(self) -> int:
-        """On which a cell computes."""
+        """The number of threads with which each cell is trained."""
         return int(self.log.decisions["threads"])
 
     def close(self) -> None:
-        """End what is still being trained."""
+        """Kill the processes of trainings that are still running."""
         self._pool.close()
 
     def decide(self, name: str, value: Callable[[], Any]) -> Any:
-        """What was decided under this name; decided now, and written down, where it was not."""
+        """Return the decision of this name. If the journal lacks it, it is made now and written to the journal.
+
+        :param name: the name of the decision
+        :param value: returns the decision
+        """
         if name not in self.log.decisions:
             self.log.decide(name, value(), self.clock.spent)
         return self.log.decisions[name]
@@ -139,25 +166,31 @@ class Grid:
         return EnsembleTrainer(experiment, prepared, Clock(None), observer, stop, Checkpoints(None), DecisionsInMemory())
 
     def epochs(self, rows: int) -> int:
-        """Epochs that a training on about so many rows takes, at most."""
+        """Return the maximum number of epochs of a training on about ``rows`` rows."""
         return self.trainer(Contender(""), 0, 0, rows).usual_epochs()
 
     def choosing(self, rows: int) -> int:
-        """Rows that choose beside about so many that train, at most."""
+        """Return the maximum number of rows that choose in a training on about ``rows`` rows."""
         return min(choosing_for(rows), len(self.rounds.choose))
 
     def put(self, stage: str, contender: Contender, trial: int, at: int, rows: int, measured: bool = False) -> None:
-        """Train one contender in round ``at`` on about ``rows`` rows, as soon as there is a place for it; ``measured``: on the rows of the
-        round as well."""
+        """Train a contender as soon as fewer than ``jobs`` trainings are running. A cell that the journal contains is not trained again.
+
+        :param stage: the name of the stage
+        :param trial: the index of the settings that are tried
+        :param at: the index of the round
+        :param rows: the approximate number of training rows
+        :param measured: whether the model is also measured on the rows of the round
+        """
         cell = Cell(contender.name, stage, trial, at)
         known = self.log.cells.get(cell.key)
         if known is None:
             self._pool.put(_Job(cell, contender, rows, measured))
         else:
-            self._tell(known)
+            self._report(known)
 
     def wait(self) -> None:
-        """Until every cell that was put is there."""
+        """Wait until every cell that was ``put`` is trained."""
         self._pool.wait()
 
     def cell(self, stage: str, contender: Contender, trial: int, at: int) -> Cell:
@@ -166,34 +199,43 @@ class Grid:
 
     @property
     def running(self) -> list[tuple[str, float]]:
-        """The contenders that are being trained, and since how many seconds."""
+        """The contenders that are being trained, each with the seconds since its training began."""
         return [(job.contender.name, seconds) for job, seconds in self._pool.running]
 
     def _keep(self, job: _Job, facts: Mapping[str, Any]) -> None:
-        found = Cell.of(facts)
-        self.log.cells[found.key] = found
+        """Add a trained cell to the journal and report it."""
+        cell = Cell.of(facts)
+        self.log.cells[cell.key] = cell
         self.log.append({"cell": facts}, self.clock.spent)
-        self._tell(found)
+        self._report(cell)
 
-    def _tell(self, found: Cell) -> None:
+    def _report(self, cell: Cell) -> None:
+        """Count a trained cell, and send it to the observer."""
         self.done += 1
-        cell_facts = {"stage": found.stage, "name": found.contender, "trial": found.trial, "round": found.round, "worth": found.worth,
-                "scores": dict(found.scores)}  # fmt: skip
+        cell_facts = {"stage": cell.stage, "name": cell.contender, "trial": cell.trial, "round": cell.round, "worth": cell.goodness,
+                "scores": dict(cell.scores)}  # fmt: skip
         counts = {"done": self.done, "total": max(self.total, self.done)}
-        self.observer.observe("cell", {**cell_facts, **counts, "seconds": found.seconds, "failed": found.failed})
+        self.observer.observe("cell", {**cell_facts, **counts, "seconds": cell.seconds, "failed": cell.failed})
 
     def _warn(self, text: str) -> None:
+        """Send a warning to the observer."""
         self.observer.observe("warning", {"text": text})
 
     def _train(self, job: _Job, warn: Warn, stop: Callable[[], bool]) -> Mapping[str, Any]:
+        """Return the cell of a job as plain data; a ``TrainingError`` is its ``failed``."""
         begin = time.monotonic()
         try:
-            found = self._found(job.cell, job.contender, job.rows, job.measured, warn, stop)
+            cell = self._trained(job.cell, job.contender, job.rows, job.measured, warn, stop)
         except TrainingError as error:
-            found = replace(job.cell, failed=str(error))
-        return asdict(replace(found, seconds=round(time.monotonic() - begin, 3)))
+            cell = replace(job.cell, failed=str(error))
+        return replace(cell, seconds=round(time.monotonic() - begin, 3)).facts()
 
-    def _found(self, cell: Cell, contender: Contender, rows: int, measured: bool, warn: Warn, stop: Callable[[], bool]) -> Cell:
+    def _trained(self, cell: Cell, contender: Contender, rows: int, measured: bool, warn: Warn, stop: Callable[[], bool]) -> Cell:
+        """Train a contender and return its cell with the results.
+
+        :raises Stopped: a signal was received
+        :raises TrainingError: the contender cannot be trained
+        """
         trainer = self.trainer(contender, cell.trial, cell.round, rows, warn, stop)
         names = trainer.fields if contender.field is None else [contender.field]
         epochs = trainer.usual_epochs()
@@ -204,33 +246,33 @@ class Grid:
         model, tasks = members[0].model, self.prepared.tasks
         chosen = trainer.validation.measure(members, [frozenset()], names).metrics["tasks"]
         values = {name: chosen[name][task.judged_by] for name, task in tasks.items()}
-        worths = [tasks[name].goodness(tasks[name].judged_by, value) for name, value in values.items() if value is not None]
+        goodness = [tasks[name].goodness(tasks[name].judged_by, value) for name, value in values.items() if value is not None]
         cell = replace(
             cell, rows=len(trainer.prepared.member(0)[0]), epochs=epochs, ran=len(members[0].fitted.history),
             parameters=sum(parameter.numel() for parameter in model.parameters()), monitor=members[0].fitted.monitor,
-            worth=float(np.mean(worths or [float("-inf")])), scores=values,
+            goodness=float(np.mean(goodness or [float("-inf")])), scores=values,
         )  # fmt: skip
         if not measured:
             return cell
         at = self.rounds.measure[cell.round]
-        found = trainer.validation.collect(model.to(trainer.device), at, names)
+        collected = trainer.validation.collect(model.to(trainer.device), at, names)
         targets = {name: target[at] for name, target in self.prepared.train.targets.items()}
-        scores = {name: score(task, [found.answers[0].logits[name]]) for name, task in tasks.items()}
-        credits = {name: _credits(task, targets[name], scores[name]) for name, task in tasks.items()}
-        return replace(cell, metrics=measure(tasks, scores, targets)[0], credits=credits)
+        scores = {name: score(task, [collected.answers[0].logits[name]]) for name, task in tasks.items()}
+        row_values = {name: _row_values(task, targets[name], scores[name]) for name, task in tasks.items()}
+        return replace(cell, metrics=measure(tasks, scores, targets)[0], row_values=row_values)
 
     def constant(self, at: int) -> dict[str, dict[str, list[float]]]:
-        """The ``credits`` of a round for the constant answer that fits its training rows best."""
-        found = {}
+        """Return the ``row_values`` of a round for the constant prediction that fits its training rows best."""
+        row_values = {}
         for name, task in self.prepared.tasks.items():
             target = self.prepared.train.targets[name]
             logits, _ = constant(task, target[self.rounds.train[at]])
             here = target[self.rounds.measure[at]]
-            found[name] = _credits(task, here, score(task, [np.repeat(logits[None], len(here), 0)]))
-        return found
+            row_values[name] = _row_values(task, here, score(task, [np.repeat(logits[None], len(here), 0)]))
+        return row_values
 
     def clusters(self, at: int, name: str) -> np.ndarray:
-        """The cluster of each measured row of a round that has the target."""
+        """Return the cluster of each measured row of round ``at`` that has the target ``name``."""
         rows = self.rounds.measure[at]
         known = ~np.isnan(self.prepared.train.targets[name][rows]).any(1)
         result: np.ndarray = self.rounds.cluster_N[rows[known]]
@@ -238,23 +280,24 @@ class Grid:
 
 
 def judging(task: Task) -> list[str]:
-    """The metrics that differences are measured by: the one that judges, then the usual one where another judges."""
+    """Return the metrics by which differences are measured: the judging metric, and the usual one if it differs."""
     return list(dict.fromkeys([task.judged_by, task.usual_metric]))
 
 
-def _credits(task: Task, target_NT: np.ndarray, scores_NC: np.ndarray) -> dict[str, list[float]]:
+def _row_values(task: Task, target_NT: np.ndarray, scores_NC: np.ndarray) -> dict[str, list[float]]:
+    """Return, for each judging metric, its value for each row that has the target; empty if the metric is undefined."""
     known = ~np.isnan(target_NT).any(1)
-    found = {metric: task.credits(target_NT[known], scores_NC[known], metric) for metric in judging(task)}
-    return {metric: [] if one is None else one.tolist() for metric, one in found.items()}
+    by_metric = {metric: task.row_values(target_NT[known], scores_NC[known], metric) for metric in judging(task)}
+    return {metric: [] if values is None else values.tolist() for metric, values in by_metric.items()}
 
 
 class _Warnings(Observer):
-    """Lets nothing of a single training through but its warnings."""
+    """An observer of a single training that passes on its warnings and nothing else."""
 
     def __init__(self, warn: Warn) -> None:
         self.warn = warn
 
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        """Record warnings only."""
+        """Pass the text of a warning on; ignore other events."""
         if event == "warning":
             self.warn(facts["text"])

@@ -58,7 +58,7 @@ class _Running:
     job: Any
     process: BaseProcess
     begun: float = field(default_factory=time.monotonic)
-    found: Mapping[str, Any] | None = None
+    result: Mapping[str, Any] | None = None
     error: Mapping[str, str] | None = None
 
 
@@ -127,7 +127,7 @@ class ProcessPool:
             return
         if "warning" in message:
             self.warn(message["warning"])
-        one.found, one.error = message.get("found", one.found), message.get("error", one.error)
+        one.result, one.error = message.get("result", one.result), message.get("error", one.error)
 
     def _ended(self, one: _Running, connection: Connection) -> None:
         """Pass the result of a process that ended to ``done``, or raise its error."""
@@ -137,14 +137,14 @@ class ProcessPool:
             if one.error["kind"] == "user":
                 raise UserError(one.error["text"])
             raise RuntimeError(f"in the process that trained {one.job}:\n{one.error['text']}")
-        if one.found is None:
+        if one.result is None:
             code = one.process.exitcode or 0
             how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
             raise UserError(
                 f"{one.job}: its training was {how} without a result; expected a result; if memory ran out, train fewer at a time "
                 f"(--jobs 1)"
             )
-        self.done(one.job, one.found)
+        self.done(one.job, one.result)
 
     def _child(self, job: Any, receive: Connection, send: Connection, parent: int) -> None:
         """Train a job in a new process, and send warnings and the result to the parent process."""
@@ -157,7 +157,7 @@ class ProcessPool:
             send.send_bytes(json.dumps(plain(message), ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
         try:
-            report({"found": self.train(job, lambda text: report({"warning": text}), lambda: os.getppid() != parent)})
+            report({"result": self.train(job, lambda text: report({"warning": text}), lambda: os.getppid() != parent)})
         except (Stopped, BrokenPipeError):
             return  # the parent process has ended
         except UserError as error:

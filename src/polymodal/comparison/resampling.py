@@ -35,20 +35,20 @@ def dealt(experiment: Experiment, source: Source, rounds: int) -> Experiment:
     :param rounds: the number of rounds
     :raises DataError: there are too few rows or groups
     """
-    said = experiment.data.split
-    if said.kind == "column":
-        split = said
-    elif said.kind == "time":
-        split = said.model_copy(update={"test": said.test or 0.2})
+    given = experiment.data.split
+    if given.kind == "column":
+        split = given
+    elif given.kind == "time":
+        split = given.model_copy(update={"test": given.test or 0.2})
     else:
         units = source.rows
-        if said.group is not None:
-            source.check([said.group])
-            units = len(np.unique(groups_of(source, said.group)))
+        if given.group is not None:
+            source.check([given.group])
+            units = len(np.unique(groups_of(source, given.group)))
         folds = min(_FOLDS, max(_FEWEST, units // 3))
         if folds - _choosing(folds) < rounds:
             raise DataError(f"{source.name}: {units:,} rows or groups; too few for {rounds} rounds; take fewer (--rounds 3)")
-        split = SplitConfig(kind="folds", folds=folds, group=said.group, test=said.test, copies=said.copies)
+        split = SplitConfig(kind="folds", folds=folds, group=given.group, test=given.test, copies=given.copies)
     return experiment.model_copy(update={"data": experiment.data.model_copy(update={"split": split})})
 
 
@@ -85,8 +85,8 @@ class Rounds:
             if not len(measured):
                 column = prepared.experiment.data.split.column
                 raise DataError(
-                    f"{prepared.train.source.name}, column {column!r}: no row says test; expected some to measure on, apart from "
-                    f"those that say valid, which choose; write test in some rows"
+                    f"{prepared.train.source.name}, column {column!r}: no row has the value test; expected some to measure on, besides "
+                    f"the rows with valid, which choose; write test in some rows"
                 )
             return cls(choose, [only] * rounds, [_some(measured, MOST_MEASURED, cluster_N, 0)] * rounds, cluster_N)
         inside_N, first = split.part_N == TRAIN, split.folds - _choosing(split.folds)

@@ -120,7 +120,7 @@ def _search(grid: Grid, contenders: Sequence[Contender], trials: int, course: Co
 
 def _order(cell: Cell) -> tuple[float, float]:
     """Return a key that is larger for a better cell."""
-    return cell.worth, -cell.monitor
+    return cell.goodness, -cell.monitor
 
 
 def _better_half(fused: Sequence[Contender], course: Course) -> list[Contender]:

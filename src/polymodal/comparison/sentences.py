@@ -12,7 +12,11 @@ from ..tasks.metrics import Metric
 
 @dataclass(frozen=True)
 class Wording:
-    """The notation of a metric's values: shares of rows in percent, errors of numbers with the target's unit."""
+    """The notation of a metric's values: shares of rows in percent, errors of numbers with the target's unit.
+
+    :param metric: the metric
+    :param unit: the unit of the target; "" = none
+    """
 
     metric: Metric
     unit: str = ""
@@ -74,7 +78,7 @@ def sentence(name: str, facts: Mapping[str, Any], difference: Difference, wordin
     nothing = (
         ""
         if facts["learned"]
-        else f"; no evidence that any field tells {name!r}: one constant answer has {wording.value(facts['constant'])}"
+        else f"; no evidence that any field predicts {name!r}: a constant prediction has {wording.value(facts['constant'])}"
     )
     return (
         f"{name}: {heads[facts['verdict']]} ({facts['metric']}: {means}; {span}{better}){nothing}."

@@ -36,7 +36,7 @@ def judged(grid: Grid, course: Course, contenders: Sequence[Contender], seed: in
     :param contenders: all contenders
     :param seed: the seed of the intervals
     """
-    choose = {name: float(np.mean([cells[name].worth for cells in course.rounds])) for name in course.last}
+    choose = {name: float(np.mean([cells[name].goodness for cells in course.rounds])) for name in course.last}
     alone = [one.name for one in contenders if one.field is not None and one.name in choose]
     fused = [one.name for one in contenders if one.field is None and one.name in choose]
     if not alone or not fused:
@@ -48,7 +48,7 @@ def judged(grid: Grid, course: Course, contenders: Sequence[Contender], seed: in
         metric = next((one for one in judging(task) if _defined(grid, course, name, one)), None)
         if metric is not None:
             targets[name] = _target(grid, course, name, task, metric, (alone, fused), best, again, seed)
-    harms = bool(targets) and all(found["verdict"] == "harms" for found in targets.values())  # then the sentences say what to take
+    harms = bool(targets) and all(target["verdict"] == "harms" for target in targets.values())  # then a single field is recommended
     return {"choose": choose, "best": best[0] if harms else max(choose, key=choose.__getitem__), "targets": targets}
 
 
@@ -56,7 +56,7 @@ def _defined(grid: Grid, course: Course, name: str, metric: str) -> list[int]:
     """Return the rounds on whose rows a metric of a target is defined."""
     return [
         at for at, cells in enumerate(course.rounds)
-        if len(grid.clusters(at, name)) and all(cell.credits[name].get(metric) for cell in cells.values())
+        if len(grid.clusters(at, name)) and all(cell.row_values[name].get(metric) for cell in cells.values())
     ]  # fmt: skip
 
 
@@ -68,32 +68,32 @@ class _Judge:
         low, high = task.bounds(metric)
         self.settings: dict[str, Any] = {"overlap": grid.rounds.overlap, "bounds": (low, high) if self.sign > 0 else (-high, -low)}
         self.clusters = [grid.clusters(at, name) for at in self.rounds]
-        self.credits = {
-            one: [self.sign * np.array(course.rounds[at][one].credits[name][metric], np.float64) for at in self.rounds]
+        self.row_values = {
+            one: [self.sign * np.array(course.rounds[at][one].row_values[name][metric], np.float64) for at in self.rounds]
             for one in course.last
         }
         self.constant = [self.sign * np.array(grid.constant(at)[name][metric], np.float64) for at in self.rounds]
-        self.worth = {one: [course.rounds[at][one].worth for at in self.rounds] for one in course.last}
+        self.goodness = {one: [course.rounds[at][one].goodness for at in self.rounds] for one in course.last}
 
     def means(self, one: str) -> tuple[float, list[float]]:
         """Return the metric of a contender over all rows, and by round, in its own unit."""
-        parts = self.credits[one]
+        parts = self.row_values[one]
         return self.sign * float(np.concatenate(parts).mean()), [self.sign * float(part.mean()) for part in parts]
 
     def against(self, names: Sequence[str], of: str) -> dict[str, Difference]:
         """Return the difference of each contender to the contender ``of``."""
-        return against({one: self.credits[one] for one in names}, self.credits[of], self.clusters, self.seed, **self.settings)
+        return against({one: self.row_values[one] for one in names}, self.row_values[of], self.clusters, self.seed, **self.settings)
 
     def gain(self, alone: Sequence[str], fused: Sequence[str]) -> Difference:
         """Return the difference of the best fusion to the best single field. Its interval takes the choice of both into account."""
-        first, second = ({one: self.credits[one] for one in side} for side in (fused, alone))
-        return chosen(first, second, self.worth, self.clusters, self.seed, **self.settings)
+        first, second = ({one: self.row_values[one] for one in side} for side in (fused, alone))
+        return chosen(first, second, self.goodness, self.clusters, self.seed, **self.settings)
 
     def learned(self, names: Sequence[str]) -> bool:
         """Return whether one of these contenders, as it was trained, is better than a constant answer."""
-        many = {one: self.credits[one] for one in names}
-        found = against(many, self.constant, self.clusters, self.seed, retrained=False, **self.settings)
-        return max(one.low for one in found.values()) > 0
+        row_values = {one: self.row_values[one] for one in names}
+        differences = against(row_values, self.constant, self.clusters, self.seed, retrained=False, **self.settings)
+        return max(one.low for one in differences.values()) > 0
 
 
 def _target(

@@ -85,6 +85,7 @@ class Fingerprints:
         self.kind_N[here] = np.fromiter((kind for _, kind in pairs), np.uint8, len(pairs))
 
     def _of(self, cell: Cell) -> tuple[int, int]:
+        """Return the hash and the kind of content of a cell; results for recurring texts are cached."""
         if isinstance(cell, os.PathLike):
             cell = str(os.fspath(cell))
         if not isinstance(cell, str):
@@ -191,6 +192,7 @@ def _of_text(text: str, role: Role) -> tuple[int, int]:
 
 
 def _of_object(cell: Cell, role: Role) -> tuple[int, int]:
+    """Return the hash and the kind of content of a cell that is not text."""
     if is_empty(cell):
         return _NOTHING
     if isinstance(cell, (bytes, bytearray)):

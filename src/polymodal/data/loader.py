@@ -144,6 +144,7 @@ def prefetched(steps: Iterable[Step], ahead: int) -> Generator[Step, None, None]
     stop = threading.Event()
 
     def offer(item: Step | BaseException | None) -> None:
+        """Put an item in the queue as soon as there is room, unless the consumer has stopped."""
         while not stop.is_set():
             try:
                 return ready.put(item, timeout=0.1)
@@ -151,6 +152,7 @@ def prefetched(steps: Iterable[Step], ahead: int) -> Generator[Step, None, None]
                 continue
 
     def work() -> None:
+        """Put all steps in the queue, and then None or the exception that ended them."""
         try:
             for step in steps:
                 offer(step)

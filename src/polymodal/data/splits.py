@@ -57,6 +57,7 @@ class SplitConfig(Config):
 
     @model_validator(mode="after")
     def _complete(self) -> SplitConfig:
+        """Raise ``ValueError`` if a setting that the kind of the split needs is missing, or too few rows are left for training."""
         if self.kind in ("time", "column") and self.column is None:
             raise ValueError(f"kind: {self.kind} needs 'column'")
         if self.kind == "group" and self.group is None:
@@ -274,6 +275,10 @@ def _every(at: np.ndarray, share: float, offset: float) -> np.ndarray:
 
 
 def _by_column(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> np.ndarray:
+    """Return the part of each usable row by the cells of a column.
+
+    :raises DataError: a cell is not train, valid or test, or no row has the value train or valid
+    """
     parts = np.empty(len(usable), np.uint8)
     for at, row in enumerate(usable):
         word = str(cells[row]).strip().casefold()
@@ -286,7 +291,7 @@ def _by_column(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> 
         parts[at] = _WORDS[word]
     for part, name in ((TRAIN, "train"), (VALID, "valid")):
         if not (parts == part).any():
-            raise DataError(f"column {config.column!r}: no row says {name}; expected at least one; set it in some rows")
+            raise DataError(f"column {config.column!r}: no row has the value {name}; expected at least one; set it in some rows")
     return parts
 
 
@@ -298,6 +303,10 @@ def _described(cell: object) -> tuple[str, str]:
 
 
 def _by_time(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> np.ndarray:
+    """Return the usable rows in the order of the dates or numbers in a column.
+
+    :raises DataError: a cell is neither a date nor a number, or there are fewer than three rows
+    """
     times = np.empty(len(usable))
     for at, row in enumerate(usable):
         cell = cells[row]

@@ -61,7 +61,7 @@ def has_stopped(
 ) -> bool | None:
     """Return whether the vote of a field has not learned what the field learns alone; None if a value is missing.
 
-    :param values: the metric ``task.worth`` under ``vote``, ``constant`` and ``alone``
+    :param values: the metric ``task.usual_metric`` under ``vote``, ``constant`` and ``alone``
     :param scores: the scores (N, C) under the same keys
     """
     vote, nothing, own = values["vote"], values["constant"], values["alone"]

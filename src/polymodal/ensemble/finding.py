@@ -53,12 +53,12 @@ def _target(name: str, task: Task, whole: Measured, alone: Mapping[str, Measured
         if not len(at):
             continue
         target = whole.targets[name][at]
-        credits = [task.credits(target, scores, metric) for scores in (whole.scores[name][at], single.scores[name][of])]
-        if credits[0] is None or credits[1] is None:
+        row_values = [task.row_values(target, scores, metric) for scores in (whole.scores[name][at], single.scores[name][of])]
+        if row_values[0] is None or row_values[1] is None:
             continue
-        tests[field] = test = advantage(sign * credits[0], sign * credits[1], cluster_N[whole.rows[at]], unit)
+        tests[field] = test = advantage(sign * row_values[0], sign * row_values[1], cluster_N[whole.rows[at]], unit)
         fields[field] = {
-            "all": float(credits[0].mean()), "alone": float(credits[1].mean()), "difference": sign * test.mean, "error": test.error,
+            "all": float(row_values[0].mean()), "alone": float(row_values[1].mean()), "difference": sign * test.mean, "error": test.error,
             "p_better": test.better, "p_worse": test.worse, "rows": len(at), "test": test.test,
         }  # fmt: skip
         if metric != task.usual_metric:

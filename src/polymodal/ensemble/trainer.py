@@ -242,10 +242,10 @@ class EnsembleTrainer:
             deadline = time.monotonic() + max(0.0, self._budget()) * cost / max(cost + rest, 1e-9)
         steps, minutes = self.config.checkpoint_steps, self.config.checkpoint_minutes
         keeper = Keeper(self.checkpoints, unit, label, steps, minutes, self.observer, lambda: self.clock.spent)
-        going_on = self.checkpoints.going_on(unit)
-        trainer = self._trainer(label, fold, names, plan.epochs, self.observer, deadline, keeper, self._replay(unit), going_on is None)
-        if going_on is not None:
-            trainer.restore(*going_on, keep_deadline=not self.decisions.limit_changed)
+        latest = self.checkpoints.latest(unit)
+        trainer = self._trainer(label, fold, names, plan.epochs, self.observer, deadline, keeper, self._replay(unit), latest is None)
+        if latest is not None:
+            trainer.restore(*latest, keep_deadline=not self.decisions.limit_changed)
             at = trainer.progress
             self.observer.observe("note", {"text": f"{label}: goes on in epoch {at.epoch}, after step {at.step:,}"})
         fitted = trainer.fit()

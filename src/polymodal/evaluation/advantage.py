@@ -1,9 +1,10 @@
 """A paired test of two models on the same rows: whether the first is better, or worse, on new rows of the same distribution.
 
 Accuracies on independent rows are compared by McNemar's test with the mid-p value, whose level is correct for few discordant pairs as well
-(Fagerland, Lydersen and Laake 2013). Every other metric, and clusters of rows, are compared by a t test of the mean contribution to the
-metric (``Task.credits``) over clusters: for the area under the ROC curve this is the test of DeLong, DeLong and Clarke-Pearson (1988), for
-clustered rows that of Obuchowski (1997). The degrees of freedom follow from the kurtosis of the clusters' shares (``paired.variance``).
+(Fagerland, Lydersen and Laake 2013). Every other metric, and clusters of rows, are compared by a t test of the mean of the rows' values of
+the metric (``Task.row_values``) over clusters: for the area under the ROC curve this is the test of DeLong, DeLong and Clarke-Pearson
+(1988), for clustered rows that of Obuchowski (1997). The degrees of freedom follow from the kurtosis of the clusters' shares
+(``paired.variance``).
 
 Shapes: ``N`` rows, ``U`` clusters.
 """
@@ -44,7 +45,7 @@ class Advantage:
 def advantage(first_N: np.ndarray, second_N: np.ndarray, cluster_N: np.ndarray, unit: bool = False) -> Advantage:
     """Test whether one model is better or worse than another.
 
-    :param first_N: the contribution of each row to the metric of the first model; larger is better
+    :param first_N: the ``Task.row_values`` of the first model, with such a sign that larger is better
     :param second_N: the same of the second model
     :param cluster_N: the number of the cluster of each row
     :param unit: whether the metric is between 0 and 1; its variance is then never 0 (Bonett and Price 2012)
@@ -67,9 +68,9 @@ def advantage(first_N: np.ndarray, second_N: np.ndarray, cluster_N: np.ndarray, 
     return Advantage(mean, error, above, 1 - above, "paired t over clusters" if clusters < rows else "paired t over rows")
 
 
-def _are_hits(credit_N: np.ndarray) -> bool:
-    """Return whether all contributions are 1 (correct) or 0 (incorrect)."""
-    return bool(np.isin(credit_N, (0.0, 1.0)).all())
+def _are_hits(value_N: np.ndarray) -> bool:
+    """Return whether the value of every row is 1 (correct) or 0 (incorrect)."""
+    return bool(np.isin(value_N, (0.0, 1.0)).all())
 
 
 def mid_p(wins: int, losses: int) -> float:

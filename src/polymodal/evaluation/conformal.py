@@ -65,6 +65,7 @@ def kept_errors(
 
 
 def _thinned(errors: np.ndarray) -> dict[str, Any]:
+    """Return the number of ascending errors, and at most ``KEPT`` of them, evenly spaced."""
     count = len(errors)
     if count > KEPT:
         errors = errors[_ranks(count) - 1]

@@ -1,8 +1,8 @@
 """The difference between two models that were measured on the same rows, with a confidence interval.
 
 A difference has two sources of variance: the measured rows, and the training of the models. The variance from the rows is that of a mean
-over clusters of rows (a single row, or all rows of one group or image). Each row enters with its contribution to the metric
-(``Task.credits``), so that the same computation applies to accuracies, losses, areas under curves and r2. The variance from training is
+over clusters of rows (a single row, or all rows of one group or image). Each row enters with its value of the metric
+(``Task.row_values``), so that the same computation applies to accuracies, losses, areas under curves and r2. The variance from training is
 estimated from R rounds, in each of which the models are trained: it is the variance between rounds minus the part of it that the measured
 rows explain, at least 0. Since the training sets of different rounds overlap, the mean over R rounds does not divide this component by R:
 it is multiplied by 1/R + n_test/n_train (Nadeau and Bengio 2003, who multiply the whole variance between rounds, rows included).
@@ -64,7 +64,7 @@ def against(
 ) -> dict[str, Difference]:  # fmt: skip
     """Estimate the difference between each of several models and another one.
 
-    :param many: by name and round, the contribution of each row to the metric (N,); larger is better
+    :param many: by name and round, the ``Task.row_values`` (N,), with such a sign that larger is better
     :param second: by round, the same of the other model
     :param clusters: by round, the number of the cluster of each row (N,); a number may occur in several rounds
     :param seed: the random seed
@@ -88,7 +88,7 @@ def chosen(
     than the selected one is shrunk towards that of the selected one (James and Stein 1961, positive part), so that the interval is wider if
     pairs differ, but not if they differ by chance alone.
 
-    :param first: by name and round, the contribution of each row to the metric (N,)
+    :param first: by name and round, the ``Task.row_values`` (N,), with such a sign that larger is better
     :param second: the same for the other models
     :param scores: by name, the score of each round on rows that are not measured; larger is better
     :param clusters: by round, the number of the cluster of each row (N,)
@@ -134,14 +134,14 @@ class _Parts:
 
 
 class _Measured:
-    """The contributions of the rows of all rounds, reduced to the sums that a difference between two models requires."""
+    """The values of the rows of all rounds, reduced to the sums that a difference between two models requires."""
 
     def __init__(
-        self, credits: Mapping[str, Sequence[np.ndarray]], clusters: Sequence[np.ndarray], retrained: bool, overlap: float | None,
+        self, row_values: Mapping[str, Sequence[np.ndarray]], clusters: Sequence[np.ndarray], retrained: bool, overlap: float | None,
         bounds: tuple[float, float], seed: int,
     ) -> None:  # fmt: skip
         used = [at for at, of in enumerate(clusters) if len(of)]
-        self.names, self.retrained, self.bounds, self.seed = list(credits), retrained, bounds, seed
+        self.names, self.retrained, self.bounds, self.seed = list(row_values), retrained, bounds, seed
         self.rounds = len(used)
         self.overlap = overlap if overlap is not None else 1 / max(self.rounds - 1, 1)
         rows = np.array([len(clusters[at]) for at in used], np.float64)
@@ -153,13 +153,13 @@ class _Measured:
         self.sum_UM, mean_UM = np.zeros((len(every), names)), np.zeros((len(every), names))
         squares_MM, seen, self.enough = np.zeros((names, names)), 0, True
         for place, at in enumerate(used):
-            credit_NM = np.stack([np.asarray(credits[name][at], np.float64) for name in self.names], 1)
-            self.value_RM[place] = credit_NM.mean(0)
+            value_NM = np.stack([np.asarray(row_values[name][at], np.float64) for name in self.names], 1)
+            self.value_RM[place] = value_NM.mean(0)
             mine, position = np.unique(unit_R[place], return_inverse=True)
             if len(mine) < 2:
                 self.enough = False
                 continue
-            off_NM = (credit_NM - self.value_RM[place]) / len(credit_NM)
+            off_NM = (value_NM - self.value_RM[place]) / len(value_NM)
             share_UM = np.stack([np.bincount(position, off_N, len(mine)) for off_N in off_NM.T], 1) * (len(mine) / (len(mine) - 1)) ** 0.5
             self.sum_UM[mine] += self.weight_R[place] * share_UM
             mean_UM[mine] += share_UM / self.rounds
@@ -237,6 +237,7 @@ class _Measured:
 
     @property
     def _unit(self) -> float:
+        """The difference between the bounds of the metric if it is at most 1, otherwise 0."""
         span = self.bounds[1] - self.bounds[0]
         return span if span <= 1 else 0.0
 

@@ -108,8 +108,10 @@ def shares_of_metrics(
 
 
 def _number(value: float | None) -> float:
+    """Return a value as a number; NaN for None."""
     return float("nan") if value is None else value
 
 
 def _finite(value: float) -> float | None:
+    """Return a number, or None if it is not finite."""
     return value if np.isfinite(value) else None

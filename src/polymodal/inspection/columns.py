@@ -147,6 +147,7 @@ class _WholeNumbers:
 
 
 def _whole(cell: Cell) -> int | None:
+    """Return the whole number in a cell, or None if it contains none."""
     if isinstance(cell, str):
         match = _WHOLE.fullmatch(cell.strip()) if len(cell) <= 64 else None
         return int(match[1]) if match else None
@@ -186,6 +187,7 @@ def _is_heavy(cell: Cell) -> bool:
 
 
 def _value(cell: Cell) -> str:
+    """Return a text of at most about 200 characters that equal cells share and different cells do not."""
     if isinstance(cell, (bytes, bytearray)):
         return f"bytes {hash(bytes(cell))}"
     if isinstance(cell, np.ndarray):
@@ -245,8 +247,8 @@ def describe(
             column.modality = modality_of(kind).kind
             column.requested, column.why = True, REQUESTED
             if modality_of(kind).joins_columns:
-                found = writing_of(cells, kind if kind in COLUMN_TYPES else None)  # type: ignore[arg-type]
-                column.options = {"type": found.type, "writing": found}
+                writing = writing_of(cells, kind if kind in COLUMN_TYPES else None)  # type: ignore[arg-type]
+                column.options = {"type": writing.type, "writing": writing}
                 _count_missing(column, facts)
         else:
             _recognise(column, facts, roots)
@@ -254,8 +256,9 @@ def describe(
 
 
 def _recognise(column: Column, facts: Facts, roots: Roots) -> None:
-    held = facts.rows - facts.missing[column.name]
-    if not column.cells or held == facts.words[column.name]:
+    """Determine the role and the modality of a column for which the caller gave neither."""
+    present = facts.rows - facts.missing[column.name]
+    if not column.cells or present == facts.words[column.name]:
         column.role, column.why = "ignored", "every cell is empty"
         return
     filled = [cell for cell in column.cells if not is_empty_list(cell)]
@@ -263,18 +266,18 @@ def _recognise(column: Column, facts: Facts, roots: Roots) -> None:
     if not cells or 2 * len(cells) < len(filled):  # if objects are a minority, each of them is a fault instead
         _leave_unread(column)
         return
-    if column.distinct == 1 and held == facts.rows:
+    if column.distinct == 1 and present == facts.rows:
         column.role, column.why = "ignored", "every cell is the same"
         return
-    found = {modality.kind: modality.recognise(cells, roots) for modality in MODALITIES}
-    best = max(found, key=lambda kind: found[kind].confidence)
-    column.modality, column.options, column.why = best, dict(found[best].options), found[best].why
-    if found[best].confidence <= 0:
+    recognised = {modality.kind: modality.recognise(cells, roots) for modality in MODALITIES}
+    best = max(recognised, key=lambda kind: recognised[kind].confidence)
+    column.modality, column.options, column.why = best, dict(recognised[best].options), recognised[best].why
+    if recognised[best].confidence <= 0:
         _leave_unread(column)
         return
     if modality_of(best).joins_columns:
         _count_missing(column, facts)
-    unique = held >= _FEWEST_IDS and (column.capped or column.distinct == held)
+    unique = present >= _FEWEST_IDS and (column.capped or column.distinct == present)
     if not modality_of(best).may_be_id:
         return
     if column.name in facts.ids and column.options.get("type") != "date":

@@ -87,7 +87,7 @@ def infer(
     split_tree = {**dict(dict(base.get("data") or {}).get("split") or {})}
     if split is not None:
         split_tree |= {"kind": "column", "column": split}
-        reasons["data.split.kind"] = f"column {split!r} says which rows train, validate and test"
+        reasons["data.split.kind"] = f"column {split!r} assigns rows to training, validation and test"
     if group is not None:
         split_tree |= {"group": group}
     elif split is None and "group" not in given_split and given_split.get("kind") not in ("column", "time"):
@@ -96,7 +96,7 @@ def infer(
             split_tree["group"] = shared.name
             many = facts.rows / shared.distinct
             reasons["data.split.group"] = (
-                f"{many:.1f} rows share a file of {shared.name!r}: they stay on one side, or validation would flatter"
+                f"{many:.1f} rows share a file of {shared.name!r}: they stay in one part, or validation would be optimistic"
             )
     tree_out["data"] = {**dict(base.get("data") or {}), "split": split_tree}
     tree_out, notes = override(tree_out, overrides)
@@ -108,7 +108,7 @@ def infer(
         what = (
             f"folds: under {FEW_ROWS:,} rows every row should train, and every row should validate"
             if rows < FEW_ROWS
-            else f"random: {rows:,} rows are enough to hold some out"
+            else f"random: {rows:,} rows are enough to use some for validation only"
         )
         reasons["data.split.kind"] = f"auto takes {what}"
     if experiment.training.epochs is None:
@@ -152,22 +152,24 @@ def _with_kinds(tree: dict[str, Any], rows: int) -> dict[str, Any]:
     fusion, encoders = model.get("fusion"), model.get("encoders")
     if isinstance(fusion, Mapping) and "kind" not in fusion:
         model = {**model, "fusion": {**ModelConfig().fusion.tree(), **fusion}}
-    if isinstance(encoders, Mapping) and any(isinstance(said, Mapping) and "kind" not in said for said in encoders.values()):
+    if isinstance(encoders, Mapping) and any(isinstance(settings, Mapping) and "kind" not in settings for settings in encoders.values()):
         fields = Experiment.of({"fields": tree["fields"]}).fields
         preset = str(model.get("preset", "scratch"))
         usual = {name: usual_encoder(fields[name], rows, preset)[0].tree() for name in encoders if name in fields}
-        bare = {name for name, said in encoders.items() if isinstance(said, Mapping) and "kind" not in said}
-        model = {**model, "encoders": {name: {**usual.get(name, {}), **said} if name in bare else said for name, said in encoders.items()}}
+        bare = {name for name, settings in encoders.items() if isinstance(settings, Mapping) and "kind" not in settings}
+        completed = {name: {**usual.get(name, {}), **settings} if name in bare else settings for name, settings in encoders.items()}
+        model = {**model, "encoders": completed}
     return {**tree, "model": model}
 
 
 def encoding_in(overrides: Iterable[str]) -> str | None:
     """Return the encoding that the last matching override names, or None: a table must be opened before anything else is inferred."""
-    said = [text.partition("=")[2].strip(" \"'") for text in overrides if text.startswith("data.encoding=")]
-    return said[-1] if said and said[-1] not in ("", "null") else None
+    encodings = [text.partition("=")[2].strip(" \"'") for text in overrides if text.startswith("data.encoding=")]
+    return encodings[-1] if encodings and encodings[-1] not in ("", "null") else None
 
 
 def _fields(columns: Sequence[Column], given: Mapping[str, str], reasons: dict[str, str]) -> dict[str, Any]:
+    """Return the settings of the fields that read the feature columns, and add the reasons to ``reasons``."""
     fields: dict[str, Any] = {}
     taken = {column.name for column in columns}
     features = [column for column in columns if column.role == "feature" and column.modality is not None]
@@ -198,9 +200,10 @@ def _name_settings(column: Column, place: str) -> None:
 
 
 def _shared_files(columns: Sequence[Column], facts: Facts) -> Column | None:
+    """Return the first column of files of which each is in 1.5 rows or more on average, or None."""
     for column in columns:
         if column.role == "feature" and column.modality in OF_FILES and not column.capped:
-            held = facts.rows - facts.missing[column.name]
-            if column.distinct >= _FEWEST_FILES and held / column.distinct >= 1.5:
+            present = facts.rows - facts.missing[column.name]
+            if column.distinct >= _FEWEST_FILES and present / column.distinct >= 1.5:
                 return column
     return None

@@ -83,7 +83,7 @@ def path_leaks(cells: Sequence[Cell], labels: Sequence[str]) -> list[str]:
     stems = [os.path.splitext(os.path.basename(str(text)))[0] for text in texts]
     views = {
         "folder": [os.path.dirname(str(text)) for text in texts],
-        "file name (digits aside)": [re.sub(r"[\d_\W]+", "#", stem) for stem in stems],
+        "file name (without digits)": [re.sub(r"[\d_\W]+", "#", stem) for stem in stems],
     }
     for what, keys in views.items():
         share, base, count = gives_away(keys, labels)
@@ -122,13 +122,14 @@ def column_leak(
     share, base, count = gives_away([str(cell) for cell in cells], labels)
     bound = max(_GIVES_AWAY, base + 0.5 * (1 - base))
     if 1 < count < 0.5 * len(labels) and share >= bound:
-        return f"alone it tells the target in {share:.0%} of the rows: is it known when you predict?"
+        return f"alone it predicts the target in {share:.0%} of the rows: is it known when you predict?"
     if values is not None and (share := _by_thresholds(values, labels)) >= bound:
-        return f"by thresholds alone it tells the target in {share:.0%} of the rows: is it known when you predict?"
+        return f"by thresholds alone it predicts the target in {share:.0%} of the rows: is it known when you predict?"
     return None
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return the rank of each value; equal values have equal ranks."""
     return np.unique(values, return_inverse=True)[1].astype(np.float64)
 
 

@@ -49,6 +49,6 @@ class Profile:
                 lines += [f"  row {row}, column {name!r}: {fault}" for row, fault in faults[:10]]
                 if len(faults) > 10:
                     lines.append(f"  ... and {len(faults) - 10:,} more in column {name!r}")
-        lines += ["", "look twice:" if self.suspicions else "nothing suspicious found"]
+        lines += ["", "to be checked:" if self.suspicions else "nothing suspicious found"]
         lines += [f"  - {suspicion}" for suspicion in self.suspicions]
         return "\n".join(lines)

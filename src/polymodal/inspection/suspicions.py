@@ -96,11 +96,11 @@ def add_suspicions(
             if faults:
                 profile.unreadable[column.name] = [(fault.row, fault.message) for fault in faults]
             if side_N is not None:
-                twins = NearDuplicates(column.name, "pictures", picture_duplicates(rows, thumbs, side_N), len(rows))
-                profile.suspicions += filter(None, [twins.line()])
+                duplicates = NearDuplicates(column.name, "pictures", picture_duplicates(rows, thumbs, side_N), len(rows))
+                profile.suspicions += filter(None, [duplicates.line()])
         elif near_duplicates == "words" and side_N is not None:
-            twins = NearDuplicates(column.name, "texts", text_duplicates(cells_in(source, column.name, chosen), side_N), len(chosen))
-            profile.suspicions += filter(None, [twins.line()])
+            duplicates = NearDuplicates(column.name, "texts", text_duplicates(cells_in(source, column.name, chosen), side_N), len(chosen))
+            profile.suspicions += filter(None, [duplicates.line()])
         elif "writing" in column.options:
             _add_faults_of_writing(profile, facts, column)
         if labels is not None:
@@ -129,7 +129,7 @@ def _add_faults_of_writing(profile: Profile, facts: Facts, column: Column) -> No
     if len(names) >= _SEVERAL and once > 0.5 * len(names):
         profile.suspicions.append(
             f"column {column.name!r}: {once:,} of {len(names):,} different values occur once, such as {next(iter(names))[:40]!r}: as "
-            f"categories they say nothing of new rows; if they are numbers or dates, write them in one way; take them as text with "
+            f"categories they give no information on new rows; if they are numbers or dates, write them in one way; take them as text with "
             f"--column {column.name}=text, or leave them out (--ignore)"
         )
 
@@ -142,7 +142,7 @@ def _labels(profile: Profile, facts: Facts, target: str, content: Targets) -> li
 
 
 def _add_leaks(profile: Profile, facts: Facts, column: Column, labels: Sequence[str | None], target: str, content: Targets) -> None:
-    """Record whether a column leaks the target; fewer than 20 rows with both are not enough to tell.
+    """Record whether a column leaks the target. Columns with fewer than 20 rows that have both are not examined.
 
     :param labels: the target of each sampled row as text, or None
     """

@@ -24,7 +24,7 @@ trained already would be combined with other models, or measured on rows that th
 
 _BEGAN = {"run": "training", "comparison": "the comparison"}
 _ANEW = {
-    "run": "train anew in another folder (-o RUN): trained models and rows held out from them would not go together",
+    "run": "train anew in another folder (-o RUN): its trained models cannot be combined with models of other settings or other rows",
     "comparison": "compare anew in another folder (-o FOLDER): trainings under other settings or on other rows cannot be compared",
 }
 

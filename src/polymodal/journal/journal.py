@@ -1,4 +1,4 @@
-"""The journal of a run: what it was begun with, and what was decided on the way because of the clock or the memory.
+"""The journal of a run: its settings, data and code when it began, and the decisions that depend on time or memory.
 
 ``checkpoints/ledger.json`` is written atomically after each decision, before the decision takes effect. The weights are in the checkpoints
 beside it.
@@ -39,7 +39,7 @@ class Journal:
     threads: int = 0
     """The number of threads that the run computes on; 0 = unknown."""
     decisions: dict[str, Any] = field(default_factory=dict)
-    """What was decided, by name."""
+    """The decisions that were made, by name."""
     tables: dict[str, str] = field(default_factory=dict)
     """Digests of the tables, by ``table``, ``valid`` and ``test``."""
     memory: list[str] = field(default_factory=list)

@@ -1,6 +1,7 @@
 """The journal of a comparison: one JSON line for each decision and each result, appended and synced.
 
-The first line describes what the comparison is of. A line that was cut off by the end of the process is dropped.
+The first line describes what the results depend on: settings, data, code and arguments. A line that was cut off by the end of the process
+is dropped.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _FORMAT = 2
 
 
 def ignore(text: str) -> None:
-    """Do nothing with a warning."""
+    """Ignore a warning."""
 
 
 class LineJournal:
@@ -68,7 +69,7 @@ class LineJournal:
                 os.fsync(file.fileno())
 
     def take(self, entry: Mapping[str, Any]) -> None:
-        """Take over an entry that is not a decision when the journal is read. Raise ``KeyError``, ``TypeError`` or ``ValueError`` if it is
+        """Process an entry that is not a decision when the journal is read. Raise ``KeyError``, ``TypeError`` or ``ValueError`` if it is
         invalid."""
 
     def _read(self, path: Path, about: Mapping[str, Any], force: bool, warn: Callable[[str], None]) -> None:

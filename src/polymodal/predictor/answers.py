@@ -53,7 +53,7 @@ class Predictor:
     :param bundle: the saved model
     :param root: folders in which to look for the files of cells
     :param run: the folder of the run that trained the model
-    :param trained_in: the folders in which training found its files
+    :param trained_in: the folders of the files that training read
     """
 
     def __init__(self, bundle: Bundle, *, root: Folders = (), run: Path | None = None, trained_in: Sequence[str | Path] = ()) -> None:
@@ -62,7 +62,7 @@ class Predictor:
         self.run = run
         """The folder of the run that trained the model, or None."""
         self.trained_in = [str(folder) for folder in trained_in]
-        """The folders in which training found its files. A bundle does not contain them, because it may come from another machine."""
+        """The folders of the files that training read. A bundle does not contain them, because it may come from another machine."""
         self.baselines: dict[str, Bundle] = {}
         """After training: the baseline of each single field, by field."""
 
@@ -139,11 +139,11 @@ class Predictor:
         errors = self.errors(coverage)
         made = self._open(table, on_error, strict, root, encoding, coverage=coverage, empty=empty)[1]
         parts = [part.sets for part in made]
-        found = {}
+        joined = {}
         for name in errors:
             none = np.zeros(0, object) if self.bundle.tasks[name].has_classes else np.zeros((0, 2))
-            found[name] = np.concatenate([part[name] for part in parts]) if parts else none
-        return self._single(found)
+            joined[name] = np.concatenate([part[name] for part in parts]) if parts else none
+        return self._single(joined)
 
     def errors(self, coverage: float) -> dict[str, Errors]:
         """Return the errors on validation rows by task, from which sets are computed.
@@ -152,13 +152,13 @@ class Predictor:
         :raises ConfigError: sets of this coverage cannot be computed for a task
         """
         kept = self.metrics.get("conformal", {})
-        found = {}
+        errors = {}
         for name, task in self.bundle.tasks.items():
-            if not task.has_sets:  # it says why
+            if not task.has_sets:  # ``sets`` raises the error with the reason
                 task.sets(np.zeros((0, task.outputs)), np.zeros((0, task.outputs), bool))
-            found[name] = Errors.of(kept.get(name), len(self.bundle.members), f"target {name!r}")
-            found[name].rank(coverage)
-        return found
+            errors[name] = Errors.of(kept.get(name), len(self.bundle.members), f"target {name!r}")
+            errors[name].rank(coverage)  # raises an error for an invalid coverage
+        return errors
 
     def embed(
         self,
@@ -171,9 +171,9 @@ class Predictor:
     ) -> np.ndarray:
         """Return the shared representation h of each row, (N, D) float32. The representations of several members are concatenated."""
         source, parts = self._open(table, on_error, strict, root, encoding, embed=True)
-        found = [part.embedding for part in parts if part.embedding is not None]
-        width = 0 if found else sum(member.fusion.width_out or 0 for member in self.bundle.members)
-        return np.concatenate(found) if found else np.zeros((source.rows, width), np.float32)
+        embeddings = [part.embedding for part in parts if part.embedding is not None]
+        width = 0 if embeddings else sum(member.fusion.width_out or 0 for member in self.bundle.members)
+        return np.concatenate(embeddings) if embeddings else np.zeros((source.rows, width), np.float32)
 
     def evaluate(
         self,
@@ -291,35 +291,33 @@ class Predictor:
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _single(self, by_task: Mapping[str, Any]) -> Any:
+        """Return the value of the only task, or a dict by task if there are several."""
         return next(iter(by_task.values())) if len(self.bundle.tasks) == 1 else dict(by_task)
 
     def _predictions(self, table: Any, on_error: OnError | None, strict: bool, root: Folders, encoding: str | None) -> list[Prediction]:
+        """Return the predictions of all rows of a table."""
         return list(self._open(table, on_error, strict, root, encoding)[1])
 
     def _joined(self, parts: list[Prediction], what: str) -> dict[str, np.ndarray]:
+        """Return an attribute of the predictions, ``scores`` or ``values``, of all rows together, by task."""
         joined = {}
         for name, task in self.bundle.tasks.items():
             none = score(task, [np.zeros((0, task.outputs), np.float32)])  # no rows: the shape and dtype of a prediction
-            found = [getattr(part, what)[name] for part in parts]
-            joined[name] = np.concatenate(found) if found else none if what == "scores" else task.values(none)
+            arrays = [getattr(part, what)[name] for part in parts]
+            joined[name] = np.concatenate(arrays) if arrays else none if what == "scores" else task.values(none)
         return joined
 
     def _open(
-        self,
-        table: Any,
-        on_error: OnError | None,
-        strict: bool,
-        root: Folders,
-        encoding: str | None,
-        embed: bool = False,
-        coverage: float | None = None,
-        empty: bool = True,
-    ) -> tuple[Source, Iterator[Prediction]]:
+        self, table: Any, on_error: OnError | None, strict: bool, root: Folders, encoding: str | None, embed: bool = False,
+        coverage: float | None = None, empty: bool = True,
+    ) -> tuple[Source, Iterator[Prediction]]:  # fmt: skip
+        """Open a table, check its columns, and return it with an iterator over its predictions."""
         source = self.open(table, encoding)
         self.fields_of(source, strict)
         return source, self._answer(source, on_error, root, embed, coverage, empty)
 
     def _modalities(self, source: Source, root: Folders) -> dict[str, Modality]:
+        """Return the modalities of the fields, which look for files in the folders of ``source`` and of ``root``."""
         check_folders(listed(root))
         trained_in = self.trained_in if source.folder is None else []
         roots = roots_of(source, [*self.root, *listed(root), *(folder for folder in trained_in if Path(folder).is_dir())])
@@ -330,6 +328,7 @@ class Predictor:
     def _answer(
         self, source: Source, on_error: OnError | None, root: Folders, embed: bool, coverage: float | None, empty: bool
     ) -> Iterator[Prediction]:
+        """Yield the predictions of the rows of a table, window by window."""
         modalities = self._modalities(source, root)
         errors = self.errors(coverage) if coverage is not None else {}
         represent = embed or any(one.spreads for one in errors.values())
@@ -385,7 +384,7 @@ def load(path: str | os.PathLike[str], *, trust: bool = False, root: Folders = (
 
 
 def _folders_of(file: Path) -> list[str]:
-    """Return the folders in which a run found its files: that of its table, if the table still exists, and those of ``data.root``."""
+    """Return the folders of the files that a run read: that of its table, if the table still exists, and those of ``data.root``."""
     try:
         data = read_tree(file).get("data") if file.is_file() else None
     except ConfigError:

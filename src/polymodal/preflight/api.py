@@ -73,7 +73,7 @@ def _check_run(folder: Path, overrides: Sequence[str]) -> Check:
         for name, source in zip(("table", "valid", "test"), sources, strict=True):
             before = state.journal.tables.get(name) if state.journal is not None else None
             if source is not None and before is not None and before != digest_of(state.experiment, source):
-                result.stops.append(f"{source.name}: changed since training began (resume says what differs); put it back")
+                result.stops.append(f"{source.name}: changed since training began (resume states the differences); restore it")
         if not result.ok:
             return result
         _check_resolved(Resolved(state.experiment, {}, sources[0], sources[1], sources[2]), result, folder)

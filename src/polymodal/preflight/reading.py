@@ -19,7 +19,7 @@ from .result import Check
 _SECONDS = 4.0
 """The time in seconds that reading the cells of one field may take."""
 _LISTED = 200
-_CONSEQUENCES = {"error": "stops the run", "skip": "the row is left out", "blank": "the row goes on without it"}
+_CONSEQUENCES = {"error": "stops the run", "skip": "the row is left out", "blank": "the cell counts as missing"}
 
 
 class FaultReport:
@@ -49,7 +49,7 @@ class FaultReport:
             self.check.faults.append((fault.row, name, f"{fault.message} ({consequence})"))
         if policy == "error" and self.binding and fault.column not in self.stopped:
             self.stopped.add(fault.column)
-            self.check.stops.append(f"row {fault.row}, column {name!r}: {fault.message}; set data.on_error: blank to go on without it")
+            self.check.stops.append(f"row {fault.row}, column {name!r}: {fault.message}; set data.on_error: blank to treat it as missing")
 
     def judge_target(self, column: str, present: int, limit: float) -> None:
         """Add a stop if too many cells of a target column, which was read completely, are unreadable.
@@ -75,7 +75,9 @@ class FaultReport:
                 continue
             count = self._count(column, tally.cells)
             if tally.modality.config.is_guess(column):
-                self.check.notes.append(f"{count} cannot be read and count as missing; say what the column is (--column {column}=category)")
+                self.check.notes.append(
+                    f"{count} cannot be read and count as missing; state the type of the column (--column {column}=category)"
+                )
             elif tally.rows == rows or self.book.exceeds(column, rows, limit):
                 fix = "fix them, leave the column out (--ignore), or raise data.max_faults"
                 self.check.stops.append(f"{count} cannot be read; expected at most {limit:.0%}; {fix}")
@@ -84,9 +86,11 @@ class FaultReport:
                 self.check.notes.append(f"{count} looked at cannot be read; {rest}")
 
     def _name(self, column: str) -> str:
+        """Return the name of a column, with its table if that is not the training table."""
         return column if self.table is None else f"{column} of {self.table}"
 
     def _count(self, column: str, cells: int) -> str:
+        """Return the number of unreadable cells of a column, as text."""
         return f"column {self._name(column)!r}: {self.book.counts[column]:,} of {cells:,} cells"
 
 
@@ -125,6 +129,7 @@ class Tally:
         self.seconds += time.monotonic() - begin
 
     def _measure(self, sample: Sample) -> None:
+        """Add the size of a sample."""
         self.size += len(pack(sample))
 
 

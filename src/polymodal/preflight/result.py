@@ -13,14 +13,14 @@ class Check:
     name: str
     """The name of the table, or the folder of the run."""
     stops: list[str] = field(default_factory=list)
-    """What would stop the run before anything is trained."""
+    """The reasons why the run would stop before anything is trained."""
     faults: list[tuple[int, str, str]] = field(default_factory=list)
     """Unreadable cells: the row (1 = first), the column, and the fault with its consequence; at most 200 of each column."""
     counts: dict[str, int] = field(default_factory=dict)
     """By column, the number of unreadable cells among those that were read."""
     notes: list[str] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
-    """What the run would take, in one line each: rows, models, time, memory, disk, device, precision."""
+    """The rows, models, time, memory, disk, device and precision of the run, in one line each."""
     resumes: Path | None = None
     """The folder of the run that was checked; None = a table was checked."""
     seconds: float | None = None

@@ -43,8 +43,8 @@ def report_data(experiment: Experiment, prepared: Prepared, measured: Measured, 
     if shown is False or (shown is None and experiment.data.private):
         return kept
     worst = {row for rows in wanted.values() for row in rows}
-    peeked = set(evenly(source.rows, _PROBE))
-    cells, truths = _cells(experiment, source, worst | peeked)
+    probed = set(evenly(source.rows, _PROBE))
+    cells, truths = _cells(experiment, source, worst | probed)
     if shown is None and pages.is_private(prepared.modalities, cells.values()):
         return kept
     for name, rows in wanted.items():

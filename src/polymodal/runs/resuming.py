@@ -1,4 +1,4 @@
-"""The folder of a run: when it may be made or replaced, and what is in it that ``resume`` goes on with and ``check`` reports."""
+"""The folder of a run: when it may be made or replaced, and its content, from which ``resume`` continues and which ``check`` reports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..training.checkpoint import LAST, PREVIOUS, Checkpoints
 
 @dataclass
 class State:
-    """What is in a run's folder."""
+    """The content of a run's folder."""
 
     experiment: Experiment | None = None
     journal: Journal | None = None
@@ -26,7 +26,7 @@ class State:
     stops: list[str] = field(default_factory=list)
     """The reasons why it cannot be resumed."""
     notes: list[str] = field(default_factory=list)
-    """What else is reported of it, a line each."""
+    """Further lines that are reported about it."""
 
 
 def output_folder(folder: Path, experiment: Experiment) -> OutputFolder:
@@ -46,7 +46,7 @@ def experiment_of(folder: Path, overrides: Sequence[str]) -> Experiment:
             nearest_folder(folder)[2:]
             or f"train one: polymodal train TABLE --target COL -o {folder}{' --overwrite' if folder.exists() else ''}"
         )
-        raise UserError(f"{folder}: holds no run.yaml; expected the folder of a run; {fix}")
+        raise UserError(f"{folder}: contains no run.yaml; expected the folder of a run; {fix}")
     return Experiment.read(folder / "run.yaml", overrides)
 
 
@@ -56,7 +56,7 @@ def journal_of(folder: Path) -> Journal | None:
 
 
 def look_at(folder: Path, overrides: Sequence[str]) -> State:
-    """Return what ``resume`` would find in a run's folder. Nothing is changed.
+    """Return the content of a run's folder, from which ``resume`` would continue. Nothing is changed.
 
     :raises UserError: the folder contains no valid ``run.yaml``
     """
@@ -77,11 +77,11 @@ def look_at(folder: Path, overrides: Sequence[str]) -> State:
         except UserError as error:
             state.notes.append(f"bundle: {error}")
     if journal is None:
-        state.notes.append(f"training had not begun; it would begin: polymodal train --resume {shlex.quote(str(folder))}")
+        state.notes.append(f"training had not begun; to begin it: polymodal train --resume {shlex.quote(str(folder))}")
         return state
     state.journal, state.ended = journal, journal.ended
     if journal.ended:
-        state.notes.append("training has ended: there is nothing to go on with")
+        state.notes.append("training has ended: there is nothing to resume")
         return state
     checkpoints = Checkpoints(folder / "checkpoints")
     current = next((checkpoint[1] for name in (LAST, PREVIOUS) if (checkpoint := checkpoints.read(name)) is not None), None)
@@ -89,14 +89,14 @@ def look_at(folder: Path, overrides: Sequence[str]) -> State:
     whole = [name for name in done if checkpoints.read(name) is not None]
     state.notes += checkpoints.notes
     if whole:
-        state.notes.append(f"trained to their end: {', '.join(whole)}")
+        state.notes.append(f"trained completely: {', '.join(whole)}")
     if current is not None and current.get("unit") not in whole:
         at = current["progress"]
         state.notes.append(f"in training: {current['unit']}, epoch {at['epoch']}, after step {at['step']:,}")
-    state.notes.append(f"it would go on: polymodal train --resume {shlex.quote(str(folder))}")
+    state.notes.append(f"to resume it: polymodal train --resume {shlex.quote(str(folder))}")
     if state.experiment.data.table is None:
         state.notes.append("its table came from memory: give it again (polymodal train TABLE --resume RUN)")
     for one in journal.differences(state.experiment):
-        fix = "undo it, or train anew" if one.another else "undo it, or resume all the same: --force"
+        fix = "undo it, or train anew" if one.another else "undo it, or accept it: --force"
         state.stops.append(f"not as it was when training began: {one.line}; {fix}")
     return state

@@ -136,7 +136,7 @@ class Run:
         """Return what can be done when the folder cannot be written."""
         if not self.keep or not (self.folder / JOURNAL_FILE).exists():
             return "free some space, or choose another folder (-o RUN)"
-        return f"what it has kept is whole; free some space, then go on: polymodal train --resume {shlex.quote(str(self.folder))}"
+        return f"its files are complete; free some space, and resume: polymodal train --resume {shlex.quote(str(self.folder))}"
 
     def _journal(self, prepared: Prepared) -> Journal:
         """Return the journal of this run: a new one, or the one of the resumed run, after a check that nothing differs (or ``force``)."""

@@ -34,10 +34,11 @@ class Stop:
 
     def __enter__(self) -> Stop:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._ask) for number in _SIGNALS}
+            self._before = {number: signal.signal(number, self._handle) for number in _SIGNALS}
         return self
 
-    def _ask(self, number: int, _: object) -> None:
+    def _handle(self, number: int, _: object) -> None:
+        """Handle a signal: request a stop at the first one, end the process at the second one."""
         if self.requested:
             if number == signal.SIGTERM:
                 raise SystemExit(128 + number)

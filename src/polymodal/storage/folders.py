@@ -59,23 +59,24 @@ class OutputFolder:
             return not_written(self.path, error, f"folder ({self.option})")
 
     def _refusal(self, overwrite: bool) -> str | None:
+        """Return the reason why the folder may not be made or replaced, or None; raise ``OSError`` if it cannot be examined."""
         another = f"choose another one ({self.option})"
         if not self.path.exists():
             return unwritable(self.path, f"folder ({self.option})")
         if not overwrite:
-            again = f", or go on with it: --resume {shlex.quote(str(self.path))}" if self._has_begun() else ""
+            again = f", or resume it: --resume {shlex.quote(str(self.path))}" if self._has_begun() else ""
             return f"{self.path}: already there; expected no such folder; {another}, or replace it: --overwrite{again}"
         if not self.path.is_dir() or not self._is_ours():
             return f"{self.path}: not {self.kind}, so it is not replaced; expected a folder that contains {self.marker}; {another}"
         for one in self.inputs:
             if Path(one).resolve().is_relative_to(self.path.resolve()):
-                return f"{self.path}: holds {one}, so it is not replaced; expected no input inside it; {another}"
+                return f"{self.path}: contains {one}, so it is not replaced; expected no input inside it; {another}"
         return None
 
     @contextmanager
     def claim(self, overwrite: bool) -> Iterator[Path]:
-        """Make the folder, or set the output in it aside, and lock it for the block. After a ``UserError`` of the block before the output
-        has ``begun``, the folder is as it was before.
+        """Make the folder, or move the output in it to ``REPLACED``, and lock it for the block. After a ``UserError`` of the block before
+        the output has ``begun``, the folder is as it was before.
 
         :param overwrite: whether an existing output may be replaced
         :raises UserError: the folder is refused, is locked by another process, or cannot be made
@@ -88,7 +89,7 @@ class OutputFolder:
                 self.path.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(Lock(self.path))
                 if existed:
-                    self._set_aside()
+                    self._move_output()
                 for name in self.folders:
                     (self.path / name).mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -118,28 +119,29 @@ class OutputFolder:
         names = self.entries
         return [path for path in self.path.iterdir() if path.name not in (Lock.NAME, REPLACED) and (names is None or path.name in names)]
 
-    def _set_aside(self) -> None:
-        """Move the output to ``REPLACED``. If an output is there already whose successor never began, keep that one."""
-        aside = self.path / REPLACED
-        if aside.exists() and not self._has_begun():
+    def _move_output(self) -> None:
+        """Move the output to ``REPLACED``. If that contains an earlier output, and the present one cannot be resumed, keep the earlier one
+        and delete the present one."""
+        replaced = self.path / REPLACED
+        if replaced.exists() and not self._has_begun():
             self._clear()
             return
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
         parts = self._parts()
-        aside.mkdir()
+        replaced.mkdir()
         for path in parts:
-            path.rename(aside / path.name)
+            path.rename(replaced / path.name)
 
     def _restore(self) -> None:
-        """Put the output that was set aside back in its place."""
-        aside = self.path / REPLACED
+        """Move the output in ``REPLACED`` back into the folder."""
+        replaced = self.path / REPLACED
         self._clear()
-        for path in aside.iterdir():
+        for path in replaced.iterdir():
             path.rename(self.path / path.name)
-        aside.rmdir()
+        replaced.rmdir()
 
     def _clear(self) -> None:
-        """Delete the files and folders of the output, except those that were set aside."""
+        """Delete the files and folders of the output, except those in ``REPLACED``."""
         for path in self._parts():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

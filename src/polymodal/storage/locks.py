@@ -12,7 +12,7 @@ from ..errors import UserError
 
 
 class Lock:
-    """A lock on a folder, held by one process at a time. The operating system frees the lock of a process that ends for any reason.
+    """A lock on a folder, which one process has at a time. The operating system frees the lock of a process that ends for any reason.
 
     :param folder: the folder; it must exist
     """

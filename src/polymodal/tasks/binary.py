@@ -26,11 +26,11 @@ class BinaryConfig(TaskConfig):
 
     kind: Literal["binary"] = "binary"
     metric: ClassMetric | None = None
-    """The metric that picks when training stops; null = log_loss."""
+    """The metric that decides when training stops; null = log_loss."""
     positive: str | int | float | bool | None = None
     """The positive class; null = the later of the two in order (yes, 1, True)."""
     class_weight: Literal["balanced"] | dict[str, float] | None = None
-    """How much each class counts in the loss: null = by its rows, balanced = all alike, or a weight by class."""
+    """The weight of each class in the loss: null = all rows count alike, balanced = all classes count alike, or a weight by class."""
 
     @classmethod
     def task(cls) -> type[Task]:

@@ -1,4 +1,4 @@
-"""The classes of a target: how often each occurs, in which order they stand, and how each is given back to the user."""
+"""The classes of a target: their counts, their order, and the values that are predicted for them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ from ..flow import Cell, State
 from .names import RECURRING, name_of
 
 MOST = 10_000
-"""Classes of a target, at most."""
+"""The maximum number of classes of a target."""
 _WRITINGS = 20
 _INT64 = 2**63
 
 Label = str | int | float | bool
-"""A class as it is given back: of the type that the table gave."""
+"""A class as it is predicted: a value of the type that it has in the table."""
 
 
 class Tally:
-    """How often each class occurs, by name, and how it is written."""
+    """The number of rows of each class by name, and the values by which the table writes it.
+
+    :param typed: whether the table states which cells are text and which are numbers
+    """
 
     def __init__(self, typed: bool) -> None:
         self.typed = typed
@@ -34,7 +37,7 @@ class Tally:
         self._writings: dict[str, Counter[tuple[type, Label]]] = {}
 
     def add(self, name: str, cell: Cell) -> None:
-        """One more row of a class, written like this."""
+        """Count a row of the class ``name``, in whose cell the table has the value ``cell``."""
         self.counts[name] += 1
         if self.typed:
             seen = self._writings.setdefault(name, Counter())
@@ -44,7 +47,7 @@ class Tally:
                 seen[key] += 1
 
     def labels(self, names: list[str]) -> list[Label]:
-        """What each class is given back as: as the table most often writes it where the table has types, else as ``typed``."""
+        """Return the value that is predicted for each class: the most frequent one in a table with types, otherwise that of ``typed``."""
         if not self.typed:
             return typed(names)
         labels = [self._writings[name].most_common(1)[0][0][1] for name in names]
@@ -54,7 +57,7 @@ class Tally:
 
 
 def _written(cell: Cell, name: str) -> Label:
-    """A cell as plain data, or its name where plain data cannot hold it."""
+    """Return a cell as plain data, or its name if plain data cannot represent it."""
     label: Label = name
     if isinstance(cell, (bool, np.bool_)):
         label = bool(cell)
@@ -70,7 +73,12 @@ def _written(cell: Cell, name: str) -> Label:
 
 
 def counted(cells: Iterable[Cell], place: str, typed: bool = False) -> Tally:
-    """How often each class occurs. A cell that is no class is left out; ``DataError`` where there is nothing else."""
+    """Count the rows of each class. Cells that cannot be a class are left out.
+
+    :param place: the table and the column, for messages
+    :param typed: whether the table states which cells are text and which are numbers
+    :raises DataError: no cell is a class, or there are more than ``MOST`` classes
+    """
     tally = Tally(typed)
     names: dict[str | int, str] = {}
     first: Fault | None = None
@@ -79,7 +87,7 @@ def counted(cells: Iterable[Cell], place: str, typed: bool = False) -> Tally:
         if name is None:
             try:
                 name = name_of(cell)
-            except Fault as fault:  # one cell is a line in faults.csv; where all are, there is nothing to learn
+            except Fault as fault:  # single cells are reported in faults.csv; if all are faults, nothing can be learned
                 first = first or fault
                 continue
             if type(cell) in RECURRING and len(names) < MOST:
@@ -93,7 +101,7 @@ def counted(cells: Iterable[Cell], place: str, typed: bool = False) -> Tally:
 
 
 def ordered(names: Iterable[str]) -> list[str]:
-    """Numbers by value, everything else by letters."""
+    """Return names in numeric order if all of them are integers, otherwise in alphabetical order."""
     names = list(names)
     try:
         return sorted(names, key=lambda name: (int(name), name))
@@ -102,7 +110,7 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 
 def typed(names: list[str]) -> list[Any]:
-    """The classes of a table without types as a reader of such tables would give them back: ints, truth values, or text."""
+    """Return the classes of a table without types as integers if all of them are integers, as truth values, or otherwise as text."""
     if all(re.fullmatch(r"0|-?[1-9][0-9]{0,17}", name) for name in names):
         return [int(name) for name in names]
     if set(names) <= {"True", "False"}:
@@ -111,26 +119,31 @@ def typed(names: list[str]) -> list[Any]:
 
 
 def labels_of_state(state: State) -> list[Any]:
-    """What each class is given back as. A state that does not say is of a model that gave numbers for text that holds numbers."""
+    """Return the value that is predicted for each class. The state of an older model lacks these values; those of ``typed`` are used."""
     return list(state["labels"]) if "labels" in state else typed(state["classes"])
 
 
 def array_of(classes: list[Any], index_N: np.ndarray | None = None) -> np.ndarray:
-    """Classes as an array of their own type; of objects where they are text, of several types, or whole numbers beyond 64 bits.
+    """Return classes as an array of their type; of objects if they are text, of several types, or integers of more than 64 bits.
 
-    :param index_N: which of them, in which order; None = all
+    :param classes: the classes
+    :param index_N: the positions of the classes in the result; None = all in their order
     """
     kinds = {type(label) for label in classes}
     if kinds in ({bool}, {float}) or (kinds == {int} and all(-_INT64 <= label < _INT64 for label in classes)):
-        found = np.array(classes)
+        array = np.array(classes)
     else:
-        found = np.empty(len(classes), object)
-        found[:] = classes
-    return found if index_N is None else found[index_N]
+        array = np.empty(len(classes), object)
+        array[:] = classes
+    return array if index_N is None else array[index_N]
 
 
 def sets_of(classes: list[Any], scores_NC: np.ndarray, inside_NC: np.ndarray, empty: bool) -> np.ndarray:
-    """For each row the classes where ``inside_NC``, the most probable first; unless ``empty``, the most probable one in any case."""
+    """Return a list of classes for each row, the most probable first.
+
+    :param inside_NC: which classes are in the list of each row
+    :param empty: whether a list may be empty; if not, the most probable class is in every list
+    """
     order_NC = np.argsort(-scores_NC, axis=1, kind="stable")
     if not empty:
         inside_NC = inside_NC.copy()
@@ -141,19 +154,22 @@ def sets_of(classes: list[Any], scores_NC: np.ndarray, inside_NC: np.ndarray, em
 
 
 def rows_of(index_N: np.ndarray, classes: int) -> np.ndarray:
-    """How many rows have each class, (C,); -1 is a class not seen in training, NaN none at all."""
+    """Return the number of rows of each class, (C,). An index of -1 is a class not seen in training, NaN a missing target."""
     return np.bincount(index_N[index_N >= 0].astype(np.int64), minlength=classes)
 
 
 def two_at_least(names: list[str], place: str) -> None:
-    """``DataError`` unless there are two classes to tell apart."""
+    """Raise ``DataError`` unless there are two classes or more."""
     if len(names) < 2:
-        found = f"only one class, {names[0]!r}" if names else "no value at all"
-        raise DataError(f"{place}: {found}; expected two classes or more; choose another target")
+        content = f"only one class, {names[0]!r}" if names else "no value at all"
+        raise DataError(f"{place}: {content}; expected two classes or more; choose another target")
 
 
 def position(names: list[str], wanted: Any, place: str) -> int:
-    """Where a class stands among ``names``; ``DataError`` with the nearest one otherwise."""
+    """Return the position of a class among ``names``.
+
+    :raises DataError: it is not among them; the message suggests the nearest name
+    """
     name = name_of(wanted)
     if name not in names:
         raise DataError(f"{place}: {wanted!r} is no class of the target; the classes are {', '.join(names[:20])}{nearest(name, names)}")
@@ -161,7 +177,14 @@ def position(names: list[str], wanted: Any, place: str) -> int:
 
 
 def weights_of(setting: Any, counts: dict[str, int], names: list[str], place: str) -> list[float] | None:
-    """Class weights of mean 1 over the rows: None, ``"balanced"`` (n / (classes * count)), or a mapping."""
+    """Return the weights of the classes, or None for no weights.
+
+    :param setting: None; ``"balanced"`` for n / (classes * count), whose mean over the rows is 1; or weights by class, 1 for others
+    :param counts: the number of rows of each class
+    :param names: the classes
+    :param place: the setting, for messages
+    :raises DataError: ``setting`` contains an unknown class
+    """
     if setting is None:
         return None
     total = sum(counts[name] for name in names)
@@ -174,27 +197,27 @@ def weights_of(setting: Any, counts: dict[str, int], names: list[str], place: st
 
 
 def check(state: State, least: int) -> None:
-    """``ValueError`` unless a state holds ``least`` different names, as many counts, a label for each class or no labels, and a weight for
-    each class or no weights."""
+    """Raise ``ValueError`` unless a state contains at least ``least`` different names, as many counts, a label for each class or no labels,
+    and a weight for each class or no weights."""
     names, counts, weights = state["classes"], state["counts"], state.get("class_weights")
     if (
         not isinstance(names, list)
         or not all(isinstance(name, str) and is_writable(name) for name in names)
         or not least <= len(set(names)) == len(names) == len(counts)
     ):
-        raise ValueError("classes that are no names, or not as many as their counts")
+        raise ValueError("invalid names of classes, or another number of counts")
     if not all(type(count) is int and count >= 0 for count in counts):
-        raise ValueError("counts that are none")
+        raise ValueError("invalid counts of classes")
     if weights is not None and (len(weights) != len(names) or not all(type(weight) in (int, float) and weight >= 0 for weight in weights)):
-        raise ValueError("class weights that are none")
+        raise ValueError("invalid class weights")
     if "labels" in state:
         labels = state["labels"]
         if not isinstance(labels, list) or len(labels) != len(names) or not all(map(_is_label, labels, names)):
-            raise ValueError("labels that are not those of the classes")
+            raise ValueError("labels that differ from the classes")
 
 
 def _is_label(label: Any, name: str) -> bool:
-    """Whether a class can be given back so."""
+    """Return whether a value can be predicted for the class ``name``."""
     if type(label) is float and not math.isfinite(label):
         return False
     try:

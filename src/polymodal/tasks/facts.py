@@ -1,4 +1,4 @@
-"""What a target column holds, gathered cell by cell over a whole table: from it follow the kind of task and how cells are read."""
+"""Statistics of a target column, collected cell by cell over a whole table. They determine the kind of the task and how cells are read."""
 
 from __future__ import annotations
 
@@ -19,60 +19,68 @@ from .reading import Reading, empty_target, word_of
 from .task import Task, TaskConfig
 
 MOST_NAMES = 10_000
-"""Different values that are counted, at most."""
+"""The maximum number of different values that are counted."""
 MOSTLY = 0.9
-"""A column is of numbers, of lists, or of places where so many of its cells are."""
-_HELD, _SHORT, _LOOKED_AT = 10_000, 200, 100
+"""A column is of numbers, of lists, or of labels by position if at least this share of its cells is."""
+_WAITING, _SHORT, _LOOKED_AT = 10_000, 200, 100
 _CIPHERS = frozenset("0123456789")
 _DIGITS = _CIPHERS | frozenset("+-.")
 _WORDS = frozenset(word for word in MISSING_WORDS if not empty_target(word))
 
 
 class TargetFacts:
-    """Of the cells of one target column: how many are numbers, lists and words that often stand for nothing, and how often each value
-    occurs. Memory is bounded.
+    """Statistics of the cells of a target column: the numbers of numbers, lists and words for missing values, and the rows of each value.
+    Memory is bounded.
 
-    :param missing: the words that stand for no target, where that was said (``TaskConfig.missing``)
-    :param decimal: the decimal sign of numbers, where that was said
+    Cells are added by ``add``; after the last one, ``close`` completes the statistics.
+
+    :param separator: the separator of labels in text
+    :param missing: the configured words for missing targets (``TaskConfig.missing``); None = not configured
+    :param decimal: the configured decimal sign of numbers; None = detected
     """
 
     def __init__(self, separator: str = ";", missing: Iterable[Any] | None = None, decimal: Decimal | None = None) -> None:
         self.separator = separator
         self.decimal = decimal
         self.how = PLAIN if decimal is None else Numbers(decimal)
-        """How numbers are written, by what the first texts show together: so many different ones that they show it."""
+        """The notation of numbers, determined from the first ``_WAITING`` different texts together."""
         self.given = None if missing is None else frozenset(word for one in missing if (word := word_of(one)) is not None)
         self.words: Counter[str] = Counter()
-        """Rows by word (``word_of``) that may stand for no target; they are not among the values."""
+        """The rows of each word (``word_of``) that may mean a missing target; these rows are not among the values."""
         self.written: dict[str, str] = {}
-        """How each such word is written first."""
+        """By such word, the first cell with it."""
         self.values = self.texts = 0
-        """Cells that are neither empty nor such a word; those among them that are text."""
+        """The number of cells that are neither empty nor such a word; the number of texts among them."""
         self.names: Counter[str] = Counter()
-        """Rows by class, of values that are no lists in memory."""
+        """The rows of each class, of values that are not lists."""
         self.capped = False
-        """Whether more values differ than are counted."""
+        """Whether there are more different values than are counted."""
         self.others: Counter[str] = Counter()
-        """Rows by text that is no number, of the first such texts."""
+        """The rows of each text that is not a number, of the first such texts."""
         self.numbers = self.fractions = 0
+        """The number of values that are numbers; the number of those that are not integers."""
         self.number_names: set[str] = set()
+        """The names (``name_of``) of the values that are numbers."""
         self.codes = 0
-        """Values that are numbers or truth values, or lists of nothing else."""
+        """The number of values that are numbers or truth values, or lists of nothing else."""
         self.foreign: Counter[str] = Counter()
-        """Values that can be no target, by what they are: bytes, a mapping, a name that is no text."""
+        """The rows of values that cannot be a target, by their description: bytes, a mapping, a name that is not text."""
         self.lists = self.listed = self.left_out = self.garbled = self.separated = 0
-        """Lists in memory; texts that write a list, that leave out a part of it, that are in brackets but no list, that hold the
-        separator."""
+        """The numbers of lists; of texts that contain a list; of those whose list is incomplete; of texts in brackets that are not a list;
+        and of texts with the separator."""
         self.labels: Counter[str] = Counter()
-        """Rows by label, of texts that have the separator."""
+        """The rows of each label, of texts with the separator."""
         self.fault = ""
-        """What is wrong with the first value that cannot be read."""
-        self._held: Counter[str | int] = Counter()
+        """The reason why the first unreadable value cannot be read."""
+        self._waiting: Counter[str | int] = Counter()
         self._widths: Counter[tuple[str, ...] | int] = Counter()
         self._twice = self._text_codes = self._is_known = False
 
     def add(self, cell: Cell) -> str | None:
-        """One row's cell. The word (``word_of``) that it holds if that may stand for no target, "" for an empty cell, None for a value."""
+        """Add the cell of a row.
+
+        :returns: "" for an empty cell, the word (``word_of``) for a word that may mean a missing target, None for a value
+        """
         if empty_target(cell):
             return ""
         if self.given is not None or (isinstance(cell, str) and len(cell) <= _SHORT and cell[:1] not in _CIPHERS):
@@ -81,32 +89,34 @@ class TargetFacts:
                 self.words[word] += 1
                 self.written.setdefault(word, str(cell).strip())
                 return word
-        if self.capped and (value := number_in(cell, self.how)) is not None:  # there are too many for classes
+        if self.capped and (value := number_in(cell, self.how)) is not None:  # too many different values for classes
             self._count_number(value)
             self.texts += isinstance(cell, str)
-        elif type(cell) is int or (type(cell) is str and len(cell) <= _SHORT):  # it comes back, and is looked at once
-            self._held[cell] += 1
-            if len(self._held) >= _HELD:
+        elif type(cell) is int or (type(cell) is str and len(cell) <= _SHORT):  # equal cells are examined once
+            self._waiting[cell] += 1
+            if len(self._waiting) >= _WAITING:
                 self.close()
         else:
             self._see(cell, 1)
         return None
 
     def close(self) -> TargetFacts:
-        """Count the texts that were held back; the facts are complete then."""
-        held, self._held = self._held, Counter()
-        texts = [] if self._is_known else [cell for cell in held if isinstance(cell, str)]
+        """Count the cells that wait to be examined, so that the statistics are complete, and return self."""
+        waiting, self._waiting = self._waiting, Counter()
+        texts = [] if self._is_known else [cell for cell in waiting if isinstance(cell, str)]
         if texts:
             self._is_known, (self.how, *_) = True, numbers_of(texts, self.decimal)
-        for cell, rows in held.items():
+        for cell, rows in waiting.items():
             self._see(cell, rows)
         return self
 
     @property
     def places(self) -> tuple[int | str, ...] | None:
-        """The names of the labels where cells hold a 0 or a 1 for each label by its place: lists of one length, at least two, of nothing
-        but 0 and 1. Of text (``["0", "1"]``), and where some lists are of another length, only if some hold a value twice: a list of
-        labels does not."""
+        """The names of the labels if cells contain a 0 or a 1 for each label by its position; otherwise None.
+
+        Such cells are lists of one length, at least two, of nothing but 0 and 1. If they are text (``["0", "1"]``), or if some lists have
+        another length, some list must also contain a value twice, which a list of labels does not.
+        """
         if not self._widths:
             return None
         width, rows = self._widths.most_common(1)[0]
@@ -126,7 +136,7 @@ class TargetFacts:
 
     @property
     def classes(self) -> Counter[str]:
-        """Rows by class, where the target is one of several classes: the values, and words that are no missing values."""
+        """The rows of each class if the target is one of several classes: the values, and the words that do not mean a missing target."""
         names = Counter(self.names)
         for word, rows in self.words.items():
             if word not in self._missing(has_classes=True):
@@ -135,7 +145,7 @@ class TargetFacts:
 
     @property
     def recurs(self) -> bool:
-        """Whether values recur as the names of classes do: at most 10,000 differ, and at most 20 or half as many as there are rows."""
+        """Whether values recur as names of classes do: there are at most 10,000 different ones, and at most 20 or half as many as rows."""
         names = self.classes
         return not self.capped and (len(names) <= 20 or len(names) <= 0.5 * sum(names.values()))
 
@@ -165,25 +175,27 @@ class TargetFacts:
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _see(self, cell: Cell, rows: int) -> None:
+        """Count a value that occurs in ``rows`` rows."""
         self.values += rows
         if isinstance(cell, str):
             self.texts += rows
             self._see_text(cell, rows)
         elif isinstance(cell, (list, tuple, set, frozenset, dict)) or (isinstance(cell, np.ndarray) and cell.ndim):
             if isinstance(cell, dict) and not (len(cell) > 1 and all(code_of(part) is not None for part in cell.values())):
-                self._tell_foreign(f"found {type(cell).__name__}", rows)
+                self._count_foreign(f"found {type(cell).__name__}", rows)
                 return
             self.lists += rows
             self._see_parts(cell, rows)
         elif isinstance(cell, Unreadable):
-            self._tell_foreign(f"found {cell}", rows)
+            self._count_foreign(f"found {cell}", rows)
         elif isinstance(cell, (bytes, bytearray)):
-            self._tell_foreign(f"found {type(cell).__name__}", rows)
+            self._count_foreign(f"found {type(cell).__name__}", rows)
         else:
             self._see_value(cell, rows)
 
     def _see_text(self, cell: str, rows: int) -> None:
-        if cell[0] in _DIGITS and self.separator not in cell:  # no list begins so
+        """Count a text, which may contain a list."""
+        if cell[0] in _DIGITS and self.separator not in cell:  # the text of a list does not begin with a digit
             self._see_value(cell, rows)
             return
         parts: Any = None
@@ -209,7 +221,10 @@ class TargetFacts:
         self._see_value(cell, rows, alone=parts is None)
 
     def _see_value(self, cell: Cell, rows: int, alone: bool = True) -> None:
-        """A value as the name of a class and as a number; not ``alone``: it also is a list, so its codes are counted there."""
+        """Count a value as the name of a class and as a number.
+
+        :param alone: whether the value is not also a list, whose codes ``_see_parts`` counts
+        """
         value = number_in(cell, self.how)
         if value is not None:
             self.numbers += rows
@@ -217,7 +232,7 @@ class TargetFacts:
         try:
             name = name_of(cell)
         except Fault as fault:
-            self._tell_foreign(str(fault).partition(";")[0], rows)
+            self._count_foreign(str(fault).partition(";")[0], rows)
             return
         if value is None and (name in self.others or len(self.others) < _LOOKED_AT):
             self.others[name] += rows
@@ -230,39 +245,41 @@ class TargetFacts:
                 self.number_names.add(name)
 
     def _count_number(self, value: float) -> None:
+        """Count a number of a column that has too many different values for classes."""
         self.values += 1
         self.numbers += 1
         self.codes += 1
         self.fractions += not value.is_integer()
 
     def _see_parts(self, parts: Any, rows: int) -> None:
-        """A list: whether it holds nothing but 0 and 1, or nothing but numbers."""
+        """Count a list of nothing but 0 and 1, or of nothing but numbers."""
         width = tuple(map(str, parts)) if isinstance(parts, dict) else len(parts)
-        found: Sequence[Any] = list(islice(parts.values() if isinstance(parts, dict) else parts, MOST_NAMES + 1))
+        elements: Sequence[Any] = list(islice(parts.values() if isinstance(parts, dict) else parts, MOST_NAMES + 1))
         codes = []
-        for part in found:
+        for part in elements:
             code = code_of(part)
             if code is None:
                 break
             codes.append(code)
-        if codes and len(codes) == len(found):
+        if codes and len(codes) == len(elements):
             self.codes += rows
             self._widths[width] += rows
             self._twice |= isinstance(parts, dict) or len(set(codes)) < len(codes)
-            self._text_codes |= isinstance(found[0], str)
+            self._text_codes |= isinstance(elements[0], str)
         elif all(
-            isinstance(part, (bool, np.bool_)) or number_in(part, PLAIN) is not None for part in found[:_LOOKED_AT] if not is_empty(part)
+            isinstance(part, (bool, np.bool_)) or number_in(part, PLAIN) is not None for part in elements[:_LOOKED_AT] if not is_empty(part)
         ):
             self.codes += rows
 
-    def _tell_foreign(self, what: str, rows: int) -> None:
+    def _count_foreign(self, what: str, rows: int) -> None:
+        """Count rows whose value cannot be a target; ``what`` describes the value."""
         if what in self.foreign or len(self.foreign) < _LOOKED_AT:
             self.foreign[what] += rows
         self.fault = self.fault or what
 
 
 def code_of(part: Cell) -> int | None:
-    """0 or 1 for an element of a list that says 0 or 1, False or True, in numbers or in text; else None."""
+    """Return 0 or 1 for an element of a list that is 0, 1, False or True, as a value or as text; None for others."""
     if isinstance(part, (bool, np.bool_, int, float, np.number)):
         return int(part) if part == 0 or part == 1 else None
     if isinstance(part, str) and len(part) < _SHORT:
@@ -274,10 +291,13 @@ _CODES = {"0": 0, "1": 1, "False": 0, "True": 1}
 
 
 def parts_of(cell: Cell, separator: str) -> list[Any] | dict[str, Any]:
-    """The elements of a cell that is a list, writes one, or names its labels with a separator between them. ``Fault`` when it is none."""
+    """Return the elements of a cell: of a list or a mapping, of a text that contains one, or of labels with a separator between them.
+
+    :raises Fault: the cell is not such a cell
+    """
     if isinstance(cell, str):
-        found = listed(cell, separator)
-        return cell.split(separator) if found is None else found or []
+        parts = listed(cell, separator)
+        return cell.split(separator) if parts is None else parts or []
     if isinstance(cell, np.ndarray):
         return list(cell) if cell.ndim else [cell.item()]
     if isinstance(cell, (list, tuple, set, frozenset)):
@@ -288,12 +308,15 @@ def parts_of(cell: Cell, separator: str) -> list[Any] | dict[str, Any]:
 
 
 def facts_for(config: TaskConfig) -> TargetFacts:
-    """Facts of a task's column, none gathered yet."""
+    """Return the statistics of the column of a task, to which no cell is added yet."""
     return TargetFacts(getattr(config, "separator", ";"), config.missing, getattr(config, "decimal", None))
 
 
 def reading_of(config: Any, cells: Iterable[Cell], reading: Reading | None) -> tuple[Reading, Iterable[Cell]]:
-    """The reading, or where there is none that which the cells by themselves suggest; and the cells without missing words."""
+    """Return how cells are read, and the cells without those that mean a missing target.
+
+    :param reading: how cells are read; None = it is determined from these cells
+    """
     if reading is None:
         cells = list(cells)
         facts = facts_for(config)

@@ -1,4 +1,4 @@
-"""How much each row moves a metric: the influence function of every metric, evaluated at the measured rows.
+"""The influence of each row on a metric: the influence function of every metric, evaluated at the measured rows.
 
 The influence of row i is N times the derivative of the metric with respect to the weight of that row (the infinitesimal jackknife: Jaeckel
 1972; Efron 1982, chapter 6). Influences have mean 0, and their variance divided by N is the variance of the metric over samples of rows.
@@ -39,7 +39,7 @@ def jackknife(value: Callable[[np.ndarray], float | None], rows: int) -> np.ndar
 
 
 def classification(metric: str, truth_N: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
-    """Of one label among C classes, float64 (N,). Only for metrics that are defined on these rows."""
+    """Return the influence of each row on a metric of C classes, float64 (N,). The metric must be defined on these rows."""
     truth_N = truth_N.astype(np.int64)
     answer_N = scores_NC.argmax(1)
     right_N = (truth_N == answer_N).astype(np.float64)
@@ -51,7 +51,7 @@ def classification(metric: str, truth_N: np.ndarray, scores_NC: np.ndarray) -> n
         labels, place = np.unique(np.concatenate([truth_N, answer_N]), return_inverse=True)
         return _f1(place[: len(truth_N)], place[len(truth_N) :], len(labels))
     seen_N = truth_N >= 0
-    found_N = np.zeros(len(truth_N))
+    influence_N = np.zeros(len(truth_N))
     truth, scores = truth_N[seen_N], scores_NC[seen_N].astype(np.float64)
     if metric == "log_loss":
         inside = _centred(-np.log(np.clip(scores[np.arange(len(truth)), truth], 1e-7, 1.0)))
@@ -61,12 +61,12 @@ def classification(metric: str, truth_N: np.ndarray, scores_NC: np.ndarray) -> n
         labels = np.array([1]) if scores.shape[1] == 2 else np.unique(truth)
         each = [_area(metric, truth == label, scores[:, label]) for label in labels]
         inside = np.mean([one for one in each if one is not None], axis=0)
-    found_N[seen_N] = inside * (len(truth_N) / max(len(truth), 1))
-    return found_N
+    influence_N[seen_N] = inside * (len(truth_N) / max(len(truth), 1))
+    return influence_N
 
 
 def multilabel(metric: str, truth_NC: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
-    """Of many labels, float64 (N,); averages over labels are over those that occur."""
+    """Return the influence of each row on a metric of C labels, float64 (N,). Averages over labels include only those that occur."""
     truth_NC, scores_NC = truth_NC > 0.5, scores_NC.astype(np.float64)
     answer_NC = scores_NC >= 0.5
     right_NC = (truth_NC == answer_NC).astype(np.float64)
@@ -95,7 +95,7 @@ def multilabel(metric: str, truth_NC: np.ndarray, scores_NC: np.ndarray) -> np.n
 
 
 def regression(metric: str, truth_N: np.ndarray, answer_N: np.ndarray) -> np.ndarray:
-    """Of a number, float64 (N,)."""
+    """Return the influence of each row on a metric of a number, float64 (N,)."""
     square_N = (answer_N - truth_N) ** 2
     if metric == "mae":
         return _centred(np.abs(answer_N - truth_N))
@@ -107,17 +107,19 @@ def regression(metric: str, truth_N: np.ndarray, answer_N: np.ndarray) -> np.nda
 
 
 def _centred(value_N: np.ndarray) -> np.ndarray:
+    """Return the values minus their mean."""
     return np.asarray(value_N - value_N.mean())
 
 
 def _balanced(truth_N: np.ndarray, right_N: np.ndarray) -> np.ndarray:
+    """Return the influence on the balanced accuracy."""
     _, place_N, count_C = np.unique(truth_N, return_inverse=True, return_counts=True)
     share_C = np.bincount(place_N, right_N) / count_C
     return np.asarray((right_N - share_C[place_N]) * len(truth_N) / (count_C[place_N] * len(count_C)))
 
 
 def _f1(truth_N: np.ndarray, answer_N: np.ndarray, labels: int) -> np.ndarray:
-    """Of the mean of the F1 of all labels, each of which occurs in truth or answer."""
+    """Return the influence on the mean F1 of all labels, each of which occurs in the truth or in the predictions."""
     hit_N = truth_N == answer_N
     total_C = (np.bincount(truth_N, minlength=labels) + np.bincount(answer_N, minlength=labels)).astype(np.float64)
     f1_C = 2 * np.bincount(truth_N[hit_N], minlength=labels) / total_C
@@ -126,7 +128,10 @@ def _f1(truth_N: np.ndarray, answer_N: np.ndarray, labels: int) -> np.ndarray:
 
 
 def _ece(right_P: np.ndarray, confidence_P: np.ndarray, row_P: np.ndarray, rows: int) -> np.ndarray:
-    """Of pairs of a row and a label; the expected calibration error is a sum of absolute values, of which the sign is taken as known."""
+    """Return the influence of each row on the expected calibration error over ``P`` pairs of a row and a label.
+
+    The error is a sum of absolute values; their signs are treated as constant.
+    """
     bin_P = np.clip((confidence_P * _BINS).astype(int), 0, _BINS - 1)
     off_P = right_P - confidence_P
     sign = np.sign(np.bincount(bin_P, off_P, _BINS))
@@ -134,7 +139,7 @@ def _ece(right_P: np.ndarray, confidence_P: np.ndarray, row_P: np.ndarray, rows:
 
 
 def _area(metric: str, truth_N: np.ndarray, score_N: np.ndarray) -> np.ndarray | None:
-    """Of ``roc_auc`` or ``average_precision``; None where it is undefined."""
+    """Return the influence on ``roc_auc`` or ``average_precision``; None if the metric is undefined."""
     positives = int(truth_N.sum())
     if not positives or (metric == "roc_auc" and positives == len(truth_N)):
         return None
@@ -142,6 +147,7 @@ def _area(metric: str, truth_N: np.ndarray, score_N: np.ndarray) -> np.ndarray |
 
 
 def _roc_auc(truth_N: np.ndarray, score_N: np.ndarray) -> np.ndarray:
+    """Return the influence on the area under the ROC curve. ``G`` are the different scores."""
     rows, positives = len(truth_N), int(truth_N.sum())
     negatives = rows - positives
     _, place_N, count_G = np.unique(score_N, return_inverse=True, return_counts=True)
@@ -156,13 +162,14 @@ def _roc_auc(truth_N: np.ndarray, score_N: np.ndarray) -> np.ndarray:
 
 
 def _average_precision(truth_N: np.ndarray, score_N: np.ndarray) -> np.ndarray:
+    """Return the influence on the average precision. ``G`` are the different scores."""
     rows, positives = len(truth_N), int(truth_N.sum())
     _, place_N, count_G = np.unique(-score_N, return_inverse=True, return_counts=True)  # the highest score first
     positive_G = np.bincount(place_N, truth_N.astype(np.float64))
     hits_G, seen_G = np.cumsum(positive_G), np.cumsum(count_G).astype(np.float64)
     precision_G = hits_G / seen_G
     value = float((positive_G * precision_G).sum()) / positives
-    # A row counts in the precision at its own threshold and at every lower one.
+    # A row is part of the precision at its own threshold and at every lower one.
     as_hit_G = np.cumsum((positive_G / seen_G)[::-1])[::-1]
     as_seen_G = np.cumsum((positive_G * hits_G / seen_G**2)[::-1])[::-1]
     own_N = np.where(truth_N, precision_G[place_N] + as_hit_G[place_N] - value, 0.0)

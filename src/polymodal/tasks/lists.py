@@ -1,7 +1,7 @@
-"""Lists that are written as text: JSON, and what Python, numpy, pandas, polars, pyarrow and PostgreSQL print of them.
+"""Lists that are written as text: JSON, and the formats in which Python, numpy, pandas, polars, pyarrow and PostgreSQL print lists.
 
-Text is never evaluated. What is in square brackets and cannot be read is a ``Fault``; so is a list whose middle was left out (``...``), as
-numpy prints long arrays.
+Text is never evaluated. Text in square brackets that cannot be read raises a ``Fault``; so does a list whose middle is replaced by ``...``,
+as numpy prints long arrays.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from ..errors import Fault
 
 
 class LeftOut(Fault):
-    """A list of which a part is not there: its middle was left out, or it is longer than is read."""
+    """Raised for an incomplete list: its middle is replaced by ``...``, or it is longer than ``LONGEST`` characters."""
 
 
 LONGEST = 100_000
-"""Characters of a list, at most."""
+"""The maximum number of characters of a list."""
 _STRING = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _QUOTED = re.compile(_STRING, re.DOTALL)
 
 
 def _tokens(bare: str) -> re.Pattern[str]:
+    """Return the pattern of a token, with ``bare`` as the pattern of a word without quotes."""
     return re.compile(
         rf"""(?P<space>\s+)|(?P<comma>,)|(?P<string>[bBuU]?{_STRING})
         |(?:(?:np|numpy)\.\w+|Decimal|UUID)\((?P<scalar>{_STRING}|[^()'",\[\]]*)\)|(?:np|numpy)\.(?P<name>\w+)
@@ -53,9 +54,11 @@ _WORDS: dict[str, Any] = {
 
 
 def listed(text: str, separator: str = ";") -> list[Any] | dict[str, Any] | None:
-    """The list (or the mapping) that a text writes, or None for a text that writes none. ``Fault`` for one that cannot be read.
+    """Return the list (or the mapping) that a text contains, or None for a text that contains none.
 
-    :param separator: what may stand between words without quotes, beside a comma
+    :param text: the text of a cell
+    :param separator: the separator of words without quotes, besides a comma
+    :raises Fault: the text is a list that cannot be read
     """
     text = text.strip()
     if text[-1:] not in _ENDS and "\n" not in text:
@@ -66,9 +69,9 @@ def listed(text: str, separator: str = ";") -> list[Any] | dict[str, Any] | None
     if len(body) > LONGEST:
         raise LeftOut(f"a list of {len(body):,} characters; expected at most {LONGEST:,}")
     with contextlib.suppress(ValueError, RecursionError, MemoryError):
-        found = json.loads(body)
-        if isinstance(found, (list, dict)):
-            return found
+        value = json.loads(body)
+        if isinstance(value, (list, dict)):
+            return value
     try:
         return _read(body[1:-1], separator, body[0])
     except Fault:
@@ -78,7 +81,7 @@ def listed(text: str, separator: str = ";") -> list[Any] | dict[str, Any] | None
 
 
 def _body(text: str) -> str | None:
-    """The part of a text from its opening bracket to the one that closes it; None for a text that is no list."""
+    """Return the part of a text from its opening bracket to the matching closing one; None for a text that is not a list."""
     if not text:
         return None
     if text[0] not in _CLOSES:
@@ -94,11 +97,11 @@ def _body(text: str) -> str | None:
         return text
     if end and text[0] != "(" and _TAIL.fullmatch(text, end):
         return text[:end]
-    return text if not end and text[0] == "[" and text[-1] == "]" else None  # brackets that do not match: to be told
+    return text if not end and text[0] == "[" and text[-1] == "]" else None  # brackets that do not match: ``_read`` reports them
 
 
 def _end(text: str) -> int:
-    """The place behind the bracket that closes the first one; 0 where none does."""
+    """Return the position after the bracket that closes the first one; 0 if none does."""
     if len(text) > LONGEST:
         return len(text) if text[-1] == _CLOSES[text[0]] else 0
     waiting: list[str] = []
@@ -124,7 +127,7 @@ def _end(text: str) -> int:
 
 
 def _column(text: str) -> str | None:
-    """A pandas Series as it is printed: an index and a value in each line, then its type. As JSON."""
+    """Return a printed pandas Series (an index and a value in each line, then its type) as JSON; None for other texts."""
     if "\n" not in text or len(text) > LONGEST or not _PRINTED.match(text):
         return None
     lines = [line.split(None, 1) for line in text.split("\n")[:-1] if line.strip()]
@@ -134,12 +137,18 @@ def _column(text: str) -> str | None:
 
 
 def _read(inner: str, separator: str, opening: str) -> list[Any] | dict[str, Any]:
-    """What stands between the brackets."""
-    tokens = _BRACES if opening == "{" else _LIST
-    slots: list[list[tuple[str, Any]]] = [[]]  # what stands between commas
+    """Return the list or mapping written between brackets.
+
+    :param inner: the text between the brackets
+    :param separator: see ``listed``
+    :param opening: the opening bracket
+    :raises Fault: the text cannot be read
+    """
+    token_pattern = _BRACES if opening == "{" else _LIST
+    slots: list[list[tuple[str, Any]]] = [[]]  # the tokens between two commas
     at, before = 0, "space"
     while at < len(inner):
-        token = tokens.match(inner, at)
+        token = token_pattern.match(inner, at)
         if token is None:
             raise Fault(f"a list with {inner[at]!r} in it; expected labels in quotes, with commas between them; write it as JSON")
         kind = str(token.lastgroup)
@@ -154,18 +163,18 @@ def _read(inner: str, separator: str, opening: str) -> list[Any] | dict[str, Any
         at, before = token.end(), kind
     if any(kind == "colon" for slot in slots for kind, _ in slot):
         return _mapping([slot for slot in slots if slot])
-    found = [token for slot in slots for token in slot]
-    words = [value for kind, value in found if kind == "bare" and isinstance(value, str)]
-    quoted = any(kind in ("string", "scalar") for kind, _ in found)
+    tokens = [token for slot in slots for token in slot]
+    words = [value for kind, value in tokens if kind == "bare" and isinstance(value, str)]
+    quoted = any(kind in ("string", "scalar") for kind, _ in tokens)
     if opening == "(":
-        codes = all(isinstance(value, (bool, int, float)) and value in (0, 1) for _, value in found)
-        if (len(slots) < 2 and found) or not (codes or quoted):
+        codes = all(isinstance(value, (bool, int, float)) and value in (0, 1) for _, value in tokens)
+        if (len(slots) < 2 and tokens) or not (codes or quoted):
             raise Fault("words or numbers in round brackets; expected labels in quotes, with commas between them")
-    if not words:  # numpy writes no commas
-        return [value for _, value in found]
+    if not words:  # numpy prints no commas
+        return [value for _, value in tokens]
     if quoted or opening == "(":
         raise Fault(f"a list with {words[0][:40]!r} outside of quotes; expected every label in quotes; write it as JSON")
-    if len(slots) == 1 and len(found) > 1:
+    if len(slots) == 1 and len(tokens) > 1:
         if separator.strip() and separator in inner:
             return [_word(part.strip()) for part in inner.split(separator)]
         raise Fault(f"a list of words without commas or quotes, {inner.strip()[:40]!r}; expected commas between labels; write it as JSON")
@@ -173,16 +182,17 @@ def _read(inner: str, separator: str, opening: str) -> list[Any] | dict[str, Any
 
 
 def _mapping(slots: list[list[tuple[str, Any]]]) -> dict[str, Any]:
-    """Pairs of a key, a colon and a value."""
-    found: dict[str, Any] = {}
+    """Return the mapping of slots that each consist of a key, a colon and a value."""
+    mapping: dict[str, Any] = {}
     for slot in slots:
         if len(slot) != 3 or slot[1][0] != "colon" or not isinstance(slot[0][1], str):
             raise Fault("braces with a colon outside of quotes; expected labels in quotes, with commas between them; write it as JSON")
-        found[slot[0][1]] = slot[2][1]
-    return found
+        mapping[slot[0][1]] = slot[2][1]
+    return mapping
 
 
 def _value(kind: str, token: re.Match[str]) -> Any:
+    """Return the value of a token."""
     text = token[kind]
     if kind == "string" or text[:1] in ("'", '"'):
         return b"bytes" if text[0] in "bB" else _unescaped(text.lstrip("uU")[1:-1])
@@ -190,7 +200,7 @@ def _value(kind: str, token: re.Match[str]) -> Any:
 
 
 def _word(text: str) -> Any:
-    """A word without quotes: a number, a truth value, nothing, or itself."""
+    """Return the value of a word without quotes: a number, a truth value, None, or the word itself."""
     if text in _WORDS:
         return _WORDS[text]
     digits = text.lstrip("+-")
@@ -203,13 +213,13 @@ def _word(text: str) -> Any:
 
 
 def _unescaped(text: str) -> str:
-    """The content of a string as Python or JSON writes it between quotes."""
+    """Return the content of a string that Python or JSON writes between quotes."""
 
-    def sign(found: re.Match[str]) -> str:
-        code = found[1]
+    def character(escape: re.Match[str]) -> str:
+        code = escape[1]
         if len(code) > 1:
             point = int(code[1:], 16)
             return chr(point) if point <= 0x10FFFF else "\ufffd"
-        return _ESCAPED.get(code, found[0])
+        return _ESCAPED.get(code, escape[0])
 
-    return _ESCAPE.sub(sign, text) if "\\" in text else text
+    return _ESCAPE.sub(character, text) if "\\" in text else text

@@ -1,7 +1,8 @@
-"""The field's metrics, in numpy. A metric that is undefined on some rows is None; the reason is the second value.
+"""Metrics of classes, labels and numbers, in numpy. Functions that return all metrics of a task return None for a metric that is undefined
+on the rows, and the reasons as a second value.
 
-Shapes: ``N`` rows with a target, ``C`` classes. Targets of classes are indices; -1 is a class not seen in training,
-which counts as answered wrongly and is left out of what needs a probability.
+Shapes: ``N`` rows with a target, ``C`` classes. Targets of classes are indices; -1 is a class not seen in training. Such a row counts as
+predicted incorrectly, and is excluded from metrics of probabilities.
 """
 
 from __future__ import annotations
@@ -57,21 +58,21 @@ NUMBER_METRICS = (
 """The metrics of a number."""
 
 CONSTANT = 1e-12
-"""The standard deviation of numbers that count as constant, at most, as a share of the largest magnitude among them."""
+"""Numbers count as constant if their standard deviation is at most this share of the largest magnitude among them."""
 
 
 def accuracy(truth_N: np.ndarray, answer_N: np.ndarray) -> float:
-    """Share of rows answered rightly."""
+    """Return the share of rows whose prediction is correct."""
     return float((truth_N == answer_N).mean())
 
 
 def balanced_accuracy(truth_N: np.ndarray, answer_N: np.ndarray) -> float:
-    """Mean over the classes that occur of the share of their rows answered rightly."""
+    """Return the mean of the recalls of the classes that occur in ``truth_N``."""
     return float(np.mean([(answer_N[truth_N == label] == label).mean() for label in np.unique(truth_N)]))
 
 
 def macro_f1(truth_N: np.ndarray, answer_N: np.ndarray) -> float:
-    """Mean of the classes' F1, over the classes that occur in truth or answer."""
+    """Return the mean of the F1 scores of the classes that occur in the truth or in the predictions."""
     scores = []
     for label in np.union1d(truth_N, answer_N):
         hits = int(((truth_N == label) & (answer_N == label)).sum())
@@ -80,7 +81,7 @@ def macro_f1(truth_N: np.ndarray, answer_N: np.ndarray) -> float:
 
 
 def roc_auc(truth_N: np.ndarray, score_N: np.ndarray) -> float | None:
-    """Area under the ROC curve, ties at half; None unless both classes occur."""
+    """Return the area under the ROC curve, in which ties count half; None unless both classes occur."""
     positives = int(truth_N.sum())
     negatives = len(truth_N) - positives
     if not positives or not negatives:
@@ -91,7 +92,7 @@ def roc_auc(truth_N: np.ndarray, score_N: np.ndarray) -> float | None:
 
 
 def average_precision(truth_N: np.ndarray, score_N: np.ndarray) -> float | None:
-    """Sum of precision times the step in recall, over distinct thresholds; None without a positive row."""
+    """Return the sum over distinct thresholds of the precision times the increase in recall; None if no row is positive."""
     if not truth_N.sum():
         return None
     order = np.argsort(-score_N, kind="stable")
@@ -103,13 +104,13 @@ def average_precision(truth_N: np.ndarray, score_N: np.ndarray) -> float | None:
 
 
 def log_loss(truth_N: np.ndarray, scores_NC: np.ndarray) -> float:
-    """Mean negative log of the probability given to the truth, clipped at 1e-7."""
+    """Return the mean negative logarithm of the predicted probability of the true class, clipped at 1e-7."""
     picked = scores_NC[np.arange(len(truth_N)), truth_N.astype(np.int64)].astype(np.float64)
     return float(-np.log(np.clip(picked, 1e-7, 1.0)).mean())
 
 
 def ece(right_N: np.ndarray, confidence_N: np.ndarray, bins: int = 15) -> float:
-    """Expected calibration error over equal-width bins (Guo et al. 2017, arXiv:1706.04599)."""
+    """Return the expected calibration error over bins of equal width (Guo et al. 2017, arXiv:1706.04599)."""
     bin_N = np.clip((confidence_N * bins).astype(int), 0, bins - 1)
     total = 0.0
     for at in np.unique(bin_N):
@@ -119,8 +120,10 @@ def ece(right_N: np.ndarray, confidence_N: np.ndarray, bins: int = 15) -> float:
 
 
 def ece_by_chance(confidence_N: np.ndarray, bins: int = 15) -> tuple[float, float]:
-    """The mean and the spread of the ECE of answers that are right exactly as often as they say: what is left on so many rows by chance.
-    An absolute value of what chance adds is never 0, so the ECE of few rows is too large by about this much."""
+    """Return the mean and the standard deviation of the ECE of perfectly calibrated predictions with these confidences, by simulation.
+
+    The ECE is a sum of absolute values, so chance alone makes it positive: the ECE of few rows is too large by about this mean.
+    """
     rows = len(confidence_N)
     if not rows:
         return 0.0, 0.0
@@ -134,7 +137,7 @@ def ece_by_chance(confidence_N: np.ndarray, bins: int = 15) -> tuple[float, floa
 
 
 def classification(truth_N: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
-    """Every metric of one label among C classes, and why some are None. Areas are means over the classes that occur."""
+    """Return all metrics of a target of C classes, and the reasons why some are None. Areas are means over the classes that occur."""
     values: Metrics = {}
     reasons: dict[str, str] = {}
     truth_N = truth_N.astype(np.int64)
@@ -161,13 +164,13 @@ def classification(truth_N: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics,
 
 
 def multilabel(truth_NC: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, dict[str, str]]:
-    """Every metric of many labels, and why some are None. ``accuracy`` is of whole rows; ``log_loss`` and ``ece`` are over all row-label
-    pairs.
+    """Return all metrics of a target of C labels, and the reasons why some are None.
 
-    The others are macro averages, over the labels for which they are defined, as scikit-learn computes them with ``labels=`` those:
-    ``macro_f1`` over the labels that some row has, in truth or in the answer; ``balanced_accuracy`` and ``average_precision`` over those
-    that some row has in truth; ``roc_auc`` over those that, besides, some row does not have. A label that never occurs would otherwise be
-    answered perfectly by not being mentioned, and a long list of rare labels would hide how the others are answered.
+    ``accuracy`` is the share of rows whose labels are all correct; ``log_loss`` and ``ece`` are computed over all row-label pairs. The
+    others are macro averages over the labels for which they are defined, as scikit-learn computes them with these ``labels=``:
+    ``macro_f1`` over the labels that some row has in the truth or in the predictions; ``balanced_accuracy`` and ``average_precision`` over
+    those that some row has in the truth; ``roc_auc`` over those of them that some row does not have. If labels that never occur were
+    included, they would count as predicted perfectly, and many rare labels would hide the quality of the others.
     """
     answer_NC = (scores_NC >= 0.5).astype(float)
     has_C, answered_C = (truth_NC > 0).any(0), (answer_NC > 0).any(0)
@@ -192,12 +195,12 @@ def multilabel(truth_NC: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, di
 
 
 def _f1(truth_N: np.ndarray, answer_N: np.ndarray) -> float:
-    """Of a label that some row has in truth or in the answer."""
+    """Return the F1 score of a label that some row has in the truth or in the predictions."""
     return 2 * float((truth_N * answer_N).sum()) / float(truth_N.sum() + answer_N.sum())
 
 
 def variance(values_N: np.ndarray) -> float:
-    """The variance of numbers; 0 of constant ones (``CONSTANT``), whose mean is rounded, so that what is left of them is not 0."""
+    """Return the variance of numbers; 0 for constant ones (``CONSTANT``), whose computed variance may exceed 0 by rounding."""
     if not len(values_N):
         return 0.0
     spread = float(((values_N - values_N.mean()) ** 2).mean())
@@ -205,7 +208,7 @@ def variance(values_N: np.ndarray) -> float:
 
 
 def regression(truth_N: np.ndarray, answer_N: np.ndarray) -> tuple[Metrics, dict[str, str]]:
-    """``mae`` and ``rmse`` in the target's unit, and ``r2``; that is None where the targets are constant (``variance``)."""
+    """Return ``mae`` and ``rmse`` in the target's unit, and ``r2``, which is None if the targets are constant (``variance``)."""
     error_N = answer_N - truth_N
     values: Metrics = {"mae": float(np.abs(error_N).mean()), "rmse": float(np.sqrt((error_N**2).mean())), "r2": None}
     spread = variance(truth_N)

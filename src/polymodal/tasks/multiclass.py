@@ -15,15 +15,15 @@ from .task import Task, TaskConfig
 
 
 class MulticlassConfig(TaskConfig):
-    """One of several classes."""
+    """The settings of a target of several classes."""
 
     kind: Literal["multiclass"] = "multiclass"
     metric: ClassMetric | None = None
-    """The metric that picks when training stops; null = log_loss."""
+    """The metric that decides when training stops; null = log_loss."""
     class_weight: Literal["balanced"] | dict[str, float] | None = None
-    """How much each class counts in the loss: null = by its rows, balanced = all alike, or a weight by class."""
+    """The weight of each class in the loss: null = all rows count alike, balanced = all classes count alike, or a weight by class."""
     label_smoothing: float = Setting(0.05, ge=0, lt=1)
-    """Share of the target spread over all classes in training (Szegedy et al. 2016, arXiv:1512.00567)."""
+    """The share of the target that is spread over all classes in training (Szegedy et al. 2016, arXiv:1512.00567)."""
 
     @classmethod
     def task(cls) -> type[Task]:

@@ -1,7 +1,7 @@
 """Any number of labels at once: a logit and binary cross-entropy for each. A cell is a list of labels, or text such as ``a;b``. If all
 cells of the column are lists of 0 and 1, each position is a label.
 
-An empty cell has no target. A row without any label has an empty list, ``[]`` or ``;``.
+A row with an empty cell has no target. A row without any label has an empty list, ``[]`` or ``;``.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _SOME = 0.1
 
 
 class MultilabelConfig(TaskConfig):
-    """Any number of labels at once."""
+    """The settings of a target of any number of labels."""
 
     kind: Literal["multilabel"] = "multilabel"
     metric: ClassMetric | None = None
-    """The metric that picks when training stops; null = log_loss."""
+    """The metric that decides when training stops; null = log_loss."""
     separator: str = Setting(";", min_length=1)
-    """What stands between labels in text."""
+    """The separator of labels in text."""
 
     @classmethod
     def task(cls) -> type[Task]:
@@ -74,7 +74,7 @@ class Multilabel(Task):
 
     @property
     def target_width(self) -> int:
-        """T, the number of labels: a target holds a 0 or a 1 for each."""
+        """T, the number of labels: a target contains a 0 or a 1 for each."""
         return self.outputs
 
     @property
@@ -101,7 +101,7 @@ class Multilabel(Task):
                 else:
                     for name, part in _named(cell, config.separator).items():
                         tally.add(name, part)
-            except Fault as fault:  # one cell is a line in faults.csv; where all are, there is nothing to learn
+            except Fault as fault:  # single cells are reported in faults.csv; if all are faults, nothing can be learned
                 first = first or fault
                 continue
             rows += 1
@@ -187,7 +187,7 @@ class Multilabel(Task):
         return plotting.multilabel(self.classes, target_NT, scores_NC)
 
     def confidence(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return, of each pair of a row and a label, whether the answer is right, and the probability that it was given."""
+        """Return whether each label of each row is predicted correctly, and the probability of that prediction."""
         return plotting.label_confidence(target_NT, scores_NC)
 
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
@@ -213,21 +213,24 @@ class Multilabel(Task):
 
 
 def labels_of(cell: Cell, separator: str = ";") -> set[str]:
-    """The names of the labels that a cell lists; ``Fault`` when it is no list of labels."""
+    """Return the names of the labels in a cell.
+
+    :raises Fault: the cell is not a list of labels
+    """
     return set(_named(cell, separator))
 
 
 def _named(cell: Cell, separator: str) -> dict[str, Any]:
-    """The labels that a cell lists, by name, as they are written there."""
+    """Return the labels in a cell as they are written there, by name."""
     parts = parts_of(cell, separator)
     if isinstance(parts, dict):
-        found = "a mapping" if isinstance(cell, str) else type(cell).__name__
-        raise Fault(f"found {found}; expected a list of labels, or a text such as 'a{separator}b'")
+        content = "a mapping" if isinstance(cell, str) else type(cell).__name__
+        raise Fault(f"found {content}; expected a list of labels, or a text such as 'a{separator}b'")
     return {name: part for part in parts if not is_empty(part) and (name := name_of(part))}
 
 
 def _at_places(cell: Cell, places: tuple[int | str, ...], separator: str) -> set[str]:
-    """The names of the labels whose place in the cell holds a 1."""
+    """Return the names of the labels whose position in the cell contains a 1."""
     parts = parts_of(cell, separator)
     expected = f"expected {len(places)}, each 0 or 1"
     if isinstance(parts, dict):

@@ -1,4 +1,4 @@
-"""The name of a class: what makes two cells one class, however a table writes them."""
+"""The names of classes: cells with the same name are of one class, whatever their types and spellings are."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from ..errors import Fault
 from ..flow import Cell, Unreadable
 
 _LONGEST = 5_000
-"""Characters of a class's name, at most."""
+"""The maximum number of characters of a class's name."""
 _WIDE = 10**18
 RECURRING = (str, int)
-"""Types of cells that are the same wherever they are equal, and that come back: what follows from one is kept for the next."""
+"""Types of cells whose equal values have equal names and often recur, so that results for them are cached."""
 
 
 def name_of(cell: Cell) -> str:
-    """The name under which a class is counted: 1, 1.0 and "1" are one class; True, "True", "true" and "TRUE" are one."""
+    """Return the name under which a class is counted: 1, 1.0 and "1" are one class; True, "True", "true" and "TRUE" are one.
+
+    :raises Fault: the cell cannot be the name of a class
+    """
     if type(cell) is int and -_WIDE < cell < _WIDE:
         return str(cell)
     if isinstance(cell, (bool, np.bool_)):
@@ -27,8 +30,8 @@ def name_of(cell: Cell) -> str:
     if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
         return str(int(cell))
     if isinstance(cell, (bytes, bytearray, list, tuple, dict, set, frozenset, np.ndarray, Unreadable)):
-        found = cell.found if isinstance(cell, Unreadable) else type(cell).__name__
-        raise Fault(f"found {found}; expected the name of a class")
+        content = cell.found if isinstance(cell, Unreadable) else type(cell).__name__
+        raise Fault(f"found {content}; expected the name of a class")
     text = text_of(cell)
     if len(text) > _LONGEST:
         raise Fault(f"a name of {len(text):,} characters; expected the name of a class, of at most {_LONGEST:,}")

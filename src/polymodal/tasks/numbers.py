@@ -11,7 +11,10 @@ from ..flow import Cell
 
 
 def number_in(cell: Cell, how: Numbers) -> float | None:
-    """A finite number, or None for a cell that holds none. ``how``: how the numbers of its column are written."""
+    """Return the finite number in a cell, or None if it contains none.
+
+    :param how: the notation of the numbers of its column
+    """
     if type(cell) is float:
         return cell if math.isfinite(cell) else None
     return None if isinstance(cell, (list, tuple, dict, set, np.ndarray)) else how.read(cell)

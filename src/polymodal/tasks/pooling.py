@@ -1,4 +1,4 @@
-"""The pool of votes, and the weights that make its loss least.
+"""The pool of votes, and the weights that minimise its loss.
 
 Shapes: ``N`` rows, ``C`` outputs of a task, ``V`` voters, ``T`` numbers of a target.
 """
@@ -11,18 +11,21 @@ from torch import Tensor
 from .task import Task
 
 PRIOR_ROWS = 2.0
-"""The rows that the prior of the sum of the weights counts as."""
+"""The number of rows that the prior of the sum of the weights counts as."""
 _LEAST_WEIGHT = 1e-3
-"""The bound of each weight from below while weights are fitted: the shares of voters in rows that lack the others stay defined."""
+"""The lower bound of each weight while weights are fitted, so that the shares of the voters are defined in rows that lack others."""
 _STEPS, _HALVINGS = 60, 20
-_TOLERANCE = 1e-9  # of the loss: a step that gains less is the last
+_TOLERANCE = 1e-9  # relative to the loss: a step with a smaller improvement is the last
 
 
 def pooled(votes_VNC: Tensor, present_VN: Tensor, weights_V: Tensor, fused: bool) -> Tensor:
-    """The pool (N, C) of the votes of the voters that a row has. The weight of an absent voter is divided among the others.
+    """Return the weighted sum (N, C) of the votes of the voters that a row has. The weight of an absent voter is divided among the others.
 
-    :param fused: whether the first vote is that of the fused representation. It answers alone where no voter of the row has any weight;
-        where there is none, all voters of the row (or all voters, if the row has none) answer by equal weights.
+    :param votes_VNC: the votes
+    :param present_VN: which voters each row has
+    :param weights_V: the weights
+    :param fused: whether the first vote is that of the fused representation. If no voter of a row has a positive weight, the fused vote
+        gets the whole weight; without a fused vote, all voters of the row (or all voters, if the row has none) get equal weights
     """
     share_VN = weights_V.unsqueeze(1) * present_VN
     total_N = share_VN.sum(0)
@@ -33,23 +36,23 @@ def pooled(votes_VNC: Tensor, present_VN: Tensor, weights_V: Tensor, fused: bool
         some_VN = torch.where(present_VN.any(0), present_VN, torch.ones_like(present_VN)).to(share_VN.dtype)
         otherwise_VN = some_VN / some_VN.sum(0)
     share_VN = torch.where(total_N > 0, share_VN / total_N.clamp(min=1e-12), otherwise_VN) * weights_V.sum()
-    # An absent field's vote is finite but means nothing: multiplied by an exact zero it leaves no trace.
+    # The vote of an absent field is finite but has no meaning; it is multiplied by exactly 0.
     return (share_VN.unsqueeze(-1) * votes_VNC).sum(0)
 
 
 @torch.no_grad()
 def least_weights(task: Task, votes_VNC: Tensor, present_VN: Tensor, target_NT: Tensor, start_V: Tensor, scaled: bool) -> Tensor:
-    """The weights that make the mean loss of the pool of votes least.
+    """Return the weights that minimise the mean loss of the pool of votes.
 
     The method is the projected Newton method of Bertsekas (1982, SIAM Journal on Control and Optimization 20) with the Gauss-Newton
-    matrix, which is exact where no row lacks a voter: there the loss is convex in the weights. A prior of some rows draws the sum of the
-    weights to 1: where every row is answered rightly, a larger sum would always gain.
+    matrix, which is exact if no row lacks a voter: the loss is then convex in the weights. A prior that counts as ``PRIOR_ROWS`` rows
+    shrinks the sum of the weights towards 1: if every row is predicted correctly, a larger sum would always decrease the loss.
 
     :param votes_VNC: the logits of each voter, float64 (V, N, C), finite also where the voter is absent
     :param present_VN: bool (V, N), which voters each row has; at least one
     :param target_NT: the targets, float64 (N, T), none of them missing
     :param start_V: the weights to begin at, float64 (V,)
-    :param scaled: whether the sum of the weights multiplies the answer; else the answer is the weighted mean of the votes
+    :param scaled: whether the sum of the weights multiplies the prediction; otherwise the prediction is the weighted mean of the votes
     :returns: float64 (V,), each at least ``_LEAST_WEIGHT``
     """
     rows, prior = len(target_NT), PRIOR_ROWS / len(target_NT)
@@ -57,7 +60,7 @@ def least_weights(task: Task, votes_VNC: Tensor, present_VN: Tensor, target_NT: 
     there_VN1 = present_VN.to(votes_VNC.dtype).unsqueeze(-1)
 
     def at(weights_V: Tensor) -> tuple[float, Tensor, Tensor, Tensor | float]:
-        """The loss, the logits of the answer, the weighted mean of the votes, and the sum of the weights of a row's voters."""
+        """Return the loss, the logits of the prediction, the weighted mean of the votes, and the sum of the weights of a row's voters."""
         if whole:  # one product of matrices, and one sum for all rows
             total: Tensor | float = float(weights_V.sum())
             mean_NC = (weights_V @ votes_VNC.flatten(1)).view(votes_VNC.shape[1:]) / total
@@ -95,7 +98,7 @@ def least_weights(task: Task, votes_VNC: Tensor, present_VN: Tensor, target_NT: 
 
 
 def _newton_step(weights_V: Tensor, gradient_V: Tensor, hessian_VV: Tensor) -> Tensor:
-    """The Newton step (V,) in the weights that may move: all but those at their bound whose loss falls beyond it."""
+    """Return the Newton step (V,) of the free weights; weights at their bound whose gradient points beyond it are fixed."""
     free_V = (weights_V > _LEAST_WEIGHT) | (gradient_V < 0)
     inner = hessian_VV[free_V][:, free_V]
     inner = inner + (1e-10 + 1e-8 * inner.diagonal().mean()) * torch.eye(len(inner), dtype=inner.dtype)

@@ -29,13 +29,13 @@ class RegressionConfig(TaskConfig):
 
     kind: Literal["regression"] = "regression"
     metric: Literal["mae", "rmse", "r2"] | None = None
-    """The metric that picks when training stops; null = rmse."""
+    """The metric that decides when training stops; null = rmse."""
     transform: Literal["log"] | None = None
     """log = learn log(1 + target): for prices and counts, which may not be negative."""
     unit: str | None = None
-    """The target's unit, for people to read."""
+    """The unit of the target, which reports show."""
     decimal: Decimal | None = None
-    """The decimal sign of numbers, "." or ","; null = what the column's cells show together."""
+    """The decimal sign of numbers, "." or ","; null = detected from the cells of the column."""
 
     @classmethod
     def task(cls) -> type[Task]:

@@ -43,10 +43,10 @@ class TaskConfig(Config):
     column: str
     """The column of the target."""
     missing: list[str | int | float | bool] | None = None
-    """Words that stand for no target, beside empty cells; null = NA, None, -, ? and the like, where every other value is a number; [] = no
-    word: each is a class."""
+    """Words that mean that a row has no target, besides empty cells; null = NA, None, -, ? and similar words, if every other value is a
+    number; [] = no words: each is a class."""
     weight: float = Setting(1.0, ge=0)
-    """How much this task's loss counts beside the others'."""
+    """The weight of the loss of this task, relative to those of other tasks."""
 
     @classmethod
     def task(cls) -> type[Task]:
@@ -317,8 +317,10 @@ class Task(ABC):
         :raises ConfigError: there are no sets of classes for this kind of target
         """
         if not self.has_sets or self.classes is None:
-            found = f"target {self.config.column!r}: found kind {self.config.kind}, which has no prediction sets"
-            raise ConfigError(f"{found}; expected classes or a number; use predict")
+            raise ConfigError(
+                f"target {self.config.column!r}: found kind {self.config.kind}, which has no prediction sets; expected classes or a "
+                f"number; use predict"
+            )
         return naming.sets_of(self.classes, scores_NC, inside_NC, empty)
 
     def describe(self) -> str:
@@ -343,11 +345,11 @@ class Task(ABC):
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
         """Return the error of each row (N,), 0 = right. A report shows the rows with the largest errors; ``has_sets`` needs them."""
 
-    def credits(self, target_NT: np.ndarray, scores_NC: np.ndarray, metric: str | None = None) -> np.ndarray | None:
-        """Return the contribution of each row to a metric, float64 (N,); None where the metric is undefined on these rows.
+    def row_values(self, target_NT: np.ndarray, scores_NC: np.ndarray, metric: str | None = None) -> np.ndarray | None:
+        """Return the value of a metric for each row, float64 (N,); None if the metric is undefined on these rows.
 
-        The mean of the contributions is the metric, and the variance of that mean is the variance of the metric: a contribution is the
-        row's own value if the metric is a mean over rows, otherwise the metric plus the row's influence on it (``influence``).
+        The mean of these values is the metric, and the variance of that mean is the variance of the metric: the value of a row is its own
+        if the metric is a mean over rows, otherwise the metric plus the row's influence on it (``influence``).
 
         :param metric: one of ``metric_names``; None = ``judged_by``
         """

@@ -106,7 +106,7 @@ class Checkpoints:
             self.notes.append(f"{self._path(name)}: ignored, {getattr(error, 'strerror', None) or error}")
             return None
 
-    def going_on(self, unit: str) -> tuple[dict[str, Tensor], Facts] | None:
+    def latest(self, unit: str) -> tuple[dict[str, Tensor], Facts] | None:
         """Return the latest valid checkpoint (``last`` or ``previous``) of a unit in training, or None."""
         for name in (LAST, PREVIOUS):
             checkpoint = self.read(name)

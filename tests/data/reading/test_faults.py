@@ -1,4 +1,4 @@
-"""A cell that cannot be read is stated alike by every part that reads tables: the same row, the same column and the same message."""
+"""Tests of unreadable cells: all parts that read tables report the same row, column and message."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def of_prediction(table: Path, model: pm.Predictor, tmp_path: Path) -> Faults:
 def of_check(table: Path, model: pm.Predictor, tmp_path: Path) -> Faults:
     """From a check, without what comes of each fault."""
     return [
-        (row, column, text.removesuffix(" (the row goes on without it)"))
+        (row, column, text.removesuffix(" (the cell counts as missing)"))
         for row, column, text in pm.check(table, *FAST, target="label").faults
     ]
 

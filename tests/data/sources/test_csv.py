@@ -1,4 +1,4 @@
-"""CSV as programs write it: what is before the header, delimiters, quotes, ends of lines, names; and the number of a broken row."""
+"""Tests of CSV dialects: lines before the header, delimiters, quotes, line ends, names; and the number of an invalid row."""
 
 from __future__ import annotations
 

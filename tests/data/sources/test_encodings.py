@@ -1,4 +1,4 @@
-"""The encoding of each file: found by its mark, its zero bytes or its content, said by the caller, told where it was guessed."""
+"""Tests of the encoding of files: detected by the byte order mark, zero bytes or content, given by the caller, or guessed with a warning."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_an_encoding_that_is_said_is_checked(tmp_path: Path) -> None:
     with pytest.raises(pm.DataError, match=r"t.csv: not utf-8 text; expected one encoding throughout"):
         open_source(path, encoding="utf-8")
     marked = written(tmp_path, ROWS, "utf-8-sig", "marked.csv")
-    with pytest.raises(pm.DataError, match="begins with the mark of UTF-8; found encoding='gb18030'; leave the encoding out"):
+    with pytest.raises(pm.DataError, match="begins with the byte order mark of UTF-8, but encoding='gb18030'; leave the encoding out"):
         open_source(marked, encoding="gb18030")
     assert told(marked, encoding="utf-8")[0][0] == ("标题", "price")
     found, (said,) = told(written(tmp_path, ROWS, "utf-8", "u.csv"), encoding="gb18030")

@@ -1,4 +1,4 @@
-"""Files of tables: workbooks, archives, compressed text, JSON documents; and what every other path is told."""
+"""Tests of table formats: workbooks, archives, compressed text, JSON documents; and the messages for other paths."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_compressed_text_is_read(tmp_path: Path, kind: str) -> None:
     (tmp_path / f"t.csv.{kind}").write_bytes(compressed(kind, large)[:-30])
     assert "t.csv." in refused(tmp_path / f"t.csv.{kind}")
     (tmp_path / f"t.csv.{kind}").write_bytes(BODY)
-    assert "not compressed as its extension says; expected" in refused(tmp_path / f"t.csv.{kind}")
+    assert "not compressed as its extension states; expected" in refused(tmp_path / f"t.csv.{kind}")
 
 
 def test_bzip2_of_every_level_is_read(tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_json_that_is_no_table_is_refused(tmp_path: Path, text: str, said: str) 
     [("t.xls", "save it as .xlsx"), ("t.ods", "open it in LibreOffice"), ("t.sas7bdat", "pandas.read_sas"), ("t.dta", "pandas.read_stata"),
      ("t.pkl", "never opened; write the table as Parquet"), ("t.h5", "pandas.read_hdf"), ("t.db", "export the table"), ("t.sqlite", "export the table"),
      ("t.tar.gz", "unpack it"), ("t.tgz", "unpack it"), ("t.7z", "unpack it"), ("t.npy", "give it names"), ("t.foo", "an unknown extension; expected one of .csv"),
-     ("t", "a name without an extension; expected one of .csv"), ("t.gz", "does not say what is in it, as in .csv.gz it does"), ("t.parquet.gz", "compressed inside")],
+     ("t", "a name without an extension; expected one of .csv"), ("t.gz", "its extension does not state the format, as .csv.gz does"), ("t.parquet.gz", "compressed inside")],
 )  # fmt: skip
 def test_other_files_are_told_what_to_do(tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / name).write_bytes(b"\x01\x02")
@@ -289,7 +289,7 @@ def test_content_that_is_another_kind_says_which(tmp_path: Path) -> None:
         ("t.feather", parquet, "a Parquet file, by its content; expected .feather; rename it to 't.parquet'"),
         ("t.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "an old Excel workbook, by its content; expected .xlsx"),
         ("run.yaml", b"data: {table: t.csv}\n", "settings of a run; name the table, or train it: polymodal train run.yaml"),
-        ("u.gz", gzip.compress(BODY), "rename it to 'u.csv.gz' if it holds CSV"),
+        ("u.gz", gzip.compress(BODY), "rename it to 'u.csv.gz' if it contains CSV"),
     ):
         (tmp_path / name).write_bytes(body)
         assert said in refused(tmp_path / name)

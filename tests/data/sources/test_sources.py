@@ -1,4 +1,4 @@
-"""Tables: the same rows from every format, and what each broken one is told."""
+"""Tests of tables: equal rows from every format, and the messages for invalid tables."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class FaultBook:
         policy: Callable[[str | None], OnError],
         *,
         path: Path | None = None,
-        fix: str = "set data.on_error: blank to go on without it",
+        fix: str = "set data.on_error: blank to treat it as missing",
     ) -> None:
         self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="") if path else None
         self._writer = csv.writer(self._file) if self._file else None

@@ -112,6 +112,7 @@ def read_targets(
         most = min(_KEPT, _KEPT_NUMBERS // max(task.target_width, 1))
 
         def read(cell: Cell, task: Task = task, reading: Reading = reading) -> tuple[np.ndarray, list[str]] | str | None:
+            """Return the encoded target of a cell with its unknown classes, None if it is missing, or the fault."""
             if reading.is_missing(cell):
                 return None
             try:
@@ -195,6 +196,7 @@ def _codes(source: Source, column: str, name: Callable[[Cell], str]) -> np.ndarr
     """Return a number for each row's value (N,), the same for values of the same ``name``."""
 
     def digest(cell: Cell) -> int:
+        """Return a hash of the name in a cell, or of its text if it has no name."""
         try:
             text = name(cell)
         except Fault:
@@ -221,6 +223,7 @@ def classes_of(source: Source, configs: Mapping[str, Any], readings: Mapping[str
             continue
 
         def classes_in(cell: Cell, name: str = name, config: Any = config, kind: Any = kind, reading: Reading = reading) -> list[int]:
+            """Return the numbers of the classes in a cell."""
             try:
                 names = () if reading.is_missing(cell) else kind.names(config, reading, cell)
             except Fault:

@@ -65,6 +65,7 @@ def open_source(
 
 
 def _of_list(table: Sequence[Any], name: str | None, columns: Sequence[str]) -> Source:
+    """Return the source of a list of rows."""
     wrong = next((row for row in table if not isinstance(row, Mapping)), None)
     if wrong is not None or any(row is None for row in table):
         column = columns[0] if columns else "column"
@@ -112,6 +113,7 @@ def _is_column(value: Any) -> bool:
 
 
 def _cells(value: Any) -> list[Cell]:
+    """Return the cells of a column as a list."""
     if isinstance(value, (pa.Array, pa.ChunkedArray)):
         return value.to_pylist()  # type: ignore[no-any-return]
     if isinstance(value, np.ndarray):
@@ -124,6 +126,7 @@ def _for_arrow(value: Any) -> Any:
 
 
 def _array_error(array: np.ndarray) -> DataError:
+    """Return the error for an array whose columns have no names."""
     if array.dtype.names:
         fix = "give its columns: {name: array[name] for name in array.dtype.names}"
     else:

@@ -102,6 +102,7 @@ def _shaped(cell: list[Any], kind: Any) -> Cell:
 
 
 def _values(column: pa.Array) -> list[Cell]:
+    """Return the values of an Arrow column; a value that Python cannot represent is an unreadable cell."""
     try:
         return column.to_pylist()  # type: ignore[no-any-return]
     except _BROKEN:  # Python cannot represent a date: only that cell cannot be read
@@ -111,6 +112,7 @@ def _values(column: pa.Array) -> list[Cell]:
 
 
 def _is_known_zone(zone: str) -> bool:
+    """Return whether Python knows a time zone."""
     try:
         pa.array([0], pa.timestamp("s", zone)).to_pylist()
     except _BROKEN:

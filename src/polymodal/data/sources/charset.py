@@ -90,10 +90,14 @@ def check_encoding(encoding: str, place: str) -> None:
 
 
 def _stated(head: bytes, place: str, encoding: str, mark: str | None) -> Charset:
+    """Return the charset of a file for which the caller states the encoding.
+
+    :raises DataError: the encoding is unknown, or contradicts the byte order mark
+    """
     check_encoding(encoding, place)
     plain = encoding.lower().replace("_", "-").replace("utf8", "utf-8").removesuffix("-sig")
     if mark is not None and not plain.startswith(mark):
-        raise DataError(f"{place}: begins with the mark of {mark.upper()}; found encoding={encoding!r}; leave the encoding out")
+        raise DataError(f"{place}: begins with the byte order mark of {mark.upper()}, but encoding={encoding!r}; leave the encoding out")
     if plain == "utf-8" or mark is not None:
         return Charset(mark or "utf-8", is_suspect(head.decode(mark or "utf-8", "ignore")), True)
     return Charset(encoding, is_suspect(head.decode(encoding, "ignore")), True)
@@ -121,6 +125,7 @@ def _wide(head: bytes) -> str | None:
 
 
 def _narrow(content: Content, place: str, fallback: str | None, guess: bool) -> Charset:
+    """Detect the encoding of a file without a byte order mark and without zero bytes."""
     survey = _Survey()
     suspect = False
     for at, body in enumerate(_lines(content)):

@@ -104,6 +104,7 @@ class CsvSource(Source):
         return last, is_empty, tally
 
     def _ends_quoted(self) -> bool:
+        """Return whether the file ends with a quote."""
         with self.content.open() as stream:
             tail = b""
             while piece := stream.read(2**20):
@@ -145,6 +146,7 @@ class CsvSource(Source):
             raise self._bad_encoding() from None
 
     def _ragged(self, row: int | None, cells: int) -> DataError:
+        """Return the error for a row with another number of cells than the header."""
         expected = len(self.dialect.names)
         more = "; does a row begin with a name that the header lacks?" if cells == expected + 1 else ""
         return DataError(
@@ -153,6 +155,7 @@ class CsvSource(Source):
         )
 
     def _parsed(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield batches of the given columns as Arrow parses them."""
         from pyarrow import csv as arrow_csv
 
         names = self.dialect.names

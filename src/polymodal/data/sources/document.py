@@ -58,6 +58,10 @@ def json_source(content: Content, place: str, encoding: str | None) -> Source:
 
 
 def _source(data: Any, place: str) -> Source:
+    """Return the source of a parsed JSON document.
+
+    :raises DataError: the document is not a table
+    """
     if isinstance(data, list):
         wrong = next((at for at, row in enumerate(data) if not isinstance(row, dict)), None)
         if wrong is not None:

@@ -52,6 +52,7 @@ def excel_source(file: IO[bytes], place: str, sheet: str | None) -> ColumnsSourc
 
 @contextmanager
 def _reading(place: str) -> Iterator[None]:
+    """Turn every exception of openpyxl in the block into a ``DataError``."""
     try:
         yield
     except (DataError, OSError):
@@ -82,6 +83,7 @@ def _check_parts(file: IO[bytes], place: str) -> None:
 
 
 def _chosen(book: Any, place: str, sheet: str | None) -> Any:
+    """Return the sheet of a workbook: the named one, or the only one that is not empty."""
     names = [one.title for one in book.worksheets]
     if sheet is not None:
         if sheet not in names:
@@ -115,6 +117,7 @@ def _rows(sheet: Any, place: str) -> Iterator[list[Cell]]:
 
 
 def _table(sheet: Any, place: str) -> ColumnsSource:
+    """Return the rows of a sheet, of which the first is the header, as a source."""
     rows = _rows(sheet, place)
     header = next(rows, [])
     columns: list[list[Cell]] = [[] for _ in header]

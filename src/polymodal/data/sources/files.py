@@ -63,6 +63,7 @@ def path_source(table: str | Path, encoding: str | None, fallback: str | None) -
 
 
 def _open(table: str, encoding: str | None, fallback: str | None) -> Source:
+    """Return the source of a path, which ``#`` and the name of a sheet or of a member of an archive may follow."""
     path, part = Path(table), None
     if not path.exists():
         before, sign, name = table.rpartition("#")
@@ -84,6 +85,7 @@ def _open(table: str, encoding: str | None, fallback: str | None) -> Source:
 
 
 def _of_kind(kind: str, content: Content, name: str, encoding: str | None, fallback: str | None, sheet: str | None) -> Source:
+    """Return the source of content in a format: csv, tsv, jsonl, json, excel, parquet or feather."""
     if kind in ("csv", "tsv"):
         return CsvSource(content, name, "\t" if kind == "tsv" else None, encoding, fallback)
     if kind == "jsonl":
@@ -111,16 +113,20 @@ def _kind_of(path: Path) -> tuple[str, str | None]:
     codec = CODECS.get(last)
     if codec is not None:
         if before not in _TEXT:
-            inner = f"{before} files are compressed inside" if before in _TYPED else f"does not say what is in it, as in .csv{last} it does"
+            inner = (
+                f"{before} files are compressed inside"
+                if before in _TYPED
+                else f"its extension does not state the format, as .csv{last} does"
+            )
             fix = (
                 "decompress it, or rename it"
                 if before
-                else f"decompress it, or rename it to {_with(path, '.csv' + last)!r} if it holds CSV"
+                else f"decompress it, or rename it to {_with(path, '.csv' + last)!r} if it contains CSV"
             )
             raise DataError(f"{path}: {inner}; expected one of {', '.join(one + last for one in _TEXT)}; {fix}")
         if detected is None or detected[1] != last:
             raise DataError(
-                f"{path}: not compressed as its extension says; expected {last[1:]}; {_renamed(path.with_suffix(''), detected)}"
+                f"{path}: not compressed as its extension states; expected {last[1:]}; {_renamed(path.with_suffix(''), detected)}"
             )
         return _TEXT[before], codec
     if last in _TEXT and detected is not None:
@@ -155,6 +161,7 @@ def _unknown(extension: str) -> str:
 
 
 def _renamed(path: Path, detected: tuple[str, str] | None) -> str:
+    """Return advice for a file whose extension contradicts its content."""
     if detected is None:
         return f"rename it to {path.name!r} if it is not compressed"
     if detected[1] in CODECS:
@@ -182,6 +189,7 @@ def _is_csv(path: Path) -> bool:
 
 
 def _of_archive(path: Path, part: str | None, encoding: str | None, fallback: str | None) -> Source:
+    """Return the source of a table in a zip archive: the named one, or the only one."""
     every = members(path)
     if any(one.filename == "xl/workbook.xml" for one in every):
         raise DataError(f"{path}: an Excel workbook, by its content; expected an archive; rename it to {_with(path, '.xlsx')!r}")
@@ -202,6 +210,7 @@ def _of_archive(path: Path, part: str | None, encoding: str | None, fallback: st
 
 
 def _absent(table: str, path: Path) -> DataError:
+    """Return the error for a file that does not exist."""
     scheme = _SCHEME.search(table)
     if scheme:
         if scheme[1].lower() == "file":

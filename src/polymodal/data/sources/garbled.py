@@ -76,6 +76,7 @@ def undone(text: str) -> str | None:
 
 
 def _undone_run(run: str) -> str:
+    """Return a run of characters as it was before it was decoded in a wrong encoding; unchanged if it was not."""
     for encoding in ("cp1252", "latin-1", "cp1251"):
         try:
             before = run.encode(encoding).decode("utf-8")

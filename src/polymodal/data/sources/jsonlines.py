@@ -80,6 +80,7 @@ class JsonLinesSource(Source):
             yield {name: [row.get(name) for row in part] for name in columns}
 
     def _lines(self, stream: Any) -> Iterator[str]:
+        """Yield the lines of a stream as text."""
         encoding = "utf-8-sig" if self.charset.encoding == "utf-8" else self.charset.encoding
         text = io.TextIOWrapper(stream, encoding=encoding)
         try:
