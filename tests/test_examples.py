@@ -58,7 +58,7 @@ def test_an_application_runs_from_layout_to_figures_and_fusing_pays(tmp_path: Pa
     found = {label.strip(): float(accuracy) for label, accuracy in re.findall(r"^(.+?) +accuracy ([\d.]+)$", text, flags=re.MULTILINE)}
     assert set(found) == {"all", *(f"{word} {field}" for word in ("only", "without") for field in fields)}
     assert found["all"] > max(found[f"only {field}"] for field in fields) + 0.1
-    assert "files are not there" in text
+    assert "files do not exist" in text
 
 
 @pytest.mark.parametrize("name", ["driving", "medicine"])

@@ -137,9 +137,9 @@ class Experiment(Config):
             raise ValueError("fields and tasks: a name may not be empty")
         targets = {task.column: name for name, task in self.tasks.items()}
         for name, field in self.fields.items():
-            seen = set(field.sources) & set(targets)
-            if seen:
-                raise ValueError(f"fields.{quote(name)}: reads the target {sorted(seen)[0]!r}; leave that column out of the fields")
+            targets_read = set(field.sources) & set(targets)
+            if targets_read:
+                raise ValueError(f"fields.{quote(name)}: reads the target {sorted(targets_read)[0]!r}; leave that column out of the fields")
         return self
 
     def _can_be_balanced(self) -> None:
@@ -332,9 +332,10 @@ def usual_encoder(field: FieldConfig, rows: int, preset: str = "scratch") -> tup
     :raises ConfigError: no encoder on the menu accepts a form that the modality makes
     """
     forms = field.modality().forms
-    pretrained = [found for config in ENCODERS if (found := config.usual_pretrained(forms)) is not None] if preset == "pretrained" else []
+    choices = (config.usual_pretrained(forms) for config in ENCODERS) if preset == "pretrained" else ()
+    pretrained = [choice for choice in choices if choice is not None]
     scratch = (config.usual(rows) for form in forms for config in ENCODERS if config.form == form)
-    suits = [*pretrained, next((found for found in scratch if found is not None), None)]
+    suits = [*pretrained, next((choice for choice in scratch if choice is not None), None)]
     if suits[0] is None:
         raise ConfigError(f"a field that makes {', '.join(forms)}: no encoder accepts it; expected one on the menu; add one to encoders/")
     return suits[0]

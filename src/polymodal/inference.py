@@ -290,12 +290,12 @@ def collect(
 
     answers = []
     for at in range(len(hidden)):
-        mine = [window[at] for window in every]
+        outputs = [window[at] for window in every]
         answers.append(
             Answer(
-                {task: joined([one.logits[task] for one in mine]) for task in mine[0].logits},
-                {t: {v: joined([one.votes[t][v] for one in mine]) for v in votes} for t, votes in mine[0].votes.items()},
-                joined([one.fused_ND for one in mine]) if represent else None,  # type: ignore[misc]
+                {task: joined([one.logits[task] for one in outputs]) for task in outputs[0].logits},
+                {t: {v: joined([one.votes[t][v] for one in outputs]) for v in votes} for t, votes in outputs[0].votes.items()},
+                joined([one.fused_ND for one in outputs]) if represent else None,  # type: ignore[misc]
             )
         )
     return Collected(np.concatenate(rows)[order], answers)

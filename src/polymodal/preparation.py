@@ -133,11 +133,11 @@ def prepare(
     folder: Path,
     states: Mapping[str, Mapping[str, State]] | None = None,
     note: Callable[[str], None] = lambda _: None,
-    guessed: Collection[str] = (),
+    inferred_kinds: Collection[str] = (),
 ) -> Prepared:
     """Split the rows, fit modalities and tasks on the training rows (or take the ``states`` fitted before), and read samples and targets.
 
-    :param guessed: tasks whose kind was inferred rather than configured: their unreadable targets never stop the run
+    :param inferred_kinds: tasks whose kind was inferred rather than configured: their unreadable targets never stop the run
     :raises DataError: the table cannot be trained on
     """
     source.check([*experiment.columns_and_targets(), *experiment.data.split.columns])
@@ -159,12 +159,12 @@ def prepare(
     backbones = load_backbones(experiment, modalities)
     unknown = Unknown()
     settings = (experiment, source, modalities, tasks, weights_N)
-    train = read_table(*settings, part.part_N.copy(), folder / "faults.csv", folder, unknown, guessed)
+    train = read_table(*settings, part.part_N.copy(), folder / "faults.csv", folder, unknown, inferred_kinds)
     part.part_N[~train.usable_N] = OUT
     valid = train
     if valid_source is not None:
         try:
-            valid = _read_valid(experiment, valid_source, modalities, tasks, folder, unknown, guessed)
+            valid = _read_valid(experiment, valid_source, modalities, tasks, folder, unknown, inferred_kinds)
         except BaseException:
             train.store.close()
             raise
@@ -184,7 +184,7 @@ def prepare(
             *kept.warnings,
             *(pairs.line() for pairs in near_duplicates_in(source, train.store, part, experiment.seed)),
         ]
-        _see_through_backbones(prepared, note)
+        _replace_by_features(prepared, note)
     except BaseException:
         prepared.close()
         raise
@@ -201,7 +201,7 @@ def load_backbones(experiment: Experiment, modalities: Mapping[str, Modality]) -
     return backbones
 
 
-def _see_through_backbones(prepared: Prepared, note: Callable[[str], None]) -> None:
+def _replace_by_features(prepared: Prepared, note: Callable[[str], None]) -> None:
     """Replace the samples of fields with a frozen backbone by the features that the backbone computes."""
     device = pick_device(prepared.experiment.training.device)
     for name, backbone in prepared.backbones.items():
@@ -226,7 +226,7 @@ def _read_valid(
     tasks: Mapping[str, Task],
     folder: Path,
     unknown: Unknown,
-    guessed: Collection[str],
+    inferred_kinds: Collection[str],
 ) -> Table:
     source.check(experiment.columns_and_targets())
     source.check_rows(" to validate on")
@@ -234,7 +234,7 @@ def _read_valid(
     placed = {name: type(modality)(modality.config, modality.state, roots) for name, modality in modalities.items()}
     weights_N = read_weights(source, experiment.data.weight)
     part_N = np.full(source.rows, VALID, np.uint8)
-    return read_table(experiment, source, placed, tasks, weights_N, part_N, folder / "faults.valid.csv", folder, unknown, guessed)
+    return read_table(experiment, source, placed, tasks, weights_N, part_N, folder / "faults.valid.csv", folder, unknown, inferred_kinds)
 
 
 def fit_modalities(experiment: Experiment, source: Source, roots: Roots, fitting_N: np.ndarray) -> dict[str, Modality]:
@@ -277,7 +277,7 @@ def read_table(
     faults: Path,
     folder: Path,
     unknown: Unknown,
-    guessed: Collection[str],
+    inferred_kinds: Collection[str],
 ) -> Table:
     """Read the samples and targets of a table. Rows that are ``OUT``, without any target, skipped, or of weight 0 are not usable.
 
@@ -294,7 +294,7 @@ def read_table(
             cells = int((~np.isnan(targets[name]).any(1)).sum()) + book.counts[task.config.column]
             if line := book.line(task.config.column, cells):
                 faulty[name] = f"{line}; those rows have no target (faults.csv lists them)"
-            _bound_faults(book, task.config.column, cells, 1.0 if name in guessed else experiment.data.max_faults, is_guess=False)
+            _bound_faults(book, task.config.column, cells, 1.0 if name in inferred_kinds else experiment.data.max_faults, is_inferred=False)
         store.fill(source, book.record, keep_N)
         usable_N = keep_N & np.logical_or.reduce([~np.isnan(target).any(1) for target in targets.values()])
         for name in modalities:
@@ -303,7 +303,7 @@ def read_table(
             cells = int((store.state[name][keep_N] != CellState.MISSING).sum())
             config = experiment.fields[name]
             for column in columns_of_faults(config.sources):
-                _bound_faults(book, column, cells, experiment.data.max_faults, is_guess=config.is_guess(column))
+                _bound_faults(book, column, cells, experiment.data.max_faults, is_inferred=config.is_guess(column))
     except OSError as error:
         store.close()
         raise UserError(
@@ -320,12 +320,12 @@ def read_table(
     return Table(source, store, targets, weights_N, usable_N, faulty)
 
 
-def _bound_faults(book: FaultBook, column: str, cells: int, limit: float, is_guess: bool) -> None:
+def _bound_faults(book: FaultBook, column: str, cells: int, limit: float, is_inferred: bool) -> None:
     """Raise ``DataError`` if more than a share ``limit`` of a column's cells is unreadable; only warn if its type was inferred."""
     if not book.exceeds(column, cells, limit):
         return
     line = book.line(column, cells)
-    if not is_guess:
+    if not is_inferred:
         raise DataError(f"{line}; expected at most {limit:.0%}; fix them, leave the column out (--ignore), or raise data.max_faults")
     fix = f"state what the column is (--column {column}=category), or leave it out (--ignore)"
     warnings.warn(f"{line}; they count as missing; {fix}", UserWarning, stacklevel=2)

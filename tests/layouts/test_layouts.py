@@ -141,8 +141,8 @@ def test_no_annotations_are_needed_where_no_target_is_asked_for(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("[", "broken, or cut off"),
-        ('[{"token": "l", "location": "b"}', "entry 2: broken, or cut off"),
+        ("[", "invalid or truncated JSON"),
+        ('[{"token": "l", "location": "b"}', "entry 2: invalid or truncated JSON"),
         ("{}", "expected a JSON list"),
         ("[[]]", "expected an object"),
         ('[{"token": "l"}]', "entry 1: no 'location'"),
@@ -183,11 +183,11 @@ def test_links_that_lead_out_are_no_files_and_no_tables(tmp_path: Path) -> None:
     (tmp_path / "secret.jpg").write_bytes(b"x")
     (folder / "samples/CAM_FRONT/s0.jpg").unlink()
     (folder / "samples/CAM_FRONT/s0.jpg").symlink_to(tmp_path / "secret.jpg")
-    with pytest.warns(UserWarning, match="column 'CAM_FRONT': 1 of 4 files are not there, or lead out of the folder"):
+    with pytest.warns(UserWarning, match="column 'CAM_FRONT': 1 of 4 files do not exist, or are outside the folder"):
         assert rows(folder)[0]["CAM_FRONT"] == ""
     (folder / "samples/RADAR_FRONT").rename(tmp_path / "RADAR_FRONT")
     (folder / "samples/RADAR_FRONT").symlink_to(tmp_path / "RADAR_FRONT")
-    with pytest.warns(UserWarning, match="CAM_FRONT"), pytest.raises(DataError, match="column 'RADAR_FRONT': 3 of 3 files are not there"):
+    with pytest.warns(UserWarning, match="CAM_FRONT"), pytest.raises(DataError, match="column 'RADAR_FRONT': 3 of 3 files do not exist"):
         rows(folder)
     (folder / "v1.0-mini/log.json").rename(tmp_path / "log.json")
     (folder / "v1.0-mini/log.json").symlink_to(tmp_path / "log.json")
@@ -313,7 +313,9 @@ def test_a_report_beside_labels_made_from_it_is_warned_of(tmp_path: Path, sectio
     folder = hospital(tmp_path / "m")
     assert not {"report", *mimic_cxr.SECTIONS} & set(studies(folder)[0])  # nor is it read unless asked for
     found, told = said(folder, report=[section])
-    assert told[0].startswith(f"CheXpert labels were made from the report's text: a model that is given {section} reads the answer off")
+    assert told[0].startswith(
+        f"CheXpert labels were extracted from the text of the report: a model that receives {section} can read the label"
+    )
     assert not [text for text in said(folder, report=[section], labels=())[1] if "CheXpert" in text]  # no target, no leak
     assert found[1][section] in (
         "检查目的：咳嗽3天 【影像所见】 两肺纹理增多。 心影：不大。 三、诊断意见： 支气管炎",
@@ -372,10 +374,10 @@ def test_pictures_of_which_some_are_there_are_told_and_none_at_all_is_an_error(t
     (folder / "files/p10/p10000032/s50414267/aa-1.jpg").unlink()
     found, told = said(folder)
     assert [row["lateral"] for row in found] == ["", "", ""]
-    assert "column 'lateral': 1 of 1 files are not there" in told[0]
+    assert "column 'lateral': 1 of 1 files do not exist" in told[0]
     for path in folder.rglob("*.jpg"):
         path.unlink()
-    with pytest.raises(DataError, match="files are not there"):
+    with pytest.raises(DataError, match="files do not exist"):
         studies(folder)
 
 
@@ -403,7 +405,7 @@ def test_the_command_warns_of_the_leak_and_joins(tmp_path: Path) -> None:
     words = ["table", "mimic-cxr", str(folder), "-o", str(out), "--report", "impression", "--join", f"{people}:gender"]
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
-    assert "warning: CheXpert labels were made from the report's text" in done.output
+    assert "warning: CheXpert labels were extracted from the text of the report" in done.output
     assert "--target labels --group subject_id --ignore study_id --ignore split" in done.output
     assert CliRunner().invoke(main, ["table", "mimic-cxr", str(folder), "--join", "p.csv"]).exit_code == 2
 
@@ -411,9 +413,9 @@ def test_the_command_warns_of_the_leak_and_joins(tmp_path: Path) -> None:
 def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     def breaks() -> Any:
         yield {"a": "=1+1", "b": None}
-        raise DataError("x: broken; expected more; mend it")
+        raise DataError("x: invalid; expected more; fix it")
 
-    with pytest.raises(DataError, match="broken"):
+    with pytest.raises(DataError, match="x: invalid"):
         folders.write_csv(breaks(), tmp_path / "t.csv")
     with pytest.raises(DataError, match="no rows"):
         folders.write_csv([], tmp_path / "t.csv")

@@ -87,14 +87,14 @@ def test_the_chinese_has_full_width_punctuation_and_no_needless_spaces(chinese: 
 
 
 def calls() -> Iterator[tuple[str, str]]:
-    """Each text that the pages ask the catalogue for, by a literal key: the method (``say``, ``html`` or ``sentence``) and the key."""
+    """Yield each text that the pages read from the catalogue, by a literal key: the method (``translate``, ``html``, ...) and the key."""
     for path in (SOURCE / "pages").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
                 continue
-            if isinstance(node.func, ast.Name) and node.func.id == "say":
-                yield "say", str(node.args[0].value)
-            elif isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") == "say":
+            if isinstance(node.func, ast.Name) and node.func.id == "translate":
+                yield "translate", str(node.args[0].value)
+            elif isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") == "translate":
                 yield node.func.attr, str(node.args[0].value)
 
 

@@ -80,9 +80,9 @@ def test_losses_are_weighed_by_what_they_gain_for_what_they_overfit() -> None:
     assert found == {FUSED: pytest.approx(0.05 / 3 + 0.95 * 0.2), "a": pytest.approx(0.05 / 3 + 0.95 * 0.8), "b": pytest.approx(0.05 / 3)}
     assert blended(found, now, now) == found, "where nobody gains, the weights stay"
     balancer = GradientBlendingConfig(every=2).build(["a", "b"])
-    for told, held_out in ((1.0, 1.0), (0.7, 0.8), (0.2, 0.6)):
+    for training, validation in ((1.0, 1.0), (0.7, 0.8), (0.2, 0.6)):
         assert balancer.shares == dict.fromkeys(before, 1 / 3)
-        balancer.epoch(dict.fromkeys(before, told), dict.fromkeys(before, held_out))
+        balancer.epoch(dict.fromkeys(before, training), dict.fromkeys(before, validation))
     assert sum((balancer.shares or {}).values()) == pytest.approx(1)
     other = GradientBlendingConfig(every=2).build(["a", "b"])
     other.restore(json.loads(json.dumps(balancer.facts())))

@@ -21,7 +21,7 @@ ENOUGH = 0.9
 """The fraction of cells that are numbers (or dates) from which a column is of that type regardless of the other cells."""
 _HALF, _FEW_WORDS, _MANY_VALUES = 0.5, 5, 20
 _MOST_WORDS, _LONGEST_WORD = 100, 60
-_LOOKED_AT, _EVIDENCE = 1_000, 5_000  # the numbers of cells of a long column that determine its type, and its notation
+_INSPECTED, _EVIDENCE = 1_000, 5_000  # the numbers of cells of a long column that determine its type, and its notation
 _CODE_LENGTH = 6  # the least number of digits and letters of codes of one length
 _YEARS = (1_800, 2_200)
 _LIMIT = re.compile(r"[<>≤≥]=?")
@@ -129,9 +129,9 @@ def _some(cells: Sequence[Cell], most: int) -> Sequence[Cell]:
 
 def _possible_types(cells: Sequence[Cell], decimal: Decimal | None, order: str | None) -> tuple[ColumnType, ...]:
     """Return the types besides category that a column may be of. For a long column they are determined from some of its cells."""
-    if len(cells) <= 2 * _LOOKED_AT:
+    if len(cells) <= 2 * _INSPECTED:
         return ("number", "date")
-    some = _some(cells, _LOOKED_AT)
+    some = _some(cells, _INSPECTED)
     shares: dict[ColumnType, float] = {"number": _numbers(some, decimal).share, "date": _dates(some, order).share}
     return tuple(type for type, share in shares.items() if share >= 0.5 * _HALF)
 
@@ -202,11 +202,11 @@ def are_limits(cells: Iterable[Cell]) -> bool:
     """
     signs: dict[float, set[str]] = {}
     trailing: set[str] = set()
-    seen: set[str] = set()
+    texts: set[str] = set()
     for cell in cells:
-        if not isinstance(cell, str) or cell in seen or len(cell) > _LONGEST_WORD:
+        if not isinstance(cell, str) or cell in texts or len(cell) > _LONGEST_WORD:
             continue
-        seen.add(cell)
+        texts.add(cell)
         text = cell.strip()
         sign = text[-1] if len(text) > 1 and text[-1] in "+-" and not text[-2].isspace() else ""
         value = number(text.removesuffix(sign))

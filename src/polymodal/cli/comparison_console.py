@@ -25,7 +25,7 @@ class GridConsole(Console):
         result = "failed" if facts["failed"] else f"{value:.4f} on the selection rows"
         where = f"round {facts['round'] + 1}" if facts["stage"] == "round" else f"{facts['stage']}, trial {facts['trial'] + 1}"
         if not self.live:
-            self.say(f"  {facts['done']}/{facts['total']}  {where}  {facts['name']}  {result}  {facts['seconds']:.1f} s")
+            self.print_line(f"  {facts['done']}/{facts['total']}  {where}  {facts['name']}  {result}  {facts['seconds']:.1f} s")
             return
         if self._progress is None:
             from rich.console import Console as RichConsole

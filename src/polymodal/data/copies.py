@@ -112,12 +112,12 @@ def together(
     :param least: the least number of units that must remain
     :param group_N: the number of each row's group (N,); groups are never divided. None = no groups
     """
-    seen = fingerprints(source, fields, roots)
-    copy_N = copies(seen, used_N)
+    row_fingerprints = fingerprints(source, fields, roots)
+    copy_N = copies(row_fingerprints, used_N)
     count = int(used_N.sum())
     common = max(_COMMON_AT_LEAST, int(_COMMON * count))
     shared = [_Shared("", _COPY, copy_N, used_N & (copy_N >= 0), common)]
-    for one in seen.columns:
+    for one in row_fingerprints.columns:
         if one.role == "file":
             shared.append(_Shared(one.column, _FILE, one.hash_N.view(np.int64), used_N & one.is_long, common))
         elif one.role == "text":
@@ -135,7 +135,7 @@ def together(
             result = Together(unit_N, copy_N, [_note(shared, joined, count)])
     else:
         joined = [np.zeros(len(used_N), bool) for _ in parts]
-    whole_N = seen.whole_N[used_N]
+    whole_N = row_fingerprints.whole_N[used_N]
     is_one = count > 1 and bool((whole_N == whole_N[0]).all())
     result.warnings.extend(_left_apart(shared, joined, group_N, count, is_one))
     return result
@@ -179,7 +179,7 @@ def _joined_rows(parts: list[Links], kept_C: np.ndarray, rows: int) -> list[np.n
     for part in parts:
         kept, kept_C = kept_C[: len(part.rank_C)], kept_C[len(part.rank_C) :]
         rows_N = np.zeros(rows, bool)
-        rows_N[part.row_M[kept[part.thing_M]]] = True
+        rows_N[part.row_M[kept[part.content_M]]] = True
         joined.append(rows_N)
     return joined
 
@@ -219,22 +219,22 @@ def _left_apart(shared: list[_Shared], joined: list[np.ndarray], group_N: np.nda
 # -- which rows are copies -------------------------------------------------------------------------------------------------
 
 
-def copies(seen: Rows, used_N: np.ndarray) -> np.ndarray:
+def copies(row_fingerprints: Rows, used_N: np.ndarray) -> np.ndarray:
     """Return the number of the group of copies (N,) that each row belongs to; -1 = no row equals it, or only by chance.
 
-    :param seen: the fingerprints of the rows
+    :param row_fingerprints: the fingerprints of the rows
     :param used_N: which rows (N,) are compared
     """
     copy_N = np.full(len(used_N), -1, np.int64)
-    rows = np.flatnonzero(used_N & (seen.whole_N != 0))  # a row of empty cells is never a copy
-    _, first, inverse, size = np.unique(seen.whole_N[rows], return_index=True, return_inverse=True, return_counts=True)
+    rows = np.flatnonzero(used_N & (row_fingerprints.whole_N != 0))  # a row of empty cells is never a copy
+    _, first, inverse, size = np.unique(row_fingerprints.whole_N[rows], return_index=True, return_inverse=True, return_counts=True)
     several = np.flatnonzero(size > 1)
     if not len(several):
         return copy_N
-    columns = [Fingerprints(one.column, one.role, one.hash_N[rows], one.kind_N[rows]) for one in seen.columns]
+    columns = [Fingerprints(one.column, one.role, one.hash_N[rows], one.kind_N[rows]) for one in row_fingerprints.columns]
     sampled = np.unique(np.linspace(0, len(rows) - 1, _SAMPLED).astype(np.int64))
     row_G = np.concatenate([first[several], sampled])
-    expected_G = _by_chance(columns, seen.whole_N[rows], row_G, size[inverse[row_G]])
+    expected_G = _by_chance(columns, row_fingerprints.whole_N[rows], row_G, size[inverse[row_G]])
     expected_G, expected_S = np.split(expected_G, [len(several)])
     size_G, beyond = size[several], size[several] - 1 > _BEYOND_CHANCE * expected_G
     if size_G.sum() > _BEYOND_CHANCE * len(rows) * (1 - np.exp(-expected_S)).mean():

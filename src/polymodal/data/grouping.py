@@ -15,12 +15,12 @@ class Links:
     """The contents that rows share.
 
     :param row_M: the row of each pair
-    :param thing_M: the number of the shared content of each pair, 0 to C - 1
+    :param content_M: the number of the shared content of each pair, 0 to C - 1
     :param rank_C: the rank of each content. Links of the highest rank are the first to be removed; -1 = never removed
     """
 
     row_M: np.ndarray
-    thing_M: np.ndarray
+    content_M: np.ndarray
     rank_C: np.ndarray
 
     @classmethod
@@ -35,12 +35,12 @@ class Links:
         :param rank: the rank of these links relative to others; None = they are never removed
         """
         rows = np.flatnonzero(linked_N)
-        _, thing_M, size_C = np.unique(key_N[rows], return_inverse=True, return_counts=True)
+        _, content_M, size_C = np.unique(key_N[rows], return_inverse=True, return_counts=True)
         several_C = size_C > 1
         number_C = np.cumsum(several_C) - 1
-        kept = several_C[thing_M]
+        kept = several_C[content_M]
         rank_C = np.full(int(several_C.sum()), -1, np.int64) if rank is None else (rank << 32) + np.floor(4 * np.log2(size_C[several_C]))
-        return cls(rows[kept], number_C[thing_M[kept]], rank_C.astype(np.int64))
+        return cls(rows[kept], number_C[content_M[kept]], rank_C.astype(np.int64))
 
     @classmethod
     def together(cls, parts: list[Links]) -> Links:
@@ -48,7 +48,7 @@ class Links:
         offsets = np.cumsum([0, *(len(part.rank_C) for part in parts)])
         return cls(
             np.concatenate([part.row_M for part in parts]),
-            np.concatenate([part.thing_M + offset for part, offset in zip(parts, offsets[:-1], strict=True)]),
+            np.concatenate([part.content_M + offset for part, offset in zip(parts, offsets[:-1], strict=True)]),
             np.concatenate([part.rank_C for part in parts]),
         )
 
@@ -72,13 +72,13 @@ def units(links: Links, rows: int, used_N: np.ndarray, most: int, least: int) ->
     while True:
         label_N = _joined(links, kept_C, rows)
         too_large_N = np.bincount(label_N[used_N], minlength=rows) > most
-        open_M = (kept_C & ~fixed_C)[links.thing_M] & too_large_N[label_N[links.row_M]]
+        open_M = (kept_C & ~fixed_C)[links.content_M] & too_large_N[label_N[links.row_M]]
         if not open_M.any():
             break
         highest_N = np.full(rows, -1, np.int64)
-        unit_M, rank_M = label_N[links.row_M[open_M]], links.rank_C[links.thing_M[open_M]]
+        unit_M, rank_M = label_N[links.row_M[open_M]], links.rank_C[links.content_M[open_M]]
         np.maximum.at(highest_N, unit_M, rank_M)
-        kept_C[links.thing_M[open_M][rank_M >= highest_N[unit_M]]] = False
+        kept_C[links.content_M[open_M][rank_M >= highest_N[unit_M]]] = False
     if len(np.unique(label_N[used_N])) >= least:
         return label_N, kept_C
     ranks = np.unique(links.rank_C[kept_C & ~fixed_C])
@@ -96,14 +96,14 @@ def units(links: Links, rows: int, used_N: np.ndarray, most: int, least: int) ->
 
 def _joined(links: Links, kept_C: np.ndarray, rows: int) -> np.ndarray:
     """Return the smallest row number (N,) that each row is joined to."""
-    kept = kept_C[links.thing_M]
-    order = np.argsort(links.thing_M[kept], kind="stable")
-    row_M, thing_M = links.row_M[kept][order], links.thing_M[kept][order]
+    kept = kept_C[links.content_M]
+    order = np.argsort(links.content_M[kept], kind="stable")
+    row_M, content_M = links.row_M[kept][order], links.content_M[kept][order]
     label_N = np.arange(rows)
     if not len(row_M):
         return label_N
-    starts = np.flatnonzero(np.diff(thing_M, prepend=-1))
-    lengths = np.diff(np.append(starts, len(thing_M)))
+    starts = np.flatnonzero(np.diff(content_M, prepend=-1))
+    lengths = np.diff(np.append(starts, len(content_M)))
     while True:
         least_M = np.repeat(np.minimum.reduceat(label_N[row_M], starts), lengths)
         if (label_N[row_M] == least_M).all():

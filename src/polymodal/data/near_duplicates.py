@@ -16,7 +16,7 @@ from .sources import Source
 from .splits import OUT, Split
 from .store import Store
 
-LOOKED_AT = 5_000
+MOST_COMPARED = 5_000
 """The maximum number of images or texts that are compared; their rows are sampled evenly."""
 THUMB = 8
 """The height and width of a thumbnail in pixels."""
@@ -107,15 +107,15 @@ def text_duplicates(cells: Iterable[tuple[int, Cell]], side_N: np.ndarray) -> li
     :param side_N: the part of each row, see ``sides``
     """
     by_words: dict[frozenset[str], list[int]] = {}
-    looked_at = 0
+    compared = 0
     for at, cell in cells:
         if side_N[at] >= 0 and isinstance(cell, str):
-            looked_at += 1
+            compared += 1
             by_words.setdefault(frozenset(re.findall(r"\w+", cell.casefold())), []).append(at)
     same = {
         words: rows
         for words, rows in by_words.items()
-        if 1 < len(rows) <= _recurring(looked_at) and (len(words) >= _FEWEST_WORDS or sum(map(len, words)) >= _FEWEST_SIGNS)
+        if 1 < len(rows) <= _recurring(compared) and (len(words) >= _FEWEST_WORDS or sum(map(len, words)) >= _FEWEST_SIGNS)
     }  # short texts such as "red circle" often recur by chance
     if not same:
         return []
@@ -128,8 +128,8 @@ def text_duplicates(cells: Iterable[tuple[int, Cell]], side_N: np.ndarray) -> li
     pairs = []
     for words, rows in same.items():
         whole, times = sum(map(hash, words)), len(rows)
-        share = {word: (texts[word] - times) / looked_at for word in words}
-        by_chance = max(looked_at * math.prod(share.values()), *((but_one[whole - hash(word)] - times) * share[word] for word in words))
+        share = {word: (texts[word] - times) / compared for word in words}
+        by_chance = max(compared * math.prod(share.values()), *((but_one[whole - hash(word)] - times) * share[word] for word in words))
         if times - 1 > _BEYOND_CHANCE * by_chance:
             pairs += [(rows[0], other) for other in rows[1:] if side_N[other] != side_N[rows[0]]]
     return sorted(pairs)
@@ -152,7 +152,7 @@ def near_duplicates_in(source: Source, store: Store, split: Split, seed: int) ->
     side_N = sides(split)
     if len(np.unique(side_N[side_N >= 0])) < 2:
         return []
-    rows = sampled_evenly(np.flatnonzero(side_N >= 0), LOOKED_AT, seed)
+    rows = sampled_evenly(np.flatnonzero(side_N >= 0), MOST_COMPARED, seed)
     results = []
     for name, modality in store.modalities.items():
         column = modality.config.sources[0]

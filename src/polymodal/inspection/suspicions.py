@@ -10,7 +10,7 @@ import numpy as np
 from ..cells import Writing, category
 from ..config import quote
 from ..data.class_notes import Unknown, class_notes
-from ..data.near_duplicates import LOOKED_AT, NearDuplicates, cells_in, picture_duplicates, text_duplicates
+from ..data.near_duplicates import MOST_COMPARED, NearDuplicates, cells_in, picture_duplicates, text_duplicates
 from ..data.reading import CellFault, Targets, fit_tasks, read_targets
 from ..data.sources import Source
 from ..data.splits import OUT, Split
@@ -82,7 +82,7 @@ def add_suspicions(
     :param side_N: (N,) the side of the split of each row (``near_duplicates.sides``); None = there is no target
     """
     rng = generator(Stream.SUSPECT_ROWS, seed)
-    chosen = np.sort(rng.permutation(source.rows)[:LOOKED_AT])
+    chosen = np.sort(rng.permutation(source.rows)[:MOST_COMPARED])
     profile.looked_at = len(chosen)
     labels = None if content is None else _labels(profile, facts, targets[0], content)
     for column in profile.columns:

@@ -28,7 +28,7 @@ _BETWEEN = re.compile(r"[\s,]*")
 
 
 class Folder:
-    """A folder with a known layout. Files outside it are refused; files that do not exist are counted by column.
+    """A folder with a known layout. Files outside it are rejected; files that do not exist are counted by column.
 
     :param path: the folder
     :param what: a description of the expected content, for messages
@@ -40,8 +40,8 @@ class Folder:
         if not self.path.is_dir():
             raise DataError(f"{path}: {'a file' if self.path.exists() else 'no such folder'}; expected the folder of {what}")
         self.root = os.path.realpath(self.path)
-        self._held: Counter[str] = Counter()
-        self._lost: Counter[str] = Counter()
+        self._referenced: Counter[str] = Counter()
+        self._missing: Counter[str] = Counter()
         self._first: dict[str, str] = {}
         self._leads_inside = lru_cache(4_096)(self._inside)
 
@@ -61,26 +61,29 @@ class Folder:
 
     def file(self, column: str, *names: str) -> str:
         """Return the first of ``names`` that exists; otherwise "", counted as missing for ``column``."""
-        self._held[column] += 1
+        self._referenced[column] += 1
         for name in names:
             if self.there(name):
                 return name
-        self._lost[column] += 1
+        self._missing[column] += 1
         self._first.setdefault(column, names[0])
         return ""
 
-    def tell_missing(self, apart: bool) -> None:
+    def warn_missing(self, apart: bool) -> None:
         """Issue a warning for each column with files that do not exist.
 
         :param apart: whether each column needs at least one file; otherwise one file in all is enough
         :raises DataError: no file exists, or with ``apart``, none of a column
         """
-        nothing = self._lost.total() == self._held.total()
-        for column, lost in self._lost.items():
-            found = f"{self.path}, column {column!r}: {lost:,} of {self._held[column]:,} files are not there, or lead out of the folder"
-            if nothing or (apart and lost == self._held[column]):
-                raise DataError(f"{found} (first {self._first[column]!r}); expected some; unpack them below the folder")
-            warnings.warn(f"{found} (first {self._first[column]!r}); those cells are empty", UserWarning, stacklevel=4)
+        nothing = self._missing.total() == self._referenced.total()
+        for column, missing in self._missing.items():
+            message = (
+                f"{self.path}, column {column!r}: {missing:,} of {self._referenced[column]:,} files do not exist, or are outside the "
+                f"folder (first {self._first[column]!r})"
+            )
+            if nothing or (apart and missing == self._referenced[column]):
+                raise DataError(f"{message}; expected at least one file; unpack the files below the folder")
+            warnings.warn(f"{message}; those cells are empty", UserWarning, stacklevel=4)
 
     @contextmanager
     def open(self, name: str, errors: str = "strict") -> Iterator[TextIO]:
@@ -90,7 +93,7 @@ class Folder:
         """
         if not self.there(name):
             near = nearest(os.path.basename(name), [path.name for path in (self.path / name).parent.glob("*")])
-            raise DataError(f"{self.path}: no table {name!r} below it (or it leads out of it); expected a file{near}")
+            raise DataError(f"{self.path}: no table {name!r} in the folder, or it is outside the folder; expected a file{near}")
         try:
             path = self.path / name
             with gzip.open(path, "rt", encoding="utf-8-sig", errors=errors, newline="") if name.endswith(".gz") else path.open(
@@ -146,7 +149,7 @@ def csv_lines(file: TextIO, place: Path, columns: Sequence[str]) -> Iterator[Rec
             row.pop(None, None)
             yield row
     except csv.Error as error:
-        raise DataError(f"{place} line {reader.line_num}: not CSV that can be read ({error}); expected rows") from None
+        raise DataError(f"{place} line {reader.line_num}: not valid CSV ({error}); expected rows") from None
 
 
 def _objects(file: TextIO, place: Path) -> Iterator[Record]:
@@ -165,7 +168,7 @@ def _objects(file: TextIO, place: Path) -> Iterator[Record]:
         except (ValueError, RecursionError):
             more = file.read(_CHUNK)
             if not more or len(text) - at > _LARGEST:
-                raise DataError(f"{place} entry {count + 1}: broken, or cut off; expected JSON objects and a ']' behind them") from None
+                raise DataError(f"{place} entry {count + 1}: invalid or truncated JSON; expected objects, followed by a ']'") from None
             text, at = text[at:] + more, 0
             continue
         if not isinstance(entry, dict):
@@ -184,7 +187,7 @@ def below(name: Any, place: str) -> str:
     if not isinstance(name, str) or not name.strip() or os.path.isabs(name) or ".." in parts or parts[0].endswith(":"):
         raise DataError(f"{place}: {str(name)[:100]!r}; expected the name of a file below the folder")
     if any(sign in name for sign in "\0;\r\n") or name != name.strip():
-        raise DataError(f"{place}: {name[:100]!r}; expected a name without ';', line breaks and blanks around it")
+        raise DataError(f"{place}: {name[:100]!r}; expected a name without ';', line breaks, and white space at its ends")
     return name
 
 
@@ -202,7 +205,7 @@ def write_csv(rows: Iterable[Mapping[str, Any]], out: str | Path, overwrite: boo
     rows = iter(rows)
     first = next(rows, None)
     if first is None:
-        raise DataError(f"{out}: no rows to write; expected some")
+        raise DataError(f"{out}: no rows to write; expected at least one")
     count = 0
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file)

@@ -22,10 +22,10 @@ from ..errors import ConfigError, DataError, nearest
 from .folders import Folder, Record, csv_lines
 
 LEAK = (
-    "CheXpert labels were made from the report's text: a model that is given {} reads the answer off; expected a target from elsewhere, "
-    "or a section that was written before the picture was looked at (indication, history)"
+    "CheXpert labels were extracted from the text of the report: a model that receives {} can read the label from the text; expected a "
+    "target from another source, or a section that was written before the picture was examined (indication, history)"
 )
-_SAYS_IT = ("report", "findings", "impression")
+_LABEL_SOURCES = ("report", "findings", "impression")
 SECTIONS = {
     "indication": ("indication", "indications", "reason for exam", "reason for examination", "clinical indication", "clinical information",
                    "检查目的", "临床资料", "临床表现", "主诉"),
@@ -47,7 +47,7 @@ _HEADING = re.compile(
 )
 _SPLIT = {"train": "train", "validate": "valid", "valid": "valid", "test": "test"}
 _IDS = {"subject_id": re.compile("[0-9]{2,20}"), "study_id": re.compile("[0-9]{2,20}"), "dicom_id": re.compile("[0-9A-Za-z-]{1,100}")}
-_LOOKS = {"subject_id": "digits", "study_id": "digits", "dicom_id": "letters, digits and '-'"}
+_PATTERN_DESCRIPTIONS = {"subject_id": "digits", "study_id": "digits", "dicom_id": "letters, digits and '-'"}
 _LARGEST_REPORT = 2**20
 _FRONTAL, _LATERAL = ("PA", "AP"), ("LATERAL", "LL")
 
@@ -77,10 +77,10 @@ def rows(
     for section in report:
         if section not in (*SECTIONS, "report"):
             hint = nearest(section, SECTIONS)
-            raise ConfigError(f"section {section!r}: not known; expected {', '.join(SECTIONS)}, or report for all of it{hint}")
+            raise ConfigError(f"section {section!r}: unknown; expected {', '.join(SECTIONS)}, or report for the whole report{hint}")
     if per not in ("study", "picture") or uncertain not in ("empty", "positive", "negative"):
         raise ConfigError("mimic-cxr: expected per study or picture, and uncertain as empty, positive or negative")
-    given = [section for section in report if section in _SAYS_IT]
+    given = [section for section in report if section in _LABEL_SOURCES]
     if given and (labels is None or labels):
         warnings.warn(LEAK.format(" and ".join(given)), UserWarning, stacklevel=2)
     return _Reading(
@@ -100,39 +100,39 @@ class _Reading:
     ) -> None:
         self.folder, self.per, self.report, self.uncertain = folder, per, report, uncertain
         self.without = dict.fromkeys(report, 0)
-        self.labels_wanted = None if labels is None else list(labels)
+        self.requested_labels = None if labels is None else list(labels)
         self.joined = [_joined(Path(path), list(columns)) for path, columns in join.items()]
 
     def rows(self) -> Iterator[Record]:
         """Read the small tables, then yield a row for each study or picture of the metadata."""
-        labels = self._read_labels() if self.labels_wanted is None or self.labels_wanted else {}
+        labels = self._read_labels() if self.requested_labels is None or self.requested_labels else {}
         split = self._read_split()
         studies = self._by_study() if self.per == "study" else self._by_picture()
         count = 0
         for count, (subject, study, pictures) in enumerate(studies, 1):  # noqa: B007
             row: Record = {"subject_id": subject, "study_id": study, **pictures, **self._sections(subject, study)}
-            for key, columns, found in self.joined:
-                values = found.get(study if key == "study_id" else subject)
+            for key, columns, cells_by_key in self.joined:
+                values = cells_by_key.get(study if key == "study_id" else subject)
                 row |= dict(zip(columns, values if values is not None else [""] * len(columns), strict=True))
             if split is not None:
                 row["split"] = split.get(study, "")
-            if self.labels_wanted is None:
+            if self.requested_labels is None:
                 row["labels"] = labels.get(study, ("",))[0]
-            elif self.labels_wanted:
-                row |= dict(zip(self.labels_wanted, labels.get(study, ("",) * len(self.labels_wanted)), strict=True))
+            elif self.requested_labels:
+                row |= dict(zip(self.requested_labels, labels.get(study, ("",) * len(self.requested_labels)), strict=True))
             yield row
-        self.folder.tell_missing(apart=False)
-        for section, lost in self.without.items():
-            if lost:
+        self.folder.warn_missing(apart=False)
+        for section, empty in self.without.items():
+            if empty:
                 warnings.warn(
-                    f"{lost:,} of {count:,} rows have no report with a section {section!r}; those cells are empty",
+                    f"{empty:,} of {count:,} rows have no report with a section {section!r}; those cells are empty",
                     UserWarning,
                     stacklevel=2,
                 )
 
     def _table(self, name: str) -> str:
-        found = sorted(path.name for ending in ("", ".gz") for path in self.folder.path.glob(f"mimic-cxr-*-{name}.csv{ending}"))
-        return found[-1] if found else f"mimic-cxr-2.0.0-{name}.csv"
+        names = sorted(path.name for extension in ("", ".gz") for path in self.folder.path.glob(f"mimic-cxr-*-{name}.csv{extension}"))
+        return names[-1] if names else f"mimic-cxr-2.0.0-{name}.csv"
 
     # -- pictures --------------------------------------------------------------------------------------------------
 
@@ -141,9 +141,9 @@ class _Reading:
         name = self._table("metadata")
         for at, line in enumerate(self.folder.lines(name, "dicom_id", "subject_id", "study_id", "ViewPosition"), 1):
             subject, study, picture = ids = [(line[key] or "").strip() for key in _IDS]
-            for (key, right), found in zip(_IDS.items(), ids, strict=True):
-                if not right.fullmatch(found):
-                    raise DataError(f"{self.folder.path / name} row {at}: {key} {found[:60]!r}; expected {_LOOKS[key]}")
+            for (key, pattern), value in zip(_IDS.items(), ids, strict=True):
+                if not pattern.fullmatch(value):
+                    raise DataError(f"{self.folder.path / name} row {at}: {key} {value[:60]!r}; expected {_PATTERN_DESCRIPTIONS[key]}")
             yield subject, study, picture, line["ViewPosition"].strip().upper()
 
     def _by_picture(self) -> Iterator[tuple[str, str, Record]]:
@@ -154,11 +154,11 @@ class _Reading:
         """Yield one frontal and one lateral picture of each study: PA is preferred to AP, and the first of several is used."""
         studies: dict[str, list[str]] = {}
         for subject, study, picture, view in self._metadata():
-            held = studies.setdefault(study, [subject, "", "", ""])  # subject, frontal, its view, lateral
+            chosen = studies.setdefault(study, [subject, "", "", ""])  # subject, frontal, its view, lateral
             if view in _LATERAL:
-                held[3] = held[3] or picture
-            elif not held[1] or _rank(view) < _rank(held[2]):
-                held[1:3] = [picture, view]
+                chosen[3] = chosen[3] or picture
+            elif not chosen[1] or _rank(view) < _rank(chosen[2]):
+                chosen[1:3] = [picture, view]
         for study, (subject, frontal, view, lateral) in studies.items():
             files = {
                 name: self._file(name, subject, study, picture) if picture else ""
@@ -176,35 +176,35 @@ class _Reading:
         name = self._table("split")
         if not self.folder.there(name):
             return None
-        found = {}
+        split_by_study = {}
         for at, line in enumerate(self.folder.lines(name, "study_id", "split"), 1):
             word = line["split"].strip().casefold()
             if word not in _SPLIT:
                 raise DataError(f"{self.folder.path / name} row {at}: split {word[:40]!r}; expected train, validate or test")
-            found[line["study_id"].strip()] = _SPLIT[word]
-        return found
+            split_by_study[line["study_id"].strip()] = _SPLIT[word]
+        return split_by_study
 
     def _read_labels(self) -> dict[str, tuple[str, ...]]:
         """Return by study: the positive labels as one cell, or one cell for each requested label."""
         name = self._table("chexpert")
-        taken = {"": "", "1": "1", "0": "0", "-1": {"empty": "", "positive": "1", "negative": "0"}[self.uncertain]}
-        found = {}
-        for at, line in enumerate(self.folder.lines(name, "study_id", *(self.labels_wanted or ())), 1):
+        cells_by_value = {"": "", "1": "1", "0": "0", "-1": {"empty": "", "positive": "1", "negative": "0"}[self.uncertain]}
+        cells_by_study = {}
+        for at, line in enumerate(self.folder.lines(name, "study_id", *(self.requested_labels or ())), 1):
             columns = (
-                self.labels_wanted
-                if self.labels_wanted is not None
+                self.requested_labels
+                if self.requested_labels is not None
                 else [column for column in line if column not in ("subject_id", "study_id")]
             )
             cells = []
             for column in columns:
-                said = (line[column] or "").strip().removesuffix(".0")
-                if said not in taken:
-                    raise DataError(f"{self.folder.path / name} row {at}, column {column!r}: {said[:40]!r}; expected 1, 0, -1 or nothing")
-                cells.append(taken[said])
-            if self.labels_wanted is None:
+                value = (line[column] or "").strip().removesuffix(".0")
+                if value not in cells_by_value:
+                    raise DataError(f"{self.folder.path / name} row {at}, column {column!r}: {value[:40]!r}; expected 1, 0, -1 or nothing")
+                cells.append(cells_by_value[value])
+            if self.requested_labels is None:
                 cells = [";".join(column for column, cell in zip(columns, cells, strict=True) if cell == "1")]
-            found[line["study_id"].strip()] = tuple(cells)
-        return found
+            cells_by_study[line["study_id"].strip()] = tuple(cells)
+        return cells_by_study
 
     def _sections(self, subject: str, study: str) -> Record:
         if not self.report:
@@ -229,7 +229,7 @@ class _Reading:
 
 def sections(text: str) -> dict[str, str]:
     """Return the known sections of a report, each on one line. Text without a known heading is left out."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     headings = list(_HEADING.finditer(text))
     for at, heading in enumerate(headings):
         name = _NAMES.get((heading["known"] or "").casefold())
@@ -237,8 +237,8 @@ def sections(text: str) -> dict[str, str]:
             continue
         end = headings[at + 1].start() if at + 1 < len(headings) else len(text)
         body = " ".join(text[heading.end() : end].split())
-        found[name] = f"{found[name]} {body}".strip() if name in found else body
-    return found
+        texts[name] = f"{texts[name]} {body}".strip() if name in texts else body
+    return texts
 
 
 def _study(subject: str, study: str) -> str:
@@ -252,18 +252,18 @@ def _rank(view: str) -> int:
 def _joined(path: Path, columns: list[str]) -> tuple[str, list[str], dict[str, list[str]]]:
     """Return the key by which a further table is joined, the columns taken, and their cells by key."""
     folder = Folder(path.parent, "a table to join")
-    found: dict[str, list[str]] = {}
+    cells_by_key: dict[str, list[str]] = {}
     key = ""
     with folder.open(path.name) as file:
         for at, line in enumerate(csv_lines(file, path, columns), 1):
             key = "study_id" if "study_id" in line else "subject_id"
             if key not in line:
-                raise DataError(f"{path}: neither a column study_id nor subject_id; expected one of them to join by")
+                raise DataError(f"{path}: no column study_id or subject_id; expected one of them as the key of the join")
             value = line[key].strip()
-            if value in found:
-                raise DataError(f"{path} row {at}: {key} {value[:40]!r} a second time; expected a row for each")
-            found[value] = [(line[column] or "").strip() for column in columns]
-    return key, columns, found
+            if value in cells_by_key:
+                raise DataError(f"{path} row {at}: {key} {value[:40]!r} a second time; expected one row for each value of the key")
+            cells_by_key[value] = [(line[column] or "").strip() for column in columns]
+    return key, columns, cells_by_key
 
 
 def next_command(table: str, folder: str, columns: Sequence[str], labels: Sequence[str] | None) -> list[str]:

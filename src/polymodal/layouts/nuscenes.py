@@ -2,7 +2,8 @@
 
 A row contains the file of each requested sensor (or several sweeps, ``a.pcd;b.pcd``, oldest first), the speed of the vehicle, location,
 weather and light, and targets computed from the annotated objects. Speed and closing speed use the past wherever there is one. Of the large
-tables ``sample_data``, ``ego_pose`` and ``sample_annotation``, one entry is in memory at a time, and only what the rows need is kept.
+tables ``sample_data``, ``ego_pose`` and ``sample_annotation``, one entry is in memory at a time, and only
+the values that the rows need are kept.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ def rows(
     """
     for target in targets:
         if target not in TARGETS:
-            raise ConfigError(f"target {target!r}: not known; expected {', '.join(TARGETS)}{nearest(target, TARGETS)}")
+            raise ConfigError(f"target {target!r}: unknown; expected {', '.join(TARGETS)}{nearest(target, TARGETS)}")
     if not channels or not 1 <= sweeps <= 100 or not 0 < angle <= 180 or not within > 0:
-        raise ConfigError("nuscenes: expected a channel or more, 1 to 100 sweeps, an angle of 0 to 180 degrees, and a distance over 0")
+        raise ConfigError("nuscenes: expected at least one channel, 1 to 100 sweeps, an angle in (0, 180] degrees, and a distance above 0")
     return _Reading(
         Folder(folder, "nuScenes (v1.0-..., samples, sweeps)"), version, list(channels), sweeps, list(targets), angle, within
     ).rows()
@@ -108,7 +109,7 @@ class _Reading:
         for scene_token, tokens in by_scene.items():
             if scene_token not in scenes:
                 raise DataError(
-                    f"{self.version}/sample.json: scene {scene_token[:40]!r} is not in scene.json; expected every sample's scene"
+                    f"{self.version}/sample.json: scene {scene_token[:40]!r} is not in scene.json; expected the scene of every sample"
                 )
             scene, before = scenes[scene_token], None
             for token in sorted(tokens, key=lambda token: self.moments[token].time):
@@ -120,16 +121,16 @@ class _Reading:
                     "description": str(scene["description"]), **self._targets(moment, names),
                 }  # fmt: skip
                 before = moment
-        self.folder.tell_missing(apart=True)
+        self.folder.warn_missing(apart=True)
 
     def _version(self, version: str | None) -> str:
-        found = sorted(path.name for path in self.folder.path.glob("v1.*") if path.is_dir())
-        if version is None and len(found) == 1:
-            return found[0]
-        if version not in found:
-            said = f"no version {version!r}" if version is not None else f"{len(found)} versions" if found else "no version"
-            near = nearest(str(version), found) if version is not None else ""
-            raise DataError(f"{self.folder.path}: {said}; expected {' or '.join(found) or 'a folder v1.0-mini or v1.0-trainval'}{near}")
+        versions = sorted(path.name for path in self.folder.path.glob("v1.*") if path.is_dir())
+        if version is None and len(versions) == 1:
+            return versions[0]
+        if version not in versions:
+            fault = f"no version {version!r}" if version is not None else f"{len(versions)} versions" if versions else "no version"
+            near = nearest(str(version), versions) if version is not None else ""
+            raise DataError(f"{self.folder.path}: {fault}; expected {' or '.join(versions) or 'a folder v1.0-mini or v1.0-trainval'}{near}")
         return version
 
     def _read_files(self) -> None:
@@ -139,19 +140,19 @@ class _Reading:
         for channel in self.channels:
             if channel not in known:
                 raise DataError(f"{self.version}/sensor.json: no channel {channel!r}; expected {', '.join(known)}{nearest(channel, known)}")
-        wanted: dict[str, str] = {}
+        channels_by_sensor: dict[str, str] = {}
         many: set[str] = set()
         reference = _REFERENCE if _REFERENCE in known else self.channels[0]
         for entry in self.table("calibrated_sensor", "token", "sensor_token"):
             sensor = sensors.get(entry["sensor_token"])
             if sensor is not None and (sensor["channel"] in self.channels or sensor["channel"] == reference):
-                wanted[entry["token"]] = str(sensor["channel"])
+                channels_by_sensor[entry["token"]] = str(sensor["channel"])
                 if self.sweeps > 1 and sensor["modality"] != "camera" and sensor["channel"] in self.channels:
                     many.add(str(sensor["channel"]))
         self.many = many
         keys = ("token", "sample_token", "ego_pose_token", "calibrated_sensor_token", "is_key_frame", "filename", "prev")
         for at, entry in enumerate(self.table("sample_data", *keys), 1):
-            channel = wanted.get(entry["calibrated_sensor_token"], "")
+            channel = channels_by_sensor.get(entry["calibrated_sensor_token"], "")
             if not channel or not (entry["is_key_frame"] or channel in many):
                 continue
             name = below(entry["filename"], f"{self.version}/sample_data.json entry {at}, filename") if channel in self.channels else ""
@@ -186,7 +187,7 @@ class _Reading:
             kind = kinds.get(entry["instance_token"])
             if moment is None or moment.place is None or not kind:
                 continue
-            distance, bearing = _seen_from(moment.place, entry["translation"])
+            distance, bearing = _position_from(moment.place, entry["translation"])
             if distance > self.within or abs(bearing) > self.angle:
                 continue
             moment.counts[kind] += 1
@@ -205,17 +206,17 @@ class _Reading:
             then = self.moments.get(entry["sample_token"])
             for moment in others.get(entry["token"], ()):
                 if moment.nearest is not None and then is not None and then.place is not None and then.time != moment.time:
-                    distance, _ = _seen_from(then.place, entry["translation"])
+                    distance, _ = _position_from(then.place, entry["translation"])
                     moment.closing = (distance - moment.nearest[0]) / (moment.time - then.time)
 
     def _cell(self, moment: _Moment, channel: str) -> str:
         present = moment.files.get(channel)
         if present is None:
             return ""
-        found = self.folder.file(channel, present)
-        if channel not in self.many or not found:
-            return found
-        names, token = [found], self.earlier[moment.last[channel]][0]
+        file = self.folder.file(channel, present)
+        if channel not in self.many or not file:
+            return file
+        names, token = [file], self.earlier[moment.last[channel]][0]
         while len(names) < self.sweeps and token in self.earlier:
             token, name = self.earlier[token]
             if self.folder.there(name):
@@ -246,7 +247,7 @@ def _speed(before: _Moment | None, now: _Moment) -> float | None:
     return math.dist(before.place[:2], now.place[:2]) / (now.time - before.time)
 
 
-def _seen_from(place: tuple[float, float, float], at: Any) -> tuple[float, float]:
+def _position_from(place: tuple[float, float, float], at: Any) -> tuple[float, float]:
     """Return the distance over ground, and the angle from straight ahead in radians."""
     x, y = _numbers(at, "sample_annotation.translation", 3)[:2]
     right, up = x - place[0], y - place[1]

@@ -16,7 +16,7 @@ Points = Sequence[Sequence[float]]
 
 
 def lines(
-    say: Words,
+    translate: Words,
     series: Mapping[str, Points],
     across: str,
     up: str,
@@ -27,7 +27,7 @@ def lines(
 ) -> str:
     """Return a line chart as HTML, or an empty string if no series has a point.
 
-    :param say: the texts in the language of the page
+    :param translate: the texts in the language of the page
     :param series: points by name, each ``(x, y)`` or ``(x, y, rows)``; with ``rows``, the size of a dot grows with its share of all rows
     :param across: label of the horizontal axis
     :param up: label of the vertical axis
@@ -53,7 +53,7 @@ def lines(
         parts.append(f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2"><title>{escape(name)}</title></path>')
         if dots and len(points) <= 60:
             rows = sum(point[2] for point in points if len(point) > 2)
-            labels = [f" ({say.html('rows_of_a_point', rows=point[2])})" if rows else "" for point in points]
+            labels = [f" ({translate.html('rows_of_a_point', rows=point[2])})" if rows else "" for point in points]
             parts += [
                 f'<circle cx="{place.x(point[0]):.1f}" cy="{place.y(point[1]):.1f}" r="{_radius(point, rows):.1f}" fill="{color}" '
                 f'fill-opacity="{0.55 if rows else 1}"><title>{escape(name)}: {point[0]:g}, {point[1]:.4g}'

@@ -18,18 +18,18 @@ def page(result: Mapping[str, Any], language: str = "auto") -> str:
 
     :param language: ``"en"``, ``"zh"`` or ``"auto"`` (the locale's)
     """
-    say = Words.of(language)
-    title = say("compare.title", table=result["table"])
+    translate = Words.of(language)
+    title = translate("compare.title", table=result["table"])
     facts = {name: result[name] for name in ("rows", "seconds", "seed")}
     limit = result["time_limit"]
-    line = say.html("compare.facts", **facts) if limit is None else say.html("compare.facts_limited", limit=limit, **facts)
+    line = translate.html("compare.facts", **facts) if limit is None else translate.html("compare.facts_limited", limit=limit, **facts)
     parts = [f'<h1>{text(title)}</h1><p class="note">{line}</p>']
-    parts += [_target(say, name, target, result) for name, target in result["targets"].items()]
-    parts.append(_not_measured(say, result))
-    return document(title, "".join(parts), say.language, NO_ICON)
+    parts += [_target(translate, name, target, result) for name, target in result["targets"].items()]
+    parts.append(_not_measured(translate, result))
+    return document(title, "".join(parts), translate.language, NO_ICON)
 
 
-def _target(say: Words, name: str, facts: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+def _target(translate: Words, name: str, facts: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     """Return the sentence, the table of contenders and every metric of one target."""
     metric, about = facts["metric"], result["contenders"]
     spans = [one["difference"] for one in facts["contenders"].values() if one["difference"] and one["difference"]["low"] is not None]
@@ -38,64 +38,64 @@ def _target(say: Words, name: str, facts: Mapping[str, Any], result: Mapping[str
     bold = (facts["best_alone"], facts["best_fused"])
     rows, more = [], []
     for one, figures in ranked:
-        span, label = figures["difference"], text(_label(say, one, about))
-        ends = None if span is None else _ends(say, span)
-        difference = say.html("compare.best_alone") if span is None else f"{number(span['mean'], True)} ({text(ends)})"
-        settings = text(" ".join(about[one]["settings"]) or say("compare.as_configured"))
+        span, label = figures["difference"], text(_label(translate, one, about))
+        ends = None if span is None else _ends(translate, span)
+        difference = translate.html("compare.best_alone") if span is None else f"{number(span['mean'], True)} ({text(ends)})"
+        settings = text(" ".join(about[one]["settings"]) or translate("compare.as_configured"))
         values = [number(figures["mean"]), number(figures["spread"]), difference, _interval(span, reach)]
         cost = [f"{about[one]['seconds']:,.1f}", f"{about[one]['parameters']:,}"]
         rows.append(_row([label, *values, *cost, settings], one in bold))
         more.append(_row([label, *map(number, figures["metrics"].values())], one in bold))
     keys = ("compare.spread", "compare.difference", "compare.interval", "compare.seconds", "compare.parameters", "compare.settings")
-    heads = [say("compare.contender"), metric, *map(say, keys)]
-    metrics = [say("compare.contender"), *ranked[0][1]["metrics"]]
-    note = [say.html("compare.note", metric=metric, constant=number(facts["constant"])), *_changes(say, facts["contenders"])]
+    heads = [translate("compare.contender"), metric, *map(translate, keys)]
+    metrics = [translate("compare.contender"), *ranked[0][1]["metrics"]]
+    note = [translate.html("compare.note", metric=metric, constant=number(facts["constant"])), *_changes(translate, facts["contenders"])]
     verdict = facts["verdict"] if facts["verdict"] in ("helps", "harms") else "undecided"
     return (
-        f'<h2>{text(name)}</h2><p class="lead {verdict}">{text(_sentence(say, name, facts, result))}</p>{_table(heads, rows)}'
-        f'<p class="note">{say("sentence_space").join(note)}</p>'
-        f"<details><summary>{say.html('compare.every_metric')}</summary>{_table(metrics, more)}</details>"
+        f'<h2>{text(name)}</h2><p class="lead {verdict}">{text(_sentence(translate, name, facts, result))}</p>{_table(heads, rows)}'
+        f'<p class="note">{translate("sentence_space").join(note)}</p>'
+        f"<details><summary>{translate.html('compare.every_metric')}</summary>{_table(metrics, more)}</details>"
     )
 
 
-def _label(say: Words, contender: str, about: Mapping[str, Any]) -> str:
+def _label(translate: Words, contender: str, about: Mapping[str, Any]) -> str:
     """Return the name of a contender; of a single field, in the language of the page."""
     field = about[contender]["field"]
-    return contender if field is None else say("only", field=field)
+    return contender if field is None else translate("only", field=field)
 
 
-def _sentence(say: Words, name: str, facts: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+def _sentence(translate: Words, name: str, facts: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     """Return the sentence of a target: in English as it is stored, in Chinese made of its facts."""
-    if say.language == "en":
+    if translate.language == "en":
         return str(facts["sentence"])
     metric, difference, contenders, about = facts["metric"], facts["difference"], facts["contenders"], result["contenders"]
-    by, small = _change(say, metric, difference["mean"]), _change(say, metric, facts["small"]).removeprefix("+")
-    alone, fused = (_label(say, facts[side], about) for side in ("best_alone", "best_fused"))
+    by, small = _change(translate, metric, difference["mean"]), _change(translate, metric, facts["small"]).removeprefix("+")
+    alone, fused = (_label(translate, facts[side], about) for side in ("best_alone", "best_fused"))
     keys = {"helps": "compare.helps", "harms": "compare.harms", "no difference": "compare.same"}
-    head = say.sentence(keys.get(facts["verdict"], "compare.undecided"), by=by, small=small, alone=alone)
+    head = translate.sentence(keys.get(facts["verdict"], "compare.undecided"), by=by, small=small, alone=alone)
     low, high = difference["low"], difference["high"]
-    interval = say.sentence("compare.no_interval")
+    interval = translate.sentence("compare.no_interval")
     if low is not None and high is not None:
-        interval = say.sentence("compare.interval", low=_number(metric, low), high=_change(say, metric, high))
-    smaller = "" if facts["larger_is_better"] else say.sentence("compare.smaller", metric=metric)
+        interval = translate.sentence("compare.interval", low=_number(metric, low), high=_change(translate, metric, high))
+    smaller = "" if facts["larger_is_better"] else translate.sentence("compare.smaller", metric=metric)
     values = {
         "fused": fused,
         "alone": alone,
         "fused_value": _value(metric, contenders[facts["best_fused"]]["mean"]),
         "alone_value": _value(metric, contenders[facts["best_alone"]]["mean"]),
     }
-    parts = [say.sentence("compare.sentence", target=name, head=head, metric=metric, interval=interval, smaller=smaller, **values)]
+    parts = [translate.sentence("compare.sentence", target=name, head=head, metric=metric, interval=interval, smaller=smaller, **values)]
     if not facts["learned"]:
-        parts.append(say.sentence("compare.constant", target=name, metric=metric, value=_value(metric, facts["constant"])))
+        parts.append(translate.sentence("compare.constant", target=name, metric=metric, value=_value(metric, facts["constant"])))
     if facts["why"]:
-        parts.append(say.sentence("compare.why", metric=metric))
+        parts.append(translate.sentence("compare.why", metric=metric))
         if facts["beside"] is not None:
             other, means = facts["beside"]["metric"], facts["beside"]["means"]
             both = {f"{side}_value": _value(other, means[facts[f"best_{side}"]]) for side in ("fused", "alone")}
-            parts.append(say.sentence("compare.beside", metric=other, fused=fused, alone=alone, **both))
+            parts.append(translate.sentence("compare.beside", metric=other, fused=fused, alone=alone, **both))
     searched = about[facts["best_fused"]]["search_rows"]
     basis = {"rounds": result["rounds"], "measured": facts["measured"], "trials": result["trials"], "search_rows": searched}
-    return "".join([*parts, say.sentence("compare.basis", **basis)])
+    return "".join([*parts, translate.sentence("compare.basis", **basis)])
 
 
 def _value(metric: str, value: float) -> str:
@@ -112,20 +112,20 @@ def _number(metric: str, value: float) -> str:
     return f"{value:+.4g}" if metric in _ERRORS else f"{value:+.3f}"
 
 
-def _change(say: Words, metric: str, value: float) -> str:
+def _change(translate: Words, metric: str, value: float) -> str:
     """Return a signed difference of a metric, of a share of rows in percentage points."""
     difference = _number(metric, value)
-    return say.sentence("compare.points", value=difference) if metric in _PERCENT else difference
+    return translate.sentence("compare.points", value=difference) if metric in _PERCENT else difference
 
 
-def _changes(say: Words, contenders: Mapping[str, Any]) -> list[str]:
+def _changes(translate: Words, contenders: Mapping[str, Any]) -> list[str]:
     """Return what other settings change in a fusion, a sentence for each contender that has other settings."""
     lines = []
     for name, one in contenders.items():
         if one["change"]:
             span = one["change"]["difference"]
-            values = {"difference": number(span["mean"], True), "ends": _ends(say, span)}
-            lines.append(say.html("compare.change", contender=name, other=one["change"]["of"], **values))
+            values = {"difference": number(span["mean"], True), "ends": _ends(translate, span)}
+            lines.append(translate.html("compare.change", contender=name, other=one["change"]["of"], **values))
     return lines
 
 
@@ -140,11 +140,11 @@ def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
-def _ends(say: Words, span: Mapping[str, Any]) -> str:
+def _ends(translate: Words, span: Mapping[str, Any]) -> str:
     """Return the two ends of an interval as plain text, or a dash if there is none."""
     if span["low"] is None:
         return "–"
-    return say("compare.ends", low=number(span["low"], True), high=number(span["high"], True))
+    return translate("compare.ends", low=number(span["low"], True), high=number(span["high"], True))
 
 
 def _interval(span: Mapping[str, Any] | None, reach: float) -> str:
@@ -164,28 +164,28 @@ def _interval(span: Mapping[str, Any] | None, reach: float) -> str:
     )
 
 
-def _not_measured(say: Words, result: Mapping[str, Any]) -> str:
+def _not_measured(translate: Words, result: Mapping[str, Any]) -> str:
     """Return the contenders that were not measured, and the reason of each."""
     rows = []
     for name, about in result["contenders"].items():
-        label = _label(say, name, result["contenders"])
+        label = _label(translate, name, result["contenders"])
         if about["failed"]:
-            rows.append((label, say("compare.failed", reason=about["failed"])))
+            rows.append((label, translate("compare.failed", reason=about["failed"])))
         elif not about["rounds"]:
-            rows.append((label, _left_out(say, about)))
+            rows.append((label, _left_out(translate, about)))
     rows += list(result["refused"].items())
     if not rows:
         return ""
     body = "".join(f'<tr><td>{text(name)}</td><td class="text">{text(reason)}</td></tr>' for name, reason in rows)
-    return f"<h2>{say.html('compare.not_measured')}</h2><table>{body}</table>"
+    return f"<h2>{translate.html('compare.not_measured')}</h2><table>{body}</table>"
 
 
-def _left_out(say: Words, about: Mapping[str, Any]) -> str:
+def _left_out(translate: Words, about: Mapping[str, Any]) -> str:
     """Return why a contender was left out: its scores in the search, beside the best of the same stage. They are of other rows than those
     of the rounds, and of models trained on fewer rows.
     """
-    scores = say("list_separator").join(
-        say("compare.search_score", target=target, score=number(score), best=number(about["search_best"].get(target)))
+    scores = translate("list_separator").join(
+        translate("compare.search_score", target=target, score=number(score), best=number(about["search_best"].get(target)))
         for target, score in about["search_scores"].items()
     )
-    return say("compare.left_out", scores=scores or say("compare.no_scores"), rows=about["search_rows"])
+    return translate("compare.left_out", scores=scores or translate("compare.no_scores"), rows=about["search_rows"])

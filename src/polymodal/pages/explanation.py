@@ -20,16 +20,16 @@ def page(result: Mapping[str, Any], language: str = "auto") -> str:
 
     :param language: ``"en"``, ``"zh"`` or ``"auto"`` (the locale's)
     """
-    say = Words.of(language)
+    translate = Words.of(language)
     if "targets" in result:
-        count = say.html("sampled", sampled=result["asked"], with_target=result["with_target"], seed=result["seed"])
-        body = [f"<p>{count}</p>", *(_target(say, name, facts) for name, facts in result["targets"].items())]
+        count = translate.html("sampled", sampled=result["asked"], with_target=result["with_target"], seed=result["seed"])
+        body = [f"<p>{count}</p>", *(_target(translate, name, facts) for name, facts in result["targets"].items())]
     else:
-        body = [f'<p class="note">{say.html("explain.legend")}</p>', *(_row(say, row) for row in result["explained"])]
-    title, members = say("explain.title", table=result["table"]), result["members"]
-    rows = say("explain.members", rows=result["rows"], members=members) if members > 1 else say("explain.rows", rows=result["rows"])
+        body = [f'<p class="note">{translate.html("explain.legend")}</p>', *(_row(translate, row) for row in result["explained"])]
+    title, members = translate("explain.title", table=result["table"]), result["members"]
+    rows = translate("explain.members" if members > 1 else "explain.rows", rows=result["rows"], members=members)
     head = f'<h1>{text(title)}</h1><p class="note">{text(rows)}</p>'
-    return document(title, "\n".join([head, *body]), say.language)
+    return document(title, "\n".join([head, *body]), translate.language)
 
 
 def _line(*cells: str, tag: str = "td") -> str:
@@ -47,17 +47,17 @@ def _largest(fields: Mapping[str, Mapping[str, Any]]) -> float:
     return max((abs(one["shapley"] or 0.0) for one in fields.values()), default=0.0)
 
 
-def _target(say: Words, name: str, facts: Mapping[str, Any]) -> str:
+def _target(translate: Words, name: str, facts: Mapping[str, Any]) -> str:
     """Return the contributions of the fields to the metric of one target."""
     metric, fields, additive = facts["metric"], facts["fields"], facts["additive"]
     keys = ("explain.share", "explain.shapley", "explain.alone", "explain.without", "explain.permuted", "explain.perceptual")
-    heads = list(map(say.html, keys))
+    heads = list(map(translate.html, keys))
     whole, nothing = number(facts["whole"]), number(facts["nothing"])
     lines = [
         f"<h2>{text(name)}</h2>",
-        f"<p>{say.html('explain.metric', metric=metric, whole=whole, nothing=nothing, rows=facts['rows'])}</p>",
+        f"<p>{translate.html('explain.metric', metric=metric, whole=whole, nothing=nothing, rows=facts['rows'])}</p>",
         '<div class="scroll"><table>',
-        _line(say.html("field"), *heads[:2], "", *heads[2:], tag="th"),
+        _line(translate.html("field"), *heads[:2], "", *heads[2:], tag="th"),
     ]
     for field, one in fields.items():
         permuted = one["permuted"]
@@ -68,25 +68,25 @@ def _target(say: Words, name: str, facts: Mapping[str, Any]) -> str:
     lines.append("</table></div>")
     if additive is not None:
         value, whole = _with_error(additive["metric"], additive["error"]), number(additive["whole"])
-        lines.append(f"<p>{say.html('explain.additive', rows=additive['rows'], metric=metric, value=value, whole=whole)}</p>")
+        lines.append(f"<p>{translate.html('explain.additive', rows=additive['rows'], metric=metric, value=value, whole=whole)}</p>")
     if facts["orders"]:
-        lines.append(f'<p class="note">{say.html("explain.orders", orders=facts["orders"])}</p>')
+        lines.append(f'<p class="note">{translate.html("explain.orders", orders=facts["orders"])}</p>')
     return "\n".join(lines)
 
 
-def _row(say: Words, row: Mapping[str, Any]) -> str:
+def _row(translate: Words, row: Mapping[str, Any]) -> str:
     """Return the contributions of the fields, and of the parts of their cells, to the predictions of one row."""
-    lines = [f"<h2>{say.html('explain.row', row=row['row'])}</h2>"]
+    lines = [f"<h2>{translate.html('explain.row', row=row['row'])}</h2>"]
     if row["faults"]:
-        lines.append(f'<p class="note">{say.html("explain.faults", faults=row["faults"])}</p>')
+        lines.append(f'<p class="note">{translate.html("explain.faults", faults=row["faults"])}</p>')
     if row["skipped"]:
-        return "\n".join([*lines, f"<p>{say.html('explain.skipped')}</p>"])
+        return "\n".join([*lines, f"<p>{translate.html('explain.skipped')}</p>"])
     for name, facts in row["targets"].items():
         whole, nothing = number(facts["whole"], True), number(facts["nothing"], True)
-        unit = facts["unit"] if facts["label"] is None else say.value("unit", facts["unit"])
+        unit = facts["unit"] if facts["label"] is None else translate.value("unit", facts["unit"])
         lines += [
-            f"<h3>{say.html('colon', name=name, value=_prediction(say, facts))}</h3>",
-            f'<p class="note">{say.html("explain.whole", unit=unit, whole=whole, nothing=nothing)}</p>',
+            f"<h3>{translate.html('colon', name=name, value=_prediction(translate, facts))}</h3>",
+            f'<p class="note">{translate.html("explain.whole", unit=unit, whole=whole, nothing=nothing)}</p>',
             '<table class="values">',
         ]
         for field, one in facts["fields"].items():
@@ -99,14 +99,14 @@ def _row(say: Words, row: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _prediction(say: Words, facts: Mapping[str, Any]) -> str:
+def _prediction(translate: Words, facts: Mapping[str, Any]) -> str:
     """Return the prediction of a target, with the probability of its class if it has one."""
     prediction, label = facts["answer"], facts["label"]
     if label is None:
         return str(prediction)
     if label == prediction:
-        return say("explain.probability", prediction=prediction, score=facts["score"])
-    return say("explain.label_probability", prediction=prediction, label=label, score=facts["score"])
+        return translate("explain.probability", prediction=prediction, score=facts["score"])
+    return translate("explain.label_probability", prediction=prediction, label=label, score=facts["score"])
 
 
 def _parts(parts: Mapping[str, Any], values: Sequence[float]) -> str:

@@ -10,13 +10,13 @@ from .document import number, text
 from .language import Words
 
 
-def curves(say: Words, log: Sequence[Mapping[str, Any]]) -> str:
+def curves(translate: Words, log: Sequence[Mapping[str, Any]]) -> str:
     """Return charts of each field's own loss and share of the gradient as HTML, for every model with at least two fields. Empty if the log
     has no such figures.
 
     :param log: the events of ``log.jsonl``
     """
-    titles = {"loss": say("run.own_loss"), "held_out": say("run.own_validation_loss"), "gradient": say("run.gradient")}
+    titles = {"loss": translate("run.own_loss"), "held_out": translate("run.own_validation_loss"), "gradient": translate("run.gradient")}
     charted: dict[str, dict[str, list[list[float]]]] = {figure: {} for figure in titles}
     families: dict[str, str] = {}
     for event in log:
@@ -25,67 +25,67 @@ def curves(say: Words, log: Sequence[Mapping[str, Any]]) -> str:
             continue
         fold = str(event["name"]).rpartition(", fold ")[2]
         for name, facts in by_field.items():
-            label = say("run.fold", model=name, fold=fold) if fold.isdigit() else str(name)
+            label = translate("run.fold", model=name, fold=fold) if fold.isdigit() else str(name)
             families[label] = str(name)
             for figure, series in charted.items():
                 if isinstance(facts.get(figure), (int, float)):
                     series.setdefault(label, []).append([event["epoch"], facts[figure]])
     cards = "".join(
         f'<div class="card"><h3>{text(titles[figure])}</h3>'
-        f"{charts.lines(say, series, say('run.epoch'), titles[figure], families=families)}</div>"
+        f"{charts.lines(translate, series, translate('run.epoch'), titles[figure], families=families)}</div>"
         for figure, series in charted.items()
         if series
     )
-    return f'<h3>{say.html("run.fields_in_training")}</h3><div class="columns">{cards}</div>' if cards else ""
+    return f'<h3>{translate.html("run.fields_in_training")}</h3><div class="columns">{cards}</div>' if cards else ""
 
 
-def balance(say: Words, metrics: Mapping[str, Any]) -> str:
+def balance(translate: Words, metrics: Mapping[str, Any]) -> str:
     """Return a table as HTML that compares the vote of each field in the fused model with a model of that field alone and with a constant.
     Empty if the run has no such metrics.
     """
-    columns = {"alone": say("run.alone"), "vote": say("run.vote"), "constant": say("run.constant")}
+    columns = {"alone": translate("run.alone"), "vote": translate("run.vote"), "constant": translate("run.constant")}
     rows = []
     for name, by_task in metrics.get("balance", {}).items():
         for task, facts in by_task.items():
             values = "".join(f"<td>{number(facts[key])}</td>" for key in columns)
-            stopped = f"<b>{say.html('run.stopped')}</b>" if facts["stopped"] else ""
-            of = say.html("colon", name=task, value=facts["metric"])
+            stopped = f"<b>{translate.html('run.stopped')}</b>" if facts["stopped"] else ""
+            of = translate.html("colon", name=task, value=facts["metric"])
             rows.append(f"<tr><th>{text(name)} <small>{of}</small></th>{values}<td>{stopped}</td></tr>")
     if not rows:
         return ""
     head = "".join(f"<th>{text(title)}</th>" for title in columns.values())
     table = f"<table><thead><tr><th></th>{head}<th></th></tr></thead>{''.join(rows)}</table>"
-    return f'<h3>{say.html("run.balance")}</h3><div class="card">{table}</div>'
+    return f'<h3>{translate.html("run.balance")}</h3><div class="card">{table}</div>'
 
 
-def contribution(say: Words, metrics: Mapping[str, Any]) -> str:
+def contribution(translate: Words, metrics: Mapping[str, Any]) -> str:
     """Return as HTML how the metrics change when fields are missing: for every set of fields, and by the share of missing cells. Empty if
     that was not measured.
     """
     hidden, alone = metrics["validation"].get("hidden", {}), metrics.get("baselines", {})
     if not hidden:
         return ""
-    out = [f"<h2>{say.html('run.contribution')}</h2>"]
+    out = [f"<h2>{translate.html('run.contribution')}</h2>"]
     for task, whole in metrics["validation"]["tasks"].items():
         metric = next((name for name in ("accuracy", "r2", "mae", *whole) if whole.get(name) is not None), None)
         if metric is None:
             continue
-        values = {say("all_fields"): whole[metric]}
-        values |= {say("only", field=name): one["tasks"][task].get(metric) for name, one in alone.items()}
-        values |= {say("without", field=name): by[task].get(metric) for name, by in hidden.items()}
+        values = {translate("all_fields"): whole[metric]}
+        values |= {translate("only", field=name): one["tasks"][task].get(metric) for name, one in alone.items()}
+        values |= {translate("without", field=name): by[task].get(metric) for name, by in hidden.items()}
         known = {name: value for name, value in values.items() if value is not None}
-        cards = [f"<h3>{say.html('colon', name=task, value=metric)}</h3>{charts.bars(known)}"]
-        cards += _shapley(say, metrics["validation"].get("shapley", {}).get(task), task, len(hidden))
-        cards += _sets(say, metrics["validation"].get("present", []), task, metric)
+        cards = [f"<h3>{translate.html('colon', name=task, value=metric)}</h3>{charts.bars(known)}"]
+        cards += _shapley(translate, metrics["validation"].get("shapley", {}).get(task), task, len(hidden))
+        cards += _sets(translate, metrics["validation"].get("present", []), task, metric)
         out.append(f'<div class="columns">{"".join(f"<div class=card>{card}</div>" for card in cards)}</div>')
     return "".join(out)
 
 
-def _shapley(say: Words, result: Mapping[str, Any] | None, task: str, fields: int) -> list[str]:
+def _shapley(translate: Words, result: Mapping[str, Any] | None, task: str, fields: int) -> list[str]:
     """Return the metric gained over a model without any field, divided among the fields by Shapley values (Shapley 1953)."""
-    title = f"<h3>{say.html('colon', name=task, value=say('run.shapley'))}</h3>"
+    title = f"<h3>{translate.html('colon', name=task, value=translate('run.shapley'))}</h3>"
     if result is None:
-        return [f"{title}<p><small>{say.html('run.too_many_fields', fields=fields)}</small></p>"]
+        return [f"{title}<p><small>{translate.html('run.too_many_fields', fields=fields)}</small></p>"]
     values = {
         name: (one["value"], f"{one['value']:+.4f}" + ("" if one["share"] is None else f" ({one['share']:z.0%})"))
         for name, one in sorted(result["fields"].items(), key=lambda pair: -(pair[1]["value"] or 0.0))
@@ -93,11 +93,11 @@ def _shapley(say: Words, result: Mapping[str, Any] | None, task: str, fields: in
     }
     if not values:
         return []
-    note = say.html("run.shapley_sum", **{name: result[name] for name in ("metric", "nothing", "whole")})
+    note = translate.html("run.shapley_sum", **{name: result[name] for name in ("metric", "nothing", "whole")})
     return [f"{title}{charts.signed_bars(values)}<p><small>{note}</small></p>"]
 
 
-def _sets(say: Words, present: Sequence[Mapping[str, Any]], task: str, metric: str) -> list[str]:
+def _sets(translate: Words, present: Sequence[Mapping[str, Any]], task: str, metric: str) -> list[str]:
     """Return a table of the metric by set of fields, and, for a mean over rows, a chart of it by share of missing cells."""
     by_set = {frozenset(one["fields"]): one["tasks"][task].get(metric) for one in present}
     if not by_set or any(value is None for value in by_set.values()):
@@ -110,7 +110,7 @@ def _sets(say: Words, present: Sequence[Mapping[str, Any]], task: str, metric: s
         for some, value in sorted(by_set.items(), key=lambda pair: (-len(pair[0]), sorted(pair[0])))
     ]
     rows = "".join(f"<tr>{line}</tr>" for line in lines)
-    title = say.html("colon", name=task, value=say("run.present"))
+    title = translate.html("colon", name=task, value=translate("run.present"))
     cards = [f"<h3>{title}</h3><table><thead><tr>{head}<th>{text(metric)}</th></tr></thead>{rows}</table>"]
     if metric in ("accuracy", "mae"):  # means over rows: with cells missing at random, expected to be a mean over the sets
         total = len(fields)
@@ -118,6 +118,6 @@ def _sets(say: Words, present: Sequence[Mapping[str, Any]], task: str, metric: s
             [rate, sum(value * (1 - rate) ** len(some) * rate ** (total - len(some)) for some, value in by_set.items())]
             for rate in (at / 20 for at in range(21))
         ]
-        chart = charts.lines(say, {metric: curve}, say("run.share_missing"), metric)
-        cards.append(f"<h3>{say.html('colon', name=task, value=say('run.by_missing'))}</h3>{chart}")
+        chart = charts.lines(translate, {metric: curve}, translate("run.share_missing"), metric)
+        cards.append(f"<h3>{translate.html('colon', name=task, value=translate('run.by_missing'))}</h3>{chart}")
     return cards

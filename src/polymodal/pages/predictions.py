@@ -10,7 +10,7 @@ from .document import number, text
 from .language import Words
 
 
-def plots(say: Words, stored: Mapping[str, Any], validation: Mapping[str, Any]) -> str:
+def plots(translate: Words, stored: Mapping[str, Any], validation: Mapping[str, Any]) -> str:
     """Return the curves of each task's predictions as HTML. Empty if none are stored.
 
     :param stored: the content of ``report.json``
@@ -20,38 +20,38 @@ def plots(say: Words, stored: Mapping[str, Any], validation: Mapping[str, Any]) 
     for task, plotted in stored.get("curves", {}).items():
         cards = []
         if "confusion" in plotted:
-            cards.append(_confusion(say, plotted["confusion"]))
+            cards.append(_confusion(translate, plotted["confusion"]))
         if plotted.get("calibration"):
             scaled = stored.get("reliability", {}).get(task)
             cards.append(
-                _calibration(say, plotted["calibration"], scaled, validation.get("calibration", {}).get(task))
-                + _pooled(say, validation.get("pooled", {}).get(task))
+                _calibration(translate, plotted["calibration"], scaled, validation.get("calibration", {}).get(task))
+                + _pooled(translate, validation.get("pooled", {}).get(task))
             )
         if plotted.get("curves"):
             roc = {curve["class"]: curve["roc"] for curve in plotted["curves"]}
             recall = {curve["class"]: curve["precision_recall"] for curve in plotted["curves"]}
             for title, series, across, up in (
-                (say("run.roc"), roc, say("run.false_positives"), say("run.true_positives")),
-                (say("run.precision_recall"), recall, say("run.recall"), say("run.precision")),
+                (translate("run.roc"), roc, translate("run.false_positives"), translate("run.true_positives")),
+                (translate("run.precision_recall"), recall, translate("run.recall"), translate("run.precision")),
             ):
-                cards.append(f"<h3>{text(title)}</h3>{charts.lines(say, series, across, up, square=True, dots=False)}")
+                cards.append(f"<h3>{text(title)}</h3>{charts.lines(translate, series, across, up, square=True, dots=False)}")
         if plotted.get("scatter"):
-            chart = charts.scatter(plotted["scatter"], say("run.truth"), say("run.prediction"))
-            cards.append(f"<h3>{say.html('run.scatter')}</h3>{chart}")
+            chart = charts.scatter(plotted["scatter"], translate("run.truth"), translate("run.prediction"))
+            cards.append(f"<h3>{translate.html('run.scatter')}</h3>{chart}")
         out.append(
             f"<h3>{text(task)}</h3>" + '<div class="columns">' + "".join(f'<div class="card">{one}</div>' for one in cards) + "</div>"
         )
-    return f"<h2>{say.html('run.predictions')}</h2>" + "".join(out) if out else ""
+    return f"<h2>{translate.html('run.predictions')}</h2>" + "".join(out) if out else ""
 
 
-def _confusion(say: Words, confusion: Mapping[str, Any]) -> str:
+def _confusion(translate: Words, confusion: Mapping[str, Any]) -> str:
     shown, classes = len(confusion["classes"]), confusion["of"]
-    some = f" <small>{say.html('run.most_frequent', shown=shown, classes=classes)}</small>" if classes > shown else ""
-    return f"<h3>{say.html('run.confusion')}{some}</h3>{charts.counts(confusion['classes'], confusion['counts'])}"
+    some = f" <small>{translate.html('run.most_frequent', shown=shown, classes=classes)}</small>" if classes > shown else ""
+    return f"<h3>{translate.html('run.confusion')}{some}</h3>{charts.counts(confusion['classes'], confusion['counts'])}"
 
 
 def _calibration(
-    say: Words,
+    translate: Words,
     used: Sequence[Sequence[float]],
     scaled: Mapping[str, Sequence[Sequence[float]]] | None,
     result: Mapping[str, Any] | None,
@@ -59,32 +59,33 @@ def _calibration(
     """Return the reliability curve of one task, before and after scaling if the votes were scaled (each half of the rows with the scale
     fitted on the other half).
     """
-    axes = say("run.confidence"), say("run.accuracy")
+    axes = translate("run.confidence"), translate("run.accuracy")
     if not scaled or not result:
-        return f"<h3>{say.html('run.calibration')}</h3>" + charts.lines(say, {say("run.accuracy"): used}, *axes, square=True)
-    both = (say("run.before"), "before"), (say("run.after"), "after")
+        chart = charts.lines(translate, {translate("run.accuracy"): used}, *axes, square=True)
+        return f"<h3>{translate.html('run.calibration')}</h3>{chart}"
+    both = (translate("run.before"), "before"), (translate("run.after"), "after")
     curves = {label: scaled[name] for label, name in both}
     rows = ""
     for metric in ("ece", "log_loss"):
         cells = "".join(f"<td>{number(result[name][metric])}</td>" for _, name in both)
         rows += f"<tr><th>{metric}</th>{cells}</tr>"
     head = "".join(f"<th>{text(label)}</th>" for label, _ in both)
-    note = say.html("run.scaled", **{name: result[name] for name in ("scale", "rows", "chance")})
+    note = translate.html("run.scaled", **{name: result[name] for name in ("scale", "rows", "chance")})
     return (
-        f"<h3>{say.html('run.calibration_both')}</h3>{charts.lines(say, curves, *axes, square=True)}"
+        f"<h3>{translate.html('run.calibration_both')}</h3>{charts.lines(translate, curves, *axes, square=True)}"
         f"<table><thead><tr><th></th>{head}</tr></thead>{rows}</table><p><small>{note}</small></p>"
     )
 
 
-def _pooled(say: Words, pooled: Mapping[str, Any] | None) -> str:
+def _pooled(translate: Words, pooled: Mapping[str, Any] | None) -> str:
     """Return a note on the mean of several models on the calibration rows; the figures above it describe single models."""
     if pooled is None:
         return ""
-    notes = [say.html("run.pooled_scale", scale=pooled["scale"], rows=pooled["rows"])]
+    notes = [translate.html("run.pooled_scale", scale=pooled["scale"], rows=pooled["rows"])]
     if (result := pooled["calibration"]) is not None:
         before, after = result["before"], result["after"]
         notes.append(
-            say.html(
+            translate.html(
                 "run.pooled_calibration",
                 chance=result["chance"],
                 ece_before=number(before["ece"]),
@@ -93,31 +94,31 @@ def _pooled(say: Words, pooled: Mapping[str, Any] | None) -> str:
                 log_after=number(after["log_loss"]),
             )
         )
-    return f"<p><small>{say('sentence_space').join(notes)}</small></p>"
+    return f"<p><small>{translate('sentence_space').join(notes)}</small></p>"
 
 
-def guarantees(say: Words, conformal: Mapping[str, Mapping[str, Any]]) -> str:
+def guarantees(translate: Words, conformal: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the coverage guarantee of the sets or intervals of each task as HTML. Empty if the run has no such sets."""
     methods = {"split": "run.split_conformal"}
     lines = [
-        f"<p>{say.html('colon', name=task, value=say(methods.get(one['method'], 'run.cv_plus'), rows=one['rows']))}</p>"
+        f"<p>{translate.html('colon', name=task, value=translate(methods.get(one['method'], 'run.cv_plus'), rows=one['rows']))}</p>"
         for task, one in conformal.items()
         if one.get("rows") and "method" in one
     ]
-    return f'<h2>{say.html("run.sets")}</h2><div class="card">{"".join(lines)}</div>' if lines else ""
+    return f'<h2>{translate.html("run.sets")}</h2><div class="card">{"".join(lines)}</div>' if lines else ""
 
 
-def examples(say: Words, stored: Mapping[str, Any]) -> str:
+def examples(translate: Words, stored: Mapping[str, Any]) -> str:
     """Return the rows with the largest errors of each task as HTML. Empty if none are stored."""
     out = []
     for task, rows in stored.get("worst", {}).items():
-        cards = "".join(_example(say, row) for row in rows)
+        cards = "".join(_example(translate, row) for row in rows)
         if cards:
             out.append(f'<h3>{text(task)}</h3><div class="examples">{cards}</div>')
-    return f"<h2>{say.html('run.largest_errors')}</h2>" + "".join(out) if out else ""
+    return f"<h2>{translate.html('run.largest_errors')}</h2>" + "".join(out) if out else ""
 
 
-def _example(say: Words, row: Mapping[str, Any]) -> str:
+def _example(translate: Words, row: Mapping[str, Any]) -> str:
     """Return one row: its prediction, its truth and its cells."""
     cells = "".join(
         f"<div><small>{text(name)}</small><br>"
@@ -127,10 +128,10 @@ def _example(say: Words, row: Mapping[str, Any]) -> str:
     )
     prediction = ", ".join(map(str, row["answer"])) if isinstance(row["answer"], list) else str(row["answer"])
     tag = "i" if prediction == row["truth"] else "b"
-    confidence = "" if row["sure"] is None else f" <small>{say.html('run.probability', share=row['sure'])}</small>"
+    confidence = "" if row["sure"] is None else f" <small>{translate.html('run.probability', share=row['sure'])}</small>"
     lines = (
-        f"<small>{say.html('run.row', row=row['row'])}</small>",
-        f"<small>{say.html('run.predicted')}</small> <{tag}>{text(prediction)}</{tag}>{confidence}",
-        f"<small>{say.html('run.truth')}</small> {text(row['truth'])}",
+        f"<small>{translate.html('run.row', row=row['row'])}</small>",
+        f"<small>{translate.html('run.predicted')}</small> <{tag}>{text(prediction)}</{tag}>{confidence}",
+        f"<small>{translate.html('run.truth')}</small> {text(row['truth'])}",
     )
     return f'<div class="card">{"<br>".join(lines)}{cells}</div>'

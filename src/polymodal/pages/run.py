@@ -36,72 +36,73 @@ def page(content: Mapping[str, Any], language: str = "auto") -> str:
     :param content: what ``read_run`` returns
     :param language: ``"en"``, ``"zh"`` or ``"auto"`` (the locale's)
     """
-    say = Words.of(language)
+    translate = Words.of(language)
     metrics, stored = content["metrics"], content["stored"]
     parts = [
-        _head(say, content, metrics),
-        _metrics(say, metrics),
-        _learning(say, content["log"]),
-        fields.curves(say, content["log"]),
-        fields.balance(say, metrics),
-        predictions.plots(say, stored, metrics["validation"]),
-        predictions.guarantees(say, metrics.get("conformal", {})),
-        fields.contribution(say, metrics),
-        predictions.examples(say, stored),
-        _faults(say, content),
-        _made(say, content, metrics),
+        _head(translate, content, metrics),
+        _metrics(translate, metrics),
+        _learning(translate, content["log"]),
+        fields.curves(translate, content["log"]),
+        fields.balance(translate, metrics),
+        predictions.plots(translate, stored, metrics["validation"]),
+        predictions.guarantees(translate, metrics.get("conformal", {})),
+        fields.contribution(translate, metrics),
+        predictions.examples(translate, stored),
+        _faults(translate, content),
+        _made(translate, content, metrics),
     ]
-    return document(f"{content['name']} - polymodal", "".join(parts), say.language, NO_ICON)
+    return document(f"{content['name']} - polymodal", "".join(parts), translate.language, NO_ICON)
 
 
-def _head(say: Words, content: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+def _head(translate: Words, content: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     rows = metrics.get("rows", {})
-    lead = "".join(f'<p class="lead">{text(line)}</p>' for line in _finding(say, metrics))
-    facts = [say.html("run.rows", rows=rows.get("table", 0), training=rows.get("training", 0), seed=metrics.get("seed"))]
+    lead = "".join(f'<p class="lead">{text(line)}</p>' for line in _finding(translate, metrics))
+    facts = [translate.html("run.rows", rows=rows.get("table", 0), training=rows.get("training", 0), seed=metrics.get("seed"))]
     seconds = metrics.get("seconds", {}).get("total")
     if isinstance(seconds, (int, float)):
-        facts.append(say.html("run.seconds", seconds=seconds))
-    return f"<h1>{text(content['name'])}</h1>{lead}<p><small>{say('comma').join(facts)}</small></p>"
+        facts.append(translate.html("run.seconds", seconds=seconds))
+    return f"<h1>{text(content['name'])}</h1>{lead}<p><small>{translate('comma').join(facts)}</small></p>"
 
 
-def _finding(say: Words, metrics: Mapping[str, Any]) -> list[str]:
+def _finding(translate: Words, metrics: Mapping[str, Any]) -> list[str]:
     """Return the finding of the run, a sentence for each target: in English as it is stored, in Chinese made of its facts."""
     facts = metrics.get("comparison") or {}
-    if say.language == "en" or not facts:
+    if translate.language == "en" or not facts:
         return str(metrics.get("finding") or "").splitlines()
     sentences = []
     for target, one in facts.items():
         other = one.get("beside") or {}
         both = other.get("all") is not None and other.get("alone") is not None
         beside = {
-            side: say.sentence("finding.beside", metric=other["metric"], value=other[side]) if both else "" for side in ("all", "alone")
+            side: translate.sentence("finding.beside", metric=other["metric"], value=other[side]) if both else ""
+            for side in ("all", "alone")
         }
         keys = {"better than": "finding.better", "worse than": "finding.worse"}
         key = keys.get(one["verdict"], "finding.same")
-        verdict = say.sentence(key, best=one["best"], alone=one["alone"], beside=beside["alone"])
+        verdict = translate.sentence(key, best=one["best"], alone=one["alone"], beside=beside["alone"])
         values = {name: one[name] for name in ("metric", "all", "difference", "error", "p", "rows")}
-        why = say.sentence("finding.why", metric=one["metric"]) if one.get("why") else ""
-        sentences.append(say.sentence("finding", target=target, verdict=verdict, all_beside=beside["all"], **values) + why)
+        why = translate.sentence("finding.why", metric=one["metric"]) if one.get("why") else ""
+        sentences.append(translate.sentence("finding", target=target, verdict=verdict, all_beside=beside["all"], **values) + why)
     trained = metrics.get("baselines", {})
     untrained = [name for name in metrics["validation"].get("hidden", {}) if name not in trained]
     if untrained:
-        sentences[-1] += say.sentence("finding.untried", fields=say("enumeration").join(untrained))
-    return [say.sentence("finding.end", sentence=sentence) for sentence in sentences]
+        sentences[-1] += translate.sentence("finding.untried", fields=translate("enumeration").join(untrained))
+    return [translate.sentence("finding.end", sentence=sentence) for sentence in sentences]
 
 
-def _metrics(say: Words, metrics: Mapping[str, Any]) -> str:
+def _metrics(translate: Words, metrics: Mapping[str, Any]) -> str:
     """Return a table of metrics for each task: all fields, each field alone, all fields but one, calibration rows, test rows."""
-    out = [f"<h2>{say.html('run.metrics')}</h2>"]
+    out = [f"<h2>{translate.html('run.metrics')}</h2>"]
     for task, whole in metrics["validation"]["tasks"].items():
         names = [name for name, value in whole.items() if value is not None]
-        lines = [(say("all_fields"), whole, True)]
-        lines += [(say("only", field=name), alone["tasks"][task], False) for name, alone in metrics.get("baselines", {}).items()]
-        lines += [(say("without", field=name), by[task], False) for name, by in metrics["validation"].get("hidden", {}).items()]
+        lines = [(translate("all_fields"), whole, True)]
+        lines += [(translate("only", field=name), alone["tasks"][task], False) for name, alone in metrics.get("baselines", {}).items()]
+        lines += [(translate("without", field=name), by[task], False) for name, by in metrics["validation"].get("hidden", {}).items()]
         if (pooled := metrics["validation"].get("pooled", {}).get(task)) and pooled["rows"]:
-            lines.append((say("run.pooled", rows=pooled["rows"]), pooled["metrics"], False))
-            lines.append((say("run.single_models"), pooled.get("single", {}), False))
+            lines.append((translate("run.pooled", rows=pooled["rows"]), pooled["metrics"], False))
+            lines.append((translate("run.single_models"), pooled.get("single", {}), False))
         if metrics.get("test"):
-            lines.append((say("run.test_rows"), metrics["test"]["tasks"][task], True))
+            lines.append((translate("run.test_rows"), metrics["test"]["tasks"][task], True))
         head = "".join(f"<th>{text(name)}</th>" for name in names)
         body = "".join(
             f"<tr{' class=best' if best else ''}><th>{text(label)}</th>"
@@ -109,69 +110,69 @@ def _metrics(say: Words, metrics: Mapping[str, Any]) -> str:
             + "</tr>"
             for label, values, best in lines
         )
-        rows = say.html("run.validation_rows", rows=metrics["validation"]["rows"])
+        rows = translate.html("run.validation_rows", rows=metrics["validation"]["rows"])
         out.append(f"<h3>{text(task)} <small>{rows}</small></h3>")
         out.append(f'<div class="card"><table><thead><tr><th></th>{head}</tr></thead>{body}</table></div>')
     return "".join(out)
 
 
-def _learning(say: Words, log: Sequence[Mapping[str, Any]]) -> str:
+def _learning(translate: Words, log: Sequence[Mapping[str, Any]]) -> str:
     """Return the learning curves of every model of the run."""
     losses: dict[str, list[list[float]]] = {}
     monitored: dict[str, list[list[float]]] = {}
     families: dict[str, str] = {}
     for event in log:
         if event.get("event") == "epoch" and isinstance(event.get("loss"), (int, float)):
-            label, families[label] = _model(say, str(event["name"]))
+            label, families[label] = _model(translate, str(event["name"]))
             losses.setdefault(label, []).append([event["epoch"], event["loss"]])
             if isinstance(event.get("monitor"), (int, float)):
                 monitored.setdefault(label, []).append([event["epoch"], event["monitor"]])
     if not losses:
         return ""
     cards = "".join(
-        f'<div class="card">{charts.lines(say, series, say("run.epoch"), say(title), families=families)}</div>'
+        f'<div class="card">{charts.lines(translate, series, translate("run.epoch"), translate(title), families=families)}</div>'
         for title, series in (("run.training_loss", losses), ("run.monitored", monitored))
     )
-    return f'<h2>{say.html("run.learning")}</h2><div class="columns">{cards}</div>'
+    return f'<h2>{translate.html("run.learning")}</h2><div class="columns">{cards}</div>'
 
 
-def _model(say: Words, name: str) -> tuple[str, str]:
+def _model(translate: Words, name: str) -> tuple[str, str]:
     """Return the label of a model of the log (``fused``, ``only FIELD``, either with ``, fold N``) with its fold and without it."""
     model, comma, fold = name.rpartition(", fold ")
     if not comma or not fold.isdigit():
         model, fold = name, ""
     if model == "fused":
-        family = say("run.fused")
+        family = translate("run.fused")
     else:
-        family = say("only", field=model.removeprefix("only ")) if model.startswith("only ") else model
-    return (say("run.fold", model=family, fold=fold) if fold else family), family
+        family = translate("only", field=model.removeprefix("only ")) if model.startswith("only ") else model
+    return (translate("run.fold", model=family, fold=fold) if fold else family), family
 
 
-def _faults(say: Words, content: Mapping[str, Any]) -> str:
+def _faults(translate: Words, content: Mapping[str, Any]) -> str:
     """Return a table of the cells that could not be read."""
     faults = content["faults"]
     if not faults:
         return ""
     rows = "".join("<tr>" + "".join(f'<td class="text">{text(cell)}</td>' for cell in row[:3]) + "</tr>" for row in faults)
     some = len(faults) < content["fault_count"]
-    more = f"<small>{say.html('run.some_faults', shown=len(faults), faults=content['fault_count'])}</small>" if some else ""
-    head = "".join(f'<th class="text">{say.html(key)}</th>' for key in ("run.fault_row", "run.fault_column", "run.fault"))
+    more = f"<small>{translate.html('run.some_faults', shown=len(faults), faults=content['fault_count'])}</small>" if some else ""
+    head = "".join(f'<th class="text">{translate.html(key)}</th>' for key in ("run.fault_row", "run.fault_column", "run.fault"))
     table = f"<table><thead><tr>{head}</tr></thead>{rows}</table>"
-    return f'<h2>{say.html("run.faults")}</h2><div class="card">{more}{table}</div>'
+    return f'<h2>{translate.html("run.faults")}</h2><div class="card">{more}{table}</div>'
 
 
-def _made(say: Words, content: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+def _made(translate: Words, content: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """Return the command, the versions, the digest of the data, the plan and the whole configuration."""
     start: Mapping[str, Any] = next((event for event in content["log"] if event.get("event") in ("start", "resume")), {})
     facts = {name: start[name] for name in ("polymodal", "torch", "python") if name in start}
-    facts |= {say(key): start[name] for name, key in (("threads", "run.threads"), ("table", "run.table")) if name in start}
+    facts |= {translate(key): start[name] for name, key in (("threads", "run.threads"), ("table", "run.table")) if name in start}
     stored = content["stored"]
-    facts |= {say(key): stored[name] for name, key in (("command", "run.command"), ("data", "run.data")) if stored.get(name)}
-    facts[say("run.plan")] = json.dumps({name: value for name, value in metrics.get("plan", {}).items() if name != "share"})
+    facts |= {translate(key): stored[name] for name, key in (("command", "run.command"), ("data", "run.data")) if stored.get(name)}
+    facts[translate("run.plan")] = json.dumps({name: value for name, value in metrics.get("plan", {}).items() if name != "share"})
     rows = "".join(f'<tr><th>{text(name)}</th><td class="text">{text(value)}</td></tr>' for name, value in facts.items())
     notes = "\n".join(str(event.get("text")) for event in content["log"] if event.get("event") in ("note", "warning"))
     return (
-        f'<h2>{say.html("run.made")}</h2><div class="card"><table>{rows}</table></div>'
-        f"<details><summary>{say.html('run.notes')}</summary><pre>{text(notes)}</pre></details>"
+        f'<h2>{translate.html("run.made")}</h2><div class="card"><table>{rows}</table></div>'
+        f"<details><summary>{translate.html('run.notes')}</summary><pre>{text(notes)}</pre></details>"
         f"<details><summary>run.yaml</summary><pre>{text(content['config'])}</pre></details>"
     )

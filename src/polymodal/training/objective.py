@@ -81,7 +81,7 @@ class Objective:
         return sums if len(self.fields) > 1 or FUSED not in sums else {**sums, self.fields[0]: sums[FUSED]}
 
     @torch.no_grad()
-    def culprits(self, output: Output, part: Batch) -> list[int]:
+    def rows_not_finite(self, output: Output, part: Batch) -> list[int]:
         """Return the rows (1 = first) whose own loss is not finite, or all rows of the part if there is no such row."""
         bad_B = torch.zeros(len(part.rows), dtype=torch.bool)
         for name in self.tasks:

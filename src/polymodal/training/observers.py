@@ -54,9 +54,9 @@ class JsonLines(Observer):
         self._file = path.open("a+b", buffering=0)
         self._reported_once = False
         body = path.read_bytes()[-(2**20) :]
-        torn = len(body) - 1 - body.rfind(b"\n")  # a process that was killed may have left an incomplete line
-        if torn:
-            self._file.truncate(path.stat().st_size - torn)
+        incomplete = len(body) - 1 - body.rfind(b"\n")  # a process that was killed may have left an incomplete line
+        if incomplete:
+            self._file.truncate(path.stat().st_size - incomplete)
 
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
         """Write a line. A write error is reported once as a warning, and training continues."""
@@ -91,29 +91,29 @@ class Console(Observer):
         self.live = self.stream.isatty()
         self._progress: Any = None
         self._task: Any = None
-        self._gone = False
+        self._is_closed = False
 
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
         """Show an event. After the stream was closed by its reader (``| head``), nothing is shown."""
-        if self._gone:
+        if self._is_closed:
             return
         try:
             self._show(event, facts)
         except (OSError, ValueError):  # ValueError: the stream is closed
-            self._gone = True
+            self._is_closed = True
 
     def _show(self, event: str, facts: Mapping[str, Any]) -> None:
         if event == "step" and self.live:
             self._bar(facts)
         elif event == "epoch":
-            self.say(
+            self.print_line(
                 f"  {facts['name']}  epoch {facts['epoch']}/{facts['epochs']}  loss {facts['loss']:.4f}  "
                 + "  ".join(f"{name} {value:.4f}" for name, value in facts["shown"].items() if value is not None)
                 + f"  {facts['rows_per_second']:.0f} rows/s  waiting {facts['waiting']:.0%}"
                 + ("  *" if facts["best"] else "")
             )
         elif event in ("note", "stage", "warning"):
-            self.say({"note": "", "stage": "", "warning": "warning: "}[event] + str(facts["text"]))
+            self.print_line({"note": "", "stage": "", "warning": "warning: "}[event] + str(facts["text"]))
 
     def _bar(self, facts: Mapping[str, Any]) -> None:
         if self._progress is None:
@@ -132,7 +132,7 @@ class Console(Observer):
             loss=facts["loss"], speed=facts["rows_per_second"], waiting=facts["waiting"],
         )  # fmt: skip
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """Print one line, above the progress bar if there is one."""
         if self._progress is not None:
             self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -153,14 +153,14 @@ class TensorBoard(Observer):
     def __init__(self, folder: str | Path) -> None:
         requires("tensorboard", "tensorboard")
         self.folder = str(folder)
-        self._made: Any = None
+        self._summary_writer: Any = None
 
     @property
     def _writer(self) -> Any:
         """The writer, which is created with the first event, since the run creates the folder."""
-        if self._made is None:
-            self._made = requires("torch.utils.tensorboard", "tensorboard").SummaryWriter(self.folder)
-        return self._made
+        if self._summary_writer is None:
+            self._summary_writer = requires("torch.utils.tensorboard", "tensorboard").SummaryWriter(self.folder)
+        return self._summary_writer
 
     def observe(self, event: str, facts: Mapping[str, Any]) -> None:
         """Write the loss, the validation results and the figures of each field by epoch, with one curve for each model."""
@@ -172,8 +172,8 @@ class TensorBoard(Observer):
 
     def close(self) -> None:
         """Flush and close the writer."""
-        if self._made is not None:
-            self._made.close()
+        if self._summary_writer is not None:
+            self._summary_writer.close()
 
 
 def plain(value: Any) -> Any:

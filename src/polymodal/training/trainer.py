@@ -28,11 +28,11 @@ from .objective import Objective, hide_some, share_hidden
 from .observers import Observer
 from .optimization import optimiser, share_of_peak
 from .progress import INTERRUPTED, Best, Fitted, NotFinite, Progress, Replay, Validated
-from .watch import Seen, clip, count, encoders_of, losses, report, silent
+from .watch import StepFigures, clip, count, encoders_of, losses, report, silent
 
 _PERFECT = 0.003  # the value of ``Task.monitor`` (log loss, error rate, error in standard deviations) below which training stops
 
-_HAIR = 0.005  # relative improvements below this are kept, but do not count for ``training.patience``
+_LEAST_IMPROVEMENT = 0.005  # relative improvements below this are kept, but do not count for ``training.patience``
 
 
 class Trainer:
@@ -114,7 +114,7 @@ class Trainer:
                 monitor = self._monitor(metrics)
                 better = monitor < fitted.monitor or not self.selects
                 self._keep_best(validated, monitor, better or not fitted.weights)
-                if monitor < progress.mark * (1 - _HAIR):
+                if monitor < progress.mark * (1 - _LEAST_IMPROVEMENT):
                     progress.mark, progress.marked = monitor, progress.epoch
                 facts |= {"monitor": monitor, "best": better, "shown": self._shown(metrics), "metrics": metrics,
                           "fields": report(progress.fields, validated.own)}  # fmt: skip
@@ -180,7 +180,7 @@ class Trainer:
         if self.selects and self.fitted.monitor < _PERFECT:
             return "nothing is left to learn"
         if self.selects and progress.epoch - progress.marked >= patience:
-            return f"no epoch better by {_HAIR:.1%} in {patience}"
+            return f"no epoch better by {_LEAST_IMPROVEMENT:.1%} in {patience}"
         if progress.epoch >= self.epochs:
             return "all epochs done"
         return "the time limit" if self._time_is_over() else ""
@@ -299,7 +299,7 @@ class Trainer:
                 self.loader.accumulate = progress.parts
                 step = self.loader.step(step.rows, epoch)
             try:
-                seen = self.gradient(step, epoch)
+                figures = self.gradient(step, epoch)
                 break
             except NotFinite as error:
                 self._undo(str(error))
@@ -309,22 +309,22 @@ class Trainer:
                     raise
             self._take_smaller_parts(step)
             set_generators(before, self.device)
-        factors = self.balancer.step(Moment(self.seed, epoch, progress.step, seen.confidence(self.model.names)), self.encoders)
+        factors = self.balancer.step(Moment(self.seed, epoch, progress.step, figures.confidence(self.model.names)), self.encoders)
         for group in self.optimiser.param_groups:
             group["lr"] *= factors.get(group["field"], 1.0)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.optimiser.zero_grad(set_to_none=True)
-        count(progress.fields, seen, factors)
-        return seen.loss
+        count(progress.fields, figures, factors)
+        return figures.loss
 
-    def gradient(self, step: Step, epoch: int) -> Seen:
+    def gradient(self, step: Step, epoch: int) -> StepFigures:
         """Compute the clipped gradient of a batch into the parameters, and return the figures of the step.
 
         :raises NotFinite: the loss or the gradient is not finite
         """
         rng = generator(Stream.HIDDEN_FIELDS, self.seed, epoch, self.progress.step)
-        done, seen = self.progress.step / max(1, self.steps), Seen()
+        done, figures = self.progress.step / max(1, self.steps), StepFigures()
         parts = hide_some(step.parts, share_hidden(self.config.modality_dropout, self.config.modality_dropout_schedule, done), rng)
         counts = self.objective.counts(parts)
         for part in parts:
@@ -332,15 +332,15 @@ class Trainer:
             with autocast(self.device, self.precision):
                 output = self.model(*[part.fields[name] for name in self.model.names])
                 loss = self.objective.loss(output, part, counts, done, self.balancer.shares)
-            seen.add(float(loss.detach()), self.objective.own(output, part))
-            if not np.isfinite(seen.loss):
-                raise NotFinite(f"the loss is {seen.loss}, in rows {_listed(self.objective.culprits(output, part))}")
+            figures.add(float(loss.detach()), self.objective.own(output, part))
+            if not np.isfinite(figures.loss):
+                raise NotFinite(f"the loss is {figures.loss}, in rows {_listed(self.objective.rows_not_finite(output, part))}")
             self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimiser)
-        norm, seen.norms = clip(self.model, self.encoders, self.config.clip)
+        norm, figures.norms = clip(self.model, self.encoders, self.config.clip)
         if not np.isfinite(norm) and not self.scaler.is_enabled():  # the scaler handles this itself
             raise NotFinite(f"the gradient is {norm}, in rows {_listed([row for part in parts for row in part.rows])}")
-        return seen
+        return figures
 
     # -- steps that cannot be completed ------------------------------------------------------------------------------
 

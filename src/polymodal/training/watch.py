@@ -21,7 +21,7 @@ Sums = dict[str, dict[str, float]]
 
 
 @dataclass
-class Seen:
+class StepFigures:
     """The figures of one step after the backward pass."""
 
     loss: float = 0.0
@@ -65,20 +65,20 @@ def clip(model: nn.Module, encoders: Mapping[str, Sequence[nn.Parameter]], most:
     return every[-1], by_field
 
 
-def count(sums: Sums, seen: Seen, factors: Mapping[str, float]) -> None:
+def count(sums: Sums, figures: StepFigures, factors: Mapping[str, float]) -> None:
     """Add a step to the sums of its epoch.
 
     :param sums: the sums, which are changed
-    :param seen: the figures of the step
+    :param figures: the figures of the step
     :param factors: the factors of the learning rate by field; absent = 1
     """
-    total = sum(seen.norms.values())
-    for voter, (loss, _, rows) in seen.own.items():
+    total = sum(figures.norms.values())
+    for voter, (loss, _, rows) in figures.own.items():
         before = sums.setdefault(voter, {"loss": 0.0, "rows": 0.0, "gradient": 0.0, "step": 0.0, "steps": 0.0})
         before["loss"] += loss
         before["rows"] += rows
         if voter != FUSED and isfinite(total) and total > 0:
-            before["gradient"] += seen.norms[voter] / total
+            before["gradient"] += figures.norms[voter] / total
             before["step"] += factors.get(voter, 1.0)
             before["steps"] += 1
 
@@ -107,8 +107,8 @@ def _silent(history: Sequence[Mapping[str, Any]], constant: float) -> dict[str, 
     if len(history) < _EPOCHS:
         return pairs
     for name, now in history[-1]["fields"].items():
-        held_out = [one["fields"][name]["held_out"] for one in history if name in one["fields"]]
-        if now["loss"] is None or None in held_out or min(held_out) < _NOTHING * constant:
+        validation = [one["fields"][name]["held_out"] for one in history if name in one["fields"]]
+        if now["loss"] is None or None in validation or min(validation) < _NOTHING * constant:
             continue
         for other in history[-1]["fields"]:
             last = [(one["fields"].get(other, {}).get("loss"), one["fields"].get(name, {}).get("loss")) for one in history[-_EPOCHS:]]
@@ -122,7 +122,7 @@ def losses(sums: Sums) -> dict[str, float]:
     return {voter: totals["loss"] / totals["rows"] for voter, totals in sums.items() if totals["rows"] > 0}
 
 
-def report(sums: Sums, held_out: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+def report(sums: Sums, validation: Mapping[str, float]) -> dict[str, dict[str, Any]]:
     """Return the facts of an epoch by field: the training ``loss`` of its own vote, the validation loss ``held_out``, its share of the
     ``gradient``, and the mean factor of its ``step``; None for facts that do not exist.
     """
@@ -130,7 +130,7 @@ def report(sums: Sums, held_out: Mapping[str, float]) -> dict[str, dict[str, Any
     return {
         name: {
             "loss": own.get(name),
-            "held_out": held_out.get(name),
+            "held_out": validation.get(name),
             "gradient": totals["gradient"] / totals["steps"] if totals["steps"] else None,
             "step": totals["step"] / totals["steps"] if totals["steps"] else None,
         }

@@ -58,14 +58,14 @@ class Charset:
         return "name another encoding of the file (encoding=, --encoding)" if self.stated else "export the table again, as UTF-8"
 
 
-def charset_of(content: Content, place: str, encoding: str | None = None, fallback: str | None = None, guess: bool = True) -> Charset:
+def charset_of(content: Content, place: str, encoding: str | None = None, fallback: str | None = None, detect_any: bool = True) -> Charset:
     """Return the encoding of a text file.
 
     :param content: the bytes of the file
     :param place: the name of the file, for messages
     :param encoding: the encoding that the caller stated, which is only checked; None = detected
     :param fallback: the encoding to try first for text that is not UTF-8 and has no byte order mark; None = detected
-    :param guess: whether encodings other than UTF-8, UTF-16 and UTF-32 are detected
+    :param detect_any: whether encodings other than UTF-8, UTF-16 and UTF-32 are detected
     :raises DataError: the encoding is unknown or contradicts the byte order mark, or no encoding is plausible
     """
     with content.open() as stream:
@@ -76,7 +76,7 @@ def charset_of(content: Content, place: str, encoding: str | None = None, fallba
     if mark is None or mark == "utf-8":
         wide = _wide(head) if mark is None else None
         if wide is None:
-            return _narrow(content, place, fallback, guess and mark is None)
+            return _narrow(content, place, fallback, detect_any and mark is None)
         mark = wide
     return Charset(mark, is_suspect(head.decode(mark, "ignore")))
 
@@ -124,7 +124,7 @@ def _wide(head: bytes) -> str | None:
     return None
 
 
-def _narrow(content: Content, place: str, fallback: str | None, guess: bool) -> Charset:
+def _narrow(content: Content, place: str, fallback: str | None, detect_any: bool) -> Charset:
     """Detect the encoding of a file without a byte order mark and without zero bytes."""
     survey = _Survey()
     suspect = False
@@ -145,11 +145,11 @@ def _narrow(content: Content, place: str, fallback: str | None, guess: bool) -> 
             f"{place}: some text is not UTF-8, such as {survey.shown(survey.lines[0])}, though most is; expected one encoding; fix that "
             f"text, or {_FIX}"
         )
-    if not guess:
+    if not detect_any:
         raise DataError(f"{place}: not UTF-8 text; expected UTF-8; {_FIX}")
     if fallback is not None:
         check_encoding(fallback, place)
-    encoding = fallback if fallback is not None and survey.text(fallback) is not None else survey.guess()
+    encoding = fallback if fallback is not None and survey.text(fallback) is not None else survey.most_plausible()
     if encoding is None:
         raise DataError(f"{place}: not UTF-8 text, nor in another encoding that can be detected; expected UTF-8; {_FIX}")
     text = survey.text(encoding) or ""
@@ -224,7 +224,7 @@ class _Survey:
         """Return a line for a message, with escapes for bytes that are not UTF-8."""
         return repr(line.decode("utf-8", "backslashreplace")[:40])
 
-    def guess(self) -> str | None:
+    def most_plausible(self) -> str | None:
         """Return the most plausible encoding, or None if there is none or the lines contain control characters."""
         best, most_plausible = _LEAST, None
         if any(_CONTROL.search(line) for line in self.lines):

@@ -14,7 +14,7 @@ from ...errors import DataError
 from .source import unique
 
 _SIGNS = (",", "\t", ";", "|")
-_LOOKED_AT = 20
+_INSPECTED_ROWS = 20
 """The number of rows by which a delimiter is detected."""
 _SEP = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 
@@ -54,7 +54,7 @@ def dialect_of(head: str, whole: bool, place: str, delimiter: str | None) -> Dia
     if separator:
         delimiter, start = separator[1], _first_of_text(lines, start + 1)
     start = _after_comments(lines, start, whole, delimiter)
-    sign = delimiter or _guess(lines[start:], whole)
+    sign = delimiter or _detected_delimiter(lines[start:], whole)
     spaced = _is_spaced(lines[start:], whole, sign)
     rows = _records(lines[start:], whole, sign, spaced)
     if not rows and start < len(lines):
@@ -99,7 +99,7 @@ def _after_comments(lines: Sequence[str], start: int, whole: bool, delimiter: st
         end = _first_of_text(lines, end + 1)
     if end == start or end == len(lines):
         return start
-    sign = delimiter or _guess(lines[end:], whole)
+    sign = delimiter or _detected_delimiter(lines[end:], whole)
     first = next(csv.reader([lines[end]], delimiter=sign), [])
     if len(first) < 2:
         return start
@@ -108,7 +108,7 @@ def _after_comments(lines: Sequence[str], start: int, whole: bool, delimiter: st
     return end - 1 if is_header else end
 
 
-def _guess(lines: Sequence[str], whole: bool) -> str:
+def _detected_delimiter(lines: Sequence[str], whole: bool) -> str:
     """Return the delimiter that gives the most cells in the header, and equally many in most rows; else the most frequent in the header."""
     best, delimiter = 0, ""
     for sign in _SIGNS:
@@ -137,7 +137,7 @@ def _records(lines: Sequence[str], whole: bool, sign: str, spaced: bool, strict:
     reader = csv.reader(iter(lines), delimiter=sign, skipinitialspace=spaced and sign != "\t", strict=strict)
     rows: list[list[str]] = []
     try:
-        for row in itertools.islice(reader, _LOOKED_AT + 1):
+        for row in itertools.islice(reader, _INSPECTED_ROWS + 1):
             if rows and not whole and reader.line_num == len(lines):
                 break
             if row:

@@ -27,7 +27,7 @@ def json_source(content: Content, place: str, encoding: str | None) -> Source:
     :param encoding: the character encoding; None = detected
     :raises DataError: the document is too large, not valid JSON, or not a table
     """
-    charset = charset_of(content, place, encoding, guess=False)
+    charset = charset_of(content, place, encoding, detect_any=False)
     try:
         with content.open() as stream:
             body = stream.read(MOST_BYTES + 1)

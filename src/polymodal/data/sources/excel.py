@@ -104,11 +104,11 @@ def _chosen(book: Any, place: str, sheet: str | None) -> Any:
 def _rows(sheet: Any, place: str) -> Iterator[list[Cell]]:
     """Yield the rows that are not empty, without the empty cells at their end."""
     sheet.reset_dimensions()  # the stated dimensions may be wrong
-    seen = 0
+    cells = 0
     for at, values in enumerate(sheet.iter_rows(values_only=True), 1):
         row = list(values)
-        seen += len(row)
-        if at > _MOST_ROWS or seen > 5 * MOST_CELLS:
+        cells += len(row)
+        if at > _MOST_ROWS or cells > 5 * MOST_CELLS:
             raise DataError(f"{place}: more than {min(at, _MOST_ROWS):,} rows or {MOST_CELLS:,} cells; expected at most that; {_FIX}")
         while row and (row[-1] is None or row[-1] == ""):
             row.pop()

@@ -28,7 +28,7 @@ class JsonLinesSource(Source):
 
     def __init__(self, content: Content, path: str, encoding: str | None = None) -> None:
         self.path, self.content = path, content
-        self.charset = charset_of(content, path, encoding, guess=False)
+        self.charset = charset_of(content, path, encoding, detect_any=False)
         columns: dict[str, None] = {}
         tally = Tally() if self.charset.suspect else None
         self.rows = 0

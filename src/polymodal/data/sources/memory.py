@@ -29,10 +29,10 @@ class _InMemory(Source):
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
         """Yield the rows in order, some at a time. If objects are converted to cells, a slice has at most about ``SLICE_BYTES``."""
-        seen = set(columns) - self._plain
+        plain_columns = set(columns) - self._plain
         for start in range(0, self.rows, SLICE):
-            yield from self._parts({name: self._given(name, start, start + SLICE) for name in columns}, seen)
-        self._plain |= seen
+            yield from self._parts({name: self._given(name, start, start + SLICE) for name in columns}, plain_columns)
+        self._plain |= plain_columns
 
     def at(self, columns: Sequence[str], rows: np.ndarray) -> Iterator[Slice]:
         """Yield some rows. Only the requested cells are converted."""
@@ -40,10 +40,10 @@ class _InMemory(Source):
             part = {name: self._given_at(name, rows[start : start + SLICE]) for name in columns}
             yield from self._parts(part, set(columns) - self._plain)
 
-    def _parts(self, part: Slice, seen: set[str]) -> Iterator[Slice]:
-        """Yield the cells of some rows. A column that contains an object is removed from ``seen``."""
+    def _parts(self, part: Slice, plain_columns: set[str]) -> Iterator[Slice]:
+        """Yield the cells of some rows. A column that contains an object is removed from ``plain_columns``."""
         objects = [name for name, cells in part.items() if name not in self._plain and not PLAIN.issuperset(map(type, cells))]
-        seen.difference_update(objects)
+        plain_columns.difference_update(objects)
         if not objects:
             yield part
             return

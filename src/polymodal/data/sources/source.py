@@ -119,16 +119,16 @@ def unique(names: list[str], place: str) -> list[str]:
 
     :raises DataError: two names are equal, or differ only in surrounding white space (which CSV does not keep), or a name is not valid text
     """
-    seen: dict[str, str] = {}
+    by_plain: dict[str, str] = {}
     for name in names:
         plain = name.strip()
-        if plain in seen and seen[plain] == name:
+        if plain in by_plain and by_plain[plain] == name:
             raise DataError(f"{place}: two columns are named {name!r}; expected every name once; rename one")
-        if plain in seen:
+        if plain in by_plain:
             raise DataError(
-                f"{place}: columns {seen[plain]!r} and {name!r} differ only in surrounding white space; expected other names; rename one"
+                f"{place}: columns {by_plain[plain]!r} and {name!r} differ only in surrounding white space; expected other names; rename one"
             )
-        seen[plain] = name
+        by_plain[plain] = name
         if "\0" in name or not is_writable(name):
             raise DataError(
                 f"{place}: column {name!r}: a name that is not valid text; expected no NUL and no half of a surrogate pair; rename it"

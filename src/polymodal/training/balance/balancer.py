@@ -66,11 +66,11 @@ class Balancer(ABC):
         :param encoders: the parameters of each field's encoder that are trained
         """
 
-    def epoch(self, trained: Mapping[str, float], held_out: Mapping[str, float]) -> None:  # noqa: B027  (optional)
+    def epoch(self, trained: Mapping[str, float], validation: Mapping[str, float]) -> None:  # noqa: B027  (optional)
         """Update the state after a validation; by default do nothing.
 
         :param trained: the mean training loss of every vote, the fused one under ``""``
-        :param held_out: the mean validation loss of every vote
+        :param validation: the mean validation loss of every vote
         """
 
     def facts(self) -> dict[str, Any]:

@@ -54,9 +54,9 @@ class GradientBlending(Balancer):
         """Change nothing, since this method weights the losses."""
         return {}
 
-    def epoch(self, trained: Mapping[str, float], held_out: Mapping[str, float]) -> None:
+    def epoch(self, trained: Mapping[str, float], validation: Mapping[str, float]) -> None:
         """Estimate the weights if ``every`` epochs have passed since the last estimate."""
-        now = {voter: [trained[voter], held_out[voter]] for voter in self._shares if voter in trained and voter in held_out}
+        now = {voter: [trained[voter], validation[voter]] for voter in self._shares if voter in trained and voter in validation}
         self._since += 1
         if not self._before:
             self._before, self._since = now, 0
