@@ -126,7 +126,8 @@ def unique(names: list[str], place: str) -> list[str]:
             raise DataError(f"{place}: two columns are named {name!r}; expected every name once; rename one")
         if plain in by_plain:
             raise DataError(
-                f"{place}: columns {by_plain[plain]!r} and {name!r} differ only in surrounding white space; expected other names; rename one"
+                f"{place}: columns {by_plain[plain]!r} and {name!r} differ only in surrounding white space; "
+                f"expected other names; rename one"
             )
         by_plain[plain] = name
         if "\0" in name or not is_writable(name):
