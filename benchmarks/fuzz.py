@@ -30,7 +30,7 @@ import atheris
 
 with atheris.instrument_imports(include=["polymodal", "PIL", "yaml"]):
     import polymodal as pm
-    from polymodal.bundle import _check
+    from polymodal.storage import checksum_of
     from polymodal.cells import category, date, number
     from polymodal.config import parse_yaml
     from polymodal.data.sources import open_source
@@ -106,7 +106,7 @@ def bundle(folder: Path) -> Callable[[bytes], None]:
             if isinstance(head, dict) and isinstance(head.get("sha256"), dict):
                 head.pop("check", None)
                 head["sha256"] |= {other: hashlib.sha256(changed[other]).hexdigest() for other in names[1:]}
-                changed["bundle.json"] = json.dumps(head | {"check": _check(head)}).encode()
+                changed["bundle.json"] = json.dumps(head | {"check": checksum_of(head)}).encode()
         for other, body in changed.items():
             (folder / other).write_bytes(body)
         pm.load(folder).predict_proba(TABLE[:2])
