@@ -218,7 +218,7 @@ def test_the_task_of_the_recipe_works_with_every_command(tmp_path: Path) -> None
     write_csv(tmp_path / "day.csv", ["number", "note", "mood"], rows[:400])
     write_csv(tmp_path / "new.csv", ["number", "note", "mood"], rows[400:])
     kind = ("--target", "mood", "tasks.mood.kind=ordinal", "tasks.mood.order=[low,mid,high]")
-    assert "ordinal (asked for); mid" in polymodal(env, "inspect", "day.csv", *kind)
+    assert "ordinal (requested); mid" in polymodal(env, "inspect", "day.csv", *kind)
     polymodal(env, "init", "day.csv", *kind, "-o", "run.yaml")
     assert "kind: ordinal" in (tmp_path / "run.yaml").read_text(encoding="utf-8")
     assert '"ordinal"' in polymodal(env, "schema")
