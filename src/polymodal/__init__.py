@@ -8,19 +8,34 @@ __version__ = "0.1.0"
 
 _HOME = {
     "BundleError": "errors",
+    "CellEvent": "training.events",
+    "CheckpointEvent": "training.events",
     "ConfigError": "errors",
     "Console": "training.observers",
     "DataError": "errors",
+    "DeviceEvent": "training.events",
+    "EndEvent": "training.events",
+    "EpochEvent": "training.events",
+    "Event": "training.events",
     "Experiment": "experiment",
     "JsonLines": "training.observers",
+    "MemberEvent": "training.events",
     "MissingDependency": "errors",
     "MultiModalModel": "model",
+    "NoteEvent": "training.events",
     "Observer": "training.observers",
+    "PlanEvent": "training.events",
     "PolymodalError": "errors",
     "Predictor": "predictor",
+    "ResumeEvent": "training.events",
+    "StartEvent": "training.events",
+    "StepEvent": "training.events",
     "TensorBoard": "training.observers",
     "TrainingError": "errors",
+    "UndefinedEvent": "training.events",
     "UserError": "errors",
+    "VotesEvent": "training.events",
+    "WarningEvent": "training.events",
     "check": "preflight",
     "compare": "comparison",
     "evaluate": "runs",
@@ -45,6 +60,23 @@ if TYPE_CHECKING:
     from .predictor import Predictor, load
     from .preflight import check
     from .runs import evaluate, resume, train
+    from .training.events import (
+        CellEvent,
+        CheckpointEvent,
+        DeviceEvent,
+        EndEvent,
+        EpochEvent,
+        Event,
+        MemberEvent,
+        NoteEvent,
+        PlanEvent,
+        ResumeEvent,
+        StartEvent,
+        StepEvent,
+        UndefinedEvent,
+        VotesEvent,
+        WarningEvent,
+    )
     from .training.observers import Console, JsonLines, Observer, TensorBoard
 
 

@@ -21,6 +21,7 @@ from ..preparation import Prepared
 from ..tasks import Task, constant
 from ..training.checkpoint import Checkpoints
 from ..training.clock import Clock
+from ..training.events import CellEvent, Event, WarningEvent
 from ..training.observers import Observer
 from .contenders import Contender
 from .process_pool import ProcessPool, Stopped, Warn
@@ -176,13 +177,13 @@ class Grid:
 
     def _tell(self, found: Cell) -> None:
         self.done += 1
-        cell_facts = {"stage": found.stage, "name": found.contender, "trial": found.trial, "round": found.round, "worth": found.worth,
-                "scores": dict(found.scores)}  # fmt: skip
-        counts = {"done": self.done, "total": max(self.total, self.done)}
-        self.observer.observe("cell", {**cell_facts, **counts, "seconds": found.seconds, "failed": found.failed})
+        self.observer.observe(CellEvent(
+            stage=found.stage, name=found.contender, trial=found.trial, round=found.round, worth=found.worth, scores=dict(found.scores),
+            done=self.done, total=max(self.total, self.done), seconds=found.seconds, failed=found.failed,
+        ))  # fmt: skip
 
     def _warn(self, text: str) -> None:
-        self.observer.observe("warning", {"text": text})
+        self.observer.observe(WarningEvent(text))
 
     def _train(self, job: _Job, warn: Warn, stop: Callable[[], bool]) -> Mapping[str, Any]:
         begin = time.monotonic()
@@ -252,7 +253,7 @@ class _Warnings(Observer):
     def __init__(self, warn: Warn) -> None:
         self.warn = warn
 
-    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
+    def observe(self, event: Event) -> None:
         """Record warnings only."""
-        if event == "warning":
-            self.warn(facts["text"])
+        if isinstance(event, WarningEvent):
+            self.warn(event.text)

@@ -15,6 +15,7 @@ from ..evaluation.conformal import kept_errors
 from ..evaluation.measure import score
 from ..evaluation.spread import Spread, features_of, pooled
 from ..inference import Answer
+from ..training.events import NoteEvent
 from .validation import Measured, Member, Validation
 
 
@@ -95,7 +96,7 @@ class EnsembleCalibration:
                 member.model.vote_weights_TV[at] *= scales[name].scale
             if has_scale and len(self.fields) == len(self.prepared.modalities):
                 text = f"the mean of {len(members)} models is multiplied by {scales[name].scale:.2f}, fitted on {scales[name].rows:,} rows"
-                self.observer.observe("note", {"text": f"target {name!r}: {text} that none of them was trained on"})
+                self.observer.observe(NoteEvent(f"target {name!r}: {text} that none of them was trained on"))
         return scales
 
     def _spreads(self) -> dict[str, list[Spread]]:

@@ -14,6 +14,7 @@ import torch
 
 from ..preparation import Prepared
 from ..tasks import Task, constant
+from ..training.events import EpochEvent
 from .validation import Measured, Member
 
 _LEAST_SHARE = 2 / 3
@@ -99,15 +100,13 @@ def warnings(diagnosis: Diagnosis, members: Sequence[Member], kind: str) -> list
     return lines
 
 
-def _because(field: str, history: Sequence[Mapping[str, Any]]) -> str:
+def _because(field: str, history: Sequence[EpochEvent]) -> str:
     """Return which other field fits the training rows, and since which epoch; "" if none does."""
     for epoch in history:
-        losses = {name: facts["loss"] for name, facts in epoch["fields"].items() if facts["loss"] is not None}
+        losses = {name: figures.loss for name, figures in epoch.fields.items() if figures.loss is not None}
         if field not in losses:
             continue
         best = min(losses, key=lambda name: losses[name])
         if best != field and losses[best] < _FITS * losses[field]:
-            return (
-                f"{best!r} fits the training rows since epoch {epoch['epoch']} (its own loss {losses[best]:.3f}, here {losses[field]:.3f})"
-            )
+            return f"{best!r} fits the training rows since epoch {epoch.epoch} (its own loss {losses[best]:.3f}, here {losses[field]:.3f})"
     return ""

@@ -29,6 +29,7 @@ from ..model import MultiModalModel
 from ..preparation import Prepared
 from ..tasks import Task
 from ..tasks.metrics import Metrics
+from ..training.events import NoteEvent, UndefinedEvent, VotesEvent
 from ..training.observers import Observer
 from ..training.progress import Fitted, NotFinite, Validated
 from .vote_weights import VoteWeights
@@ -219,7 +220,7 @@ class Validation:
                 by_shown = {frozenset(fields) - names: metrics for names, metrics in by_set.items()}
                 result["shapley"] = shares_of_metrics(tasks, by_shown, fields)
         for metric, reason in measured[0][1].items():
-            self.observer.observe("undefined", {"metric": metric, "reason": reason})
+            self.observer.observe(UndefinedEvent(metric, reason))
         own = {
             name: self._own_scores(name, [(member.model, part.answers[0]) for member, part in zip(members, parts, strict=True)])
             for name in tasks
@@ -231,10 +232,10 @@ class Validation:
         voters = ["fused"] * model.rules[0].fused + model.voters
         for name, of_task in zip(model.tasks, weights, strict=True):
             by_voter = dict(zip(voters, of_task, strict=True))
-            self.observer.observe("votes", {"task": name, "fields": list(names), "weights": by_voter})
+            self.observer.observe(VotesEvent(name, list(names), by_voter))
             if len(by_voter) > 1:
                 text = ", ".join(f"{voter} {weight:.2f}" for voter, weight in by_voter.items())
-                self.observer.observe("note", {"text": f"target {name!r}: weights of the votes: {text}"})
+                self.observer.observe(NoteEvent(f"target {name!r}: weights of the votes: {text}"))
 
     def _own_scores(self, task: str, answers: Sequence[tuple[MultiModalModel, Answer]]) -> dict[str, np.ndarray]:
         """Return the scores of each field's own vote, concatenated over the members."""

@@ -42,6 +42,7 @@ from ..preparation import Prepared, prepare
 from ..storage import discard_replaced, write_whole
 from ..training.checkpoint import Checkpoints
 from ..training.clock import Clock
+from ..training.events import DeviceEvent, EndEvent, NoteEvent, ResumeEvent, StartEvent, WarningEvent
 from ..training.observers import JsonLines, Observer, Observers, plain
 from .notes import data_notes, settings_notes
 from .report_data import report_data
@@ -157,7 +158,7 @@ class Run:
             differing = journal.differences(self.experiment, content)
             refuse(self.folder, differing, self.force)
             for one in differing:
-                self.observer.observe("warning", {"text": f"resumed all the same (--force): {one.line}"})
+                self.observer.observe(WarningEvent(f"resumed all the same (--force): {one.line}"))
             if differing:
                 journal.decisions.pop("plan", None)  # the plan was made for other settings or rows
             journal.limit_changed = journal.experiment["training"]["time_limit"] != self.experiment.training.time_limit
@@ -201,7 +202,7 @@ class Run:
             journal.ended = True
             journal.save()
             checkpoints.clear()
-        self.observer.observe("end", {name: metrics[name] for name in ("seconds", "validation", "finding")})
+        self.observer.observe(EndEvent(metrics["seconds"], metrics["validation"], metrics["finding"]))
         return predictor
 
     def _measure(self, trainer: EnsembleTrainer, members: Sequence[Member], plan: Plan) -> tuple[Measured, dict[str, Any], dict[str, Any]]:
@@ -244,7 +245,7 @@ class Run:
         """Compare the model of all fields with those of single fields: add the diagnosis and the finding to ``metrics``."""
         metrics["balance"] = diagnose(trainer.prepared, measured, alone)
         for line in warnings(metrics["balance"], members, self.experiment.training.balance.kind):
-            self.observer.observe("warning", {"text": line})
+            self.observer.observe(WarningEvent(line))
         untried = [name for name in trainer.fields if name not in alone]
         metrics["finding"], metrics["comparison"] = finding(trainer.prepared, measured, alone, untried)
 
@@ -262,29 +263,30 @@ class Run:
         """Write ``run.yaml`` if the run is new, and report the settings and the reasons for them."""
         if self.before is None:
             write_whole(self.folder / "run.yaml", explain(self.experiment.with_absolute_paths(), self.reasons).encode())
-        self.observer.observe("start" if self.before is None else "resume", {
-            "polymodal": __version__, "torch": torch.__version__, "python": platform.python_version(), "threads": torch.get_num_threads(),
-            "table": self.source.name, "rows": self.source.rows, "seed": self.experiment.seed, "time_limit": self.clock.limit,
-        })  # fmt: skip
+        begun = StartEvent if self.before is None else ResumeEvent
+        self.observer.observe(begun(
+            polymodal=__version__, torch=torch.__version__, python=platform.python_version(), threads=torch.get_num_threads(),
+            table=self.source.name, rows=self.source.rows, seed=self.experiment.seed, time_limit=self.clock.limit,
+        ))  # fmt: skip
         for text in settings_notes(self.experiment, self.reasons):
             self._note(text)
         for one in self.left_out:
             if one.unread:  # ``train`` shows a warning, so that only the log lacks it
-                self.log.observe("warning", {"text": one.line})
+                self.log.observe(WarningEvent(one.line))
             else:
                 self._note(one.line)
 
     def _note(self, text: str) -> None:
         """Report a note to the observers."""
-        self.observer.observe("note", {"text": text})
+        self.observer.observe(NoteEvent(text))
 
     def _log_data(self, prepared: Prepared, trainer: EnsembleTrainer) -> None:
         """Report the device, the content of fields and targets, and warnings about the data."""
-        self.observer.observe("device", {"device": trainer.device.type, "precision": str(trainer.precision).removeprefix("torch.")})
+        self.observer.observe(DeviceEvent(trainer.device.type, str(trainer.precision).removeprefix("torch.")))
         for text in data_notes(prepared, self.reasons):
             self._note(text)
         for line in prepared.warnings:
-            self.observer.observe("warning", {"text": line})
+            self.observer.observe(WarningEvent(line))
 
     def _report(self, prepared: Prepared, measured: Measured, reliability: Mapping[str, Any]) -> None:
         """Write ``report.json`` and ``report.html``. If they cannot be written, there is a warning, and the run continues."""
@@ -296,7 +298,7 @@ class Run:
             pages.write(self.folder)
         except OSError as error:
             text = f"report.html was not written ({error.strerror or error}); make it later: polymodal report {self.folder}"
-            self.observer.observe("warning", {"text": text})
+            self.observer.observe(WarningEvent(text))
 
     def _baselines(
         self, trainer: EnsembleTrainer, plan: Plan, whole: Measured, journal: Journal
@@ -342,10 +344,10 @@ class Run:
             try:
                 measured = predictor.evaluate(self.test_source)
                 for name, counts in measured.get("unknown", {}).items():
-                    self.observer.observe("warning", {"text": f"target {name!r}: {unknown_line({'test': counts})}"})
+                    self.observer.observe(WarningEvent(f"target {name!r}: {unknown_line({'test': counts})}"))
                 return measured
             except UserError as error:  # the model is trained and saved, so that a fault of the test table must not stop the run
-                self.observer.observe("warning", {"text": f"the test table was not measured: {error}"})
+                self.observer.observe(WarningEvent(f"the test table was not measured: {error}"))
                 return None
         rows = np.flatnonzero(prepared.split.part_N == TEST)
         if not len(rows):
