@@ -202,7 +202,7 @@ class Grid:
         if stop():
             raise Stopped
         model, tasks = members[0].model, self.prepared.tasks
-        chosen = trainer.validation.measure(members, [frozenset()], names).metrics["tasks"]
+        chosen = trainer.validation.measure(members, [frozenset()], names).metrics.tasks
         values = {name: chosen[name][task.judged_by] for name, task in tasks.items()}
         worths = [tasks[name].goodness(tasks[name].judged_by, value) for name, value in values.items() if value is not None]
         cell = replace(

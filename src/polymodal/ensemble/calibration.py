@@ -6,12 +6,11 @@ The scale of the mean of several members is fitted on the calibration rows, whic
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ..evaluation.calibration import Calibration, PooledScale, calibrate, pooled_scale, scale_of
-from ..evaluation.conformal import kept_errors
+from ..evaluation.conformal import KeptErrors, kept_errors
 from ..evaluation.measure import score
 from ..evaluation.spread import Spread, features_of, pooled
 from ..inference import Answer
@@ -54,7 +53,7 @@ class EnsembleCalibration:
         rows = self.prepared.split.calibrating
         return [self._with_saved_weights(member, rows) for member in self.members] if len(rows) and len(self.members) > 1 else []
 
-    def errors(self, measured: Measured, answers: Sequence[Answer]) -> dict[str, Any]:
+    def errors(self, measured: Measured, answers: Sequence[Answer]) -> dict[str, KeptErrors]:
         """Return the errors from which prediction sets are made, by task, as stored in a bundle (``conformal.kept_errors``).
 
         A task whose predictions have no sets is left out.
@@ -65,7 +64,7 @@ class EnsembleCalibration:
         members = self.members
         spreads = self._spreads() if answers or len(members) == 1 else {}
         expected = answers or ([self._with_saved_weights(member, measured.rows) for member in members] if spreads else [])
-        rows, errors = self.prepared.split.calibrating, {}
+        rows, errors = self.prepared.split.calibrating, dict[str, KeptErrors]()
         for name, task in self.prepared.tasks.items():
             if not task.has_sets:
                 continue

@@ -290,12 +290,7 @@ class EnsembleTrainer:
 
     def _replay(self, unit: str) -> Replay:
         """Return the decisions of a model's earlier training, which also records the decisions that follow."""
-
-        def decided(replay: Replay) -> None:
-            self.decisions.decide(unit, {"stop": replay.stop, "parts": [list(pair) for pair in replay.parts.items()]})
-
-        before = self.decisions.decisions.get(unit, {"stop": None, "parts": []})
-        return Replay(before["stop"], dict(before["parts"]), decided)
+        return Replay.of(self.decisions.decisions.get(unit), lambda replay: self.decisions.decide(unit, replay.facts()))
 
     def _model(self, names: Sequence[str]) -> MultiModalModel:
         """Return a new model of these fields."""

@@ -13,6 +13,7 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ from ..training.checkpoint import Checkpoints
 from ..training.clock import Clock
 from ..training.events import DeviceEvent, EndEvent, NoteEvent, ResumeEvent, StartEvent, WarningEvent
 from ..training.observers import JsonLines, Observer, Observers, plain
+from .metrics import BaselineMetrics, MemberMetrics, RowCounts, RunMetrics, Seconds
 from .notes import data_notes, settings_notes
 from .report_data import report_data
 from .request import guessed
@@ -183,18 +185,17 @@ class Run:
         for note in checkpoints.notes:
             self._note(note)
         measured, metrics, reliability = self._measure(trainer, members, plan)
-        bundle = self._bundle(prepared, members, trainer.fields, metrics)
+        bundle = self._bundle(prepared, members, trainer.fields, metrics.facts())
         trained_in = [] if self.source.folder is None else [self.source.folder]
         predictor = Predictor(bundle, root=self.experiment.data.root, run=self.folder if self.keep else None, trained_in=trained_in)
         self._save(bundle, metrics)  # the later stages add metrics and never change the model
         alone: dict[str, Measured] = {}
         if plan.baseline_members:
-            metrics["baselines"], predictor.baselines, alone = self._baselines(trainer, plan, measured, journal)
-        self._compare(trainer, members, measured, alone, metrics)
+            baselines, predictor.baselines, alone = self._baselines(trainer, plan, measured, journal)
+            metrics = replace(metrics, baselines=baselines)
+        metrics = self._compare(trainer, members, measured, alone, metrics)
         test = None if self.stopping.requested else self._test(predictor, prepared)
-        if test is not None:
-            metrics["test"] = test
-        metrics["seconds"]["total"] = round(self.clock.spent, 1)
+        metrics = replace(metrics, test=test, seconds=replace(metrics.seconds, total=round(self.clock.spent, 1)))
         self._save(bundle, metrics)
         if self.keep:
             self._report(prepared, measured, reliability)
@@ -202,10 +203,10 @@ class Run:
             journal.ended = True
             journal.save()
             checkpoints.clear()
-        self.observer.observe(EndEvent(metrics["seconds"], metrics["validation"], metrics["finding"]))
+        self.observer.observe(EndEvent(metrics.seconds.facts(), metrics.validation.facts(), metrics.finding or ""))
         return predictor
 
-    def _measure(self, trainer: EnsembleTrainer, members: Sequence[Member], plan: Plan) -> tuple[Measured, dict[str, Any], dict[str, Any]]:
+    def _measure(self, trainer: EnsembleTrainer, members: Sequence[Member], plan: Plan) -> tuple[Measured, RunMetrics, dict[str, Any]]:
         """Measure and calibrate the members of all fields. Return the results, the metrics of the run, and reliability curves by task."""
         prepared = trainer.prepared
         measured = trainer.validation.measure(members, every_set(trainer.fields), trainer.fields)
@@ -214,24 +215,23 @@ class Run:
         answers = calibration.answers()
         errors = calibration.errors(measured, answers)
         scales = calibration.scale(answers)
-        measured.metrics["calibration"] = {name: one.facts for name, one in vote_scales.items()}
-        measured.metrics["pooled"] = {name: scale.facts() for name, scale in scales.items()}
-        metrics: dict[str, Any] = {
-            "rows": {
-                "table": self.source.rows,
-                "training": len(prepared.member(0)[0]),
-                "selection": len(prepared.selecting),
-                "calibration": len(prepared.split.calibrating),
-                "without_target": dict(prepared.unlabelled),
-            },
-            "validation": measured.metrics,
-            "baselines": {},
-            "conformal": {name: {**kept, "scale": scales[name].scale if name in scales else 1.0} for name, kept in errors.items()},
-            "plan": plan.facts(),
-            "seconds": {"fused": round(self.clock.spent, 1)},
-            "members": [{"epoch": m.fitted.epoch, "epochs": plan.epochs, "stopped": m.fitted.stopped} for m in members],
-            "seed": self.experiment.seed,
-        }
+        for name, kept in errors.items():
+            kept["scale"] = scales[name].scale if name in scales else 1.0
+        metrics = RunMetrics(
+            rows=RowCounts(
+                table=self.source.rows,
+                training=len(prepared.member(0)[0]),
+                selection=len(prepared.selecting),
+                calibration=len(prepared.split.calibrating),
+                without_target=dict(prepared.unlabelled),
+            ),
+            validation=replace(measured.metrics, calibration=vote_scales, pooled=scales),
+            conformal=errors,
+            plan=plan,
+            seconds=Seconds(fused=round(self.clock.spent, 1)),
+            members=[MemberMetrics(one.fitted.epoch, plan.epochs, one.fitted.stopped) for one in members],
+            seed=self.experiment.seed,
+        )
         return measured, metrics, {name: one.curves for name, one in vote_scales.items()}
 
     def _compare(
@@ -240,18 +240,19 @@ class Run:
         members: Sequence[Member],
         measured: Measured,
         alone: Mapping[str, Measured],
-        metrics: dict[str, Any],
-    ) -> None:
-        """Compare the model of all fields with those of single fields: add the diagnosis and the finding to ``metrics``."""
-        metrics["balance"] = diagnose(trainer.prepared, measured, alone)
-        for line in warnings(metrics["balance"], members, self.experiment.training.balance.kind):
+        metrics: RunMetrics,
+    ) -> RunMetrics:
+        """Compare the model of all fields with those of single fields. Return ``metrics`` with the diagnosis and the finding."""
+        balance = diagnose(trainer.prepared, measured, alone)
+        for line in warnings(balance, members, self.experiment.training.balance.kind):
             self.observer.observe(WarningEvent(line))
         untried = [name for name in trainer.fields if name not in alone]
-        metrics["finding"], metrics["comparison"] = finding(trainer.prepared, measured, alone, untried)
+        text, comparison = finding(trainer.prepared, measured, alone, untried)
+        return replace(metrics, balance=balance, finding=text, comparison=comparison)
 
-    def _save(self, bundle: Bundle, metrics: Mapping[str, Any]) -> None:
+    def _save(self, bundle: Bundle, metrics: RunMetrics) -> None:
         """Set the metrics of the bundle, and write both if the folder is kept."""
-        bundle.metrics = plain(metrics)
+        bundle.metrics = plain(metrics.facts())
         if self.keep:
             write_whole(self.folder / "metrics.json", (json.dumps(bundle.metrics, ensure_ascii=False, indent=1) + "\n").encode())
             try:
@@ -302,9 +303,9 @@ class Run:
 
     def _baselines(
         self, trainer: EnsembleTrainer, plan: Plan, whole: Measured, journal: Journal
-    ) -> tuple[dict[str, Any], dict[str, Bundle], dict[str, Measured]]:
+    ) -> tuple[dict[str, BaselineMetrics], dict[str, Bundle], dict[str, Measured]]:
         """Train and measure each single field, on the rows of ``whole`` or on the first of them. Return metrics, bundles and results."""
-        metrics: dict[str, Any] = {}
+        metrics: dict[str, BaselineMetrics] = {}
         bundles: dict[str, Bundle] = {}
         results: dict[str, Measured] = {}
         for name in trainer.fields:
@@ -318,12 +319,12 @@ class Run:
             begin = time.monotonic()
             members = trainer.train_alone(plan, name)
             results[name] = measured = trainer.validation.measure(members, [frozenset()], [name])
-            metrics[name] = {**measured.metrics, "folds": len(members), "seconds": round(time.monotonic() - begin, 1)}
-            if len(measured.rows) < len(whole.rows):  # the metrics of all fields on the same rows
-                metrics[name]["fused"] = whole.first(len(measured.rows), trainer.prepared.tasks)
+            seconds, rows = round(time.monotonic() - begin, 1), len(measured.rows)
+            fused = whole.first(rows, trainer.prepared.tasks) if rows < len(whole.rows) else None
+            metrics[name] = BaselineMetrics(measured.metrics, len(members), seconds, fused)
             calibration = EnsembleCalibration(trainer.validation, members, [name])
             calibration.scale(calibration.answers())
-            bundles[name] = self._bundle(trainer.prepared, members, [name], metrics[name])
+            bundles[name] = self._bundle(trainer.prepared, members, [name], metrics[name].facts())
         return metrics, bundles, results
 
     def _bundle(self, prepared: Prepared, members: Sequence[Member], fields: Sequence[str], metrics: Mapping[str, Any]) -> Bundle:

@@ -126,3 +126,12 @@ class Replay:
     """The number of parts of a batch, by the step from which it was used because memory was insufficient."""
     decided: Callable[[Replay], None] = lambda _: None
     """A function that is called with each new decision before it takes effect."""
+
+    def facts(self) -> Facts:
+        """Return the decisions as plain data."""
+        return {"stop": self.stop, "parts": [list(pair) for pair in self.parts.items()]}
+
+    @classmethod
+    def of(cls, facts: Facts | None, decided: Callable[[Replay], None]) -> Replay:
+        """Return the instance of ``facts()``, or one without decisions if ``facts`` is None."""
+        return cls(decided=decided) if facts is None else cls(facts["stop"], dict(facts["parts"]), decided)
