@@ -24,8 +24,12 @@ PAGES = [*(ROOT / name for name in READMES), ROOT / "CONTRIBUTING.md", *DOCS]
 CONFIGURATIONS = ("docs/howto/configuration.md", "docs/zh/configuration.md")
 MENUS = (*READMES, "docs/zh/components.md")
 README_LINES = 200
-UNCHECKED = ("glossary.md", "000-architecture.md")
-"""Pages that may use words which the glossary replaces: the glossary itself, and the page that is edited with the code."""
+UNCHECKED = ("glossary.md",)
+"""Pages that may use words which the glossary replaces: the glossary itself."""
+ABOUT_CODE = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "design").glob("*.md"))]
+"""Pages that name files of the package; relative paths on them may begin at ``src/polymodal``."""
+FORBIDDEN = {"utils.py", "common.py", "helpers.py"}
+"""Names of files that CONTRIBUTING.md rules out."""
 
 
 def name_of(page: Path) -> str:
@@ -71,6 +75,27 @@ def test_tests_scripts_and_pages_that_are_named_exist(page: Path) -> None:
         assert (ROOT / file).exists(), file
     for link in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_the_paths_in_backticks_on_a_page_exist(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    starts = [ROOT, ROOT / "src" / "polymodal"] if page in ABOUT_CODE else [ROOT]
+    named = re.findall(r"`((?:tests|docs|src|benchmarks|examples)/[\w./-]+)(?:::\w+)?`", text)
+    if page in ABOUT_CODE:
+        named += sorted({path for path in re.findall(r"`([\w./-]+)`", text) if path.endswith(".py")} - FORBIDDEN)
+        rooms = {start.name for start in (ROOT / "src" / "polymodal").iterdir()}
+        named += [path for path in re.findall(r"`(\w+/[\w./-]+)`", text) if path.split("/")[0] in rooms]
+    assert [path for path in named if not any((start / path).exists() for start in starts)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_the_make_targets_and_scripts_on_a_page_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert set(re.findall(r"(?:^|`)make (\w+)", text, flags=re.MULTILINE)) <= set(targets)
+    for file in re.findall(r"python ((?:docs|tests|benchmarks|examples)/[\w./-]+)", text):
+        assert (ROOT / file).exists(), file
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

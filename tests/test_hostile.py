@@ -258,7 +258,7 @@ def test_constant_missing_and_id_columns_train_even_when_they_are_asked_for(tmp_
     asked = {"id": "number", "constant": "number", "nothing": "number"}
     model = pm.train(rows, "training.epochs=1", "data.split.folds=2", target="label", columns=asked)
     assert np.isfinite(model.predict_proba(rows)).all()
-    with pytest.warns(UserWarning, match="outside what training saw"):
+    with pytest.warns(UserWarning, match="outside the range of the training rows"):
         assert np.isfinite(model.predict_proba([{"id": 10**30, "constant": -1e300, "nothing": 3, "mixed": "7"}])).all()
 
 
@@ -277,7 +277,7 @@ def app(number: int, body: bytes) -> bytes:
 def test_headers_of_many_pieces_are_refused_before_they_are_put_together(piece: bytes) -> None:
     body = encoded(solid(), "JPEG")
     image = readers(Path("."))["photo"]
-    with pytest.raises(Fault, match="pieces or 16 MiB before its first pixel"):
+    with pytest.raises(Fault, match="segments or 16 MiB before its first pixel"):
         image.read(body[:2] + piece * (30_000_000 // len(piece)) + body[2:])
     image.read(body[:2] + piece * 3 + body[2:])
 
@@ -367,7 +367,7 @@ def test_a_target_is_a_number_where_a_feature_is_one(cell: str) -> None:
 
 def test_names_and_lists_of_classes_are_bounded() -> None:
     from polymodal.tasks import MultilabelConfig, labels_of
-    from polymodal.tasks.classes import name_of
+    from polymodal.tasks.names import name_of
 
     with pytest.raises(Fault, match="150,001 characters"):
         name_of("a" + "\u0315\u0300" * 75_000)

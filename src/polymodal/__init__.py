@@ -50,34 +50,111 @@ _HOME = {
 __all__ = ["__version__", *_HOME]
 __all__.sort()
 
-if TYPE_CHECKING:
-    from .analysis import explain, robustness
-    from .comparison import compare
-    from .errors import BundleError, ConfigError, DataError, MissingDependency, PolymodalError, TrainingError, UserError
-    from .experiment import Experiment
-    from .inspection import inspect
-    from .model import MultiModalModel
-    from .predictor import Predictor, load
-    from .preflight import check
-    from .runs import evaluate, resume, train
-    from .training.events import (
-        CellEvent,
-        CheckpointEvent,
-        DeviceEvent,
-        EndEvent,
-        EpochEvent,
-        Event,
-        MemberEvent,
-        NoteEvent,
-        PlanEvent,
-        ResumeEvent,
-        StartEvent,
-        StepEvent,
-        UndefinedEvent,
-        VotesEvent,
-        WarningEvent,
+if TYPE_CHECKING:  # "X as X" marks an exported name for type checkers
+    from .analysis import (
+        explain as explain,
     )
-    from .training.observers import Console, JsonLines, Observer, TensorBoard
+    from .analysis import (
+        robustness as robustness,
+    )
+    from .comparison import compare as compare
+    from .errors import (
+        BundleError as BundleError,
+    )
+    from .errors import (
+        ConfigError as ConfigError,
+    )
+    from .errors import (
+        DataError as DataError,
+    )
+    from .errors import (
+        MissingDependency as MissingDependency,
+    )
+    from .errors import (
+        PolymodalError as PolymodalError,
+    )
+    from .errors import (
+        TrainingError as TrainingError,
+    )
+    from .errors import (
+        UserError as UserError,
+    )
+    from .experiment import Experiment as Experiment
+    from .inspection import inspect as inspect
+    from .model import MultiModalModel as MultiModalModel
+    from .predictor import (
+        Predictor as Predictor,
+    )
+    from .predictor import (
+        load as load,
+    )
+    from .preflight import check as check
+    from .runs import (
+        evaluate as evaluate,
+    )
+    from .runs import (
+        resume as resume,
+    )
+    from .runs import (
+        train as train,
+    )
+    from .training.events import (
+        CellEvent as CellEvent,
+    )
+    from .training.events import (
+        CheckpointEvent as CheckpointEvent,
+    )
+    from .training.events import (
+        DeviceEvent as DeviceEvent,
+    )
+    from .training.events import (
+        EndEvent as EndEvent,
+    )
+    from .training.events import (
+        EpochEvent as EpochEvent,
+    )
+    from .training.events import (
+        Event as Event,
+    )
+    from .training.events import (
+        MemberEvent as MemberEvent,
+    )
+    from .training.events import (
+        NoteEvent as NoteEvent,
+    )
+    from .training.events import (
+        PlanEvent as PlanEvent,
+    )
+    from .training.events import (
+        ResumeEvent as ResumeEvent,
+    )
+    from .training.events import (
+        StartEvent as StartEvent,
+    )
+    from .training.events import (
+        StepEvent as StepEvent,
+    )
+    from .training.events import (
+        UndefinedEvent as UndefinedEvent,
+    )
+    from .training.events import (
+        VotesEvent as VotesEvent,
+    )
+    from .training.events import (
+        WarningEvent as WarningEvent,
+    )
+    from .training.observers import (
+        Console as Console,
+    )
+    from .training.observers import (
+        JsonLines as JsonLines,
+    )
+    from .training.observers import (
+        Observer as Observer,
+    )
+    from .training.observers import (
+        TensorBoard as TensorBoard,
+    )
 
 
 def __getattr__(name: str) -> Any:

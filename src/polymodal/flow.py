@@ -6,9 +6,8 @@ Shape letters, used as suffixes of tensor names in all modules: ``B`` rows of a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,18 +42,8 @@ Form = str
 encoder's config the ``form`` that it reads; only they define the name. ``features`` is the output of a frozen backbone, and ``tensor``
 any input of a model that is built by hand."""
 
-Names = str | Sequence[str]
-"""One column name or several; ``listed`` converts it to a list."""
-Folders = str | Path | Sequence[str | Path]
-"""One folder or several; ``listed`` converts it to a list."""
-
 FUSED = ""
 """The name of the voter that uses the fused representation. The other voters have the names of fields, which are never empty."""
-
-
-def listed(given: str | Path | Iterable[str | Path]) -> list[str]:
-    """Return one or several names or paths as a list of strings. A single string counts as one name, not as a sequence of characters."""
-    return [str(given)] if isinstance(given, (str, Path)) else [str(one) for one in given]
 
 
 @dataclass(frozen=True)

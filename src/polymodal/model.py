@@ -143,7 +143,8 @@ class MultiModalModel(nn.Module):
         """
         encoder = self.encoders[self.names.index(name)]
         if isinstance(encoder, Encoder):
-            return encoder(field)
+            result: Features = encoder(field)
+            return result
         tokens = encoder(field.values["input"])
         if not isinstance(tokens, Tensor) or tokens.dim() not in (2, 3):
             shape = tuple(tokens.shape) if isinstance(tokens, Tensor) else type(tokens).__name__
@@ -176,7 +177,8 @@ class MultiModalModel(nn.Module):
             rules = zip(self.rules, votes, self.vote_weights_TV, strict=True)
             logits = [rule.pool(by_voter, present, weights) for rule, by_voter, weights in rules]
         if not self.tasks:
-            return logits[0]
+            result: Tensor | Output = logits[0]
+            return result
         return Output(dict(zip(self.tasks, logits, strict=True)), fused_BD, present, dict(zip(self.tasks, votes, strict=False)))
 
     def _votes(self, features: Mapping[str, Features], fused: Sequence[Tensor]) -> list[dict[str, Tensor]]:

@@ -23,7 +23,7 @@ def ignore_warnings_of(*packages: str) -> None:
     if all(entry in first for entry in wanted):
         return
     with _LOCK:
-        _FILTERS.extend(entry for entry in wanted if entry not in _FILTERS)  # type: ignore[misc]
+        _FILTERS.extend(entry for entry in wanted if entry not in _FILTERS)
         for package in packages:
             warnings.filterwarnings("ignore", category=UserWarning, module=_module(package))
 

@@ -73,16 +73,16 @@ TEXT_TOWER = {"vocab_size": 2**20, "hidden_size": 1024, "num_hidden_layers": 1, 
 
 
 @pytest.mark.parametrize(("name", "change", "said"), [
-    ("bert", {"config": GPT2}, "more than 20,000 parts"),
-    ("clip", {"config": RESNET}, "more than 20,000 parts"),
+    ("bert", {"config": GPT2}, "more than 20,000 modules"),
+    ("clip", {"config": RESNET}, "more than 20,000 modules"),
     ("bert", {"num_labels": 2**24}, "16777216 labels"),
-    ("clip", {"text_config": TEXT_TOWER}, "numbers beside them"),
-    ("clip", {"config": {"model_type": "timm_wrapper", "architecture": "hf-hub:someone/model"}}, "which may fetch"),
-    ("clip", {"vision_config": {"model_type": "timm_backbone"}}, "which may fetch"),
-    ("bert", {"facts": {"filled": 2**40}}, "texts filled to"),
+    ("clip", {"text_config": TEXT_TOWER}, "other values"),
+    ("clip", {"config": {"model_type": "timm_wrapper", "architecture": "hf-hub:someone/model"}}, "which may download its parts"),
+    ("clip", {"vision_config": {"model_type": "timm_backbone"}}, "which may download its parts"),
+    ("bert", {"facts": {"filled": 2**40}}, "texts that are padded to"),
     ("bert", {"facts": {"width": 2**16}}, "65536"),
     ("bert", {"facts": {"pool": "pooler"}}, "pool"),
-    ("whisper", {"facts": {"mels": 2**30}}, "hears 1073741824 bands"),
+    ("whisper", {"facts": {"mels": 2**30}}, "reads 1073741824 mel bands"),
     ("whisper", {"facts": {"rate": 1}}, "at 1 Hz"),
 ])  # fmt: skip
 def test_a_network_that_takes_much_or_fetches_is_refused(
@@ -113,8 +113,8 @@ WORDS = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3}
 
 @pytest.mark.parametrize(("change", "said"), [
     ({"normalizer": {"type": "Sequence", "normalizers": [pattern("(?=.)")] * 20}}, "more than 4 patterns"),
-    ({"model": {"max_input_chars_per_word": 10**6}}, "endless words"),
-    ({"model": {"vocab": WORDS | {"apple": 2**40}}}, "numbered otherwise"),
+    ({"model": {"max_input_chars_per_word": 10**6}}, "words are too long"),
+    ({"model": {"vocab": WORDS | {"apple": 2**40}}}, "token numbers are not whole numbers"),
     ({"post_processor": {"special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [2] * 1_000, "tokens": ["[CLS]"] * 1_000}}}}, "many tokens"),
     ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": LONGER}}, "longer text"),
 ])  # fmt: skip
@@ -141,9 +141,9 @@ def given(change: dict[str, Any]) -> Text:
 
 def test_a_text_on_which_the_tokenizer_gives_up_is_a_fault() -> None:
     endless = {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}}
-    with pytest.raises(Fault, match=r"a text that the tokenizer gives up on"):
+    with pytest.raises(Fault, match=r"a text on which the tokenizer fails"):
         given(endless).read("a" * 5_000 + "!")
-    with pytest.raises(Fault, match=r"a text that the tokenizer gives up on .*UNK"):
+    with pytest.raises(Fault, match=r"a text on which the tokenizer fails .*UNK"):
         given({"model": {"vocab": {"apple": 1}}}).read("stone")
     assert len(given({}).read("apple")["ids"]) == 3
 

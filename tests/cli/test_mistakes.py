@@ -135,7 +135,7 @@ def test_an_unknown_option_is_told_with_what_it_stands_for(folder: Path, monkeyp
         ("zh.csv", "another one to validate on is --valid zh.csv, one to measure on --test zh.csv"),
         ("--ignore title price", "an option with several values is given several times, as --ignore A --ignore B"),
         ("--ignore title,price", "name each by itself: 'title', 'price'"),
-        ("--root nowhere", "root 'nowhere': no such folder; expected one that holds the files"),
+        ("--root nowhere", "root 'nowhere': no such folder; expected the folder of the files"),
         ("--column title", "expected NAME=MODALITY, such as title=text"),
         ("--column title=string", "did you mean 'text'?"),
         ("epochs=3", "epochs: unknown setting; did you mean 'training.epochs'?"),

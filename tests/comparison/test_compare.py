@@ -309,8 +309,9 @@ def test_a_comparison_that_was_killed_goes_on_where_it_was_and_finds_the_same(tm
 def test_a_signal_ends_it_with_what_was_done_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
     from polymodal.comparison import api
     from polymodal.runs import Interrupted
+    from polymodal.runs.signals import Stop
 
-    class Asking(api.Stop):
+    class Asking(Stop):
         seen = 0
 
         @property

@@ -137,7 +137,7 @@ def test_calibration_rows_change_no_weight_and_no_reported_figure(monkeypatch: p
 def test_vote_weights_of_a_part_do_not_depend_on_its_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     spy, _ = trained(monkeypatch)
     model, prepared, measured = spy.members[0].model, spy.prepared, spy.measured
-    validation = Validation(prepared, torch.device("cpu"), running.Observer())
+    validation = Validation(prepared, torch.device("cpu"), pm.Observer())
     votes = {voter: np.concatenate([one.answers.answers[0].votes["y"][voter] for one in spy.members]) for voter in ("", *model.voters)}
 
     def crossed() -> np.ndarray:

@@ -82,7 +82,7 @@ def test_tensor_holds_every_product_and_a_missing_field_leaves_those_of_the_othe
     near(of(fusion, vectors(a, b)), gelu(torch.tensor([0.1 * 78 + 0.5] * 2)))
 
 
-@pytest.mark.parametrize(("fields", "hidden", "mend"), [(5, 16, "lower it to 9 or less"), (3, 1_024, "lower it to 49 or less"), (18, 1, "take kind: lowrank")])  # fmt: skip
+@pytest.mark.parametrize(("fields", "hidden", "mend"), [(5, 16, "lower it to 9 or less"), (3, 1_024, "lower it to 49 or less"), (18, 1, "use kind: lowrank")])  # fmt: skip
 def test_a_tensor_that_explodes_is_refused_with_its_size(fields: int, hidden: int, mend: str) -> None:
     names = [f"f{at}" for at in range(fields)]
     with pytest.raises(ConfigError, match=rf"hidden: {fields} fields of {hidden} .* {(hidden + 1) ** fields:,} products .*{mend}"):
@@ -124,7 +124,7 @@ def test_film_without_a_direction_sees_each_field_in_the_light_of_all_others() -
 
 
 def test_film_names_the_fields_when_its_condition_is_none_of_them() -> None:
-    with pytest.raises(ConfigError, match="condition: 'titel' is no field; expected one of photo, title, or null; did you mean 'title'"):
+    with pytest.raises(ConfigError, match="condition: 'titel' is not a field; expected one of photo, title, or null; did you mean 'title'"):
         experiment_of({"kind": "film", "condition": "titel"})
     alone = FiLMConfig(condition="title").build({"photo": 3}, 4)
     assert alone({"photo": Features.vector(torch.randn(2, 3))}).tokens_BLD.shape == (2, 1, 4)
@@ -179,7 +179,7 @@ def test_cross_attention_adds_to_a_field_what_it_sees_in_each_other() -> None:
 
 def test_cross_attention_of_many_fields_is_refused_with_its_count_of_pairs() -> None:
     CrossAttentionConfig().check("abcdef", 8)
-    with pytest.raises(ConfigError, match=r"cross_attention of 7 fields is 42 transformers.*at most 30 .*take kind: bottleneck"):
+    with pytest.raises(ConfigError, match=r"cross_attention of 7 fields needs 42 transformers.*at most 30 .*use kind: bottleneck"):
         CrossAttentionConfig().build(dict.fromkeys("abcdefg", 8), 8)
 
 

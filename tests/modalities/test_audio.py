@@ -138,7 +138,7 @@ FLOATS = encoded(np.array([0.1, np.nan, 0.2] * 500), subtype="FLOAT")
         (header(rate=1), "1 samples a second"),
         (header(rate=0), "a sound"),
         (header(rate=2**31 - 1), "a sound"),
-        (FLOATS, "no numbers"),
+        (FLOATS, "not all finite numbers"),
         (b"", "not a sound"),
         (b"RIFF", "not a sound"),
         (b"no sound at all", "not a sound"),

@@ -46,19 +46,19 @@ def test_a_table_like_training_is_told_nothing(model: pm.Predictor) -> None:
 
 def test_another_unit_is_told_with_numbers(model: pm.Predictor) -> None:
     assert told(model, [row(at, weight=1000 * (10 + at % 20)) for at in range(70)]) == [
-        "rows, column 'weight': 70 of 70 numbers are outside what training saw (10 to 29); here 10,000 to 29,000, mean 1.879e+04, "
-        "963 times that of training; is it another unit?"
+        "rows, column 'weight': 70 of 70 numbers are outside the range of the training rows (10 to 29); here 10,000 to 29,000, mean 1.879e+04, "
+        "963 times that of training; check the unit"
     ]
     (line,) = told(model, [row(3, weight="13,000 ")])
     assert "1 of 1 numbers" in line
     (line,) = told(model, [*(row(at) for at in range(1000)), *(row(at, weight=-500) for at in range(20))])
-    assert "20 of 1,020 numbers are outside what training saw (10 to 29); here -500 to 29" in line
+    assert "20 of 1,020 numbers are outside the range of the training rows (10 to 29); here -500 to 29" in line
 
 
 def test_new_categories_are_told_by_name(model: pm.Predictor) -> None:
     rows = [row(at, shop=["north", "west", "west", "up"][at % 4]) for at in range(40)]
     assert told(model, rows) == [
-        "rows, column 'shop': 30 of 40 cells hold a category that training did not see twice ('west', 'up'); each counts as 'other'"
+        "rows, column 'shop': 30 of 40 cells have a category that fewer than two training rows have ('west', 'up'); they count as 'other'"
     ]
     many = told(model, [row(at, shop=f"shop {at}") for at in range(3_000)])
     assert "3,000 of 3,000 cells" in many[0]
@@ -114,7 +114,7 @@ def test_another_unit_within_the_old_range_is_told_and_heavy_tails_are_not() -> 
         model = pm.train(rows, *settings, target="y", columns={"x": "number"})
         for factor in (0.001, 0.1 if name == "heavy" else 0.01, 100):
             (line,) = told(model, [{"x": float(value) * factor} for value in rng.permutation(values)[:90]])
-            assert "is it another unit?" in line, (name, factor)
+            assert "check the unit" in line, (name, factor)
     for seed in range(40):
         rng = np.random.default_rng([7, seed])
         values = rng.lognormal(0, 1.5, 90)

@@ -131,7 +131,7 @@ def test_those_that_can_be_read_stay_and_the_others_are_told(album: Path) -> Non
         ("/", "outside every root"),
         ("away", "outside every root"),
         ("none", "no such file"),
-        ("full", "more than 10,000 names"),
+        ("full", "more than 10,000 entries"),
         ("a\0b", "NUL"),
         (["a.png"] * 10_001, "10,001 pictures"),
         ([["a.png"]], "found list"),

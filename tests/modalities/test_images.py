@@ -248,7 +248,7 @@ def place(tmp_path: Path) -> Path:
         ("https://example.com/a.png", "URL"),
         ("file:///etc/passwd", "URL"),
         ("data:image/png,abc", "not base64"),
-        ("data:image/png;base64,@@@", "base64 is broken"),
+        ("data:image/png;base64,@@@", "invalid base64"),
         ("data:image/png;base64,AAAA", "not a picture"),
         (b"\x89PNG\r\n\x1a\n", ""),
         (3.5, "found float"),

@@ -192,7 +192,7 @@ def test_a_dead_thread_is_an_error_and_never_a_hang(monkeypatch: pytest.MonkeyPa
         def run(self) -> None:  # ends without a word, as a thread does whose interpreter state is gone
             return
 
-    monkeypatch.setattr(loader.threading, "Thread", Killed)
+    monkeypatch.setattr("polymodal.data.loader.threading.Thread", Killed)
     with pytest.raises(pm.TrainingError, match=r"the thread that prepares batches has died; .*training\.workers=0"):
         next(loader.prefetched(iter([]), 2))
 

@@ -33,9 +33,9 @@ from polymodal.tasks import (
     constant,
     labels_of,
 )
-from polymodal.tasks.classes import name_of
 from polymodal.tasks.influence import jackknife
 from polymodal.tasks.metrics import Metric
+from polymodal.tasks.names import name_of
 from polymodal.tasks.pooling import least_weights, pooled
 from polymodal.tasks.voting import fit_weights, pool
 

@@ -12,11 +12,12 @@ import torch
 from ..data.sources import Source
 from ..errors import UserError
 from ..evaluation.robustness import compared
-from ..flow import Folders, Sample
+from ..flow import Sample
 from ..frozen import Featured, features_of
 from ..modalities import OnError
 from ..pages import robustness_page
 from ..predictor import Predictor, load
+from ..request import Folders
 from ..training.observers import plain
 from .corruption_curves import corruption_curves
 from .sampling import SampledRows, output_folder, read_rows, read_targets_of, rows_with_target, sample_of, write_results
@@ -70,7 +71,7 @@ def robustness(
     if other is not None:
         _compare(results, predictor, other, source, sampled.row_predictor.window.rows, seed, on_error, root)
     count = len(sampled.row_predictor.window.rows)
-    result = plain({
+    result: dict[str, Any] = plain({
         "table": Path(source.name).name, "rows": source.rows, "with_target": len(known), "asked": count, "seed": seed,
         "members": len(predictor.bundle.members), "fields": fields, "against": name, "targets": results,
     })  # fmt: skip

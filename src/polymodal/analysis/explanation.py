@@ -10,10 +10,10 @@ import numpy as np
 
 from ..data.sources import Source
 from ..errors import UserError
-from ..flow import Folders
 from ..modalities import OnError
 from ..pages import explanation_page
 from ..predictor import Predictor, SelectedRows, load
+from ..request import Folders
 from ..training.observers import plain
 from .contribution import contributions
 from .rows import explain_row

@@ -13,11 +13,12 @@ import numpy as np
 from ..data.reading import FaultBook, read_targets
 from ..data.sources import Source
 from ..errors import DataError
-from ..flow import Cell, Folders
+from ..flow import Cell
 from ..frozen import through
 from ..inference import Window
 from ..modalities import Modality, OnError
 from ..predictor import Predictor
+from ..request import Folders
 from ..storage import check_files, write_texts
 from .contribution import MOST_ROWS, RowPredictor
 

@@ -1,4 +1,7 @@
-"""Networks that were trained elsewhere, by the library that builds them: ``describe`` -> facts, ``build`` -> the network."""
+"""Pretrained networks of other libraries. ``describe`` returns the facts of a model, and ``build`` builds the network from them.
+
+Each library has its own module with the same two functions.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ _LIBRARIES = {"transformers": huggingface, "timm": timm_models, "keras": keras_m
 
 
 def library_of(model: str) -> str:
-    """``keras:EfficientNetB0`` and ``model.keras`` are Keras's, ``timm:resnet18`` is timm's, anything else transformers'."""
+    """Return the library of a model: keras for ``keras:NAME`` and ``NAME.keras``, timm for ``timm:NAME``, transformers for other names."""
     head, colon, _ = model.partition(":")
     if colon and head in _LIBRARIES:
         return head
@@ -19,15 +22,23 @@ def library_of(model: str) -> str:
 
 
 def describe(options: BackboneOptions) -> dict[str, Any]:
-    """What a modality must do for a model, and, under ``backbone``, the facts that ``build`` makes it from."""
-    return _LIBRARIES[library_of(options.model)].describe(options)
+    """Return the settings that a modality must use for a model, and, under ``backbone``, the facts that ``build`` requires.
+
+    :raises ConfigError: the model cannot be found or used
+    """
+    description: dict[str, Any] = _LIBRARIES[library_of(options.model)].describe(options)
+    return description
 
 
 def build(facts: Facts) -> Backbone:
-    """The network, its weights still to be loaded. ``ValueError`` for facts that ``describe`` cannot have made."""
+    """Build a network without loading its pretrained weights.
+
+    :raises ValueError: ``describe`` cannot have made the facts
+    """
     if not isinstance(facts, dict) or facts.get("library") not in _LIBRARIES:
         raise ValueError("a backbone of an unknown library")
-    return _LIBRARIES[facts["library"]].build(facts)
+    backbone: Backbone = _LIBRARIES[facts["library"]].build(facts)
+    return backbone
 
 
-__all__ = ["Asked", "Backbone", "Facts", "build", "describe", "library_of"]
+__all__ = ["Backbone", "BackboneOptions", "Facts", "build", "describe", "library_of"]

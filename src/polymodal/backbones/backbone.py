@@ -1,7 +1,8 @@
-"""A network that was trained elsewhere: the facts that describe it, and the tokens it gives.
+"""The base class of backbones (pretrained networks), and the checks of the facts that describe them.
 
-Facts are plain JSON and travel in a field's state, so a bundle builds the network again without the folder that it came from.
-Shapes: ``U`` distinct cells, ``L`` tokens, ``D`` the backbone's own width.
+Facts are plain JSON data in the state of a field, so that a network of a bundle is built without the folder that it was read from.
+
+Shapes: ``U`` distinct cells, ``B`` the same, ``L`` tokens, ``D`` the backbone's own width.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from torch.nn.modules.module import register_module_module_registration_hook
 from ..flow import Features, Form
 
 Facts = dict[str, Any]
-"""``library``, ``model`` (as it was asked for), ``width`` (D), ``pool``, ``cost`` of a cell in multiply-adds, ``sha256`` of the weights,
-and what the library needs."""
+"""``library``, ``model`` (its name in the config), ``width`` (D), ``pool``, ``cost`` of a cell in multiply-adds, ``sha256`` of the weights,
+and facts that the library requires."""
 
 
 @dataclass(frozen=True)
 class BackboneOptions:
-    """What a config asks of a backbone. ``size`` in pixels, ``max_tokens`` of one text; None = the model's own."""
+    """The settings of a backbone in a config. ``size`` is in pixels, and ``max_tokens`` is the limit for one text; None = the model's
+    own."""
 
     model: str
     form: Form
@@ -42,37 +44,43 @@ class BackboneOptions:
 POOLS = ("mean", "first", "first_and_mean", "pooler", "pooler_and_mean", "tokens")
 _LARGEST, _DEEPEST, _NODES = 2**24, 512, 20_000
 _MOST_MODULES, _MOST_LABELS = 20_000, 2**16
-_MOST_BESIDE = 2**26
-"""Numbers that a network may make beside those that a bundle holds of it: of another tower, and of tables that are computed."""
+_MOST_ADDITIONAL = 2**26
+"""The number of values that a network may allocate in addition to those stored in a bundle: of another tower, and of computed tables."""
 _CODE = re.compile(r"auto_map|attn_implementation|experts_implementation|quantization|pretrained_backbone|backbone|timm|trust")
 
 
 class Backbone(nn.Module, ABC):
-    """``Mapping[str, Tensor] -> Features`` of its own width. Batch norms stay as they were trained: nothing mixes cells."""
+    """The base class of backbones: ``Mapping[str, Tensor] -> Features`` of its own width.
+
+    Batch normalisation always uses the pretrained statistics, so that no cell depends on the others of its batch.
+    """
 
     width: int
     pool: str
 
     def forward(self, values: Mapping[str, Tensor]) -> Features:
-        """The named tensors of a field -> (U, L, D) and a mask; L = 1 unless ``pool`` is "tokens"."""
+        """Return the pooled tokens (U, L, D) of the tensors of a field; L = 1 unless ``pool`` is "tokens"."""
         tokens, pooled = self.encode(values)
         return pooled_by(self.pool, tokens, pooled)
 
     @abstractmethod
     def encode(self, values: Mapping[str, Tensor]) -> tuple[Features, Tensor | None]:
-        """All tokens, and the vector (U, D) that the network itself makes of them, if it does."""
+        """Return all tokens, and the vector (U, D) of the network's own pooling; None if it has none."""
 
     @abstractmethod
     def load(self, download: bool) -> None:
-        """Take the weights from where the facts say (none where they say "random"); ``ConfigError`` where they are not there, or are other
-        ones by now."""
+        """Load the pretrained weights; nothing is loaded if the facts state random weights.
+
+        :param download: whether files may be downloaded
+        :raises ConfigError: the weights cannot be found, or are no longer those that the facts describe
+        """
 
     @abstractmethod
     def depths(self) -> Iterator[tuple[nn.Parameter, int]]:
-        """Each parameter and how many blocks lie between it and the end: 0 for the last one."""
+        """Yield each parameter with the number of blocks between it and the output; 0 for the last block."""
 
     def train(self, mode: bool = True) -> Backbone:
-        """Training mode for all but batch norms."""
+        """Set the training mode of all modules except batch normalisation."""
         super().train(mode)
         for module in self.modules():
             if isinstance(module, _BatchNorm):
@@ -81,7 +89,12 @@ class Backbone(nn.Module, ABC):
 
 
 def pooled_by(pool: str, tokens: Features, pooled: Tensor | None) -> Features:
-    """One vector a cell, by name of the way; "tokens" keeps all."""
+    """Pool the tokens of each cell to one vector; "tokens" returns them unchanged.
+
+    :param pool: one of ``POOLS``
+    :param tokens: all tokens (B, L, D)
+    :param pooled: the vector (B, D) of the network's own pooling; None if it has none
+    """
     if pool == "tokens":
         return tokens
     mask_BL1 = tokens.mask_BL.unsqueeze(-1)
@@ -93,18 +106,18 @@ def pooled_by(pool: str, tokens: Features, pooled: Tensor | None) -> Features:
 
 
 def cost_of(network: nn.Module, tokens: float) -> float:
-    """About how many multiply-adds a cell of so many tokens takes: each weight once a token, but for tables of embeddings."""
+    """Return the approximate number of multiply-adds for a cell: the number of weights, without embeddings, times the number of tokens."""
     tables = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)}
     return tokens * sum(parameter.numel() for parameter in network.parameters() if id(parameter) not in tables)
 
 
 def width_of(pool: str, width: int) -> int:
-    """The width of what ``pool`` leaves."""
+    """Return the width of the pooled vector, given the width of the network's tokens."""
     return 2 * width if pool.endswith("_and_mean") else width
 
 
 def plain(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A library's own config without what would load code, weights or kernels from elsewhere, or says who made it."""
+    """Return a library's config without settings that load code, weights or kernels from other places, or that state its origin."""
     dropped = ("_name_or_path", "transformers_version", "architectures", "torch_dtype", "dtype")
     return {
         key: plain(value) if isinstance(value, Mapping) else value
@@ -114,23 +127,26 @@ def plain(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_plain(config: Any) -> None:
-    """``ValueError`` for a config that ``plain`` cannot have made, or whose numbers no network has."""
+    """Check the config of a library.
+
+    :raises ValueError: ``plain`` cannot have made it, or its numbers are larger than those of any network
+    """
     left, waiting = _NODES, [config]
     while waiting:
         node = waiting.pop()
         left -= 1
         if left < 0:
-            raise ValueError("a backbone of too many settings")
+            raise ValueError("a backbone with too many settings")
         if isinstance(node, Mapping):
             for key, value in node.items():
                 if not isinstance(key, str) or _CODE.search(key):
                     raise ValueError(f"a backbone with the setting {key!r}")
                 if ("layers" in key or "depth" in key) and type(value) is int and value > _DEEPEST:
-                    raise ValueError(f"a backbone of {key} = {value:,}")
+                    raise ValueError(f"a backbone with {key} = {value:,}; expected at most {_DEEPEST:,}")
                 if key == "model_type" and "timm" in str(value):
-                    raise ValueError(f"a backbone of the type {value!r}, which may fetch what it is made of")
+                    raise ValueError(f"a backbone of the type {value!r}, which may download its parts")
                 if key == "num_labels" and (type(value) is not int or not 0 <= value <= _MOST_LABELS):
-                    raise ValueError(f"a backbone of {str(value)[:40]} labels")
+                    raise ValueError(f"a backbone of {str(value)[:40]} labels; expected at most {_MOST_LABELS:,}")
             waiting += node.values()
         elif isinstance(node, list):
             waiting += node
@@ -140,14 +156,17 @@ def check_plain(config: Any) -> None:
 
 @contextmanager
 def bounded_parts() -> Iterator[None]:
-    """``ValueError`` where a network is built of more modules than any has, whatever the setting is called that asks for them."""
+    """Limit the number of modules of a network that is built in the context, whatever setting determines it.
+
+    :raises ValueError: there are more modules than in any known network
+    """
     count = 0
 
     def counted(*_: Any) -> None:
         nonlocal count
         count += 1
         if count > _MOST_MODULES:
-            raise ValueError(f"a backbone of more than {_MOST_MODULES:,} parts")
+            raise ValueError(f"a backbone of more than {_MOST_MODULES:,} modules")
 
     hook = register_module_module_registration_hook(counted)
     try:
@@ -156,9 +175,12 @@ def bounded_parts() -> Iterator[None]:
         hook.remove()
 
 
-def check_beside(whole: nn.Module, part: nn.Module) -> None:
-    """``ValueError`` where building ``whole`` takes much that is not among the weights of ``part``, which are compared with a file's."""
+def check_allocation(whole: nn.Module, part: nn.Module) -> None:
+    """Check that building ``whole`` does not allocate much more than the weights of ``part``, whose size is compared with that of a file.
+
+    :raises ValueError: it allocates too many values
+    """
     own = sum(value.numel() for value in part.state_dict().values())
-    made = sum(value.numel() for value in (*whole.parameters(), *whole.buffers()))
-    if made - own > 8 * own + _MOST_BESIDE:
-        raise ValueError(f"a backbone of {own:,} weights that makes {made - own:,} numbers beside them")
+    allocated = sum(value.numel() for value in (*whole.parameters(), *whole.buffers()))
+    if allocated - own > 8 * own + _MOST_ADDITIONAL:
+        raise ValueError(f"a backbone of {own:,} weights that allocates {allocated - own:,} other values")

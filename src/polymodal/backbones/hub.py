@@ -1,4 +1,4 @@
-"""Where a backbone's files are: a folder, or the Hugging Face cache; from the network only when that was asked for."""
+"""The files of a backbone: in a folder or in the Hugging Face cache. They are downloaded only if that is requested."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ _NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 def locate(model: str, revision: str | None, download: bool) -> Path:
-    """The folder of a model's files; ``ConfigError`` says how to fetch one that is not here."""
+    """Return the folder with the files of a model.
+
+    :param model: the path of a folder, or a name on the Hugging Face hub
+    :param revision: the revision on the hub; None = the newest, or the one in the cache
+    :param download: whether files may be downloaded
+    :raises ConfigError: the files are not on this machine; the message states how to download them
+    """
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder
@@ -29,17 +35,20 @@ def locate(model: str, revision: str | None, download: bool) -> Path:
     except Exception as error:  # the library raises its own, the network's and the system's errors
         if isinstance(error, (KeyboardInterrupt, MemoryError)):
             raise
-        why = "cannot be fetched" if download else "not on this machine, and nothing is fetched unasked"
-        said = f" ({' '.join(str(error).split())[:120]})" if download else ""
-        options = "" if download else "; or let it be fetched: download=true (--pretrained does)"
+        why = "cannot be downloaded" if download else "not on this machine, and nothing is downloaded unless requested"
+        detail = f" ({' '.join(str(error).split())[:120]})" if download else ""
+        options = "" if download else "; or allow the download: download=true (as --pretrained does)"
         raise ConfigError(
-            f"model {model!r}: {why}{said}; expected a folder, or a model in the Hugging Face cache; fetch it where there is a network: "
-            f"hf download {model} --local-dir FOLDER, and say model=FOLDER{options}"
+            f"model {model!r}: {why}{detail}; expected a folder, or a model in the Hugging Face cache; download it on a machine with a "
+            f"network: hf download {model} --local-dir FOLDER, and set model=FOLDER{options}"
         ) from None
 
 
 def weights_of(folder: Path, model: str) -> list[Path]:
-    """A model's files of weights, safetensors only: a pickle runs code when it is read."""
+    """Return the files of a model's weights. Only safetensors are accepted, because a pickle runs code when it is read.
+
+    :raises ConfigError: there are none
+    """
     files = sorted(folder.glob("*.safetensors"))
     if files:
         return files
@@ -47,13 +56,13 @@ def weights_of(folder: Path, model: str) -> list[Path]:
     if pickles:
         raise ConfigError(
             f"model {model!r}: its weights are a pickle ({pickles[0]}), which runs code when read; expected model.safetensors; convert it "
-            f"where you trust it: AutoModel.from_pretrained(FOLDER).save_pretrained(OTHER)"
+            f"if you trust it: AutoModel.from_pretrained(FOLDER).save_pretrained(OTHER)"
         )
     raise ConfigError(f"model {model!r}: no model.safetensors in its folder; expected the weights; download it again, whole")
 
 
 def digest(files: list[Path]) -> str:
-    """The SHA-256 of some files, one after the other."""
+    """Return the SHA-256 of the concatenated files."""
     total = hashlib.sha256()
     for path in files:
         with path.open("rb") as file:
@@ -63,7 +72,7 @@ def digest(files: list[Path]) -> str:
 
 
 def quiet() -> None:
-    """Say nothing beside our own lines: no progress bars, no advice, no report to anyone. Take no kernels from the hub."""
+    """Set environment variables of the libraries: no kernels from the hub, no telemetry, and no warning about parallel tokenizers."""
     os.environ.setdefault("USE_HUB_KERNELS", "NO")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -1,4 +1,4 @@
-"""Backbones of timm, where it can be imported (it needs a torchvision that fits torch)."""
+"""Backbones of timm, which requires a torchvision that is compatible with torch."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ _RESAMPLE = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
 
 
 def _library() -> Any:
+    """Import timm."""
     quiet()
     return requires("timm", "timm")
 
 
 def _make(facts: Facts, pretrained: bool) -> Any:
+    """Build a model of timm without its classifier."""
     timm = _library()
     name = facts["model"].removeprefix("timm:")
     if not timm.is_model(name):
@@ -32,10 +34,15 @@ def _make(facts: Facts, pretrained: bool) -> Any:
 
 
 def describe(options: BackboneOptions) -> dict[str, Any]:
-    """What the modality and the encoder must know of a model."""
+    """Return the settings of a model for the modality, and its facts under ``backbone``.
+
+    :raises ConfigError: the model cannot be found or used
+    """
     model = options.model
     if options.form != "pixels":
-        raise ConfigError(f"model {model!r}: timm's models read pictures; this field makes {options.form}; choose a model of its kind")
+        raise ConfigError(
+            f"model {model!r}: timm's models read pictures; this field makes {options.form}; choose a model that reads {options.form}"
+        )
     facts: Facts = {"library": "timm", "model": model, "form": options.form, "weights": options.weights, "sha256": ""}
     network = _make(facts, pretrained=False)
     data = _library().data.resolve_model_data_config(network)
@@ -54,17 +61,17 @@ def describe(options: BackboneOptions) -> dict[str, Any]:
 
 @torch.inference_mode()
 def _head_width(network: Any, side: int) -> int:
-    """The width of its own pooling, which some follow by one more layer."""
+    """Return the width of the model's own pooling, which some models follow by another layer."""
     return int(network.eval().forward_head(network.forward_features(torch.zeros(1, 3, side, side)), pre_logits=True).shape[1])
 
 
 def build(facts: Facts) -> Backbone:
-    """The network that the facts describe, its weights still to be loaded."""
+    """Build the network that the facts describe, without loading its pretrained weights."""
     return Timm(facts, _make(facts, pretrained=False))
 
 
 class Timm(Backbone):
-    """A model of timm without its classes."""
+    """A model of timm without its classifier."""
 
     def __init__(self, facts: Facts, network: Any) -> None:
         super().__init__()
@@ -73,18 +80,18 @@ class Timm(Backbone):
         self.normalise = Normalise(facts["mean"], facts["std"])
 
     def encode(self, values: Mapping[str, Tensor]) -> tuple[Features, Tensor | None]:
-        """uint8 pixels (U, 3, S, S) -> its features, and its own pooling of them."""
-        found = self.network.forward_features(self.normalise(values["pixels"]))
-        if found.dim() == 4:  # (U, D, H, W), or, of a Swin, (U, H, W, D)
-            found_UHWD = found.permute(0, 2, 3, 1) if found.shape[1] == self.network.num_features else found
-            tokens = found_UHWD.flatten(1, 2)
+        """Return the tokens of uint8 pixels (U, 3, S, S), and their pooling by the model."""
+        features = self.network.forward_features(self.normalise(values["pixels"]))
+        if features.dim() == 4:  # (U, D, H, W), or (U, H, W, D) for Swin
+            features_UHWD = features.permute(0, 2, 3, 1) if features.shape[1] == self.network.num_features else features
+            tokens = features_UHWD.flatten(1, 2)
         else:
-            tokens = found
+            tokens = features
         mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
-        return Features(tokens, mask), self.network.forward_head(found, pre_logits=True)
+        return Features(tokens, mask), self.network.forward_head(features, pre_logits=True)
 
     def load(self, download: bool) -> None:
-        """From the hub's cache; from the network only when asked."""
+        """Load the weights from the hub's cache, or download them if that is requested."""
         if self.facts["weights"] == "random":
             return
         import huggingface_hub.constants as hub
@@ -92,16 +99,16 @@ class Timm(Backbone):
         before, hub.HF_HUB_OFFLINE = hub.HF_HUB_OFFLINE, not download or hub.HF_HUB_OFFLINE
         try:
             self.network.load_state_dict(_make(self.facts, pretrained=True).state_dict())
-        except Exception as error:  # timm lets the hub's and the network's errors through
+        except Exception as error:  # timm does not catch errors of the hub and of the network
             raise ConfigError(
-                f"model {self.facts['model']!r}: its weights are not on this machine ({type(error).__name__}), and nothing is fetched "
-                f"unasked; let them be fetched: download=true"
+                f"model {self.facts['model']!r}: its weights are not on this machine ({type(error).__name__}), and nothing is "
+                f"downloaded unless requested; allow the download: download=true"
             ) from None
         finally:
             hub.HF_HUB_OFFLINE = before
 
     def depths(self) -> Iterator[tuple[nn.Parameter, int]]:
-        """By tenths of its parameters, in their order."""
+        """Yield each parameter with its depth, 0 to 9: the parameters are divided into tenths in their order."""
         parameters = list(self.network.parameters())
         for at, parameter in enumerate(parameters):
             yield parameter, (len(parameters) - 1 - at) * 10 // max(len(parameters), 1)

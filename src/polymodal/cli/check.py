@@ -7,14 +7,15 @@ from typing import Any
 
 import click
 
-from .options import out_option, table_argument, training_options
+from ..request import TrainingSettings
+from .options import out_option, settings_options, table_argument
 
 
 @click.command()
 @table_argument(required=True, metavar="TABLE|run.yaml|RUN")
-@training_options
+@settings_options(TrainingSettings)
 @out_option("Folder that the run would be written to.", metavar="RUN")
-def check(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], columns: dict[str, str], **settings: Any) -> None:
+def check(table: str, overrides: tuple[str, ...], **settings: Any) -> None:
     """Check a table or a configuration before training.
 
     Reports what would fail, by row; estimates the time, memory and disk space of the training; states the precision and the reason for it.
@@ -23,6 +24,6 @@ def check(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], colu
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():
-        result = check_training(table, *overrides, target=list(targets) or None, columns=columns or None, **settings)
+        result = check_training(table, *overrides, **settings)
     click.echo(result.text())
     sys.exit(0 if result.ok else 2)

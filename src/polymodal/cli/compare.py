@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..request import ComparisonSettings
 from .options import (
     check_resume,
-    data_options,
     json_option,
-    on_error_option,
     out_option,
     overwrite_option,
     quiet_option,
+    settings_options,
     table_argument,
-    target_option,
 )
 
 if TYPE_CHECKING:
@@ -31,9 +30,7 @@ _WITH_RESUME = ("table", "resume", "force", "jobs", "as_json", "quiet")
 
 @click.command()
 @table_argument(required=False)
-@target_option()
-@data_options
-@on_error_option
+@settings_options(ComparisonSettings)
 @click.option(
     "--fusion", "fusions", multiple=True, metavar="NAME", help="Compare only these fusions; default: all that can combine these fields."
 )
@@ -68,8 +65,6 @@ def compare(
     table: str | None,
     overrides: tuple[str, ...],
     *,
-    targets: tuple[str, ...],
-    columns: dict[str, str],
     also: tuple[str, ...],
     jobs: int | None,
     out: str | None,
@@ -106,7 +101,6 @@ def compare(
             if resume is not None:
                 result = resume_compare(folder, table, jobs=jobs, force=force, observers=observers, start=start)
             else:
-                settings |= {"target": list(targets) or None, "columns": columns or None}
                 settings["also"] = None if not also else [setting for setting in also if setting != "none"]
                 result = compare_models(
                     table, *overrides, jobs=jobs, out=folder, overwrite=overwrite, observers=observers, start=start, **settings

@@ -6,16 +6,16 @@ from typing import Any
 
 import click
 
-from .options import data_options, out_option, overwrite_option, table_argument, target_option
+from ..request import TableSettings
+from .options import out_option, overwrite_option, settings_options, table_argument
 
 
 @click.command()
 @table_argument(required=True)
-@target_option(required=True)
-@data_options
+@settings_options(TableSettings, target_required=True)
 @out_option("The file to write; - for standard output.", default="run.yaml")
 @overwrite_option("Replace an existing file.")
-def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], out: str, **settings: Any) -> None:
+def init(table: str, overrides: tuple[str, ...], out: str, **settings: Any) -> None:
     """Write a complete run.yaml for a table.
 
     The file states the reason for each choice.
@@ -24,5 +24,5 @@ def init(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], out: 
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():
-        text = write_yaml(table, *overrides, target=list(targets), out=None if out == "-" else out, **settings)
+        text = write_yaml(table, *overrides, out=None if out == "-" else out, **settings)
     click.echo(text if out == "-" else f"wrote {out}; train it: polymodal train {out}")

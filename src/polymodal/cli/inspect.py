@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from .options import data_options, table_argument, target_option
+from ..request import TableSettings
+from .options import settings_options, table_argument
 
 
 @click.command()
 @table_argument(required=True)
-@target_option()
-@data_options
-def inspect(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], seed: int | None, **settings: Any) -> None:
+@settings_options(TableSettings)
+def inspect(table: str, overrides: tuple[str, ...], **settings: Any) -> None:
     """Describe the columns of a table.
 
     Reports what each column contains, and what is missing, unreadable or suspicious.
@@ -22,5 +22,5 @@ def inspect(table: str, overrides: tuple[str, ...], targets: tuple[str, ...], se
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():
-        profile = inspect_table(table, *overrides, target=list(targets), seed=seed or 0, **settings)
+        profile = inspect_table(table, *overrides, **settings)
     click.echo(profile.text())

@@ -11,8 +11,10 @@ from typing import Any
 
 import click
 
+from ..request import Setting, TrainingSettings, declared
 from .mistakes import check_overrides
 
+_SETTINGS = declared(TrainingSettings)
 Command = Callable[..., Any]
 """A function that becomes a command, or a command."""
 Option = Callable[[Command], Command]
@@ -61,59 +63,45 @@ def table_argument(*, required: bool, metavar: str | None = None) -> Option:
 
 
 def _with_overrides(command: Command) -> Command:
-    """Turn ``--pretrained`` into the override that it stands for, and report words that are not overrides."""
+    """Pass repeated settings as lists, turn ``--pretrained`` into its override, and report words that are not overrides."""
 
     @functools.wraps(command)
     def run(*args: Any, overrides: tuple[str, ...], pretrained: bool, **settings: Any) -> Any:
         if settings.get("resume") is None:
-            check_overrides(list(overrides), settings["table"], settings["targets"], settings["time_limit"])
+            check_overrides(list(overrides), settings["table"], settings["target"], settings["time_limit"])
+        settings |= {
+            name: list(settings[name]) for name, setting in _SETTINGS.items() if setting.repeated and isinstance(settings.get(name), tuple)
+        }
         return command(*args, overrides=(*overrides, "model.preset=pretrained") if pretrained else overrides, **settings)
 
     return run
 
 
-def target_option(*, required: bool = False) -> Option:
-    """Return the option ``--target``, which is passed as ``targets``."""
-    help_text = "The column to predict; may be given several times (tasks)."
-    return click.option("--target", "targets", multiple=True, required=required, metavar="COL", help=help_text)
+def _option_of(name: str, setting: Setting, required: bool = False) -> Option:
+    """Return the option of a setting that a request may contain."""
+    kind: Any = (
+        click.Choice(setting.choices) if setting.choices else click.IntRange(min=setting.least) if setting.least is not None else None
+    )
+    callback = _parse_columns if setting.metavar == "NAME=MODALITY" else None
+    return click.option(
+        setting.flag, name, type=kind, multiple=setting.repeated, required=required, metavar=setting.metavar, callback=callback,
+        help=setting.help,
+    )  # fmt: skip
 
 
-def root_option(help_text: str) -> Option:
-    """Return the option ``--root``, which may be given several times."""
-    return click.option("--root", multiple=True, metavar="DIR", help=help_text)
+def settings_options(kind: type, *, target_required: bool = False) -> Option:
+    """Return the options of the settings that a command accepts, and ``--pretrained``.
 
-
-encoding_option = click.option("--encoding", metavar="NAME", help="Encoding of TABLE, such as gb18030; default: detected (data.encoding).")
-on_error_option = click.option(
-    "--on-error", type=click.Choice(["error", "skip", "blank"]), help="What to do with a cell that cannot be read (data.on_error)."
-)
-
-data_options = _all(
-    click.option("--column", "columns", multiple=True, metavar="NAME=MODALITY", callback=_parse_columns,
-                 help="Treat a column as image, pictures, video, text, audio, series, vector, points, tabular, number, category or date."),
-    click.option("--ignore", multiple=True, metavar="COL", help="A column that is not a feature; may be given several times (fields)."),
-    click.option("--group", metavar="COL",
-                 help="Keep rows with the same value in this column in the same part of a split (data.split.group)."),
-    click.option("--split", metavar="COL", help="A column whose cells are train, valid or test (data.split.column)."),
-    root_option("A further folder in which to look for the files of cells (data.root)."),
-    click.option("--seed", type=click.IntRange(min=0), help="The seed: the same seed gives the same bits (seed)."),
-    click.option("--time-limit", metavar="TIME", help="Time limit of the whole command, such as 5m (training.time_limit)."),
-    encoding_option,
-    click.option("--pretrained", is_flag=True,
-                 help="Use pretrained encoders, which are downloaded unless they are already here (model.preset=pretrained)."),
-    _with_overrides,
-)  # fmt: skip
-"""The options of every command that reads a training table, besides ``--target``."""
-
-training_options = _all(
-    target_option(),
-    data_options,
-    on_error_option,
-    click.option("--valid", metavar="TABLE",
-                 help="A separate table for validation (data.valid): a third of its rows selects the epoch, the others are reported on."),
-    click.option("--test", metavar="TABLE", help="A table on which the model is measured once, at the end (data.test)."),
-)  # fmt: skip
-"""The options of the commands that train, or check a training."""
+    :param kind: the settings, such as ``TrainingSettings``; they are passed to the command by name
+    :param target_required: whether ``--target`` must be given
+    """
+    options = [_option_of(name, setting, target_required and name == "target") for name, setting in declared(kind).items()]
+    pretrained = click.option(
+        "--pretrained",
+        is_flag=True,
+        help="Use pretrained encoders, which are downloaded unless they are already here (model.preset=pretrained).",
+    )
+    return _all(*options, pretrained, _with_overrides)
 
 
 def check_resume(allowed: Collection[str], advice: str) -> None:
@@ -134,9 +122,7 @@ def check_resume(allowed: Collection[str], advice: str) -> None:
 
 run_argument = click.argument("run", metavar="RUN")
 model_options = _all(
-    on_error_option,
-    root_option("A further folder in which to look for the files of cells."),
-    encoding_option,
+    *(_option_of(name, _SETTINGS[name]) for name in ("on_error", "root", "encoding")),
     click.option("--strict", is_flag=True, help="Stop if a column is absent, instead of treating it as missing."),
     click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class)."),
 )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import check_resume, out_option, overwrite_option, quiet_option, table_argument, training_options
+from ..request import TrainingSettings
+from .options import check_resume, out_option, overwrite_option, quiet_option, settings_options, table_argument
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
@@ -21,7 +22,7 @@ _WITH_RESUME = ("table", "overrides", "valid", "test", "resume", "force", "tenso
 
 @click.command()
 @table_argument(required=False)
-@training_options
+@settings_options(TrainingSettings)
 @out_option("Folder of the run; default: runs/NAME.", metavar="RUN")
 @overwrite_option("Replace an existing run.")
 @click.option("--resume", metavar="RUN", help="Resume a run that was interrupted or killed, from its last checkpoint.")
@@ -32,8 +33,6 @@ def train(
     table: str | None,
     overrides: tuple[str, ...],
     *,
-    targets: tuple[str, ...],
-    columns: dict[str, str],
     out: str | None,
     resume: str | None,
     force: bool,
@@ -71,7 +70,6 @@ def train(
                 tables = {"table": table, "valid": settings["valid"], "test": settings["test"]}
                 predictor = resume_run(folder, *overrides, **tables, force=force, observers=observers, start=start)
             else:
-                settings |= {"target": list(targets) or None, "columns": columns or None}
                 predictor = train_run(table, *overrides, out=folder, observers=observers, start=start, **settings)
     except Interrupted as stopped:
         best = f"; the best weights so far are in {folder}/bundle" if stopped.predictor is not None else " before training began"

@@ -16,7 +16,7 @@ class warnings_as_lines(warnings.catch_warnings):
         """Enter the context."""
         entered = super().__enter__()
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = self._print  # type: ignore[assignment]
+        warnings.showwarning = self._print
         return entered
 
     @staticmethod

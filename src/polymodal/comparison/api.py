@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
@@ -18,12 +18,11 @@ from ..data.sources import Source
 from ..errors import UserError
 from ..evaluation.paired import FEWEST_ROUNDS
 from ..experiment import Experiment
-from ..flow import Folders, Names, listed
 from ..journal import code_of
-from ..modalities import OnError
 from ..pages import comparison_page
 from ..preparation import Prepared, prepare
-from ..runs.request import Request, resolve
+from ..request import ComparisonSettings, Request, TrainingSettings, accepts, declared, listed
+from ..runs.resolution import Resolved, resolve
 from ..runs.run import Interrupted
 from ..runs.signals import Stop, StoppedAtOnce
 from ..storage import Lock, OutputFolder, discard_replaced, write_texts, write_whole
@@ -45,41 +44,32 @@ _COMPARED = ("fusions", "also", "trials", "rounds")
 _RESUMABLE = ("table", "overrides", "target", "columns", "ignore", "group", "split", "root", "on_error", "seed", *_COMPARED, "time_limit")
 
 
+@accepts(ComparisonSettings)
 def compare(
     table: Any,
     *overrides: str,
-    target: Any = None,
-    columns: Mapping[str, str] | None = None,
-    ignore: Names = (),
-    group: str | None = None,
-    split: str | None = None,
-    root: Folders = (),
-    on_error: OnError | None = None,
-    seed: int | None = None,
     fusions: Sequence[str] = (),
     also: Sequence[str] | None = None,
     trials: int = 4,
     rounds: int = 5,
-    time_limit: str | float | None = None,
-    encoding: str | None = None,
     jobs: int | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     observers: Sequence[Observer] = (),
     start: float | None = None,
+    **settings: Unpack[ComparisonSettings],
 ) -> dict[str, Any]:
     """Return whether fusion helps on a table: every single field and every fusion is tuned alike and measured on the same rows.
 
-    :param table: as in ``train``, like all parameters that are not described here
+    :param table: what ``train`` takes
+    :param overrides: ``path=value`` settings, which take precedence over everything else
+    :settings:
     :param fusions: names on the menu; none = all of the menu that can fuse these fields
     :param also: settings (``path=value``) under which each fusion takes part once more; None = only the experiment's own fusion (else the
         first) does, with balancing (``training.balance.kind=ogm_ge``), or without it if the experiment has it; () = none does
     :param trials: the number of settings tried for every contender, 1 to 4: other learning rates, other regularisation
     :param rounds: the number of trainings of each contender that are measured, 2 to 10; each on other rows if the table does not determine
         which. Two rounds give no interval, and their verdict is always undecided
-    :param time_limit: the time limit of the whole call, in seconds, or as 90s, 20m; the numbers of rows, trials, fusions and rounds are
-        chosen accordingly
-    :param encoding: the encoding of a CSV or JSON file (``data.encoding``); None = detected
     :param jobs: the number of trainings at a time, each in a process with one thread; it does not change results. None = one for each core,
         at most 8; always one without ``fork`` or on an accelerator
     :param out: the folder for ``compare.json`` (the returned data), ``compare.html``, ``best.yaml`` and the journal; None = nothing is kept
@@ -94,23 +84,19 @@ def compare(
         raise UserError(f"jobs: {jobs}; expected 1 or more trainings at a time (--jobs)")
     if not 2 <= rounds <= 10:
         raise UserError(f"rounds: {rounds}; expected {FEWEST_ROUNDS} to 10, or 2, which give no interval; set --rounds {FEWEST_ROUNDS}")
-    given = [*overrides, *([f"data.encoding={encoding}"] if encoding is not None else [])]
+    request = Request.of(table, overrides, settings, ComparisonSettings)
     arguments = {
-        "table": absolute(table) if isinstance(table, (str, Path)) else None, "overrides": given,
-        "target": target, "columns": dict(columns or {}),
-        "ignore": listed(ignore), "group": group, "split": split, "on_error": on_error,
-        "root": [absolute(one) for one in listed(root)],
-        "seed": seed, "fusions": listed(fusions), "also": None if also is None else listed(also), "trials": trials, "rounds": rounds,
-        "time_limit": time_limit,
+        "table": absolute(table) if isinstance(table, (str, Path)) else None, "overrides": list(overrides), **_plain(request.settings),
+        "fusions": listed(fusions), "also": None if also is None else listed(also), "trials": trials, "rounds": rounds,
     }  # fmt: skip
     if out is not None and (reason := _output_folder(Path(out), ()).refusal(overwrite)) is not None:
         raise UserError(reason)  # before the table is read
-    request = _request(table, arguments)
-    arguments["target"] = None if target is None else list(request.experiment.tasks)
-    with _folder(out, overwrite, request.experiment) as folder:
+    resolved = _resolve(request)
+    arguments["target"] = list(resolved.experiment.tasks) if "target" in request.settings else None
+    with _folder(out, overwrite, resolved.experiment) as folder:
         if out is not None:
             write_whole(folder / ARGUMENTS, json.dumps(arguments, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass"))
-        return _compare(request, arguments, folder, out is not None, jobs, observers, start, force=False)
+        return _compare(resolved, arguments, folder, out is not None, jobs, observers, start, force=False)
 
 
 def resume_compare(
@@ -148,7 +134,9 @@ def resume_compare(
     if table is None:
         raise UserError(f"{folder}: its table came from memory; expected it again; give it: table=...")
     with Lock(folder):
-        return _compare(_request(table, arguments), arguments, folder, True, jobs, observers, start, force)
+        settings = {name: arguments[name] for name in declared(ComparisonSettings) if name in arguments}
+        resolved = _resolve(Request.of(table, arguments["overrides"], settings, ComparisonSettings))
+        return _compare(resolved, arguments, folder, True, jobs, observers, start, force)
 
 
 def _output_folder(folder: Path, inputs: Sequence[str]) -> OutputFolder:
@@ -168,23 +156,29 @@ def _folder(out: str | Path | None, overwrite: bool, experiment: Experiment) -> 
             yield folder
 
 
-def _request(table: Any, arguments: Mapping[str, Any]) -> Request:
-    """Return the experiment of a comparison and its table."""
-    request = resolve(
-        table, arguments["overrides"], target=arguments["target"], columns=arguments["columns"] or None, ignore=arguments["ignore"],
-        group=arguments["group"], split=arguments["split"], valid=None, test=None, root=arguments["root"], on_error=arguments["on_error"],
-        seed=arguments["seed"], time_limit=arguments["time_limit"],
-    )  # fmt: skip
+def _plain(settings: TrainingSettings) -> dict[str, Any]:
+    """Return the settings of a comparison as plain data, from which it can be resumed; None = a setting was not given."""
+    plain: dict[str, Any] = {name: settings.get(name) for name in declared(ComparisonSettings)}
+    several = {"ignore": listed(settings.get("ignore", ())), "root": [absolute(folder) for folder in listed(settings.get("root", ()))]}
+    return {**plain, **several, "columns": dict(settings.get("columns") or {})}
+
+
+def _resolve(request: Request) -> Resolved:
+    """Return the experiment of a comparison and its table.
+
+    :raises UserError: the request cannot be run, or it has a table of its own to validate or to test on
+    """
+    resolved = resolve(request)
     for name in ("valid", "test"):
-        if getattr(request.experiment.data, name) is not None:
+        if getattr(resolved.experiment.data, name) is not None:
             raise UserError(
                 f"data.{name}: a table of its own; compare splits one table into rows that train, choose and measure; leave it out"
             )
-    return request
+    return resolved
 
 
 def _compare(
-    request: Request, arguments: Mapping[str, Any], place: Path, keep: bool, jobs: int | None, observers: Sequence[Observer],
+    resolved: Resolved, arguments: Mapping[str, Any], place: Path, keep: bool, jobs: int | None, observers: Sequence[Observer],
     start: float | None, force: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Run a comparison, or what is left of it, and write its files.
@@ -193,18 +187,18 @@ def _compare(
     :param keep: whether files are written
     """
     observer, stop = Observers(observers), Stop()
-    for one in request.left_out:
+    for one in resolved.left_out:
         if one.unread:
-            warnings.warn(f"{request.source.name}, {one.line}", UserWarning, stacklevel=3)
+            warnings.warn(f"{resolved.source.name}, {one.line}", UserWarning, stacklevel=3)
         else:
             observer.observe(NoteEvent(one.line))
-    experiment = dealt(request.experiment, request.source, arguments["rounds"])
+    experiment = dealt(resolved.experiment, resolved.source, arguments["rounds"])
     taking_part, refused = contenders(experiment, arguments["fusions"], arguments["also"])
     clock = Clock(experiment.training.time_limit, start)
     try:
         with stop, torch.random.fork_rng(devices=[]):
             note = partial(_note, observer)
-            prepared = prepare(experiment, request.source, None, place, None, note, request.guessed)
+            prepared = prepare(experiment, resolved.source, None, place, None, note, resolved.guessed)
             for line in prepared.warnings:
                 observer.observe(WarningEvent(line))
             try:
@@ -222,11 +216,11 @@ def _compare(
                 grid = _grid(experiment, prepared, rounds, log, clock, observer, stop, jobs)
                 _report_start(observer, grid, taking_part, refused)
                 course = _play(grid, taking_part, arguments["trials"], arguments["rounds"])
-                results = _results(grid, course, taking_part, refused, request.source)
+                results = _results(grid, course, taking_part, refused, resolved.source)
                 best = next((one for one in taking_part if one.name == results["best"]), None)
                 if keep:
-                    chosen = None if best is None else _best(request.experiment, best, course)
-                    _write(place, results, chosen, request.reasons, request.experiment.report.language)
+                    chosen = None if best is None else _best(resolved.experiment, best, course)
+                    _write(place, results, chosen, resolved.reasons, resolved.experiment.report.language)
             finally:
                 prepared.close()
     except (Stopped, StoppedAtOnce):
@@ -297,11 +291,12 @@ def _results(grid: Grid, course: Course, taking_part: Sequence[Contender], refus
             "seconds": sum(cell.seconds for cell in cells) / len(cells) if cells else search.seconds, "failed": failed,
         }  # fmt: skip
     verdicts = judged(grid, course, taking_part, grid.experiment.seed)
-    return plain({
+    result: dict[str, Any] = plain({
         "table": Path(source.name).name, "rows": source.rows, **verdicts, "contenders": facts, "refused": dict(refused),
         "trials": course.trials, "rounds": len(course.rounds), "seed": grid.experiment.seed, "seconds": round(grid.clock.spent, 1),
         "time_limit": grid.clock.limit,
-    })  # type: ignore[no-any-return]  # fmt: skip
+    })  # fmt: skip
+    return result
 
 
 def _best_of(course: Course, stage: str) -> dict[str, float | None]:

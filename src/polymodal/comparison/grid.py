@@ -233,7 +233,8 @@ class Grid:
         """The cluster of each measured row of a round that has the target."""
         rows = self.rounds.measure[at]
         known = ~np.isnan(self.prepared.train.targets[name][rows]).any(1)
-        return self.rounds.cluster_N[rows[known]]
+        result: np.ndarray = self.rounds.cluster_N[rows[known]]
+        return result
 
 
 def judging(task: Task) -> list[str]:

@@ -73,7 +73,8 @@ def _explain(fault: Any, data: Any, model: type[Config]) -> str:
         return f"{where}: missing; expected a value; write {where}=VALUE"
     message = fault["msg"].removeprefix("Value error, ")
     if not where:
-        return message  # a conflict between settings; the message names them
+        result: str = message  # a conflict between settings; the message names them
+        return result
     return f"{where}: found {shortened(value)}; {message[0].lower()}{message[1:]}{_advice(where, value, fault, model)}"
 
 

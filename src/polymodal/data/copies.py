@@ -281,7 +281,8 @@ def _by_chance(columns: list[Fingerprints], whole_N: np.ndarray, row_G: np.ndarr
         if at in cuts:
             head_G, tail_G = (_count(half_N, row_G) - size_G for half_N in (head_N, whole_N - head_N))
             cut_G = np.maximum(cut_G, head_G * tail_G / rows)
-    return np.max([rows * share_G, left_out_G, cut_G, next_G / 2 if few else cut_G], axis=0)
+    result: np.ndarray = np.max([rows * share_G, left_out_G, cut_G, next_G / 2 if few else cut_G], axis=0)
+    return result
 
 
 def _coded(hash_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -311,7 +312,8 @@ def _count(hash_N: np.ndarray, row_G: np.ndarray) -> np.ndarray:
     """Return the number of rows with the hash of each of some rows (G,)."""
     ordered = np.sort(hash_N)
     hash_G = hash_N[row_G]
-    return np.searchsorted(ordered, hash_G, side="right") - np.searchsorted(ordered, hash_G, side="left")
+    result: np.ndarray = np.searchsorted(ordered, hash_G, side="right") - np.searchsorted(ordered, hash_G, side="left")
+    return result
 
 
 def _frequency(one: Fingerprints, code_N: np.ndarray, count: np.ndarray, row_G: np.ndarray, size_G: np.ndarray) -> np.ndarray:
@@ -329,4 +331,5 @@ def _frequency(one: Fingerprints, code_N: np.ndarray, count: np.ndarray, row_G: 
             gap = gaps[gaps > _ROUNDING * (high - low)].min(initial=np.inf)
             even = len(code_N) * gap / (2 * (high - low))
             frequency_G = np.where(number_G, np.minimum(np.maximum(elsewhere_G, even), everywhere_G), frequency_G)
-    return frequency_G
+    result: np.ndarray = frequency_G
+    return result

@@ -66,7 +66,8 @@ class Fingerprints:
     @property
     def is_long(self) -> np.ndarray:
         """Whether each cell is a long text, the content of a file, an array or a list of numbers; bool (N,)."""
-        return self.kind_N == _LONG
+        result: np.ndarray = self.kind_N == _LONG
+        return result
 
     @property
     def is_phrase(self) -> np.ndarray:
@@ -171,7 +172,8 @@ def mixed(hash_N: np.ndarray) -> np.ndarray:
     """Mix hashes, so that every bit depends on all bits (the finalizer of SplitMix64, Steele, Lea and Flood 2014)."""
     hash_N = (hash_N ^ (hash_N >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     hash_N = (hash_N ^ (hash_N >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return hash_N ^ (hash_N >> np.uint64(31))
+    result: np.ndarray = hash_N ^ (hash_N >> np.uint64(31))
+    return result
 
 
 def _is_path(cell: str, role: Role) -> bool:

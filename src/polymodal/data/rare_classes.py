@@ -31,7 +31,7 @@ class RareClasses:
 
     def unit(self, row: int) -> np.ndarray:
         """Return the rows of the unit of a row."""
-        first, last = (np.searchsorted(self._unit_sorted, self.unit_N[row], side=side) for side in ("left", "right"))  # type: ignore[arg-type]
+        first, last = (np.searchsorted(self._unit_sorted, self.unit_N[row], side=side) for side in ("left", "right"))
         return self._by_unit[first:last]
 
     def counts(self, rows_N: np.ndarray) -> np.ndarray:

@@ -134,7 +134,8 @@ class Split:
     @property
     def fitting_N(self) -> np.ndarray:
         """Whether each row (N,) is one that states are fitted on."""
-        return self.part_N == TRAIN
+        result: np.ndarray = self.part_N == TRAIN
+        return result
 
 
 def split(

@@ -146,7 +146,8 @@ class Store:
 
     def is_faulty(self, field: str) -> np.ndarray:
         """Return whether anything of each row's cell cannot be read (N,)."""
-        return (self.state[field] == CellState.UNREADABLE) | (self.state[field] == CellState.PARTIAL)
+        result: np.ndarray = (self.state[field] == CellState.UNREADABLE) | (self.state[field] == CellState.PARTIAL)
+        return result
 
     def distinct(self, field: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the distinct cells of some rows.

@@ -39,9 +39,11 @@ class BagConfig(EncoderConfig):
     def usual(cls, rows: int) -> tuple[EncoderConfig, str] | None:
         """Return settings for a table, with stronger dropout and a higher learning rate if it is small; None from a million rows on."""
         if rows < SOME_ROWS:
-            return cls(lr_scale=5.0, dropout=0.3), f"a bag of n-grams, learning fast and much dropped out: {rows:,} rows are few"
+            why = f"a bag of n-grams with a high learning rate and strong dropout, because {rows:,} rows are few"
+            return cls(lr_scale=5.0, dropout=0.3), why
         if rows < MANY_ROWS:
-            return cls(lr_scale=0.5), f"a bag of n-grams: {rows:,} rows are too few to learn a language from ({MANY_ROWS:,} are enough)"
+            why = f"a bag of n-grams, because a transformer from scratch needs {MANY_ROWS:,} rows, and there are {rows:,}"
+            return cls(lr_scale=0.5), why
         return None
 
     def needs(self, form: Form) -> dict[str, Any]:

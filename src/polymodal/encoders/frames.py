@@ -128,8 +128,8 @@ class Frames(Encoder):
             return self._pooled(features)
         pixels, mask_UT = field.values["pixels"], field.values["mask"]
         if self.change:
-            shown = pixels.float()
-            pixels = torch.cat([shown, shown - torch.cat([shown[:, :1], shown[:, :-1]], 1)], 2)
+            current = pixels.float()
+            pixels = torch.cat([current, current - torch.cat([current[:, :1], current[:, :-1]], 1)], 2)
         U, T = mask_UT.shape
         each = self.each(Field({"pixels": pixels.flatten(0, 1)}, mask_UT.flatten()))
         return self._pooled(Features(mean_pool(each).view(U, T, -1), mask_UT))
@@ -140,9 +140,10 @@ class Frames(Encoder):
 
     def lr_scales(self) -> Iterator[tuple[nn.Parameter, float]]:
         """Yield the parameters and factors of the encoder of each picture."""
-        return self.each.lr_scales()
+        yield from self.each.lr_scales()
 
     def _pooled(self, features: Features) -> Features:
+        """Combine the vectors of the pictures (U, T, D) to one token for each cell."""
         if self.ordered:
             positions_TD = self.positions_TD[: features.mask_BL.shape[1]]
             features = self.transformer(Features(features.tokens_BLD + positions_TD, features.mask_BL))
@@ -173,5 +174,5 @@ class OverFrames(Backbone):
 
 def _with_change(state: State) -> State:
     """Return the state with the additional channels of change, whose standard deviation is assumed to be half that of the pixels."""
-    changes = [max(0.5 * spread, 1.0) for spread in state["std"]]
+    changes = [max(0.5 * std, 1.0) for std in state["std"]]
     return {**state, "channels": 2 * state["channels"], "mean": [*state["mean"], *([0.0] * len(changes))], "std": [*state["std"], *changes]}

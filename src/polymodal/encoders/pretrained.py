@@ -162,6 +162,7 @@ class Pretrained(Encoder):
 
 
 def _width(state: State) -> int:
+    """Return the width of the backbone's features. Raise ``ValueError`` if it is not valid."""
     width = state["backbone"]["width"]
     if type(width) is not int or not 1 <= width <= 2**17:
         raise ValueError(f"a backbone of width {width}")

@@ -54,7 +54,7 @@ class SeriesTransformer(Encoder):
         self.width, self.patch = width, config.patch
         channels = 3 * state["channels"]
         self.stem = nn.Conv1d(channels, config.hidden, 7, padding=3)
-        self.shapes = nn.ModuleList(nn.Conv1d(config.hidden, config.hidden, 5, padding=2 * gap, dilation=gap) for gap in (1, 2, 4))
+        self.shapes = nn.ModuleList(nn.Conv1d(config.hidden, config.hidden, 5, padding=2 * step, dilation=step) for step in (1, 2, 4))
         self.embed = nn.Linear(2 * config.hidden, config.hidden)
         self.register_buffer("positions_LD", 0.5 * sines(-(-state["length"] // config.patch) + 1, config.hidden), persistent=False)
         self.drop = nn.Dropout(config.dropout)

@@ -71,6 +71,7 @@ class Spectrogram(Encoder):
 
     @staticmethod
     def _over_time(grid_UCSN: Tensor, real_US: Tensor) -> Tensor:
+        """Return the mean and the maximum over the real time steps and the frequencies, (U, 2 C)."""
         real_U1S1 = real_US[:, None, :, None]
         mean_UC = (grid_UCSN * real_U1S1).sum((2, 3)) / (real_US.sum(1, keepdim=True) * grid_UCSN.shape[3]).clamp(min=1)
         largest_UC = grid_UCSN.masked_fill(~real_U1S1, 0.0).amax((2, 3))  # no output of a ReLU is below 0

@@ -35,7 +35,7 @@ class TextTransformerConfig(EncoderConfig):
     @classmethod
     def usual(cls, rows: int) -> tuple[EncoderConfig, str] | None:
         """Return the default settings; they are used for tables that are too large for a bag of n-grams."""
-        return cls(), f"a transformer: {rows:,} rows are enough to learn one from"
+        return cls(), f"a transformer, because {rows:,} rows are enough to train it from scratch"
 
     def needs(self, form: Form) -> dict[str, Any]:
         """Return the size of the vocabulary and the maximum number of tokens of a text."""

@@ -96,7 +96,8 @@ def has_stopped(
 def _deviations(values_N: np.ndarray) -> float:
     """Return the mean of the values, in standard errors of the mean."""
     error = float(values_N.std()) / max(len(values_N) - 1, 1) ** 0.5
-    return float(values_N.mean()) / max(error, 1e-12)
+    result: float = float(values_N.mean()) / max(error, 1e-12)
+    return result
 
 
 def warnings(diagnosis: Diagnosis, members: Sequence[Member], kind: str) -> list[str]:

@@ -89,7 +89,8 @@ class Spread:
     def log(self, features_NF: np.ndarray) -> np.ndarray:
         """Return the logarithm of the expected error of each row (N,)."""
         logs_N = self.offset + features_NF.astype(np.float64) @ self.weights
-        return np.clip(logs_N, self.typical - _FARTHEST, self.typical + _FARTHEST)
+        result: np.ndarray = np.clip(logs_N, self.typical - _FARTHEST, self.typical + _FARTHEST)
+        return result
 
 
 def features_of(answer: Answer, task: str) -> np.ndarray:
@@ -104,4 +105,7 @@ def pooled(spreads: Sequence[Spread], answers: Sequence[Answer], task: str) -> n
     """Return the expected error of the mean of several models (N,): the geometric mean of theirs, or 1 if there are no spreads."""
     if not spreads:
         return np.ones(len(answers[0].logits[task]))
-    return np.exp(np.mean([spread.log(features_of(answer, task)) for spread, answer in zip(spreads, answers, strict=True)], axis=0))
+    result: np.ndarray = np.exp(
+        np.mean([spread.log(features_of(answer, task)) for spread, answer in zip(spreads, answers, strict=True)], axis=0)
+    )
+    return result

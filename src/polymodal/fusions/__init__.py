@@ -1,4 +1,4 @@
-"""The menu of fusions: each fusion has its own module; to add a fusion, add its module, its import, and its place in ``CONFIGS``."""
+"""The menu of fusions. Each fusion has its own module; to add one, add its module, import its config here, and add it to ``CONFIGS``."""
 
 from ..config import kinds_of, menu
 from ..errors import ConfigError, nearest
@@ -35,7 +35,10 @@ AnyFusion = menu(*CONFIGS)
 
 
 def menu_of(kind: str) -> FusionConfig:
-    """The fusion of that name, with its defaults."""
+    """Return the config of the fusion with this kind, with its default settings.
+
+    :raises ConfigError: there is no such fusion
+    """
     if kind not in KINDS:
         raise ConfigError(f"fusion {kind!r}: not on the menu; expected one of {', '.join(KINDS)}{nearest(kind, KINDS)}")
     return CONFIGS[KINDS.index(kind)]()

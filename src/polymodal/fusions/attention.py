@@ -1,5 +1,5 @@
-"""A small transformer over the tokens of all fields, read out by a learned query (as in Jaegle et al. 2021,
-arXiv:2103.03206, with self-attention among the fields' tokens)."""
+"""A small transformer over the tokens of all fields and a learned query, whose output is the representation (as in Jaegle et al. 2021,
+arXiv:2103.03206, but with self-attention among the tokens of the fields)."""
 
 from __future__ import annotations
 
@@ -16,28 +16,34 @@ from .fusion import Fusion, FusionConfig, heads_divide, linear
 
 
 class AttentionConfig(FusionConfig):
-    """A transformer over all tokens, with a learned query."""
+    """A transformer over the tokens of all fields and a learned query."""
 
     kind: Literal["attention"] = "attention"
     depth: int = Setting(2, ge=1, le=256)
-    """Blocks. Cost grows with it, and with the square of the count of tokens."""
+    """The number of blocks. Cost grows with it, and with the square of the number of tokens."""
     heads: int = Setting(4, ge=1, le=1_024)
-    """Attention heads; must divide ``model.width``."""
+    """The number of attention heads; must divide ``model.width``."""
     dropout: float = Setting(0.1, ge=0, lt=1)
-    """Share dropped in training."""
+    """The dropout rate."""
 
     def check(self, fields: Sequence[str], width: int) -> None:
-        """``ConfigError`` where the heads do not divide the width."""
+        """Check the number of heads.
+
+        :raises ConfigError: ``width`` is not divisible by ``heads``
+        """
         heads_divide(self.heads, width)
 
     def build(self, widths: Mapping[str, int | None], width: int) -> Fusion:
-        """Any number of fields of any widths."""
+        """Build the fusion for any number of fields of any widths.
+
+        :raises ConfigError: ``width`` is not divisible by ``heads``
+        """
         self.check(list(widths), width)
         return Attention(self, widths, width)
 
 
 class Attention(Fusion):
-    """-> (B, 1, width); a row with no field at all is what the query says by itself."""
+    """The transformer's output for the query -> (B, 1, width); it depends on the query alone for a row without any field."""
 
     def __init__(self, config: AttentionConfig, widths: Mapping[str, int | None], width: int) -> None:
         super().__init__()
@@ -48,7 +54,7 @@ class Attention(Fusion):
         self.width_out = width
 
     def forward(self, features: Mapping[str, Features]) -> Features:
-        """The query's answer after it and the tokens have seen each other."""
+        """Apply the transformer to the query and the tokens of all fields, and return its output for the query."""
         first = next(iter(features.values()))
         rows = first.tokens_BLD.shape[0]
         tokens = [self.query_D.expand(rows, 1, -1)]
@@ -56,5 +62,5 @@ class Attention(Fusion):
         for field, project, name_D in zip(features.values(), self.project, self.name_FD, strict=True):
             tokens.append(project(field.tokens_BLD) + name_D)
             masks.append(field.mask_BL)
-        seen = self.transformer(Features(torch.cat(tokens, 1), torch.cat(masks, 1)))
-        return Features(seen.tokens_BLD[:, :1], seen.mask_BL[:, :1])
+        attended = self.transformer(Features(torch.cat(tokens, 1), torch.cat(masks, 1)))
+        return Features(attended.tokens_BLD[:, :1], attended.mask_BL[:, :1])

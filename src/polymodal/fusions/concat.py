@@ -1,7 +1,6 @@
-"""Concatenation, the founding document's fusion: each field pooled to a vector, the vectors side by side, nothing else.
+"""Concatenation: each field is pooled to a vector, and the vectors are concatenated. It is the fusion of the founding document.
 
-With a linear head the answer is a sum of what each field says alone: it cannot learn that one field changes what
-another means.
+With a linear head, the logits are a sum of one term for each field. Such a model cannot represent interactions between fields.
 """
 
 from __future__ import annotations
@@ -17,22 +16,22 @@ from .fusion import Fusion, FusionConfig, total
 
 
 class ConcatConfig(FusionConfig):
-    """Concatenation and nothing else."""
+    """The concatenation of the fields' vectors."""
 
     kind: Literal["concat"] = "concat"
 
     def build(self, widths: Mapping[str, int | None], width: int) -> Fusion:
-        """Any number of fields of any widths."""
+        """Build the fusion for any number of fields of any widths."""
         return Concat(widths)
 
 
 class Concat(Fusion):
-    """-> (B, 1, the sum of the widths); a field that a row lacks is zeros."""
+    """The concatenation of the pooled fields -> (B, 1, the sum of the widths); zeros for a missing field."""
 
     def __init__(self, widths: Mapping[str, int | None]) -> None:
         super().__init__()
         self.width_out = total(widths)
 
     def forward(self, features: Mapping[str, Features]) -> Features:
-        """Pool each field, put the vectors side by side."""
+        """Pool each field to a vector, and concatenate the vectors."""
         return Features.vector(torch.cat([mean_pool(field) for field in features.values()], -1))

@@ -1,10 +1,11 @@
-"""Evidential fusion (TMC, Han et al. 2021, arXiv:2102.02051): each field's head counts evidence for each class, and Dempster's reduced rule
-combines it, so that a field which knows nothing of a row has no say in it. No fused representation takes part.
+"""Evidential fusion (TMC, Han et al. 2021, arXiv:2102.02051): the head of each field returns evidence for each class, and Dempster's
+reduced rule combines the evidence of all fields, so that a field without evidence for a row does not affect its prediction. No vote comes
+from a fused representation.
 
-The rule and its loss are in ``tasks/evidence.py``, with what departs from the paper: this file only names it. It needs classes that exclude
-one another: tasks of kind ``binary`` and ``multiclass``.
+The rule, its loss and the differences from the paper are in ``tasks/evidence.py``; this module only selects the rule. It requires classes
+that exclude one another: tasks of kind ``binary`` and ``multiclass``.
 
-The representation h that ``embed`` gives is the fields side by side, as in ``concat``.
+The representation h that ``embed`` returns is the concatenation of the fields, as in ``concat``.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ class EvidentialConfig(FusionConfig):
 
     @property
     def voting(self) -> str:
-        """The voting rule is Dempster's rule of combination."""
+        """The voting rule: Dempster's rule of combination."""
         return "evidential"
 
     def build(self, widths: Mapping[str, int | None], width: int) -> Fusion:
-        """Any number of fields of any widths."""
+        """Build the fusion for any number of fields of any widths."""
         return Evidential(self, widths)
 
 
 class Evidential(Fusion):
-    """-> (B, 1, the sum of the widths), for ``embed``; no head reads it."""
+    """The concatenation of the pooled fields -> (B, 1, the sum of the widths). Only ``embed`` uses it; no head reads it."""
 
     def __init__(self, config: EvidentialConfig, widths: Mapping[str, int | None]) -> None:
         super().__init__()
@@ -43,5 +44,5 @@ class Evidential(Fusion):
         self.width_out = total(widths)
 
     def forward(self, features: Mapping[str, Features]) -> Features:
-        """Pool each field, put the vectors side by side."""
+        """Pool each field to a vector, and concatenate the vectors."""
         return Features.vector(torch.cat([mean_pool(field) for field in features.values()], -1))

@@ -1,9 +1,9 @@
-"""Feature-wise linear modulation (FiLM, Perez et al. 2018, arXiv:1709.07871): what one field says scales and shifts what others say.
+"""Feature-wise linear modulation (FiLM, Perez et al. 2018, arXiv:1709.07871): one field scales and shifts the features of the others.
 
-With ``condition: FIELD`` that field gives gamma and beta to each of the others, as a question does to a picture. Without it no field comes
-first, and each is conditioned by all others that the row has. Departs from the paper: one modulated layer in place of four residual
-blocks inside an encoder; gamma is 1 + what is learned, so that a row without the condition goes through unmodulated; and the conditioning
-field's own vector stands beside the modulated ones, so that it can answer alone.
+With ``condition: FIELD``, gamma and beta for each of the other fields are computed from that field, for example from a question about a
+picture. Without it, each field is modulated by all other fields that the row has. Differences from the paper: there is one modulated layer
+instead of four residual blocks inside an encoder; gamma is 1 plus a learned term, so that a row without the condition is not modulated;
+and the output includes the vector of the conditioning field itself, so that a prediction can depend on that field alone.
 
 Shapes: ``B`` rows, ``F`` fields, ``L`` tokens, ``D`` width.
 """
@@ -27,25 +27,27 @@ class FiLMConfig(FusionConfig):
 
     kind: Literal["film"] = "film"
     condition: str | None = None
-    """The field that says how the others are to be seen, such as the question about a picture; null = each is seen in the light of all
-    others."""
+    """The field that modulates the others, such as a question about a picture; null = each field is modulated by all others."""
 
     def check(self, fields: Sequence[str], width: int) -> None:
-        """``ConfigError`` where the condition is none of several fields."""
+        """Check the condition.
+
+        :raises ConfigError: there are several fields, and ``condition`` is not one of them
+        """
         if self.condition is not None and len(fields) > 1 and self.condition not in fields:
             raise ConfigError(
-                f"model.fusion.condition: {self.condition!r} is no field; expected one of {', '.join(fields)}, or null"
+                f"model.fusion.condition: {self.condition!r} is not a field; expected one of {', '.join(fields)}, or null"
                 f"{nearest(self.condition, fields)}"
             )
 
     def build(self, widths: Mapping[str, int | None], width: int) -> Fusion:
-        """Any number of fields of any widths; a single one is not modulated."""
+        """Build the fusion for any number of fields of any widths. A single field is not modulated."""
         self.check(list(widths), width)
         return FiLM(self, widths, width)
 
 
 class FiLM(Fusion):
-    """-> (B, 1, width * fields); zeros where a field is missing."""
+    """Modulated features of each field -> (B, 1, width * fields); zeros for a missing field."""
 
     def __init__(self, config: FiLMConfig, widths: Mapping[str, int | None], width: int) -> None:
         super().__init__()
@@ -62,21 +64,21 @@ class FiLM(Fusion):
     conditions_FF: Tensor
 
     def forward(self, features: Mapping[str, Features]) -> Features:
-        """Project, normalise, modulate each token by what the conditions say on the whole, pool."""
-        seen = []
+        """Project and normalise each field, modulate each token by the pooled conditions, and pool each field to a vector."""
+        fields = []
         for project, field in zip(self.project, features.values(), strict=True):
-            seen.append(Features(self.norm(project(without_masked(field).tokens_BLD)), field.mask_BL))
-        said_BFD = torch.stack([mean_pool(field) for field in seen], 1)
-        there_BF = present(features)
+            fields.append(Features(self.norm(project(without_masked(field).tokens_BLD)), field.mask_BL))
+        vectors_BFD = torch.stack([mean_pool(field) for field in fields], 1)
+        present_BF = present(features)
         modulate = iter(self.modulate)
         parts = []
-        for at, (field, conditioned) in enumerate(zip(seen, self.conditioned, strict=True)):
+        for at, (field, conditioned) in enumerate(zip(fields, self.conditioned, strict=True)):
             if not conditioned:
-                parts.append(said_BFD[:, at])
+                parts.append(vectors_BFD[:, at])
                 continue
-            says_BF = there_BF * self.conditions_FF[at]
-            gamma_BD, beta_BD = next(modulate)((says_BF.unsqueeze(-1) * said_BFD).sum(1)).chunk(2, -1)
-            some_B11 = (says_BF.sum(1) > 0).view(-1, 1, 1)
+            conditions_BF = present_BF * self.conditions_FF[at]
+            gamma_BD, beta_BD = next(modulate)((conditions_BF.unsqueeze(-1) * vectors_BFD).sum(1)).chunk(2, -1)
+            some_B11 = (conditions_BF.sum(1) > 0).view(-1, 1, 1)
             tokens = field.tokens_BLD * (1 + some_B11 * gamma_BD.unsqueeze(1)) + some_B11 * beta_BD.unsqueeze(1)
             parts.append(mean_pool(Features(nn.functional.gelu(tokens), field.mask_BL)))
         return Features.vector(torch.cat(parts, -1))

@@ -1,6 +1,6 @@
-"""What all fusions share: the features of any number of fields in, one representation out (g in h = g(f(x), f(t))).
+"""The base classes of fusions. A fusion maps the features of any number of fields to one representation (g in h = g(f(x), f(t))).
 
-A field that a row lacks comes in with no real token, and must count as if the model had been asked without it.
+A field that a row lacks has no real token. It must not affect the representation of that row.
 """
 
 from __future__ import annotations
@@ -17,53 +17,70 @@ from ..flow import Features
 
 
 class FusionConfig(Config):
-    """What every fusion's config answers."""
+    """The base class of fusion configs."""
 
     @property
     def voting(self) -> str:
-        """The rule by which votes become the answer (``tasks.RULES``); one of single-field votes alone leaves out the fused one."""
+        """The rule that combines the votes (a key of ``tasks.RULES``). Some rules combine the votes of single fields only, without the
+        vote of the fused representation."""
         return "weighed"
 
     def check(self, fields: Sequence[str], width: int) -> None:
-        """``ConfigError`` where these fields cannot be fused in a model of ``width``: asked when a config is read, and before building."""
+        """Check that these fields can be fused. Called when a config is read, and again before the fusion is built.
+
+        :param fields: the names of the fields
+        :param width: the width of the model
+        :raises ConfigError: the fields cannot be fused in a model of this width
+        """
 
     def build(self, widths: Mapping[str, int | None], width: int) -> Fusion:
-        """The fusion of fields with these token widths (None: known at the first call) in a model of ``width``."""
+        """Build the fusion.
+
+        :param widths: the token width of each field; None = not known before the first call
+        :param width: the width of the model
+        :raises ConfigError: the fields cannot be fused in a model of this width
+        """
         raise NotImplementedError
 
 
 class Fusion(nn.Module, ABC):
-    """``Mapping[str, Features] -> Features``, (B, L, D) each -> (B, L, width_out)."""
+    """The base class of fusions: ``Mapping[str, Features] -> Features``, (B, L, D) for each field -> (B, L, width_out)."""
 
     width_out: int | None
-    """Width of what comes out; None = known at the first call."""
+    """The width of the representation; None = not known before the first call."""
 
     voting: str = "weighed"
-    """As its config says."""
+    """The voting rule of its config (``FusionConfig.voting``)."""
 
     @abstractmethod
     def forward(self, features: Mapping[str, Features]) -> Features:
-        """The fused representation; every field that the fusion was built for is in ``features``, in order."""
+        """Return the fused representation.
+
+        :param features: the features of all fields that the fusion was built for, in the same order
+        """
 
 
 def linear(width_in: int | None, width_out: int) -> nn.Linear:
-    """A linear layer, its input width found at the first call when it is not known yet."""
+    """Return a linear layer. If ``width_in`` is None, the layer is lazy: its input width is set at the first call."""
     return nn.LazyLinear(width_out) if width_in is None else nn.Linear(width_in, width_out)
 
 
 def total(widths: Mapping[str, int | None]) -> int | None:
-    """The width of all fields side by side; None = not known yet."""
+    """Return the sum of the widths, which is the width of the concatenated fields; None if a width is not known yet."""
     known = [width for width in widths.values() if width is not None]
     return sum(known) if len(known) == len(widths) else None
 
 
 def present(features: Mapping[str, Features]) -> Tensor:
-    """1 where a row has a field, else 0: (B, F), in the dtype of the tokens."""
+    """Return which fields each row has: 1 = present, 0 = missing, (B, F), in the dtype of the tokens."""
     first = next(iter(features.values())).tokens_BLD
     return torch.stack([field.mask_BL.any(1) for field in features.values()], 1).to(first.dtype)
 
 
 def heads_divide(heads: int, width: int) -> None:
-    """``ConfigError`` unless attention can be split into so many heads."""
+    """Check that ``heads`` divides ``width``.
+
+    :raises ConfigError: ``width`` is not divisible by ``heads``
+    """
     if width % heads:
         raise ConfigError(f"model.fusion.heads: {heads} does not divide model.width = {width}")

@@ -1,8 +1,8 @@
 """Gated multimodal units (GMU, Arevalo et al. 2017, arXiv:1702.01992), in their form for any number of fields.
 
-What each field says, tanh(W x), is let through by a sigmoid gate that sees all fields: h = sum of gate * tanh(W x), feature by feature.
-The gates are not tied to one another by a softmax, as in the paper's form for more than two. Departs from it: a field that a row lacks is
-zeros before the gates, and its own gate is 0; both layers have a bias.
+Each field has features tanh(W x) and a sigmoid gate that depends on all fields: h = sum of gate * tanh(W x), feature by feature. As in the
+paper's form for more than two fields, the gates are not normalised by a softmax. Differences from the paper: a field that a row lacks is
+zeros in the input of the gates, and its own gate is 0; both layers have a bias.
 
 Shapes: ``B`` rows, ``F`` fields, ``D`` width.
 """
@@ -21,17 +21,17 @@ from .fusion import Fusion, FusionConfig, linear, present, total
 
 
 class GatedConfig(FusionConfig):
-    """A gate for each field that sees all fields."""
+    """The sum of the fields' features, each multiplied by a gate that depends on all fields."""
 
     kind: Literal["gated"] = "gated"
 
     def build(self, widths: Mapping[str, int | None], width: int) -> Fusion:
-        """Any number of fields of any widths."""
+        """Build the fusion for any number of fields of any widths."""
         return Gated(widths, width)
 
 
 class Gated(Fusion):
-    """-> (B, 1, width); zeros for a row with no field at all."""
+    """The gated sum of the fields -> (B, 1, width); zeros for a row without any field."""
 
     def __init__(self, widths: Mapping[str, int | None], width: int) -> None:
         super().__init__()
@@ -40,8 +40,8 @@ class Gated(Fusion):
         self.width_out = width
 
     def forward(self, features: Mapping[str, Features]) -> Features:
-        """Pool each field, gate it by all of them, add up."""
+        """Pool each field to a vector, multiply its features by its gate, and sum over the fields."""
         vectors = [mean_pool(field) for field in features.values()]
-        said_BFD = torch.stack([say(vector_BD).tanh() for say, vector_BD in zip(self.say, vectors, strict=True)], 1)
-        gates_BFD = self.gates(torch.cat(vectors, -1)).view_as(said_BFD).sigmoid()
-        return Features.vector((present(features).unsqueeze(-1) * gates_BFD * said_BFD).sum(1))
+        values_BFD = torch.stack([say(vector_BD).tanh() for say, vector_BD in zip(self.say, vectors, strict=True)], 1)
+        gates_BFD = self.gates(torch.cat(vectors, -1)).view_as(values_BFD).sigmoid()
+        return Features.vector((present(features).unsqueeze(-1) * gates_BFD * values_BFD).sum(1))

@@ -1,11 +1,11 @@
-"""Late fusion: each field has a head of its own, and the answer is what their votes come to. No fused representation takes part.
+"""Late fusion: each field has its own head, and the prediction combines the votes of the heads. No vote comes from a fused representation.
 
-``rule`` says how: ``mean`` counts every field alike; ``learned`` gives each field a weight, all fitted together on held-out rows;
-``uncertainty`` weighs each by how far it can be trusted by itself there (after Kendall et al. 2018, arXiv:1705.07115). The rules are in
-``tasks/voting.py``: this file only names one. A field that a row lacks does not vote. Each head is trained on its field's votes
-alone. What a sum of votes cannot say is that one field changes what another means.
+``rule`` selects the combination: ``mean`` gives all fields the same weight; ``learned`` fits the weights of all fields together on
+validation rows; ``uncertainty`` weights each field by its own uncertainty on those rows (after Kendall et al. 2018, arXiv:1705.07115). The
+rules are in ``tasks/voting.py``; this module only selects one. A field that a row lacks does not vote. Each head is trained on the votes of
+its field alone. A sum of votes cannot represent interactions between fields.
 
-The representation h that ``embed`` gives is the fields side by side, as in ``concat``.
+The representation h that ``embed`` returns is the concatenation of the fields, as in ``concat``.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ from .fusion import Fusion, FusionConfig, total
 
 
 class LateConfig(FusionConfig):
-    """A head for each field, and nothing but their votes."""
+    """A head for each field, whose votes are combined."""
 
     kind: Literal["late"] = "late"
     rule: Literal["mean", "learned", "uncertainty"] = "mean"
-    """mean = every field alike; learned = weights fitted together on held-out rows; uncertainty = each by how well it does there alone."""
+    """The weights of the fields' votes. mean = equal weights; learned = weights fitted together on validation rows; uncertainty = each
+    field's weight fitted from its own errors on validation rows."""
 
     @property
     def voting(self) -> str:
-        """One of single-field votes."""
+        """The voting rule: ``rule``, which combines the votes of single fields only."""
         return self.rule
 
     def build(self, widths: Mapping[str, int | None], width: int) -> Fusion:
-        """Any number of fields of any widths."""
+        """Build the fusion for any number of fields of any widths."""
         return Late(self, widths)
 
 
 class Late(Fusion):
-    """-> (B, 1, the sum of the widths), for ``embed``; no head reads it."""
+    """The concatenation of the pooled fields -> (B, 1, the sum of the widths). Only ``embed`` uses it; no head reads it."""
 
     def __init__(self, config: LateConfig, widths: Mapping[str, int | None]) -> None:
         super().__init__()
@@ -46,5 +47,5 @@ class Late(Fusion):
         self.width_out = total(widths)
 
     def forward(self, features: Mapping[str, Features]) -> Features:
-        """Pool each field, put the vectors side by side."""
+        """Pool each field to a vector, and concatenate the vectors."""
         return Features.vector(torch.cat([mean_pool(field) for field in features.values()], -1))

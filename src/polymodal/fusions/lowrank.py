@@ -1,9 +1,9 @@
 """Low-rank multiplicative fusion (LMF, Liu et al. 2018, arXiv:1806.00064) of any number of fields.
 
-A full tensor fusion weighs every product of one feature from each field; its weights are kept as a sum of ``rank`` outer
-products, so that the product is taken after each field's own projection. Departs from the paper: a field that a row lacks
-drops out of the product (a factor of 1) instead of entering as zeros; the product is layer-normalised; and with
-``parts`` the fields' own vectors stand beside it, so what one field says alone need not pass through a product.
+A full tensor fusion has a weight for every product of one feature from each field. Here the weights are a sum of ``rank`` outer
+products, so that each field is projected first and the projections are multiplied. Differences from the paper: the factor of a field
+that a row lacks is 1, where the paper uses zeros; the product is layer-normalised; and with ``parts``, the output includes a projection of
+each field, so that the effect of a single field need not pass through a product.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from .fusion import Fusion, FusionConfig, linear
 
 
 class LowRankConfig(FusionConfig):
-    """Products of the fields' projections."""
+    """The product of the fields' projections."""
 
     kind: Literal["lowrank"] = "lowrank"
     rank: int = Setting(4, ge=1, le=256)
-    """Outer products summed. Cost grows with it."""
+    """The number of outer products that are summed. Cost grows with it."""
     parts: bool = True
-    """Keep each field's own vector beside the product."""
+    """Whether the output includes a projection of each field in addition to the product."""
 
     def build(self, widths: Mapping[str, int | None], width: int) -> Fusion:
-        """Any number of fields of any widths."""
+        """Build the fusion for any number of fields of any widths."""
         return LowRank(self, widths, width)
 
 
 class LowRank(Fusion):
-    """-> (B, 1, width), or (B, 1, width * (fields + 1)) with ``parts``."""
+    """The product of the fields' projections -> (B, 1, width), or (B, 1, width * (fields + 1)) with ``parts``."""
 
     def __init__(self, config: LowRankConfig, widths: Mapping[str, int | None], width: int) -> None:
         super().__init__()
@@ -46,12 +46,12 @@ class LowRank(Fusion):
         self.width_out = width * (len(widths) + 1) if config.parts else width
 
     def forward(self, features: Mapping[str, Features]) -> Features:
-        """Pool each field, project, multiply, sum over the ranks."""
+        """Pool and project each field, multiply the projections, and sum over the ranks."""
         vectors = [mean_pool(field) for field in features.values()]
         present = [field.mask_BL.any(1, keepdim=True) for field in features.values()]
         product = torch.ones((), device=vectors[0].device)
         for vector_BD, present_B1, factor in zip(vectors, present, self.factors, strict=True):
-            # 1 + projection: at the start the product is near the sum of its factors, and its gradients do not vanish.
+            # 1 + projection: at the start, the product is close to 1 plus the sum of the projections, and its gradients do not vanish.
             factor_BR = 1 + factor(vector_BD)
             product = product * torch.where(present_B1, factor_BR, torch.ones_like(factor_BR))
         product_BD = self.norm(product.view(product.shape[0], self.rank, -1).sum(1))

@@ -1,11 +1,12 @@
-"""A mixture of experts over the fields: an expert for each field and a shared one, weighed by a gate that sees all fields (Jacobs et al.
-1991, doi:10.1162/neco.1991.3.1.79; Shazeer et al. 2017, arXiv:1701.06538).
+"""A mixture of experts over the fields: an expert for each field and a shared expert, weighted by a gate that depends on all fields (Jacobs
+et al. 1991, doi:10.1162/neco.1991.3.1.79; Shazeer et al. 2017, arXiv:1701.06538).
 
-Departs from Shazeer et al.: an expert belongs to a field, and there are few, so the gate is a plain softmax over those of the fields that
-the row has and the shared one, without noise, top-k or a loss that balances their load. Departs from both: the shared expert, which sees
-all fields side by side, can say what no field says alone, and answers a row that has none.
+Differences from Shazeer et al.: each expert belongs to a field, and there are few experts, so the gate is a softmax over the shared expert
+and the experts of the fields that the row has, without noise, top-k or a load-balancing loss. Difference from both papers: the shared
+expert reads the concatenation of all fields. It can represent interactions between fields, and is the only expert for a row without any
+field.
 
-Shapes: ``B`` rows, ``F`` fields, ``D`` width.
+Shapes: ``B`` rows, ``F`` fields, ``E`` experts, ``D`` width.
 """
 
 from __future__ import annotations
@@ -23,21 +24,21 @@ from .fusion import Fusion, FusionConfig, linear, present, total
 
 
 class MixtureConfig(FusionConfig):
-    """An expert for each field and a shared one, weighed row by row."""
+    """An expert for each field and a shared expert, weighted by a gate for each row."""
 
     kind: Literal["mixture"] = "mixture"
     hidden: int = Setting(128, ge=1, le=65_536)
-    """Width inside each expert. Cost grows with it."""
+    """The hidden width of each expert. Cost grows with it."""
     dropout: float = Setting(0.1, ge=0, lt=1)
-    """Share dropped in training, inside the experts."""
+    """The dropout rate inside the experts."""
 
     def build(self, widths: Mapping[str, int | None], width: int) -> Fusion:
-        """Any number of fields of any widths."""
+        """Build the fusion for any number of fields of any widths."""
         return Mixture(self, widths, width)
 
 
 class Mixture(Fusion):
-    """-> (B, 1, width); the shared expert's answer to zeros for a row with no field at all."""
+    """The weighted sum of the experts -> (B, 1, width); the shared expert's output for zeros for a row without any field."""
 
     def __init__(self, config: MixtureConfig, widths: Mapping[str, int | None], width: int) -> None:
         super().__init__()
@@ -50,15 +51,18 @@ class Mixture(Fusion):
         self.width_out = width
 
     def forward(self, features: Mapping[str, Features]) -> Features:
-        """Pool, ask the experts, add up what they say by their shares."""
+        """Pool each field to a vector, apply the experts, and sum their outputs with the weights of the gate."""
         vectors = [mean_pool(field) for field in features.values()]
         vectors.append(torch.cat(vectors, -1))
-        said_BED = torch.stack([expert(vector_BD) for expert, vector_BD in zip(self.experts, vectors, strict=True)], 1)
-        return Features.vector((self.shares(features, vectors[-1]).unsqueeze(-1) * said_BED).sum(1))
+        outputs_BED = torch.stack([expert(vector_BD) for expert, vector_BD in zip(self.experts, vectors, strict=True)], 1)
+        return Features.vector((self.shares(features, vectors[-1]).unsqueeze(-1) * outputs_BED).sum(1))
 
     def shares(self, features: Mapping[str, Features], everything_BD: Tensor) -> Tensor:
-        """The share of each expert (B, F + 1), the shared one last; exactly 0 for a field that is missing."""
-        there_BF = present(features) > 0
-        open_BE = torch.cat([there_BF, torch.ones_like(there_BF[:, :1])], 1)
-        scores_BE = self.gate(everything_BD)
-        return scores_BE.masked_fill(~open_BE, torch.finfo(scores_BE.dtype).min).softmax(-1)
+        """Return the weight of each expert (B, E = F + 1), the shared expert last; exactly 0 for a missing field.
+
+        :param everything_BD: the concatenation of the pooled fields
+        """
+        present_BF = present(features) > 0
+        available_BE = torch.cat([present_BF, torch.ones_like(present_BF[:, :1])], 1)
+        scores_BE: Tensor = self.gate(everything_BD)
+        return scores_BE.masked_fill(~available_BE, torch.finfo(scores_BE.dtype).min).softmax(-1)

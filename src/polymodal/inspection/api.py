@@ -2,59 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from ..config import explain
 from ..data.near_duplicates import sides
 from ..data.reading import examine_targets
-from ..data.sources import open_source
+from ..data.sources import Source, open_source
 from ..errors import UserError
-from ..flow import Folders, Names, listed
+from ..experiment import Experiment
 from ..preparation import roots_of, split_rows
-from ..storage import write_whole
-from .columns import look
+from ..request import Request, TableSettings, accepts, listed
+from ..storage import check_file, not_written, write_whole
+from .columns import Column, Facts, look
 from .infer import encoding_in, infer
 from .profile import Profile
 from .suspicions import add_suspicions, read_all_targets, target_line
 from .targets import target_columns
 
 
-def inspect(
-    table: Any,
-    *overrides: str,
-    target: Any = (),
-    columns: Mapping[str, str] | None = None,
-    ignore: Names = (),
-    group: str | None = None,
-    split: str | None = None,
-    root: Folders = (),
-    seed: int = 0,
-    time_limit: str | None = None,
-    encoding: str | None = None,
-) -> Profile:
+@accepts(TableSettings)
+def inspect(table: Any, *overrides: str, **settings: Unpack[TableSettings]) -> Profile:
     """Inspect a table: the modality of each column, missing and unreadable cells, columns that leak the target, rare classes.
 
-    The arguments are those of ``train``. The pictures and texts of at most 5,000 rows are read; memory use hardly grows with the number of
-    rows.
+    The pictures and texts of at most 5,000 rows are read; memory use hardly grows with the number of rows.
 
     :param table: a file, a dataframe or a list of rows
-    :param overrides: settings as ``path=value``
-    :param target: one target column, or several
-    :param encoding: the encoding of a CSV or JSON file; None = detected
+    :param overrides: ``path=value`` settings, which take precedence over everything else
+    :settings:
     :raises UserError: the table or a setting is invalid
     """
-    overrides = (*overrides, *([f"data.encoding={encoding}"] if encoding is not None else []))
-    source = open_source(table, encoding=encoding_in(overrides))
+    request = Request.of(table, overrides, settings, TableSettings)
+    seed = request.settings.get("seed") or 0
+    lines = (*request.lines(), *overrides)
+    source = open_source(table, encoding=encoding_in(lines))
     source.check_rows()
-    targets = target_columns(source, target)
+    targets = target_columns(source, request.settings.get("target"))
     facts = look(source, seed)
-    base = {"data": {"root": listed(root)}}
-    overrides = (*overrides, f"seed={seed}", *([f"training.time_limit={time_limit}"] if time_limit else []))
-    experiment, reasons, inferred = infer(
-        source, targets, overrides, given=columns, ignore=ignore, group=group, split=split, tree=base, facts=facts
-    )
+    base = {"data": {"root": listed(request.settings.get("root", ()))}}
+    experiment, reasons, inferred = _infer(request, source, targets, lines, base, facts)
     profile = Profile(source.name, source.rows, inferred, experiment=experiment, reasons=reasons)
     side_N, content = None, None
     if targets:
@@ -70,45 +57,30 @@ def inspect(
     return profile
 
 
+@accepts(TableSettings)
 def init(
-    table: Any,
-    *overrides: str,
-    target: Any,
-    out: str | Path | None = "run.yaml",
-    overwrite: bool = False,
-    columns: Mapping[str, str] | None = None,
-    ignore: Names = (),
-    group: str | None = None,
-    split: str | None = None,
-    root: Folders = (),
-    seed: int | None = None,
-    time_limit: str | None = None,
-    encoding: str | None = None,
+    table: Any, *overrides: str, out: str | Path | None = "run.yaml", overwrite: bool = False, **settings: Unpack[TableSettings]
 ) -> str:
     """Return the full ``run.yaml`` for a table, with a comment for each inferred setting, and write it to a file.
 
     :param table: a file, a dataframe or a list of rows
-    :param target: one target column, or several
+    :param overrides: ``path=value`` settings, which take precedence over everything else
+    :settings:
     :param out: the file to write; None = none is written
     :param overwrite: whether an existing file is replaced
-    :param encoding: the encoding of a CSV or JSON file; None = detected
     :raises UserError: the table or a setting is invalid, or the file exists or cannot be written
     """
-    overrides = (*overrides, *([f"data.encoding={encoding}"] if encoding is not None else []))
-    source = open_source(table, encoding=encoding_in(overrides))
-    targets = target_columns(source, target)
+    request = Request.of(table, overrides, settings, TableSettings)
+    lines = (*request.lines(), *overrides)
+    source = open_source(table, encoding=encoding_in(lines))
+    targets = target_columns(source, request.settings.get("target"))
     path = None if out is None else Path(out)
-    if path is not None and path.exists() and not overwrite:
-        raise UserError(f"{path}: already there; choose another file (-o FILE), or replace it: --overwrite")
-    base: dict[str, Any] = {"data": {"root": [_beside(folder, path) for folder in listed(root)]}}
+    if path is not None:
+        check_file(path, overwrite, option="-o FILE")
+    base: dict[str, Any] = {"data": {"root": [_beside(folder, path) for folder in listed(request.settings.get("root", ()))]}}
     if isinstance(table, (str, Path)):
         base["data"]["table"] = _beside(table, path)
-    overrides = (
-        *overrides,
-        *([f"seed={seed}"] if seed is not None else []),
-        *([f"training.time_limit={time_limit}"] if time_limit else []),
-    )
-    experiment, reasons, inferred = infer(source, targets, overrides, given=columns, ignore=ignore, group=group, split=split, tree=base)
+    experiment, reasons, inferred = _infer(request, source, targets, lines, base)
     left_out = [
         f"# column {column.name!r} is not used: {column.role}, {column.why}"
         for column in inferred
@@ -121,8 +93,24 @@ def init(
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, text.encode())
         except OSError as error:
-            raise UserError(f"{path}: cannot be written ({error.strerror or error}); choose another file") from None
+            raise UserError(not_written(path, error, "file (-o FILE)")) from None
     return text
+
+
+def _infer(
+    request: Request, source: Source, targets: Sequence[str], lines: Sequence[str], tree: Mapping[str, Any], facts: Facts | None = None
+) -> tuple[Experiment, dict[str, str], list[Column]]:
+    """Return the experiment that is inferred from a table, the reasons for its settings by path, and the columns of the table.
+
+    :param lines: the settings of the request and the overrides
+    :param tree: settings that the inference starts from
+    :param facts: the statistics of the table, if they are known already
+    """
+    settings = request.settings
+    return infer(
+        source, targets, lines, given=settings.get("columns"), ignore=settings.get("ignore", ()), group=settings.get("group"),
+        split=settings.get("split"), tree=tree, facts=facts,
+    )  # fmt: skip
 
 
 def _beside(path: str | Path, written: Path | None) -> str:

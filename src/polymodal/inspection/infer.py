@@ -12,9 +12,9 @@ from ..config import override, quote
 from ..data.sources import Source
 from ..data.splits import FEW_ROWS
 from ..experiment import Experiment, usual_encoder, with_encoders
-from ..flow import Names, listed
 from ..modalities import COLUMN_TYPES, OF_FILES, Roots, modality_of
 from ..model import ModelConfig
+from ..request import Names, listed
 from ..tasks import class_of
 from ..training.config import usual_batch_size, usual_epochs
 from .columns import REQUESTED, Column, Facts, describe, look

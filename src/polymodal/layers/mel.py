@@ -1,6 +1,6 @@
 """The input spectrogram of Whisper (Radford et al. 2022, arXiv:2212.04356) in torch: log-mel, 25 ms windows every 10 ms.
 
-Shapes: ``U`` sounds, ``N`` samples, ``M`` bands, ``T`` frames.
+Shapes: ``U`` sounds, ``N`` samples, ``S`` samples after padding, ``F`` frequencies, ``M`` bands, ``T`` frames.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def slaney_filters(rate: int, size: int, mels: int) -> np.ndarray:
     bins_F1 = np.linspace(0, rate / 2, size // 2 + 1)[:, None]
     rise_FM = (bins_F1 - edges[:-2]) / np.diff(edges)[:-1]
     fall_FM = (edges[2:] - bins_F1) / np.diff(edges)[1:]
-    return np.maximum(0, np.minimum(rise_FM, fall_FM)) * (2 / (edges[2:] - edges[:-2]))
+    filters_FM: np.ndarray = np.maximum(0, np.minimum(rise_FM, fall_FM)) * (2 / (edges[2:] - edges[:-2]))
+    return filters_FM
 
 
 def log_mel(wave_UN: Tensor, frames: int, mels: int, rate: int) -> Tensor:
@@ -43,9 +44,9 @@ def log_mel(wave_UN: Tensor, frames: int, mels: int, rate: int) -> Tensor:
     :returns: (U, mels, frames)
     """
     length = frames * _HOP
-    wave_UN = torch.nn.functional.pad(wave_UN, (0, max(0, length - wave_UN.shape[1])))[:, :length]
+    wave_US = torch.nn.functional.pad(wave_UN, (0, max(0, length - wave_UN.shape[1])))[:, :length]
     window = torch.hann_window(_SIZE, device=wave_UN.device)
-    spectrum_UFT = torch.stft(wave_UN, _SIZE, _HOP, window=window, center=True, pad_mode="reflect", return_complex=True)[..., :-1]
+    spectrum_UFT = torch.stft(wave_US, _SIZE, _HOP, window=window, center=True, pad_mode="reflect", return_complex=True)[..., :-1]
     filters_FM = torch.from_numpy(slaney_filters(rate, _SIZE, mels)).to(wave_UN.device, torch.float32)
     mel_UMT = filters_FM.T @ spectrum_UFT.abs().square()
     log_UMT = mel_UMT.clamp(min=1e-10).log10()

@@ -31,4 +31,5 @@ class Patches(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return the tokens of the patches: (U, C, H, W) -> (U, L, D)."""
-        return self.project(pixels).flatten(2).transpose(1, 2)
+        tokens_ULD: Tensor = self.project(pixels).flatten(2).transpose(1, 2)
+        return tokens_ULD

@@ -34,7 +34,7 @@ class AttentionPool(nn.Module):
 
     def forward(self, features: Features) -> Tensor:
         """Pool the tokens: (B, L, D) and a mask -> (B, D)."""
-        scores_BL = self.score(features.tokens_BLD).squeeze(-1)
+        scores_BL: Tensor = self.score(features.tokens_BLD).squeeze(-1)
         scores_BL = scores_BL.masked_fill(~features.mask_BL, torch.finfo(scores_BL.dtype).min)
         weights_BL = scores_BL.softmax(-1) * features.mask_BL
         tokens_BLD = torch.where(features.mask_BL.unsqueeze(-1), features.tokens_BLD, torch.zeros_like(features.tokens_BLD))

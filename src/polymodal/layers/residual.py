@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 from torch.nn import functional
 
 
 class Residual(nn.Module):
-    """Two 3 x 3 convolutions with a shortcut. A stride of 2 halves the grid."""
+    """Two 3 x 3 convolutions with a shortcut. A stride of 2 halves the grid.
+
+    :param before: the number of channels of the input
+    :param channels: the number of channels of the output
+    :param stride: 1 or 2
+    """
 
     def __init__(self, before: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -19,8 +22,9 @@ class Residual(nn.Module):
         nn.init.zeros_(self.conv_2.bias)  # type: ignore[arg-type]
         same = before == channels and stride == 1
         halve = nn.AvgPool2d(2, ceil_mode=True) if stride == 2 else nn.Identity()
-        self.shortcut: Any = nn.Identity() if same else nn.Sequential(halve, nn.Conv2d(before, channels, 1))
+        self.shortcut: nn.Module = nn.Identity() if same else nn.Sequential(halve, nn.Conv2d(before, channels, 1))
 
     def forward(self, grid: Tensor) -> Tensor:
         """Apply the block: (U, before, H, W) -> (U, channels, H', W')."""
-        return self.shortcut(grid) + self.conv_2(functional.relu(self.conv_1(functional.relu(grid))))
+        sum_UCHW: Tensor = self.shortcut(grid) + self.conv_2(functional.relu(self.conv_1(functional.relu(grid))))
+        return sum_UCHW

@@ -31,9 +31,10 @@ class Attention(nn.Module):
         mask_B11L = features.mask_BL.view(B, 1, 1, L) | ~some_B111
         query = self.query(query_BQD).view(B, Q, self.heads, D // self.heads).transpose(1, 2)
         key, value = self.key_value(features.tokens_BLD).view(B, L, 2, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
-        seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask_B11L)
-        seen = seen * some_B111.to(seen.dtype)
-        return self.out(seen.transpose(1, 2).reshape(B, Q, D))
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask_B11L)
+        attended = attended * some_B111.to(attended.dtype)
+        out_BQD: Tensor = self.out(attended.transpose(1, 2).reshape(B, Q, D))
+        return out_BQD
 
 
 class Block(nn.Module):
@@ -72,7 +73,8 @@ class CrossBlock(nn.Module):
         """Apply the block: tokens (B, Q, D) and a source (B, L, D) -> (B, Q, D). Masked tokens of the source must be finite."""
         normed = Features(self.norm_source(source.tokens_BLD), source.mask_BL)
         tokens_BQD = tokens_BQD + self.drop(self.attention(self.norm_1(tokens_BQD), normed))
-        return tokens_BQD + self.drop(self.mlp(self.norm_2(tokens_BQD)))
+        tokens_BQD = tokens_BQD + self.drop(self.mlp(self.norm_2(tokens_BQD)))
+        return tokens_BQD
 
 
 class Transformer(nn.Module):

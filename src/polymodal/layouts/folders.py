@@ -143,7 +143,7 @@ def csv_lines(file: TextIO, place: Path, columns: Sequence[str]) -> Iterator[Rec
             hint = nearest(absent[0], header)
             raise DataError(f"{place}: no column {absent[0]!r}; expected {', '.join(columns)}{hint}")
         for row in reader:
-            row.pop(None, None)  # type: ignore[call-overload]
+            row.pop(None, None)
             yield row
     except csv.Error as error:
         raise DataError(f"{place} line {reader.line_num}: not CSV that can be read ({error}); expected rows") from None

@@ -1,11 +1,12 @@
-"""The menu of modalities: each modality has its own module; to add a modality, add its module, its import, and its place in ``CONFIGS``."""
+"""The menu of modalities. Each has its own module; to add one, add the module, import it here, and list its config in ``CONFIGS``."""
 
 from ..cells import is_empty, is_missing_word
 from ..config import kinds_of, menu
+from ..request import OnError
 from .audio import Audio, AudioConfig
 from .files import NoFolder, Roots, check_folders
 from .image import Image, ImageConfig
-from .modality import FieldConfig, Modality, OnError, PartFault, Recognition, evenly
+from .modality import FieldConfig, Modality, PartFault, Recognition, evenly
 from .pictures import Pictures, PicturesConfig
 from .points import Points, PointsConfig
 from .series import Series, SeriesConfig
@@ -28,13 +29,14 @@ CONFIGS = (
 MODALITIES = tuple(config.modality() for config in CONFIGS)
 KINDS = kinds_of(CONFIGS)
 OF_FILES = frozenset(modality.kind for modality in MODALITIES if modality.of_files)
-COLUMN_TYPES = tuple(type for modality in MODALITIES for type in modality.column_types)
-"""The types that a column may be given instead of a kind: those of columns that are read together."""
+"""The kinds whose cells name files."""
+COLUMN_TYPES = tuple(column_type for modality in MODALITIES for column_type in modality.column_types)
+"""The types that may be given for a column instead of a kind. They belong to the modalities that read several columns as one field."""
 AnyField = menu(*CONFIGS, external=False)
 
 
 def modality_of(kind: str) -> type[Modality]:
-    """Return the modality of a kind, or of a type of column (``column_types``)."""
+    """Return the modality class of a kind, or of a column type (an item of ``column_types``)."""
     return next(modality for modality in MODALITIES if kind == modality.kind or kind in modality.column_types)
 
 

@@ -1,8 +1,13 @@
-"""Sound: a file, bytes or a data URI (``sounds.py`` says of which formats), or the sound track of a video, to a log-mel spectrogram.
+"""Sounds: a file, bytes or a data URI in a format of ``sounds.py``, or the sound track of a video, are read as a log-mel spectrogram or a
+waveform.
 
-Any sampling rate and any count of channels: channels are averaged, and the sound is resampled in the frequency domain, which is exact for
-a band-limited signal. A spectrogram is kept in bytes, as steps of 80/255 dB below its loudest point: how loud a recording is says more of
-the microphone than of what is said, and stands beside it as a number of its own. Mel filters are Slaney's (1998, Auditory Toolbox).
+Sounds may have any sampling rate and any number of channels. Channels are averaged, and the sound is resampled in the frequency domain,
+which is exact for a band-limited signal. A spectrogram is stored as bytes, in steps of 80/255 dB below its maximum. The maximum is a
+separate number, because the loudness of a recording depends more on the microphone than on the content. Mel filters are Slaney's (1998,
+Auditory Toolbox).
+
+Shapes: ``N`` samples, ``C`` channels, ``T`` frames, ``M`` bands, ``F`` frequencies, ``U`` distinct sounds, ``K`` numbers of a frame, ``J``
+places of an interpolation.
 """
 
 from __future__ import annotations
@@ -26,11 +31,11 @@ from .signal_corruption import Corruption, of_sounds
 from .sounds import looks_like_a_sound, samples_of
 from .tracks import hold_sound_alone
 
-_PEEKED = 16  # files whose first bytes are looked at to recognise a column
+_PEEKED = 16  # the maximum number of files whose first bytes are read to recognise a column
 _WINDOW, _HOP = 0.025, 0.010  # seconds
-_FLOOR = 80.0  # decibels below the loudest point
-_SHORTEST = 32  # frames that a spectrogram is padded to, at least
-_SHORTEST_WAVE = 4_096  # samples that a waveform is padded to, at least
+_FLOOR = 80.0  # the range of a spectrogram in decibels below its maximum
+_SHORTEST = 32  # the minimum number of frames that a spectrogram is padded to
+_SHORTEST_WAVE = 4_096  # the minimum number of samples that a waveform is padded to
 
 
 class AudioConfig(OneColumn):
@@ -38,18 +43,18 @@ class AudioConfig(OneColumn):
 
     kind: Literal["audio"] = "audio"
     rate: int = Setting(16_000, ge=1_000, le=192_000)
-    """Samples a second that every sound is resampled to. Cost of reading grows with it."""
+    """The sampling rate in Hz that every sound is resampled to. Cost of reading grows with it."""
     seconds: float | None = Setting(None, gt=0, le=600)
-    """Seconds read of one sound, from its start; the rest is cut off. null = as long as nearly all of them are, 10 at most. Cost grows with
+    """The maximum length of a sound in seconds; the rest is cut off. null = the 95 % quantile of the lengths, 0.25 to 10. Cost grows with
     it."""
     mels: int = Setting(64, ge=8, le=256)
-    """Bands of the spectrogram. Cost grows with it."""
+    """The number of mel bands of the spectrogram. Cost grows with it."""
     max_mb: float = Setting(64.0, gt=0, le=2_048)
-    """A file or cell larger than this (in MiB) is a fault, found before it is read."""
+    """The maximum size of a file or cell in MiB. A larger one is not read and counts as a fault."""
     stretch: float = Setting(0.1, ge=0, lt=0.9)
-    """Vary the speed and the pitch of training sounds by up to this share: other speakers, other instruments."""
+    """The maximum relative change of the speed and the pitch of training sounds."""
     mask: float = Setting(0.15, ge=0, lt=1)
-    """Hide up to this share of bands and of time in training sounds, twice each (SpecAugment, Park et al. 2019, arXiv:1904.08779)."""
+    """The maximum share of bands and of time masked in training sounds, twice each (SpecAugment, Park et al. 2019, arXiv:1904.08779)."""
 
     @classmethod
     def modality(cls) -> type[Modality]:
@@ -67,8 +72,8 @@ class Audio(Modality):
 
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
-        """Sure when most cells look like sounds, by their names or their first bytes; which of them can be read is for ``read`` to say.
-        Videos of which most have a sound track alone are sounds."""
+        """Recognise sounds if half of the cells look like sounds, by their names or their first bytes; whether they can be read is not
+        checked. Video containers are sounds if most of them have only a sound track."""
         if not cells:
             return Recognition(0.0)
         looks = sum(map(looks_like_a_sound, cells)) / len(cells)
@@ -84,11 +89,12 @@ class Audio(Modality):
 
     @classmethod
     def fit(cls, config: AudioConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
-        """State: ``rate``, ``mels``, ``frames`` at most, ``mean`` and ``std`` of the spectrogram's bytes, ``level`` and its spread."""
+        """Learn the state: ``rate``, ``mels``, the maximum number of ``frames``, ``mean`` and ``std`` of the spectrogram's bytes, and the
+        mean ``level`` and its standard deviation ``level_std``. ``_fit_waveform`` learns the state of the form "waveform"."""
         cls.check_form(form)
         if form == "waveform":
             return cls._fit_waveform(config, cells, needs, roots)
-        found: list[tuple[np.ndarray, float]] = []
+        spectrograms: list[tuple[np.ndarray, float]] = []
         lengths = []
         for cell in cells:
             try:
@@ -96,20 +102,20 @@ class Audio(Modality):
             except Fault:
                 continue
             lengths.append(seconds)
-            found.append(spectrogram(sound, config.rate, config.mels))
+            spectrograms.append(spectrogram(sound, config.rate, config.mels))
         seconds = config.seconds or min(10.0, max(0.25, float(np.quantile(lengths, 0.95)) if lengths else 1.0))
         state: State = {"form": form, "rate": config.rate, "mels": config.mels, "frames": max(_SHORTEST, math.ceil(seconds / _HOP)),
                         "mean": 127.5, "std": 64.0, "level": -30.0, "level_std": 10.0}  # fmt: skip
-        if found:
-            values = np.concatenate([mel_TM.ravel() for mel_TM, _ in found]).astype(np.float64)
-            levels = np.array([level for _, level in found])
+        if spectrograms:
+            values = np.concatenate([mel_TM.ravel() for mel_TM, _ in spectrograms]).astype(np.float64)
+            levels = np.array([level for _, level in spectrograms])
             state["mean"], state["std"] = round(float(values.mean()), 3), round(max(float(values.std()), 1.0), 3)
             state["level"], state["level_std"] = round(float(levels.mean()), 3), round(max(float(levels.std()), 1.0), 3)
         return state
 
     @classmethod
     def _fit_waveform(cls, config: AudioConfig, cells: Iterable[Cell], needs: Mapping[str, Any], roots: Roots) -> State:
-        """State: ``rate``, and ``samples`` at most: as long as nearly all sounds are, and as the encoder can hear."""
+        """Learn the state: ``rate``, and the maximum number of ``samples``, from the lengths of the sounds and the limit of the encoder."""
         rate, seconds = int(needs["rate"]), config.seconds
         if seconds is None:
             lengths = []
@@ -121,36 +127,36 @@ class Audio(Modality):
         return {"form": "waveform", "rate": rate, "samples": max(_SHORTEST_WAVE, math.ceil(seconds * rate))}
 
     def check(self) -> None:
-        """Sizes that a config may ask for, and finite facts."""
+        """Check that sizes are within the bounds of a config, and that means and standard deviations are valid numbers."""
         self.check_form(self.state["form"])
-        heard = self.state["form"] == "waveform"
-        bounds = {"samples": (_SHORTEST_WAVE, 600 * 192_000)} if heard else {"mels": (8, 256), "frames": (_SHORTEST, 60_000)}
+        is_waveform = self.state["form"] == "waveform"
+        bounds = {"samples": (_SHORTEST_WAVE, 600 * 192_000)} if is_waveform else {"mels": (8, 256), "frames": (_SHORTEST, 60_000)}
         bounds["rate"] = (1_000, 192_000)
         for name, (low, high) in bounds.items():
             if type(self.state[name]) is not int or not low <= self.state[name] <= high:
                 raise ValueError(f"{name} of {self.state[name]}")
-        if heard:
+        if is_waveform:
             return
         facts = [self.state[name] for name in ("mean", "std", "level", "level_std")]
         if not all(type(fact) in (int, float) and abs(fact) < 1e6 for fact in facts) or min(facts[1], facts[3]) <= 0:
-            raise ValueError("facts that are no numbers")
+            raise ValueError("means or standard deviations that are not valid numbers")
 
     def read(self, cell: Cell) -> Sample:
-        """``mel`` uint8 (T, mels), steps of 80/255 dB, 255 = the loudest point; ``level`` float32 (1,), the loudest point. Of the form
-        "waveform": ``waveform`` int16 (N,)."""
+        """Return ``mel`` uint8 (T, mels) in steps of 80/255 dB, 255 = its maximum, and ``level`` float32 (1,), the standardised maximum.
+        For the form "waveform", return ``waveform`` int16 (N,)."""
         return self.sample_of(self.held(cell))
 
     def held(self, cell: Cell) -> np.ndarray:
-        """The sound, float64 (N,), as long as it is heard."""
-        rate, heard = self.state["rate"], self.state["form"] == "waveform"
-        seconds = self.state["samples"] / rate if heard else self.state["frames"] * _HOP
+        """Return the resampled sound, float64 (N,), up to the maximum length."""
+        rate, is_waveform = self.state["rate"], self.state["form"] == "waveform"
+        seconds = self.state["samples"] / rate if is_waveform else self.state["frames"] * _HOP
         return decode(self.roots.bytes_of(cell, int(self.config.max_mb * 2**20)), rate, seconds)[0]
 
-    def sample_of(self, held: np.ndarray) -> Sample:
-        """Its spectrogram, or the sound in whole steps."""
+    def sample_of(self, sound_N: np.ndarray) -> Sample:
+        """Return the spectrogram of a sound (N,), or the sound as 16-bit integers."""
         if self.state["form"] == "waveform":
-            return {"waveform": np.round(held[: self.state["samples"]].clip(-1, 1) * 32_767).astype(np.int16)}
-        mel_TM, level = spectrogram(held, self.state["rate"], self.state["mels"])
+            return {"waveform": np.round(sound_N[: self.state["samples"]].clip(-1, 1) * 32_767).astype(np.int16)}
+        mel_TM, level = spectrogram(sound_N, self.state["rate"], self.state["mels"])
         centred = (level - self.state["level"]) / self.state["level_std"]
         return {"mel": mel_TM[: self.state["frames"]], "level": np.array([max(-10.0, min(10.0, centred))], np.float32)}
 
@@ -161,14 +167,14 @@ class Audio(Modality):
         return {"mel": np.zeros((_SHORTEST, self.state["mels"]), np.uint8), "level": np.zeros(1, np.float32)}
 
     def geometry(self, sample: Sample) -> Geometry:
-        """Frames, or samples, up to the next power of two."""
+        """Return the number of frames, or of samples, rounded up to a power of two."""
         if self.state["form"] == "waveform":
             return (bucket(len(sample["waveform"]), _SHORTEST_WAVE, self.state["samples"]),)
         return (bucket(len(sample["mel"]), _SHORTEST, max(self.state["frames"], _SHORTEST)),)
 
     def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
-        """``mel`` uint8 (U, T, mels), silence behind the end; ``length`` int64 (U,) in frames; ``level`` float32 (U, 1). Or
-        ``waveform`` int16 (U, N), and its ``length``."""
+        """Return ``mel`` uint8 (U, T, mels), padded with silence, ``length`` int64 (U,) in frames, and ``level`` float32 (U, 1). For the
+        form "waveform", return ``waveform`` int16 (U, N), and its ``length`` in samples."""
         (frames,) = geometry
         if self.state["form"] == "waveform":
             lengths = [min(len(sample["waveform"]), frames) for sample in samples]
@@ -185,10 +191,10 @@ class Audio(Modality):
         }
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Faster or slower, higher or lower, shifted a little, with bands and moments hidden; a waveform fainter or louder."""
+        """Return a spectrogram with changed speed and pitch, a shift in time, and masked bands and frames; or a quieter waveform."""
         if self.state["form"] == "waveform":
-            louder = sample["waveform"] * rng.uniform(0.5, 1.0)
-            return {"waveform": louder.round().astype(np.int16)}
+            quieter = sample["waveform"] * rng.uniform(0.5, 1.0)
+            return {"waveform": quieter.round().astype(np.int16)}
         mel_TM = sample["mel"]
         speed, pitch = 1 + rng.uniform(-1, 1, 2) * self.config.stretch
         shift = rng.integers(0, 6)
@@ -206,50 +212,60 @@ class Audio(Modality):
         return {"mel": mel_TM, "level": sample["level"]}
 
     def corruptions(self) -> Mapping[str, Corruption]:
-        """Of the sound itself, resampled."""
+        """Return the corruptions of the resampled sound."""
         return of_sounds(self.state["rate"])
 
     def cost(self) -> float:
-        """Grows with the length."""
+        """Return the approximate cost, which grows with the length."""
         if self.state["form"] == "waveform":
-            return 1e3 * self.state["samples"]
-        return 500.0 * self.state["frames"] * self.state["mels"]
+            return 1e3 * int(self.state["samples"])
+        return 500.0 * int(self.state["frames"]) * int(self.state["mels"])
 
     def show(self, cell: Cell) -> str:
-        """The path, or how many bytes."""
+        """Return the path, or the number of bytes, in words."""
         return f"<{len(cell):,} bytes>" if isinstance(cell, bytes) else super().show(cell)
 
     def preview(self, cell: Cell) -> np.ndarray | None:
-        """Its spectrogram, low tones below."""
+        """Return the spectrogram as a picture with low frequencies at the bottom; None for the form "waveform"."""
         return self.read(cell)["mel"].T[::-1, :, None] if self.state["form"] == "spectrogram" else None
 
     def describe(self) -> str:
-        """Its length and its bands."""
+        """Return the maximum length, the number of bands and the sampling rate, in words."""
         if self.state["form"] == "waveform":
             return f"{self.state['samples'] / self.state['rate']:g} s at most, resampled to {self.state['rate']:,} Hz"
         return f"{self.state['frames'] * _HOP:g} s at most, {self.state['mels']} mel bands, resampled to {self.state['rate']:,} Hz"
 
 
 def decode(data: bytes, rate: int, seconds: float) -> tuple[np.ndarray, float]:
-    """The first ``seconds`` of a sound as float64 (N,) at ``rate``, and how many seconds all of it has; ``Fault`` for what is none."""
+    """Decode the start of a sound and resample it.
+
+    :param data: the bytes of a file
+    :param rate: the sampling rate of the result in Hz
+    :param seconds: the maximum length of the result in seconds
+    :returns: the sound as float64 (N,), and the length of the whole sound in seconds
+    :raises Fault: the bytes are not a sound that can be read
+    """
     samples_NC, source, length = samples_of(data, seconds)
     if not len(samples_NC):
-        raise Fault("a sound of no samples")
+        raise Fault("a sound with no samples")
     sound_N = samples_NC.mean(1, dtype=np.float64)
     if not np.isfinite(sound_N).all():
-        raise Fault("a sound whose samples are no numbers")
+        raise Fault("a sound whose samples are not all finite numbers")
     return resample(sound_N, source, rate), length / source
 
 
 def resample(sound_N: np.ndarray, source: int, rate: int) -> np.ndarray:
-    """A sound at another rate, by cutting or lengthening its spectrum; silence is put behind it so that its end does not meet its start."""
+    """Resample a sound (N,) from the rate ``source`` to ``rate``, both in Hz, by truncating or padding its spectrum.
+
+    The sound is padded with silence first, because the Fourier transform treats it as periodic.
+    """
     if source == rate:
         return sound_N
     length = max(1, round(len(sound_N) * rate / source))
     unit = math.gcd(source, rate)
     down, up = source // unit, rate // unit
-    blocks = -(-(len(sound_N) + min(source // 20, 4_096)) // down)  # so many that both lengths are whole
-    if down * blocks > 4 * len(sound_N) + 1_000_000:  # two rates that share no factor: the lengths are rounded
+    blocks = -(-(len(sound_N) + min(source // 20, 4_096)) // down)  # so that both lengths are whole numbers of samples
+    if down * blocks > 4 * len(sound_N) + 1_000_000:  # the rates have no large common factor: the lengths are rounded
         before = len(sound_N) + min(source // 20, 4_096)
         after = max(1, round(before * rate / source))
     else:
@@ -262,36 +278,41 @@ def resample(sound_N: np.ndarray, source: int, rate: int) -> np.ndarray:
 
 
 def spectrogram(sound_N: np.ndarray, rate: int, mels: int) -> tuple[np.ndarray, float]:
-    """uint8 (T, mels) in steps of 80/255 dB below the loudest point, and that point in dB (full scale = 0)."""
+    """Return the spectrogram of a sound (N,) as uint8 (T, mels) in steps of 80/255 dB, 255 = its maximum, and the maximum in dB (full scale
+    = 0)."""
     power_TM = mel_power(sound_N, rate, mels)
     loudest = float(power_TM.max())
-    if loudest <= 1e-12:  # silence, digital or nearly
+    if loudest <= 1e-12:  # silence, exact or approximate
         return np.zeros(power_TM.shape, np.uint8), -120.0
     below_TM = 10 * np.log10(np.maximum(power_TM / loudest, 1e-8))
     return np.round((1 + below_TM / _FLOOR) * 255).clip(0, 255).astype(np.uint8), 10 * math.log10(loudest)
 
 
 def mel_power(sound_N: np.ndarray, rate: int, mels: int) -> np.ndarray:
-    """The power of each band, float64 (T, mels), T = 1 + N / hop: windows of 25 ms every 10 ms, centred, zeros around the sound."""
+    """Return the power of each band, float64 (T, mels), T = 1 + N / hop: centred windows of 25 ms every 10 ms, padded with zeros."""
     window, hop = round(_WINDOW * rate), round(_HOP * rate)
     size = 2 ** math.ceil(math.log2(window))
     sound = torch.from_numpy(np.ascontiguousarray(sound_N, np.float64))
     spectrum_FT = torch.stft(
         sound, size, hop, window, torch.hann_window(window, dtype=torch.float64), center=True, pad_mode="constant", return_complex=True
     )
-    return (spectrum_FT.abs().square().T @ torch.from_numpy(slaney_filters(rate, size, mels))).numpy()
+    power_TM: np.ndarray = (spectrum_FT.abs().square().T @ torch.from_numpy(slaney_filters(rate, size, mels))).numpy()
+    return power_TM
 
 
 def _warped(mel_TM: np.ndarray, frames: int, pitch: float) -> np.ndarray:
-    """A spectrogram of another length and pitch, by linear interpolation."""
+    """Return a spectrogram with another number of frames and another pitch, by linear interpolation."""
     length, mels = mel_TM.shape
     at_T = np.linspace(0, length - 1, frames)
     at_M = np.clip(np.arange(mels) / pitch, 0, mels - 1)
-    return _between(_between(mel_TM.astype(np.float32), at_T).T, at_M).T.round().astype(np.uint8)
+    warped_TM: np.ndarray = _between(_between(mel_TM.astype(np.float32), at_T).T, at_M).T.round().astype(np.uint8)
+    return warped_TM
 
 
 def _between(values_NK: np.ndarray, at_J: np.ndarray) -> np.ndarray:
+    """Interpolate rows (N, K) linearly at fractional places (J,)."""
     low_J = np.floor(at_J).astype(np.int64)
     high_J = np.minimum(low_J + 1, len(values_NK) - 1)
     share_J1 = (at_J - low_J)[:, None].astype(np.float32)
-    return values_NK[low_J] * (1 - share_J1) + values_NK[high_J] * share_J1
+    between_JK: np.ndarray = values_NK[low_J] * (1 - share_J1) + values_NK[high_J] * share_J1
+    return between_JK

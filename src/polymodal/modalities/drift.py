@@ -1,4 +1,4 @@
-"""How the columns of a table to predict differ from what training saw: numbers in another range (another unit?), new categories."""
+"""Differences between the columns of a table to predict and the training rows: numbers in another range or unit, and new categories."""
 
 from __future__ import annotations
 
@@ -13,111 +13,139 @@ from ..flow import Cell, Sample, State
 from .modality import Drift
 
 DATE_PARTS = 6
-"""Numbers that stand for a date."""
+"""The number of values of a sample that represent one date."""
 _CLIPPED = 10.0
-"""Spreads from the centre at which samples are cut off."""
+"""The distance from the mean, in standard deviations, at which the values of samples are clipped."""
 HUGE = 1e150
-"""Larger numbers count as this one: their spread is no number."""
+"""Larger numbers are replaced by this one, since their squares would overflow."""
 _SHARE, _FEW = 0.2, 5
+"""The share and the number of values outside the range of the training rows from which they are reported."""
 _SCALE = 8.0
-"""Times that the size and the spread of numbers must both be larger, or smaller, for another unit to be likely within the old range."""
+"""The factor by which both the mean magnitude and the standard deviation of numbers must change to indicate another unit, even if all
+numbers are within the range of the training rows."""
 _NAMES = 1_000
+"""The largest number of new categories of a column whose names are counted."""
 
 
 @dataclass
 class _Numbers:
+    """The counts of one column of numbers."""
+
     at: int
-    """Which column of the field."""
+    """The position of the column in the field."""
     state: State
+    """The facts of the column, learned from the training rows."""
     seen: int = 0
+    """How many numbers were added."""
     outside: int = 0
-    """Beyond what training saw."""
+    """How many are outside the range of the training rows."""
     far: int = 0
-    """Beyond it by more than half of its span."""
+    """How many are outside this range by more than half of its width."""
     low: float = float("inf")
     high: float = float("-inf")
     sum: float = 0.0
-    sizes: float = 0.0
+    magnitudes: float = 0.0
+    """The sum of the absolute values."""
     squares: float = 0.0
+    """The sum of the squares."""
 
     def line(self) -> str | None:
+        """Return a warning if the numbers differ from those of the training rows; None otherwise."""
         if not self.seen:
             return None
-        few = self.outside < max(_FEW, _SHARE * self.seen)
-        if few and self.far < (1 if self.seen < _FEW else max(3, 0.01 * self.seen)) and not self._is_scaled():
+        are_few = self.outside < max(_FEW, _SHARE * self.seen)
+        if are_few and self.far < (1 if self.seen < _FEW else max(3, 0.01 * self.seen)) and not self._is_scaled():
             return None
-        mean, before = self.sum / self.seen, self.state["mean"]
-        times = mean / before if before else 0.0
-        ratio = f", {times:,.3g} times that of training" if times > 2 or 0 < times < 0.5 else ""
+        mean, training_mean = self.sum / self.seen, self.state["mean"]
+        factor = mean / training_mean if training_mean else 0.0
+        ratio = f", {factor:,.3g} times that of training" if factor > 2 or 0 < factor < 0.5 else ""
         if self.outside == 0:
             return (
-                f"column {self.state['name']!r}: numbers of another size than training saw: here {self.low:,.6g} to {self.high:,.6g}, mean "
-                f"{mean:,.4g}, there {self.state['low']:,.6g} to {self.state['high']:,.6g}, mean {before:,.4g}; is it another unit?"
+                f"column {self.state['name']!r}: numbers of another scale than in the training rows: here {self.low:,.6g} to "
+                f"{self.high:,.6g}, mean {mean:,.4g}; there {self.state['low']:,.6g} to {self.state['high']:,.6g}, mean "
+                f"{training_mean:,.4g}; check the unit"
             )
         return (
-            f"column {self.state['name']!r}: {self.outside:,} of {self.seen:,} numbers are outside what training saw "
+            f"column {self.state['name']!r}: {self.outside:,} of {self.seen:,} numbers are outside the range of the training rows "
             f"({self.state['low']:,.6g} to {self.state['high']:,.6g}); here {self.low:,.6g} to {self.high:,.6g}, mean {mean:,.4g}{ratio}; "
-            f"is it another unit?"
+            f"check the unit"
         )
 
     def _is_scaled(self) -> bool:
-        """Whether size and spread both changed by about the same large factor."""
-        mean, size = self.sum / self.seen, self.sizes / self.seen
-        spread = max(self.squares / self.seen - mean**2, 0.0) ** 0.5
-        if self.seen < _FEW or not size or not spread or not self.state["scale"]:
+        """Return whether the mean magnitude and the standard deviation both changed by about the same large factor."""
+        mean, magnitude = self.sum / self.seen, self.magnitudes / self.seen
+        std: float = max(self.squares / self.seen - mean**2, 0.0) ** 0.5
+        if self.seen < _FEW or not magnitude or not std or not self.state["scale"]:
             return False
-        sizes, spreads = size / self.state["scale"], spread / self.state["std"]
-        return (min(sizes, spreads) > _SCALE or max(sizes, spreads) < 1 / _SCALE) and 1 / 4 < sizes / spreads < 4
+        training_magnitude, training_std = float(self.state["scale"]), float(self.state["std"])
+        by_magnitude, by_std = magnitude / training_magnitude, std / training_std
+        return (min(by_magnitude, by_std) > _SCALE or max(by_magnitude, by_std) < 1 / _SCALE) and 1 / 4 < by_magnitude / by_std < 4
 
 
 @dataclass
 class _Categories:
+    """The counts of one column of categories."""
+
     at: int
+    """The position of the column in the field."""
     state: State
+    """The facts of the column, learned from the training rows."""
     seen: int = 0
+    """How many cells were added."""
     new: int = 0
+    """How many have a category that the model does not know."""
     names: Counter[str] = field(default_factory=Counter)
+    """These categories and how often each occurs."""
 
     def line(self) -> str | None:
+        """Return a warning if there are new categories; None otherwise."""
         if not self.new:
             return None
         common = ", ".join(f"{name!r}" for name, _ in self.names.most_common(3))
         more = ", ..." if len(self.names) > 3 else ""
         return (
-            f"column {self.state['name']!r}: {self.new:,} of {self.seen:,} cells hold a category that training did not see twice "
-            f"({common}{more}); each counts as 'other'"
+            f"column {self.state['name']!r}: {self.new:,} of {self.seen:,} cells have a category that fewer than two training rows have "
+            f"({common}{more}); they count as 'other'"
         )
 
 
 class ColumnDrift(Drift):
-    """The drift of a field over columns."""
+    """The drift of a field over columns.
+
+    :param columns: the facts of the columns, learned from the training rows
+    """
 
     def __init__(self, columns: Sequence[State]) -> None:
         self._writings = [Writing.of_facts(column["type"], column.get("writing")) for column in columns]
         self._numbers: list[tuple[int, _Numbers]] = []
         self._categories: list[_Categories] = []
-        self._several = len(columns) > 1
-        place = 0
+        self._are_tuples = len(columns) > 1
+        offset = 0
         for at, column in enumerate(columns):
             if column["type"] == "category":
                 self._categories.append(_Categories(at, column))
                 continue
             if column["type"] == "number":
-                self._numbers.append((place, _Numbers(at, column)))
-            place += 1 if column["type"] == "number" else DATE_PARTS
+                self._numbers.append((offset, _Numbers(at, column)))
+            offset += 1 if column["type"] == "number" else DATE_PARTS
 
     def see(self, cells: Sequence[Cell], samples: Sequence[Sample], place: np.ndarray) -> None:
-        """Only cells that were cut off, or are new, are read again."""
+        """Add some rows to the counts. Samples are counted; only cells with clipped numbers or new categories are read again.
+
+        :param cells: the cell of each row
+        :param samples: the distinct samples of these cells
+        :param place: the position in ``samples`` for each row; -1 = the row has no sample
+        """
         rows = np.flatnonzero(place >= 0)
         if not len(rows):
             return
-        held = place[rows]
+        positions_R = place[rows]
         numbers_SK = np.stack([sample["numbers"] for sample in samples]).astype(np.float64)
         categories_SM = np.stack([sample["categories"] for sample in samples])
         for column, numbers in self._numbers:
-            self._see_numbers(numbers, numbers_SK[held, column], cells, rows)
+            self._see_numbers(numbers, numbers_SK[positions_R, column], cells, rows)
         for column, categories in enumerate(self._categories):
-            codes = categories_SM[held, column]
+            codes = categories_SM[positions_R, column]
             categories.seen += int((codes > 0).sum())
             for row in rows[codes == 1]:
                 categories.new += 1
@@ -126,29 +154,31 @@ class ColumnDrift(Drift):
                     categories.names[name] += 1
 
     def _see_numbers(self, numbers: _Numbers, centred_R: np.ndarray, cells: Sequence[Cell], rows: np.ndarray) -> None:
+        """Add the numbers of one column: ``centred_R`` is their distance from the training mean in standard deviations, NaN = missing."""
         state = numbers.state
         known = ~np.isnan(centred_R)
         values = centred_R[known] * state["std"] + state["mean"]
         for at in np.flatnonzero(np.abs(centred_R[known]) >= _CLIPPED):
-            said = self._writings[numbers.at].value(self._part(cells[rows[known][at]], numbers.at))
-            values[at] = values[at] if said is None else said
+            value = self._writings[numbers.at].value(self._part(cells[rows[known][at]], numbers.at))
+            values[at] = values[at] if value is None else value
         values = values.clip(-HUGE, HUGE)
         if not len(values):
             return
         low, high = state["low"], state["high"]
-        span = high - low
-        hair = 1e-5 * max(span, abs(low) + abs(high))  # samples are float32
+        width = high - low
+        tolerance = 1e-5 * max(width, abs(low) + abs(high))  # samples are float32
         numbers.seen += len(values)
-        numbers.outside += int(((values < low - hair) | (values > high + hair)).sum())
-        numbers.far += int(((values < low - span / 2 - hair) | (values > high + span / 2 + hair)).sum())
+        numbers.outside += int(((values < low - tolerance) | (values > high + tolerance)).sum())
+        numbers.far += int(((values < low - width / 2 - tolerance) | (values > high + width / 2 + tolerance)).sum())
         numbers.low, numbers.high = min(numbers.low, float(values.min())), max(numbers.high, float(values.max()))
-        numbers.sum, numbers.sizes = numbers.sum + float(values.sum()), numbers.sizes + float(abs(values).sum())
+        numbers.sum, numbers.magnitudes = numbers.sum + float(values.sum()), numbers.magnitudes + float(abs(values).sum())
         numbers.squares += float((values**2).sum())
 
     def lines(self) -> list[str]:
-        """A line for each column that is not as it was."""
-        found = [*(numbers.line() for _, numbers in self._numbers), *(categories.line() for categories in self._categories)]
-        return [line for line in found if line is not None]
+        """Return one warning for each column whose cells differ from those of the training rows."""
+        lines = [*(numbers.line() for _, numbers in self._numbers), *(categories.line() for categories in self._categories)]
+        return [line for line in lines if line is not None]
 
     def _part(self, cell: Cell, at: int) -> Cell:
-        return cell[at] if self._several else cell
+        """Return the cell of one column of the field."""
+        return cell[at] if self._are_tuples else cell

@@ -1,4 +1,4 @@
-"""Which bytes a cell may name: a file under one of the roots, bytes, or a base64 data URI. Never a URL."""
+"""The bytes of a cell: those of a file below one of the roots, the cell's own, or those of a base64 data URI. URLs are never fetched."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import ConfigError, Fault
-from ..flow import listed
+from ..request import listed
 from .objects import called, plain
 
 MAX_BYTES = 2 * 2**30
-"""A cell's file or bytes may be this large, whatever a modality allows."""
-_LONGEST = 4_096  # characters of a path that is looked at as a folder's
-_HEAD = 512
+"""The largest number of bytes of a cell or its file, whatever limit a modality sets."""
+_MAX_PATH = 4_096
+"""The largest number of characters of a text that is tried as a path."""
+_HEAD_BYTES = 512
+"""The number of bytes at the beginning of a file from which its format is recognised."""
 
 
 class NoFolder(Fault):
-    """A cell names a file, and nothing says below which folder."""
+    """A cell names a file, but there is no root folder to find it in."""
 
 
 def check_folders(root: Iterable[str | Path]) -> None:
-    """``ConfigError`` for a folder that was named as a root, and is not there."""
+    """Raise ``ConfigError`` if a folder that is given as a root does not exist."""
     for folder in root:
         if not Path(folder).is_dir():
-            raise ConfigError(f"root {str(folder)!r}: no such folder; expected one that holds the files that cells name (--root DIR)")
+            raise ConfigError(f"root {str(folder)!r}: no such folder; expected the folder of the files that cells name (--root DIR)")
 
 
 class Roots:
-    """The folders that file cells may name: the table's own first, then those that were added."""
+    """The folders below which cells may name files: the folder of the table first, then the added ones."""
 
     def __init__(self, folders: str | Path | Iterable[str | Path] = ()) -> None:
         try:
@@ -44,9 +46,14 @@ class Roots:
             raise ConfigError(f"data.root: {error}; expected folders") from None
 
     def bytes_of(self, cell: object, at_most: int | None = None) -> bytes:
-        """The bytes that a cell holds or names, ``at_most`` so many; ``Fault`` says what is wrong with it, never where the roots are."""
+        """Return the bytes of a cell, or of the file or the data URI that it contains.
+
+        :param cell: bytes, a path below one of the roots, or a data URI
+        :param at_most: the largest number of bytes; None = ``MAX_BYTES``
+        :raises Fault: if the bytes cannot be read, or are too many; the message never contains the path of a root
+        """
         at_most = min(at_most or MAX_BYTES, MAX_BYTES)
-        given, cell = cell, plain(cell)
+        original, cell = cell, plain(cell)
         if isinstance(cell, (bytes, bytearray, memoryview)):
             if len(cell) > at_most:
                 raise Fault(f"{len(cell):,} bytes; expected at most {at_most:,}")
@@ -54,16 +61,19 @@ class Roots:
         if isinstance(cell, os.PathLike):
             cell = os.fspath(cell)
         if not isinstance(cell, str):
-            raise Fault(f"found {called(given)}; expected a path, bytes or a data URI")
+            raise Fault(f"found {called(original)}; expected a path, bytes or a data URI")
         if cell.startswith("data:"):
             return _data_uri(cell, at_most)
         return self._file(cell.strip(), at_most)
 
     def names_in(self, cell: object, at_most: int) -> list[str] | None:
-        """The names in the folder that a cell names, in order, hidden ones aside; None where it names no folder below the roots.
-        ``Fault`` for more than ``at_most``. Each is a path to be read like any other."""
+        """Return the paths of the entries of a folder that a cell names, sorted, without hidden ones; each can be read like a cell.
+
+        :returns: None if the cell does not name a folder below the roots
+        :raises Fault: if the folder has more than ``at_most`` entries, or cannot be listed
+        """
         path = os.fspath(cell) if isinstance(cell, os.PathLike) else cell
-        if not isinstance(path, str) or path.startswith("data:") or len(path) > _LONGEST or "\n" in path:
+        if not isinstance(path, str) or path.startswith("data:") or len(path) > _MAX_PATH or "\n" in path:
             return None
         try:
             descriptor = self._descriptor(path.strip())
@@ -76,7 +86,7 @@ class Roots:
             with os.scandir(descriptor) as entries:
                 for entry in entries:
                     if len(names) >= at_most:
-                        raise Fault(f"a folder of more than {at_most:,} names; expected at most that")
+                        raise Fault(f"a folder of more than {at_most:,} entries; expected at most {at_most:,}")
                     names.append(entry.name)
         except OSError as error:
             raise Fault(f"a folder that cannot be listed ({error.strerror or error})") from None
@@ -85,18 +95,21 @@ class Roots:
         return [os.path.join(path.strip(), name) for name in sorted(names) if not name.startswith(".")]
 
     def heads(self, cells: Iterable[object]) -> list[bytes]:
-        """The first bytes of the files that some cells name: a kind is told by them where no name tells it. Nothing of other cells."""
-        found = []
+        """Return the first 512 bytes of each file that cells name, to recognise formats without an extension. Other cells are left out."""
+        heads = []
         for cell in cells:
             with contextlib.suppress(Fault), self.opened(cell) as file:
-                found.append(file.read(_HEAD))
-        return found
+                heads.append(file.read(_HEAD_BYTES))
+        return heads
 
     @contextmanager
     def opened(self, cell: object) -> Generator[BinaryIO]:
-        """The regular file that a cell names, to look at parts of it without reading all; ``Fault`` where it names none."""
+        """Open the regular file that a cell names, so that parts of it can be read.
+
+        :raises Fault: if the cell does not name a regular file below the roots
+        """
         path = os.fspath(cell) if isinstance(cell, os.PathLike) else cell
-        if not isinstance(path, str) or path.startswith("data:") or not 0 < len(path) <= _LONGEST or "\n" in path:
+        if not isinstance(path, str) or path.startswith("data:") or not 0 < len(path) <= _MAX_PATH or "\n" in path:
             raise Fault(f"found {type(cell).__name__}; expected a path")
         descriptor = self._descriptor(path.strip())
         try:
@@ -110,6 +123,7 @@ class Roots:
             os.close(descriptor)
 
     def _file(self, path: str, at_most: int) -> bytes:
+        """Return the content of a file below one of the roots."""
         descriptor = self._descriptor(path)
         try:
             return self._read(descriptor, at_most)
@@ -119,8 +133,9 @@ class Roots:
             os.close(descriptor)
 
     def _descriptor(self, path: str) -> int:
+        """Open a path below the first root that has it; ``Fault`` if none has."""
         if "\0" in path:
-            raise Fault("a path that holds a NUL; expected a file under the table's folder")
+            raise Fault("a path with a NUL character; expected a file under the table's folder")
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
             raise Fault("a URL; expected a file under the table's folder (URLs are never fetched)")
         if not self.folders:
@@ -143,49 +158,51 @@ class Roots:
 
     @staticmethod
     def _read(descriptor: int, at_most: int) -> bytes:
-        facts = os.fstat(descriptor)
-        if stat.S_ISDIR(facts.st_mode):
+        """Return the content of an open regular file of at most ``at_most`` bytes."""
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
             raise Fault("a folder; expected a file")
-        if not stat.S_ISREG(facts.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise Fault("not a regular file (a device, a pipe or a socket)")
-        if facts.st_size > at_most:
-            raise Fault(f"a file of {facts.st_size:,} bytes; expected at most {at_most:,}")
+        if status.st_size > at_most:
+            raise Fault(f"a file of {status.st_size:,} bytes; expected at most {at_most:,}")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            body = file.read((facts.st_size or at_most) + 1)  # some file systems tell no sizes
+            body = file.read((status.st_size or at_most) + 1)  # some file systems report a size of 0
         if len(body) > at_most:
-            raise Fault(f"a file of more than {at_most:,} bytes; expected at most that")
+            raise Fault(f"a file of more than {at_most:,} bytes; expected at most {at_most:,}")
         return body
 
 
 def _open_below(folder: str, path: str) -> int:
-    """Open a resolved path, a step at a time from ``folder`` and along no link: one swapped in since the check leads nowhere."""
-    step = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    """Open a resolved path one component at a time from ``folder`` without following links, as a link may have been created meanwhile."""
+    folder_flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    file_flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
     parts = [part for part in path[len(folder) :].split(os.sep) if part]
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     for at, part in enumerate(parts):
         try:
-            below = os.open(
-                part, step if at < len(parts) - 1 else os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor
-            )
+            child = os.open(part, folder_flags if at < len(parts) - 1 else file_flags, dir_fd=descriptor)
         finally:
             os.close(descriptor)
-        descriptor = below
+        descriptor = child
     return descriptor
 
 
 def _shown(path: str, folders: Iterable[str]) -> str:
-    """A path as it is written in a cell, its end where it is long. One that says where a root is, is shown from there on."""
+    """Return a path for a message, without the path of a root: as the cell has it, or relative to a root. Only the end of a long one."""
     if os.path.isabs(path) or ".." in path.split(os.sep):
-        at = ((os.path.realpath(os.path.join(folder, path)), folder) for folder in folders)
-        path = next((os.path.relpath(resolved, folder) for resolved, folder in at if _within(resolved, folder)), "")
+        candidates = ((os.path.realpath(os.path.join(folder, path)), folder) for folder in folders)
+        path = next((os.path.relpath(resolved, folder) for resolved, folder in candidates if _within(resolved, folder)), "")
     return repr(path if len(path) <= 100 else f"...{path[-97:]}")
 
 
 def _within(path: str, folder: str) -> bool:
+    """Return whether a resolved path is the folder or below it."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def _data_uri(cell: str, at_most: int) -> bytes:
+    """Return the bytes of a base64 data URI."""
     head, comma, body = cell.partition(",")
     if not comma or not head.endswith(";base64"):
         raise Fault("a data URI that is not base64; expected data:TYPE;base64,...")
@@ -194,4 +211,4 @@ def _data_uri(cell: str, at_most: int) -> bytes:
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
-        raise Fault("a data URI whose base64 is broken") from None
+        raise Fault("a data URI with invalid base64; expected data:TYPE;base64,...") from None

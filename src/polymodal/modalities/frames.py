@@ -1,6 +1,6 @@
-"""Several pictures of one cell: what sets of pictures and videos have in common, from samples to batches.
+"""Several pictures in one cell: the functions that sets of pictures and videos share, from samples to batches.
 
-Shapes: ``U`` distinct cells, ``T`` pictures of a cell, ``C`` channels, ``S`` the side of a picture.
+Shapes: ``U`` distinct cells, ``T`` pictures of a cell, ``C`` channels, ``S`` height and width of a picture in pixels.
 """
 
 from __future__ import annotations
@@ -17,13 +17,19 @@ from .modality import Parts, bucket
 from .pixels import check_pixel_facts
 
 MOST = 256
-"""Pictures of a cell, at most."""
+"""The largest number of pictures of a cell."""
 _MOST_BYTES = 2**28
-"""Bytes of one sample, at most."""
+"""The largest number of bytes of one sample."""
 
 
 def frame_facts(pixels: State, frames: int, ordered: bool) -> State:
-    """The facts of a field of pictures and those of its sets: ``frames`` at most, and whether their order says something."""
+    """Return the state of a field with several pictures in a cell.
+
+    :param pixels: the facts of the pixels (``pixel_facts``)
+    :param frames: the largest number of pictures of a cell
+    :param ordered: whether the order of the pictures has a meaning
+    :raises ConfigError: if the pixels of one cell exceed 256 MiB
+    """
     state: State = {**pixels, "frames": frames, "ordered": ordered}
     if _bytes(state) > _MOST_BYTES:
         raise ConfigError(
@@ -34,15 +40,16 @@ def frame_facts(pixels: State, frames: int, ordered: bool) -> State:
 
 
 def check_frame_facts(state: State) -> None:
-    """``ValueError`` for facts that no ``fit`` makes."""
+    """Raise ``ValueError`` for facts that no ``fit`` returns."""
     check_pixel_facts(state)
     if type(state["frames"]) is not int or not 1 <= state["frames"] <= MOST or type(state["ordered"]) is not bool:
         raise ValueError(f"{state['frames']} pictures, ordered: {state['ordered']}")
     if _bytes(state) > _MOST_BYTES:
-        raise ValueError("pictures that are too large together")
+        raise ValueError(f"pictures of {_bytes(state):,} bytes in one cell; expected at most {_MOST_BYTES:,}")
 
 
 def _bytes(state: State) -> int:
+    """Return the number of bytes of the largest sample."""
     return int(state["frames"] * state["channels"] * state["size"] ** 2)
 
 
@@ -52,19 +59,19 @@ def blank_frames(state: State) -> Sample:
 
 
 def frame_geometry(sample: Sample, state: State) -> Geometry:
-    """Pictures, up to the next power of two."""
+    """Return the padded number of pictures: the next power of two, at most ``frames``."""
     return (bucket(len(sample["pixels"]), 1, state["frames"]),)
 
 
 def frame_parts(sample: Sample) -> Parts:
-    """Its pictures, in the order in which they were read."""
+    """Return the pictures of a sample as its parts, in the order in which they were read."""
     count = len(sample["pixels"])
     names = [f"{at + 1} of {count}" for at in range(count)]
     return Parts(names, [{"pixels": np.delete(sample["pixels"], at, 0)} if count > 1 else None for at in range(count)])
 
 
 def collate_frames(samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
-    """``pixels`` uint8 (U, T, C, S, S), black behind the last one; ``mask`` bool (U, T), True for a picture that is there."""
+    """Return ``pixels``, uint8 (U, T, C, S, S), padded with black pictures, and ``mask``, bool (U, T), True for the pictures of a cell."""
     (most,) = geometry
     pixels_UTCSS = np.zeros((len(samples), most, *samples[0]["pixels"].shape[1:]), np.uint8)
     mask_UT = np.zeros((len(samples), most), bool)

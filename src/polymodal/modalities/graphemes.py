@@ -1,10 +1,10 @@
-"""What a reader takes for one letter: a character with the marks that follow it (a grapheme cluster, near to that of Unicode Annex 29).
+"""Grapheme clusters: what a reader perceives as one letter, similar to Unicode Annex 29.
 
-The vowel signs of Devanagari, the tones of Thai, the points of Arabic and Hebrew, a variation selector, the tone of an emoji's skin: none
-of them stands by itself. A cluster is a character and the marks after it; signs that a zero-width joiner connects (families of emoji)
-are one cluster, and so are the two halves of a flag.
+A cluster is a character and the marks that follow it, for example vowel signs of Devanagari, tones of Thai, points of Arabic and Hebrew,
+variation selectors, and skin tones of emoji. Signs that are connected by a zero-width joiner (families of emoji) are one cluster, and so
+are the two halves of a flag.
 
-The classes below are parts of a ``[...]`` in a regular expression. They are made from ``unicodedata`` when this module is imported.
+The classes below are parts of a ``[...]`` in a regular expression. They are built from ``unicodedata`` when this module is imported.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 UNSPACED = r"\u3040-\u3098\u309b-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-"""Chinese characters, hiragana and katakana: written without spaces, and nearly each character means something."""
+"""Chinese characters, hiragana and katakana: written without spaces. Most characters have a meaning of their own."""
 
 
 def _class(codes: Iterable[int]) -> str:
-    """Ascending code points as ranges of a ``[...]``."""
+    """Return ascending code points as ranges of a ``[...]``."""
     ranges: list[list[int]] = []
     for code in codes:
         if ranges and ranges[-1][1] == code - 1:
@@ -28,30 +28,30 @@ def _class(codes: Iterable[int]) -> str:
     return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
 
 
-_WITH_MARKS = ((0x300, 0x3100), (0xA600, 0xAC00), (0xF900, 0x1F000), (0xE0100, 0xE01F0))  # between them are letters and gaps alone
+_WITH_MARKS = ((0x300, 0x3100), (0xA600, 0xAC00), (0xF900, 0x1F000), (0xE0100, 0xE01F0))  # there are no marks between these ranges
 _BLOCKS = ((0x0E00, 0x0F00), (0x1000, 0x10A0), (0x1780, 0x1800), (0x1950, 0x19E0), (0x1A20, 0x1AB0), (0x1B00, 0x1B80),
            (0xA980, 0xAA00), (0xAA60, 0xAAE0))  # fmt: skip
 MARKS = (
     _class(code for first, end in _WITH_MARKS for code in range(first, end) if unicodedata.category(chr(code)) in ("Mn", "Mc", "Me"))
     + r"\u200c\u200d\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f"
 )
-"""What belongs to the character before it: combining marks, joiners, skin tones, and the tags of regional flags."""
+"""Characters that belong to the character before them: combining marks, joiners, skin tones, and the tags of regional flags."""
 SYLLABIC = _class(code for first, end in _BLOCKS for code in range(first, end) if unicodedata.category(chr(code))[0] == "L")
-"""Letters of Thai, Lao, Burmese, Khmer, Tai, Balinese and Javanese: written without spaces between words, several letters a word."""
-MARK = rf"(?:(?=[\u0300-\U0010ffff])[{MARKS}])"  # most of what follows a letter is no mark, and is told at the first range
+"""Letters of Thai, Lao, Burmese, Khmer, Tai, Balinese and Javanese: words of several letters, written without spaces between them."""
+MARK = rf"(?:(?=[\u0300-\U0010ffff])[{MARKS}])"  # the lookahead excludes most characters at the first range
 SIGN = rf"(?:[\U0001f1e6-\U0001f1ff]{{2}}|[^\w\s{MARKS}])(?:{MARK}|(?<=\u200d)[^\w\s])*"
-"""A sign with what belongs to it: punctuation, a symbol, an emoji."""
+"""A sign and its marks: punctuation, a symbol, or an emoji."""
 _CLUSTER = re.compile(rf"{SIGN}|[\s\S]{MARK}*")
 _MARK, _SIGN = re.compile(MARK), re.compile(r"[^\w\s]")
 
 
 def clusters(text: str) -> list[str]:
-    """The clusters of a text, in order; joined they are the text. Marks at its beginning, or after a space, are no cluster's own."""
+    """Return the clusters of a text in order. Joined, they are the text. Marks at its start are a cluster."""
     return _CLUSTER.findall(text)
 
 
 def cut(text: str, most: int) -> str:
-    """The text, or its first ``most`` characters at most: where the cut would fall into a cluster, that cluster goes as well."""
+    """Return at most the first ``most`` characters of a text, without a cluster that would be cut in two."""
     if len(text) <= most:
         return text
     end = most
@@ -61,6 +61,7 @@ def cut(text: str, most: int) -> str:
 
 
 def runs_of(letters: Sequence[str], lengths: Iterable[int]) -> list[str]:
-    """All runs of so many neighbouring letters, for each of the lengths."""
-    runs = [letters[start : start + length] for length in lengths for start in range(len(letters) - length + 1)]
-    return runs if isinstance(letters, str) else ["".join(run) for run in runs]  # type: ignore[return-value]
+    """Return all runs of neighbouring letters of each of the lengths."""
+    if isinstance(letters, str):
+        return [letters[start : start + length] for length in lengths for start in range(len(letters) - length + 1)]
+    return ["".join(letters[start : start + length]) for length in lengths for start in range(len(letters) - length + 1)]

@@ -1,4 +1,4 @@
-"""Grey pictures of more than 8 bits, such as depth maps and X-rays, to bytes by a range: Pillow's modes I;16, I;16B, I and F.
+"""Grey pictures of more than 8 bits ("deep grey"), such as depth maps and X-rays, scaled to uint8: Pillow's modes I;16, I;16B, I and F.
 
 Shapes: ``H`` rows, ``W`` columns.
 """
@@ -10,54 +10,56 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image as Pillow
 
-from .array_images import bytes_of_map, range_of, thinned
+from .array_images import range_of, scaled_to_bytes, subsampled
 
 _STRIP = 64  # rows that are scaled at a time
 
 
 def is_deep(picture: Pillow.Image) -> bool:
-    """Whether a picture is grey of more than 8 bits."""
+    """Return whether a picture is grey of more than 8 bits."""
     return picture.mode.startswith(("I", "F"))
 
 
 def _values(picture: Pillow.Image) -> np.ndarray:
-    """The values (H, W) of deep grey. Pillow reads unsigned 32 bits of a TIFF as signed ones."""
+    """Return the values (H, W) of a deep grey picture. Pillow reads the unsigned 32-bit values of a TIFF as signed; they are corrected."""
     values_HW = np.asarray(picture)
     tags = picture.tag_v2 if picture.format == "TIFF" else {}  # type: ignore[attr-defined]
-    unsigned = values_HW.dtype == np.int32 and tags.get(258) == (32,) and tags.get(339, (1,)) == (1,)
-    return values_HW.view(np.uint32) if unsigned else values_HW
+    is_unsigned = values_HW.dtype == np.int32 and tags.get(258) == (32,) and tags.get(339, (1,)) == (1,)
+    return values_HW.view(np.uint32) if is_unsigned else values_HW
 
 
-def measured(picture: Pillow.Image) -> np.ndarray:
-    """Some values (H, W, 1) of deep grey, evenly, as floats; NaN where it is transparent."""
-    values_HW1 = thinned(_values(picture)[:, :, None]).astype(np.float64)
-    clear = picture.info.get("transparency")
-    if isinstance(clear, int):
-        values_HW1[values_HW1 == clear] = np.nan
+def deep_values(picture: Pillow.Image) -> np.ndarray:
+    """Return evenly spaced values of a deep grey picture as float64 (H, W, 1), NaN where it is transparent."""
+    values_HW1 = subsampled(_values(picture)[:, :, None]).astype(np.float64)
+    transparent = picture.info.get("transparency")
+    if isinstance(transparent, int):
+        values_HW1[values_HW1 == transparent] = np.nan
     return values_HW1
 
 
-def shallow(picture: Pillow.Image, deep: Sequence[float] | None) -> Pillow.Image:
-    """Deep grey as L, or as RGBA where one grey is transparent; a TIFF whose white is zero turned over.
+def scaled_to_8_bits(picture: Pillow.Image, deep: Sequence[float] | None) -> Pillow.Image:
+    """Return a deep grey picture as mode L, or as RGBA if it has a transparent value. A TIFF in which 0 is white is inverted.
 
-    :param deep: the values that become 0 and 255; none: the picture's own range; None: as ``_scaled`` says
+    :param picture: the picture
+    :param deep: the values that become 0 and 255; empty = the range of the picture; None = the range of ``_scaled``
     """
     values_HW = _values(picture)
     if deep is None:
         grey_HW = _scaled(np.asarray(picture))
     else:
-        grey_HW = bytes_of_map(values_HW[:, :, None], 1, [deep or range_of([measured(picture)], None)[0]])[:, :, 0]
+        grey_HW = scaled_to_bytes(values_HW[:, :, None], 1, [deep or range_of([deep_values(picture)], None)[0]])[:, :, 0]
     if picture.format == "TIFF" and picture.tag_v2.get(262) == 0:  # type: ignore[attr-defined]
         grey_HW = 255 - grey_HW
     grey = Pillow.fromarray(grey_HW)
-    clear = picture.info.get("transparency")
-    if not isinstance(clear, int):
+    transparent = picture.info.get("transparency")
+    if not isinstance(transparent, int):
         return grey
-    return Pillow.merge("LA", (grey, Pillow.fromarray(np.where(values_HW == clear, 0, 255).astype(np.uint8)))).convert("RGBA")
+    return Pillow.merge("LA", (grey, Pillow.fromarray(np.where(values_HW == transparent, 0, 255).astype(np.uint8)))).convert("RGBA")
 
 
 def _scaled(values_HW: np.ndarray) -> np.ndarray:
-    """Deep grey as uint8 (H, W), as before a range was learned: 16 bits by their whole range, other values by the finite ones' range."""
+    """Return deep grey as uint8 (H, W) for models from before a range was learned: 16-bit values are scaled by their full range, other
+    values by the range of the finite ones."""
     strips = [values_HW[start : start + _STRIP] for start in range(0, len(values_HW), _STRIP)]
     low, high = 0.0, 65_535.0
     if values_HW.dtype.kind == "f" or values_HW.max(initial=0) > high or values_HW.min(initial=0) < low:

@@ -1,6 +1,6 @@
-"""Pictures: a file, bytes or a data URI, to uint8 pixels (C, size, size), which stay so until the model normalises them.
+"""Pictures: a file, bytes or a data URI becomes uint8 pixels (C, size, size). The model converts them to normalised floats.
 
-What can be read is in ``pixels.py``; arrays of any numbers, such as radar maps, in ``array_images.py``.
+``pixels.py`` lists the formats that can be read; ``array_images.py`` reads arrays of any numbers, such as radar maps.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import numpy as np
 
 from ..errors import Fault
 from ..flow import Cell, Form, Sample, State
-from .array_images import is_a_picture, thinned
+from .array_images import is_a_picture, subsampled
 from .files import Roots
 from .medical import is_medical
 from .modality import Modality, Parts, Recognition, evenly
-from .pixels import PictureSettings, check_pixel_facts, looks_like_a_picture, open_picture, pixel_facts, read_pixels, varied
+from .pixels import PictureSettings, augmented, check_pixel_facts, looks_like_a_picture, open_picture, pixel_facts, read_pixels
 from .signal_corruption import Corruption, of_pictures
 
-_GRID = 8  # places a side that are painted over, one by one
+_GRID = 8  # rows and columns of the grid whose places are covered one by one
 _PEEKED = 16  # files opened to recognise a column of arrays
-_PREVIEW = 128  # pixels of a picture in a report
-_MOST_BYTES = 64 * 2**20
+_PREVIEW = 128  # height and width in pixels of a picture in a report
+_MOST_BYTES = 64 * 2**20  # of a file that is opened to recognise a column of arrays
 
 
 class ImageConfig(PictureSettings):
-    """A column of pictures."""
+    """The config of a field over a column of pictures."""
 
     kind: Literal["image"] = "image"
 
@@ -39,7 +39,7 @@ class ImageConfig(PictureSettings):
 
 
 class Image(Modality):
-    """Read pictures from files, bytes and data URIs."""
+    """Reads pictures from files, bytes and data URIs."""
 
     kind = "image"
     near_duplicates = "pixels"
@@ -49,16 +49,17 @@ class Image(Modality):
 
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
-        """Sure when most cells look like pictures; which of them can be read is for ``read`` to say. Arrays: of three dimensions."""
+        """Return a high confidence if at least half of the cells look like pictures, by their names or first bytes, or are arrays of three
+        dimensions; whether they can be decoded is not tested."""
         if not cells:
             return Recognition(0.0)
         looks = sum(looks_like_a_picture(cell) for cell in cells) / len(cells)
         if looks >= 0.5:
             return Recognition(0.6 + 0.4 * looks, {}, f"{looks:.0%} of the cells looked at are picture files, bytes or arrays")
         peeked = [cells[at] for at in evenly(len(cells), _PEEKED)]
-        begun = sum(looks_like_a_picture(head) for head in roots.heads(peeked)) / len(peeked)  # DICOM files often have no ending
-        if begun >= 0.5:
-            return Recognition(0.95, {}, f"{begun:.0%} of the files looked at begin as pictures do")
+        share = sum(looks_like_a_picture(head) for head in roots.heads(peeked)) / len(peeked)  # DICOM files often have no extension
+        if share >= 0.5:
+            return Recognition(0.95, {}, f"{share:.0%} of the files looked at begin as pictures do")
         if not all(_may_be_an_array(cell) for cell in peeked):
             return Recognition(0.0)
         arrays = sum(_is_an_array(cell, roots) for cell in peeked) / len(peeked)
@@ -66,7 +67,7 @@ class Image(Modality):
 
     @classmethod
     def fit(cls, config: ImageConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
-        """State: ``size``, ``channels``, ``mean`` and ``std`` of each channel in units of 0 to 255, ``range`` of arrays."""
+        """Return the state: ``size``, ``channels``, ``mean`` and ``std`` of each channel in units of 0 to 255, ``range`` of arrays."""
         cls.check_form(form)
         pictures = []
         for cell in cells:
@@ -74,29 +75,29 @@ class Image(Modality):
                 picture = open_picture(roots, cell, config, config.channels, at_least=256)
             except Fault:
                 continue
-            pictures.append(thinned(picture) if isinstance(picture, np.ndarray) else picture)
+            pictures.append(subsampled(picture) if isinstance(picture, np.ndarray) else picture)
         return {**pixel_facts(pictures, config, needs), "form": form}
 
     def check(self) -> None:
-        """Sizes and channels that a config may ask for, and as many finite means and spreads."""
+        """Raise ``ValueError`` for sizes and channels that a config does not allow, and means and deviations that do not fit them."""
         self.check_form(self.state["form"])
         check_pixel_facts(self.state)
 
     def read(self, cell: Cell) -> Sample:
-        """``pixels``: uint8 (C, size, size)."""
+        """Return ``pixels``, uint8 (C, size, size)."""
         return self.sample_of(self.held(cell))
 
     def held(self, cell: Cell) -> np.ndarray:
         """Return the pixels of a cell, uint8 (C, size, size)."""
         return read_pixels(cell, self.roots, self.config, self.state)
 
-    def sample_of(self, held: np.ndarray) -> Sample:
+    def sample_of(self, content: np.ndarray) -> Sample:
         """Return the pixels as a sample."""
-        return {"pixels": held}
+        return {"pixels": content}
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Mirror, move and relight."""
-        return {"pixels": varied(sample["pixels"], rng, self.config)}
+        """Return the picture mirrored, shifted, and changed in brightness and contrast at random."""
+        return {"pixels": augmented(sample["pixels"], rng, self.config)}
 
     def blank(self) -> Sample:
         """Return a black picture."""
@@ -104,11 +105,12 @@ class Image(Modality):
         return {"pixels": np.zeros((self.state["channels"], size, size), np.uint8)}
 
     def corruptions(self) -> Mapping[str, Corruption]:
-        """Of the pixels that the model is shown."""
+        """Return the corruptions of the pixels that the model receives."""
         return of_pictures(self.state["channels"], self.state["mean"])
 
     def parts(self, cell: Cell, sample: Sample) -> Parts:
-        """The places of a grid, each painted over with the mean colour of training (Zeiler and Fergus 2014, arXiv:1311.2901)."""
+        """Return the places of a grid as parts. A place is removed by covering it with the mean colour of the training pictures (occlusion;
+        Zeiler and Fergus 2014, arXiv:1311.2901)."""
         channels, size, _ = sample["pixels"].shape
         edges = np.linspace(0, size, min(_GRID, size) + 1).round().astype(int)
         color = np.clip(np.round(self.state["mean"]), 0, 255).astype(np.uint8).reshape(channels, 1, 1)
@@ -123,35 +125,38 @@ class Image(Modality):
         return Parts(names, without, grid=(len(edges) - 1, len(edges) - 1), pixels=np.ascontiguousarray(shown))
 
     def cost(self) -> float:
-        """Grows with the area; of small pictures the first grid is as large as that of pictures twice as wide."""
+        """Return the approximate number of multiply-adds, proportional to the area. The first feature map of a small picture is as large as
+        that of a picture twice as wide."""
         side = float(self.state["size"])
         return 1e3 * (side if side >= 48 else 2 * side) ** 2
 
     def show(self, cell: Cell) -> str:
-        """The path, or how many bytes."""
+        """Return the path, or the number of bytes."""
         return f"<{len(cell):,} bytes>" if isinstance(cell, bytes) else super().show(cell)
 
     def preview(self, cell: Cell) -> np.ndarray | None:
-        """The picture, at 128 pixels."""
-        larger = {name: value for name, value in self.state.items() if name != "resize"} | {"size": _PREVIEW}
-        return read_pixels(cell, self.roots, self.config, larger).transpose(1, 2, 0)
+        """Return the picture at a size of 128 pixels, uint8 (H, W, C)."""
+        state = {name: value for name, value in self.state.items() if name != "resize"} | {"size": _PREVIEW}
+        return read_pixels(cell, self.roots, self.config, state).transpose(1, 2, 0)
 
     def is_private(self, cells: Sequence[Cell]) -> bool:
         """Return whether a cell is a medical picture, which reports do not show."""
-        bodies = [bytes(cell[:512]) for cell in cells if isinstance(cell, (bytes, bytearray))]
-        return any(is_medical(head) for head in (*bodies, *self.roots.heads(cells)))
+        heads = [bytes(cell[:512]) for cell in cells if isinstance(cell, (bytes, bytearray))]
+        return any(is_medical(head) for head in (*heads, *self.roots.heads(cells)))
 
     def describe(self) -> str:
-        """Return the side and the channels of the pictures, in words."""
+        """Return the size and the channels of the pictures, in words."""
         return f"{self.state['size']} x {self.state['size']} pixels, {self.state['channels']} channels"
 
 
 def _may_be_an_array(cell: Cell) -> bool:
-    named = isinstance(cell, (str, os.PathLike)) and len(str(cell)) < 4_096 and str(cell).strip().casefold().endswith(".npy")
-    return isinstance(cell, (bytes, bytearray)) or named
+    """Return whether a cell is bytes or names a ``.npy`` file."""
+    is_named = isinstance(cell, (str, os.PathLike)) and len(str(cell)) < 4_096 and str(cell).strip().casefold().endswith(".npy")
+    return isinstance(cell, (bytes, bytearray)) or is_named
 
 
 def _is_an_array(cell: Cell, roots: Roots) -> bool:
+    """Return whether a cell is a ``.npy`` array with the shape of a picture."""
     try:
         return is_a_picture(roots.bytes_of(cell, _MOST_BYTES))
     except Fault:

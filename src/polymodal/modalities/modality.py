@@ -1,7 +1,7 @@
-"""What all modalities answer: one kind of cell, from a row of a table to tensors.
+"""The interface of all modalities: one kind of cell, from a row of a table to tensors.
 
-Its place on the line: row -> ``read`` -> sample -> ``collate`` -> batch. ``fit`` stands beside the line, on training rows
-only, and returns plain facts; everything else is a pure function of a cell's content and those facts.
+The data flow is: row -> ``read`` -> sample -> ``collate`` -> batch. ``fit`` runs once, on training rows only, and returns facts as plain
+JSON data; all other methods are pure functions of the content of a cell and these facts.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from ..cells import is_empty
 from ..config import Config
 from ..errors import ConfigError, Fault
 from ..flow import Cell, Form, Geometry, Sample, State
+from ..request import OnError
 from .files import Roots
 from .signal_corruption import Corruption, generator
 
-OnError = Literal["error", "skip", "blank"]
-
 
 class FieldConfig(Config):
-    """What every field says, whatever its kind."""
+    """The settings that fields of all kinds have."""
 
     on_error: OnError | None = None
-    """What an unreadable cell of this field does: error, skip (the row) or blank (the field); null = data.on_error."""
+    """What happens when a cell of this field cannot be read: error stops, skip leaves out the row, blank treats the field as missing in
+    that row; null = data.on_error."""
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The columns that the field reads, in order."""
+        """The names of the columns that the field reads, in order."""
         raise NotImplementedError
 
     def is_guess(self, column: str) -> bool:
-        """Whether what is expected of a column's cells was found by looking at them, and not asked for."""
+        """Return whether the expected content of a column was inferred from its cells instead of being set in the configuration."""
         return False
 
     @classmethod
     def modality(cls) -> type[Modality]:
-        """The class that reads this field's cells."""
+        """Return the class that reads the cells of this field."""
         raise NotImplementedError
 
 
@@ -51,12 +51,12 @@ class OneColumn(FieldConfig):
     """A field that reads a single column."""
 
     column: str
-    """The column of the table that holds the cells."""
+    """Name of the column of the table that the field reads."""
 
     @model_validator(mode="before")
     @classmethod
     def _one_of_a_list(cls, data: Any) -> Any:
-        """A field that was of a kind with ``columns`` may hold a list of one."""
+        """Accept ``columns`` with a single name in place of ``column``: a field whose kind was changed may still have it."""
         if (
             isinstance(data, Mapping)
             and "column" not in data
@@ -68,21 +68,28 @@ class OneColumn(FieldConfig):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The column of the field, in a list."""
+        """The name of the column, in a tuple of one."""
         return (self.column,)
 
 
 @dataclass(frozen=True)
 class Recognition:
-    """How sure a modality is (0 to 1) that some cells are its kind, the settings that suit them, and why."""
+    """The result of ``Modality.recognise`` for the cells of one column."""
 
     confidence: float
+    """The confidence that the cells are of the modality's kind, 0 to 1."""
     options: Mapping[str, Any] = field(default_factory=dict)
+    """The settings of a field that suit the cells."""
     why: str = ""
+    """The reason, as a phrase for reports."""
 
 
 class PartFault(Fault):
-    """Some columns of a cell over several cannot be read; ``rest`` is the sample without them."""
+    """A part of a cell cannot be read: some of the columns of a field, or some of the pictures of a set.
+
+    :param columns: the reason for each column with an unreadable part, by column name
+    :param rest: the sample of the other parts; None = the other parts are missing
+    """
 
     def __init__(self, columns: Mapping[str, str], rest: Sample | None) -> None:
         super().__init__("; ".join(f"{column}: {message}" for column, message in columns.items()))
@@ -92,52 +99,58 @@ class PartFault(Fault):
 
 @dataclass(frozen=True)
 class Parts:
-    """What can be taken away from one cell, to see what an answer owes it: ``names`` says what each part is, ``without`` holds the sample
-    that is left without it (None = nothing is left: the field is missing).
-
-    Text: ``between`` is what stands before, between and after the names, one more than they are. Pictures: the parts are the places of
-    ``grid`` (rows, columns), row by row, and ``pixels`` uint8 (H, W, C) is what the model is shown.
-    """
+    """The parts of one cell that can be removed, to measure how much each contributes to a prediction."""
 
     names: Sequence[str]
+    """The name of each part."""
     without: Sequence[Sample | None]
+    """For each part the sample without it; None = nothing remains, and the field is missing."""
     between: Sequence[str] = ()
+    """Of a text: the characters before, between and after the names, one item more than there are names."""
     grid: tuple[int, int] | None = None
+    """Of a picture: the rows and columns of the grid whose places are the parts, row by row."""
     pixels: np.ndarray | None = None
+    """Of a picture: the pixels that the model receives, uint8 (H, W, C)."""
 
 
 class Drift(ABC):
-    """Counts, as rows go by, how they differ from what training saw."""
+    """Counts how the rows of a table to predict differ from the training rows."""
 
     @abstractmethod
     def see(self, cells: Sequence[Cell], samples: Sequence[Sample], place: np.ndarray) -> None:
-        """Some rows: their cells, the distinct samples, and which of them each row holds (-1 = none)."""
+        """Add some rows to the counts.
+
+        :param cells: the cell of each row
+        :param samples: the distinct samples of these cells
+        :param place: the position in ``samples`` for each row; -1 = the row has no sample
+        """
 
     @abstractmethod
     def lines(self) -> list[str]:
-        """What should make a person look twice, a line each."""
+        """Return one line for each difference that a user should check; an empty list if there is none."""
 
 
 class Modality(ABC):
-    """All that one kind of cell knows. Built from its config and its fitted state; holds nothing else."""
+    """The base class of modalities. An instance holds its config, its fitted state and the roots of its files, and nothing else."""
 
     kind: ClassVar[str]
+    """The name of the modality in configurations."""
     forms: ClassVar[tuple[Form, ...]]
-    """What it can make for an encoder; the first is the usual one."""
+    """The input formats that the modality can make for an encoder; the first one is the usual one."""
     fit_cells: ClassVar[int] = 50_000
-    """Cells that ``fit`` is given, at most: a sample spread evenly over the training rows. As many as its facts need to be steady."""
+    """The largest number of cells that ``fit`` receives, spread evenly over the training rows: as many as stable facts need."""
     of_files: ClassVar[bool] = False
-    """Whether its cells name files: what a name or folder says may give the answer away."""
+    """Whether the cells name files. The name of a file or a folder may contain the target."""
     may_be_id: ClassVar[bool] = False
-    """Whether a column of numbers that rise, or of another code in every row, which it would read, is rather an id."""
+    """Whether a column of increasing numbers, or of a different code in each row, is taken for an id although it could be read."""
 
     near_duplicates: ClassVar[Literal["", "pixels", "words"]] = ""
-    """How near duplicates among its cells are found: by the ``pixels`` of a cell that is one picture, by the ``words`` of a cell that is
-    text (rows that share a long text also stay on one side of a split), or "" = not at all."""
+    """How near duplicates among the cells are found: by the ``pixels`` of a cell that is one picture, by the ``words`` of a cell that is
+    text (rows that share a long text also stay in one part of a split), or "" = not at all."""
     joins_columns: ClassVar[bool] = False
     """Whether all columns of this kind are read together as one field, whose config has ``columns`` and ``types``."""
     column_types: ClassVar[tuple[str, ...]] = ()
-    """The types of a single column of such a field; a column may be given one of them in place of the kind."""
+    """The types of a single column of such a field. A column may be given one of them in place of the kind."""
 
     def __init__(self, config: Any, state: State, roots: Roots) -> None:
         self.config = config
@@ -149,122 +162,143 @@ class Modality(ABC):
     @classmethod
     @abstractmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
-        """How well ``cells`` (none of them missing, of one column) suit this modality."""
+        """Return the confidence that ``cells``, the cells of one column without missing ones, are of this modality."""
 
     @classmethod
     @abstractmethod
     def fit(cls, config: Any, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
-        """Learn from training cells the facts that ``needs`` does not give; ``ConfigError`` for a form it cannot make.
+        """Learn facts from training cells.
 
-        ``cells`` are at most ``fit_cells``, none of them empty, spread evenly over the training rows.
+        :param config: the config of the field
+        :param cells: at most ``fit_cells`` cells, none of them empty, spread evenly over the training rows
+        :param form: the input format of the encoder
+        :param needs: facts that the encoder prescribes, by name; they are not learned
+        :param roots: the folders of the files that cells name
+        :returns: the state of the field, plain JSON data
+        :raises ConfigError: if the modality cannot make the form
         """
 
     @classmethod
     def check_form(cls, form: Form) -> None:
-        """Raise ``ConfigError`` when an encoder asks for a form that this modality cannot make."""
+        """Raise ``ConfigError`` if an encoder requests a form that this modality cannot make."""
         if form not in cls.forms:
             raise ConfigError(f"an encoder of {form!r} cannot read a field of kind {cls.kind!r}; it makes {', '.join(cls.forms)}")
 
     @abstractmethod
     def check(self) -> None:
-        """``ValueError`` for a state that ``fit`` cannot have made: a bundle may come from anyone."""
+        """Raise ``ValueError`` for a state that ``fit`` cannot have returned: a bundle may come from an untrusted source."""
 
     # -- one cell --------------------------------------------------------------------------------------------------
 
     def is_missing(self, cell: Cell) -> bool:
-        """Whether the cell is empty: missing, and no fault."""
+        """Return whether the cell is empty. An empty cell is missing, which is not a fault."""
         return is_empty(cell)
 
     @abstractmethod
     def read(self, cell: Cell) -> Sample:
-        """One example's arrays; ``Fault`` when the cell cannot be read. Pure in content and state, so cacheable."""
+        """Return the sample of a cell: its arrays by name. The result depends on the content and the state alone, so it can be cached.
+
+        :raises Fault: if the cell cannot be read
+        """
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """A variation of a training sample; the default is none."""
+        """Return a random variation of a training sample; by default the sample itself."""
         return sample
 
     @abstractmethod
     def blank(self) -> Sample:
-        """A smallest valid sample, for the rows and block places that hold nothing."""
+        """Return a valid sample of the smallest size, for rows and positions of a block without content."""
 
     def geometry(self, sample: Sample) -> Geometry:
-        """The padded shape of a sample, a function of it alone; () where every sample has the same shape."""
+        """Return the padded shape of a sample, which depends on the sample alone; () where all samples have the same shape."""
         return ()
 
     def parts(self, cell: Cell, sample: Sample) -> Parts | None:
-        """What can be taken away from a cell that was read as ``sample``; None where it stands or falls as a whole."""
+        """Return the parts that can be removed from a cell that was read as ``sample``; None if only the whole cell can be removed."""
         return None
 
     def drift(self) -> Drift | None:
-        """Watches whether cells to predict are like those of training; None where there is nothing to compare."""
+        """Return a counter of the differences between cells to predict and training cells; None where there is nothing to compare."""
         return None
 
-    # -- a cell that is worse than it was --------------------------------------------------------------------------
+    # -- corruptions -----------------------------------------------------------------------------------------------
 
     def corruptions(self) -> Mapping[str, Corruption]:
-        """What may go wrong with a cell in use, by name, as changes of what is ``held``; the default is nothing."""
+        """Return the corruptions of such cells by name. Each changes a result of ``held``; by default there are none."""
         return {}
 
     def held(self, cell: Cell) -> Any:
-        """What a corruption changes: what is decoded of the cell, before it becomes a sample; the default is the cell. ``Fault`` as of
-        ``read``."""
+        """Return the decoded content of a cell, before it becomes a sample; by default the cell. Corruptions change this content.
+
+        :raises Fault: if the cell cannot be read
+        """
         return cell
 
-    def sample_of(self, held: Any) -> Sample:
-        """The sample of what is held, changed or not: ``read(cell)`` is ``sample_of(held(cell))``."""
-        return self.read(held)
+    def sample_of(self, content: Any) -> Sample:
+        """Return the sample of a decoded content, corrupted or not: ``read(cell)`` is ``sample_of(held(cell))``."""
+        return self.read(content)
 
-    def corrupt(self, held: Any, name: str, severity: int, seed: int = 0, field: str = "") -> Sample | None:
-        """The sample of what is held, once one of ``corruptions`` has made it worse, at severity 1 to 5 (0 = as it is); None where nothing
-        is left: the field is missing then. What is drawn depends on seed, field, corruption and what is held. ``Fault`` as of ``read``."""
+    def corrupt(self, content: Any, name: str, severity: int, seed: int = 0, field: str = "") -> Sample | None:
+        """Return the sample of a decoded content after a corruption; None if nothing remains, in which case the field is missing.
+
+        :param content: a result of ``held``
+        :param name: the corruption, one of ``corruptions``
+        :param severity: 1 to 5; 0 = not corrupted
+        :param seed: the random numbers depend on the seed, the field, the corruption and the content
+        :param field: the name of the field
+        :raises Fault: if the content cannot be read
+        """
         if not severity:
-            return self.sample_of(held)
-        worse = self.corruptions()[name](held, severity, generator(seed, field, name, held))
-        return None if worse is None else self.sample_of(worse)
+            return self.sample_of(content)
+        corrupted = self.corruptions()[name](content, severity, generator(seed, field, name, content))
+        return None if corrupted is None else self.sample_of(corrupted)
 
     # -- many cells --------------------------------------------------------------------------------------------------
 
     def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
-        """Samples as tensors whose first axis is theirs, padded to ``geometry`` where shapes differ."""
+        """Return the values of samples by name, as tensors whose first axis is the samples, padded to ``geometry`` where shapes differ."""
         return {name: torch.from_numpy(np.stack([sample[name] for sample in samples])) for name in samples[0]}
 
     def cost(self) -> float:
-        """About how many multiply-adds encoding one cell takes: what is worth sharing between rows."""
+        """Return the approximate number of multiply-adds to encode one cell. It decides which cells are encoded once for several rows."""
         return 1.0
 
     def cost_of_training(self) -> float:
-        """About how many it takes to train on one, by the backbone that the encoder was asked to train on, if it was."""
+        """Return the approximate number of multiply-adds to train on one cell: that of the encoder's backbone if it is trained as well."""
         return float(self.state["backbone"]["cost"]) if "backbone" in self.state else self.cost()
 
     def show(self, cell: Cell) -> str:
-        """The cell as a person would read it in one line."""
+        """Return the cell as one line of text for reports."""
         if isinstance(cell, np.ndarray) and cell.ndim > 1:
             return f"<array of {' x '.join(map(str, cell.shape))}>"
         text = " ".join(str(cell).split())
         return text if len(text) <= 80 else text[:77] + "..."
 
     def preview(self, cell: Cell) -> np.ndarray | None:
-        """The cell as a small picture, uint8 (H, W, 1 or more); None where it is better read. ``Fault`` as of ``read``."""
+        """Return the cell as a small picture, uint8 (H, W, 1 or more); None if reports show the text of ``show`` instead.
+
+        :raises Fault: if the cell cannot be read
+        """
         return None
 
     def is_private(self, cells: Sequence[Cell]) -> bool:
-        """Whether some of these cells should not be shown around, as a patient's pictures."""
+        """Return whether some of these cells, such as pictures of patients, should not appear in reports."""
         return False
 
     def describe(self) -> str:
-        """What the fitted facts say, in one line."""
+        """Return a summary of the fitted facts in one line."""
         return ""
 
 
 def evenly(count: int, most: int) -> list[int]:
-    """At most ``most`` of ``count`` places, evenly from the first to the last, each once."""
+    """Return at most ``most`` of the positions 0 to ``count - 1``, spread evenly from the first to the last, each once."""
     if count <= most:
         return list(range(count))
     return sorted({round(at) for at in np.linspace(0, count - 1, most)})
 
 
 def bucket(length: int, smallest: int, largest: int) -> int:
-    """The padded length for ``length``: the next power of two between the bounds."""
+    """Return the padded length for ``length``: ``smallest`` doubled until it is long enough, at most ``largest``."""
     size = smallest
     while size < min(length, largest):
         size *= 2
@@ -272,7 +306,7 @@ def bucket(length: int, smallest: int, largest: int) -> int:
 
 
 def padded(samples: Sequence[Sample], name: str, length: int) -> np.ndarray:
-    """One array (U, length) of a ragged value, cut or filled with zeros on the right."""
+    """Return the value ``name`` of all samples as one array (U, length), truncated or padded with zeros on the right."""
     rows = np.zeros((len(samples), length), dtype=samples[0][name].dtype)
     for row, sample in zip(rows, samples, strict=True):
         part = sample[name][:length]

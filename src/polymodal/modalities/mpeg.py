@@ -1,8 +1,9 @@
-"""The frames of an MPEG audio stream (MP1, MP2, MP3), told by their headers, as ISO 11172-3 and 13818-3 define them.
+"""The frames of an MPEG audio stream (MP1, MP2, MP3), parsed by their headers as defined in ISO 11172-3 and 13818-3.
 
-A frame's header tells how many bytes the frame takes, so that the frames of a stream are counted without decoding them. libsndfile (through
-mpg123) takes the length of a stream from its information frame (Xing, Info) and stops there; without one it estimates the length from the
-bit rate of the first frame, which is wrong where the bit rate varies. ``with_frame_count`` writes the true count there.
+The header of a frame states its size in bytes, so that the frames of a stream are counted without decoding them. libsndfile (through
+mpg123) reads the length of a stream from its information frame (Xing, Info) and stops there. Without one, it estimates the length from the
+bit rate of the first frame, which is wrong if the bit rate varies. ``with_frame_count`` writes the true number of frames into the
+information frame.
 """
 
 from __future__ import annotations
@@ -19,24 +20,28 @@ _KBITS = {  # of (MPEG 1, layer), by the index in the header; index 0 is free fo
     (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-_RUN = 3  # frames in a row that show that bytes are a stream
-_SEARCHED = 65_536  # bytes that are searched for the first frame
-_RESYNC = 1_024  # bytes without a frame after which mpg123 gives up
-_MAX_FRAMES = 4_000_000  # frames that are counted: a day of sound
+_RUN = 3  # the number of consecutive frames from which bytes are recognised as a stream
+_SEARCHED = 65_536  # the number of bytes that are searched for the first frame
+_RESYNC = 1_024  # the number of bytes without a frame after which mpg123 stops
+_MAX_FRAMES = 4_000_000  # the maximum number of frames that are counted: about a day of sound
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What a header says: bytes of the whole frame, layer (1 to 3), samples a second, and bytes of side information behind the header."""
+    """The facts in the header of a frame."""
 
     size: int
+    """The size of the whole frame in bytes."""
     layer: int
+    """The layer, 1 to 3."""
     rate: int
+    """The sampling rate in Hz."""
     side: int
+    """The size in bytes of the side information after the header."""
 
 
 def frame_of(head: bytes) -> Frame | None:
-    """The frame whose header is the first four of these bytes; None where they are no header, or one of free format."""
+    """Return the frame whose header is the first four bytes; None if they are not a header, or one of free format."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     divisor, layer, bits, rate = _DIVISORS.get(head[1] >> 3 & 3), 4 - (head[1] >> 1 & 3), head[2] >> 4, head[2] >> 2 & 3
@@ -50,7 +55,7 @@ def frame_of(head: bytes) -> Frame | None:
 
 
 def tag_size(data: bytes, at: int = 0) -> int:
-    """The bytes of the ID3v2 tag that begins at a place; 0 where none does."""
+    """Return the size in bytes of the ID3v2 tag that begins at ``at``; 0 if none does."""
     head = data[at : at + 10]
     if head[:3] != b"ID3" or len(head) < 10 or max(head[6:10]) > 127:
         return 0
@@ -59,7 +64,7 @@ def tag_size(data: bytes, at: int = 0) -> int:
 
 
 def stream_start(data: bytes) -> int | None:
-    """Where the first frame of a stream begins, whatever stands before it; None where no frames follow one another near the beginning."""
+    """Return the start of the first frame of a stream; None if there are no consecutive frames near the start of the bytes."""
     at = data.find(b"\xff", 0, _SEARCHED)
     while at >= 0:
         if _is_run(data, at):
@@ -69,7 +74,7 @@ def stream_start(data: bytes) -> int | None:
 
 
 def _is_run(data: bytes, at: int) -> bool:
-    """Whether frames of one kind follow one another from here, or up to the end."""
+    """Whether there are consecutive frames of one kind from ``at`` on, or up to the end."""
     kinds = set()
     for _ in range(_RUN):
         frame = frame_of(data[at : at + 4])
@@ -83,9 +88,9 @@ def _is_run(data: bytes, at: int) -> bool:
 
 
 def with_frame_count(data: bytes) -> bytes:
-    """A stream from its first frame on, with an information frame that tells the true count of frames; other bytes as they are.
+    """Return a stream from its first frame on, with an information frame that states the true number of frames.
 
-    Streams of layers 1 and 2 have no information frame; their bit rate hardly ever varies.
+    Bytes that are not a stream are returned unchanged. Streams of layers 1 and 2 have no information frame; their bit rate rarely varies.
     """
     start = stream_start(data)
     first = None if start is None else frame_of(data[start : start + 4])
@@ -108,7 +113,7 @@ def with_frame_count(data: bytes) -> bytes:
 
 
 def _information(head: bytes, first: Frame, count: int) -> bytes:
-    """A frame of no sound that tells the count of frames behind it: of 64 kbit/s or more, so that its mark fits in, and without a CRC."""
+    """Return an information frame with the number of frames after it. It has 64 kbit/s or more, which is large enough, and no CRC."""
     head = bytes((0xFF, head[1] | 1, 0x90 | head[2] & 0x0C, head[3]))
     frame = frame_of(head)
     assert frame is not None
@@ -117,7 +122,7 @@ def _information(head: bytes, first: Frame, count: int) -> bytes:
 
 
 def _count(data: bytes, at: int, first: Frame) -> int:
-    """Whole frames from here on, as far as a decoder finds them."""
+    """Return the number of whole frames from ``at`` on, as far as a decoder finds them."""
     sizes: dict[bytes, int] = {}
     count, end = 0, len(data)
     while at + 4 <= end and count < _MAX_FRAMES:
@@ -137,7 +142,7 @@ def _count(data: bytes, at: int, first: Frame) -> int:
 
 
 def _next_frame(data: bytes, at: int, first: Frame) -> int:
-    """Where the next frame begins that another one, or the end, follows; the end where there is none near."""
+    """Return the start of the next frame that is followed by other frames or by the end; the end if there is none nearby."""
     limit = at + _RESYNC
     at = data.find(b"\xff", at, limit)
     while at >= 0:

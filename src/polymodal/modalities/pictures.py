@@ -1,7 +1,7 @@
-"""Several pictures in one cell: any count of them, in no order that says something, to uint8 pixels (T, C, size, size).
+"""Sets of pictures: any number of pictures in one cell, whose order has no meaning, as uint8 pixels (T, C, size, size).
 
-A cell is a list of paths, bytes or data URIs, the same as JSON text, ``a.jpg;b.jpg``, or a folder below the roots, whose
-pictures are read in the order of their names. Each is read as a picture of its own is (``pixels.py``).
+A cell is a list of paths, bytes or data URIs, the same list as JSON text, ``a.jpg;b.jpg``, or a folder below the roots, whose pictures
+are read in the order of their names. Each picture is read like a single picture (``pixels.py``).
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from torch import Tensor
 from ..cells import is_empty
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
-from .array_images import thinned
+from .array_images import subsampled
 from .files import NoFolder, Roots
 from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
 from .modality import Modality, PartFault, Parts, Recognition, evenly
-from .pixels import Picture, PictureSettings, looks_like_a_picture, open_picture, pixel_facts, read_pixels, varied
+from .pixels import Picture, PictureSettings, augmented, looks_like_a_picture, open_picture, pixel_facts, read_pixels
 from .signal_corruption import Corruption, each, of_pictures
 
-_PEEKED = 16  # cells looked up as folders to recognise a column
-_MOST_NAMES = 10_000  # of a folder, or of a list
-_LISTED = 3  # pictures of a cell whose faults are told one by one
+_PEEKED = 16  # cells that are tried as folders to recognise a column
+_MOST_NAMES = 10_000  # of a folder or a list
+_LISTED = 3  # pictures of a cell whose faults are listed in a message
 
 
 class PicturesConfig(PictureSettings):
-    """A column of sets of pictures."""
+    """The config of a field over a column of sets of pictures."""
 
     kind: Literal["pictures"] = "pictures"
     max_pictures: int = Setting(16, ge=1, le=MOST)
-    """Pictures read of one cell; of more, so many are taken evenly. Cost grows with it."""
+    """Largest number of pictures read from one cell, 1 to 256; of a larger set, pictures are selected evenly. Cost grows with it."""
 
     @classmethod
     def modality(cls) -> type[Modality]:
@@ -53,55 +53,59 @@ class Pictures(Modality):
 
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
-        """Lists and folders of pictures; a column whose cells all hold a single picture is one of pictures alone."""
+        """Return a high confidence if the cells are lists or folders of pictures. If all cells are single pictures, the kind is image."""
         if not cells:
             return Recognition(0.0)
         lists = [_listed(cell) for cell in cells]
         several = sum(_are_pictures(items) for items in lists)
         if several:
-            fit = sum(_are_pictures(items) or items == [] or looks_like_a_picture(c) for items, c in zip(lists, cells, strict=True))
-            if fit < 0.5 * len(cells):
+            count = sum(_are_pictures(items) or items == [] or looks_like_a_picture(c) for items, c in zip(lists, cells, strict=True))
+            if count < 0.5 * len(cells):
                 return Recognition(0.0)
-            share = fit / len(cells)
+            share = count / len(cells)
             return Recognition(0.6 + 0.4 * share, {}, f"{share:.0%} of the cells looked at are pictures, in {several:,} of them a list")
         return _recognise_folders(cells, roots)
 
     @classmethod
     def fit(cls, config: PicturesConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
-        """State: that of a field of pictures, ``frames`` = pictures of a cell at most, ``ordered`` = false."""
+        """Return the state: that of a field of pictures, ``frames`` = the largest number of pictures of a cell, and ``ordered`` = false."""
         cls.check_form(form)
-        found = _opened(config, cells, roots)
-        return {**frame_facts(pixel_facts(list(found), config, needs), config.max_pictures, ordered=False), "form": form}
+        pictures = list(_opened(config, cells, roots))
+        return {**frame_facts(pixel_facts(pictures, config, needs), config.max_pictures, ordered=False), "form": form}
 
     def check(self) -> None:
-        """Sizes, channels and counts that a config may ask for."""
+        """Raise ``ValueError`` for sizes, channels and counts that a config does not allow."""
         self.check_form(self.state["form"])
         check_frame_facts(self.state)
 
     def is_missing(self, cell: Cell) -> bool:
-        """An empty cell, or a list of nothing."""
+        """Return whether the cell is empty, or a list without pictures."""
         return is_empty(cell) or _listed(cell) == []
 
     def read(self, cell: Cell) -> Sample:
-        """``pixels``: uint8 (T, C, size, size). ``PartFault`` where some of them cannot be read."""
+        """Return ``pixels``, uint8 (T, C, size, size).
+
+        :raises PartFault: if some of the pictures cannot be read; it has the sample of the others
+        :raises Fault: if none can be read
+        """
         return self.sample_of(self.held(cell))
 
     def held(self, cell: Cell) -> list[np.ndarray | Fault]:
-        """The pixels of each picture, or what is wrong with it."""
+        """Return the pixels of each selected picture, uint8 (C, size, size), or its fault if it cannot be read."""
         items = _items(cell, self.roots)
-        found: list[np.ndarray | Fault] = []
+        content: list[np.ndarray | Fault] = []
         for at in evenly(len(items), self.state["frames"]):
             try:
-                found.append(read_pixels(items[at], self.roots, self.config, self.state))
+                content.append(read_pixels(items[at], self.roots, self.config, self.state))
             except Fault as fault:
                 kind = NoFolder if isinstance(fault, NoFolder) else Fault
-                found.append(kind(f"picture {at + 1}: {fault}" if len(items) > 1 else str(fault)))
-        return found
+                content.append(kind(f"picture {at + 1}: {fault}" if len(items) > 1 else str(fault)))
+        return content
 
-    def sample_of(self, held: Sequence[np.ndarray | Fault]) -> Sample:
-        """The pictures that could be read."""
-        pixels = [item for item in held if isinstance(item, np.ndarray)]
-        faults = [item for item in held if isinstance(item, Fault)]
+    def sample_of(self, content: Sequence[np.ndarray | Fault]) -> Sample:
+        """Return the sample of a result of ``held``; ``PartFault`` or ``Fault`` as of ``read``."""
+        pixels = [item for item in content if isinstance(item, np.ndarray)]
+        faults = [item for item in content if isinstance(item, Fault)]
         if not faults:
             return {"pixels": np.stack(pixels)}
         more = f"; and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
@@ -111,11 +115,11 @@ class Pictures(Modality):
         raise PartFault({self.config.column: message}, {"pixels": np.stack(pixels)})
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Each picture mirrored, moved and relit by itself."""
-        return {"pixels": np.stack([varied(pixels, rng, self.config) for pixels in sample["pixels"]])}
+        """Return a variation of each picture: mirrored, shifted, and changed in brightness and contrast independently of the others."""
+        return {"pixels": np.stack([augmented(pixels, rng, self.config) for pixels in sample["pixels"]])}
 
     def corruptions(self) -> Mapping[str, Corruption]:
-        """Of each picture by itself."""
+        """Return the corruptions of pictures, which change each picture of a cell independently."""
         return each(of_pictures(self.state["channels"], self.state["mean"]))
 
     def blank(self) -> Sample:
@@ -123,11 +127,11 @@ class Pictures(Modality):
         return blank_frames(self.state)
 
     def geometry(self, sample: Sample) -> Geometry:
-        """Pictures, up to the next power of two."""
+        """Return the padded number of pictures: the next power of two, at most ``frames``."""
         return frame_geometry(sample, self.state)
 
     def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
-        """``pixels`` uint8 (U, T, C, S, S) and ``mask`` bool (U, T)."""
+        """Return ``pixels``, uint8 (U, T, C, S, S), and ``mask``, bool (U, T), which is True for a picture and False for padding."""
         return collate_frames(samples, geometry)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts:
@@ -135,28 +139,31 @@ class Pictures(Modality):
         return frame_parts(sample)
 
     def cost(self) -> float:
-        """Grows with the area and the count."""
-        return 1e3 * float(self.state["size"]) ** 2 * self.state["frames"]
+        """Return the approximate number of multiply-adds, proportional to the area and the number of the pictures."""
+        side, frames = float(self.state["size"]), int(self.state["frames"])
+        return 1e3 * side**2 * frames
 
     def show(self, cell: Cell) -> str:
-        """The paths, or how many pictures."""
+        """Return the paths, or the number of bytes or of pictures."""
+        if isinstance(cell, bytes):
+            return f"<{len(cell):,} bytes>"
         items = _listed(cell)
-        named = items is None or all(isinstance(item, str) for item in items)
-        return f"<{len(cell):,} bytes>" if isinstance(cell, bytes) else super().show(cell) if named else f"<{len(items or ()):,} pictures>"
+        are_paths = items is None or all(isinstance(item, str) for item in items)
+        return super().show(cell) if are_paths else f"<{len(items or ()):,} pictures>"
 
     def preview(self, cell: Cell) -> np.ndarray | None:
-        """The first of them."""
-        pixels_TCHW = self.read(cell)["pixels"]
-        return pixels_TCHW[0].transpose(1, 2, 0)
+        """Return the first picture, uint8 (H, W, C)."""
+        first_CHW: np.ndarray = self.read(cell)["pixels"][0]
+        return first_CHW.transpose(1, 2, 0)
 
     def describe(self) -> str:
-        """Its count and size."""
+        """Return the largest number, the size and the channels of the pictures, in words."""
         size, channels = self.state["size"], self.state["channels"]
         return f"{self.state['frames']} pictures at most, {size} x {size} pixels, {channels} channels"
 
 
 def _listed(cell: Cell) -> list[Cell] | None:
-    """The parts of a list, of JSON text or of ``a;b``, empty ones aside; None for what is no list."""
+    """Return the items of a list, of JSON text or of ``a;b`` without empty ones; None if the cell is not a list."""
     if isinstance(cell, str):
         text = cell.strip()
         if text.startswith("[") and text.endswith("]"):
@@ -174,11 +181,12 @@ def _listed(cell: Cell) -> list[Cell] | None:
 
 
 def _are_pictures(items: Sequence[Cell] | None) -> bool:
+    """Return whether there are items, and all look like pictures."""
     return bool(items) and all(map(looks_like_a_picture, items or ()))
 
 
 def _items(cell: Cell, roots: Roots) -> list[Cell]:
-    """The pictures that a cell names; ``Fault`` for a folder without any."""
+    """Return the pictures of a cell; ``Fault`` for a folder or a list without pictures."""
     items = _listed(cell)
     if items is not None:
         if len(items) > _MOST_NAMES:
@@ -196,7 +204,7 @@ def _items(cell: Cell, roots: Roots) -> list[Cell]:
 
 
 def _opened(config: PicturesConfig, cells: Iterable[Cell], roots: Roots) -> Iterable[Picture]:
-    """Some pictures of each cell, decoded."""
+    """Yield at most two decoded pictures of each cell; those that cannot be read are left out."""
     for cell in cells:
         try:
             items = _items(cell, roots) if not is_empty(cell) and _listed(cell) != [] else []
@@ -207,22 +215,23 @@ def _opened(config: PicturesConfig, cells: Iterable[Cell], roots: Roots) -> Iter
                 picture = open_picture(roots, items[at], config, config.channels, at_least=256)
             except Fault:
                 continue
-            yield thinned(picture) if isinstance(picture, np.ndarray) else picture
+            yield subsampled(picture) if isinstance(picture, np.ndarray) else picture
 
 
 def _recognise_folders(cells: Sequence[Cell], roots: Roots) -> Recognition:
-    """Cells that name folders of pictures, hardly any twice: a column of a few words, some of them folders, is one of categories."""
+    """Recognise cells that name folders of pictures. Most names must differ: a few words, some of them folders, are categories."""
     paths = [os.fspath(cell) if isinstance(cell, os.PathLike) else cell for cell in cells]
     peeked = [paths[at] for at in evenly(len(paths), _PEEKED)]
     if not all(isinstance(path, str) for path in peeked) or len(set(map(str, paths))) < 0.5 * len(paths):
         return Recognition(0.0)
-    share = sum(_holds_pictures(path, roots) for path in peeked) / len(peeked)
+    share = sum(_has_pictures(path, roots) for path in peeked) / len(peeked)
     if share < 0.5:
         return Recognition(0.0)
     return Recognition(0.6 + 0.4 * share, {}, f"{share:.0%} of the cells looked at are folders of pictures")
 
 
-def _holds_pictures(path: str, roots: Roots) -> bool:
+def _has_pictures(path: str, roots: Roots) -> bool:
+    """Return whether a path is a folder below the roots with at least one picture."""
     try:
         return any(map(looks_like_a_picture, roots.names_in(path, _MOST_NAMES) or ()))
     except Fault:

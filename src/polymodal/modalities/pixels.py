@@ -1,7 +1,7 @@
-"""From a picture's bytes to uint8 pixels (C, size, size): for pictures alone, several in a cell, and the frames of a video.
+"""From the bytes of a picture to uint8 pixels (C, size, size): for single pictures, several pictures in a cell, and the frames of a video.
 
-JPEG, PNG, WebP, BMP, TIFF, the first frame of a GIF, DICOM and NIfTI (``medical.py``), and ``.npy`` arrays (``array_images.py``); RGB,
-RGBA (over white, or as a fourth channel), CMYK, palettes, 1-, 8- and 16-bit grey; EXIF orientation applied.
+Formats: JPEG, PNG, WebP, BMP, TIFF, the first frame of a GIF, DICOM and NIfTI (``medical.py``), and ``.npy`` arrays (``array_images.py``).
+Colours: RGB, RGBA (over white, or as a fourth channel), CMYK, palettes, 1-, 8- and 16-bit grey. The EXIF orientation is applied.
 """
 
 from __future__ import annotations
@@ -15,72 +15,80 @@ from typing import Any, Literal
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageOps
+from PIL import ImageOps, UnidentifiedImageError
 from pydantic import Field as Setting
 
 from ..errors import Fault
 from ..flow import Cell, State
 from ..quiet import ignore_warnings_of
 from .array_images import MAGIC as NPY
-from .array_images import MAX_CHANNELS, bytes_of_map, holds_pixels, map_of, picture_in, range_of
+from .array_images import MAX_CHANNELS, array_picture, is_array_of_pixels, npy_picture, range_of, scaled_to_bytes
 from .files import Roots
-from .high_bit_depth import is_deep, measured, shallow
-from .medical import ENDINGS as MEDICAL
+from .high_bit_depth import deep_values, is_deep, scaled_to_8_bits
+from .medical import EXTENSIONS as MEDICAL
 from .medical import is_medical, open_medical
 from .modality import OneColumn
 from .objects import plain
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # a camera's MPO is opened as JPEG
-ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", *MEDICAL)
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # the MPO files of cameras are opened as JPEG
+EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", *MEDICAL)
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"GIF8")
-_MOST_PACKED = 1_032  # bytes that one byte of a deflate stream can stand for, at most (RFC 1951); a pixel takes a bit at least
+_MAX_DEFLATE_RATIO = 1_032  # largest number of bytes from one byte of a deflate stream (RFC 1951); a pixel takes at least one bit
 _SCAN, _MAX_SCANS = b"\xff\xda", 200
 _MAX_SEGMENTS, _MAX_HEADER = 1_000, 16 * 2**20
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
-Pillow.MAX_IMAGE_PIXELS = None  # the cap below is ours, an error and not a warning
+Pillow.MAX_IMAGE_PIXELS = None  # Pillow's limit would be a warning; max_pixels below is checked instead, with an error
 
 
 class PictureSettings(OneColumn):
-    """What every field of pictures says: how large they become, how many channels they have, what one may cost, how they are varied."""
+    """The settings of all fields of pictures: the size and the channels of the pixels, the bounds of a file, and the augmentation."""
 
     size: int | None = Setting(None, ge=4, le=4_096)
-    """Height and width in pixels that every picture is resized to; null = chosen from the pictures. Cost grows with its square."""
+    """Height and width in pixels, 4 to 4,096, to which every picture is resized; null = 32 or 64, chosen from the pictures. Cost grows
+    with its square."""
     channels: int | None = Setting(None, ge=1, le=MAX_CHANNELS)
-    """Channels of the pixels: 1 = grey, 3 = colour, 4 = colour and opacity, any other count of arrays only; null = 3, and of ``.npy``
-    arrays as many as they have."""
+    """Number of channels of the pixels: 1 = grey, 3 = colour, 4 = colour and opacity; other numbers up to 16 for arrays only. null = 3, or
+    the number of channels of the arrays in a column of ``.npy`` arrays."""
     max_pixels: int = Setting(64_000_000, ge=1)
-    """A picture with more pixels than this is a fault, found before it is decoded. Decoding takes up to 8 bytes a pixel."""
+    """Largest number of pixels of a picture. A larger one is a fault and is not decoded. Decoding takes up to 8 bytes a pixel."""
     max_mb: float = Setting(64.0, gt=0, le=2_048)
-    """A file or cell larger than this (in MiB) is a fault, found before it is read."""
+    """Largest size of a file or cell in MiB. A larger one is a fault and is not read."""
     window: tuple[float, float] | None = None
-    """Center and width of the values that become black to white, of DICOM and NIfTI files, of ``.npy`` arrays and of grey pictures of
-    more than 8 bits; null = the file's own, or nearly all of its range; of arrays and of deep grey nearly all of the range that training
-    saw."""
+    """Center and width of the range of values that become black to white. It applies to DICOM and NIfTI files, ``.npy`` arrays and grey
+    pictures of more than 8 bits. null = the window of a DICOM file, or else the 1st to the 99th percentile of the values: of each DICOM or
+    NIfTI file, and of the training cells for arrays and grey pictures."""
     frame: Literal["first", "middle"] = "middle"
-    """Which frame of a DICOM of several is read."""
+    """Which frame is read of a DICOM file with several frames."""
     flip: bool | None = None
-    """Mirror training pictures left to right at random; null = only above 32 pixels (digits and letters are small)."""
+    """Whether half of the training pictures are mirrored left to right; null = only if ``size`` is above 32 pixels, since pictures of
+    digits and letters are usually small."""
     shift: float = Setting(0.1, ge=0, lt=1)
-    """Move training pictures by up to this share of their size."""
+    """Largest random shift of training pictures, as a share of their size."""
     color: float = Setting(0.1, ge=0, le=1)
-    """Vary brightness and contrast of training pictures by up to this share."""
+    """Largest random change of training pictures in brightness, as a share of the full range, and in contrast, as a share of itself."""
 
 
 Picture = Pillow.Image | np.ndarray
-"""What is decoded: a picture, or an array (H, W, C)."""
+"""A decoded picture: a PIL image, or an array (H, W, C)."""
 
 
 def read_pixels(cell: Cell, roots: Roots, config: PictureSettings, state: State) -> np.ndarray:
-    """One picture as uint8 (C, size, size), by the facts of a field; ``Fault`` for what cannot be read."""
+    """Return the picture of a cell as uint8 (C, size, size), by the state of its field; ``Fault`` if it cannot be read."""
     channels, size = state["channels"], state["size"]
     picture = open_picture(roots, cell, config, channels, size)
     return pixels_of(picture, channels, size, state.get("range", ()), state.get("resize"), state.get("deep_range"))
 
 
 def pixel_facts(pictures: Sequence[Picture], config: PictureSettings, needs: Mapping[str, Any]) -> State:
-    """``size``, ``channels``, ``mean`` and ``std`` of each channel in units of 0 to 255, the ``range`` of arrays, and ``deep_range``, that
-    of grey of more than 8 bits, where there is such."""
+    """Return the facts of a field of pictures.
+
+    :param pictures: decoded training pictures
+    :param config: the config of the field
+    :param needs: facts that the encoder prescribes, which replace the learned ones
+    :returns: ``size``; ``channels``; ``mean`` and ``std`` of each channel in units of 0 to 255; the ``range`` of arrays; and if there is
+        grey of more than 8 bits, its ``deep_range``
+    """
     arrays = [picture for picture in pictures if isinstance(picture, np.ndarray)]
     channels = int(needs.get("channels") or config.channels or 3)
     if config.channels is None and "channels" not in needs and 2 * len(arrays) > len(pictures):
@@ -90,19 +98,19 @@ def pixel_facts(pictures: Sequence[Picture], config: PictureSettings, needs: Map
     state: State = {"size": size, "channels": channels, "mean": [127.5] * channels, "std": [64.0] * channels, "range": []}
     if arrays:
         state["range"] = range_of(arrays, config.window)
-    deep = [measured(picture) for picture in pictures if isinstance(picture, Pillow.Image) and is_deep(picture)]
+    deep = [deep_values(picture) for picture in pictures if isinstance(picture, Pillow.Image) and is_deep(picture)]
     if deep:
         state["deep_range"] = range_of(deep, config.window)[0]
     if "resize" in needs:
         state["resize"] = dict(needs["resize"])
-    seen = []
+    pixels = []
     for picture in pictures if "mean" not in needs else ():
         try:
-            seen.append(pixels_of(picture, channels, size, state["range"], deep=state.get("deep_range", ())))
+            pixels.append(pixels_of(picture, channels, size, state["range"], deep=state.get("deep_range", ())))
         except Fault:
             continue
-    if seen:
-        stack = np.stack(seen).astype(np.float64)
+    if pixels:
+        stack = np.stack(pixels).astype(np.float64)
         state["mean"] = [round(float(value), 3) for value in stack.mean(axis=(0, 2, 3))]
         state["std"] = [round(max(float(value), 1.0), 3) for value in stack.std(axis=(0, 2, 3))]
     if "mean" in needs:
@@ -111,18 +119,18 @@ def pixel_facts(pictures: Sequence[Picture], config: PictureSettings, needs: Map
 
 
 def check_pixel_facts(state: State) -> None:
-    """``ValueError`` for sizes and channels that no config may ask for, and means, spreads and ranges that are not theirs."""
+    """Raise ``ValueError`` for sizes and channels that no config allows, and for means, standard deviations and ranges that do not fit."""
     size, channels, mean, std = (state[name] for name in ("size", "channels", "mean", "std"))
-    right = type(size) is int and 4 <= size <= 4_096 and type(channels) is int and 1 <= channels <= MAX_CHANNELS
-    if not right or len(mean) != channels or len(std) != channels:
-        raise ValueError(f"a picture of {channels} x {size} x {size}, {len(mean) + len(std)} facts")
+    is_valid = type(size) is int and 4 <= size <= 4_096 and type(channels) is int and 1 <= channels <= MAX_CHANNELS
+    if not is_valid or len(mean) != channels or len(std) != channels:
+        raise ValueError(f"a picture of {channels} x {size} x {size} with {len(mean)} means and {len(std)} standard deviations")
     if not all(type(value) in (int, float) and abs(value) < 1e6 for value in (*mean, *std)):
-        raise ValueError("means and spreads that are no numbers")
+        raise ValueError("means and standard deviations that are not numbers")
     bounds = state.get("range", [])
     if type(bounds) is not list or len(bounds) not in (0, 1, channels):
-        raise ValueError("ranges of other channels")
+        raise ValueError(f"ranges that do not fit {channels} channels")
     if not all(len(bound) == 2 and all(type(end) in (int, float) and math.isfinite(end) for end in bound) for bound in bounds):
-        raise ValueError("ranges that are no numbers")
+        raise ValueError("ranges that are not numbers")
     deep = state.get("deep_range", [0, 1])
     if (
         type(deep) is not list
@@ -130,26 +138,32 @@ def check_pixel_facts(state: State) -> None:
         or not all(type(end) in (int, float) and math.isfinite(end) for end in deep)
         or deep[0] >= deep[1]
     ):
-        raise ValueError(f"a range of deep grey of {deep}")
+        raise ValueError(f"a range of grey of more than 8 bits of {deep}; expected two rising numbers")
     resize = state.get("resize")
     if resize is not None and (resize["resample"] not in range(6) or resize["edge"] not in (None, *range(4, 4_097))):
         raise ValueError(f"pictures resized by {resize}")
 
 
 def usual_size(sides: Sequence[int]) -> int:
-    """32 pixels for pictures that are no larger than 40, else 64: what trains from scratch on two cores in minutes."""
+    """Return the default size in pixels: 32 if the median of the shorter sides of pictures is at most 40, else 64. Pictures of this size
+    can be trained on from scratch on two cores in minutes."""
     return 32 if sides and float(np.median(sides)) <= 40 else 64
 
 
-def varied(pixels: np.ndarray, rng: np.random.Generator, config: PictureSettings) -> np.ndarray:
-    """Mirrored, moved and relit: uint8 (..., size, size), all of it alike."""
+def augmented(pixels: np.ndarray, rng: np.random.Generator, config: PictureSettings) -> np.ndarray:
+    """Return a random variation of pixels: mirrored, shifted, and changed in brightness and contrast.
+
+    :param pixels: uint8 (..., size, size); all pictures change in the same way
+    :param rng: the source of random numbers
+    :param config: the settings ``flip``, ``shift`` and ``color``
+    """
     size = pixels.shape[-1]
     flip = config.flip if config.flip is not None else size > 32
-    mirrored = rng.random() < 0.5
+    is_mirrored = rng.random() < 0.5
     gain, bias = rng.uniform(-1, 1, 2) * config.color
-    reach = round(config.shift * size)
-    down, right = rng.integers(-reach, reach + 1, 2) if reach else (0, 0)
-    if flip and mirrored:
+    largest = round(config.shift * size)
+    down, right = rng.integers(-largest, largest + 1, 2) if largest else (0, 0)
+    if flip and is_mirrored:
         pixels = pixels[..., ::-1]
     if down or right:
         rows = np.clip(np.arange(size) + down, 0, size - 1)
@@ -162,10 +176,10 @@ def varied(pixels: np.ndarray, rng: np.random.Generator, config: PictureSettings
 
 
 def looks_like_a_picture(cell: Cell) -> bool:
-    """By its name, its first bytes, or the shape of its array; which of them can be read is for reading to say."""
+    """Return whether a cell looks like a picture, by its extension, its first bytes or the shape of its array. It may still be broken."""
     cell = plain(cell)
     if isinstance(cell, np.ndarray):
-        return holds_pixels(cell)
+        return is_array_of_pixels(cell)
     if isinstance(cell, (bytes, bytearray)):
         head = bytes(cell[:12])
         return is_medical(bytes(cell[:400])) or head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
@@ -176,33 +190,42 @@ def looks_like_a_picture(cell: Cell) -> bool:
     if cell.startswith("data:image/"):
         return True
     names = cell.casefold().split(";") if len(cell) < 4096 else []
-    named = [name.strip().endswith(ENDINGS) for name in names]
-    return bool(named) and named[-1] and not (len(named) > 1 and all(named))  # several names are several pictures
+    are_pictures = [name.strip().endswith(EXTENSIONS) for name in names]
+    return bool(names) and are_pictures[-1] and not (len(names) > 1 and all(are_pictures))  # several names are a set of pictures
 
 
 def _sides(picture: Picture) -> tuple[int, ...]:
+    """Return the height and the width, in no fixed order."""
     return picture.shape[:2] if isinstance(picture, np.ndarray) else picture.size
 
 
 def open_picture(roots: Roots, cell: Cell, config: PictureSettings, channels: int | None, at_least: int) -> Picture:
-    """A decoded picture, upright, with ``Fault`` for what cannot be one. Bounds are checked before bytes are read and pixels made."""
+    """Return the decoded picture of a cell, upright. Bounds are checked before bytes are read and before pixels are decoded.
+
+    :param roots: the folders of the files that cells name
+    :param cell: an array, a path, bytes or a data URI
+    :param config: the settings ``max_pixels``, ``max_mb``, ``window`` and ``frame``
+    :param channels: the number of channels of the field; None = not known yet
+    :param at_least: the size that is needed, in pixels; a JPEG may be decoded at twice this size instead of its full size
+    :raises Fault: if the picture cannot be read, or exceeds the bounds
+    """
     most_bytes = int(config.max_mb * 2**20)
     if isinstance(array := plain(cell), np.ndarray):
-        return picture_in(array, config.max_pixels, most_bytes, channels)
+        return array_picture(array, config.max_pixels, most_bytes, channels)
     data = roots.bytes_of(cell, most_bytes)
     if data[: len(NPY)] == NPY:
-        return map_of(data, config.max_pixels, channels)
+        return npy_picture(data, config.max_pixels, channels)
     if is_medical(data):
         return open_medical(data, config.max_pixels, channels or 3, config.window, config.frame)
     ignore_warnings_of("PIL")
     try:
-        _bound_segments(data)
+        _check_segments(data)
         picture = Pillow.open(io.BytesIO(data), formats=FORMATS)
         width, height = picture.size
-        most = config.max_pixels // 2 if picture.format == "WEBP" else config.max_pixels  # its decoder keeps two canvases
+        most = config.max_pixels // 2 if picture.format == "WEBP" else config.max_pixels  # the WebP decoder keeps two canvases
         if width * height > most:
             raise Fault(f"a picture of {width:,} x {height:,} pixels; expected at most {most:,}")
-        _bound(picture, data, most)
+        _check_cost(picture, data, most)
         if picture.format == "JPEG":
             picture.draft(None, (2 * at_least, 2 * at_least))
         picture.load()
@@ -211,20 +234,20 @@ def open_picture(roots: Roots, cell: Cell, config: PictureSettings, channels: in
         return picture
     except Fault:
         raise
-    except Pillow.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise Fault("not a picture that can be read; expected JPEG, PNG, WebP, BMP, TIFF or GIF") from None
     except MemoryError:
-        raise Fault("a picture that needs more memory than there is") from None
-    except Exception as error:  # decoders raise whatever they like on hostile bytes
+        raise Fault("a picture that needs more memory than is available") from None
+    except Exception as error:  # decoders may raise anything on hostile bytes
         kind = "truncated" if "truncated" in str(error) else "broken"
         raise Fault(f"a {kind} picture; expected JPEG, PNG, WebP, BMP, TIFF or GIF") from None
 
 
-def _bound(picture: Pillow.Image, data: bytes, most: int) -> None:
-    """``Fault`` for what would cost more to decode than its pixels say."""
+def _check_cost(picture: Pillow.Image, data: bytes, most: int) -> None:
+    """Raise ``Fault`` for a picture that takes much more time or memory to decode than its number of pixels suggests."""
     width, height = picture.size
-    if picture.format == "PNG" and width * height > 8 * _MOST_PACKED * len(data):
-        raise Fault(f"a PNG of {len(data):,} bytes that says it is {width:,} x {height:,} pixels; they cannot all be in it")
+    if picture.format == "PNG" and width * height > 8 * _MAX_DEFLATE_RATIO * len(data):
+        raise Fault(f"a PNG of {len(data):,} bytes that declares {width:,} x {height:,} pixels; expected more bytes for so many pixels")
     scans = data.count(_SCAN) if picture.format in ("JPEG", "MPO") else 0
     if scans > _MAX_SCANS:
         raise Fault(f"a JPEG of {scans:,} scans; expected at most {_MAX_SCANS} (each is decoded over the whole picture)")
@@ -234,8 +257,8 @@ def _bound(picture: Pillow.Image, data: bytes, most: int) -> None:
             raise Fault(f"a TIFF of tiles of {tile:,} pixels; expected at most {most // 4:,}")
 
 
-def _bound_segments(data: bytes) -> None:
-    """``Fault`` for a JPEG whose header has more pieces, or more bytes, than any camera writes: they are put together one by one."""
+def _check_segments(data: bytes) -> None:
+    """Raise ``Fault`` for a JPEG whose header has more segments or bytes than any camera writes, since Pillow joins them one by one."""
     if data[:2] != b"\xff\xd8":
         return
     at, count = 2, 0
@@ -243,14 +266,14 @@ def _bound_segments(data: bytes) -> None:
         at += 1 if data[at + 1] == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         count += 1
         if count > _MAX_SEGMENTS or at > _MAX_HEADER:
-            raise Fault(f"a JPEG of more than {_MAX_SEGMENTS:,} pieces or {_MAX_HEADER >> 20} MiB before its first pixel; expected fewer")
+            raise Fault(f"a JPEG of more than {_MAX_SEGMENTS:,} segments or {_MAX_HEADER >> 20} MiB before its first pixel; expected fewer")
 
 
 def _repair(picture: Pillow.Image, data: bytes) -> None:
-    """What Pillow leaves as the file says it: a transparent grey of few bits, while the pixels are of eight."""
-    clear = picture.info.get("transparency")
-    if picture.format == "PNG" and picture.mode == "L" and isinstance(clear, int) and data[24:25] in (b"\2", b"\4"):
-        picture.info["transparency"] = clear * (255 // (2 ** data[24] - 1))
+    """Scale the transparent grey of a PNG of 2 or 4 bits to 8 bits: Pillow scales the pixels, but not this value."""
+    transparent = picture.info.get("transparency")
+    if picture.format == "PNG" and picture.mode == "L" and isinstance(transparent, int) and data[24:25] in (b"\2", b"\4"):
+        picture.info["transparency"] = transparent * (255 // (2 ** data[24] - 1))
 
 
 def pixels_of(
@@ -261,14 +284,19 @@ def pixels_of(
     resize: Mapping[str, Any] | None = None,
     deep: Sequence[float] | None = (),
 ) -> np.ndarray:
-    """uint8 (C, size, size): resized before colours are widened, so that a large picture takes no more memory than it must.
+    """Return a decoded picture as pixels, uint8 (C, size, size). It is resized before colours are converted, which saves memory.
 
-    :param bounds: of an array, the values of each channel that become 0 and 255; none: its own range
-    :param deep: of grey of more than 8 bits, the values that become 0 and 255; none: its own range. None: 16 bits by all of their range,
-        32 bits and floats by the least and the largest value of the picture, as models were trained before a range was learned
+    :param picture: the picture
+    :param channels: the number of channels of the result
+    :param size: height and width of the result in pixels
+    :param bounds: of an array, the values of each channel that become 0 and 255; empty = the range of the array
+    :param resize: how the pictures of a pretrained model are resized: ``resample``, ``edge``; None = to a square
+    :param deep: of grey of more than 8 bits, the values that become 0 and 255; empty = the range of the picture. None = for models from
+        before a range was learned: the full range of 16 bits, and the smallest and the largest value of 32 bits and floats
+    :raises Fault: if the picture cannot have these channels, or its colours cannot be converted
     """
     if isinstance(picture, np.ndarray):
-        map_HWC = bytes_of_map(picture, channels, bounds)
+        map_HWC = scaled_to_bytes(picture, channels, bounds)
         bands = [Pillow.fromarray(np.ascontiguousarray(map_HWC[:, :, at])) for at in range(channels)]
         return np.stack([np.asarray(_resized(band, size, resize)) for band in bands])
     mode = _MODES.get(channels)
@@ -280,7 +308,7 @@ def pixels_of(
             picture = Pillow.alpha_composite(Pillow.new("RGBA", picture.size, (255, 255, 255, 255)), picture)
         picture = picture.convert(mode)
     except MemoryError:
-        raise Fault("a picture that needs more memory than there is") from None
+        raise Fault("a picture that needs more memory than is available") from None
     except (ValueError, OSError):
         raise Fault("a picture whose colours cannot be converted") from None
     pixels = np.asarray(picture)
@@ -288,23 +316,23 @@ def pixels_of(
 
 
 def _resized(picture: Pillow.Image, size: int, resize: Mapping[str, Any] | None) -> Pillow.Image:
-    """To a square; or, as a pretrained model's pictures were, its shorter side to an edge, and the middle cut out."""
+    """Resize a picture to a square; with an ``edge``, resize its shorter side to it and crop the centre, as a pretrained model expects."""
     if resize is not None:
         resample, edge = Pillow.Resampling(resize["resample"]), resize["edge"]
         if edge is None:
             return picture.resize((size, size), resample)
         width, height = picture.size
-        far = max(edge, min(int(edge * max(width, height) / min(width, height)), 8 * size))  # of a strip, no more than is looked at
-        picture = picture.resize((edge, far) if width <= height else (far, edge), resample)
+        longer = max(edge, min(int(edge * max(width, height) / min(width, height)), 8 * size))  # bounded for very long pictures
+        picture = picture.resize((edge, longer) if width <= height else (longer, edge), resample)
         left, top = (picture.width - size) // 2, (picture.height - size) // 2
         return picture.crop((left, top, left + size, top + size))
     return picture if picture.size == (size, size) else picture.resize((size, size), Pillow.Resampling.BILINEAR, reducing_gap=3.0)
 
 
 def _eight_bits(picture: Pillow.Image, deep: Sequence[float] | None) -> Pillow.Image:
-    """Any mode as L, RGB or RGBA of 8 bits: deep grey scaled by a range; what is transparent stays so."""
+    """Convert a picture of any mode to L, RGB or RGBA of 8 bits; grey of more bits is scaled by a range, and transparency is kept."""
     if is_deep(picture):
-        return shallow(picture, deep)
+        return scaled_to_8_bits(picture, deep)
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
         return picture if picture.mode == "RGBA" else picture.convert("RGBA")
     if picture.mode in ("L", "RGB"):

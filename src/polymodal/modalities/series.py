@@ -1,8 +1,10 @@
-"""Series: measurements along time, of one or several channels, regular or not, each row of its own length.
+"""Series: measurements over time of one or several channels, at regular or irregular times. Each row may have a different length.
 
 A cell is a list of numbers, a list of such lists (time x channels), an array, the same as JSON text, or a file (``.npy``, ``.csv``,
-``.parquet``) of which a window may be named by two more columns. A file with a column of times is laid on a regular grid by linear
-interpolation. Values are standardised by channel; a missing one is NaN and stays a fact of its own.
+``.parquet``). Two more columns may select a window of the file. A file with a column of times is resampled to a regular grid by linear
+interpolation. Values are standardised by channel. A missing value is NaN; it is not filled in.
+
+Shapes: ``T`` steps, ``C`` channels, ``U`` distinct series, ``J`` steps of the result of an interpolation.
 """
 
 from __future__ import annotations
@@ -28,10 +30,10 @@ from .modality import FieldConfig, Modality, Recognition, bucket
 from .objects import called, plain
 from .signal_corruption import Corruption, of_series
 
-ENDINGS = (".npy", ".csv", ".parquet")
+EXTENSIONS = (".npy", ".csv", ".parquet")
 _SHORTEST, _LONGEST = 16, 1_024
 _MAX_CHANNELS, _MAX_VALUES = 256, 16_000_000
-_FEWEST = 8  # numbers that make a list a series
+_FEWEST = 8  # the minimum length of a list that is recognised as a series
 
 
 class SeriesConfig(FieldConfig):
@@ -39,24 +41,25 @@ class SeriesConfig(FieldConfig):
 
     kind: Literal["series"] = "series"
     column: str
-    """The column that holds the series, or their files."""
+    """The column with the series, or with the paths of their files."""
     start: str | None = None
-    """A column with the second at which a window of the file starts; it needs ``rate``, or a column of times in the file."""
+    """A column with the start of a window of the file in seconds; null = the whole file. It requires ``end``, and ``rate`` or a column of
+    times in the file."""
     end: str | None = None
-    """A column with the second at which it ends."""
+    """A column with the end of the window in seconds."""
     rate: float | None = Setting(None, gt=0, le=1e9)
-    """Measurements a second, where the file holds no times."""
+    """The number of measurements per second, for files without a column of times; null = not known."""
     unit: str | None = None
-    """What the values are measured in, for people to read."""
+    """The unit of the values, which is only displayed; null = not stated."""
     length: int | None = Setting(None, ge=16, le=16_384)
-    """Steps kept of one series; a longer one is averaged down to them. null = as long as nearly all of them are, 1,024 at most. Cost grows
-    with it."""
+    """The maximum number of steps of a series; a longer one is averaged down to it. null = the 95 % quantile of the lengths, at most 1,024.
+    Cost grows with it."""
     max_mb: float = Setting(64.0, gt=0, le=2_048)
-    """A file or cell larger than this (in MiB) is a fault, found before it is read."""
+    """The maximum size of a file or cell in MiB. A larger one is not read and counts as a fault."""
     jitter: float = Setting(0.05, ge=0, le=1)
-    """Noise added to training series, in spreads of each channel."""
+    """The standard deviation of the noise added to training series, in standard deviations of each channel."""
     scale: float = Setting(0.1, ge=0, lt=1)
-    """Vary size and speed of training series by up to this share."""
+    """The maximum relative change of the amplitude and the speed of training series."""
 
     @model_validator(mode="after")
     def _a_window_has_two_ends(self) -> SeriesConfig:
@@ -66,7 +69,7 @@ class SeriesConfig(FieldConfig):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The column, and those of a window."""
+        """The column of the series, and the columns of the window, if there are any."""
         return (self.column,) if self.start is None else (self.column, self.start, str(self.end))
 
     @classmethod
@@ -85,7 +88,7 @@ class Series(Modality):
 
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
-        """Lists and arrays of numbers, and files that hold them."""
+        """Recognise lists and arrays of numbers, and the paths of files with numbers."""
         if not cells:
             return Recognition(0.0)
         files = sum(_names_a_file(cell) for cell in cells) / len(cells)
@@ -99,17 +102,17 @@ class Series(Modality):
 
     @classmethod
     def fit(cls, config: SeriesConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
-        """State: ``channels``, ``length`` at most, ``mean`` and ``std`` of each channel."""
+        """Learn the state: ``channels``, the maximum ``length``, and ``mean`` and ``std`` of each channel."""
         cls.check_form(form)
-        found = []
+        readable = []
         for cell in cells:
             try:
-                found.append(_series(cell, config, roots))
+                readable.append(_series(cell, config, roots))
             except Fault:
                 continue
-        counts = Counter(series.shape[1] for series in found)
+        counts = Counter(series.shape[1] for series in readable)
         channels = counts.most_common(1)[0][0] if counts else 1
-        kept = [series for series in found if series.shape[1] == channels]
+        kept = [series for series in readable if series.shape[1] == channels]
         lengths = [len(series) for series in kept]
         length = config.length or min(_LONGEST, max(_SHORTEST, math.ceil(float(np.quantile(lengths, 0.95))))) if lengths else _SHORTEST
         state: State = {"form": form, "channels": channels, "length": int(length), "mean": [0.0] * channels, "std": [1.0] * channels}
@@ -118,13 +121,13 @@ class Series(Modality):
             for at in range(channels):
                 known = values[:, at][np.isfinite(values[:, at])].clip(-1e150, 1e150)
                 if len(known):
-                    spread = float(known.std())
+                    std = float(known.std())
                     state["mean"][at] = float(known.mean())
-                    state["std"][at] = spread if spread > 1e-12 * float(abs(known).max()) else 1.0
+                    state["std"][at] = std if std > 1e-12 * float(abs(known).max()) else 1.0
         return state
 
     def check(self) -> None:
-        """Sizes within bounds, and a finite mean and spread for each channel."""
+        """Check that sizes are within bounds, and that each channel has a finite mean and a positive standard deviation."""
         self.check_form(self.state["form"])
         channels, length, mean, std = (self.state[name] for name in ("channels", "length", "mean", "std"))
         if type(channels) is not int or not 1 <= channels <= _MAX_CHANNELS or type(length) is not int or not _SHORTEST <= length <= 16_384:
@@ -133,25 +136,25 @@ class Series(Modality):
         if (
             len(mean) != channels
             or len(std) != channels
-            or not all(type(f) in (int, float) and math.isfinite(f) for f in facts)
+            or not all(type(fact) in (int, float) and math.isfinite(fact) for fact in facts)
             or min(std) <= 0
         ):
-            raise ValueError("means and spreads that are none of these channels")
+            raise ValueError("means and standard deviations that do not fit the channels")
 
     def read(self, cell: Cell) -> Sample:
-        """``values`` float32 (T, C), standardised, NaN = missing."""
+        """Return ``values`` float32 (T, C), standardised and clipped to -20 to 20; NaN = missing."""
         return self.sample_of(self.held(cell))
 
     def held(self, cell: Cell) -> np.ndarray:
-        """The values, float64 (T, C)."""
+        """Return the values of the cell, float64 (T, C); NaN = missing."""
         return _series(cell, self.config, self.roots)
 
-    def sample_of(self, held: np.ndarray) -> Sample:
-        """Averaged down, and standardised."""
+    def sample_of(self, series_TC: np.ndarray) -> Sample:
+        """Average a series (T, C) down to the maximum length, and standardise it."""
         channels = self.state["channels"]
-        if held.shape[1] != channels:
-            raise Fault(f"a series of {held.shape[1]} channels; expected {channels}, as in training")
-        series_TC = _averaged(held, self.state["length"])
+        if series_TC.shape[1] != channels:
+            raise Fault(f"a series of {series_TC.shape[1]} channels; expected {channels}, as in training")
+        series_TC = _averaged(series_TC, self.state["length"])
         centred_TC = (series_TC - np.array(self.state["mean"])) / np.array(self.state["std"])
         return {"values": centred_TC.clip(-20, 20).astype(np.float32)}
 
@@ -160,11 +163,11 @@ class Series(Modality):
         return {"values": np.full((_SHORTEST, self.state["channels"]), np.nan, np.float32)}
 
     def geometry(self, sample: Sample) -> Geometry:
-        """Steps, up to the next power of two."""
+        """Return the number of steps, rounded up to a power of two."""
         return (bucket(len(sample["values"]), _SHORTEST, self.state["length"]),)
 
     def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
-        """``values`` float32 (U, T, C), NaN behind the end; ``length`` int64 (U,) in steps."""
+        """Return ``values`` float32 (U, T, C), padded with NaN, and ``length`` int64 (U,) in steps."""
         (steps,) = geometry
         values_UTC = np.full((len(samples), steps, self.state["channels"]), np.nan, np.float32)
         for row, sample in zip(values_UTC, samples, strict=True):
@@ -174,25 +177,25 @@ class Series(Modality):
         return {"values": torch.from_numpy(values_UTC), "length": torch.tensor(lengths)}
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Noise, another size and speed, a shift in time."""
+        """Return a sample with added noise, a changed amplitude and speed, and a shift in time."""
         values_TC = sample["values"]
-        speed, size = 1 + rng.uniform(-1, 1, 2) * self.config.scale
+        speed, amplitude = 1 + rng.uniform(-1, 1, 2) * self.config.scale
         steps = int(np.clip(round(len(values_TC) / speed), 1, self.state["length"]))
         shift = rng.uniform(0, 0.05) * len(values_TC)
         values_TC = _at(values_TC, np.linspace(0, len(values_TC) - 1, steps) + shift)
         noise_TC = rng.normal(0, 1, values_TC.shape) * self.config.jitter
-        return {"values": (values_TC * size + noise_TC).astype(np.float32)}
+        return {"values": (values_TC * amplitude + noise_TC).astype(np.float32)}
 
     def corruptions(self) -> Mapping[str, Corruption]:
-        """Of the values as they were measured."""
+        """Return the corruptions of the values as they were measured, before they are standardised."""
         return of_series(self.state["mean"], self.state["std"])
 
     def cost(self) -> float:
-        """Grows with the length."""
-        return 2e3 * self.state["length"]
+        """Return the approximate cost, which grows with the length."""
+        return 2e3 * int(self.state["length"])
 
     def describe(self) -> str:
-        """Its length and its channels."""
+        """Return the maximum length, the number of channels and the unit, in words."""
         unit = f" ({self.config.unit})" if self.config.unit else ""
         rate = f", {self.config.rate:g} a second" if self.config.rate else ""
         return f"{self.state['channels']} channels{unit}, {self.state['length']:,} steps at most{rate}"
@@ -201,17 +204,20 @@ class Series(Modality):
 def _names_a_file(cell: Cell) -> bool:
     if isinstance(cell, os.PathLike):
         cell = os.fspath(cell)
-    return isinstance(cell, str) and len(cell) < 4096 and cell.strip().casefold().endswith(ENDINGS)
+    return isinstance(cell, str) and len(cell) < 4096 and cell.strip().casefold().endswith(EXTENSIONS)
 
 
 def _array(cell: Cell) -> np.ndarray | None:
-    """A list, an array or JSON text as float64 (T, C); None for what is none."""
+    """Return a list, an array or JSON text as float64 (T, C); None for other cells."""
     array = list_of_numbers(cell)
     return array[:, None] if array is not None and array.ndim == 1 else array
 
 
 def _series(cell: Cell, config: SeriesConfig, roots: Roots) -> np.ndarray:
-    """A cell as float64 (T, C), NaN = missing; ``Fault`` for what is no series."""
+    """Return a cell as float64 (T, C), NaN = missing.
+
+    :raises Fault: the cell is not a series
+    """
     window: tuple[float, float] | None = None
     if config.start is not None:
         cell, *ends = cell
@@ -221,14 +227,14 @@ def _series(cell: Cell, config: SeriesConfig, roots: Roots) -> np.ndarray:
     times_T = None
     if array_TC is None:
         if isinstance(cell, (dict, Unreadable)):
-            raise Fault(f"found {called(cell)}, which is no series; expected numbers, or steps of as many numbers each")
+            raise Fault(f"found {called(cell)}, which is not a series; expected numbers, or steps with equally many numbers each")
         if isinstance(cell, (list, tuple, np.ndarray, int, float)) or (isinstance(cell, str) and cell.lstrip().startswith("[")):
-            raise Fault("a list that is no series; expected numbers, or steps of as many numbers each")
+            raise Fault("a list that is not a series; expected numbers, or steps with equally many numbers each")
         array_TC, times_T = numbers_of(roots.bytes_of(cell, int(config.max_mb * 2**20)), cell)
     if array_TC.size > _MAX_VALUES or array_TC.shape[1] > _MAX_CHANNELS:
         raise Fault(f"a series of {array_TC.shape[0]:,} x {array_TC.shape[1]:,} values; expected at most {_MAX_CHANNELS} channels")
     if np.isinf(array_TC).any():
-        raise Fault("a series with values that are infinite; expected numbers, or nothing where nothing was measured")
+        raise Fault("a series with infinite values; expected finite numbers, and null for missing ones")
     if times_T is not None:
         array_TC, rate = _on_a_grid(array_TC, times_T)
     else:
@@ -240,9 +246,9 @@ def _series(cell: Cell, config: SeriesConfig, roots: Roots) -> np.ndarray:
         low, high = (round((second - origin) * rate) for second in window)
         array_TC = array_TC[max(low, 0) : max(high, 0)]
     if not len(array_TC) or not array_TC.shape[1]:
-        raise Fault("a series of no steps" + (f" between {window[0]:g} s and {window[1]:g} s" if window is not None else ""))
+        raise Fault("a series without any step" + (f" between {window[0]:g} s and {window[1]:g} s" if window is not None else ""))
     if np.isnan(array_TC).all():
-        raise Fault("a series of which nothing was measured")
+        raise Fault("a series of which every value is missing")
     return array_TC
 
 
@@ -254,12 +260,12 @@ def _window(start: Cell, end: Cell) -> tuple[float, float]:
 
 
 def _on_a_grid(array_TC: np.ndarray, times_T: np.ndarray) -> tuple[np.ndarray, float]:
-    """Irregular steps at regular times, as many of them; and how many a second those are."""
+    """Interpolate a series at equally many regular times. Return it, and the number of steps per second."""
     steps_T = np.diff(times_T)
     if (steps_T < 0).any():
-        raise Fault(f"times that go back (at step {int(np.argmax(steps_T < 0)) + 2:,}); expected them in order")
+        raise Fault(f"times that decrease (at step {int(np.argmax(steps_T < 0)) + 2:,}); expected ascending times")
     if (steps_T == 0).any():
-        raise Fault(f"a time that stands twice (at step {int(np.argmax(steps_T == 0)) + 2:,}); expected each once")
+        raise Fault(f"a time that occurs twice (at step {int(np.argmax(steps_T == 0)) + 2:,}); expected each time once")
     if len(times_T) < 2:
         return array_TC, 1.0
     grid_T = np.linspace(times_T[0], times_T[-1], len(times_T))
@@ -267,27 +273,29 @@ def _on_a_grid(array_TC: np.ndarray, times_T: np.ndarray) -> tuple[np.ndarray, f
     for at in range(array_TC.shape[1]):
         known = ~np.isnan(array_TC[:, at])
         out_TC[:, at] = np.interp(grid_T, times_T[known], array_TC[known, at]) if known.any() else np.nan
-        gaps = np.interp(grid_T, times_T, known.astype(float)) < 0.5  # what was not measured is not made up
+        gaps = np.interp(grid_T, times_T, known.astype(float)) < 0.5  # times nearer to a missing value than to a known one
         out_TC[gaps, at] = np.nan
     return out_TC, (len(times_T) - 1) / (times_T[-1] - times_T[0])
 
 
 def _averaged(series_TC: np.ndarray, length: int) -> np.ndarray:
-    """At most ``length`` steps, each the mean of what was measured in its share of the time."""
+    """Return at most ``length`` steps, each the mean of the known values in its part of the series."""
     if len(series_TC) <= length:
         return series_TC
     starts = np.linspace(0, len(series_TC), length + 1).round().astype(np.int64)[:-1]
     known_TC = ~np.isnan(series_TC)
     sums = np.add.reduceat(np.where(known_TC, series_TC, 0.0), starts, axis=0)
     counts = np.add.reduceat(known_TC.astype(np.float64), starts, axis=0)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    averaged_TC: np.ndarray = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return averaged_TC
 
 
 def _at(values_TC: np.ndarray, at_J: np.ndarray) -> np.ndarray:
-    """Between the steps, linearly; beyond the last one, the last one."""
+    """Interpolate linearly at fractional steps (J,); after the last step, the last value is repeated."""
     at_J = at_J.clip(0, len(values_TC) - 1)
     low_J = np.floor(at_J).astype(np.int64)
     high_J = np.minimum(low_J + 1, len(values_TC) - 1)
     share_J1 = (at_J - low_J)[:, None]
     between_JC = values_TC[low_J] * (1 - share_J1) + values_TC[high_J] * share_J1
-    return np.where(np.isnan(between_JC), values_TC[low_J], between_JC)
+    interpolated_JC: np.ndarray = np.where(np.isnan(between_JC), values_TC[low_J], between_JC)
+    return interpolated_JC

@@ -1,8 +1,8 @@
-"""Sounds whose header does not tell their length, because they were written to a pipe, or tells it wrong: the length is found from what is
-there and written into the header, where libsndfile looks for it.
+"""Sounds whose header states no length, because they were written to a pipe, or a wrong one. The length is computed from the content and
+written into the header, where libsndfile reads it.
 
-WAV, RF64, CAF and AU: the size of the samples is 0 or all ones; they reach to the end of the file. FLAC: the last whole frame tells its
-place (RFC 9639). MP3: frames are counted (``mpeg.py``).
+WAV, RF64, CAF and AU: the size of the samples is 0 or all ones; they extend to the end of the file. FLAC: the last whole frame states its
+position (RFC 9639). MP3: frames are counted (``mpeg.py``).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from .mpeg import tag_size, with_frame_count
 
 _UNKNOWN = 2**32 - 1
 _MAX_CHECKED = 4 * 2**20
-"""Bytes of FLAC frames that are checked from the end, at most."""
+"""The maximum number of bytes of FLAC frames that are checked from the end."""
 
 
 def with_length(data: bytes) -> bytes:
-    """The same sound, from behind its ID3 tags on, with the right length in its header; other bytes as they are."""
+    """Return a sound without ID3 tags before it, and with the right length in its header. Other bytes are returned unchanged."""
     start = 0
     while tag := tag_size(data, start):
         start += tag
@@ -35,11 +35,12 @@ def with_length(data: bytes) -> bytes:
 
 
 def _with_size(data: bytes, at: int, width: int, order: Literal["little", "big"], size: int) -> bytes:
+    """Write a whole number of ``width`` bytes at ``at``."""
     return b"".join((data[:at], size.to_bytes(width, order), data[at + width :]))
 
 
 def _riff(data: bytes) -> bytes:
-    """WAV and RF64, little- and big-endian; BW64 is RF64 by another name (ITU-R BS.2088)."""
+    """Correct the length of WAV and RF64, little- and big-endian; BW64 is another name for RF64 (ITU-R BS.2088)."""
     large = data[:4] in (b"RF64", b"BW64")
     if data[:4] == b"BW64":
         data = b"RF64" + data[4:]
@@ -57,7 +58,7 @@ def _riff(data: bytes) -> bytes:
 
 
 def _are_chunks(data: bytes, at: int, order: Literal["little", "big"]) -> bool:
-    """Whether there are only whole chunks from here to the end: then a sound of size 0 has no samples."""
+    """Whether there are only whole chunks from ``at`` to the end. If so, a sound of size 0 has no samples."""
     while at + 8 <= len(data) and data[at : at + 4].isascii() and data[at : at + 4].decode("ascii").isprintable():
         size = int.from_bytes(data[at + 4 : at + 8], order)
         at += 8 + size + size % 2
@@ -65,6 +66,7 @@ def _are_chunks(data: bytes, at: int, order: Literal["little", "big"]) -> bool:
 
 
 def _caf(data: bytes) -> bytes:
+    """Correct the length of CAF."""
     at = 8
     while at + 12 <= len(data):
         size = int.from_bytes(data[at + 4 : at + 12], "big", signed=True)
@@ -75,7 +77,7 @@ def _caf(data: bytes) -> bytes:
 
 
 def _flac(data: bytes) -> bytes:
-    """The count of samples is the last 36 bits of the eight bytes that begin with the rate."""
+    """Correct the length of FLAC: the number of samples is the last 36 bits of the eight bytes that begin with the rate."""
     facts = int.from_bytes(data[18:26], "big")
     if len(data) < 42 or data[4] & 0x7F or facts & 2**36 - 1:
         return data
@@ -83,7 +85,8 @@ def _flac(data: bytes) -> bytes:
 
 
 def _flac_samples(data: bytes) -> int:
-    """Where the last whole frame ends, in samples; 0 where none is found. Frames are searched from the end, and known by their CRCs."""
+    """Return the end of the last whole frame in samples; 0 if there is none. Frames are searched from the end and verified by their
+    CRCs."""
     at, last = 4, False
     while not last and at + 4 <= len(data):
         last = bool(data[at] & 0x80)
@@ -98,7 +101,7 @@ def _flac_samples(data: bytes) -> int:
     while at >= 0 and left > 0:
         head = _flac_head(data[at : at + 16].ljust(16, b"\0"))
         if head is not None:
-            for end in ends[:3]:  # the nearest one, and others: what looked like a frame may be part of this one
+            for end in ends[:3]:  # the nearest one and others, because what looked like a frame may be part of this one
                 left -= end - at
                 if left > 0 and _crc(data[at:end], 16, 0x8005) == 0:
                     number, block = head
@@ -109,26 +112,27 @@ def _flac_samples(data: bytes) -> int:
 
 
 def _flac_head(head: bytes) -> tuple[int, int] | None:
-    """The number that a frame's header tells (of the frame, or of its first sample) and its samples; None where this is no header."""
+    """Return the number in a frame's header (of the frame, or of its first sample) and its number of samples; None for other bytes."""
     code, rate = head[2] >> 4, head[2] & 15
     if code == 0 or rate == 15 or head[3] >> 4 > 10 or head[3] & 1:
         return None
-    more = 0 if head[4] < 0x80 else 8 - (head[4] ^ 0xFF).bit_length() - 1  # the number is coded as UTF-8 codes characters
+    more = 0 if head[4] < 0x80 else 8 - (head[4] ^ 0xFF).bit_length() - 1  # the number is encoded like a character of UTF-8
     if head[4] >= 0x80 and not 1 <= more <= 6:
         return None
     number = head[4] & (0x7F if not more else 0x3F >> more)
     for byte in head[5 : 5 + more]:
         number = number << 6 | byte & 0x3F
     at = 5 + more
-    wide = {6: 1, 7: 2}.get(code, 0)
+    size = {6: 1, 7: 2}.get(code, 0)
     block = (
-        int.from_bytes(head[at : at + wide], "big") + 1 if wide else 192 if code == 1 else 576 << code - 2 if code < 6 else 256 << code - 8
+        int.from_bytes(head[at : at + size], "big") + 1 if size else 192 if code == 1 else 576 << code - 2 if code < 6 else 256 << code - 8
     )
-    at += wide + {12: 1, 13: 2, 14: 2}.get(rate, 0)
+    at += size + {12: 1, 13: 2, 14: 2}.get(rate, 0)
     return (number, block) if _crc(head[:at], 8, 0x07) == head[at] else None
 
 
 def _crc(data: bytes, width: int, polynomial: int) -> int:
+    """Return the CRC of ``width`` bits."""
     table, value, shift, mask = _crc_table(width, polynomial), 0, width - 8, (1 << width) - 1
     for byte in data:
         value = value << 8 & mask ^ table[value >> shift ^ byte]
@@ -137,6 +141,7 @@ def _crc(data: bytes, width: int, polynomial: int) -> int:
 
 @cache
 def _crc_table(width: int, polynomial: int) -> list[int]:
+    """Return the CRC of each byte."""
     table = []
     for byte in range(256):
         value = byte << width - 8

@@ -1,8 +1,8 @@
-"""Numbers, categories, booleans, dates and durations: any count of columns as one field.
+"""Numbers, categories, booleans, dates and durations: any number of columns as one field.
 
-``fit`` decides the type of a column and how its cells are written, from the training cells or from the config. Missing values are facts of
-their own, never filled in here; a category not seen in training is "other". A word that comes back among numbers or dates is a missing
-value; any other cell of the wrong type is a fault of that column only: the row keeps the rest of the field.
+``fit`` determines the type of each column and how its cells are written, from the training cells or from the config. Missing values are not
+filled in. A category that does not occur in training is read as "other". A word that occurs repeatedly among numbers or dates is a missing
+value. Any other cell of the wrong type is a fault of its column only: the row keeps the rest of the field.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .signal_corruption import Corruption
 
 _MAX_CATEGORIES = 1_000
 _NO_VALUE = (bytes, list, dict, tuple, np.ndarray, Unreadable)
-"""What is neither a number nor a date nor the name of a category."""
+"""Types of cells that are neither a number, nor a date, nor the name of a category."""
 
 
 class TabularConfig(FieldConfig):
@@ -39,42 +39,42 @@ class TabularConfig(FieldConfig):
     columns: list[str] = Setting(min_length=1)
     """The columns of this field, in order."""
     types: dict[str, ColumnType] = {}
-    """The type of a column where the one found is not right: number, category or date."""
+    """The types of columns whose inferred type is wrong: number, category or date."""
     decimal: Decimal | dict[str, Decimal] | None = None
-    """The decimal sign of numbers, "." or ",", of all columns or by column; null = what the column's cells show together."""
+    """The decimal sign of numbers, "." or ",", for all columns or by column; null = inferred from the cells of each column."""
     date_format: str | dict[str, str] | None = None
-    """How dates are written, in all columns or by column: dmy, mdy, ymd, or a format such as "%d/%m/%Y %H:%M"; null = what the column's
-    cells show together."""
+    """The format of dates, for all columns or by column: dmy, mdy, ymd, or a format such as "%d/%m/%Y %H:%M"; null = inferred from the
+    cells of each column."""
 
     @model_validator(mode="before")
     @classmethod
     def _list_of_one(cls, data: Any) -> Any:
-        """A field that was of a kind with one ``column`` keeps it."""
+        """Accept ``column`` for a list of one column, so that the kind of a field can be changed to tabular."""
         if isinstance(data, Mapping) and "columns" not in data and isinstance(data.get("column"), str):
             return {**{key: value for key, value in data.items() if key != "column"}, "columns": [data["column"]]}
         return data
 
     @field_validator("date_format")
     @classmethod
-    def _known_formats(cls, said: Any) -> Any:
-        for order in said.values() if isinstance(said, Mapping) else [said]:
+    def _known_formats(cls, formats: Any) -> Any:
+        for order in formats.values() if isinstance(formats, Mapping) else [formats]:
             if order is not None:
                 check_order(order)
-        return said
+        return formats
 
-    def said_of(self, column: str) -> tuple[ColumnType | None, Decimal | None, str | None]:
-        """What the config says of a column: its type, its decimal sign and how its dates are written; None = nothing."""
+    def settings_of(self, column: str) -> tuple[ColumnType | None, Decimal | None, str | None]:
+        """Return the settings of a column: its type, its decimal sign and its date format; None = not set."""
         decimal = self.decimal.get(column) if isinstance(self.decimal, Mapping) else self.decimal
         order = self.date_format.get(column) if isinstance(self.date_format, Mapping) else self.date_format
         return self.types.get(column), decimal, order
 
     def is_guess(self, column: str) -> bool:
-        """Whether the type of a column was found by looking at its cells."""
+        """Whether the type of a column was inferred from its cells."""
         return column in self.columns and column not in self.types
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The columns, in order."""
+        """The columns of the field, in order."""
         return tuple(self.columns)
 
     @classmethod
@@ -84,7 +84,7 @@ class TabularConfig(FieldConfig):
 
 
 class Tabular(Modality):
-    """Reads rows of numbers, categories and dates."""
+    """Read rows of numbers, categories and dates."""
 
     kind = "tabular"
     joins_columns = True
@@ -94,29 +94,32 @@ class Tabular(Modality):
 
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
-        """Sure of numbers and dates; of text, where few values come back often."""
-        found = _writing(cells)
-        kind = found.type
-        held = [cell for cell in cells if not isinstance(cell, _NO_VALUE)]
-        if len(held) < 0.9 * len(cells):
+        """Recognise numbers and dates with high confidence, and categories with a confidence that is higher if few values occur often."""
+        writing = _writing(cells)
+        kind = writing.type
+        valued = [cell for cell in cells if not isinstance(cell, _NO_VALUE)]
+        if len(valued) < 0.9 * len(cells):
             return Recognition(0.0)
         if kind != "category":
-            why = f"{found.share:.0%} of the cells are {kind}s"
-            return Recognition(0.95 if found.share > 0.98 else 0.8, {"type": kind, "writing": found}, why)
-        values = [category(cell) for cell in held if not is_missing_word(cell)]
+            why = f"{writing.share:.0%} of the cells are {kind}s"
+            return Recognition(0.95 if writing.share > 0.98 else 0.8, {"type": kind, "writing": writing}, why)
+        values = [category(cell) for cell in valued if not is_missing_word(cell)]
         different = len(set(values))
         share = different / max(len(values), 1)
         confidence = 0.7 if share <= 0.2 else 0.55 if share <= 0.5 else 0.4
-        return Recognition(confidence, {"type": kind, "writing": found}, f"{different} different values in {len(values)} cells")
+        return Recognition(confidence, {"type": kind, "writing": writing}, f"{different} different values in {len(values)} cells")
 
     @classmethod
     def fit(cls, config: TabularConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
-        """State: ``columns``, each with its type and, for numbers and dates, centre, spread and quantiles; for categories
-        the vocabulary (from two rows up)."""
+        """Learn the state: ``columns``, each with its type and, for numbers and dates, its mean, standard deviation and quantiles, or, for
+        categories, its values (those that occur at least twice).
+
+        :raises ConfigError: a setting names a column that is not in the field
+        """
         cls.check_form(form)
         for setting in ("types", "decimal", "date_format"):
-            said = getattr(config, setting)
-            unknown = sorted(set(said) - set(config.columns)) if isinstance(said, Mapping) else []
+            by_column = getattr(config, setting)
+            unknown = sorted(set(by_column) - set(config.columns)) if isinstance(by_column, Mapping) else []
             if unknown:
                 near = nearest(unknown[0], config.columns) or "; expected one of them"
                 raise ConfigError(f"{setting}: {unknown[0]!r} is not among the field's columns{near}")
@@ -128,32 +131,36 @@ class Tabular(Modality):
         }
 
     def check(self) -> None:
-        """The config's columns, each of a type with the facts that it needs."""
+        """Check that the columns are those of the config, and that each has the facts that its type requires."""
         self.check_form(self.state["form"])
         columns = self.state["columns"]
         if [column["name"] for column in columns] != list(self.config.columns):
             raise ValueError("facts of other columns")
         for column in columns:
             if column["type"] == "category":
-                right = all(isinstance(value, str) for value in column["values"])
+                valid = all(isinstance(value, str) for value in column["values"])
             else:
                 facts = [*(column[name] for name in ("mean", "std", "scale", "low", "high")), *column["edges"]]
-                right = column["type"] in ("number", "date") and all(type(fact) in (int, float) and math.isfinite(fact) for fact in facts)
-                right = right and column["std"] > 0
+                valid = column["type"] in ("number", "date") and all(type(fact) in (int, float) and math.isfinite(fact) for fact in facts)
+                valid = valid and column["std"] > 0
                 if "writing" in column:
                     check_facts(column["writing"])
-            if not right:
-                raise ValueError(f"column {column['name']!r}: facts that are none of a {column['type']}")
+            if not valid:
+                raise ValueError(f"column {column['name']!r}: facts that do not fit a {column['type']}")
 
     def is_missing(self, cell: Cell) -> bool:
-        """Whether every column is empty."""
+        """Whether every column is empty, or a word that means missing."""
         for part, writing in zip(self._parts(cell), self.writings, strict=True):
             if not is_missing_word(part) and not (writing.words and writing.is_word(part)):
                 return False
         return True
 
     def read(self, cell: Cell) -> Sample:
-        """``numbers`` float32 (K,), standardised, NaN = missing; ``categories`` int32 (M,), 0 = missing, 1 = other."""
+        """Return ``numbers`` float32 (K,), standardised, NaN = missing, and ``categories`` int32 (M,), 0 = missing, 1 = other. A number has
+        one place, and a date has ``DATE_PARTS``.
+
+        :raises PartFault: cells of some columns cannot be read; it contains the sample without them
+        """
         parts = self._parts(cell)
         numbers: list[float] = []
         categories: list[int] = []
@@ -178,27 +185,29 @@ class Tabular(Modality):
             numbers += values
         sample = {"numbers": np.array(numbers, np.float32), "categories": np.array(categories, np.int32)}
         if faults:
-            nothing = bool(np.isnan(sample["numbers"]).all() and not sample["categories"].any())
-            raise PartFault(faults, None if nothing else sample)
+            is_empty = bool(np.isnan(sample["numbers"]).all() and not sample["categories"].any())
+            raise PartFault(faults, None if is_empty else sample)
         return sample
 
     def _parts(self, cell: Cell) -> tuple[Cell, ...]:
+        """Return the values of a cell, one for each column."""
         return cell if len(self.config.sources) > 1 else (cell,)  # a cell of one column may be a tuple itself
 
     @cached_property
     def writings(self) -> list[Writing]:
-        """How the cells of each column are written."""
+        """The formats of the cells, one for each column."""
         return [Writing.of_facts(column["type"], column.get("writing")) for column in self.state["columns"]]
 
     def _codes(self, column: dict[str, Any]) -> dict[str, int]:
-        codes = self.__dict__.setdefault("_tables", {})
+        """Return the code of each category of a column, from 2 up."""
+        codes: dict[str, dict[str, int]] = self.__dict__.setdefault("_tables", {})
         name = column["name"]
         if name not in codes:
             codes[name] = {}
             for code, value in enumerate(column["values"], start=2):
-                codes[name].setdefault(category(value), code)  # states of old bundles hold "true", which is now "True"
+                codes[name].setdefault(category(value), code)  # bundles of earlier versions contain "true", which is now "True"
                 codes[name].setdefault(value, code)
-        return codes[name]  # type: ignore[no-any-return]
+        return codes[name]
 
     def blank(self) -> Sample:
         """Return a sample in which every column is missing."""
@@ -207,15 +216,15 @@ class Tabular(Modality):
         return {"numbers": np.full(width, np.nan, np.float32), "categories": np.zeros(kinds.count("category"), np.int32)}
 
     def drift(self) -> ColumnDrift:
-        """Watches for numbers of another range, and for categories that are new."""
+        """Return counts of numbers in another range, and of new categories."""
         return ColumnDrift(self.state["columns"])
 
     def corruptions(self) -> Mapping[str, Corruption]:
-        """Of the cell; noise where there are numbers or dates."""
+        """Return the corruptions of a cell; "noise" is available if there are numbers or dates."""
         return of_columns(self.state["columns"], self.writings)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts:
-        """Its columns, those aside that are missing already."""
+        """Return the columns of the cell as parts. Missing ones are left out."""
         names: list[str] = []
         without: list[Sample | None] = []
         at = {"numbers": 0, "categories": 0}
@@ -223,28 +232,28 @@ class Tabular(Modality):
             kind = "categories" if column["type"] == "category" else "numbers"
             place = slice(at[kind], at[kind] + (DATE_PARTS if column["type"] == "date" else 1))
             at[kind] = place.stop
-            nothing = self.blank()[kind][place]
-            if np.array_equal(sample[kind][place], nothing, equal_nan=kind == "numbers"):
+            missing = self.blank()[kind][place]
+            if np.array_equal(sample[kind][place], missing, equal_nan=kind == "numbers"):
                 continue
             rest = {**sample, kind: sample[kind].copy()}
-            rest[kind][place] = nothing
+            rest[kind][place] = missing
             names.append(f"{column['name']} = {_short(part)}")
             without.append(rest if (rest["categories"] != 0).any() or not np.isnan(rest["numbers"]).all() else None)
         return Parts(names, without)
 
     def show(self, cell: Cell) -> str:
-        """``name = value``, column by column."""
+        """Return ``name = value`` for each column."""
         parts = cell if isinstance(cell, tuple) else (cell,)
         shown = (f"{name} = {part}" for name, part in zip(self.config.columns, parts, strict=True))
         return super().show(", ".join(shown))
 
     def describe(self) -> str:
-        """How many columns of each type, and how their cells are written where that is not the plain way."""
+        """Return the number of columns of each type, and formats of cells that differ from the default, in words."""
         counts = Counter(column["type"] for column in self.state["columns"])
         plural = {"number": "numbers", "category": "categories", "date": "dates"}
-        said = ", ".join(f"{count} {kind if count == 1 else plural[kind]}" for kind, count in sorted(counts.items()))
+        columns = ", ".join(f"{count} {kind if count == 1 else plural[kind]}" for kind, count in sorted(counts.items()))
         written = [f"{column['name']!r} with {text}" for column in self.state["columns"] if (text := _written(column))]
-        return "; ".join([said, *written])
+        return "; ".join([columns, *written])
 
 
 def no_value(writing: Writing, cell: Cell) -> str:
@@ -253,12 +262,13 @@ def no_value(writing: Writing, cell: Cell) -> str:
 
 
 def _writing(cells: Iterable[Cell], type: ColumnType | None = None, decimal: Decimal | None = None, order: str | None = None) -> Writing:
-    """``writing_of`` the cells that can hold a value: the others are faults, and say nothing of how the column is written."""
+    """Return ``writing_of`` the cells that can be a value. The other cells are faults, and are ignored."""
     return writing_of([cell for cell in cells if not isinstance(cell, _NO_VALUE)], type, decimal, order)
 
 
 def _fit_column(name: str, cells: list[Cell], config: TabularConfig, bins: int) -> dict[str, Any]:
-    writing = _writing(cells, *config.said_of(name))
+    """Learn the facts of a column."""
+    writing = _writing(cells, *config.settings_of(name))
     kind = writing.type
     if kind == "category":
         counts = Counter(category(cell) for cell in cells if not is_missing_word(cell) and not isinstance(cell, _NO_VALUE))
@@ -267,7 +277,7 @@ def _fit_column(name: str, cells: list[Cell], config: TabularConfig, bins: int) 
     values_N = np.array([value for cell in cells if (value := writing.value(cell)) is not None], np.float64)
     if not len(values_N):
         values_N = np.zeros(1)
-    values_N = values_N.clip(-HUGE, HUGE)  # the spread of larger ones is no number
+    values_N = values_N.clip(-HUGE, HUGE)  # the standard deviation of larger numbers is not finite
     mean, std = float(values_N.mean()), float(values_N.std())
     std = std if std > 1e-12 * float(abs(values_N).max()) else 1.0
     edges = np.unique(np.quantile((values_N - mean) / std, np.linspace(0, 1, bins + 1)))
@@ -277,33 +287,34 @@ def _fit_column(name: str, cells: list[Cell], config: TabularConfig, bins: int) 
 
 
 def _calendar(days: float) -> list[float]:
-    """Where in the year, the week and the day a date stands, as points on circles (the day's is its sine only)."""
+    """Return the position of a date in the year and the week as sine and cosine, and in the day as sine."""
     year, week, day = 2 * math.pi * days / 365.2425, 2 * math.pi * days / 7, 2 * math.pi * (days % 1)
     return [math.sin(year), math.cos(year), math.sin(week), math.cos(week), math.sin(day)]
 
 
 def _written(column: Mapping[str, Any]) -> str:
-    """How the cells of a column are written, where that is not the plain way."""
+    """Return the format of the cells of a column in words, as far as it differs from the default."""
     facts = column.get("writing", {})
-    said = []
+    parts = []
     if facts.get("decimal") == ",":
-        said.append("a decimal comma")
+        parts.append("a decimal comma")
     if facts.get("unit"):
-        said.append(f"the unit {facts['unit']!r}")
+        parts.append(f"the unit {facts['unit']!r}")
     if facts.get("order", "ymd") != "ymd":
-        said.append(f"dates {_as_dates_are(facts['order'])}")
+        parts.append(f"dates {_as_dates_are(facts['order'])}")
     if facts.get("words"):
-        said.append(f"{', '.join(map(repr, facts['words'][:3]))} as missing")
-    return ", ".join(said)
+        parts.append(f"{', '.join(map(repr, facts['words'][:3]))} as missing")
+    return ", ".join(parts)
 
 
 def _as_dates_are(order: str) -> str:
-    """What a date of a column looks like."""
+    """Return an example of a date of a column, or its format, in words."""
     return {"ymd": "such as 2024-05-31", "dmy": "such as 31/05/2024", "mdy": "such as 05/31/2024", "yymd": "such as 24-05-31"}.get(
-        order, f"as {order} writes it"
+        order, f"in the format {order}"
     )
 
 
 def _short(cell: Cell) -> str:
+    """Return a cell as text of at most 40 characters."""
     text = repr(cell[:50]) if isinstance(cell, (str, bytes)) else called(cell) if isinstance(cell, _NO_VALUE) else text_of(cell)
     return text if len(text) <= 40 else text[:37] + "..."

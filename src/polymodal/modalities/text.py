@@ -1,13 +1,13 @@
-"""Text in any language: Unicode-normalised, then hashed n-grams or tokens of a subword vocabulary.
+"""Text in any language: normalised by Unicode, then read as hashed n-grams or as tokens of a subword vocabulary.
 
-``ngrams``: words, word pairs and runs of 3 and 4 letters inside words, hashed into buckets. Where a script writes no spaces: single
-characters, pairs and triples of Chinese characters and kana, and runs of 1 to 4 letters of Thai, Lao, Burmese and Khmer, whose words are
-longer. A letter is a character with its marks (``graphemes.py``). Weights are TF-IDF of length 1 (Salton and Buckley 1988), so that what
-every row says weighs little. The features of fastText (Joulin et al. 2016, arXiv:1607.01759), counted rather than averaged.
+``ngrams``: words, word pairs and runs of 3 and 4 letters inside words, hashed into buckets. In scripts without spaces: single characters,
+pairs and triples of Chinese characters and kana, and runs of 1 to 4 letters of Thai, Lao, Burmese and Khmer, whose words are longer. A
+letter is a character with its marks (``graphemes.py``). Weights are TF-IDF of length 1 (Salton and Buckley 1988), so that n-grams of every
+row have small weights. The features are those of fastText (Joulin et al. 2016, arXiv:1607.01759), but counted instead of averaged.
 
-``tokens``: byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) trained on the training rows.
+``tokens``: byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909), learned from the training rows.
 
-A state says by ``letters`` how texts are cut. One without it was fitted when a letter was a single code point, and is read so.
+``letters`` in the state names the unit of letters. In states without it, of earlier versions, a letter is a single code point.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ from .tokenizers import check_given, ids_of
 _MOST_PARTS = 64
 _NO_TEXT = (bytes, bytearray, dict, np.ndarray, Unreadable)
 _CLUSTERS = "clusters"
-_NEEDED = {"ngrams": ("buckets", "max_ngrams"), "tokens": ("vocabulary", "max_tokens")}  # what an encoder of a form says
-_IDF_STEP = 1 / 16  # IDF is kept as bytes of this step: 0 to 16
+_NEEDED = {"ngrams": ("buckets", "max_ngrams"), "tokens": ("vocabulary", "max_tokens")}  # what an encoder of a form must state
+_IDF_STEP = 1 / 16  # the IDF is stored as bytes in this unit: 0 to 16
 _LETTER = rf"[^\W_{UNSPACED}{SYLLABIC}]"
 _PIECE = re.compile(
     rf"({_LETTER}+)((?:{MARK}{_LETTER}*)*)|([{UNSPACED}]+)((?:{MARK}[{UNSPACED}]*)*)|((?:[{SYLLABIC}]{MARK}*)+)|({SIGN}|\S{MARK}*)"
 )
-"""A word, up to its first mark and from there on; a run of Chinese characters or kana, likewise; a run of another script without spaces; a
-sign."""
-_UNSPACED_POINTS = UNSPACED.replace(r"\u3098\u309b-", "")  # with the marks of kana
+"""The groups: a word up to its first mark, and its rest; a run of Chinese characters or kana, likewise; a run of another script without
+spaces; a sign."""
+_UNSPACED_POINTS = UNSPACED.replace(r"\u3098\u309b-", "")  # including the marks of kana
 _PIECE_OF_POINTS = re.compile(rf"([^\W_{_UNSPACED_POINTS}]+)()|([{_UNSPACED_POINTS}]+)()|((?!))|(\S)")
-"""The same where a letter is a code point: in states without ``letters``."""
+"""The same for letters that are code points, in states without ``letters``."""
 _BASE = re.compile(rf"[\U0001f1e6-\U0001f1ff]{{2}}|[^{MARKS}]")
 _OF_WORDS = rf"[^\W{UNSPACED}{SYLLABIC}]"  # letters, digits and underscores
 _WORDS = re.compile(rf"{_OF_WORDS}+(?:{MARK}{_OF_WORDS}*)*|[{UNSPACED}]+(?:{MARK}[{UNSPACED}]*)*|(?:[{SYLLABIC}]{MARK}*)+|{SIGN}")
@@ -64,7 +64,7 @@ _PRETOKENS = (
     r"|\s?\p{L}[\p{L}\p{M}\x{200c}\x{200d}]*|\s?\p{N}{1,3}\p{M}*|\s?[^\s\p{L}\p{N}]+|\s+"
 )
 _PRETOKENS_OF_POINTS = r"\s?[\p{Han}\p{Hiragana}\p{Katakana}]{1,8}|\s?\p{L}+|\s?\p{N}{1,3}|\s?[^\s\p{L}\p{N}]+|\s+"
-"""Of tokenizers that were trained when a letter was a code point; they are read as they are."""
+"""The pattern of tokenizers that earlier versions trained, whose letters are code points."""
 
 
 class TextConfig(FieldConfig):
@@ -72,13 +72,13 @@ class TextConfig(FieldConfig):
 
     kind: Literal["text"] = "text"
     column: str | None = None
-    """The column that holds the text."""
+    """The column with the text; null = see ``columns``."""
     columns: list[str] | None = None
-    """Several columns read as one text, in order, in place of ``column``."""
+    """Several columns that are read as one text, in order; null = see ``column``."""
     max_chars: int = Setting(20_000, ge=1)
-    """Characters read of one cell; the rest is cut off."""
+    """The maximum number of characters read of one cell; the rest is cut off."""
     lists: bool = False
-    """Cells that are lists written out (["a", "b"], as JSON or as Python writes it) are read item by item, as lists are."""
+    """Whether cells with a list as text, such as ["a", "b"] in the syntax of JSON or Python, are read item by item, as lists are."""
 
     @model_validator(mode="after")
     def _one_or_several(self) -> TextConfig:
@@ -88,7 +88,7 @@ class TextConfig(FieldConfig):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """One column, or several."""
+        """The columns of the field."""
         return (self.column,) if self.column is not None else tuple(self.columns or ())
 
     @classmethod
@@ -98,7 +98,7 @@ class TextConfig(FieldConfig):
 
 
 class Text(Modality):
-    """Read text, as n-grams or tokens."""
+    """Read text as n-grams or tokens."""
 
     kind = "text"
     near_duplicates = "words"
@@ -107,7 +107,7 @@ class Text(Modality):
 
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
-        """Text is what reads as several words, or as a different word in nearly every row."""
+        """Recognise cells of several words, or of a different word in nearly every row."""
         lists = sum(map(are_texts, cells))
         if lists and lists >= 0.5 * len(cells) and all(isinstance(cell, (str, list)) for cell in cells):
             written = any(isinstance(cell, str) and are_texts(cell) for cell in cells)
@@ -120,7 +120,7 @@ class Text(Modality):
         distinct = len(set(words)) / len(words)
         if letters < 0.5:
             return Recognition(0.1, {}, "few cells hold letters")
-        phrases = pieces >= 4 and len(set(words)) > 20  # "is there a red circle?" may come back, and is no category
+        phrases = pieces >= 4 and len(set(words)) > 20  # questions may occur repeatedly, and are not categories
         confidence = 0.85 if phrases else 0.75 if pieces >= 1.5 and distinct > 0.5 else 0.5
         if not phrases and (distinct <= 0.2 or (distinct <= 0.5 and pieces < 3)):
             confidence = 0.3
@@ -128,25 +128,25 @@ class Text(Modality):
 
     @classmethod
     def fit(cls, config: TextConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
-        """State: for ``ngrams`` the buckets and their IDF; for ``tokens`` the tokenizer and its vocabulary size."""
+        """Learn the state: for ``ngrams``, the buckets and their IDF; for ``tokens``, the tokenizer and the size of its vocabulary."""
         cls.check_form(form)
-        if "tokenizer" in needs:  # of a pretrained model, which must read as it was taught to
+        if "tokenizer" in needs:  # of a pretrained model
             return {"form": form, "tokenizer": needs["tokenizer"], "vocabulary": 0, "max_tokens": int(needs["max_tokens"]), "given": True,
                     "letters": _CLUSTERS}  # fmt: skip
         missing = [name for name in _NEEDED[form] if name not in needs]
         if missing:
             raise ConfigError(
-                f"an encoder of {form!r} whose needs lack {' and '.join(missing)}; expected whole numbers; add them to its needs"
+                f"an encoder of {form!r} whose needs lack {' and '.join(missing)}; expected whole numbers; return them from its needs()"
             )
         texts = (normalise(as_list(cell) if config.lists else cell, config.max_chars) for cell in cells if not _unreadable(cell))
         if form == "ngrams":
             buckets = int(needs["buckets"])
-            seen = np.zeros(buckets, np.int64)
+            frequencies = np.zeros(buckets, np.int64)
             count = 0
             for text in texts:
-                seen[np.unique(_hashes(text, buckets))] += 1
+                frequencies[np.unique(_hashes(text, buckets))] += 1
                 count += 1
-            idf = np.log((1 + count) / (1 + seen)) + 1  # as in scikit-learn's smooth_idf
+            idf = np.log((1 + count) / (1 + frequencies)) + 1  # as in scikit-learn's smooth_idf
             steps = np.clip(np.round(idf / _IDF_STEP), 1, 255).astype(np.uint8)
             return {"form": form, "buckets": buckets, "max_ngrams": int(needs["max_ngrams"]),
                     "idf": base64.b64encode(steps.tobytes()).decode(), "letters": _CLUSTERS}  # fmt: skip
@@ -155,29 +155,29 @@ class Text(Modality):
                 "max_tokens": int(needs["max_tokens"]), "letters": _CLUSTERS}  # fmt: skip
 
     def check(self) -> None:
-        """A weight for each bucket, or a tokenizer of the vocabulary that it says."""
+        """Check that each bucket has a weight, or that the tokenizer has the stated vocabulary."""
         state = self.state
         self.check_form(state["form"])
         if state.get("letters", _CLUSTERS) != _CLUSTERS:
             raise ValueError(f"letters that are {str(state['letters'])[:40]!r}; expected {_CLUSTERS!r}")
         length = state["max_ngrams" if state["form"] == "ngrams" else "max_tokens"]
         if type(length) is not int or not 1 <= length <= 2**20:
-            raise ValueError(f"texts of {length} parts")
+            raise ValueError(f"texts of at most {length} parts")
         if state["form"] == "ngrams" and (type(state["buckets"]) is not int or len(self._idf) != state["buckets"] or not len(self._idf)):
-            raise ValueError(f"{len(self._idf)} weights of {state['buckets']} buckets")
+            raise ValueError(f"{len(self._idf)} weights for {state['buckets']} buckets")
         if "given" in state:
             check_given(state["tokenizer"])
             self._tokenizer.get_vocab_size()
         elif state["form"] == "tokens":
-            ours = [_without_words(_train_tokenizer([], 257, pattern)) for pattern in (_PRETOKENS, _PRETOKENS_OF_POINTS)]
-            if _without_words(self._tokenizer) not in ours:
-                raise ValueError("a tokenizer that is not of the kind that training makes")
+            trained = [_without_words(_train_tokenizer([], 257, pattern)) for pattern in (_PRETOKENS, _PRETOKENS_OF_POINTS)]
+            if _without_words(self._tokenizer) not in trained:
+                raise ValueError("a tokenizer that training cannot have made")
             numbers = sorted(self._tokenizer.get_vocab().values())
             if type(state["vocabulary"]) is not int or state["vocabulary"] != len(numbers) or numbers != list(range(len(numbers))):
-                raise ValueError(f"a tokenizer whose {len(numbers):,} subwords are not numbered from 0 on, or not as many as said")
+                raise ValueError(f"a tokenizer whose {len(numbers):,} subwords are not numbered from 0, or not as many as stated")
 
     def read(self, cell: Cell) -> Sample:
-        """``ids`` int32 (n,), from 1 up; for ``ngrams`` also ``weights`` float32 (n,) of Euclidean length 1."""
+        """Return ``ids`` int32 (n,), from 1 up, and for ``ngrams`` also ``weights`` float32 (n,) of Euclidean length 1."""
         return self.sample_of(self.held(cell))
 
     def held(self, cell: Cell) -> str:
@@ -189,12 +189,12 @@ class Text(Modality):
         cell = as_list(cell) if self.config.lists else cell
         return normalise(cell, self.config.max_chars, form=None if "given" in self.state else "NFKC")
 
-    def sample_of(self, held: str) -> Sample:
-        """Its n-grams or tokens."""
+    def sample_of(self, text: str) -> Sample:
+        """Return the n-grams or the tokens of a text."""
         if self.state["form"] == "tokens":
-            ids = np.array(ids_of(self._tokenizer, held)[: self.state["max_tokens"]], np.int32)
+            ids = np.array(ids_of(self._tokenizer, text)[: self.state["max_tokens"]], np.int32)
             return {"ids": ids + 1 if len(ids) else np.ones(1, np.int32)}
-        hashes, counts = np.unique(_hashes(held, self.state["buckets"], self._by_clusters), return_counts=True)
+        hashes, counts = np.unique(_hashes(text, self.state["buckets"], self._by_clusters), return_counts=True)
         if not len(hashes):
             return self.blank()
         weights = (1 + np.log(counts)) * self._idf[hashes]
@@ -206,7 +206,7 @@ class Text(Modality):
 
     @property
     def _by_clusters(self) -> bool:
-        """Whether a letter is a character with its marks; else a single code point, as in states of old."""
+        """Whether a letter is a character with its marks, and not a single code point as in earlier versions."""
         return "letters" in self.state
 
     @cached_property
@@ -220,24 +220,24 @@ class Text(Modality):
         try:
             tokenizer = Tokenizer.from_str(json.dumps(self.state["tokenizer"]))
             if "given" in self.state:
-                tokenizer.enable_truncation(self.state["max_tokens"])  # what stands at a text's end is kept at its end
+                tokenizer.enable_truncation(self.state["max_tokens"])  # special tokens at the end are kept
             return tokenizer
         except Exception as error:  # the library raises plain Exception
             raise ValueError(f"a tokenizer that cannot be read ({str(error)[:100]})") from None
 
     def blank(self) -> Sample:
-        """No n-gram at all, or one unknown token."""
+        """Return a sample without n-grams, or with one unknown token."""
         if self.state["form"] == "tokens":
             return {"ids": np.ones(1, np.int32)}
         return {"ids": np.zeros(1, np.int32), "weights": np.zeros(1, np.float32)}
 
     def geometry(self, sample: Sample) -> Geometry:
-        """The length, up to the next power of two."""
+        """Return the number of n-grams or tokens, rounded up to a power of two."""
         largest = self.state["max_tokens"] if self.state["form"] == "tokens" else self.state["max_ngrams"]
         return (bucket(len(sample["ids"]), 16 if self.state["form"] == "tokens" else 64, largest),)
 
     def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
-        """``ids`` int64 (U, L), 0 = padding; ``weights`` float32 (U, L)."""
+        """Return ``ids`` int64 (U, L), 0 = padding, and for ``ngrams`` also ``weights`` float32 (U, L)."""
         (length,) = geometry
         values = {"ids": torch.from_numpy(padded(samples, "ids", length)).long()}
         if "weights" in samples[0]:
@@ -245,15 +245,15 @@ class Text(Modality):
         return values
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Nothing: dropout inside the encoder does for text what shifts do for pictures."""
+        """Return the sample unchanged: the dropout of the encoder takes the place of augmentation."""
         return sample
 
     def corruptions(self) -> Mapping[str, Corruption]:
-        """Of what is written, before it is cut into pieces."""
+        """Return the corruptions of the text, before it is divided into n-grams or tokens."""
         return of_text(_words)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts | None:
-        """Its words, single letters where a script writes no spaces; of a list, its texts; of more than 64, so many runs of neighbours."""
+        """Return the words as parts; letters in scripts without spaces; the texts of a list. More than 64 parts become 64 runs of parts."""
         text = self.held(cell)
         spans = spans_of(text) if BREAK in text else _words(text)
         if not spans:
@@ -268,34 +268,34 @@ class Text(Modality):
         )
 
     def is_missing(self, cell: Cell) -> bool:
-        """An empty cell, or a list of no text."""
+        """Whether the cell is empty, or a list without any text."""
         return is_empty(cell) or (isinstance(cell, list) and tags_of(cell) == [])
 
     def show(self, cell: Cell) -> str:
-        """The text; of a list, its texts."""
+        """Return the text, or the texts of a list."""
         tags = tags_of(cell) if isinstance(cell, list) else None
         return super().show(cell if tags is None else ", ".join(tags))
 
     def cost(self) -> float:
-        """Small beside a picture."""
+        """Return the approximate cost, which is small compared to that of a picture."""
         return 1e4 if self.state["form"] == "ngrams" else 1e6
 
     def describe(self) -> str:
-        """Return the kind and the size of the vocabulary, in words."""
+        """Return the number of subwords or of buckets, in words."""
         if self.state["form"] == "tokens":
             return f"{self._tokenizer.get_vocab_size():,} subwords, at most {self.state['max_tokens']}"
         return f"n-grams hashed into {self.state['buckets']:,} buckets"
 
 
 def normalise(cell: Cell, max_chars: int = 20_000, form: Literal["NFKC"] | None = "NFKC") -> str:
-    """A cell (or the joined parts of one) as text: NFKC (unless ``form`` is None), no NUL, at most ``max_chars`` characters, of which none
-    is parted from its marks."""
+    """Return a cell, or its joined parts, as text: normalised by ``form`` (None = not), without NUL, and of at most ``max_chars``
+    characters, none of which is cut from its marks."""
     if isinstance(cell, tuple):
         cell = "\n".join(tagged_text(part)[:max_chars] for part in cell if not is_empty(part))
     text = cut(tagged_text(cell), max_chars)
     text = unicodedata.normalize(form, text) if form else text
     if not text.isascii():
-        text = text.encode("utf-8", "ignore").decode("utf-8")  # lone surrogates go
+        text = text.encode("utf-8", "ignore").decode("utf-8")  # without lone surrogates
     return text.replace("\0", " ")
 
 
@@ -305,19 +305,19 @@ def _unreadable(cell: Cell) -> bool:
 
 
 def _cut_anywhere(cell: Cell, max_chars: int) -> Cell:
-    """A long text cut after ``max_chars`` code points, wherever that is."""
+    """Cut a text after ``max_chars`` code points, even before a mark."""
     if isinstance(cell, tuple):
         cell = "\n".join(tagged_text(part)[:max_chars] for part in cell if not is_empty(part))
     return cell[:max_chars] if isinstance(cell, str) else cell
 
 
 def _words(text: str) -> list[tuple[int, int]]:
-    """Where each word and sign stands; each letter where a script writes no spaces. None begins with a mark."""
+    """Return the start and the end of each word and sign, or of each letter in scripts without spaces. None begins with a mark."""
     return [span for word in _WORDS.finditer(text) for span in _spans(word)]
 
 
 def _spans(word: re.Match[str]) -> list[tuple[int, int]]:
-    """Where a word stands, or each letter of a run without spaces."""
+    """Return the start and the end of a word, or of each letter of a run without spaces."""
     if not (_IDEOGRAPH.match(word[0]) or _SYLLABIC.match(word[0])):
         return [word.span()]
     ends = [word.start(), *itertools.accumulate(map(len, clusters(word[0])), initial=word.start())][1:]
@@ -325,14 +325,14 @@ def _spans(word: re.Match[str]) -> list[tuple[int, int]]:
 
 
 def _reading_units(word: str) -> float:
-    """About how many words a run of letters is: two Chinese characters make one, and three letters of Thai."""
+    """Return the approximate number of words of a run of letters: a word is two Chinese characters, or three letters of Thai."""
     if _IDEOGRAPH.match(word):
         return max(1.0, len(word) / 2)
     return max(1.0, len(clusters(word)) / 3) if _SYLLABIC.match(word) else 1.0
 
 
 def _grams(text: str, by_clusters: bool = True) -> list[str]:
-    """The n-grams of a text; of a joined list those of each of its texts by itself, and each text of three words or more as a whole."""
+    """Return the n-grams of a text; for a list, those of each of its texts, and each text of three words or more as a whole."""
     if BREAK not in text:
         return _grams_inside(text, by_clusters)
     grams: list[str] = []
@@ -344,7 +344,7 @@ def _grams(text: str, by_clusters: bool = True) -> list[str]:
 
 
 def _grams_inside(text: str, by_clusters: bool) -> list[str]:
-    """The n-grams of a text, piece by piece."""
+    """Return the n-grams of a single text."""
     grams: list[str] = []
     before = ""
     for word, of_word, run, of_run, syllables, sign in (_PIECE if by_clusters else _PIECE_OF_POINTS).findall(text.casefold()):
@@ -373,7 +373,7 @@ def _hashes(text: str, buckets: int, by_clusters: bool = True) -> np.ndarray:
 
 
 def _without_words(tokenizer: Any) -> Any:
-    """All that a tokenizer does, but for its vocabulary: what may not differ from one file to another."""
+    """Return the JSON data of a tokenizer without its vocabulary. It is the same for all tokenizers that training makes."""
     tree = json.loads(tokenizer.to_str())
     for name in ("vocab", "merges"):
         tree["model"].pop(name)

@@ -1,8 +1,8 @@
-"""Text as it is mistyped, cut and misread: typos, dropped words, and what a scanner takes for something else.
+"""Corruptions of text: typos, dropped words, and errors of character recognition.
 
-A letter is a character with its marks (``graphemes.py``): a typo takes a vowel sign along. Of a script that writes no spaces a letter is
-what a word is elsewhere. Tables are short and plain: the keys beside a key, letters and characters that look alike. Nothing is drawn that
-depends on the severity, so that a typo at one is there at the next as well.
+A letter is a character with its marks (``graphemes.py``), so that a typo also changes a vowel sign. In scripts that are written without
+spaces, letters take the place of words. The tables are short: neighbouring keys of a keyboard, and letters and characters that look alike.
+The random numbers do not depend on the severity, so that a typo at one severity is also present at the next.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from .graphemes import MARK, clusters
 from .signal_corruption import Corruption
 
-_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")  # of a keyboard, each half a key further to the right
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")  # of a keyboard; each row is shifted by half a key to the right
 _ALIKE = (
     ("rn", "m"), ("cl", "d"), ("vv", "w"), ("l", "1"), ("I", "l"), ("O", "0"), ("o", "0"), ("S", "5"), ("B", "8"), ("Z", "2"), ("g", "9"),
     ("e", "c"), ("h", "b"), ("u", "v"), ("i", "l"), ("a", "o"), ("t", "f"), ("n", "ri"), ("с", "о"), ("и", "н"), ("ш", "щ"), ("е", "ё"),
@@ -29,23 +29,25 @@ _SAME_SHAPE = (
 
 
 def _neighbours() -> dict[str, str]:
-    found: dict[str, str] = {}
+    """Return the neighbouring keys of each key."""
+    neighbours: dict[str, str] = {}
     for row, keys in enumerate(_ROWS):
         for at, key in enumerate(keys):
             beside = [(row, at - 1), (row, at + 1), (row - 1, at), (row - 1, at + 1), (row + 1, at - 1), (row + 1, at)]
-            found[key] = "".join(_ROWS[r][a] for r, a in beside if 0 <= r < len(_ROWS) and 0 <= a < len(_ROWS[r]))
-    return found
+            neighbours[key] = "".join(_ROWS[r][a] for r, a in beside if 0 <= r < len(_ROWS) and 0 <= a < len(_ROWS[r]))
+    return neighbours
 
 
 def _confusions() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    """Return the letters and characters that look like each letter or character."""
+    confusions: dict[str, list[str]] = {}
     for one, other in _ALIKE:
-        found.setdefault(one, []).append(other)
-        found.setdefault(other, []).append(one)
+        confusions.setdefault(one, []).append(other)
+        confusions.setdefault(other, []).append(one)
     for group in _SAME_SHAPE.split():
         for sign in group:
-            found.setdefault(sign, []).extend(other for other in group if other != sign)
-    return found
+            confusions.setdefault(sign, []).extend(other for other in group if other != sign)
+    return confusions
 
 
 _KEYS, _CONFUSED = _neighbours(), _confusions()
@@ -53,39 +55,44 @@ _READ = re.compile(rf"(?:{'|'.join(sorted(map(re.escape, _CONFUSED), key=len, re
 
 
 def of_text(words: Callable[[str], list[tuple[int, int]]]) -> dict[str, Corruption]:
-    """Of a text; ``words`` says where each stands in it."""
+    """Return the corruptions of a text.
+
+    :param words: a function that returns the start and the end of each word of a text
+    """
 
     def dropped(text: str, severity: int, rng: np.random.Generator) -> str | None:
-        """10 to 50 % of the words are gone."""
+        """Remove 10 to 50 % of the words."""
         spans = words(text)
         lost = rng.random(len(spans)) < 0.1 * severity
-        left, at = [], 0
-        for (start, end), gone in zip(spans, lost, strict=True):
-            left.append(text[at : start if gone else end])
+        kept, at = [], 0
+        for (start, end), is_lost in zip(spans, lost, strict=True):
+            kept.append(text[at : start if is_lost else end])
             at = end
-        return _anything("".join(left) + text[at:])
+        return _or_none("".join(kept) + text[at:])
 
     return {"typos": _mistyped, "dropped": dropped, "ocr": _misread}
 
 
-def _anything(text: str) -> str | None:
+def _or_none(text: str) -> str | None:
+    """Return the text; None if it is empty or only spaces."""
     return text if text and not text.isspace() else None
 
 
 def _bare(letter: str) -> str:
-    """A letter without its accents, points or tones; one with vowel signs as it is."""
-    apart = unicodedata.normalize("NFD", letter)
-    return apart[0] if all(map(unicodedata.combining, apart[1:])) else letter
+    """Return a letter without its accents, points or tones; a letter with vowel signs is not changed."""
+    decomposed = unicodedata.normalize("NFD", letter)
+    return decomposed[0] if all(map(unicodedata.combining, decomposed[1:])) else letter
 
 
 def _mistyped(text: str, severity: int, rng: np.random.Generator) -> str | None:
-    """3 to 15 % of the letters: of Latin ones a neighbouring key, none, twice, or changed with the next one; of others only the last."""
+    """Mistype 3 to 15 % of the letters. A Latin letter is replaced by a neighbouring key, omitted, doubled, or swapped with the next
+    letter; other letters are only swapped."""
     letters = clusters(text)
     count = len(letters)
-    hit, kind, key = rng.random(count) < 0.03 * severity, rng.integers(0, 4, count), rng.random(count)
+    mistyped, kind, key = rng.random(count) < 0.03 * severity, rng.integers(0, 4, count), rng.random(count)
     typed = list(letters)
     for at, letter in enumerate(letters):
-        if not hit[at] or not letter[0].isalpha():
+        if not mistyped[at] or not letter[0].isalpha():
             continue
         beside = _KEYS.get(letter.lower())
         if beside is None or kind[at] == 3:
@@ -96,18 +103,18 @@ def _mistyped(text: str, severity: int, rng: np.random.Generator) -> str | None:
             typed[at] = other.upper() if letter.isupper() else other
         else:
             typed[at] = "" if kind[at] == 1 else typed[at] * 2
-    return _anything("".join(typed))
+    return _or_none("".join(typed))
 
 
 def _misread(text: str, severity: int, rng: np.random.Generator) -> str | None:
-    """10 to 50 % of what looks like something else is taken for it; other letters lose their accents, points and tones."""
+    """Misread 10 to 50 % of the letters: as one that looks alike, or, if there is none, without accents, points and tones."""
     chance, which = rng.random(len(text)), rng.random(len(text))
 
-    def read(found: re.Match[str]) -> str:
-        letter, at = found[0], found.start()
+    def read(match: re.Match[str]) -> str:
+        letter, at = match[0], match.start()
         if chance[at] >= 0.1 * severity:
             return letter
         others = _CONFUSED.get(letter)
         return others[int(which[at] * len(others))] if others else _bare(letter)
 
-    return _anything(_READ.sub(read, text))
+    return _or_none(_READ.sub(read, text))

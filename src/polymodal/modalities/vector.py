@@ -1,9 +1,9 @@
-"""Vectors: lists of numbers of one length whose places each have a meaning of their own, such as embeddings and bags of counts.
+"""Vectors: lists of numbers of one length, such as embeddings and bags of counts. Each position has its own meaning.
 
-A cell is a list or an array of numbers, or the same as JSON text. Each place is standardised by its own mean and spread over the training
-rows; a missing number is NaN, and stays a fact of its own. Unlike in a series, neighbouring places have nothing to do with each other.
+A cell is a list or an array of numbers, or the same as JSON text. Each position is standardised by its mean and standard deviation over the
+training rows. A missing number is NaN; it is not filled in. Unlike in a series, neighbouring positions are not related.
 
-Shapes: ``N`` cells, ``K`` places.
+Shapes: ``N`` cells, ``K`` positions.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ from .objects import FixedList, called, is_empty_list, plain
 from .signal_corruption import Corruption, of_vectors
 
 _LONGEST = 65_536
-"""Places of a vector, at most."""
-_LONGEST_UNTOLD = 4_096
-"""Places of what is taken for a vector without being told, at most."""
+"""The maximum length of a vector."""
+_LONGEST_RECOGNISED = 4_096
+"""The maximum length of lists that are recognised as vectors. Longer ones are read only if the kind is given."""
 _SHORT = 8
-"""Shorter lists of one length are vectors whatever they hold: they are too short to be series."""
+"""Shorter lists of one length are recognised as vectors whatever they contain: they are too short to be series."""
 _SAME_LENGTH = 0.95
-"""Share of the cells that have the commonest length, at least."""
+"""The minimum share of the cells that have the most common length."""
 _CORRELATED = 0.2
-"""A mean lag-1 autocorrelation beyond this makes a series."""
+"""Lists whose mean lag-1 autocorrelation is larger than this, in absolute value, are series."""
 _MOST_PARTS = 64
-_COMPARED = 256  # cells whose neighbouring places are compared
+_COMPARED = 256  # the maximum number of cells from which the autocorrelation is computed
 _HUGE = 1e150
+"""Numbers are clipped to this absolute value, so that their squares are finite."""
 
 
 class VectorConfig(OneColumn):
@@ -51,7 +52,7 @@ class VectorConfig(OneColumn):
 
 
 class Vector(Modality):
-    """Read vectors from cells, files and arrays."""
+    """Read vectors from lists, arrays and JSON text."""
 
     kind = "vector"
     forms = ("vector",)
@@ -59,7 +60,8 @@ class Vector(Modality):
 
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
-        """Lists of numbers of one length: where the column's type declares it, where they are short, where neighbours do not correlate."""
+        """Recognise lists of numbers of one length: if the column's type declares the length, if they are short, or if neighbouring numbers
+        do not correlate."""
         vectors = [vector for cell in cells if (vector := _numbers(cell)) is not None]
         if not vectors or len(vectors) < 0.9 * len(cells):
             return Recognition(0.0)
@@ -71,59 +73,59 @@ class Vector(Modality):
             return Recognition(0.97, {}, f"{what}, a length that the column's type declares")
         if length < _SHORT:
             return Recognition(0.93, {}, f"{what} each")
-        if length > _LONGEST_UNTOLD:
+        if length > _LONGEST_RECOGNISED:
             return Recognition(0.0)
         same = [vector for vector in vectors if len(vector) == length]
         correlation = _neighbours(np.stack([same[at] for at in evenly(len(same), _COMPARED)]))
         if abs(correlation) > _CORRELATED:
             return Recognition(0.0)
-        why = f"{what} whose neighbours do not go together (lag-1 autocorrelation {correlation:.2f}): vectors (--column NAME=series)"
+        why = f"{what} whose neighbours do not correlate (lag-1 autocorrelation {correlation:.2f}): vectors (--column NAME=series)"
         return Recognition(0.93, {}, why)
 
     @classmethod
     def fit(cls, config: VectorConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
-        """State: ``length``, ``mean`` and ``std`` of each place."""
+        """Learn the state: ``length``, and ``mean`` and ``std`` of each position."""
         cls.check_form(form)
-        found: dict[int, _Moments] = {}
+        moments: dict[int, _Moments] = {}
         for cell in cells:
             try:
                 vector_K = _vector(cell)
             except Fault:
                 continue
-            found.setdefault(len(vector_K), _Moments(vector_K)).add(vector_K)
-        if not found:
+            moments.setdefault(len(vector_K), _Moments(vector_K)).add(vector_K)
+        if not moments:
             return {"form": form, "length": 1, "mean": [0.0], "std": [1.0]}
-        length = max(found, key=lambda size: (found[size].cells, -size))
-        mean_K, std_K = found[length].facts()
+        length = max(moments, key=lambda size: (moments[size].cells, -size))
+        mean_K, std_K = moments[length].facts()
         return {"form": form, "length": length, "mean": mean_K.tolist(), "std": std_K.tolist()}
 
     def check(self) -> None:
-        """A length within bounds, and a finite mean and spread for each place."""
+        """Check that the length is within bounds, and that each position has a finite mean and a positive standard deviation."""
         self.check_form(self.state["form"])
         length, mean, std = (self.state[name] for name in ("length", "mean", "std"))
         if type(length) is not int or not 1 <= length <= _LONGEST:
             raise ValueError(f"vectors of {length} numbers")
         right = len(mean) == len(std) == length and all(type(fact) in (int, float) and math.isfinite(fact) for fact in (*mean, *std))
         if not right or min(std) <= 0:
-            raise ValueError("means and spreads that are none of these places")
+            raise ValueError("means and standard deviations that do not fit the positions")
 
     def is_missing(self, cell: Cell) -> bool:
-        """An empty cell, or a list of nothing."""
+        """Whether the cell is empty, or an empty list."""
         return is_empty(cell) or is_empty_list(cell)
 
     def read(self, cell: Cell) -> Sample:
-        """``values`` float32 (K,), standardised, at most 20 spreads from the mean; NaN = missing."""
+        """Return ``values`` float32 (K,), standardised and clipped to -20 to 20; NaN = missing."""
         return self.sample_of(self.held(cell))
 
     def held(self, cell: Cell) -> np.ndarray:
-        """The numbers, float64 (K,)."""
+        """Return the numbers of the cell, float64 (K,); NaN = missing."""
         return _vector(cell)
 
-    def sample_of(self, held: np.ndarray) -> Sample:
-        """Standardised place by place."""
-        if len(held) != self.state["length"]:
-            raise Fault(f"a vector of {len(held):,} numbers; expected {self.state['length']:,}, as in training")
-        centred_K = (held.clip(-_HUGE, _HUGE) - np.array(self.state["mean"])) / np.array(self.state["std"])
+    def sample_of(self, vector_K: np.ndarray) -> Sample:
+        """Standardise each position of a vector (K,)."""
+        if len(vector_K) != self.state["length"]:
+            raise Fault(f"a vector of {len(vector_K):,} numbers; expected {self.state['length']:,}, as in training")
+        centred_K = (vector_K.clip(-_HUGE, _HUGE) - np.array(self.state["mean"])) / np.array(self.state["std"])
         return {"values": centred_K.clip(-20, 20).astype(np.float32)}
 
     def blank(self) -> Sample:
@@ -131,7 +133,8 @@ class Vector(Modality):
         return {"values": np.full(self.state["length"], np.nan, np.float32)}
 
     def parts(self, cell: Cell, sample: Sample) -> Parts:
-        """Its places; of more than 64, as many runs of neighbours. Places that are missing already are left out."""
+        """Return the positions of the vector as parts; for more than 64 positions, 64 runs of neighbouring ones. Missing ones are left
+        out."""
         names: list[str] = []
         without: list[Sample | None] = []
         for run in np.array_split(np.arange(len(sample["values"])), min(len(sample["values"]), _MOST_PARTS)):
@@ -145,12 +148,12 @@ class Vector(Modality):
         return Parts(names, without)
 
     def corruptions(self) -> Mapping[str, Corruption]:
-        """Of the numbers as they stand in the cell."""
+        """Return the corruptions of the numbers as they are in the cell, before they are standardised."""
         return of_vectors(self.state["mean"], self.state["std"])
 
     def cost(self) -> float:
-        """Grows with the length."""
-        return 128.0 * self.state["length"]
+        """Return the approximate cost, which grows with the length."""
+        return 128.0 * int(self.state["length"])
 
     def describe(self) -> str:
         """Return the length of the vectors, in words."""
@@ -158,8 +161,8 @@ class Vector(Modality):
 
 
 class _Moments:
-    """The mean and the spread of each place, added up cell by cell; NaN is left out. Sums are of differences from the first cell, which
-    keeps them exact where the mean is far from 0."""
+    """The mean and the standard deviation of each position, accumulated cell by cell; NaN is left out. The differences from the first cell
+    are summed, which is more exact if the mean is far from 0."""
 
     def __init__(self, first_K: np.ndarray) -> None:
         self.cells = 0
@@ -176,7 +179,7 @@ class _Moments:
         self.square_K += away_K**2
 
     def facts(self) -> tuple[np.ndarray, np.ndarray]:
-        """The means, and the spreads; 1 where a place never varies."""
+        """Return the mean and the standard deviation of each position; the latter is 1 for a constant position."""
         count_K = np.maximum(self.count_K, 1)
         away_K = self.sum_K / count_K
         std_K = np.sqrt(np.maximum(self.square_K / count_K - away_K**2, 0.0))
@@ -185,13 +188,16 @@ class _Moments:
 
 
 def _numbers(cell: Cell) -> np.ndarray | None:
-    """A list, an array or JSON text as float64 (K,); None for what is none."""
+    """Return a list, an array or JSON text as float64 (K,); None for other cells."""
     array = list_of_numbers(cell, truths=True)
     return array if array is not None and array.ndim == 1 else None
 
 
 def _vector(cell: Cell) -> np.ndarray:
-    """A cell as float64 (K,), NaN = missing; ``Fault`` for what is no vector."""
+    """Return a cell as float64 (K,), NaN = missing.
+
+    :raises Fault: the cell is not a vector
+    """
     vector_K = _numbers(plain(cell))
     if vector_K is None:
         raise Fault(f"found {called(cell)}; expected a list of numbers")
@@ -205,22 +211,22 @@ def _vector(cell: Cell) -> np.ndarray:
 
 
 def _neighbours(vectors_NK: np.ndarray) -> float:
-    """The lag-1 autocorrelation inside the vectors, on average, once each place is standardised over them; 0 for independent places."""
+    """Return the mean lag-1 autocorrelation of the vectors after each position is standardised; 0 for independent positions."""
     values_NK = np.where(np.isfinite(vectors_NK), vectors_NK, np.nan).clip(-_HUGE, _HUGE)
     count, length = values_NK.shape
     if count > 1:
         known_NK = ~np.isnan(values_NK)
-        held_K = np.maximum(known_NK.sum(0), 1)
-        away_NK = np.where(known_NK, values_NK - np.where(known_NK, values_NK, 0.0).sum(0) / held_K, 0.0)
-        spread_K = np.sqrt((away_NK**2).sum(0) / held_K)
-        values_NK = away_NK / np.where(spread_K > 0, spread_K, 1.0)
+        count_K = np.maximum(known_NK.sum(0), 1)
+        away_NK = np.where(known_NK, values_NK - np.where(known_NK, values_NK, 0.0).sum(0) / count_K, 0.0)
+        std_K = np.sqrt((away_NK**2).sum(0) / count_K)
+        values_NK = away_NK / np.where(std_K > 0, std_K, 1.0)
     else:
         values_NK = np.nan_to_num(values_NK)
     values_NK = values_NK - values_NK.mean(1, keepdims=True)
     power_N = (values_NK**2).sum(1)
     together_N = (values_NK[:, 1:] * values_NK[:, :-1]).sum(1)
-    held_N = power_N > 0
-    if not held_N.any():
+    varies_N = power_N > 0
+    if not varies_N.any():
         return 0.0
-    # Values that are centred on their own mean correlate by -1 / K where they are independent.
-    return float((together_N[held_N] / power_N[held_N]).mean()) + 1 / length
+    # The expected autocorrelation of K independent values is -1 / K after their mean is subtracted.
+    return float((together_N[varies_N] / power_N[varies_N]).mean()) + 1 / int(length)

@@ -1,6 +1,6 @@
-"""Video: frames drawn evenly over a clip, in their order, to uint8 pixels (T, C, size, size). Containers are those of ``containers.py``.
+"""Videos: frames that are spread evenly over a clip, in display order, as uint8 pixels (T, C, size, size). ``containers.py`` decodes them.
 
-Its sound track is a field of its own over the same column: ``clip_sound: {kind: audio, column: clip}``.
+The sound track of a video is read by a second field over the same column: ``clip_sound: {kind: audio, column: clip}``.
 """
 
 from __future__ import annotations
@@ -15,33 +15,35 @@ from torch import Tensor
 
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
-from .containers import ENDINGS, frames_of, is_video
+from .containers import EXTENSIONS, frames_of, is_video
 from .files import Roots
 from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
 from .modality import Modality, Parts, Recognition, evenly
-from .pixels import Picture, PictureSettings, pixel_facts, pixels_of, varied
+from .pixels import Picture, PictureSettings, augmented, pixel_facts, pixels_of
 from .signal_corruption import Corruption, of_pictures
 from .tracks import hold_sound_alone
 
-_PEEKED = 16  # files whose tracks are looked at to recognise a column
+_PEEKED = 16  # files whose tracks are read to recognise a column
 
 
 class VideoConfig(PictureSettings):
-    """A column of videos."""
+    """The config of a field over a column of videos."""
 
     kind: Literal["video"] = "video"
     frames: int = Setting(8, ge=1, le=MOST)
-    """Frames drawn evenly over a clip. Cost grows with it."""
+    """Number of frames of a clip, 1 to 256, spread evenly over it. Cost grows with it."""
     seconds: float | None = Setting(None, gt=0, le=86_400)
-    """Seconds of a clip that frames are drawn from, from its start; null = all of it."""
-    channels: Literal[1, 3] = 3  # type: ignore[assignment]
-    """3 = colour, 1 = grey."""
+    """Length of the part of a clip that frames are taken from, in seconds from its start; null = the whole clip."""
+    channels: Literal[1, 3] = 3
+    """Number of channels of the pixels: 3 = colour, 1 = grey."""
     max_pixels: int = Setting(9_000_000, ge=1)
-    """A video of larger frames than this is a fault, found before they are decoded. Decoding keeps up to 16 frames beside one another."""
+    """Largest number of pixels of a frame. A video with larger frames is a fault and is not decoded. The decoder keeps up to 16 frames in
+    memory."""
     max_mb: float = Setting(256.0, gt=0, le=2_048)
-    """A file or cell larger than this (in MiB) is a fault, found before it is read."""
+    """Largest size of a file or cell in MiB. A larger one is a fault and is not read."""
     flip: bool | None = False
-    """Mirror training clips left to right at random: what moves left then moves right; null = only above 32 pixels."""
+    """Whether half of the training clips are mirrored left to right, which also mirrors directions of motion; null = only if ``size`` is
+    above 32 pixels."""
 
     @classmethod
     def modality(cls) -> type[Modality]:
@@ -50,7 +52,7 @@ class VideoConfig(PictureSettings):
 
 
 class Video(Modality):
-    """Read videos from files, bytes and data URIs."""
+    """Reads videos from files, bytes and data URIs."""
 
     kind = "video"
     forms = ("frames",)
@@ -59,8 +61,8 @@ class Video(Modality):
 
     @classmethod
     def recognise(cls, cells: Sequence[Cell], roots: Roots) -> Recognition:
-        """Sure when most cells look like videos; which of them can be read is for ``read`` to say. Files that hold a sound track and no
-        moving pictures are sounds, whatever they are named."""
+        """Return a high confidence if at least half of the cells look like videos, by their names or first bytes; whether they can be
+        decoded is not tested. Files with a sound track and no video track are sounds, whatever their extension."""
         looks = sum(map(_looks_like_a_video, cells)) / max(len(cells), 1)
         if looks < 0.5 or hold_sound_alone([cells[at] for at in evenly(len(cells), _PEEKED)], roots):
             return Recognition(0.0)
@@ -68,9 +70,9 @@ class Video(Modality):
 
     @classmethod
     def fit(cls, config: VideoConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
-        """State: that of a field of pictures, ``frames`` of a clip, ``ordered`` = true."""
+        """Return the state: that of a field of pictures, ``frames`` = the number of frames of a clip, and ``ordered`` = true."""
         cls.check_form(form)
-        found: list[Picture] = []
+        pictures: list[Picture] = []
         for cell in cells:
             try:
                 clip = _clip(cell, config, roots, 2)
@@ -78,36 +80,36 @@ class Video(Modality):
                 continue
             for picture in clip:
                 picture.thumbnail((512, 512))
-                found.append(picture)
-        return {**frame_facts(pixel_facts(found, config, needs), config.frames, ordered=True), "form": form}
+                pictures.append(picture)
+        return {**frame_facts(pixel_facts(pictures, config, needs), config.frames, ordered=True), "form": form}
 
     def check(self) -> None:
-        """Sizes, channels and counts that a config may ask for."""
+        """Raise ``ValueError`` for sizes, channels and counts that a config does not allow."""
         self.check_form(self.state["form"])
         check_frame_facts(self.state)
         if self.state["channels"] not in (1, 3):
-            raise ValueError(f"{self.state['channels']} channels")
+            raise ValueError(f"{self.state['channels']} channels; expected 1 or 3")
 
     def read(self, cell: Cell) -> Sample:
-        """``pixels``: uint8 (T, C, size, size), first frame first; fewer than ``frames`` of a clip that has fewer."""
+        """Return ``pixels``, uint8 (T, C, size, size), in display order. T is ``frames``, or less for a clip of fewer frames."""
         return self.sample_of(self.held(cell))
 
     def held(self, cell: Cell) -> np.ndarray:
-        """The pixels of its frames."""
+        """Return the pixels of the selected frames, uint8 (T, C, size, size)."""
         clip = _clip(cell, self.config, self.roots, self.state["frames"])
         channels, size, resize = self.state["channels"], self.state["size"], self.state.get("resize")
         return np.stack([pixels_of(picture, channels, size, resize=resize) for picture in clip])
 
-    def sample_of(self, held: np.ndarray) -> Sample:
-        """Return the sampled frames."""
-        return {"pixels": held}
+    def sample_of(self, content: np.ndarray) -> Sample:
+        """Return the pixels of the frames as a sample."""
+        return {"pixels": content}
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """All frames moved and relit alike."""
-        return {"pixels": varied(sample["pixels"], rng, self.config)}
+        """Return a variation of the clip: all frames are mirrored, shifted and changed in brightness and contrast in the same way."""
+        return {"pixels": augmented(sample["pixels"], rng, self.config)}
 
     def corruptions(self) -> Mapping[str, Corruption]:
-        """Of all frames alike."""
+        """Return the corruptions of pictures, which change all frames in the same way."""
         return of_pictures(self.state["channels"], self.state["mean"])
 
     def blank(self) -> Sample:
@@ -115,11 +117,11 @@ class Video(Modality):
         return blank_frames(self.state)
 
     def geometry(self, sample: Sample) -> Geometry:
-        """Frames, up to the next power of two."""
+        """Return the padded number of frames: the next power of two, at most ``frames``."""
         return frame_geometry(sample, self.state)
 
     def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
-        """``pixels`` uint8 (U, T, C, S, S) and ``mask`` bool (U, T)."""
+        """Return ``pixels``, uint8 (U, T, C, S, S), and ``mask``, bool (U, T), which is True for a frame and False for padding."""
         return collate_frames(samples, geometry)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts:
@@ -127,33 +129,36 @@ class Video(Modality):
         return frame_parts(sample)
 
     def cost(self) -> float:
-        """Grows with the area and the count."""
-        return 1e3 * float(self.state["size"]) ** 2 * self.state["frames"]
+        """Return the approximate number of multiply-adds, proportional to the area and the number of the frames."""
+        side, frames = float(self.state["size"]), int(self.state["frames"])
+        return 1e3 * side**2 * frames
 
     def show(self, cell: Cell) -> str:
-        """The path, or how many bytes."""
+        """Return the path, or the number of bytes."""
         return f"<{len(cell):,} bytes>" if isinstance(cell, bytes) else super().show(cell)
 
     def preview(self, cell: Cell) -> np.ndarray | None:
-        """The first of them."""
-        pixels_TCHW = self.read(cell)["pixels"]
-        return pixels_TCHW[0].transpose(1, 2, 0)
+        """Return the first frame, uint8 (H, W, C)."""
+        first_CHW: np.ndarray = self.read(cell)["pixels"][0]
+        return first_CHW.transpose(1, 2, 0)
 
     def describe(self) -> str:
-        """Its frames and their size."""
+        """Return the number, the size and the channels of the frames, in words."""
         size, channels = self.state["size"], self.state["channels"]
         return f"{self.state['frames']} frames of a clip, {size} x {size} pixels, {channels} channels"
 
 
 def _clip(cell: Cell, config: VideoConfig, roots: Roots, frames: int) -> list[Any]:
+    """Return at most ``frames`` frames of the video of a cell."""
     return frames_of(roots.bytes_of(cell, int(config.max_mb * 2**20)), frames, config.seconds, config.max_pixels)
 
 
 def _looks_like_a_video(cell: Cell) -> bool:
+    """Return whether a cell is a video by its extension, its media type or its first bytes."""
     if isinstance(cell, (bytes, bytearray)):
         return is_video(cell)
     if isinstance(cell, os.PathLike):
         cell = os.fspath(cell)
     if not isinstance(cell, str):
         return False
-    return cell.startswith("data:video/") or (len(cell) < 4096 and cell.strip().casefold().endswith(ENDINGS))
+    return cell.startswith("data:video/") or (len(cell) < 4096 and cell.strip().casefold().endswith(EXTENSIONS))

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError, warn
-from ..flow import Folders, Prediction
+from ..flow import Prediction
 from ..modalities import OnError
 from ..predictor import Predictor
+from ..request import Folders
 from .columns import ColumnNames, column_types
 from .files import check_path, write_rows
 

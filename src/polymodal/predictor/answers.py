@@ -19,11 +19,12 @@ from ..data.splits import TEST
 from ..errors import ConfigError, DataError, nearest, warn
 from ..evaluation.conformal import Errors, scale_of, sets
 from ..evaluation.measure import hidden_sets, measure, score
-from ..flow import Folders, Prediction, listed
+from ..flow import Prediction
 from ..frozen import featured, through
 from ..inference import answer
 from ..modalities import Modality, OnError, check_folders
 from ..preparation import roots_of
+from ..request import Folders, listed
 from ..tasks.classes import array_of
 from .reading import ReadWindow, SelectedRows, TableReader
 
@@ -355,7 +356,7 @@ class Predictor:
                     values[name] = values[name].astype(object)
                     values[name][skipped] = None
             present = [[name for name in modalities if window.index[name][at] >= 0] for at in range(len(window.rows))]
-            embedding = np.concatenate([one.fused_ND for one in answers], 1) if embed else None  # type: ignore[arg-type]
+            embedding = np.concatenate([one.fused_ND for one in answers], 1) if embed else None
             yield Prediction(window.rows + 1, values, scores, present, part.fault_texts(), embedding, kept)
 
     def _windows(self, source: Source, modalities: Mapping[str, Modality], on_error: OnError | None) -> Iterator[ReadWindow]:

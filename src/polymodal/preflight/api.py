@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -16,12 +16,13 @@ from ..data.splits import OUT, Split
 from ..encoders import EncoderConfig
 from ..errors import DataError, UserError
 from ..experiment import Experiment
-from ..flow import Cell, Folders, Names
+from ..flow import Cell
 from ..inspection.targets import missing_line
 from ..journal import digest_of
-from ..modalities import Modality, OnError
+from ..modalities import Modality
 from ..preparation import fit_modalities, roots_of, split_rows
-from ..runs.request import Request, open_others, resolve
+from ..request import Request, TrainingSettings, accepts
+from ..runs.resolution import Resolved, open_others, resolve
 from ..runs.resuming import look_at, output_folder
 from ..storage import unwritable
 from ..tasks import Task
@@ -36,47 +37,28 @@ _COSTLY = 1e5
 """The multiply-adds of encoding a cell from which rows that share the cell are trained on at the cost of one."""
 
 
-def check(
-    table: Any,
-    *overrides: str,
-    target: Any = None,
-    columns: Mapping[str, str] | None = None,
-    ignore: Names = (),
-    group: str | None = None,
-    split: str | None = None,
-    valid: Any = None,
-    test: Any = None,
-    root: Folders = (),
-    on_error: OnError | None = None,
-    seed: int | None = None,
-    time_limit: str | float | None = None,
-    encoding: str | None = None,
-    out: str | Path | None = None,
-) -> Check:
+@accepts(TrainingSettings)
+def check(table: Any, *overrides: str, out: str | Path | None = None, **settings: Unpack[TrainingSettings]) -> Check:
     """Check what would stop a run before training, and estimate its time, memory and disk space.
 
     Every target is read. The cells of a field are all read if that takes only some seconds, otherwise those of at most 1,024 rows sampled
     from the whole table. Some steps of each model are trained. Only a temporary folder is written, and removed.
 
-    :param table: what ``train`` takes, as are the other arguments; or the folder of a run, which is checked as ``resume`` would continue
-        it, with overrides alone
+    :param table: what ``train`` takes; or the folder of a run, which is checked as ``resume`` would continue it, with overrides alone
+    :param overrides: ``path=value`` settings, which take precedence over everything else
+    :settings:
     :param out: the folder that the run would be written to; None = it is not checked
     :raises UserError: the arguments do not give an experiment (an unknown column or setting, for example)
     """
+    request = Request.of(table, overrides, settings)
     if isinstance(table, (str, Path)) and Path(table).is_dir():
-        given = {"target": target, "columns": columns, "ignore": ignore, "group": group, "split": split, "valid": valid, "test": test,
-                 "root": root, "on_error": on_error, "seed": seed, "time_limit": time_limit, "encoding": encoding,
-                 "out": out}  # fmt: skip
-        for name, value in given.items():
-            if value is not None and value != () and value != {}:
-                raise UserError(f"{table}: {name} beside a run, which has its settings; check a change by path=value")
+        given = [*request.settings, *(["out"] if out is not None else [])]
+        if given:
+            raise UserError(f"{table}: {given[0]} beside a run, which has its settings; check a change by path=value")
         return _check_run(Path(table), overrides)
-    request = resolve(
-        table, overrides, target=target, columns=columns, ignore=ignore, group=group, split=split, valid=valid, test=test, root=root,
-        on_error=on_error, seed=seed, time_limit=time_limit, encoding=encoding,
-    )  # fmt: skip
-    result = Check(request.source.name)
-    _check_request(request, result, None if out is None else Path(out))
+    resolved = resolve(request)
+    result = Check(resolved.source.name)
+    _check_resolved(resolved, result, None if out is None else Path(out))
     return result
 
 
@@ -94,38 +76,38 @@ def _check_run(folder: Path, overrides: Sequence[str]) -> Check:
                 result.stops.append(f"{source.name}: changed since training began (resume says what differs); put it back")
         if not result.ok:
             return result
-        _check_request(Request(state.experiment, {}, sources[0], sources[1], sources[2]), result, folder)
+        _check_resolved(Resolved(state.experiment, {}, sources[0], sources[1], sources[2]), result, folder)
     return result
 
 
-def _check_request(request: Request, result: Check, out: Path | None) -> None:
+def _check_resolved(resolved: Resolved, result: Check, out: Path | None) -> None:
     """Prepare the run as training would, on a sample of the rows, and add what is found to ``result``."""
-    experiment, source = request.experiment, request.source
+    experiment, source = resolved.experiment, resolved.source
     device = pick_device(experiment.training.device)
     precision = str(pick_precision(experiment.training.precision, device)).removeprefix("torch.")
     faults = FaultReport(experiment, result)
-    result.notes += [f"warning: {one.line}" if one.unread else one.line for one in request.left_out]
+    result.notes += [f"warning: {one.line}" if one.unread else one.line for one in resolved.left_out]
     try:
         source.check([*experiment.columns_and_targets(), *experiment.data.split.columns])
         source.check_rows()
         read_weights(source, experiment.data.weight)
         targets = examine_targets(source, experiment.tasks)
-        part, kept = split_rows(experiment, source, targets.known_N, request.valid is not None, targets.readings)
+        part, kept = split_rows(experiment, source, targets.known_N, resolved.valid is not None, targets.readings)
         tasks = fit_tasks(source, experiment.tasks, targets.readings, part.fitting_N)
         sample = sample_rows(source, targets.known_N, experiment)
         modalities = _fit_modalities(experiment, source, sample, part)
     except DataError as error:
         result.stops.append(str(error))
         return
-    result.notes += _notes(request, tasks, targets, [*kept.notes, *kept.warnings])
+    result.notes += _notes(resolved, tasks, targets, [*kept.notes, *kept.warnings])
     unknown = Unknown()
-    target_values = read_all_targets(source, tasks, faults, unknown, part.part_N, request.guessed)
+    target_values = read_all_targets(source, tasks, faults, unknown, part.part_N, resolved.guessed)
     reading = read_cells(source, modalities, sample, targets.known_N, faults)
     reading.costs = _costs(experiment, modalities, reading)
-    for other, what in ((request.valid, "valid"), (request.test, "test")):
+    for other, what in ((resolved.valid, "valid"), (resolved.test, "test")):
         if other is not None:
             try:
-                check_other_table(experiment, other, what, modalities, tasks, result, unknown, request.guessed)
+                check_other_table(experiment, other, what, modalities, tasks, result, unknown, resolved.guessed)
             except DataError as error:
                 result.stops.append(str(error))
     part_N = np.where(np.logical_or.reduce([~np.isnan(target).any(1) for target in target_values.values()]), part.part_N, OUT)
@@ -144,7 +126,7 @@ def _check_request(request: Request, result: Check, out: Path | None) -> None:
     if trials is None:
         result.notes.append("too few rows were looked at to try a model: no estimate of time and memory")
         return
-    estimate(experiment, request, part, reading, trials, result, out)
+    estimate(experiment, resolved, part, reading, trials, result, out)
     result.facts["device"] = f"{device.type}, {torch.get_num_threads()} threads"
     result.facts["precision"] = f"{precision}: {why_precision(experiment.training.precision, device)}"
 
@@ -155,9 +137,9 @@ def _fit_modalities(experiment: Experiment, source: Source, sample: Mapping[int,
     return fit_modalities(experiment, sampled, roots_of(source, experiment.data.root), part.fitting_N[list(sample)])
 
 
-def _notes(request: Request, tasks: Mapping[str, Task], targets: Targets, split_notes: Sequence[str]) -> list[str]:
+def _notes(resolved: Resolved, tasks: Mapping[str, Task], targets: Targets, split_notes: Sequence[str]) -> list[str]:
     """Return the notes on columns, on the split, and on words in target columns that count as missing."""
-    reasons = {path.removeprefix("columns."): reason for path, reason in request.reasons.items() if path.startswith("columns.")}
+    reasons = {path.removeprefix("columns."): reason for path, reason in resolved.reasons.items() if path.startswith("columns.")}
     notes = [f"column {column}: {reason}" for column, reason in reasons.items()]
     notes += split_notes
     for name, task in tasks.items():

@@ -15,7 +15,7 @@ from ..ensemble.plan import usual_plan
 from ..ensemble.trainer import Trial
 from ..experiment import Experiment
 from ..flow import FUSED
-from ..runs.request import Request
+from ..runs.resolution import Resolved
 from ..training.config import usual_epochs
 from .result import Check
 
@@ -34,16 +34,16 @@ class Reading:
 
 
 def estimate(
-    experiment: Experiment, request: Request, part: Split, reading: Reading, trials: Mapping[str, Trial], result: Check, out: Path | None
+    experiment: Experiment, resolved: Resolved, part: Split, reading: Reading, trials: Mapping[str, Trial], result: Check, out: Path | None
 ) -> None:
     """Add rows, models, time, memory and disk to ``result``; insufficient disk space is a stop.
 
     :param trials: the trial of the model of all fields, under "", and of each model of a single field
     :param out: the folder of the run; None = the current folder
     """
-    config, rows = experiment.training, request.source.rows
-    if request.valid is not None:
-        training, validating, selecting = int((part.part_N == TRAIN).sum()), request.valid.rows, 0
+    config, rows = experiment.training, resolved.source.rows
+    if resolved.valid is not None:
+        training, validating, selecting = int((part.part_N == TRAIN).sum()), resolved.valid.rows, 0
     else:
         training, validating = (len(side) for side in part.member(0))
         selecting = len(part.selecting)
@@ -62,7 +62,7 @@ def estimate(
     total = read + frozen + sum(every.values())
     limit = config.time_limit
     result.seconds = min(total, limit) if limit is not None else total
-    test = int((part.part_N == TEST).sum()) or (request.test.rows if request.test is not None else 0)
+    test = int((part.part_N == TEST).sum()) or (resolved.test.rows if resolved.test is not None else 0)
     others = {"to select the epoch": selecting, "to calibrate on": len(part.calibrating), "to test on": test}
     rows_of = [f"{training:,} to train on", f"{validating:,} to validate on", *(f"{n:,} {what}" for what, n in others.items() if n)]
     result.facts["rows"] = ", ".join(rows_of)

@@ -5,68 +5,44 @@ from __future__ import annotations
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from ..config import absolute
 from ..data.sources import open_source
 from ..errors import UserError
 from ..experiment import Experiment
-from ..flow import Folders, Names
 from ..journal import JOURNAL_FILE, refuse
 from ..modalities import OnError
 from ..predictor import Predictor, load
+from ..request import Folders, Request, TrainingSettings, accepts
 from ..storage import Lock, sweep
 from ..training.checkpoint import Checkpoints
 from ..training.clock import Clock
 from ..training.observers import Observer
-from .request import open_others, resolve
+from .resolution import open_others, resolve
 from .resuming import experiment_of, journal_of, output_folder
 from .run import Run
 
 
+@accepts(TrainingSettings)
 def train(
     table: Any,
     *overrides: str,
-    target: Any = None,
-    columns: Mapping[str, str] | None = None,
-    ignore: Names = (),
-    group: str | None = None,
-    split: str | None = None,
-    valid: Any = None,
-    test: Any = None,
-    root: Folders = (),
-    on_error: OnError | None = None,
-    seed: int | None = None,
-    time_limit: str | float | None = None,
-    encoding: str | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     observers: Sequence[Observer] = (),
     start: float | None = None,
+    **settings: Unpack[TrainingSettings],
 ) -> Predictor:
-    """Train a model on a table, measure it, save it, and return it.
-
-    Paths in a ``run.yaml`` are relative to its folder. Paths in arguments and overrides are relative to the current folder.
+    """Train a model on a table, measure it, and save it.
 
     :param table: a path, a dataframe, an Arrow table, rows as dicts, columns as a dict of lists; or a ``run.yaml``, or an
-        ``Experiment`` (with ``data.table``). After the path of a workbook or a zip archive, ``#`` and the name of a sheet or a member may
-        follow
-    :param overrides: ``path=value`` settings, which take precedence over all others
-    :param target: the column to predict, or several; each as text, or as an object that prints as its name
-    :param columns: the type of a column, by its name: image, text, tabular, number, category or date
-    :param ignore: columns that are not used as features
-    :param group: a column; rows with the same value in it stay on the same side of a split
-    :param split: a column with the values train, valid and test
-    :param valid: a separate validation table
-    :param test: a table on which the model is measured once, at the end
-    :param root: additional folders that file cells may refer to, besides the folder of the table
-    :param on_error: the treatment of unreadable cells: error, skip or blank
-    :param seed: the random seed; None = that of the settings
-    :param time_limit: the time limit of the whole call, in seconds, or as 90s, 5m, 1h30m
-    :param encoding: the encoding of the training table, a CSV or JSON file (``data.encoding``); None = detected
+        ``Experiment`` (with ``data.table``). Behind a workbook or a zip archive, ``#`` and the name of a sheet or a member may follow
+    :param overrides: ``path=value`` settings, which take precedence over everything else
+    :settings:
     :param out: the folder of the run; None = nothing is kept on disk
     :param overwrite: whether an existing run in ``out`` is replaced
     :param observers: called with the events of the run
@@ -75,18 +51,15 @@ def train(
     :raises Interrupted: the process received a signal (Ctrl-C); what was trained by then is saved
     """
     clock = Clock(None, start)
-    request = resolve(
-        table, overrides, target=target, columns=columns, ignore=ignore, group=group, split=split, valid=valid, test=test, root=root,
-        on_error=on_error, seed=seed, time_limit=time_limit, encoding=encoding,
-    )  # fmt: skip
-    for one in request.left_out:
+    resolved = resolve(Request.of(table, overrides, settings))
+    for one in resolved.left_out:
         if one.unread:
-            warnings.warn(f"{request.source.name}, {one.line}", UserWarning, stacklevel=2)
-    clock.limit = request.experiment.training.time_limit
-    with _folder(out, overwrite, request.experiment) as folder:
+            warnings.warn(f"{resolved.source.name}, {one.line}", UserWarning, stacklevel=2)
+    clock.limit = resolved.experiment.training.time_limit
+    with _folder(out, overwrite, resolved.experiment) as folder:
         run = Run(
-            request.experiment, request.source, request.valid, request.test, folder, clock, observers, request.reasons,
-            keep=out is not None, left_out=request.left_out,
+            resolved.experiment, resolved.source, resolved.valid, resolved.test, folder, clock, observers, resolved.reasons,
+            keep=out is not None, left_out=resolved.left_out,
         )  # fmt: skip
         return run.go()
 

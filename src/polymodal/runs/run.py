@@ -48,7 +48,7 @@ from ..training.observers import JsonLines, Observer, Observers, plain
 from .metrics import BaselineMetrics, MemberMetrics, RowCounts, RunMetrics, Seconds
 from .notes import data_notes, settings_notes
 from .report_data import report_data
-from .request import guessed
+from .resolution import guessed
 from .signals import Stop, StoppedAtOnce
 
 _NOT_WRITTEN = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)

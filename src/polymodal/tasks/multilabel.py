@@ -192,7 +192,8 @@ class Multilabel(Task):
 
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
         """Return the mean over the labels of the absolute error of the probability, (N,)."""
-        return np.abs(target_NT - scores_NC).mean(1)
+        result: np.ndarray = np.abs(target_NT - scores_NC).mean(1)
+        return result
 
     def influence(self, metric: str, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
         """Return the influence of each row on a metric of labels."""

@@ -74,7 +74,8 @@ class NumberTask(Task):
 
     def errors(self, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
         """Return the absolute errors in the unit of the target, (N,)."""
-        return np.abs(scores_NC[:, 0] - self.truth(target_NT))
+        result: np.ndarray = np.abs(scores_NC[:, 0] - self.truth(target_NT))
+        return result
 
     def influence(self, metric: str, target_NT: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
         """Return the influence of each row on a metric: by a formula for ``NUMBER_METRICS``, by the jackknife for others."""

@@ -56,7 +56,7 @@ def clip(model: nn.Module, encoders: Mapping[str, Sequence[nn.Parameter]], most:
     :returns: the norm of the gradient before clipping, and that of the gradient of each field's encoder
     """
     learning = [parameter for parameter in model.parameters() if parameter.grad is not None]
-    norms_P = torch.stack([torch.linalg.vector_norm(parameter.grad) for parameter in learning])  # type: ignore[arg-type]
+    norms_P = torch.stack([torch.linalg.vector_norm(parameter.grad) for parameter in learning])
     total = torch.linalg.vector_norm(norms_P)
     torch.nn.utils.clip_grads_with_norm_(learning, most, total)
     every = [*norms_P.tolist(), float(total)] if norms_P.device.type == "cpu" else torch.cat([norms_P, total.view(1)]).tolist()

@@ -55,7 +55,8 @@ def _is_settled(kind: pa.DataType) -> bool:
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind)
+    result: bool = pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind)
+    return result
 
 
 def _is_sound(kind: pa.StructType) -> bool:
@@ -65,7 +66,8 @@ def _is_sound(kind: pa.StructType) -> bool:
     if not {"array", "sampling_rate"} <= set(names) <= {"array", "sampling_rate", "path", "bytes"} or len(names) != len(set(names)):
         return False
     array = kind.field("array").type
-    return (pa.types.is_list(array) or pa.types.is_large_list(array)) and (pa.types.is_floating(array.value_type))
+    result: bool = (pa.types.is_list(array) or pa.types.is_large_list(array)) and (pa.types.is_floating(array.value_type))
+    return result
 
 
 def _sounds(column: pa.StructArray) -> list[Cell]:

@@ -83,7 +83,7 @@ class CsvSource(Source):
 
     def _text(self) -> io.TextIOWrapper:
         encoding = "utf-8-sig" if self.charset.encoding == "utf-8" else self.charset.encoding
-        return io.TextIOWrapper(self.content.open(), encoding=encoding, newline="")  # type: ignore[arg-type]
+        return io.TextIOWrapper(self.content.open(), encoding=encoding, newline="")
 
     def _scan(self) -> tuple[str, bool, Tally | None]:
         """Count the rows. Return the last cell, whether a last column without a name is empty in every row, and the counts of garbled

@@ -1,0 +1,127 @@
+"""The request behind train, check, compare, inspect and init: each setting is declared once, and everything else follows."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Annotated, Any, Unpack
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import polymodal as pm
+from builders.tables import shop
+from polymodal.cli.main import main
+from polymodal.cli.options import settings_options
+from polymodal.config import settings_of as settings_of_config
+from polymodal.experiment import Experiment
+from polymodal.inspection import init
+from polymodal.request import ComparisonSettings, Request, Setting, TableSettings, TrainingSettings, accepts, declared, listed
+
+TABLE = ["target", "columns", "ignore", "group", "split", "root", "seed", "time_limit", "encoding"]
+KINDS: dict[str, tuple[Any, type]] = {
+    "train": (pm.train, TrainingSettings), "check": (pm.check, TrainingSettings), "compare": (pm.compare, ComparisonSettings),
+    "inspect": (pm.inspect, TableSettings), "init": (init, TableSettings),
+}  # fmt: skip
+
+
+def test_the_settings_of_each_kind() -> None:
+    assert list(declared(TableSettings)) == TABLE
+    assert list(declared(ComparisonSettings)) == [*TABLE, "on_error"]
+    assert list(declared(TrainingSettings)) == [*TABLE, "on_error", "valid", "test"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_functions_and_commands_accept_the_declared_settings(name: str) -> None:
+    function, kind = KINDS[name]
+    parameters = inspect.signature(function).parameters
+    options = {option.name: option for option in main.commands[name].params}
+    for setting, declaration in declared(kind).items():
+        assert parameters[setting].kind is inspect.Parameter.KEYWORD_ONLY
+        assert parameters[setting].default is None
+        assert f":param {setting}: " in (function.__doc__ or "")
+        assert options[setting].opts == [declaration.flag]
+        assert getattr(options[setting], "help", None) == declaration.help
+    missing = set(declared(TrainingSettings)) - set(declared(kind))
+    assert not missing & set(parameters)
+    assert not missing & set(options)
+    assert not [parameter for parameter in parameters.values() if parameter.kind is inspect.Parameter.VAR_KEYWORD]
+
+
+def test_every_path_is_a_setting_of_run_yaml() -> None:
+    known = {".".join(setting.path) for setting in settings_of_config(Experiment)}
+    assert {setting.path for setting in declared(TrainingSettings).values()} - {""} <= known
+
+
+def test_a_request_contains_what_was_given() -> None:
+    request = Request.of(
+        "t.csv", ("training.epochs=3",), {"target": (), "columns": {}, "group": "", "split": None, "seed": 0, "ignore": "x"}
+    )
+    assert request == Request("t.csv", ("training.epochs=3",), {"seed": 0, "ignore": "x"})
+    assert request.lines() == ["seed=0"]
+    given: dict[str, Any] = {"on_error": "skip", "time_limit": "5m", "encoding": "gb18030", "seed": 7, "group": "g"}
+    assert Request.of("t.csv", (), given).lines() == [
+        'data.on_error="skip"', 'training.time_limit="5m"', 'data.encoding="gb18030"', "seed=7",
+    ]  # fmt: skip
+    with pytest.raises(AttributeError):
+        request.table = "other.csv"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "message"),
+    [
+        (TrainingSettings, "grup", "unexpected argument 'grup'; did you mean 'group'?"),
+        (TableSettings, "valid", "unexpected argument 'valid'; expected one of target, columns"),
+    ],
+)
+def test_an_unknown_setting_is_named_with_the_nearest_one(kind: type, name: str, message: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        Request.of("t.csv", (), {name: 1}, kind)
+    assert str(caught.value).startswith(message)
+
+
+def test_one_name_or_several() -> None:
+    assert listed("abc") == ["abc"]
+    assert listed(Path("a")) == ["a"]
+    assert listed(("a", Path("b"))) == ["a", "b"]
+    assert listed(()) == []
+
+
+def test_a_new_setting_is_one_declaration() -> None:
+    class More(TrainingSettings, total=False):
+        epochs: Annotated[int | None, Setting("--epochs", "Times that every row is seen (training.epochs).", "training.epochs", least=1)]
+
+    @accepts(More)
+    def function(table: Any, *overrides: str, out: str | None = None, **settings: Unpack[TrainingSettings]) -> dict[str, Any]:
+        """Do something.
+
+        :settings:
+        :param out: a folder
+        """
+        return dict(settings)
+
+    names = list(inspect.signature(function).parameters)
+    assert names == ["table", "overrides", *TABLE, "on_error", "valid", "test", "epochs", "out"]
+    assert ":param epochs: times that every row is seen (training.epochs)\n" in (function.__doc__ or "")
+    assert ":settings:" not in (function.__doc__ or "")
+
+    @click.command()
+    @click.argument("table")
+    @click.argument("overrides", nargs=-1)
+    @settings_options(More)
+    def command(table: str, overrides: tuple[str, ...], **settings: Any) -> None:
+        click.echo(f"{overrides} {settings['epochs']} {settings['target']}")
+
+    words = ["t.csv", "seed=1", "--epochs", "3", "--target", "a", "--target", "b", "--pretrained"]
+    assert CliRunner().invoke(command, words).output == "('seed=1', 'model.preset=pretrained') 3 ['a', 'b']\n"
+    assert "0 is not in the range x>=1" in CliRunner().invoke(command, ["t.csv", "--epochs", "0"]).output
+
+
+def test_overrides_take_precedence_over_settings_everywhere(tmp_path: Path) -> None:
+    table = shop(tmp_path, 30)
+    quick = ("seed=5", "training.time_limit=60s")
+    assert "seed: 5" in init(table, *quick, target="label", seed=3, time_limit="5m", out=None)
+    profile = pm.inspect(table, *quick, target="label", seed=3, time_limit="5m")
+    assert profile.experiment is not None
+    assert (profile.experiment.seed, profile.experiment.training.time_limit) == (5, 60)
