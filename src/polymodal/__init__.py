@@ -8,19 +8,34 @@ __version__ = "0.1.0"
 
 _HOME = {
     "BundleError": "errors",
+    "CellEvent": "training.events",
+    "CheckpointEvent": "training.events",
     "ConfigError": "errors",
     "Console": "training.observers",
     "DataError": "errors",
+    "DeviceEvent": "training.events",
+    "EndEvent": "training.events",
+    "EpochEvent": "training.events",
+    "Event": "training.events",
     "Experiment": "experiment",
     "JsonLines": "training.observers",
+    "MemberEvent": "training.events",
     "MissingDependency": "errors",
     "MultiModalModel": "model",
+    "NoteEvent": "training.events",
     "Observer": "training.observers",
+    "PlanEvent": "training.events",
     "PolymodalError": "errors",
     "Predictor": "predictor",
+    "ResumeEvent": "training.events",
+    "StartEvent": "training.events",
+    "StepEvent": "training.events",
     "TensorBoard": "training.observers",
     "TrainingError": "errors",
+    "UndefinedEvent": "training.events",
     "UserError": "errors",
+    "VotesEvent": "training.events",
+    "WarningEvent": "training.events",
     "check": "preflight",
     "compare": "comparison",
     "evaluate": "runs",
@@ -82,6 +97,51 @@ if TYPE_CHECKING:  # "X as X" marks an exported name for type checkers
     )
     from .runs import (
         train as train,
+    )
+    from .training.events import (
+        CellEvent as CellEvent,
+    )
+    from .training.events import (
+        CheckpointEvent as CheckpointEvent,
+    )
+    from .training.events import (
+        DeviceEvent as DeviceEvent,
+    )
+    from .training.events import (
+        EndEvent as EndEvent,
+    )
+    from .training.events import (
+        EpochEvent as EpochEvent,
+    )
+    from .training.events import (
+        Event as Event,
+    )
+    from .training.events import (
+        MemberEvent as MemberEvent,
+    )
+    from .training.events import (
+        NoteEvent as NoteEvent,
+    )
+    from .training.events import (
+        PlanEvent as PlanEvent,
+    )
+    from .training.events import (
+        ResumeEvent as ResumeEvent,
+    )
+    from .training.events import (
+        StartEvent as StartEvent,
+    )
+    from .training.events import (
+        StepEvent as StepEvent,
+    )
+    from .training.events import (
+        UndefinedEvent as UndefinedEvent,
+    )
+    from .training.events import (
+        VotesEvent as VotesEvent,
+    )
+    from .training.events import (
+        WarningEvent as WarningEvent,
     )
     from .training.observers import (
         Console as Console,

@@ -24,6 +24,7 @@ from polymodal.encoders import PretrainedConfig
 from polymodal.errors import BundleError, ConfigError
 from polymodal.modalities import Audio, AudioConfig, ImageConfig, Roots, Text, TextConfig
 from polymodal.modalities import Image as ImageField
+from polymodal.training.events import Event, NoteEvent
 from polymodal.training.observers import Observer
 
 
@@ -178,8 +179,8 @@ class Notes(Observer):
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def observe(self, event: str, facts: Any) -> None:
-        self.lines += [facts["text"]] if event == "note" else []
+    def observe(self, event: Event) -> None:
+        self.lines += [event.text] if isinstance(event, NoteEvent) else []
 
 
 def frozen_run(table: Path, name: str, out: Path, *words: str) -> tuple[pm.Predictor, list[str]]:

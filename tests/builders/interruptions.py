@@ -6,11 +6,11 @@ import hashlib
 import json
 import os
 import signal
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from builders.tables import FAST
+from polymodal.training.events import Event, StepEvent
 from polymodal.training.observers import Observer
 
 SETTINGS = [setting for setting in FAST if "baselines" not in setting] + ["training.checkpoint_steps=2", "training.batch_size=16"]
@@ -27,8 +27,8 @@ class At(Observer):
     def __init__(self, step: int, act: Any) -> None:
         self.left, self.act = step, act
 
-    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        if event == "step":
+    def observe(self, event: Event) -> None:
+        if isinstance(event, StepEvent):
             self.left -= 1
             if self.left == 0:
                 self.act()

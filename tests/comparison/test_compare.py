@@ -37,6 +37,7 @@ from polymodal.evaluation.paired import Difference, against, chosen, paired
 from polymodal.experiment import Experiment
 from polymodal.inspection.infer import infer
 from polymodal.preparation import prepare
+from polymodal.training.events import CellEvent
 
 QUICK = ("training.epochs=12", "model.width=16", "training.lr=0.01")
 
@@ -433,11 +434,10 @@ def test_a_bar_that_nobody_reads_any_more_stops_nothing() -> None:
             self.lines += 1
             raise BrokenPipeError(32, "Broken pipe")
 
-    facts = {"stage": "round", "round": 0, "name": "concat", "worth": 0.5, "scores": {"y": 0.5}, "seconds": 1.0, "failed": ""}
     stream = Closed()
     console = GridConsole(stream)
     for done in (1, 2):
-        console.observe("cell", {**facts, "done": done, "total": 2})
+        console.observe(CellEvent("round", "concat", 0, 0, worth=0.5, scores={"y": 0.5}, done=done, total=2, seconds=1.0, failed=""))
     assert stream.lines == 1
 
 
@@ -545,14 +545,15 @@ def test_a_process_that_was_killed_is_told_and_the_rest_goes_on_from_where_it_wa
 
 def test_what_a_process_says_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from polymodal.comparison.grid import Grid
+    from polymodal.training.events import Event, WarningEvent
     from polymodal.training.observers import Observer
 
     find, heard = Grid._trained, []
 
     class Hearing(Observer):
-        def observe(self, event: str, facts: Any) -> None:
-            if event == "warning":
-                heard.append(facts["text"])
+        def observe(self, event: Event) -> None:
+            if isinstance(event, WarningEvent):
+                heard.append(event.text)
 
     def talking(self: Grid, cell: Any, contender: Any, rows: int, measured: bool, warn: Any, stop: Any) -> Any:
         warn(f"{contender.name} 说")

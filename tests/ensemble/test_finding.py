@@ -123,7 +123,7 @@ def test_numbers_may_be_within_noise_too() -> None:
     text, facts = of(truth + 0.3 * noise, truth + noise)
     assert text.startswith("z: all fields rmse 0.")
     assert "better than" in text
-    assert facts["z"]["difference"] < 0, "in the unit of the metric: less"
+    assert facts["z"].fields["f0"].difference < 0, "in the unit of the metric: less"
     assert "worse than" in of(truth + noise, truth + 0.3 * noise)[0]
     assert "better than" not in of(truth + 0.3 * noise, truth + noise, truth + 0.3 * noise + 1e-3)[0], "better than every single field"
 
@@ -136,7 +136,7 @@ def test_every_target_has_its_sentence_by_its_own_metric_on_its_own_rows() -> No
     poor = {"y": rng.random(400) * 0.1, "z": rng.normal(size=400), "y2": np.ones(400)}
     tasks = {"y": binary(["a"] * 9 + ["b"]), "z": regression([0.0, 1.0]), "y2": binary(["a", "b"])}
     tasks["z"].state.update(mean=0.0, std=1.0)
-    text, facts = finding(prepared(tasks, 400), measured(good, target), {"one": measured(poor, target)}, ["two"])
+    text, compared = finding(prepared(tasks, 400), measured(good, target), {"one": measured(poor, target)}, ["two"])
     lines = text.split("\n")
     assert [line[:2] for line in lines] == ["y:", "z:"]
     assert lines[0].startswith("y: all fields roc_auc 0.9")
@@ -144,8 +144,12 @@ def test_every_target_has_its_sentence_by_its_own_metric_on_its_own_rows() -> No
     assert lines[0].endswith("on the same 400 held-out rows; judged by roc_auc, since 10 % of the rows are of the rarer class")
     assert "z: all fields r2 0.9" in lines[1]
     assert "on the same 200 held-out rows; 'two' alone was not tried, for want of time" in lines[1]
-    assert facts["z"]["rows"] == 200
-    assert facts["y"]["verdict"] == "better than"
+    assert compared["z"].fields["one"].rows == 200
+    assert compared["y"].verdict == "better than"
+    facts = compared["y"].facts()
+    assert list(facts) == ["metric", "why", "best", *compared["y"].fields["one"].facts(), "p", "verdict", "fields"]
+    assert facts["beside"] == {"metric": "accuracy", "all": 0.9125, "alone": facts["fields"]["one"]["beside"]["alone"]}
+    assert "beside" not in compared["z"].facts()
     assert finding(prepared(tasks, 400), measured(good, target), {}) == ("", {})
 
 
@@ -155,12 +159,13 @@ def test_a_field_that_was_measured_on_some_of_the_rows_is_compared_on_those() ->
     targets = {"y": np.ones(600)}
     some = rng.permutation(600)[:200]
     tasks = {"y": binary(["a", "b"])}
-    _, facts = finding(prepared(tasks, 600), measured({"y": whole.astype(float)}, targets),
+    _, compared = finding(prepared(tasks, 600), measured({"y": whole.astype(float)}, targets),
                        {"x": measured({"y": alone.astype(float)}, targets, some)})  # fmt: skip
-    assert facts["y"]["rows"] == 200
-    assert facts["y"]["all"] == pytest.approx(whole[some].mean())
-    assert facts["y"]["alone"] == pytest.approx(alone[some].mean())
-    assert facts["y"]["test"] == "McNemar, mid-p"
+    facts = compared["y"].facts()
+    assert facts["rows"] == 200
+    assert facts["all"] == pytest.approx(whole[some].mean())
+    assert facts["alone"] == pytest.approx(alone[some].mean())
+    assert facts["test"] == "McNemar, mid-p"
 
 
 def test_rows_that_share_a_costly_cell_count_as_one_draw() -> None:
@@ -169,12 +174,12 @@ def test_rows_that_share_a_costly_cell_count_as_one_draw() -> None:
     whole, alone = np.repeat(np.arange(20) < 14, 30), np.repeat(np.arange(20) < 12, 30)
     targets, tasks = {"y": np.ones(600)}, {"y": binary(["a", "b"])}
     sides = [measured({"y": one.astype(float)}, targets) for one in (whole, alone)]
-    assert finding(prepared(tasks, 600), sides[0], {"x": sides[1]})[1]["y"]["verdict"] == "better than"
+    assert finding(prepared(tasks, 600), sides[0], {"x": sides[1]})[1]["y"].verdict == "better than"
     together = prepared(tasks, 600, group)
     assert len(np.unique(clusters_of(together, together.valid))) == 20
-    facts = finding(together, sides[0], {"x": sides[1]})[1]["y"]
-    assert facts["verdict"] == "within noise of"
-    assert facts["test"] == "paired t over clusters"
+    compared = finding(together, sides[0], {"x": sides[1]})[1]["y"]
+    assert compared.verdict == "within noise of"
+    assert compared.fields["x"].test == "paired t over clusters"
 
 
 def test_one_cluster_equal_answers_and_labels_are_no_evidence() -> None:

@@ -276,11 +276,12 @@ class BreakOff(Exception):
 
 
 def test_a_run_on_objects_is_resumed(tmp_path: Path) -> None:
+    from polymodal.training.events import EpochEvent, Event
     from polymodal.training.observers import Observer
 
     class Breaks(Observer):
-        def observe(self, event: str, facts: Any) -> None:
-            if event == "epoch" and facts["epoch"] == 1:
+        def observe(self, event: Event) -> None:
+            if isinstance(event, EpochEvent) and event.epoch == 1:
                 raise BreakOff
 
     def rows() -> list[dict[str, Any]]:

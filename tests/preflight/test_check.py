@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import polymodal as pm
 from builders.tables import FAST, shop, write_csv
 from polymodal.cli.main import main
 from polymodal.storage import Lock
+from polymodal.training.events import Event, StepEvent
 from polymodal.training.observers import Observer
 
 
@@ -115,8 +115,8 @@ class Break(Observer):
     def __init__(self, step: int) -> None:
         self.left = step
 
-    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        self.left -= event == "step"
+    def observe(self, event: Event) -> None:
+        self.left -= isinstance(event, StepEvent)
         if self.left == 0:
             raise KeyError("broken off")
 

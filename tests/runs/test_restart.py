@@ -6,7 +6,6 @@ import io
 import json
 import shutil
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 import polymodal as pm
 from builders.interruptions import Broken, digest
 from builders.tables import FAST, shop
+from polymodal.training.events import Event, StepEvent
 from polymodal.training.observers import Observer
 
 SETTINGS = [setting for setting in FAST if "baselines" not in setting] + ["training.checkpoint_steps=1", "training.batch_size=16"]
@@ -27,9 +27,9 @@ class At(Observer):
     def __init__(self, step: int) -> None:
         self.left = step
 
-    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        self.left -= event == "step"
-        if event == "step" and self.left == 0:
+    def observe(self, event: Event) -> None:
+        self.left -= isinstance(event, StepEvent)
+        if isinstance(event, StepEvent) and self.left == 0:
             raise Broken
 
 
@@ -233,13 +233,13 @@ def test_weights_that_are_spoiled_later_give_way_to_the_best_ones(table: Path, m
 
     real = Trainer.run_epoch
 
-    def run_epoch(self: Trainer, epoch: int) -> dict[str, Any]:
-        facts = real(self, epoch)
+    def run_epoch(self: Trainer, epoch: int) -> bool:
+        complete = real(self, epoch)
         if epoch == 2:
             with torch.no_grad():
                 for parameter in self.model.parameters():
                     parameter.fill_(float("inf"))
-        return facts
+        return complete
 
     monkeypatch.setattr(Trainer, "run_epoch", run_epoch)
     model = pm.train(table, *ALONE, target="label")

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from polymodal.journal import Journal
 from polymodal.runs import Interrupted, resume
 from polymodal.storage import Lock
 from polymodal.training.checkpoint import BrokenCheckpoint, seal, unseal
+from polymodal.training.events import CheckpointEvent, EpochEvent, Event, StepEvent
 from polymodal.training.observers import Observer
 
 
@@ -217,9 +217,9 @@ def test_what_the_clock_decided_is_decided_alike(table: Path, tmp_path: Path, mo
     class OnEpoch(Observer):
         seen = 0
 
-        def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-            self.seen += event == "epoch"
-            if event == "epoch" and self.seen == 2:  # the time was over in the middle of it, and that is written down
+        def observe(self, event: Event) -> None:
+            self.seen += isinstance(event, EpochEvent)
+            if isinstance(event, EpochEvent) and self.seen == 2:  # the time was over in the middle of it, and that is written down
                 crash()
 
     out = tmp_path / "run"
@@ -289,11 +289,11 @@ def test_a_second_signal_ends_the_run_at_once(table: Path, tmp_path: Path) -> No
     class Twice(Observer):
         requested = False
 
-        def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-            if event == "step" and not self.requested:
+        def observe(self, event: Event) -> None:
+            if isinstance(event, StepEvent) and not self.requested:
                 self.requested = True
                 interrupt()
-            elif event == "checkpoint":
+            elif isinstance(event, CheckpointEvent):
                 interrupt()
 
     with pytest.raises(KeyboardInterrupt):

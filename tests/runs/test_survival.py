@@ -9,7 +9,6 @@ import resource
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import polymodal as pm
 from builders.memory import SmallMemory
 from builders.tables import FAST, shop
 from polymodal.training.checkpoint import unseal
+from polymodal.training.events import Event, StepEvent, WarningEvent
 from polymodal.training.observers import Observer
 from polymodal.training.trainer import Trainer
 
@@ -39,11 +39,11 @@ class Heard(Observer):
         self.warnings: list[str] = []
         self.steps, self.crash_at = 0, crash_at
 
-    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        if event == "warning":
-            self.warnings.append(str(facts["text"]))
-        self.steps += event == "step"
-        if event == "step" and self.steps == self.crash_at:
+    def observe(self, event: Event) -> None:
+        if isinstance(event, WarningEvent):
+            self.warnings.append(event.text)
+        self.steps += isinstance(event, StepEvent)
+        if isinstance(event, StepEvent) and self.steps == self.crash_at:
             raise Broken
 
 

@@ -32,6 +32,7 @@ from polymodal.training.balance.balancer import add_noise
 from polymodal.training.balance.gradient_blending import blended
 from polymodal.training.balance.ogm_ge import coefficients
 from polymodal.training.config import TrainingConfig
+from polymodal.training.events import EpochEvent, FieldFigures
 from polymodal.training.objective import hide_some, share_hidden
 from polymodal.training.observers import Observer
 from polymodal.training.progress import Validated
@@ -290,8 +291,9 @@ def test_shares_of_the_gradient_are_those_of_the_encoders_norms(made: Made) -> N
 # -- who has stopped -----------------------------------------------------------------------------------------------------
 
 
-def epoch(**fields: tuple[float, float]) -> dict[str, Any]:
-    return {"fields": {name: {"loss": loss, "held_out": held_out} for name, (loss, held_out) in fields.items()}}
+def epoch(**fields: tuple[float, float]) -> EpochEvent:
+    figures = {name: FieldFigures(loss, held_out, gradient=None, step=None) for name, (loss, held_out) in fields.items()}
+    return EpochEvent("fused", 1, 1, 0.7, 1.0, 1.0, 0.0, complete=True, monitor=0.7, best=True, shown={}, metrics={}, fields=figures)
 
 
 def test_a_field_that_has_learned_nothing_while_another_fits_is_told_of_once() -> None:

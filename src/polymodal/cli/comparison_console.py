@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from ..training.events import CellEvent, Event, NoteEvent, WarningEvent
 from ..training.observers import Console
 
 
 class GridConsole(Console):
     """Shows a progress bar over the trainings of a comparison on a terminal, and otherwise prints one line for each training."""
 
-    def _show(self, event: str, facts: Mapping[str, Any]) -> None:
+    def _show(self, event: Event) -> None:
         """Show a training of the comparison, a note or a warning."""
-        if event == "cell":
-            self._show_cell(facts)
-        elif event in ("note", "warning"):
-            super()._show(event, facts)
+        if isinstance(event, CellEvent):
+            self._show_cell(event)
+        elif isinstance(event, (NoteEvent, WarningEvent)):
+            super()._show(event)
 
-    def _show_cell(self, facts: Mapping[str, Any]) -> None:
+    def _show_cell(self, event: CellEvent) -> None:
         """Show that one training of the comparison has ended."""
-        scores = [value for value in facts["scores"].values() if value is not None]
-        value = scores[0] if len(scores) == 1 else facts["worth"]
-        result = "failed" if facts["failed"] else f"{value:.4f} on the selection rows"
-        where = f"round {facts['round'] + 1}" if facts["stage"] == "round" else f"{facts['stage']}, trial {facts['trial'] + 1}"
+        scores = [value for value in event.scores.values() if value is not None]
+        value = scores[0] if len(scores) == 1 else event.worth
+        result = "failed" if event.failed else f"{value:.4f} on the selection rows"
+        where = f"round {event.round + 1}" if event.stage == "round" else f"{event.stage}, trial {event.trial + 1}"
         if not self.live:
-            self.print_line(f"  {facts['done']}/{facts['total']}  {where}  {facts['name']}  {result}  {facts['seconds']:.1f} s")
+            self.print_line(f"  {event.done}/{event.total}  {where}  {event.name}  {result}  {event.seconds:.1f} s")
             return
         if self._progress is None:
             from rich.console import Console as RichConsole
@@ -40,5 +38,5 @@ class GridConsole(Console):
             )
             self._progress = Progress(*columns, console=RichConsole(file=self.stream), transient=True)
             self._progress.start()
-            self._task = self._progress.add_task("", total=facts["total"])
-        self._progress.update(self._task, completed=facts["done"], total=facts["total"], description=f"{where}: {facts['name']} {result}")
+            self._task = self._progress.add_task("", total=event.total)
+        self._progress.update(self._task, completed=event.done, total=event.total, description=f"{where}: {event.name} {result}")

@@ -27,6 +27,7 @@ from ..runs.run import Interrupted
 from ..runs.signals import Stop, StoppedAtOnce
 from ..storage import Lock, OutputFolder, discard_replaced, write_texts, write_whole
 from ..training.clock import Clock
+from ..training.events import NoteEvent, WarningEvent
 from ..training.observers import Observer, Observers, plain
 from .contenders import Contender, contenders, settings_of
 from .grid import LOG, Grid, Log
@@ -190,7 +191,7 @@ def _compare(
         if one.unread:
             warnings.warn(f"{resolved.source.name}, {one.line}", UserWarning, stacklevel=3)
         else:
-            observer.observe("note", {"text": one.line})
+            observer.observe(NoteEvent(one.line))
     experiment = dealt(resolved.experiment, resolved.source, arguments["rounds"])
     taking_part, refused = contenders(experiment, arguments["fusions"], arguments["also"])
     clock = Clock(experiment.training.time_limit, start)
@@ -199,7 +200,7 @@ def _compare(
             note = partial(_note, observer)
             prepared = prepare(experiment, resolved.source, None, place, None, note, resolved.guessed)
             for line in prepared.warnings:
-                observer.observe("warning", {"text": line})
+                observer.observe(WarningEvent(line))
             try:
                 rounds = Rounds.of(prepared, arguments["rounds"])
                 about = {
@@ -231,12 +232,12 @@ def _compare(
 
 def _note(observer: Observer, text: str) -> None:
     """Send a note to an observer."""
-    observer.observe("note", {"text": text})
+    observer.observe(NoteEvent(text))
 
 
 def _warn(observer: Observer, text: str) -> None:
     """Send a warning to an observer."""
-    observer.observe("warning", {"text": text})
+    observer.observe(WarningEvent(text))
 
 
 def _grid(
@@ -266,14 +267,14 @@ def _report_start(observer: Observer, grid: Grid, taking_part: Sequence[Contende
     """Send the contenders and the numbers of rows to an observer."""
     rounds = grid.rounds
     alone = sum(one.field is not None for one in taking_part)
-    observer.observe("note", {"text": f"{alone} single fields and {len(taking_part) - alone} fusions take part"})
+    observer.observe(NoteEvent(f"{alone} single fields and {len(taking_part) - alone} fusions take part"))
     for name, reason in refused.items():
-        observer.observe("note", {"text": f"{name} does not take part: {reason}"})
+        observer.observe(NoteEvent(f"{name} does not take part: {reason}"))
     measured = len({int(row) for part in rounds.measure for row in part})
     text = f"{rounds.most:,} rows can train in each of {len(rounds.train)} rounds, {len(rounds.choose):,} choose, {measured:,} measure"
-    observer.observe("note", {"text": text})
+    observer.observe(NoteEvent(text))
     if grid.log.cells:
-        observer.observe("note", {"text": f"goes on: {len(grid.log.cells):,} trainings were done before"})
+        observer.observe(NoteEvent(f"goes on: {len(grid.log.cells):,} trainings were done before"))
 
 
 def _results(grid: Grid, course: Course, taking_part: Sequence[Contender], refused: Mapping[str, str], source: Source) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from ..random_streams import Stream, seed_of
 from ..tasks import Task, constant
 from ..training.checkpoint import Checkpoints
 from ..training.clock import Clock
+from ..training.events import CellEvent, Event, WarningEvent
 from ..training.observers import Observer
 from .contenders import Contender
 from .process_pool import ProcessPool, Stopped, Warn
@@ -212,14 +213,14 @@ class Grid:
     def _report(self, cell: Cell) -> None:
         """Count a trained cell, and send it to the observer."""
         self.done += 1
-        cell_facts = {"stage": cell.stage, "name": cell.contender, "trial": cell.trial, "round": cell.round, "worth": cell.goodness,
-                "scores": dict(cell.scores)}  # fmt: skip
-        counts = {"done": self.done, "total": max(self.total, self.done)}
-        self.observer.observe("cell", {**cell_facts, **counts, "seconds": cell.seconds, "failed": cell.failed})
+        self.observer.observe(CellEvent(
+            stage=cell.stage, name=cell.contender, trial=cell.trial, round=cell.round, worth=cell.goodness, scores=dict(cell.scores),
+            done=self.done, total=max(self.total, self.done), seconds=cell.seconds, failed=cell.failed,
+        ))  # fmt: skip
 
     def _warn(self, text: str) -> None:
         """Send a warning to the observer."""
-        self.observer.observe("warning", {"text": text})
+        self.observer.observe(WarningEvent(text))
 
     def _train(self, job: _Job, warn: Warn, stop: Callable[[], bool]) -> Mapping[str, Any]:
         """Return the cell of a job as plain data; a ``TrainingError`` is its ``failed``."""
@@ -244,7 +245,7 @@ class Grid:
         if stop():
             raise Stopped
         model, tasks = members[0].model, self.prepared.tasks
-        chosen = trainer.validation.measure(members, [frozenset()], names).metrics["tasks"]
+        chosen = trainer.validation.measure(members, [frozenset()], names).metrics.tasks
         values = {name: chosen[name][task.judged_by] for name, task in tasks.items()}
         goodness = [tasks[name].goodness(tasks[name].judged_by, value) for name, value in values.items() if value is not None]
         cell = replace(
@@ -297,7 +298,7 @@ class _Warnings(Observer):
     def __init__(self, warn: Warn) -> None:
         self.warn = warn
 
-    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
+    def observe(self, event: Event) -> None:
         """Pass the text of a warning on; ignore other events."""
-        if event == "warning":
-            self.warn(facts["text"])
+        if isinstance(event, WarningEvent):
+            self.warn(event.text)

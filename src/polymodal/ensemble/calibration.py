@@ -6,15 +6,15 @@ The scale of the mean of several members is fitted on the calibration rows, whic
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ..evaluation.calibration import Calibration, PooledScale, calibrate, pooled_scale, scale_of
-from ..evaluation.conformal import kept_errors
+from ..evaluation.conformal import KeptErrors, kept_errors
 from ..evaluation.measure import score
 from ..evaluation.spread import Spread, features_of, pooled
 from ..inference import Answer
+from ..training.events import NoteEvent
 from .validation import Measured, Member, Validation
 
 
@@ -53,7 +53,7 @@ class EnsembleCalibration:
         rows = self.prepared.split.calibrating
         return [self._with_saved_weights(member, rows) for member in self.members] if len(rows) and len(self.members) > 1 else []
 
-    def errors(self, measured: Measured, answers: Sequence[Answer]) -> dict[str, Any]:
+    def errors(self, measured: Measured, answers: Sequence[Answer]) -> dict[str, KeptErrors]:
         """Return the errors from which prediction sets are made, by task, as stored in a bundle (``conformal.kept_errors``).
 
         A task whose predictions have no sets is left out.
@@ -64,7 +64,7 @@ class EnsembleCalibration:
         members = self.members
         spreads = self._spreads() if answers or len(members) == 1 else {}
         expected = answers or ([self._with_saved_weights(member, measured.rows) for member in members] if spreads else [])
-        rows, errors = self.prepared.split.calibrating, {}
+        rows, errors = self.prepared.split.calibrating, dict[str, KeptErrors]()
         for name, task in self.prepared.tasks.items():
             if not task.has_sets:
                 continue
@@ -95,7 +95,7 @@ class EnsembleCalibration:
                 member.model.vote_weights_TV[at] *= scales[name].scale
             if has_scale and len(self.fields) == len(self.prepared.modalities):
                 text = f"the mean of {len(members)} models is multiplied by {scales[name].scale:.2f}, fitted on {scales[name].rows:,} rows"
-                self.observer.observe("note", {"text": f"target {name!r}: {text} that none of them was trained on"})
+                self.observer.observe(NoteEvent(f"target {name!r}: {text} that none of them was trained on"))
         return scales
 
     def _spreads(self) -> dict[str, list[Spread]]:

@@ -7,13 +7,14 @@ in the model of all fields. They differ in the field's own model, which learns n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from ..preparation import Prepared
 from ..tasks import Task, constant
+from ..training.events import EpochEvent
 from .validation import Measured, Member
 
 _LEAST_SHARE = 2 / 3
@@ -23,9 +24,29 @@ _LEAST_DEVIATIONS = 3.0
 _FITS = 0.5
 """A field fits the training rows if its own loss there is at most this share of the loss of the field that stopped."""
 
-Diagnosis = dict[str, dict[str, dict[str, Any]]]
-"""By field and task: the name of the ``metric``; its value for the field ``alone`` (None = not trained alone), for its ``vote`` and for a
-``constant``; the number of ``rows``; and ``stopped`` (None = unknown)."""
+
+@dataclass(frozen=True)
+class FieldDiagnosis:
+    """The diagnosis of one field for one task.
+
+    :param metric: the name of the metric
+    :param vote: its value for the field's vote inside the model of all fields; None = undefined
+    :param constant: its value for a constant prediction; None = undefined
+    :param alone: its value for the model of this field alone; None = undefined, or there is no such model
+    :param rows: the number of rows
+    :param stopped: whether the field has stopped learning; None = unknown
+    """
+
+    metric: str
+    vote: float | None
+    constant: float | None
+    alone: float | None
+    rows: int
+    stopped: bool | None
+
+
+Diagnosis = dict[str, dict[str, FieldDiagnosis]]
+"""The diagnosis by field and task."""
 
 
 def diagnose(prepared: Prepared, whole: Measured, alone: Mapping[str, Measured]) -> Diagnosis:
@@ -52,7 +73,7 @@ def diagnose(prepared: Prepared, whole: Measured, alone: Mapping[str, Measured])
             metric = task.usual_metric
             values = {key: None if scores is None else task.measure(target[there], scores)[0][metric] for key, scores in of.items()}
             stopped = has_stopped(task, target[there], values, of)
-            diagnosis.setdefault(field, {})[name] = {"metric": metric, **values, "rows": int(there.sum()), "stopped": stopped}
+            diagnosis.setdefault(field, {})[name] = FieldDiagnosis(metric, **values, rows=int(there.sum()), stopped=stopped)
     return diagnosis
 
 
@@ -89,26 +110,24 @@ def warnings(diagnosis: Diagnosis, members: Sequence[Member], kind: str) -> list
     history = members[0].fitted.history
     fix = "a larger training.auxiliary, or training.balance.kind=" + ("ogm_ge with training.balance.alpha=2" if kind == "none" else "none")
     for field, by_task in diagnosis.items():
-        for task, facts in by_task.items():
-            if facts["stopped"]:
+        for task, one in by_task.items():
+            if one.stopped:
                 because = f"; {why}" if (why := _because(field, history)) else ""
                 lines.append(
-                    f"field {field!r} stopped learning beside the others: alone it reaches {facts['metric']} {facts['alone']:.4f} of "
-                    f"{task}, its vote inside the fused model {facts['vote']:.4f} (a constant {facts['constant']:.4f}), on the same "
-                    f"{facts['rows']:,} held-out rows{because}; try {fix}"
+                    f"field {field!r} stopped learning beside the others: alone it reaches {one.metric} {one.alone:.4f} of "
+                    f"{task}, its vote inside the fused model {one.vote:.4f} (a constant {one.constant:.4f}), on the same "
+                    f"{one.rows:,} held-out rows{because}; try {fix}"
                 )
     return lines
 
 
-def _because(field: str, history: Sequence[Mapping[str, Any]]) -> str:
+def _because(field: str, history: Sequence[EpochEvent]) -> str:
     """Return which other field fits the training rows, and since which epoch; "" if none does."""
     for epoch in history:
-        losses = {name: facts["loss"] for name, facts in epoch["fields"].items() if facts["loss"] is not None}
+        losses = {name: figures.loss for name, figures in epoch.fields.items() if figures.loss is not None}
         if field not in losses:
             continue
         best = min(losses, key=lambda name: losses[name])
         if best != field and losses[best] < _FITS * losses[field]:
-            return (
-                f"{best!r} fits the training rows since epoch {epoch['epoch']} (its own loss {losses[best]:.3f}, here {losses[field]:.3f})"
-            )
+            return f"{best!r} fits the training rows since epoch {epoch.epoch} (its own loss {losses[best]:.3f}, here {losses[field]:.3f})"
     return ""

@@ -25,6 +25,7 @@ from ..training.checkpoint import Checkpoints, Keeper, below
 from ..training.clock import Clock
 from ..training.config import usual_batch_size, usual_epochs
 from ..training.devices import pick_device, pick_precision
+from ..training.events import MemberEvent, NoteEvent, PlanEvent, WarningEvent
 from ..training.observers import Observer
 from ..training.optimization import standardise
 from ..training.progress import INTERRUPTED, Fitted, Replay
@@ -119,11 +120,11 @@ class EnsembleTrainer:
             seconds = {name: self._seconds_of_an_epoch(name) for name in names}
             plan = make_plan(members, epochs, baselines, seconds, self._budget())
         self.decisions.decide("plan", plan.facts())
-        self.observer.observe("plan", plan.facts())
+        self.observer.observe(PlanEvent(**plan.facts()))
         models = f"{plan.members} models of {len(rows):,} rows" if plan.members > 1 else f"one model of {len(rows):,} rows"
         alone = f"; each field alone on {plan.baseline_members} of them" if 0 < plan.baseline_members < plan.members else ""
         fewer = f"; more of the {members} folds with a longer --time-limit" if plan.members < members else ""
-        self.observer.observe("note", {"text": f"plan: {models}, up to {plan.epochs} epochs{alone}{fewer}"})
+        self.observer.observe(NoteEvent(f"plan: {models}, up to {plan.epochs} epochs{alone}{fewer}"))
         return plan
 
     def usual_epochs(self) -> int:
@@ -247,9 +248,9 @@ class EnsembleTrainer:
         if latest is not None:
             trainer.restore(*latest, keep_deadline=not self.decisions.limit_changed)
             at = trainer.progress
-            self.observer.observe("note", {"text": f"{label}: goes on in epoch {at.epoch}, after step {at.step:,}"})
+            self.observer.observe(NoteEvent(f"{label}: goes on in epoch {at.epoch}, after step {at.step:,}"))
         fitted = trainer.fit()
-        self.observer.observe("member", {"name": label, "epoch": fitted.epoch, "monitor": fitted.monitor, "stopped": fitted.stopped})
+        self.observer.observe(MemberEvent(label, fitted.epoch, fitted.monitor, fitted.stopped))
         answers = self.validation.answers(trainer.model.eval(), fitted, fold, names, hidden)
         member = Member(fold, trainer.model.to("cpu"), replace(fitted, halves=[]), answers)
         if fitted.stopped != INTERRUPTED:
@@ -264,7 +265,7 @@ class EnsembleTrainer:
             self.checkpoints.write(unit, tensors | answers, {"fitted": member.fitted.facts(), "answers": names})
         except OSError as error:
             text = f"{label}: checkpoint not written ({error.strerror or error}); resumed, it would be trained again; free some space"
-            self.observer.observe("warning", {"text": text})
+            self.observer.observe(WarningEvent(text))
 
     def _trained(
         self,
@@ -290,12 +291,7 @@ class EnsembleTrainer:
 
     def _replay(self, unit: str) -> Replay:
         """Return the decisions of a model's earlier training, which also records the decisions that follow."""
-
-        def decided(replay: Replay) -> None:
-            self.decisions.decide(unit, {"stop": replay.stop, "parts": [list(pair) for pair in replay.parts.items()]})
-
-        before = self.decisions.decisions.get(unit, {"stop": None, "parts": []})
-        return Replay(before["stop"], dict(before["parts"]), decided)
+        return Replay.of(self.decisions.decisions.get(unit), lambda replay: self.decisions.decide(unit, replay.facts()))
 
     def _model(self, names: Sequence[str]) -> MultiModalModel:
         """Return a new model of these fields."""
@@ -326,7 +322,7 @@ class EnsembleTrainer:
         if donor is not None:
             count = start_from(donor.members[fold % len(donor.members)], model)
             text = f"init: {count} of {len(model.state_dict())} tensors taken from {self.config.init}"
-            observer.observe("note", {"text": text})
+            observer.observe(NoteEvent(text))
         elif fresh:
             order = epoch_order(rows, None, seed, 0)[:_STANDARDISED_ON]
             standardise(model, self._loader(rows, names, augment=False).batch(order, 0))

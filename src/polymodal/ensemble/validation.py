@@ -14,7 +14,7 @@ Rows on which a metric is reported are not used to select what is measured (Varm
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,10 @@ from ..model import MultiModalModel
 from ..preparation import Prepared
 from ..tasks import Task
 from ..tasks.metrics import Metrics
+from ..training.events import NoteEvent, UndefinedEvent, VotesEvent
 from ..training.observers import Observer
 from ..training.progress import Fitted, NotFinite, Validated
+from .metrics import PresentMetrics, ValidationMetrics
 from .vote_weights import VoteWeights
 
 
@@ -49,7 +51,7 @@ class Member:
 class Measured:
     """Predictions for the validation rows, each from a member that was not trained on the row and vote weights not fitted on it.
 
-    :param metrics: the metrics, as written to ``metrics.json``
+    :param metrics: the metrics
     :param rows: (N,) the 0-based row numbers
     :param part_N: (N,) the part of each row; its vote weights were fitted on the rows of the other parts
     :param member_N: (N,) the index of the member that predicts each row
@@ -59,7 +61,7 @@ class Measured:
     :param own: by task and field, the scores (N, C) of the field's own vote alone
     """
 
-    metrics: dict[str, Any]
+    metrics: ValidationMetrics
     rows: np.ndarray
     part_N: np.ndarray
     member_N: np.ndarray
@@ -210,31 +212,31 @@ class Validation:
             start = rule.start(len(answers[0].votes[name]) - rule.fused)
             without = {name: np.stack([of_part / scale_of(of_part, start) for of_part in weights[name]])}
             unscaled[name] = score(tasks[name], [self.votes.pool(model, name, answers[0], rows, part_N, without, frozenset())])
-        result: dict[str, Any] = {"rows": len(rows), "tasks": measured[0][0]}
+        metrics = ValidationMetrics(len(rows), measured[0][0])
         if len(hidden) > 1:
-            by_set = dict(zip(hidden, (metrics for metrics, _ in measured), strict=True))
-            result["hidden"] = {next(iter(names)): metrics for names, metrics in by_set.items() if len(names) == 1}
+            by_set = dict(zip(hidden, (of_set for of_set, _ in measured), strict=True))
+            metrics = replace(metrics, hidden={next(iter(names)): of_set for names, of_set in by_set.items() if len(names) == 1})
             if frozenset(fields) in by_set:
-                result["present"] = [{"fields": [name for name in fields if name not in names], "tasks": by_set[names]} for names in by_set]
-                by_shown = {frozenset(fields) - names: metrics for names, metrics in by_set.items()}
-                result["shapley"] = shares_of_metrics(tasks, by_shown, fields)
+                present = [PresentMetrics([name for name in fields if name not in names], of_set) for names, of_set in by_set.items()]
+                by_shown = {frozenset(fields) - names: of_set for names, of_set in by_set.items()}
+                metrics = replace(metrics, present=present, shapley=shares_of_metrics(tasks, by_shown, fields))
         for metric, reason in measured[0][1].items():
-            self.observer.observe("undefined", {"metric": metric, "reason": reason})
+            self.observer.observe(UndefinedEvent(metric, reason))
         own = {
             name: self._own_scores(name, [(member.model, part.answers[0]) for member, part in zip(members, parts, strict=True)])
             for name in tasks
         }
-        return Measured(result, rows, part_N, member_N, scores_by_set[0], unscaled, targets, own)
+        return Measured(metrics, rows, part_N, member_N, scores_by_set[0], unscaled, targets, own)
 
     def _report_weights(self, model: MultiModalModel, weights: Sequence[Sequence[float]], names: Sequence[str]) -> None:
         """Report the vote weights of each task to the observer."""
         voters = ["fused"] * model.rules[0].fused + model.voters
         for name, of_task in zip(model.tasks, weights, strict=True):
             by_voter = dict(zip(voters, of_task, strict=True))
-            self.observer.observe("votes", {"task": name, "fields": list(names), "weights": by_voter})
+            self.observer.observe(VotesEvent(name, list(names), by_voter))
             if len(by_voter) > 1:
                 text = ", ".join(f"{voter} {weight:.2f}" for voter, weight in by_voter.items())
-                self.observer.observe("note", {"text": f"target {name!r}: weights of the votes: {text}"})
+                self.observer.observe(NoteEvent(f"target {name!r}: weights of the votes: {text}"))
 
     def _own_scores(self, task: str, answers: Sequence[tuple[MultiModalModel, Answer]]) -> dict[str, np.ndarray]:
         """Return the scores of each field's own vote, concatenated over the members."""

@@ -26,7 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -43,9 +43,33 @@ _AT_ONCE = 2**21  # the number of values that are sorted at a time
 _ROUNDING = 1e-7  # the rounding error of a probability in float32
 
 
+class ModelErrors(TypedDict):
+    """The errors of one model in a bundle."""
+
+    rows: int
+    """The number of rows on which errors were computed."""
+    errors: list[float]
+    """The errors that are kept, in ascending order."""
+
+
+class KeptErrors(TypedDict):
+    """The errors of one task in a bundle, as plain data."""
+
+    method: str
+    """``split`` or ``cv+``."""
+    rows: int
+    """The number of rows on which errors were computed."""
+    models: list[ModelErrors]
+    """The errors of each model."""
+    spreads: NotRequired[list[dict[str, Any]]]
+    """The expected error by row of each model (``Spread.facts``), by which errors were divided; absent = they were not divided."""
+    scale: NotRequired[float]
+    """The scale of the mean of several members; 1 = none."""
+
+
 def kept_errors(
     task: Task, target_NT: np.ndarray, scores_NC: np.ndarray, member_N: np.ndarray, folds: int, spread_N: np.ndarray | None = None
-) -> dict[str, Any]:
+) -> KeptErrors:
     """Return the errors from which a bundle computes prediction sets, as plain data.
 
     :param task: the task
@@ -64,7 +88,7 @@ def kept_errors(
     return {"method": "cv+" if folds > 1 else "split", "rows": len(errors_N), "models": models}
 
 
-def _thinned(errors: np.ndarray) -> dict[str, Any]:
+def _thinned(errors: np.ndarray) -> ModelErrors:
     """Return the number of ascending errors, and at most ``KEPT`` of them, evenly spaced."""
     count = len(errors)
     if count > KEPT:

@@ -13,6 +13,7 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,9 @@ from ..preparation import Prepared, prepare
 from ..storage import discard_replaced, write_whole
 from ..training.checkpoint import Checkpoints
 from ..training.clock import Clock
+from ..training.events import DeviceEvent, EndEvent, NoteEvent, ResumeEvent, StartEvent, WarningEvent
 from ..training.observers import JsonLines, Observer, Observers, plain
+from .metrics import BaselineMetrics, MemberMetrics, RowCounts, RunMetrics, Seconds
 from .notes import data_notes, settings_notes
 from .report_data import report_data
 from .resolution import guessed
@@ -157,7 +160,7 @@ class Run:
             differing = journal.differences(self.experiment, content)
             refuse(self.folder, differing, self.force)
             for one in differing:
-                self.observer.observe("warning", {"text": f"resumed all the same (--force): {one.line}"})
+                self.observer.observe(WarningEvent(f"resumed all the same (--force): {one.line}"))
             if differing:
                 journal.decisions.pop("plan", None)  # the plan was made for other settings or rows
             journal.limit_changed = journal.experiment["training"]["time_limit"] != self.experiment.training.time_limit
@@ -182,18 +185,17 @@ class Run:
         for note in checkpoints.notes:
             self._note(note)
         measured, metrics, reliability = self._measure(trainer, members, plan)
-        bundle = self._bundle(prepared, members, trainer.fields, metrics)
+        bundle = self._bundle(prepared, members, trainer.fields, metrics.facts())
         trained_in = [] if self.source.folder is None else [self.source.folder]
         predictor = Predictor(bundle, root=self.experiment.data.root, run=self.folder if self.keep else None, trained_in=trained_in)
         self._save(bundle, metrics)  # the later stages add metrics and never change the model
         alone: dict[str, Measured] = {}
         if plan.baseline_members:
-            metrics["baselines"], predictor.baselines, alone = self._baselines(trainer, plan, measured, journal)
-        self._compare(trainer, members, measured, alone, metrics)
+            baselines, predictor.baselines, alone = self._baselines(trainer, plan, measured, journal)
+            metrics = replace(metrics, baselines=baselines)
+        metrics = self._compare(trainer, members, measured, alone, metrics)
         test = None if self.stopping.requested else self._test(predictor, prepared)
-        if test is not None:
-            metrics["test"] = test
-        metrics["seconds"]["total"] = round(self.clock.spent, 1)
+        metrics = replace(metrics, test=test, seconds=replace(metrics.seconds, total=round(self.clock.spent, 1)))
         self._save(bundle, metrics)
         if self.keep:
             self._report(prepared, measured, reliability)
@@ -201,10 +203,10 @@ class Run:
             journal.ended = True
             journal.save()
             checkpoints.clear()
-        self.observer.observe("end", {name: metrics[name] for name in ("seconds", "validation", "finding")})
+        self.observer.observe(EndEvent(metrics.seconds.facts(), metrics.validation.facts(), metrics.finding or ""))
         return predictor
 
-    def _measure(self, trainer: EnsembleTrainer, members: Sequence[Member], plan: Plan) -> tuple[Measured, dict[str, Any], dict[str, Any]]:
+    def _measure(self, trainer: EnsembleTrainer, members: Sequence[Member], plan: Plan) -> tuple[Measured, RunMetrics, dict[str, Any]]:
         """Measure and calibrate the members of all fields. Return the results, the metrics of the run, and reliability curves by task."""
         prepared = trainer.prepared
         measured = trainer.validation.measure(members, every_set(trainer.fields), trainer.fields)
@@ -213,24 +215,23 @@ class Run:
         answers = calibration.answers()
         errors = calibration.errors(measured, answers)
         scales = calibration.scale(answers)
-        measured.metrics["calibration"] = {name: one.facts for name, one in vote_scales.items()}
-        measured.metrics["pooled"] = {name: scale.facts() for name, scale in scales.items()}
-        metrics: dict[str, Any] = {
-            "rows": {
-                "table": self.source.rows,
-                "training": len(prepared.member(0)[0]),
-                "selection": len(prepared.selecting),
-                "calibration": len(prepared.split.calibrating),
-                "without_target": dict(prepared.unlabelled),
-            },
-            "validation": measured.metrics,
-            "baselines": {},
-            "conformal": {name: {**kept, "scale": scales[name].scale if name in scales else 1.0} for name, kept in errors.items()},
-            "plan": plan.facts(),
-            "seconds": {"fused": round(self.clock.spent, 1)},
-            "members": [{"epoch": m.fitted.epoch, "epochs": plan.epochs, "stopped": m.fitted.stopped} for m in members],
-            "seed": self.experiment.seed,
-        }
+        for name, kept in errors.items():
+            kept["scale"] = scales[name].scale if name in scales else 1.0
+        metrics = RunMetrics(
+            rows=RowCounts(
+                table=self.source.rows,
+                training=len(prepared.member(0)[0]),
+                selection=len(prepared.selecting),
+                calibration=len(prepared.split.calibrating),
+                without_target=dict(prepared.unlabelled),
+            ),
+            validation=replace(measured.metrics, calibration=vote_scales, pooled=scales),
+            conformal=errors,
+            plan=plan,
+            seconds=Seconds(fused=round(self.clock.spent, 1)),
+            members=[MemberMetrics(one.fitted.epoch, plan.epochs, one.fitted.stopped) for one in members],
+            seed=self.experiment.seed,
+        )
         return measured, metrics, {name: one.curves for name, one in vote_scales.items()}
 
     def _compare(
@@ -239,18 +240,19 @@ class Run:
         members: Sequence[Member],
         measured: Measured,
         alone: Mapping[str, Measured],
-        metrics: dict[str, Any],
-    ) -> None:
-        """Compare the model of all fields with those of single fields: add the diagnosis and the finding to ``metrics``."""
-        metrics["balance"] = diagnose(trainer.prepared, measured, alone)
-        for line in warnings(metrics["balance"], members, self.experiment.training.balance.kind):
-            self.observer.observe("warning", {"text": line})
+        metrics: RunMetrics,
+    ) -> RunMetrics:
+        """Compare the model of all fields with those of single fields. Return ``metrics`` with the diagnosis and the finding."""
+        balance = diagnose(trainer.prepared, measured, alone)
+        for line in warnings(balance, members, self.experiment.training.balance.kind):
+            self.observer.observe(WarningEvent(line))
         untried = [name for name in trainer.fields if name not in alone]
-        metrics["finding"], metrics["comparison"] = finding(trainer.prepared, measured, alone, untried)
+        text, comparison = finding(trainer.prepared, measured, alone, untried)
+        return replace(metrics, balance=balance, finding=text, comparison=comparison)
 
-    def _save(self, bundle: Bundle, metrics: Mapping[str, Any]) -> None:
+    def _save(self, bundle: Bundle, metrics: RunMetrics) -> None:
         """Set the metrics of the bundle, and write both if the folder is kept."""
-        bundle.metrics = plain(metrics)
+        bundle.metrics = plain(metrics.facts())
         if self.keep:
             write_whole(self.folder / "metrics.json", (json.dumps(bundle.metrics, ensure_ascii=False, indent=1) + "\n").encode())
             try:
@@ -262,29 +264,30 @@ class Run:
         """Write ``run.yaml`` if the run is new, and report the settings and the reasons for them."""
         if self.before is None:
             write_whole(self.folder / "run.yaml", explain(self.experiment.with_absolute_paths(), self.reasons).encode())
-        self.observer.observe("start" if self.before is None else "resume", {
-            "polymodal": __version__, "torch": torch.__version__, "python": platform.python_version(), "threads": torch.get_num_threads(),
-            "table": self.source.name, "rows": self.source.rows, "seed": self.experiment.seed, "time_limit": self.clock.limit,
-        })  # fmt: skip
+        begun = StartEvent if self.before is None else ResumeEvent
+        self.observer.observe(begun(
+            polymodal=__version__, torch=torch.__version__, python=platform.python_version(), threads=torch.get_num_threads(),
+            table=self.source.name, rows=self.source.rows, seed=self.experiment.seed, time_limit=self.clock.limit,
+        ))  # fmt: skip
         for text in settings_notes(self.experiment, self.reasons):
             self._note(text)
         for one in self.left_out:
             if one.unread:  # ``train`` shows a warning, so that only the log lacks it
-                self.log.observe("warning", {"text": one.line})
+                self.log.observe(WarningEvent(one.line))
             else:
                 self._note(one.line)
 
     def _note(self, text: str) -> None:
         """Report a note to the observers."""
-        self.observer.observe("note", {"text": text})
+        self.observer.observe(NoteEvent(text))
 
     def _log_data(self, prepared: Prepared, trainer: EnsembleTrainer) -> None:
         """Report the device, the content of fields and targets, and warnings about the data."""
-        self.observer.observe("device", {"device": trainer.device.type, "precision": str(trainer.precision).removeprefix("torch.")})
+        self.observer.observe(DeviceEvent(trainer.device.type, str(trainer.precision).removeprefix("torch.")))
         for text in data_notes(prepared, self.reasons):
             self._note(text)
         for line in prepared.warnings:
-            self.observer.observe("warning", {"text": line})
+            self.observer.observe(WarningEvent(line))
 
     def _report(self, prepared: Prepared, measured: Measured, reliability: Mapping[str, Any]) -> None:
         """Write ``report.json`` and ``report.html``. If they cannot be written, there is a warning, and the run continues."""
@@ -296,13 +299,13 @@ class Run:
             pages.write(self.folder)
         except OSError as error:
             text = f"report.html was not written ({error.strerror or error}); make it later: polymodal report {self.folder}"
-            self.observer.observe("warning", {"text": text})
+            self.observer.observe(WarningEvent(text))
 
     def _baselines(
         self, trainer: EnsembleTrainer, plan: Plan, whole: Measured, journal: Journal
-    ) -> tuple[dict[str, Any], dict[str, Bundle], dict[str, Measured]]:
+    ) -> tuple[dict[str, BaselineMetrics], dict[str, Bundle], dict[str, Measured]]:
         """Train and measure each single field, on the rows of ``whole`` or on the first of them. Return metrics, bundles and results."""
-        metrics: dict[str, Any] = {}
+        metrics: dict[str, BaselineMetrics] = {}
         bundles: dict[str, Bundle] = {}
         results: dict[str, Measured] = {}
         for name in trainer.fields:
@@ -316,12 +319,12 @@ class Run:
             begin = time.monotonic()
             members = trainer.train_alone(plan, name)
             results[name] = measured = trainer.validation.measure(members, [frozenset()], [name])
-            metrics[name] = {**measured.metrics, "folds": len(members), "seconds": round(time.monotonic() - begin, 1)}
-            if len(measured.rows) < len(whole.rows):  # the metrics of all fields on the same rows
-                metrics[name]["fused"] = whole.first(len(measured.rows), trainer.prepared.tasks)
+            seconds, rows = round(time.monotonic() - begin, 1), len(measured.rows)
+            fused = whole.first(rows, trainer.prepared.tasks) if rows < len(whole.rows) else None
+            metrics[name] = BaselineMetrics(measured.metrics, len(members), seconds, fused)
             calibration = EnsembleCalibration(trainer.validation, members, [name])
             calibration.scale(calibration.answers())
-            bundles[name] = self._bundle(trainer.prepared, members, [name], metrics[name])
+            bundles[name] = self._bundle(trainer.prepared, members, [name], metrics[name].facts())
         return metrics, bundles, results
 
     def _bundle(self, prepared: Prepared, members: Sequence[Member], fields: Sequence[str], metrics: Mapping[str, Any]) -> Bundle:
@@ -342,10 +345,10 @@ class Run:
             try:
                 measured = predictor.evaluate(self.test_source)
                 for name, counts in measured.get("unknown", {}).items():
-                    self.observer.observe("warning", {"text": f"target {name!r}: {unknown_line({'test': counts})}"})
+                    self.observer.observe(WarningEvent(f"target {name!r}: {unknown_line({'test': counts})}"))
                 return measured
             except UserError as error:  # the model is trained and saved, so that a fault of the test table must not stop the run
-                self.observer.observe("warning", {"text": f"the test table was not measured: {error}"})
+                self.observer.observe(WarningEvent(f"the test table was not measured: {error}"))
                 return None
         rows = np.flatnonzero(prepared.split.part_N == TEST)
         if not len(rows):

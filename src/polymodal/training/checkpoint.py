@@ -24,6 +24,7 @@ from torch import Tensor
 
 from ..errors import PolymodalError
 from ..storage import write_whole
+from .events import CheckpointEvent, WarningEvent
 from .observers import Observer
 
 Facts = dict[str, Any]
@@ -170,11 +171,11 @@ class Keeper:
                 before = "the one before it is valid" if self.checkpoints.has(LAST) else "there is none before it"
                 place, why = f"{self.label}, step {step:,}", error.strerror or error
                 text = f"{place}: checkpoint not written ({why}); {before}; training continues; free some disk space"
-                self.observer.observe("warning", {"text": text})
+                self.observer.observe(WarningEvent(text))
             self._reported_once = True
         else:
             self._reported_once = False
-            self.observer.observe("checkpoint", {"name": self.label, "step": step, "seconds": round(time.monotonic() - begin, 3)})
+            self.observer.observe(CheckpointEvent(self.label, step, seconds=round(time.monotonic() - begin, 3)))
         self._kept = time.monotonic()
         self._cost = self._kept - begin
 

@@ -9,20 +9,21 @@ import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import requires
+from .events import EpochEvent, Event, NoteEvent, StepEvent, WarningEvent
 
 
 class Observer:
     """Base class of observers, which receive every event. This one does nothing."""
 
-    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
-        """Receive an event.
+    def observe(self, event: Event) -> None:
+        """Receive an event. An exception that is raised here ends the run.
 
-        :param event: the name; ``step`` and ``epoch`` events come from the trainer, the others from the run
-        :param facts: the facts of the event, as plain data
+        :param event: the event, an object of one of the classes of ``training.events``, such as ``StepEvent`` or ``EpochEvent``
         """
 
     def close(self) -> None:
@@ -35,10 +36,10 @@ class Observers(Observer):
     def __init__(self, observers: Sequence[Observer]) -> None:
         self.observers = list(observers)
 
-    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
+    def observe(self, event: Event) -> None:
         """Pass the event to each observer."""
         for observer in self.observers:
-            observer.observe(event, facts)
+            observer.observe(event)
 
     def close(self) -> None:
         """Close each observer."""
@@ -58,11 +59,11 @@ class JsonLines(Observer):
         if incomplete:
             self._file.truncate(path.stat().st_size - incomplete)
 
-    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
+    def observe(self, event: Event) -> None:
         """Write a line. A write error is reported once as a warning, and training continues."""
-        if event == "step":
+        if isinstance(event, StepEvent):
             return
-        line = json.dumps(plain({"event": event, "time": round(time.time(), 3), **facts}), ensure_ascii=False) + "\n"
+        line = json.dumps(plain({"event": event.kind, "time": round(time.time(), 3), **event.facts()}), ensure_ascii=False) + "\n"
         end = self._file.seek(0, 2)
         try:
             body = line.encode("utf-8", "replace")
@@ -93,29 +94,31 @@ class Console(Observer):
         self._task: Any = None
         self._is_closed = False
 
-    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
+    def observe(self, event: Event) -> None:
         """Show an event. After the stream was closed by its reader (``| head``), nothing is shown."""
         if self._is_closed:
             return
         try:
-            self._show(event, facts)
+            self._show(event)
         except (OSError, ValueError):  # ValueError: the stream is closed
             self._is_closed = True
 
-    def _show(self, event: str, facts: Mapping[str, Any]) -> None:
-        if event == "step" and self.live:
-            self._bar(facts)
-        elif event == "epoch":
+    def _show(self, event: Event) -> None:
+        if isinstance(event, StepEvent) and self.live:
+            self._bar(event)
+        elif isinstance(event, EpochEvent):
             self.print_line(
-                f"  {facts['name']}  epoch {facts['epoch']}/{facts['epochs']}  loss {facts['loss']:.4f}  "
-                + "  ".join(f"{name} {value:.4f}" for name, value in facts["shown"].items() if value is not None)
-                + f"  {facts['rows_per_second']:.0f} rows/s  waiting {facts['waiting']:.0%}"
-                + ("  *" if facts["best"] else "")
+                f"  {event.name}  epoch {event.epoch}/{event.epochs}  loss {event.loss:.4f}  "
+                + "  ".join(f"{name} {value:.4f}" for name, value in event.shown.items() if value is not None)
+                + f"  {event.rows_per_second:.0f} rows/s  waiting {event.waiting:.0%}"
+                + ("  *" if event.best else "")
             )
-        elif event in ("note", "stage", "warning"):
-            self.print_line({"note": "", "stage": "", "warning": "warning: "}[event] + str(facts["text"]))
+        elif isinstance(event, NoteEvent):
+            self.print_line(event.text)
+        elif isinstance(event, WarningEvent):
+            self.print_line(f"warning: {event.text}")
 
-    def _bar(self, facts: Mapping[str, Any]) -> None:
+    def _bar(self, event: StepEvent) -> None:
         if self._progress is None:
             from rich.console import Console as RichConsole
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -128,8 +131,8 @@ class Console(Observer):
             self._progress.start()
             self._task = self._progress.add_task("", loss=math.nan, speed=0.0, waiting=0.0)
         self._progress.update(
-            self._task, description=f"{facts['name']} {facts['epoch']}/{facts['epochs']}", completed=facts["step"], total=facts["steps"],
-            loss=facts["loss"], speed=facts["rows_per_second"], waiting=facts["waiting"],
+            self._task, description=f"{event.name} {event.epoch}/{event.epochs}", completed=event.step, total=event.steps,
+            loss=event.loss, speed=event.rows_per_second, waiting=event.waiting,
         )  # fmt: skip
 
     def print_line(self, text: str) -> None:
@@ -162,13 +165,13 @@ class TensorBoard(Observer):
             self._summary_writer = requires("torch.utils.tensorboard", "tensorboard").SummaryWriter(self.folder)
         return self._summary_writer
 
-    def observe(self, event: str, facts: Mapping[str, Any]) -> None:
+    def observe(self, event: Event) -> None:
         """Write the loss, the validation results and the figures of each field by epoch, with one curve for each model."""
-        if event == "epoch":
-            by_field = {f"{name} {figure}": value for name, figures in facts["fields"].items() for figure, value in figures.items()}
-            for name, value in {"loss": facts["loss"], **facts["shown"], **by_field}.items():
+        if isinstance(event, EpochEvent):
+            by_field = {f"{name} {figure}": value for name, of_field in event.fields.items() for figure, value in asdict(of_field).items()}
+            for name, value in {"loss": event.loss, **event.shown, **by_field}.items():
                 if value is not None:
-                    self._writer.add_scalar(f"{facts['name']}/{name}", value, facts["epoch"])
+                    self._writer.add_scalar(f"{event.name}/{name}", value, event.epoch)
 
     def close(self) -> None:
         """Flush and close the writer."""

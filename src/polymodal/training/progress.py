@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from torch import Tensor
 
 from ..tasks.metrics import Metrics
 from .checkpoint import Facts, below
+from .events import EpochEvent
 
 INTERRUPTED = "interrupted"
 
@@ -45,7 +45,7 @@ class Fitted:
     :param epoch: the number of that epoch
     :param monitor: its monitored value, smaller is better
     :param metrics: its metrics by task
-    :param history: the facts of every epoch
+    :param history: the events of every epoch
     :param stopped: the reason why training ended; empty = it has not ended
     :param halves: the best epochs by each half of the rows that select the epoch, if they are halved
     """
@@ -54,14 +54,14 @@ class Fitted:
     epoch: int = 0
     monitor: float = float("inf")
     metrics: Mapping[str, Metrics] = field(default_factory=dict)
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[EpochEvent] = field(default_factory=list)
     stopped: str = ""
     halves: list[Best] = field(default_factory=list)
 
     def facts(self) -> Facts:
         """Return everything except the weights as plain data."""
-        return {"epoch": self.epoch, "monitor": self.monitor, "metrics": self.metrics, "history": self.history, "stopped": self.stopped,
-                "halves": [{"epoch": half.epoch, "monitor": half.monitor} for half in self.halves]}  # fmt: skip
+        return {"epoch": self.epoch, "monitor": self.monitor, "metrics": self.metrics, "history": [one.facts() for one in self.history],
+                "stopped": self.stopped, "halves": [{"epoch": half.epoch, "monitor": half.monitor} for half in self.halves]}  # fmt: skip
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights of all epochs that are kept, each once."""
@@ -74,7 +74,7 @@ class Fitted:
     @classmethod
     def of(cls, facts: Facts, tensors: Mapping[str, Tensor]) -> Fitted:
         """Return the instance of ``facts()`` and ``tensors()``. Other tensors are ignored."""
-        fitted = cls(below(tensors, "best."), **{**facts, "halves": []})
+        fitted = cls(below(tensors, "best."), **{**facts, "history": [EpochEvent.of(one) for one in facts["history"]], "halves": []})
         by_epoch = {fitted.epoch: fitted.weights}
         for at, half in enumerate(facts["halves"]):
             weights = by_epoch.setdefault(half["epoch"], below(tensors, f"half_{at}."))
@@ -126,3 +126,12 @@ class Replay:
     """The number of parts of a batch, by the step from which it was used because memory was insufficient."""
     decided: Callable[[Replay], None] = lambda _: None
     """A function that is called with each new decision before it takes effect."""
+
+    def facts(self) -> Facts:
+        """Return the decisions as plain data."""
+        return {"stop": self.stop, "parts": [list(pair) for pair in self.parts.items()]}
+
+    @classmethod
+    def of(cls, facts: Facts | None, decided: Callable[[Replay], None]) -> Replay:
+        """Return the instance of ``facts()``, or one without decisions if ``facts`` is None."""
+        return cls(decided=decided) if facts is None else cls(facts["stop"], dict(facts["parts"]), decided)

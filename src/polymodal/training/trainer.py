@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from .balance import Moment, NoneConfig
 from .checkpoint import Facts, Keeper, below, generators, set_generators
 from .config import TrainingConfig, usual_auxiliary
 from .devices import autocast, is_out_of_memory
+from .events import EpochEvent, NoteEvent, StepEvent, WarningEvent
 from .objective import Objective, hide_some, share_hidden
 from .observers import Observer
 from .optimization import optimiser, share_of_peak
@@ -103,26 +103,23 @@ class Trainer:
         """
         fitted, progress = self.fitted, self.progress
         while not fitted.stopped:
-            facts = self.run_epoch(progress.epoch)
-            if facts["complete"] or not fitted.weights:
+            complete = self.run_epoch(progress.epoch)
+            if complete or not fitted.weights:
                 try:
                     validated = self.validate()
                 except NotFinite as error:
                     self._give_up(str(error))
                     break
-                metrics = validated.metrics
-                monitor = self._monitor(metrics)
+                monitor = self._monitor(validated.metrics)
                 better = monitor < fitted.monitor or not self.selects
                 self._keep_best(validated, monitor, better or not fitted.weights)
                 if monitor < progress.mark * (1 - _LEAST_IMPROVEMENT):
                     progress.mark, progress.marked = monitor, progress.epoch
-                facts |= {"monitor": monitor, "best": better, "shown": self._shown(metrics), "metrics": metrics,
-                          "fields": report(progress.fields, validated.own)}  # fmt: skip
                 self.balancer.epoch(losses(progress.fields), validated.own)
-                fitted.history.append(facts)
-                self.observer.observe("epoch", facts)
+                fitted.history.append(self._epoch_event(validated, monitor, better, complete))
+                self.observer.observe(fitted.history[-1])
                 self._report_silent()
-            fitted.stopped = self._why_stop(facts["complete"])
+            fitted.stopped = self._why_stop(complete)
             progress.epoch, progress.at = progress.epoch + 1, 0
             progress.loss, progress.rows, progress.seconds, progress.waited, progress.fields = 0.0, 0, 0.0, 0.0, {}
             if not fitted.stopped and self.interrupted():  # interrupted during validation
@@ -156,13 +153,13 @@ class Trainer:
         """Report each field that learns nothing once. Training continues; the effect is measured when it has ended."""
         fix = "its baseline, trained after this model, will show which" if self.config.baselines else "a model of it alone would show which"
         for name, other in silent(self.fitted.history, self.constant).items():
-            report, fitting = self.fitted.history[-1]["fields"][name], self.fitted.history[-1]["fields"][other]
+            figures, fitting = self.fitted.history[-1].fields[name], self.fitted.history[-1].fields[other]
             text = (
-                f"field {name!r} has learned nothing so far that generalizes (its validation loss is {report['held_out']:.2f}, "
-                f"a constant's {self.constant:.2f}), while {other!r} fits the training rows ({fitting['loss']:.2f}); it is uninformative, "
+                f"field {name!r} has learned nothing so far that generalizes (its validation loss is {figures.held_out:.2f}, "
+                f"a constant's {self.constant:.2f}), while {other!r} fits the training rows ({fitting.loss:.2f}); it is uninformative, "
                 f"or it stopped learning: {fix}"
             )
-            self.observer.observe("note", {"text": f"{self.name}, epoch {self.progress.epoch}: {text}"})
+            self.observer.observe(NoteEvent(f"{self.name}, epoch {self.progress.epoch}: {text}"))
 
     def _give_up(self, what: str) -> None:
         """End training with the weights of the best epoch, since the present ones are not finite; ``TrainingError`` if there is none."""
@@ -170,7 +167,7 @@ class Trainer:
         if not self.fitted.weights:
             raise TrainingError(f"{place}: {what}; expected a model that learns; lower training.lr")
         self.fitted.stopped = f"{what} in epoch {self.progress.epoch}"
-        self.observer.observe("warning", {"text": f"{place}: {what}; the weights of epoch {self.fitted.epoch} are used; lower training.lr"})
+        self.observer.observe(WarningEvent(f"{place}: {what}; the weights of epoch {self.fitted.epoch} are used; lower training.lr"))
 
     def _why_stop(self, complete: bool) -> str:
         """Return the reason why training ends after this epoch, or an empty string if it continues."""
@@ -244,9 +241,18 @@ class Trainer:
                 shown[prefix + metric] = metrics[name].get(metric)
         return shown
 
-    def run_epoch(self, epoch: int) -> dict[str, Any]:
-        """Train for one epoch, or for the rest of one, and return its facts. ``complete`` is False if the time limit or the user ended
-        it."""
+    def _epoch_event(self, validated: Validated, monitor: float, better: bool, complete: bool) -> EpochEvent:
+        """Return the event of the current epoch, after its last step."""
+        progress, seconds = self.progress, max(self.progress.seconds, 1e-9)
+        return EpochEvent(
+            name=self.name, epoch=progress.epoch, epochs=self.epochs, loss=progress.loss / max(progress.rows, 1),
+            seconds=round(progress.seconds, 3), rows_per_second=progress.rows / seconds, waiting=progress.waited / seconds,
+            complete=complete, monitor=monitor, best=better, shown=self._shown(validated.metrics), metrics=validated.metrics,
+            fields=report(progress.fields, validated.own),
+        )  # fmt: skip
+
+    def run_epoch(self, epoch: int) -> bool:
+        """Train for one epoch, or for the rest of one, and return whether it is complete: not ended by the time limit or the user."""
         self.model.train()
         self._freeze(epoch)
         progress, before = self.progress, self.progress.seconds
@@ -265,20 +271,18 @@ class Trainer:
             if loss is not None:
                 progress.rows, progress.loss = progress.rows + len(step.rows), progress.loss + loss * len(step.rows)
             progress.seconds = before + time.perf_counter() - start
-            self.observer.observe("step", {"name": self.name, "epoch": epoch, "epochs": self.epochs, "step": progress.at,
-                                           "steps": len(self.loader), "loss": float("nan") if loss is None else loss,
-                                           "rows_per_second": progress.rows / progress.seconds,
-                                           "waiting": progress.waited / progress.seconds})  # fmt: skip
+            self.observer.observe(StepEvent(
+                name=self.name, epoch=epoch, epochs=self.epochs, step=progress.at, steps=len(self.loader),
+                loss=float("nan") if loss is None else loss, rows_per_second=progress.rows / progress.seconds,
+                waiting=progress.waited / progress.seconds,
+            ))  # fmt: skip
             stopping = self.interrupted()
             if self.keeper is not None:
                 self.keeper.step(progress.step, self.snapshot, now=stopping)
             if stopping or self._time_is_over():
                 break
         steps.close()
-        complete = progress.at >= len(self.loader)
-        return {"name": self.name, "epoch": epoch, "epochs": self.epochs, "loss": progress.loss / max(progress.rows, 1),
-                "seconds": round(progress.seconds, 3), "rows_per_second": progress.rows / max(progress.seconds, 1e-9),
-                "waiting": progress.waited / max(progress.seconds, 1e-9), "complete": complete}  # fmt: skip
+        return progress.at >= len(self.loader)
 
     def _freeze(self, epoch: int) -> None:
         """Freeze the encoders whose last epoch (``training.freeze``) is before ``epoch``, and unfreeze the others."""
@@ -364,7 +368,7 @@ class Trainer:
             self.model.load_state_dict(self.fitted.weights)
             self.optimiser.state.clear()
             report = f"the weights of epoch {self.fitted.epoch} are restored"
-        self.observer.observe("warning", {"text": f"{place}: {what}; {report}"})
+        self.observer.observe(WarningEvent(f"{place}: {what}; {report}"))
 
     def _take_smaller_parts(self, step: Step) -> None:
         """Compute batches in twice as many parts from this step on, or raise ``TrainingError`` if a part is already a single row."""
@@ -383,7 +387,7 @@ class Trainer:
         self.replay.decided(self.replay)
         rows = -(-len(step.rows) // progress.parts)
         text = f"{place}: out of memory; from now on a batch is computed {rows} rows at a time (training.accumulate={progress.parts})"
-        self.observer.observe("warning", {"text": text})
+        self.observer.observe(WarningEvent(text))
 
 
 def _listed(rows: Sequence[int]) -> str:

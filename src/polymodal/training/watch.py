@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
 
 import torch
 from torch import nn
 
 from ..flow import FUSED
 from ..model import MultiModalModel
+from .events import EpochEvent, FieldFigures
 from .objective import Own
 
 Sums = dict[str, dict[str, float]]
@@ -86,14 +86,14 @@ def count(sums: Sums, figures: StepFigures, factors: Mapping[str, float]) -> Non
 _NOTHING, _FITS, _EPOCHS = 0.95, 0.5, 3
 
 
-def silent(history: Sequence[Mapping[str, Any]], constant: float) -> dict[str, str]:
+def silent(history: Sequence[EpochEvent], constant: float) -> dict[str, str]:
     """Return fields that have learned nothing that generalizes, each with the field that fits the training rows instead.
 
     A field is returned if its validation loss was never 5 % better than that of a constant, and if the training loss of the other field was
     less than half of its own in the last three epochs. Each field is returned only once, in the first epoch in which this holds. The curves
     do not show whether such a field is uninformative or has stopped learning.
 
-    :param history: the facts of every epoch so far
+    :param history: the events of every epoch so far
     :param constant: the loss of a constant prediction
     """
     pairs = _silent(history, constant)
@@ -102,19 +102,24 @@ def silent(history: Sequence[Mapping[str, Any]], constant: float) -> dict[str, s
     }
 
 
-def _silent(history: Sequence[Mapping[str, Any]], constant: float) -> dict[str, str]:
+def _silent(history: Sequence[EpochEvent], constant: float) -> dict[str, str]:
     pairs: dict[str, str] = {}
     if len(history) < _EPOCHS:
         return pairs
-    for name, now in history[-1]["fields"].items():
-        validation = [one["fields"][name]["held_out"] for one in history if name in one["fields"]]
-        if now["loss"] is None or None in validation or min(validation) < _NOTHING * constant:
+    for name, now in history[-1].fields.items():
+        validation = [one.fields[name].held_out for one in history if name in one.fields]
+        if now.loss is None or any(loss is None or loss < _NOTHING * constant for loss in validation):
             continue
-        for other in history[-1]["fields"]:
-            last = [(one["fields"].get(other, {}).get("loss"), one["fields"].get(name, {}).get("loss")) for one in history[-_EPOCHS:]]
+        for other in history[-1].fields:
+            last = [(_loss(one, other), _loss(one, name)) for one in history[-_EPOCHS:]]
             if other != name and all(theirs is not None and own is not None and theirs < _FITS * own for theirs, own in last):
                 pairs[name] = other
     return pairs
+
+
+def _loss(epoch: EpochEvent, field: str) -> float | None:
+    """Return the training loss of a field's own vote in an epoch; None if it has none."""
+    return epoch.fields[field].loss if field in epoch.fields else None
 
 
 def losses(sums: Sums) -> dict[str, float]:
@@ -122,18 +127,20 @@ def losses(sums: Sums) -> dict[str, float]:
     return {voter: totals["loss"] / totals["rows"] for voter, totals in sums.items() if totals["rows"] > 0}
 
 
-def report(sums: Sums, validation: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """Return the facts of an epoch by field: the training ``loss`` of its own vote, the validation loss ``held_out``, its share of the
-    ``gradient``, and the mean factor of its ``step``; None for facts that do not exist.
+def report(sums: Sums, validation: Mapping[str, float]) -> dict[str, FieldFigures]:
+    """Return the figures of an epoch by field.
+
+    :param sums: the sums of the epoch
+    :param validation: the mean validation loss of each voter
     """
     own = losses(sums)
     return {
-        name: {
-            "loss": own.get(name),
-            "held_out": validation.get(name),
-            "gradient": totals["gradient"] / totals["steps"] if totals["steps"] else None,
-            "step": totals["step"] / totals["steps"] if totals["steps"] else None,
-        }
+        name: FieldFigures(
+            loss=own.get(name),
+            held_out=validation.get(name),
+            gradient=totals["gradient"] / totals["steps"] if totals["steps"] else None,
+            step=totals["step"] / totals["steps"] if totals["steps"] else None,
+        )
         for name, totals in sums.items()
         if name != FUSED
     }
