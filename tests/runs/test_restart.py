@@ -114,7 +114,7 @@ def test_what_cannot_be_trained_on_does_not_cost_the_run_that_was_there(table: P
     with pytest.raises(pm.UserError, match="cells cannot be read"):
         pm.train(bad, *ALONE, target="label", out=out, overwrite=True)
     assert {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file() and path.name != ".lock"} == before
-    with pytest.raises(pm.UserError, match=r"holds .*, so it is not replaced"):
+    with pytest.raises(pm.UserError, match=r"contains .*, so it is not replaced"):
         pm.train(table, *ALONE, f"training.init={out}", target="label", out=out, overwrite=True)
     pm.train(table, *ALONE, target="label", out=out, overwrite=True)
     assert digest(out) != digest(donor)
