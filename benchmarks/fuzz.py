@@ -30,12 +30,12 @@ import atheris
 
 with atheris.instrument_imports(include=["polymodal", "PIL", "yaml"]):
     import polymodal as pm
-    from polymodal.storage import checksum_of
     from polymodal.cells import category, date, number
     from polymodal.config import parse_yaml
     from polymodal.data.sources import open_source
     from polymodal.errors import Fault, UserError
     from polymodal.modalities import Image, ImageConfig, Roots, Tabular, TabularConfig, Text, TextConfig
+    from polymodal.storage import checksum_of
     from polymodal.tasks.classes import name_of
     from polymodal.training.checkpoint import BrokenCheckpoint, unseal
 
