@@ -231,7 +231,7 @@ def test_the_task_of_the_recipe_works_with_every_command(tmp_path: Path) -> None
     assert list(answers[0]) == ["row", "mood", "mood:low", "mood:mid", "mood:high", "mood:set", "present", "faults"]
     assert {row["mood"] for row in answers} == {"", "low", "mid", "high"}
     robust = json.loads(polymodal(env, "evaluate", "run", "new.csv", "--robustness", "--json").splitlines()[0])
-    assert robust["tasks"]["mood"]["metric"] == "kappa"
+    assert robust["targets"]["mood"]["metric"] == "kappa"
     polymodal(env, "report", "run")
     assert "mood: kappa" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     run(env, "-c", TASK_CHECK, str(tmp_path))
