@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the suite runs as many processes as there are cores
 os.environ["LC_ALL"] = "C.UTF-8"  # pages are in English, whatever the locale of the machine
@@ -13,6 +15,9 @@ import pytest
 
 from builders.shapes import install
 from builders.tables import FAST, shop
+
+if TYPE_CHECKING:
+    import polymodal as pm
 
 install("polymodal.layers", "polymodal.fusions", "polymodal.encoders", "polymodal.model")
 
@@ -34,6 +39,21 @@ def shop_run(shop_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     out = tmp_path_factory.mktemp("run") / "run"
     pm.train(shop_folder / "shop.csv", *FAST, target="label", out=out)
     return out
+
+
+@pytest.fixture(scope="module")
+def model(shop_run: Path, shop_folder: Path) -> pm.Predictor:
+    """The model of ``shop_run``, which finds the files of ``shop_folder``."""
+    import polymodal as pm
+
+    return pm.load(shop_run, root=[shop_folder])
+
+
+@pytest.fixture(scope="module")
+def rows(shop_folder: Path) -> list[dict[str, Any]]:
+    """The rows of ``other.csv``."""
+    with (shop_folder / "other.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -175,17 +173,6 @@ def test_what_a_projection_costs_is_bounded() -> None:
 
 
 # -- rows ----------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def model(shop_run: Path, shop_folder: Path) -> pm.Predictor:
-    return pm.load(shop_run, root=[shop_folder])
-
-
-@pytest.fixture(scope="module")
-def rows(shop_folder: Path) -> list[dict[str, Any]]:
-    with (shop_folder / "other.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def row_predictor(model: pm.Predictor, rows: list[dict[str, Any]], chosen: np.ndarray) -> RowPredictor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,17 +15,6 @@ import polymodal as pm
 from builders.tables import write_csv
 from builders.tiny import tiny
 from polymodal.cli.main import main
-
-
-@pytest.fixture(scope="module")
-def model(shop_run: Path, shop_folder: Path) -> pm.Predictor:
-    return pm.load(shop_run, root=[shop_folder])
-
-
-@pytest.fixture(scope="module")
-def rows(shop_folder: Path) -> list[dict[str, Any]]:
-    with (shop_folder / "other.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def run(*words: object) -> Result:

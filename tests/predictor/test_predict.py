@@ -27,17 +27,6 @@ COLUMNS = ["photo", "标题", "price", "region"]
 
 
 @pytest.fixture(scope="module")
-def model(shop_run: Path, shop_folder: Path) -> pm.Predictor:
-    return pm.load(shop_run, root=[shop_folder])
-
-
-@pytest.fixture(scope="module")
-def rows(shop_folder: Path) -> list[dict[str, Any]]:
-    with (shop_folder / "other.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-@pytest.fixture(scope="module")
 def expected(model: pm.Predictor, rows: list[dict[str, Any]]) -> np.ndarray:
     return model.predict_proba(rows)  # type: ignore[no-any-return]
 
