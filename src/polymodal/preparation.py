@@ -119,6 +119,16 @@ def roots_of(source: Source, extra: Sequence[str]) -> Roots:
     return Roots([*folders, *extra])
 
 
+def modalities_for(source: Source, experiment: Experiment, modalities: Mapping[str, Modality]) -> dict[str, Modality]:
+    """Return fitted modalities by field for another table, whose cells refer to files in folders of their own.
+
+    :param source: the other table
+    :param modalities: the modalities by field, fitted on the training table
+    """
+    roots = roots_of(source, experiment.data.root)
+    return {name: type(modality)(modality.config, modality.state, roots) for name, modality in modalities.items()}
+
+
 def _digest(*arrays: np.ndarray) -> str:
     digest = blake2b(digest_size=16)
     for array in arrays:
@@ -230,11 +240,12 @@ def _read_valid(
 ) -> Table:
     source.check(experiment.columns_and_targets())
     source.check_rows(" to validate on")
-    roots = roots_of(source, experiment.data.root)
-    placed = {name: type(modality)(modality.config, modality.state, roots) for name, modality in modalities.items()}
+    modalities = modalities_for(source, experiment, modalities)
     weights_N = read_weights(source, experiment.data.weight)
     part_N = np.full(source.rows, VALID, np.uint8)
-    return read_table(experiment, source, placed, tasks, weights_N, part_N, folder / "faults.valid.csv", folder, unknown, inferred_kinds)
+    return read_table(
+        experiment, source, modalities, tasks, weights_N, part_N, folder / "faults.valid.csv", folder, unknown, inferred_kinds
+    )
 
 
 def fit_modalities(experiment: Experiment, source: Source, roots: Roots, fitting_N: np.ndarray) -> dict[str, Modality]:

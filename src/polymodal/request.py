@@ -128,9 +128,7 @@ class ComparisonSettings(TableSettings, total=False):
 
     on_error: Annotated[
         OnError | None,
-        Setting(
-            "--on-error", "What to do with a cell that cannot be read (data.on_error).", "data.on_error", choices=("error", "skip", "blank")
-        ),
+        Setting("--on-error", "What to do with a cell that cannot be read (data.on_error).", "data.on_error", choices=get_args(OnError)),
     ]
 
 

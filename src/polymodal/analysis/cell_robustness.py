@@ -16,7 +16,7 @@ from ..flow import Sample
 from ..frozen import Featured, features_of
 from ..modalities import OnError
 from ..pages import robustness_page
-from ..predictor import Predictor, load
+from ..predictor import Predictor, as_predictor, load
 from ..request import Folders
 from ..training.observers import plain
 from .corruption_curves import corruption_curves
@@ -56,7 +56,7 @@ def robustness(
     :raises UserError: ``against`` does not predict the same targets or skips rows, a file exists, or the model or the table cannot be used
     """
     folder = output_folder(out, FILES, overwrite)
-    predictor = model if isinstance(model, Predictor) else load(model, trust=trust)
+    predictor = as_predictor(model, trust=trust)
     other = load(against, trust=trust) if isinstance(against, (str, Path)) else against
     name = None if other is None else "a model" if isinstance(against, Predictor) or against is None else Path(against).name
     if other is None and predictor.baselines:

@@ -12,7 +12,7 @@ from ..data.sources import Source
 from ..errors import UserError
 from ..modalities import OnError
 from ..pages import explanation_page
-from ..predictor import Predictor, SelectedRows, load
+from ..predictor import Predictor, SelectedRows, as_predictor
 from ..request import Folders
 from ..training.observers import plain
 from .contribution import contributions
@@ -55,7 +55,7 @@ def explain(
     :raises UserError: a row number is invalid, a file exists, or the model or the table cannot be used
     """
     folder = output_folder(out, FILES, overwrite)
-    predictor = model if isinstance(model, Predictor) else load(model, trust=trust)
+    predictor = as_predictor(model, trust=trust)
     bundle = predictor.bundle
     source = predictor.open(table, encoding)
     source.check_rows(" to explain")

@@ -13,7 +13,7 @@ from ..data.splits import TEST, VALID
 from ..experiment import Experiment
 from ..flow import Cell
 from ..modalities import Modality
-from ..preparation import roots_of
+from ..preparation import modalities_for
 from ..random_streams import Stream, generator
 from ..tasks import Task
 from .reading import FaultReport, read_cells
@@ -51,7 +51,7 @@ def check_other_table(
     unknown: Unknown,
     guessed: Collection[str],
 ) -> None:
-    """Check the validation table or the test table. FaultReport of a test table do not stop the run.
+    """Check the validation table or the test table. Faults of a test table do not stop the run.
 
     :param what: ``valid`` or ``test``
     :raises DataError: a column is missing, or no row has a target
@@ -63,9 +63,7 @@ def check_other_table(
     known_N = examine_targets(other, experiment.tasks, {name: task.reading for name, task in tasks.items()}).known_N
     faults = FaultReport(experiment, result, other.name, binding=what == "valid")
     read_all_targets(other, tasks, faults, unknown, np.full(other.rows, VALID if what == "valid" else TEST, np.uint8), guessed)
-    roots = roots_of(other, experiment.data.root)
-    placed = {name: type(modality)(modality.config, modality.state, roots) for name, modality in modalities.items()}
-    read_cells(other, placed, sample_rows(other, known_N, experiment), known_N, faults)
+    read_cells(other, modalities_for(other, experiment, modalities), sample_rows(other, known_N, experiment), known_N, faults)
 
 
 def sample_rows(source: Source, known_N: np.ndarray, experiment: Experiment) -> dict[int, dict[str, Cell]]:

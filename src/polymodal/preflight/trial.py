@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
+from ..data.reading import read_cell
 from ..data.sources import Source, open_source
 from ..ensemble.decisions import DecisionsInMemory
 from ..ensemble.trainer import EnsembleTrainer, Trial
-from ..errors import DataError, Fault
+from ..errors import DataError
 from ..experiment import Experiment
 from ..flow import FUSED, Cell, Sample
 from ..frozen import seconds_of
@@ -81,8 +81,12 @@ def _backbone_cost(name: str, prepared: Prepared) -> tuple[float, float]:
     backbone, modality = prepared.backbones[name], prepared.modalities[name]
     samples: list[Sample] = []
     for cell in prepared.train.source.cells(modality.config.sources):
-        with contextlib.suppress(Fault):
-            if len(samples) < BLOCK and not modality.is_missing(cell):
-                samples.append(modality.read(cell))
+        if modality.is_missing(cell):
+            continue
+        sample, fault = read_cell(modality, cell)
+        if sample is not None and fault is None:
+            samples.append(sample)
+        if len(samples) == BLOCK:
+            break
     weights = sum(value.numel() * value.element_size() for value in backbone.state_dict().values())
     return seconds_of(backbone, modality, samples, pick_device(prepared.experiment.training.device)), float(weights)

@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..experiment import Experiment
 from ..journal import JOURNAL_FILE, refuse
 from ..modalities import OnError
-from ..predictor import Predictor, load
+from ..predictor import Predictor, as_predictor, load
 from ..request import Folders, Request, TrainingSettings, accepts
 from ..storage import Lock, sweep
 from ..training.checkpoint import Checkpoints
@@ -140,7 +140,7 @@ def evaluate(
     encoding: str | None = None,
 ) -> dict[str, Any]:
     """Return the metrics of a model, a run or a bundle on a table that contains its target: see ``Predictor.evaluate``."""
-    predictor = model if isinstance(model, Predictor) else load(model, trust=trust)
+    predictor = as_predictor(model, trust=trust)
     return predictor.evaluate(table, on_error=on_error, strict=strict, root=root, encoding=encoding)
 
 

@@ -150,6 +150,8 @@ class Run:
             content["test table"] = tables["test"]
         if self.experiment.training.init is not None:
             content["training.init"] = Bundle.digest(self.experiment.training.init)
+        placed = self.experiment.with_absolute_paths()
+        tree = placed.tree()
         journal = self.before
         if journal is None:
             path = self.folder / JOURNAL_FILE
@@ -164,9 +166,9 @@ class Run:
             if differing:
                 journal.decisions.pop("plan", None)  # the plan was made for other settings or rows
             journal.limit_changed = journal.experiment["training"]["time_limit"] != self.experiment.training.time_limit
-            if journal.experiment != self.experiment.with_absolute_paths().tree():
-                write_whole(self.folder / "run.yaml", explain(self.experiment.with_absolute_paths(), journal.reasons).encode())
-        journal.experiment, journal.content, journal.code = self.experiment.with_absolute_paths().tree(), content, code_of(self.experiment)
+            if journal.experiment != tree:
+                write_whole(self.folder / "run.yaml", explain(placed, journal.reasons).encode())
+        journal.experiment, journal.content, journal.code = tree, content, code_of(self.experiment)
         journal.tables, journal.clock = tables, self.clock
         journal.save()
         discard_replaced(self.folder)

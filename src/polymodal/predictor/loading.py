@@ -1,0 +1,50 @@
+"""Loading of the model of a run or of a bundle."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..bundle import Bundle, find
+from ..config import read_tree
+from ..errors import ConfigError
+from ..request import Folders
+from .answers import Predictor
+
+_RUN = "run.yaml"
+
+
+def load(path: str | os.PathLike[str], *, trust: bool = False, root: Folders = ()) -> Predictor:
+    """Load the model of a run or a bundle.
+
+    For a run, paths in a table in memory are relative to the folder of the training table, if that still exists. A bundle alone does not
+    contain that folder.
+
+    :param path: the folder of a run or a bundle
+    :param trust: whether to allow external components, whose code is executed
+    :param root: further folders in which to look for the files of cells
+    :raises BundleError: the folder contains no valid bundle, or it needs external code and ``trust`` is False
+    """
+    bundle = Bundle.load(Path(path), trust)
+    run = find(Path(path)).parent
+    return Predictor(bundle, root=root, run=run if (run / _RUN).is_file() else None, trained_in=_folders_of(run / _RUN))
+
+
+def as_predictor(model: Predictor | str | os.PathLike[str], *, trust: bool = False) -> Predictor:
+    """Return a predictor as it is, and load the model of a run or a bundle from its path (see ``load``)."""
+    return model if isinstance(model, Predictor) else load(model, trust=trust)
+
+
+def _folders_of(file: Path) -> list[str]:
+    """Return the folders of the files that a run read: that of its table, if the table still exists, and those of ``data.root``."""
+    try:
+        data = read_tree(file).get("data") if file.is_file() else None
+    except ConfigError:
+        return []
+    if not isinstance(data, Mapping):
+        return []
+    table, roots = data.get("table"), data.get("root")
+    folders = [Path(table).parent] if isinstance(table, str) and Path(table).is_absolute() and Path(table).is_file() else []
+    folders += [Path(folder) for folder in roots if isinstance(folder, str)] if isinstance(roots, list) else []
+    return [str(folder) for folder in folders if folder.is_absolute()]
