@@ -1,11 +1,11 @@
 """Repeatedly kills training with signal 9: each time the run must be resumable, and end with the weights of an uninterrupted run.
 
-    python benchmarks/kill.py [--times 100] [--jobs 2] [--seed 0]
+    python benchmarks/kill.py [--times 100] [--kills 0] [--jobs 2] [--seed 0]
 
 Each trial starts ``polymodal train``, kills it, continues with ``--resume`` (a third of these are killed once more) and compares the
 SHA-256 of the final weights with those of the uninterrupted run. Half of the kills come from outside at a random moment; half happen
 inside the write, the fsync, the link or the rename of a checkpoint, or the fsync of its folder, at fault points around the calls of
-``os`` in ``storage.files``. After every kill the checkpoints are read: the last one, or the one before it, must be whole. The benchmark
+``os`` in ``storage.files``. With ``--kills``, each run is killed that many times, at each of these points and from outside in turn. After every kill the checkpoints are read: the last one, or the one before it, must be whole. The benchmark
 prints the number of kills at each point; the exit code is 1 if anything was lost.
 """
 
@@ -136,18 +136,18 @@ def write_table(folder: Path, rows: int = 96) -> Path:
 class Trial:
     """One run, killed and resumed."""
 
-    def __init__(self, table: Path, out: Path, rng: random.Random, point: str | None, seconds: float, counts: int) -> None:
+    def __init__(self, table: Path, out: Path, rng: random.Random, points: list[str | None], seconds: float, counts: int) -> None:
         self.table, self.out, self.rng, self.seconds, self.writes = table, out, rng, seconds, counts
-        self.point = point
+        self.points = points
         self.landed: list[str] = []
         self.lost: list[str] = []
 
     def go(self, expected: str) -> Trial:
-        killed_twice = self.rng.random() < 1 / 3
-        while not self._kill(self._begin(), self.point):
+        first, *more = self.points
+        while not self._kill(self._begin(), first):
             self.seconds *= 0.8  # it had ended before
-        if killed_twice:
-            self._kill(self._go_on(), self.rng.choice([*POINTS, None]))
+        for point in more:
+            self._kill(self._go_on(), point)
         resumed = subprocess.run(command("", 0, self._go_on()), capture_output=True, text=True, env=environment())
         if resumed.returncode:
             self.lost.append(f"resume: exit {resumed.returncode}: {resumed.stderr[-500:]}")
@@ -229,6 +229,7 @@ def main() -> None:
     """Kill runs, resume them, compare their weights, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=100, help="runs that are killed")
+    parser.add_argument("--kills", type=int, default=0, help="kills of each run; 0 = one or two")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -237,7 +238,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         table = write_table(folder / "data")
-        whole = Trial(table, folder / "unbroken", rng, None, 0, 0)
+        whole = Trial(table, folder / "unbroken", rng, [], 0, 0)
         subprocess.run(command("", 0, whole._begin()), check=True, env=environment(), stdout=subprocess.DEVNULL)
         seconds, expected = time.monotonic() - begin, digest(whole.out)
         log = (whole.out / "log.jsonl").read_text(encoding="utf-8")
@@ -245,8 +246,14 @@ def main() -> None:
         print(f"unbroken: {seconds:.1f} s, {writes} checkpoints, weights {expected[:16]}", flush=True)
         trials = []
         for at in range(arguments.times):
-            point = rng.choice(POINTS) if at % 2 else None
-            trials.append(Trial(table, folder / f"run_{at}", random.Random(rng.random()), point, seconds, writes))
+            points = [rng.choice(POINTS) if at % 2 else None]
+            if arguments.kills:
+                points = [(*POINTS, None)[(at * arguments.kills + kill) % (len(POINTS) + 1)] for kill in range(arguments.kills)]
+                points.sort(key=lambda point: point is None)  # a kill from outside last: it may come after the last checkpoint
+            elif rng.random() < 1 / 3:
+                points.append(rng.choice([*POINTS, None]))
+            within = writes // max(arguments.kills, 1)  # a run that is killed often has fewer checkpoints left
+            trials.append(Trial(table, folder / f"run_{at}", random.Random(rng.random()), points, seconds, within))
 
         def go(trial: Trial) -> Trial:
             trial.go(expected)

@@ -167,18 +167,38 @@ def run(env: dict[str, str], *words: str) -> str:
     return done.stdout + done.stderr
 
 
-def polymodal(env: dict[str, str], *words: str) -> str:
-    """What a command of the copy prints."""
-    code = "from polymodal.cli.main import entry; import sys; sys.argv[0] = 'polymodal'; entry()"
-    return run(env, "-W", "error", "-c", code, *words)
+COMMANDS = """
+import json
+import sys
+
+from click.testing import CliRunner
+from polymodal.cli.main import main
+
+printed = []
+for words in json.loads(sys.argv[1]):
+    result = CliRunner().invoke(main, words, prog_name="polymodal")
+    assert result.exit_code == 0, (words, result.output, result.exception)
+    printed.append(result.output)
+json.dump(printed, open("printed.json", "w"))
+"""
 
 
-def meets_its_contract(env: dict[str, str], kind: str) -> None:
-    """The tests over the menus, of the new component only, and those of the structure of the package."""
-    printed = run(env, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_contracts.py", "-k", kind)
-    assert int(re.findall(r"(\d+) passed", printed)[0]) >= 3
-    structure = "menu or families or literal or rooms"
-    assert "passed" in run(env, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_architecture.py", "-k", structure)
+def polymodal(env: dict[str, str], *commands: tuple[str, ...]) -> list[str]:
+    """What commands of the copy print, run one after another in one process."""
+    run(env, "-W", "error", "-c", COMMANDS, json.dumps(commands))
+    printed: list[str] = json.loads((Path(env["PYTHONPATH"]).parent / "printed.json").read_text(encoding="utf-8"))
+    return printed
+
+
+def meets_its_contract(env: dict[str, str], kind: str, **more: str) -> None:
+    """The tests over the menus, of the new component only, and those of the structure of the package; ``more`` are further tests by file."""
+    chosen = {"test_contracts": kind, "test_architecture": "menu or families or literal or rooms", **more}
+    files = [next((Path(env["PYTHONPATH"]).parent / "tests").rglob(f"{name}.py")) for name in chosen]
+    words = " or ".join(f"({name} and ({tests}))" for name, tests in chosen.items())
+    printed = run(env, "-m", "pytest", "-v", "-p", "no:cacheprovider", *map(str, files), "-k", words)
+    passed = {name: len(re.findall(rf"{name}\.py::.* PASSED", printed)) for name in chosen}
+    assert passed["test_contracts"] >= 3
+    assert all(passed.values()), passed
 
 
 def test_the_fusion_of_the_recipe_is_made_by_one_file_and_its_menu_lines(tmp_path: Path) -> None:
@@ -193,16 +213,22 @@ def test_the_modality_and_the_encoder_of_the_recipes_are_recognised_trained_and_
     rows = [(f"#{r:02x}{g:02x}{b:02x}", "warm" if r > b else "cold") for r, g, b in rng.integers(0, 256, (300, 3))]
     write_csv(tmp_path / "paint.csv", ["paint", "feeling"], [*rows[:200], ("#12", "warm")])
     write_csv(tmp_path / "new.csv", ["paint", "feeling"], [*rows[200:], ("", "cold")])
-    assert "100% of the cells are colors" in polymodal(env, "inspect", "paint.csv", "--target", "feeling")
     settings = ("--target", "feeling", "training.epochs=20", "data.split.kind=random")
-    assert "encoder vector" in polymodal(env, "train", "paint.csv", *settings, "-o", "run")
+    inspected, trained, other, *evaluated = polymodal(
+        env,
+        ("inspect", "paint.csv", "--target", "feeling"),
+        ("train", "paint.csv", *settings, "-o", "run"),
+        ("train", "paint.csv", *settings, "-o", "other", "model.encoders.paint.kind=linear"),
+        ("evaluate", "run", "new.csv", "--json"),
+        ("evaluate", "other", "new.csv", "--json"),
+    )
+    assert "100% of the cells are colors" in inspected
+    assert "encoder vector" in trained
     assert "expected a color such as #ff8800" in (tmp_path / "run" / "faults.csv").read_text(encoding="utf-8")
-    assert "encoder linear" in polymodal(env, "train", "paint.csv", *settings, "-o", "other", "model.encoders.paint.kind=linear")
-    for name in ("run", "other"):
-        found = json.loads(polymodal(env, "evaluate", name, "new.csv", "--json"))
+    assert "encoder linear" in other
+    for found in map(json.loads, evaluated):
         assert found["tasks"]["feeling"]["accuracy"] > 0.9
-    meets_its_contract(env, "color or linear")
-    assert "passed" in run(env, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/analysis/test_robustness.py", "-k", "color")
+    meets_its_contract(env, "color or linear", test_robustness="color")
 
 
 @pytest.mark.slow
@@ -218,21 +244,27 @@ def test_the_task_of_the_recipe_works_with_every_command(tmp_path: Path) -> None
     write_csv(tmp_path / "day.csv", ["number", "note", "mood"], rows[:400])
     write_csv(tmp_path / "new.csv", ["number", "note", "mood"], rows[400:])
     kind = ("--target", "mood", "tasks.mood.kind=ordinal", "tasks.mood.order=[low,mid,high]")
-    assert "ordinal (requested); mid" in polymodal(env, "inspect", "day.csv", *kind)
-    polymodal(env, "init", "day.csv", *kind, "-o", "run.yaml")
+    inspected, _, schema, printed, _, evaluated, _ = polymodal(
+        env,
+        ("inspect", "day.csv", *kind),
+        ("init", "day.csv", *kind, "-o", "run.yaml"),
+        ("schema",),
+        ("train", "run.yaml", "-o", "run", "training.epochs=15", "data.split.kind=random"),
+        ("predict", "run", "new.csv", "-o", "answers.csv", "--coverage", "0.95", "--abstain-below", "0.6"),
+        ("evaluate", "run", "new.csv", "--robustness", "--json"),
+        ("report", "run"),
+    )
+    assert "ordinal (requested); mid" in inspected
     assert "kind: ordinal" in (tmp_path / "run.yaml").read_text(encoding="utf-8")
-    assert '"ordinal"' in polymodal(env, "schema")
-    printed = polymodal(env, "train", "run.yaml", "-o", "run", "training.epochs=15", "data.split.kind=random")
+    assert '"ordinal"' in schema
     assert "mood (ordinal)" in printed
     assert "mood: all fields kappa" in printed, "the finding is judged by the task's own metric"
-    polymodal(env, "predict", "run", "new.csv", "-o", "answers.csv", "--coverage", "0.95", "--abstain-below", "0.6")
     with (tmp_path / "answers.csv").open(encoding="utf-8", newline="") as file:
         answers = list(csv.DictReader(file))
     assert list(answers[0]) == ["row", "mood", "mood:low", "mood:mid", "mood:high", "mood:set", "present", "faults"]
     assert {row["mood"] for row in answers} == {"", "low", "mid", "high"}
-    robust = json.loads(polymodal(env, "evaluate", "run", "new.csv", "--robustness", "--json").splitlines()[0])
+    robust = json.loads(evaluated.splitlines()[0])
     assert robust["targets"]["mood"]["metric"] == "kappa"
-    polymodal(env, "report", "run")
     assert "mood: kappa" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     run(env, "-c", TASK_CHECK, str(tmp_path))
     meets_its_contract(env, "ordinal")
@@ -247,4 +279,5 @@ def test_the_task_of_the_recipe_is_compared_by_its_own_metric(tmp_path: Path) ->
     rows = [(f"{a:.3f}", sentence(rng, "calm" if b < 0 else "loud"), str(at)) for (a, b), at in zip(numbers, level, strict=True)]
     write_csv(tmp_path / "day.csv", ["number", "note", "mood"], rows)
     settings = ("--target", "mood", "tasks.mood.kind=ordinal", "training.epochs=4", "--fusion", "concat", "--rounds", "2", "--trials", "1")
-    assert "(kappa: concat 0." in polymodal(env, "compare", "day.csv", *settings, "-o", "compared", "--quiet")
+    (printed,) = polymodal(env, ("compare", "day.csv", *settings, "-o", "compared", "--quiet"))
+    assert "(kappa: concat 0." in printed
