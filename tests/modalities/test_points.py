@@ -304,7 +304,7 @@ def test_a_table_of_clouds_is_recognised_and_learned_with_nothing_said(tmp_path:
     rows, other = clouds(240, 0, as_text), clouds(60, 1, as_text)
     assert "points (series with --column NAME=series)" in pm.inspect(rows, target="form").text()
     assert "series" in pm.inspect(rows, target="form", columns={"scan": "series"}).text()
-    model = pm.train(rows, "data.split.folds=2", "training.epochs=30", target="form", out=tmp_path / "run")
+    model = pm.train(rows, "data.split.folds=2", "training.epochs=18", target="form", out=tmp_path / "run")
     assert model.evaluate(other)["tasks"]["form"]["accuracy"] > 0.9
     np.testing.assert_array_equal(pm.load(tmp_path / "run").predict_proba(other), model.predict_proba(other))
 

@@ -166,7 +166,7 @@ def test_what_is_no_series_is_told(cell: Any, said: str) -> None:
 def test_a_table_of_series_is_recognised_and_learned_with_nothing_said(tmp_path: Path, as_text: bool) -> None:
     rows, other = table_of(240, 0, as_text), table_of(60, 1, as_text)
     assert "series" in pm.inspect(rows, target="kind").text()
-    model = pm.train(rows, "data.split.folds=2", "training.epochs=30", target="kind", out=tmp_path / "run")
+    model = pm.train(rows, "data.split.folds=2", "training.epochs=16", target="kind", out=tmp_path / "run")
     assert model.evaluate(other)["tasks"]["kind"]["accuracy"] > 0.9
     np.testing.assert_array_equal(pm.load(tmp_path / "run").predict_proba(other), model.predict_proba(other))
     assert np.isfinite(model.predict_proba([{"signal": None}, {"signal": [1.0]}])).all()

@@ -540,7 +540,7 @@ def moving(rows: int, seed: int) -> list[dict[str, Any]]:
 
 @pytest.mark.slow
 def test_the_direction_of_motion_is_learned_with_nothing_said() -> None:
-    settings = ("data.split.kind=random", "data.split.valid=0.2", "training.baselines=false", "fields.clip.frames=4", "training.epochs=12")
+    settings = ("data.split.kind=random", "data.split.valid=0.2", "training.baselines=false", "fields.clip.frames=4", "training.epochs=7")
     rows, other = moving(200, 0), moving(60, 1)
     model = pm.train(rows, *settings, target="way")
     assert model.evaluate(other)["tasks"]["way"]["accuracy"] >= 0.95
