@@ -161,20 +161,20 @@ def _narrow(content: Content, place: str, fallback: str | None, detect_any: bool
 
 def _lines(content: Content) -> Iterator[bytes]:
     """Yield the content in pieces of whole lines."""
-    rest = b""
+    rest: list[bytes] = []  # the beginning of a line, in blocks; joined once
     with content.open() as stream:
         while block := stream.read(_BLOCK):
             cut = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
             if cut:
-                yield rest + block[:cut] if rest else block[:cut]
-                rest = block[cut:]
+                yield b"".join([*rest, block[:cut]])
+                rest = [block[cut:]]
             else:
-                rest += block
-                if len(rest) > LARGEST_ROW:
-                    yield rest
-                    rest = b""
-    if rest:
-        yield rest
+                rest.append(block)
+                if sum(map(len, rest)) > LARGEST_ROW:
+                    yield b"".join(rest)
+                    rest = []
+    if any(rest):
+        yield b"".join(rest)
 
 
 def _is_utf8(body: bytes) -> bool:
