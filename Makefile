@@ -22,7 +22,7 @@ check: $(VENV)/.ready
 	$(BIN)/python -m pytest -q -m "not slow" -n 2
 
 slow: $(VENV)/.ready
-	$(BIN)/python -m pytest -q -m slow -n 2
+	$(BIN)/python -m pytest -q -m slow -n 2 --maxschedchunk=1
 
 test: check slow
 

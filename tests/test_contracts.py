@@ -86,7 +86,7 @@ def test_a_modality_makes_the_form_that_is_eaten(encoder: Any, kind: Any) -> Non
         varied = modality.augment(one, np.random.default_rng(0))
         modality.collate([one, varied, modality.blank()], modality.geometry(one))
         for corruption in modality.corruptions():
-            worse = modality.corrupt(modality.held(cell), corruption, 5)
+            worse = modality.corrupt(modality.parsed(cell), corruption, 5)
             if worse is not None:
                 assert {name: value.dtype for name, value in worse.items()} == {name: value.dtype for name, value in one.items()}
                 modality.collate([worse, modality.blank()], modality.geometry(worse))

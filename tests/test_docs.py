@@ -273,19 +273,16 @@ def build(source: Path, out: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("site")
-    done = build(ROOT / "docs", out)
-    assert done.returncode == 0, done.stderr
-    return out
-
-
 @pytest.mark.slow
-def test_the_site_builds_without_a_warning_and_its_reference_is_whole(site: Path) -> None:
+def test_the_site_builds_without_a_warning_its_reference_is_whole_and_it_requests_nothing_from_elsewhere(tmp_path: Path) -> None:
+    """One test, so that the site is built once."""
     import polymodal
     from polymodal import Experiment
     from polymodal.config import settings_of
+
+    site = tmp_path / "site"
+    done = build(ROOT / "docs", site)
+    assert done.returncode == 0, done.stderr
 
     def shown(name: str) -> str:
         return re.sub(r"<[^>]+>", "", (site / "reference" / f"{name}.html").read_text(encoding="utf-8"))
@@ -300,9 +297,6 @@ def test_the_site_builds_without_a_warning_and_its_reference_is_whole(site: Path
     for page in DOCS:
         assert (site / page.relative_to(ROOT / "docs")).with_suffix(".html").is_file(), page
 
-
-@pytest.mark.slow
-def test_the_site_requests_nothing_from_elsewhere(site: Path) -> None:
     pages = sorted(site.rglob("*.html"))
     assert len(pages) > len(DOCS)
     for page in pages:

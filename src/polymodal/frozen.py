@@ -84,13 +84,13 @@ class Featured(Modality):
         """Return the corruptions of the wrapped modality."""
         return self.inner.corruptions()
 
-    def held(self, cell: Cell) -> Any:
-        """Return the result of the wrapped modality's ``held``."""
-        return self.inner.held(cell)
+    def parsed(self, cell: Cell) -> Any:
+        """Return the result of the wrapped modality's ``parsed``."""
+        return self.inner.parsed(cell)
 
-    def sample_of(self, held: Any) -> Sample:
+    def sample_of(self, content: Any) -> Sample:
         """Return the sample that is the input of the backbone."""
-        return self.inner.sample_of(held)
+        return self.inner.sample_of(content)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts | None:
         """Return the parts that the wrapped modality finds. ``sample`` is an input of the backbone."""

@@ -45,7 +45,7 @@ def fit(kind: Any, form: str | None = None, **settings: Any) -> Modality:
 
 
 def worse(modality: Modality, cell: Any, name: str, severity: int, seed: int = 0) -> Any:
-    return modality.corrupt(modality.held(cell), name, severity, seed, "field")
+    return modality.corrupt(modality.parsed(cell), name, severity, seed, "field")
 
 
 def far(one: Any, other: Any) -> float:
@@ -72,7 +72,7 @@ def test_every_corruption_is_worse_at_every_severity_and_untouched_at_0(kind: An
     assert len(menu) >= 3
     assert not {ALL, MISSING} & set(menu)
     cells = [cell_of(kind.kind, at) for at in range(3 if kind.kind == "video" else 12)]
-    held = [modality.held(cell) for cell in cells]
+    held = [modality.parsed(cell) for cell in cells]
     for name, change in menu.items():
         distances = [
             sum(far(one, change(one, severity, generator(0, "f", name, one))) for one in held if len(one) > 1) for severity in range(1, 6)
@@ -99,18 +99,18 @@ def test_a_corrupted_cell_depends_on_its_content_its_field_and_the_seed_alone(ki
         for a, b in zip(one, two, strict=True):
             assert (a is None) == (b is None)
             assert all(a[key].tobytes() == b[key].tobytes() for key in a or {})
-        before = [modality.held(cell) for cell in cells]
+        before = [modality.parsed(cell) for cell in cells]
         for held in before:
             modality.corrupt(held, name, 5)
-        assert repr(before) == repr([modality.held(cell) for cell in cells]), f"{name} changed what it was given"
+        assert repr(before) == repr([modality.parsed(cell) for cell in cells]), f"{name} changed what it was given"
     drawn = {tuple(generator(*key).random(3)) for key in ((0, "f", "x", "a"), (1, "f", "x", "a"), (0, "g", "x", "a"), (0, "f", "y", "a"))}
     assert len(drawn) == 4
 
 
 def test_a_new_modality_needs_no_corruptions_and_corrupts_cells_where_it_names_some() -> None:
     class Backwards(modalities.Text):
-        def held(self, cell: Any) -> Any:
-            return Modality.held(self, cell)
+        def parsed(self, cell: Any) -> Any:
+            return Modality.parsed(self, cell)
 
         def read(self, cell: Any) -> Any:
             return modalities.Text.sample_of(self, cell)
@@ -173,7 +173,7 @@ def test_the_smallest_cells_survive_every_corruption_or_are_missing() -> None:
                         modality.collate([sample, modality.blank()], modality.geometry(sample))
                         assert all(np.isfinite(value).all() or kind.kind in ("series", "tabular", "vector") for value in sample.values())
     with pytest.raises(Fault, match="no samples"):
-        fit(modalities.Audio).held(wav([]))
+        fit(modalities.Audio).parsed(wav([]))
 
 
 def test_arrays_of_any_channels_are_corrupted_but_no_jpeg_is_made_of_them() -> None:
@@ -189,7 +189,7 @@ def test_arrays_of_any_channels_are_corrupted_but_no_jpeg_is_made_of_them() -> N
 
 def test_occlusions_grow_around_one_another() -> None:
     image = fit(modalities.Image)
-    held = image.held(cell_of("image", 3))
+    held = image.parsed(cell_of("image", 3))
     hidden = [(image.corruptions()["occlusion"](held, at, generator(0, "f", "occlusion", held)) != held).any(0) for at in range(1, 6)]
     for small, large in pairwise(hidden):
         assert not (small & ~large).any()

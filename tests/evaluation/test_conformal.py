@@ -52,6 +52,15 @@ def test_errors_that_are_too_few_or_malformed_are_refused(kept: Any) -> None:
         Errors.of(kept, 5, "y")
 
 
+def test_an_interval_of_a_number_of_0_or_more_has_no_negative_bound() -> None:
+    errors = Errors.of({"rows": 20, "errors": [at / 20 for at in range(1, 21)]}, 5, "y")
+    config, zero = RegressionConfig(column="y", transform="log"), np.array([[0.25], [-0.95]])
+    count = config.task()(config, config.task().fit(config, ["0", "1", "2"], "t"))
+    assert sets(a_number(), errors, zero, [zero], 0.5).tolist() == pytest.approx(np.array([[-0.3, 0.8], [-1.5, -0.4]]))
+    assert sets(count, errors, zero, [zero], 0.5).tolist() == pytest.approx(np.array([[0.0, 0.8], [0.0, 0.0]]))
+    assert sets(count, errors, zero, [zero], 0.99).tolist() == [[0.0, math.inf]] * 2
+
+
 def test_of_many_errors_some_are_kept_and_the_interval_is_never_narrower() -> None:
     task, rng = a_number(), np.random.default_rng(0)
     scores = rng.normal(size=(3_333, 1)).astype(np.float32)

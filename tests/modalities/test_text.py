@@ -284,9 +284,9 @@ def test_a_state_of_old_reads_as_it_did() -> None:
     assert _grams("か\u309a字", by_clusters=False) == ["か", "\u309a", "字", "か\u309a", "\u309a字", "か\u309a字"]
     for config in (TextConfig(column="title", max_chars=3), TextConfig(column=None, columns=["a", "b"], max_chars=3)):
         cell = "कक्ष" if config.column else ("कक्ष", None)
-        assert Text(config, old.state, Roots()).held(cell) == "कक्"
-    assert Text(TextConfig(column="title", max_chars=2), old.state, Roots()).held("कक्ष") == "कक"
-    assert Text(TextConfig(column="title", max_chars=2), text.state, Roots()).held("कक्ष") == "क"
+        assert Text(config, old.state, Roots()).parsed(cell) == "कक्"
+    assert Text(TextConfig(column="title", max_chars=2), old.state, Roots()).parsed("कक्ष") == "कक"
+    assert Text(TextConfig(column="title", max_chars=2), text.state, Roots()).parsed("कक्ष") == "क"
 
 
 def test_a_tokenizer_of_old_is_read_with_the_pattern_that_it_holds() -> None:
@@ -316,7 +316,7 @@ def test_a_cut_parts_no_letter_from_its_marks() -> None:
     assert cut("a" + "\u0301" * 50, 10) == "a" + "\u0301" * 9, "a letter that is longer than the bound is cut"
     assert normalise("हिन्दी", 3) == "हि"
     assert normalise("e\u0301te\u0301", 4) == "\u00e9t", "a decomposed letter is composed or gone"
-    assert fitted(NGRAMS, max_chars=4).held("e\u0301te\u0301") == "\u00e9t"
+    assert fitted(NGRAMS, max_chars=4).parsed("e\u0301te\u0301") == "\u00e9t"
 
 
 def test_misprints_take_letters_with_their_marks() -> None:

@@ -159,6 +159,9 @@ def test_evaluate_agrees_with_predict(model: pm.Predictor, rows: list[dict[str, 
     assert "two classes" in one["undefined"]["label.roc_auc"]
     part = model.evaluate(changed(rows, {0: {"label": ""}, 1: {"label": None}}))
     assert part["without_target"] == {"label": 2}
+    assert part["measured"] == {"label": 68}
+    assert "unreadable" not in part
+    assert not {"measured", "without_target", "unreadable"} & set(measured)
     with pytest.raises(pm.DataError, match="no column 'label'"):
         model.evaluate([{"photo": "x"}])
 

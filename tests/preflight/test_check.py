@@ -41,7 +41,7 @@ def test_a_good_table_and_what_it_takes(table: Path, tmp_path: Path) -> None:
     assert found.ok
     assert not found.faults
     assert found.facts["rows"] == "30 to train on, 30 to validate on"
-    assert found.facts["models"].startswith("2 of all fields; up to 3 epochs of 1 steps")
+    assert found.facts["models"].startswith("2 of all fields; up to 3 epochs of 1 step")
     assert found.facts["precision"].startswith("float32: on a CPU") or "bfloat16" in found.facts["precision"]
     assert found.seconds is not None
     assert 0 < found.seconds < 600

@@ -104,7 +104,7 @@ class _CorruptedField:
         """Return a decoded cell; at most ``_KEPT_BYTES`` of decoded cells are kept for the next call."""
         if at in self._decoded:
             return self._decoded[at]
-        decoded = self.modality.held(self.cells[at])
+        decoded = self.modality.parsed(self.cells[at])
         size = _size(decoded)
         if self._bytes + size <= _KEPT_BYTES:
             self._decoded[at], self._bytes = decoded, self._bytes + size

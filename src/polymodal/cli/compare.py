@@ -130,10 +130,10 @@ def summary(result: Mapping[str, Any]) -> str:
         lines += [f"{name}, {target['measured']:,} rows measured", "  " + " " * width + head]
         for contender, figures in ranked:
             about, span = result["contenders"][contender], figures["difference"]
-            ends = "" if span is None or span["low"] is None else f"{span['low']:+.4f} to {span['high']:+.4f}"
-            gain = "-" if span is None else f"{span['mean']:+.4f}"
-            spread = "-" if figures["spread"] is None else f"{figures['spread']:.4f}"
-            line = f"{figures['mean']:>10.4f}{spread:>9}{gain:>12}{ends:>21}{about['seconds']:>10.1f}{about['parameters']:>12,}"
+            ends = "" if span is None or span["low"] is None else f"{span['low']:+z.4f} to {span['high']:+z.4f}"
+            gain = "-" if span is None else f"{span['mean']:+z.4f}"
+            spread = "-" if figures["spread"] is None else f"{figures['spread']:z.4f}"
+            line = f"{figures['mean']:>z10.4f}{spread:>9}{gain:>12}{ends:>21}{about['seconds']:>10.1f}{about['parameters']:>12,}"
             lines.append("  " + set_cell_size(contender, width) + line)
         lines += [_change_line(contender, figures["change"]) for contender, figures in ranked if figures["change"]]
         lines.append(target["sentence"])
@@ -150,5 +150,5 @@ def summary(result: Mapping[str, Any]) -> str:
 def _change_line(name: str, change: Mapping[str, Any]) -> str:
     """Return one line on the effect of other settings on a fusion."""
     span = change["difference"]
-    ends = "no interval" if span["low"] is None else f"95 % interval {span['low']:+.4f} to {span['high']:+.4f}"
-    return f"{name} against {change['of']}: {span['mean']:+.4f}, {ends}"
+    ends = "no interval" if span["low"] is None else f"95 % interval {span['low']:+z.4f} to {span['high']:+z.4f}"
+    return f"{name} against {change['of']}: {span['mean']:+z.4f}, {ends}"

@@ -20,7 +20,7 @@ class GridConsole(Console):
         """Show that one training of the comparison has ended."""
         scores = [value for value in event.scores.values() if value is not None]
         value = scores[0] if len(scores) == 1 else event.worth
-        result = "failed" if event.failed else f"{value:.4f} on the selection rows"
+        result = "failed" if event.failed else f"{value:z.4f} on the selection rows"
         where = f"round {event.round + 1}" if event.stage == "round" else f"{event.stage}, trial {event.trial + 1}"
         if not self.live:
             self.print_line(f"  {event.done}/{event.total}  {where}  {event.name}  {result}  {event.seconds:.1f} s")

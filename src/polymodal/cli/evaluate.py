@@ -59,9 +59,11 @@ def _evaluate(run: str, table: str, *, as_json: bool, trust: bool, **settings: A
         result = load(run, trust=trust).evaluate(table, **settings)
     for metric, reason in result.pop("undefined", {}).items():
         click.echo(f"{metric}: undefined here ({reason})", err=True)
-    for target, count in result.pop("without_target", {}).items():
-        if count:
-            click.echo(f"{target}: {count:,} rows without a target are left out", err=True)
+    for facts, of in (("without_target", "without a target"), ("unreadable", "with a target that cannot be read")):
+        for target, count in result.pop(facts, {}).items():
+            if count:
+                click.echo(f"{target}: {count:,} row{' is' if count == 1 else 's are'} left out, {of}", err=True)
+    measured = result.pop("measured", {})
     for target, counts in result.pop("unknown", {}).items():
         click.echo(f"{target}: {unknown_line({'these': counts})}; they count as answered wrongly", err=True)
     if as_json:
@@ -69,8 +71,13 @@ def _evaluate(run: str, table: str, *, as_json: bool, trust: bool, **settings: A
         return
     for target, metrics in result["tasks"].items():
         rows = [("all fields", metrics), *((f"without {field}", by_task[target]) for field, by_task in result["hidden"].items())]
-        for line in metric_lines(f"{target}, {result['rows']:,} rows", list(metrics), rows):
+        for line in metric_lines(f"{target}, {_of_rows(measured.get(target, result['rows']), result['rows'])}", list(metrics), rows):
             click.echo(line)
+
+
+def _of_rows(measured: int, rows: int) -> str:
+    """Return the number of rows that were measured, and that of all rows if it is another one."""
+    return f"{measured:,} of {rows:,} rows" if measured != rows else f"{rows:,} rows"
 
 
 def _evaluate_robustness(run: str, table: str, *, out: str | None, as_json: bool, **settings: Any) -> None:
@@ -113,7 +120,7 @@ def _robustness_lines(result: Mapping[str, Any]) -> Iterator[str]:
             )  # fmt: skip
             for curve in shown:
                 values = "".join(f"{format_number(metrics[metric]):>8}" for metrics in curve["metrics"])
-                effective = "-" if curve["effective"] is None else f"{curve['effective']:+.4f}"
+                effective = "-" if curve["effective"] is None else f"{curve['effective']:+z.4f}"
                 yield (
                     "  " + set_cell_size(_name_of(curve), name_width) + "  " + set_cell_size(curve["corruption"], corruption_width) + values
                     + f"{format_number(curve['relative']):>10}" + (f"{effective:>11}" if has_effective else "")

@@ -54,7 +54,7 @@ def _model_lines(result: Mapping[str, Any]) -> Iterator[str]:
         yield "  " + " " * width + f"{'share':>9}{'shapley':>18}{'alone':>9}{'without':>9}{'permuted':>9}{'perceptual score':>20}"
         for field, values in facts["fields"].items():
             share = "-" if values["share"] is None else f"{values['share']:.1%}"
-            error = "" if values["error"] is None else f" ± {values['error']:.4f}"
+            error = "" if values["error"] is None else f" ± {values['error']:z.4f}"
             permuted = values["permuted"]
             score = f"{format_number(permuted['score'])} ± {format_number(permuted['spread'])}"
             yield (
@@ -75,19 +75,22 @@ def _row_lines(result: Mapping[str, Any]) -> Iterator[str]:
     """Yield the contributions of the fields, and of the strongest parts of their cells, to the prediction of each row."""
     from rich.cells import cell_len, set_cell_size
 
+    from .metric_table import format_number
+
     for row in result["explained"]:
         yield f"row {row['row']}" + (f" ({row['faults']})" if row["faults"] else "") + (": skipped" if row["skipped"] else "")
         for target, facts in row.get("targets", {}).items():
             label = "" if facts["label"] == facts["answer"] else f"{facts['label']}: "
-            score = "" if facts["label"] is None else f" ({label}probability {facts['score']:.4f})"
-            yield f"  {target}: {facts['answer']}{score}; {facts['unit']} {facts['whole']:+.4f}, without any field {facts['nothing']:+.4f}"
+            score = "" if facts["label"] is None else f" ({label}probability {facts['score']:z.4f})"
+            shown = format_number(facts["answer"]) if isinstance(facts["answer"], float) else facts["answer"]
+            yield f"  {target}: {shown}{score}; {facts['unit']} {facts['whole']:+z.4f}, without any field {facts['nothing']:+z.4f}"
             width = max(map(cell_len, facts["fields"]), default=0)
             for field, values in facts["fields"].items():
-                error = "" if values["error"] is None else f" ± {values['error']:.4f}"
+                error = "" if values["error"] is None else f" ± {values['error']:z.4f}"
                 parts = row["cells"][field]["parts"]
                 strongest = [] if parts is None else _strongest(parts["names"], values["parts"])
-                named = ", ".join(f"{name} {value:+.4f}" for name, value in strongest)
-                yield f"    {set_cell_size(field, width)} {values['shapley']:+.4f}{error}" + (f"   {named}" if named else "")
+                named = ", ".join(f"{name} {value:+z.4f}" for name, value in strongest)
+                yield f"    {set_cell_size(field, width)} {values['shapley']:+z.4f}{error}" + (f"   {named}" if named else "")
 
 
 def _strongest(names: Sequence[str], values: Sequence[float], most: int = 3) -> list[tuple[str, float]]:

@@ -23,4 +23,4 @@ def metric_lines(title: str, metrics: Sequence[str], rows: Sequence[tuple[str, M
 
 def format_number(value: float | None) -> str:
     """Return a number with four decimals, or ``-`` for None."""
-    return "-" if value is None else f"{value:.4f}"
+    return "-" if value is None else f"{value:z.4f}"

@@ -157,8 +157,9 @@ def _basis(course: Course, fused: str, facts: Mapping[str, Any]) -> str:
     few = trained < 0.9 * facts["trainable"]
     of = f" of {facts['trainable']:,}" if few else ""
     more = " (a longer --time-limit trains on more)" if few else ""
+    epochs = course.rounds[0][fused].epochs
     return (
-        f"{len(course.rounds)} rounds, each trained with another seed on {trained:,}{of} rows for up to {course.rounds[0][fused].epochs} "
-        f"epochs{more}; {facts['measured']:,} rows measured, none of which chose anything; "
-        f"{course.trials} {'trial' if course.trials == 1 else 'trials'} of each contender on {course.search_rows:,} rows"
+        f"{len(course.rounds)} rounds, each trained with another seed on {trained:,}{of} rows for up to {epochs} "
+        f"epoch{'' if epochs == 1 else 's'}{more}; {facts['measured']:,} rows measured, none of which chose anything; "
+        f"{course.trials} trial{'' if course.trials == 1 else 's'} of each contender on {course.search_rows:,} rows"
     )

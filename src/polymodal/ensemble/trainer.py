@@ -124,7 +124,7 @@ class EnsembleTrainer:
         models = f"{plan.members} models of {len(rows):,} rows" if plan.members > 1 else f"one model of {len(rows):,} rows"
         alone = f"; each field alone on {plan.baseline_members} of them" if 0 < plan.baseline_members < plan.members else ""
         fewer = f"; more of the {members} folds with a longer --time-limit" if plan.members < members else ""
-        self.observer.observe(NoteEvent(f"plan: {models}, up to {plan.epochs} epochs{alone}{fewer}"))
+        self.observer.observe(NoteEvent(f"plan: {models}, up to {plan.epochs} epoch{'' if plan.epochs == 1 else 's'}{alone}{fewer}"))
         return plan
 
     def usual_epochs(self) -> int:
@@ -248,7 +248,7 @@ class EnsembleTrainer:
         if latest is not None:
             trainer.restore(*latest, keep_deadline=not self.decisions.limit_changed)
             at = trainer.progress
-            self.observer.observe(NoteEvent(f"{label}: goes on in epoch {at.epoch}, after step {at.step:,}"))
+            self.observer.observe(NoteEvent(f"{label}: continues in epoch {at.epoch}, after step {at.step:,}"))
         fitted = trainer.fit()
         self.observer.observe(MemberEvent(label, fitted.epoch, fitted.monitor, fitted.stopped))
         answers = self.validation.answers(trainer.model.eval(), fitted, fold, names, hidden)

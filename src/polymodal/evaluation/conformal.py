@@ -213,7 +213,8 @@ def sets(
     task: Task, errors: Errors, scores_NC: np.ndarray, own: Sequence[np.ndarray], coverage: float, empty: bool = True,
     spread_N: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    """Return prediction sets: lists of classes (N,), the most probable first, or the bounds of intervals (N, 2).
+    """Return prediction sets: lists of classes (N,), the most probable first, or the bounds of intervals (N, 2)
+    within ``task.limits``.
 
     :param task: the task
     :param errors: the errors of the models
@@ -225,7 +226,8 @@ def sets(
     :param spread_N: the expected error of each row (``Errors.spread``); None = errors were not divided
     """
     if not task.has_classes:
-        return errors.interval(own, coverage, spread_N)
+        ends: np.ndarray = np.clip(errors.interval(own, coverage, spread_N), *task.limits)
+        return ends
     return task.sets(scores_NC, errors.classes(own, coverage), empty)
 
 

@@ -69,5 +69,5 @@ def table_of(metrics: Mapping[str, Mapping[str, Metrics]], tasks: Mapping[str, T
     for name, by_task in metrics.items():
         for task_name, task in tasks.items():
             values: list[Any] = [by_task[task_name].get(metric) for metric in task.metric_names]
-            rows.append([name, task_name, *("-" if value is None else f"{value:.4f}" for value in values)])
+            rows.append([name, task_name, *("-" if value is None else f"{value:z.4f}" for value in values)])
     return rows

@@ -26,7 +26,7 @@ from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from ..layers.mel import slaney_filters
 from .files import Roots
-from .modality import Modality, OneColumn, Recognition, bucket, evenly, padded
+from .modality import Modality, OneColumn, Recognition, bucket, evenly, padded, percent
 from .signal_corruption import Corruption, of_sounds
 from .sounds import looks_like_a_sound, samples_of
 from .tracks import hold_sound_alone
@@ -78,12 +78,12 @@ class Audio(Modality):
             return Recognition(0.0)
         looks = sum(map(looks_like_a_sound, cells)) / len(cells)
         if looks >= 0.5:
-            return Recognition(0.6 + 0.4 * looks, {}, f"{looks:.0%} of the cells looked at are sound files or bytes")
+            return Recognition(0.6 + 0.4 * looks, {}, f"{percent(looks)} of the cells looked at are sound files or bytes")
         peeked = [cells[at] for at in evenly(len(cells), _PEEKED)]
         others = [cell for cell in peeked if not looks_like_a_sound(cell)]
         begun = (len(peeked) - len(others) + sum(map(looks_like_a_sound, roots.heads(others)))) / len(peeked)
         if begun >= 0.5:
-            return Recognition(0.95, {}, f"{begun:.0%} of the files looked at begin as sounds do")
+            return Recognition(0.95, {}, f"{percent(begun)} of the files looked at begin as sounds do")
         alone = hold_sound_alone(peeked, roots)
         return Recognition(0.95 if alone else 0.0, {}, "files with a sound track and no moving pictures" if alone else "")
 
@@ -144,9 +144,9 @@ class Audio(Modality):
     def read(self, cell: Cell) -> Sample:
         """Return ``mel`` uint8 (T, mels) in steps of 80/255 dB, 255 = its maximum, and ``level`` float32 (1,), the standardised maximum.
         For the form "waveform", return ``waveform`` int16 (N,)."""
-        return self.sample_of(self.held(cell))
+        return self.sample_of(self.parsed(cell))
 
-    def held(self, cell: Cell) -> np.ndarray:
+    def parsed(self, cell: Cell) -> np.ndarray:
         """Return the resampled sound, float64 (N,), up to the maximum length."""
         rate, is_waveform = self.state["rate"], self.state["form"] == "waveform"
         seconds = self.state["samples"] / rate if is_waveform else self.state["frames"] * _HOP

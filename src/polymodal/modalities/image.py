@@ -17,7 +17,7 @@ from ..flow import Cell, Form, Sample, State
 from .array_images import is_a_picture, subsampled
 from .files import Roots
 from .medical import is_medical
-from .modality import Modality, Parts, Recognition, evenly
+from .modality import Modality, Parts, Recognition, evenly, percent
 from .pixels import PictureSettings, augmented, check_pixel_facts, looks_like_a_picture, open_picture, pixel_facts, read_pixels
 from .signal_corruption import Corruption, of_pictures
 
@@ -55,11 +55,11 @@ class Image(Modality):
             return Recognition(0.0)
         looks = sum(looks_like_a_picture(cell) for cell in cells) / len(cells)
         if looks >= 0.5:
-            return Recognition(0.6 + 0.4 * looks, {}, f"{looks:.0%} of the cells looked at are picture files, bytes or arrays")
+            return Recognition(0.6 + 0.4 * looks, {}, f"{percent(looks)} of the cells looked at are picture files, bytes or arrays")
         peeked = [cells[at] for at in evenly(len(cells), _PEEKED)]
         share = sum(looks_like_a_picture(head) for head in roots.heads(peeked)) / len(peeked)  # DICOM files often have no extension
         if share >= 0.5:
-            return Recognition(0.95, {}, f"{share:.0%} of the files looked at begin as pictures do")
+            return Recognition(0.95, {}, f"{percent(share)} of the files looked at begin as pictures do")
         if not all(_may_be_an_array(cell) for cell in peeked):
             return Recognition(0.0)
         arrays = sum(_is_an_array(cell, roots) for cell in peeked) / len(peeked)
@@ -85,9 +85,9 @@ class Image(Modality):
 
     def read(self, cell: Cell) -> Sample:
         """Return ``pixels``, uint8 (C, size, size)."""
-        return self.sample_of(self.held(cell))
+        return self.sample_of(self.parsed(cell))
 
-    def held(self, cell: Cell) -> np.ndarray:
+    def parsed(self, cell: Cell) -> np.ndarray:
         """Return the pixels of a cell, uint8 (C, size, size)."""
         return read_pixels(cell, self.roots, self.config, self.state)
 

@@ -72,6 +72,11 @@ class OneColumn(FieldConfig):
         return (self.column,)
 
 
+def percent(share: float) -> str:
+    """Return a share from 0 to 1 in whole per cent; only a share of 1 is "100%", and only a share of 0 is "0%"."""
+    return f"{share:.0%}" if share in (0, 1) else f"{min(max(round(100 * share), 1), 99)}%"
+
+
 @dataclass(frozen=True)
 class Recognition:
     """The result of ``Modality.recognise`` for the cells of one column."""
@@ -224,10 +229,10 @@ class Modality(ABC):
     # -- corruptions -----------------------------------------------------------------------------------------------
 
     def corruptions(self) -> Mapping[str, Corruption]:
-        """Return the corruptions of such cells by name. Each changes a result of ``held``; by default there are none."""
+        """Return the corruptions of such cells by name. Each changes a result of ``parsed``; by default there are none."""
         return {}
 
-    def held(self, cell: Cell) -> Any:
+    def parsed(self, cell: Cell) -> Any:
         """Return the decoded content of a cell, before it becomes a sample; by default the cell. Corruptions change this content.
 
         :raises Fault: if the cell cannot be read
@@ -235,13 +240,13 @@ class Modality(ABC):
         return cell
 
     def sample_of(self, content: Any) -> Sample:
-        """Return the sample of a decoded content, corrupted or not: ``read(cell)`` is ``sample_of(held(cell))``."""
+        """Return the sample of a decoded content, corrupted or not: ``read(cell)`` is ``sample_of(parsed(cell))``."""
         return self.read(content)
 
     def corrupt(self, content: Any, name: str, severity: int, seed: int = 0, field: str = "") -> Sample | None:
         """Return the sample of a decoded content after a corruption; None if nothing remains, in which case the field is missing.
 
-        :param content: a result of ``held``
+        :param content: a result of ``parsed``
         :param name: the corruption, one of ``corruptions``
         :param severity: 1 to 5; 0 = not corrupted
         :param seed: the random numbers depend on the seed, the field, the corruption and the content

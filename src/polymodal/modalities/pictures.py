@@ -21,7 +21,7 @@ from ..flow import Cell, Form, Geometry, Sample, State
 from .array_images import subsampled
 from .files import NoFolder, Roots
 from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
-from .modality import Modality, PartFault, Parts, Recognition, evenly
+from .modality import Modality, PartFault, Parts, Recognition, evenly, percent
 from .pixels import Picture, PictureSettings, augmented, looks_like_a_picture, open_picture, pixel_facts, read_pixels
 from .signal_corruption import Corruption, each, of_pictures
 
@@ -63,7 +63,9 @@ class Pictures(Modality):
             if count < 0.5 * len(cells):
                 return Recognition(0.0)
             share = count / len(cells)
-            return Recognition(0.6 + 0.4 * share, {}, f"{share:.0%} of the cells looked at are pictures, in {several:,} of them a list")
+            return Recognition(
+                0.6 + 0.4 * share, {}, f"{percent(share)} of the cells looked at are pictures, in {several:,} of them a list"
+            )
         return _recognise_folders(cells, roots)
 
     @classmethod
@@ -88,9 +90,9 @@ class Pictures(Modality):
         :raises PartFault: if some of the pictures cannot be read; it has the sample of the others
         :raises Fault: if none can be read
         """
-        return self.sample_of(self.held(cell))
+        return self.sample_of(self.parsed(cell))
 
-    def held(self, cell: Cell) -> list[np.ndarray | Fault]:
+    def parsed(self, cell: Cell) -> list[np.ndarray | Fault]:
         """Return the pixels of each selected picture, uint8 (C, size, size), or its fault if it cannot be read."""
         items = _items(cell, self.roots)
         content: list[np.ndarray | Fault] = []
@@ -103,7 +105,7 @@ class Pictures(Modality):
         return content
 
     def sample_of(self, content: Sequence[np.ndarray | Fault]) -> Sample:
-        """Return the sample of a result of ``held``; ``PartFault`` or ``Fault`` as of ``read``."""
+        """Return the sample of a result of ``parsed``; ``PartFault`` or ``Fault`` as of ``read``."""
         pixels = [item for item in content if isinstance(item, np.ndarray)]
         faults = [item for item in content if isinstance(item, Fault)]
         if not faults:
@@ -227,7 +229,7 @@ def _recognise_folders(cells: Sequence[Cell], roots: Roots) -> Recognition:
     share = sum(_has_pictures(path, roots) for path in peeked) / len(peeked)
     if share < 0.5:
         return Recognition(0.0)
-    return Recognition(0.6 + 0.4 * share, {}, f"{share:.0%} of the cells looked at are folders of pictures")
+    return Recognition(0.6 + 0.4 * share, {}, f"{percent(share)} of the cells looked at are folders of pictures")
 
 
 def _has_pictures(path: str, roots: Roots) -> bool:

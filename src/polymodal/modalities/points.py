@@ -27,7 +27,7 @@ from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .clouds import EXTENSIONS, RAW, points_of, raw_channels
 from .files import Roots
-from .modality import Modality, OneColumn, Recognition, bucket, evenly
+from .modality import Modality, OneColumn, Recognition, bucket, evenly, percent
 from .signal_corruption import Corruption, of_points
 
 _ENOUGH = 256  # the maximum number of points of one cloud in a training step, unless ``points`` is more than twice as large
@@ -73,7 +73,7 @@ class Points(Modality):
             return Recognition(0.0)
         named = sum(_ends_with(cell, EXTENSIONS) for cell in cells) / len(cells)
         if named >= 0.5:
-            return Recognition(0.6 + 0.4 * named, {}, f"{named:.0%} of the cells looked at are files of points")
+            return Recognition(0.6 + 0.4 * named, {}, f"{percent(named)} of the cells looked at are files of points")
         config = PointsConfig(column="x")
         shapes = []
         in_files = any(_ends_with(cell, (".npy", ".csv", ".parquet", RAW)) for cell in cells)
@@ -139,9 +139,9 @@ class Points(Modality):
     def read(self, cell: Cell) -> Sample:
         """Return ``points`` float32 (N, C), standardised, and ``count`` float32 (1,), the standardised logarithm of the number of
         points."""
-        return self.sample_of(self.held(cell))
+        return self.sample_of(self.parsed(cell))
 
-    def held(self, cell: Cell) -> np.ndarray:
+    def parsed(self, cell: Cell) -> np.ndarray:
         """Return all points of the cell, float64 (N, C)."""
         return _cloud(cell, self.config, self.roots, self.state.get("raw_channels"))
 

@@ -26,7 +26,7 @@ from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State, Unreadable
 from .arrays import list_of_numbers, numbers_of
 from .files import Roots
-from .modality import FieldConfig, Modality, Recognition, bucket
+from .modality import FieldConfig, Modality, Recognition, bucket, percent
 from .objects import called, plain
 from .signal_corruption import Corruption, of_series
 
@@ -93,7 +93,7 @@ class Series(Modality):
             return Recognition(0.0)
         files = sum(_names_a_file(cell) for cell in cells) / len(cells)
         if files >= 0.5:
-            return Recognition(0.5 + 0.4 * files, {}, f"{files:.0%} of the cells looked at are files of numbers")
+            return Recognition(0.5 + 0.4 * files, {}, f"{percent(files)} of the cells looked at are files of numbers")
         arrays = [array for cell in cells if (array := _array(cell)) is not None and len(array) >= _FEWEST]
         if len(arrays) < 0.9 * len(cells):
             return Recognition(0.0)
@@ -143,9 +143,9 @@ class Series(Modality):
 
     def read(self, cell: Cell) -> Sample:
         """Return ``values`` float32 (T, C), standardised and clipped to -20 to 20; NaN = missing."""
-        return self.sample_of(self.held(cell))
+        return self.sample_of(self.parsed(cell))
 
-    def held(self, cell: Cell) -> np.ndarray:
+    def parsed(self, cell: Cell) -> np.ndarray:
         """Return the values of the cell, float64 (T, C); NaN = missing."""
         return _series(cell, self.config, self.roots)
 

@@ -1,6 +1,6 @@
 """Corruptions of pictures, sounds, series, vectors and points, as they occur in use, at severities 1 to 5.
 
-They are applied to decoded cells: cell -> ``Modality.held`` -> corruption -> ``Modality.sample_of`` -> sample. A corruption samples the
+They are applied to decoded cells: cell -> ``Modality.parsed`` -> corruption -> ``Modality.sample_of`` -> sample. A corruption samples the
 same random numbers at every severity, so that whatever is lost at one severity is also lost at the next. Corruptions of text are in
 ``text_corruption.py``, those of columns in ``column_corruption.py``.
 

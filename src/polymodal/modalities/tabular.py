@@ -23,7 +23,7 @@ from ..flow import Cell, Form, Sample, State, Unreadable
 from .column_corruption import of_columns
 from .drift import DATE_PARTS, HUGE, ColumnDrift
 from .files import Roots
-from .modality import FieldConfig, Modality, PartFault, Parts, Recognition
+from .modality import FieldConfig, Modality, PartFault, Parts, Recognition, percent
 from .objects import called
 from .signal_corruption import Corruption
 
@@ -101,7 +101,7 @@ class Tabular(Modality):
         if len(valued) < 0.9 * len(cells):
             return Recognition(0.0)
         if kind != "category":
-            why = f"{writing.share:.0%} of the cells are {kind}s"
+            why = f"{percent(writing.share)} of the cells are {kind}s"
             return Recognition(0.95 if writing.share > 0.98 else 0.8, {"type": kind, "writing": writing}, why)
         values = [category(cell) for cell in valued if not is_missing_word(cell)]
         different = len(set(values))

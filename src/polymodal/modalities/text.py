@@ -34,7 +34,7 @@ from ..errors import ConfigError, Fault
 from ..flow import Cell, Form, Geometry, Sample, State, Unreadable
 from .files import Roots
 from .graphemes import MARK, MARKS, SIGN, SYLLABIC, UNSPACED, clusters, cut, runs_of
-from .modality import FieldConfig, Modality, Parts, Recognition, bucket, padded
+from .modality import FieldConfig, Modality, Parts, Recognition, bucket, padded, percent
 from .objects import called
 from .signal_corruption import Corruption
 from .tags import BREAK, are_texts, as_list, spans_of, tagged_text, tags_of
@@ -111,7 +111,7 @@ class Text(Modality):
         lists = sum(map(are_texts, cells))
         if lists and lists >= 0.5 * len(cells) and all(isinstance(cell, (str, list)) for cell in cells):
             written = any(isinstance(cell, str) and are_texts(cell) for cell in cells)
-            return Recognition(0.9, {"lists": True} if written else {}, f"{lists / len(cells):.0%} of the cells are lists of texts")
+            return Recognition(0.9, {"lists": True} if written else {}, f"{percent(lists / len(cells))} of the cells are lists of texts")
         words = [cell for cell in cells if isinstance(cell, str)]
         if len(words) < 0.9 * max(len(cells), 1):
             return Recognition(0.0)
@@ -124,7 +124,7 @@ class Text(Modality):
         confidence = 0.85 if phrases else 0.75 if pieces >= 1.5 and distinct > 0.5 else 0.5
         if not phrases and (distinct <= 0.2 or (distinct <= 0.5 and pieces < 3)):
             confidence = 0.3
-        return Recognition(confidence, {}, f"{pieces:.1f} words a cell, {distinct:.0%} of the cells differ")
+        return Recognition(confidence, {}, f"{pieces:.1f} words a cell, {percent(distinct)} of the cells differ")
 
     @classmethod
     def fit(cls, config: TextConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
@@ -178,9 +178,9 @@ class Text(Modality):
 
     def read(self, cell: Cell) -> Sample:
         """Return ``ids`` int32 (n,), from 1 up, and for ``ngrams`` also ``weights`` float32 (n,) of Euclidean length 1."""
-        return self.sample_of(self.held(cell))
+        return self.sample_of(self.parsed(cell))
 
-    def held(self, cell: Cell) -> str:
+    def parsed(self, cell: Cell) -> str:
         """Return the text of a cell after Unicode normalisation."""
         if _unreadable(cell):
             raise Fault(f"found {called(cell)}; expected text")
@@ -254,7 +254,7 @@ class Text(Modality):
 
     def parts(self, cell: Cell, sample: Sample) -> Parts | None:
         """Return the words as parts; letters in scripts without spaces; the texts of a list. More than 64 parts become 64 runs of parts."""
-        text = self.held(cell)
+        text = self.parsed(cell)
         spans = spans_of(text) if BREAK in text else _words(text)
         if not spans:
             return None

@@ -115,9 +115,9 @@ class Vector(Modality):
 
     def read(self, cell: Cell) -> Sample:
         """Return ``values`` float32 (K,), standardised and clipped to -20 to 20; NaN = missing."""
-        return self.sample_of(self.held(cell))
+        return self.sample_of(self.parsed(cell))
 
-    def held(self, cell: Cell) -> np.ndarray:
+    def parsed(self, cell: Cell) -> np.ndarray:
         """Return the numbers of the cell, float64 (K,); NaN = missing."""
         return _vector(cell)
 

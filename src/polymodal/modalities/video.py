@@ -18,7 +18,7 @@ from ..flow import Cell, Form, Geometry, Sample, State
 from .containers import EXTENSIONS, frames_of, is_video
 from .files import Roots
 from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
-from .modality import Modality, Parts, Recognition, evenly
+from .modality import Modality, Parts, Recognition, evenly, percent
 from .pixels import Picture, PictureSettings, augmented, pixel_facts, pixels_of
 from .signal_corruption import Corruption, of_pictures
 from .tracks import hold_sound_alone
@@ -66,7 +66,9 @@ class Video(Modality):
         looks = sum(map(_looks_like_a_video, cells)) / max(len(cells), 1)
         if looks < 0.5 or hold_sound_alone([cells[at] for at in evenly(len(cells), _PEEKED)], roots):
             return Recognition(0.0)
-        return Recognition(0.6 + 0.4 * looks, {}, f"{looks:.0%} of the cells looked at are videos (their sound: a field of kind audio)")
+        return Recognition(
+            0.6 + 0.4 * looks, {}, f"{percent(looks)} of the cells looked at are videos (their sound: a field of kind audio)"
+        )
 
     @classmethod
     def fit(cls, config: VideoConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
@@ -92,9 +94,9 @@ class Video(Modality):
 
     def read(self, cell: Cell) -> Sample:
         """Return ``pixels``, uint8 (T, C, size, size), in display order. T is ``frames``, or less for a clip of fewer frames."""
-        return self.sample_of(self.held(cell))
+        return self.sample_of(self.parsed(cell))
 
-    def held(self, cell: Cell) -> np.ndarray:
+    def parsed(self, cell: Cell) -> np.ndarray:
         """Return the pixels of the selected frames, uint8 (T, C, size, size)."""
         clip = _clip(cell, self.config, self.roots, self.state["frames"])
         channels, size, resize = self.state["channels"], self.state["size"], self.state.get("resize")

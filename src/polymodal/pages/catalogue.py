@@ -75,9 +75,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "run.after": ("after scaling", "缩放后"),
     "run.scaled": (
         "The votes are multiplied by {scale:.2f}. Each of the {rows:,} validation rows is scaled by a factor that was fitted on other rows "
-        "(cross-fitting). The ece of a perfectly calibrated model on as many rows is {chance:.4f} by chance.",
+        "(cross-fitting). The ece of a perfectly calibrated model on as many rows is {chance:z.4f} by chance.",
         "投票乘以 {scale:.2f}。{rows:,} 个验证行各自使用在其他行上拟合的系数（交叉拟合）。"
-        "完全校准的模型在同样多的行上，ece 的偶然值为 {chance:.4f}。",
+        "完全校准的模型在同样多的行上，ece 的偶然值为 {chance:z.4f}。",
     ),
     "run.pooled_scale": (
         "The figures above are those of single models. The mean of all models is multiplied by {scale:.2f}, which was fitted on {rows:,} "
@@ -86,9 +86,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "run.pooled_calibration": (
         "On these rows, ece {ece_before} and log_loss {log_before} before scaling, ece {ece_after} and log_loss "
-        "{log_after} after it (ece by chance: {chance:.4f}).",
+        "{log_after} after it (ece by chance: {chance:z.4f}).",
         "在这些行上，缩放前 ece {ece_before}，log_loss {log_before}；缩放后 ece {ece_after}，log_loss {log_after}"
-        "（ece 偶然值：{chance:.4f}）。",
+        "（ece 偶然值：{chance:z.4f}）。",
     ),
     "run.sets": ("Prediction sets and intervals", "预测集合与预测区间"),
     "run.split_conformal": (
@@ -115,8 +115,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "模型有 {fields} 个字段，没有测量字段的所有组合。要计算各字段的贡献，请运行：polymodal explain RUN TABLE",
     ),
     "run.shapley_sum": (
-        "{metric} is {nothing:.4f} without any field and {whole:.4f} with all fields; the bars sum to the difference.",
-        "没有任何字段时 {metric} 为 {nothing:.4f}，有全部字段时为 {whole:.4f}；各条之和等于两者之差。",
+        "{metric} is {nothing:z.4f} without any field and {whole:z.4f} with all fields; the bars sum to the difference.",
+        "没有任何字段时 {metric} 为 {nothing:z.4f}，有全部字段时为 {whole:z.4f}；各条之和等于两者之差。",
     ),
     "run.present": ("which fields are present", "存在哪些字段"),
     "run.by_missing": ("by share of missing cells", "随缺失比例的变化"),
@@ -167,8 +167,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "explain.row": ("Row {row:,}", "第 {row:,} 行"),
     "explain.faults": ("Cells that cannot be read: {faults}", "无法读取的单元格：{faults}"),
     "explain.skipped": ("The row was skipped: no prediction.", "该行被跳过：没有预测。"),
-    "explain.probability": ("{prediction}; probability {score:.4f}", "{prediction}；概率 {score:.4f}"),
-    "explain.label_probability": ("{prediction}; {label}: probability {score:.4f}", "{prediction}；{label} 的概率 {score:.4f}"),
+    "explain.probability": ("{prediction}; probability {score:z.4f}", "{prediction}；概率 {score:z.4f}"),
+    "explain.label_probability": ("{prediction}; {label}: probability {score:z.4f}", "{prediction}；{label} 的概率 {score:z.4f}"),
     "explain.whole": ("{unit} {whole}; without any field {nothing}.", "{unit} {whole}；没有任何字段时 {nothing}。"),
     # The page of evaluate --robustness
     "robustness.title": ("Robustness to corrupted and missing cells: {table}", "单元格损坏或缺失时的稳健性：{table}"),
@@ -253,13 +253,13 @@ VALUES: Mapping[str, Mapping[str, str]] = {
 SENTENCES: Mapping[str, str] = {
     # metrics.json, "finding"
     "finding": (
-        "{target}：全部字段的 {metric} 为 {all:.4f}{all_beside}，{verdict}；"
-        "差为 {difference:+.4f}，标准误 {error:.4f}，p = {p:.2g}；在相同的 {rows:,} 个验证行上比较"
+        "{target}：全部字段的 {metric} 为 {all:z.4f}{all_beside}，{verdict}；"
+        "差为 {difference:+z.4f}，标准误 {error:z.4f}，p = {p:.2g}；在相同的 {rows:,} 个验证行上比较"
     ),
-    "finding.better": "优于最好的单字段 {best}（{alone:.4f}{beside}）",
-    "finding.worse": "不如最好的单字段 {best}（{alone:.4f}{beside}）",
-    "finding.same": "与最好的单字段 {best}（{alone:.4f}{beside}）的差别在噪声范围内",
-    "finding.beside": "，{metric} {value:.4f}",
+    "finding.better": "优于最好的单字段 {best}（{alone:z.4f}{beside}）",
+    "finding.worse": "不如最好的单字段 {best}（{alone:z.4f}{beside}）",
+    "finding.same": "与最好的单字段 {best}（{alone:z.4f}{beside}）的差别在噪声范围内",
+    "finding.beside": "，{metric} {value:z.4f}",
     "finding.why": "；以 {metric} 为准，因为其中一个类别很少",
     "finding.untried": "；由于时间不够，没有单独训练 {fields}",
     "finding.end": "{sentence}。",

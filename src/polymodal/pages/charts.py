@@ -92,7 +92,7 @@ def bars(values: Mapping[str, float], best: float | None = None) -> str:
         share = 100 * (value - low) / max(high - low, 1e-9)
         rows.append(
             f'<tr><th>{escape(name)}</th><td class="bar"><div style="width:{share:.1f}%;background:{COLORS[at % len(COLORS)]}"></div></td>'
-            f"<td>{value:.4f}</td></tr>"
+            f"<td>{value:z.4f}</td></tr>"
         )
     return f'<table class="bars">{"".join(rows)}</table>'
 

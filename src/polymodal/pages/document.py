@@ -67,4 +67,4 @@ def number(value: float | None, signed: bool = False) -> str:
 
     :param signed: whether a positive number has a plus sign
     """
-    return "–" if value is None else f"{value:+.4f}" if signed else f"{value:.4f}"
+    return "–" if value is None else f"{value:+z.4f}" if signed else f"{value:z.4f}"

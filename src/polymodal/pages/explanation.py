@@ -103,7 +103,7 @@ def _prediction(translate: Words, facts: Mapping[str, Any]) -> str:
     """Return the prediction of a target, with the probability of its class if it has one."""
     prediction, label = facts["answer"], facts["label"]
     if label is None:
-        return str(prediction)
+        return number(prediction) if isinstance(prediction, float) else str(prediction)
     if label == prediction:
         return translate("explain.probability", prediction=prediction, score=facts["score"])
     return translate("explain.label_probability", prediction=prediction, label=label, score=facts["score"])
@@ -120,10 +120,10 @@ def _parts(parts: Mapping[str, Any], values: Sequence[float]) -> str:
         words = [text(parts["between"][0])]
         for word, between, value in zip(parts["names"], parts["between"][1:], values, strict=True):
             color, strength = _color(value, largest)
-            words.append(f'<span style="background: {color}{round(strength * 160):02x}" title="{value:+.4f}">{text(word)}</span>')
+            words.append(f'<span style="background: {color}{round(strength * 160):02x}" title="{value:+z.4f}">{text(word)}</span>')
             words.append(text(between))
         return f'<p class="words">{"".join(words)}</p>'
-    lines = (_line(text(name), f"{value:+.4f}", _bar(value, largest)) for name, value in zip(parts["names"], values, strict=True))
+    lines = (_line(text(name), f"{value:+z.4f}", _bar(value, largest)) for name, value in zip(parts["names"], values, strict=True))
     return f"<table>{''.join(lines)}</table>"
 
 
@@ -138,7 +138,7 @@ def _picture(parts: Mapping[str, Any], values: Sequence[float], largest: float) 
         row, column = divmod(at, columns)
         places.append(
             f'<rect x="{column * wide:g}" y="{row * high:g}" width="{wide:g}" height="{high:g}" fill="{color}" '
-            f'fill-opacity="{0.7 * strength:.3f}"><title>{value:+.4f}</title></rect>'
+            f'fill-opacity="{0.7 * strength:.3f}"><title>{value:+z.4f}</title></rect>'
         )
     size = f'width="{_SIDE}" height="{_SIDE}"'
     return f'<p><svg {size}>{image}</svg> <svg class="gray" {size}>{image}{"".join(places)}</svg></p>'

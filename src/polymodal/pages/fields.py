@@ -87,7 +87,7 @@ def _shapley(translate: Words, result: Mapping[str, Any] | None, task: str, fiel
     if result is None:
         return [f"{title}<p><small>{translate.html('run.too_many_fields', fields=fields)}</small></p>"]
     values = {
-        name: (one["value"], f"{one['value']:+.4f}" + ("" if one["share"] is None else f" ({one['share']:z.0%})"))
+        name: (one["value"], f"{one['value']:+z.4f}" + ("" if one["share"] is None else f" ({one['share']:z.0%})"))
         for name, one in sorted(result["fields"].items(), key=lambda pair: -(pair[1]["value"] or 0.0))
         if one["value"] is not None
     }
@@ -106,7 +106,7 @@ def _sets(translate: Words, present: Sequence[Mapping[str, Any]], task: str, met
     names = sorted(fields)
     head = "".join(f'<th class="mark">{text(name)}</th>' for name in names)
     lines = [
-        "".join(f'<td class="mark">{"●" if name in some else ""}</td>' for name in names) + f"<td>{value:.4f}</td>"
+        "".join(f'<td class="mark">{"●" if name in some else ""}</td>' for name in names) + f"<td>{value:z.4f}</td>"
         for some, value in sorted(by_set.items(), key=lambda pair: (-len(pair[0]), sorted(pair[0])))
     ]
     rows = "".join(f"<tr>{line}</tr>" for line in lines)

@@ -186,15 +186,22 @@ class Predictor:
 
         :returns: ``{"rows": N, "tasks": {target: {metric: value}}, "hidden": {field: {target: {metric: value}}}}``, where ``"hidden"``
             contains the metrics with one field hidden. A metric is None if it is undefined on these rows; ``"undefined"`` then states the
-            reason. ``"without_target"`` is the number of rows without a target, by target, and ``"unknown"`` the unknown classes with
-            their rows, by target; both are absent if there are none
+            reason. ``"without_target"`` is the number of rows without a target, by target, ``"unreadable"`` the number of rows with a
+            target that cannot be read, and ``"unknown"`` the unknown classes with their rows, by target. ``"measured"`` is the number of
+            rows that were measured, by target. The first three are absent if there are none, the last one if all rows were measured
         """
         source = self.open(table, encoding)
         source.check_rows(" to measure on")
         source.check([task.config.column for task in self.bundle.tasks.values()])
         book = FaultBook(source.name, lambda _: on_error or self.bundle.experiment.data.on_error)
         unknown = Unknown()
-        targets = read_targets(source, self.bundle.tasks, book.record, unknown.listener(np.full(source.rows, TEST, np.uint8)))
+        listener = unknown.listener(np.full(source.rows, TEST, np.uint8))
+        targets: dict[str, np.ndarray] = {}
+        unreadable: dict[str, int] = {}
+        for name, task in self.bundle.tasks.items():
+            before = book.counts[task.config.column]
+            targets |= read_targets(source, {name: task}, book.record, listener)
+            unreadable[name] = book.counts[task.config.column] - before
         hidden = hidden_sets(self.fields_of(source, strict))
         modalities = self._modalities(source, root)
         scores: list[dict[str, list[np.ndarray]]] = [{name: [] for name in self.bundle.tasks} for _ in hidden]
@@ -215,9 +222,15 @@ class Predictor:
             result["hidden"][next(iter(fields))] = measure(self.bundle.tasks, by_task, targets)[0]
         if undefined:
             result["undefined"] = undefined
-        unlabelled = {name: int(np.isnan(target).any(1).sum()) for name, target in targets.items()}
+        empty = {name: np.isnan(target).any(1) for name, target in targets.items()}
+        measured = {name: int((~empty[name] & ~np.isnan(joined[0][name]).any(1)).sum()) for name in targets}
+        unlabelled = {name: int(rows.sum()) - unreadable[name] for name, rows in empty.items()}
         if any(unlabelled.values()):
             result["without_target"] = unlabelled
+        if any(unreadable.values()):
+            result["unreadable"] = unreadable
+        if any(rows != source.rows for rows in measured.values()):
+            result["measured"] = measured
         if unknown.counts:
             result["unknown"] = {name: dict(by_part["test"]) for name, by_part in unknown.counts.items()}
         return result

@@ -127,7 +127,8 @@ def _check_resolved(resolved: Resolved, result: Check, out: Path | None) -> None
         result.notes.append("too few rows were looked at to try a model: no estimate of time and memory")
         return
     estimate(experiment, resolved, part, reading, trials, result, out)
-    result.facts["device"] = f"{device.type}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    result.facts["device"] = f"{device.type}, {threads} thread{'' if threads == 1 else 's'}"
     result.facts["precision"] = f"{precision}: {why_precision(experiment.training.precision, device)}"
 
 

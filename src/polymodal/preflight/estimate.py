@@ -67,7 +67,9 @@ def estimate(
     rows_of = [f"{training:,} to train on", f"{validating:,} to validate on", *(f"{n:,} {what}" for what, n in others.items() if n)]
     result.facts["rows"] = ", ".join(rows_of)
     alone = f", and {alone_members} of each of {len(trials) - 1} single fields" if len(trials) > 1 else ""
-    result.facts["models"] = f"{members} of all fields{alone}; up to {epochs} epochs of {-(-training // trials[FUSED].batch_size):,} steps"
+    steps = -(-training // trials[FUSED].batch_size)
+    course = f"{epochs} epoch{'' if epochs == 1 else 's'} of {steps:,} step{'' if steps == 1 else 's'}"
+    result.facts["models"] = f"{members} of all fields{alone}; up to {course}"
     parts = f"reading {_time(read)}, all fields {_time(every[FUSED])}"
     if reading.frozen:
         parts = f"reading {_time(read)}, frozen backbones {_time(frozen)} (less for cells that are known), all fields {_time(every[FUSED])}"

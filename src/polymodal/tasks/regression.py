@@ -48,6 +48,11 @@ class Regression(NumberTask):
 
     outputs = 1
 
+    @property
+    def limits(self) -> tuple[float, float]:
+        """(0, infinity) under ``transform: log``, infinite otherwise."""
+        return (0.0, math.inf) if self.config.transform == "log" else super().limits
+
     @classmethod
     def recognise(cls, facts: TargetFacts) -> tuple[float, str]:
         """Return 0.9 for a column of numbers that are not the names of classes."""

@@ -12,6 +12,7 @@ Shapes: ``B`` rows of a batch, ``N`` rows, ``T`` numbers that encode one target,
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from functools import cached_property
@@ -308,6 +309,11 @@ class Task(ABC):
     def unit(self) -> str:
         """The unit of a predicted number, "" if it is not configured."""
         return str(getattr(self.config, "unit", None) or "")
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the greatest value of a numeric target that are possible; intervals end there."""
+        return -math.inf, math.inf
 
     def sets(self, scores_NC: np.ndarray, inside_NC: np.ndarray, empty: bool = True) -> np.ndarray:
         """Return the prediction set of each row: lists of classes (N,), the most probable first.
