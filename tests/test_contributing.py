@@ -4,6 +4,7 @@ encoder, a modality or a task to work everywhere."""
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import os
 import re
@@ -14,9 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from builders import ROOT
 from builders.tables import sentence, write_csv
+from polymodal.errors import DataError, Fault
+from polymodal.evaluation.conformal import Errors, sets
 
 TESTS = ("conftest.py", "builders", "test_architecture.py", "test_contracts.py", "analysis/test_robustness.py")
 """The tests that are copied with the package, and what they import."""
@@ -233,7 +237,7 @@ def test_the_modality_and_the_encoder_of_the_recipes_are_recognised_trained_and_
 
 @pytest.mark.slow
 def test_the_task_of_the_recipe_works_with_every_command(tmp_path: Path) -> None:
-    env = followed(tmp_path, "task")
+    env = followed(tmp_path, "task", "task of numbers")
     rng = np.random.default_rng(0)
     numbers = rng.normal(size=(520, 2))
     level = np.digitize(numbers.sum(1) + 0.3 * rng.normal(size=520), [-0.8, 0.8])
@@ -267,7 +271,42 @@ def test_the_task_of_the_recipe_works_with_every_command(tmp_path: Path) -> None
     assert robust["targets"]["mood"]["metric"] == "kappa"
     assert "mood: kappa" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     run(env, "-c", TASK_CHECK, str(tmp_path))
-    meets_its_contract(env, "ordinal")
+    meets_its_contract(env, "ordinal or count")
+
+
+def test_the_task_of_numbers_of_the_recipe_reads_counts_and_returns_rates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file is imported as a module of the package; the slow test above runs the contract tests of a copy with its menu lines."""
+    (code,) = re.findall(r"^```python\n(.*?)^```$", section("task of numbers"), flags=re.MULTILINE | re.DOTALL)
+    path = tmp_path / "count.py"
+    path.write_text(code, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("polymodal.tasks.count", path)
+    assert spec is not None
+    assert spec.loader is not None
+    recipe = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, recipe)  # where pydantic looks for names
+    spec.loader.exec_module(recipe)
+    config = recipe.CountConfig(column="calls", unit="calls")
+    task = recipe.Count(config, recipe.Count.fit(config, ["0", "1,000", "n/a", "2", "-3", "1.5"], "here"))
+    task.check()
+    assert (task.state["mean"], task.unit, task.usual_metric, task.monitored({"rmse": 1.0})) == (334.0, "calls", "r2", "rmse")
+    target = np.stack([task.encode(cell) for cell in ("0", "1,000", "2")])
+    assert target.tolist() == [[0.0], [1000.0], [2.0]]
+    for cell in ("-3", "1.5", "many"):
+        with pytest.raises(Fault, match="expected a"):
+            task.encode(cell)
+    scores = task.scores(torch.zeros(3, 1)).numpy()
+    assert scores.tolist() == [[334.0]] * 3, "a vote of nothing is the mean"
+    slope = torch.zeros(3, 1, requires_grad=True)
+    task.losses(slope, torch.from_numpy(target)).sum().backward()
+    assert slope.grad is not None
+    assert slope.grad.sum().item() == pytest.approx(0, abs=1e-5), "the mean is the best constant"
+    assert float(task.constant_logits(torch.from_numpy(target))) == pytest.approx(0, abs=1e-3)
+    errors = Errors.of({"rows": 20, "errors": [float(at) for at in range(20)]}, 5, "calls")
+    assert sets(task, errors, scores - 330, [scores - 330], 0.5).tolist() == [[0.0, 14.0]] * 3
+    with pytest.raises(DataError, match="no count above 0"):
+        recipe.Count.fit(config, ["0", "0"], "here")
+    with pytest.raises(ValueError, match="standard deviation of -1"):
+        recipe.Count(config, {**task.state, "spread": -1}).check()
 
 
 @pytest.mark.slow

@@ -43,7 +43,9 @@ def test_evaluate_states_how_many_rows_were_measured_and_explain_rounds_a_number
     rng = np.random.default_rng(0)
     rows = [[f"{a:.3f}", f"{3 * a + 10:.3f}"] for a in rng.normal(size=60)]
     table = write_csv(tmp_path / "t.csv", ["a", "y"], rows)
-    pm.train(table, "training.epochs=1", "data.split.kind=random", "training.baselines=false", "model.width=8", target="y", out=tmp_path / "run")
+    pm.train(
+        table, "training.epochs=1", "data.split.kind=random", "training.baselines=false", "model.width=8", target="y", out=tmp_path / "run"
+    )
     new = write_csv(tmp_path / "new.csv", ["a", "y"], [*rows[:36], ["0.1", ""], ["0.1", ""], ["0.1", ""], ["0.1", "many"]])
     found = CliRunner().invoke(main, ["evaluate", str(tmp_path / "run"), str(new)])
     assert found.exit_code == 0, found.output
