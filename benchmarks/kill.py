@@ -1,12 +1,13 @@
 """Repeatedly kills training with signal 9: each time the run must be resumable, and end with the weights of an uninterrupted run.
 
-    python benchmarks/kill.py [--times 100] [--kills 0] [--jobs 2] [--seed 0]
+    python benchmarks/kill.py [--times 100] [--kills 4] [--jobs 2] [--seed 0]
 
 Each trial starts ``polymodal train``, kills it, continues with ``--resume`` (a third of these are killed once more) and compares the
 SHA-256 of the final weights with those of the uninterrupted run. Half of the kills come from outside at a random moment; half happen
 inside the write, the fsync, the link or the rename of a checkpoint, or the fsync of its folder, at fault points around the calls of
-``os`` in ``storage.files``. With ``--kills``, each run is killed that many times, at each of these points and from outside in turn. After every kill the checkpoints are read: the last one, or the one before it, must be whole. The benchmark
-prints the number of kills at each point; the exit code is 1 if anything was lost.
+``os`` in ``storage.files``. With ``--kills``, each run is killed that many times, at each of these points and from outside in turn. After
+every kill the checkpoints are read: the last one, or the one before it, must be whole. The benchmark prints the number of kills at each
+point; the exit code is 1 if anything was lost.
 """
 
 from __future__ import annotations
