@@ -43,7 +43,7 @@ def floors() -> list[list[str]]:
 def rooms() -> list[str]:
     """Return the names of the modules and folders directly below ``src/polymodal``."""
     entries = [path for path in SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()]
-    return sorted(path.stem for path in entries if path.stem != "__init__")
+    return sorted(path.stem for path in entries if path.stem not in ("__init__", "__main__"))
 
 
 def imports() -> dict[str, set[str]]:

@@ -38,7 +38,8 @@ def modules() -> list[Path]:
 
 
 def room(path: Path) -> str:
-    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+    name = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+    return "cli" if name == "__main__" else name
 
 
 def floor(name: str) -> int:
