@@ -24,6 +24,7 @@ from .data.reading import (
     examine_targets,
     fit_tasks,
     groups_of,
+    is_inferred_column,
     read_targets,
     read_weights,
     strata_of,
@@ -144,10 +145,12 @@ def prepare(
     states: Mapping[str, Mapping[str, State]] | None = None,
     note: Callable[[str], None] = lambda _: None,
     inferred_kinds: Collection[str] = (),
+    inferred_columns: Mapping[str, Collection[str]] | None = None,
 ) -> Prepared:
     """Split the rows, fit modalities and tasks on the training rows (or take the ``states`` fitted before), and read samples and targets.
 
     :param inferred_kinds: tasks whose kind was inferred rather than configured: their unreadable targets never stop the run
+    :param inferred_columns: by field, the columns whose kind or type was inferred: their unreadable cells never stop the run
     :raises DataError: the table cannot be trained on
     """
     source.check([*experiment.columns_and_targets(), *experiment.data.split.columns])
@@ -169,12 +172,13 @@ def prepare(
     backbones = load_backbones(experiment, modalities)
     unknown = Unknown()
     settings = (experiment, source, modalities, tasks, weights_N)
-    train = read_table(*settings, part.part_N.copy(), folder / "faults.csv", folder, unknown, inferred_kinds)
+    inferred = (inferred_kinds, inferred_columns or {})
+    train = read_table(*settings, part.part_N.copy(), folder / "faults.csv", folder, unknown, *inferred)
     part.part_N[~train.usable_N] = OUT
     valid = train
     if valid_source is not None:
         try:
-            valid = _read_valid(experiment, valid_source, modalities, tasks, folder, unknown, inferred_kinds)
+            valid = _read_valid(experiment, valid_source, modalities, tasks, folder, unknown, *inferred)
         except BaseException:
             train.store.close()
             raise
@@ -237,6 +241,7 @@ def _read_valid(
     folder: Path,
     unknown: Unknown,
     inferred_kinds: Collection[str],
+    inferred_columns: Mapping[str, Collection[str]],
 ) -> Table:
     source.check(experiment.columns_and_targets())
     source.check_rows(" to validate on")
@@ -244,7 +249,17 @@ def _read_valid(
     weights_N = read_weights(source, experiment.data.weight)
     part_N = np.full(source.rows, VALID, np.uint8)
     return read_table(
-        experiment, source, modalities, tasks, weights_N, part_N, folder / "faults.valid.csv", folder, unknown, inferred_kinds
+        experiment,
+        source,
+        modalities,
+        tasks,
+        weights_N,
+        part_N,
+        folder / "faults.valid.csv",
+        folder,
+        unknown,
+        inferred_kinds,
+        inferred_columns,
     )
 
 
@@ -289,6 +304,7 @@ def read_table(
     folder: Path,
     unknown: Unknown,
     inferred_kinds: Collection[str],
+    inferred_columns: Mapping[str, Collection[str]],
 ) -> Table:
     """Read the samples and targets of a table. Rows that are ``OUT``, without any target, skipped, or of weight 0 are not usable.
 
@@ -314,7 +330,8 @@ def read_table(
             cells = int((store.state[name][keep_N] != CellState.MISSING).sum())
             config = experiment.fields[name]
             for column in columns_of_faults(config.sources):
-                _bound_faults(book, column, cells, experiment.data.max_faults, is_inferred=config.is_guess(column))
+                is_inferred = config.is_guess(column) or is_inferred_column(column, config.sources, inferred_columns.get(name, ()))
+                _bound_faults(book, column, cells, experiment.data.max_faults, is_inferred)
     except OSError as error:
         store.close()
         raise UserError(

@@ -332,7 +332,7 @@ def test_categories_that_do_not_recur_are_a_suspicion(tmp_path: Path, rng: np.ra
     }
     profile = profile_of(tmp_path, columns, target="y", columns={"d": "category"})
     (line,) = [line for line in profile.suspicions if "occur once" in line]
-    assert line.startswith("column 'd': 99 of 100 different values occur once, such as '0~0'")
+    assert line.startswith("column 'd': 99 of 100 different values occur once, such as '1~1'")
 
 
 def test_words_for_missing_values_count_as_missing_where_training_takes_them_so(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -358,9 +358,12 @@ def test_no_guess_stops_a_run(tmp_path: Path, rng: np.random.Generator) -> None:
     odd = [f"n{at} km" if at % 12 == 0 else at * 13 % 83 for at in range(200)]
     table = write_csv(tmp_path / "t.csv", ["isbn", "odd", "x", "y"], [[isbn[at], odd[at], at % 5, "ab"[at % 2]] for at in range(200)])
     quick = ("training.epochs=1", "training.baselines=false", "data.split.kind=random", "model.width=8")
+    model = pm.train(table, *quick, target="y")
+    assert {name: field.sources for name, field in model.bundle.experiment.fields.items()} == {"columns": ("odd", "x"), "odd": ("odd",)}
+    fields = {"columns": {"kind": "tabular", "columns": ["odd", "x"]}}
+    tree = {"data": {"table": str(table)}, "fields": fields, "tasks": {"y": {"kind": "binary", "column": "y"}}}
     with pytest.warns(UserWarning, match=r"column 'odd': 17 of 200 cells cannot be read .*; they count as missing"):
-        model = pm.train(table, *quick, target="y")
-    assert model.bundle.experiment.fields["columns"].columns == ["odd", "x"]
+        pm.train(pm.Experiment.of(tree), *quick)
     assert pm.check(table, target="y").ok
     with pytest.raises(pm.DataError, match="17 of 200 cells cannot be read"):
         pm.train(table, *quick, target="y", columns={"odd": "number"})

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import polymodal as pm
+from polymodal.flow import State
 from polymodal.modalities import Roots, Tabular, TabularConfig
 from polymodal.modalities.drift import ColumnDrift
 
@@ -63,6 +64,27 @@ def test_new_categories_are_told_by_name(model: pm.Predictor) -> None:
     many = told(model, [row(at, shop=f"shop {at}") for at in range(3_000)])
     assert "3,000 of 3,000 cells" in many[0]
     assert len(many[0]) < 250
+
+
+def test_new_categories_are_reported_where_training_let_expect_fewer() -> None:
+    config = TabularConfig(columns=["c"])
+    state = Tabular.fit(config, [*"ab" * 40, *(f"rare {at}" for at in range(20))], "columns", {}, Roots())
+    assert state["columns"][0]["rare"] == 0.2
+
+    def lines(new: int, state: State) -> list[str]:
+        table = Tabular(config, state, Roots())
+        table.check()
+        cells = ["a"] * (100 - new) + [f"other {at}" for at in range(new)]
+        drift = table.drift()
+        drift.see(cells, [table.read(cell) for cell in cells], np.arange(100))
+        return drift.lines()
+
+    assert lines(40, state) == []
+    assert "41 of 100 cells have a category" in lines(41, state)[0]
+    older = {"form": "columns", "columns": [{key: value for key, value in state["columns"][0].items() if key != "rare"}]}
+    assert "1 of 100 cells have a category" in lines(1, older)[0]
+    with pytest.raises(ValueError):
+        Tabular(config, {"form": "columns", "columns": [{**state["columns"][0], "rare": 2}]}, Roots()).check()
 
 
 def test_another_type_is_told_by_its_first_row(model: pm.Predictor) -> None:

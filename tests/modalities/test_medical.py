@@ -682,7 +682,8 @@ def test_without_the_package_a_file_is_a_fault_that_names_the_extra() -> None:
 
 def test_files_without_an_ending_are_known_by_their_first_bytes(tmp_path: Path) -> None:
     from polymodal.data.sources import open_source
-    from polymodal.inspection.columns import describe, look
+    from polymodal.inspection.columns import look
+    from polymodal.inspection.roles import describe
 
     (tmp_path / "scans").mkdir()
     rows = []

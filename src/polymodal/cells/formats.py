@@ -22,7 +22,9 @@ ENOUGH = 0.9
 _HALF, _FEW_WORDS, _MANY_VALUES = 0.5, 5, 20
 _MOST_WORDS, _LONGEST_WORD = 100, 60
 _INSPECTED, _EVIDENCE = 1_000, 5_000  # the numbers of cells of a long column that determine its type, and its notation
-_CODE_LENGTH = 6  # the least number of digits and letters of codes of one length
+_SHORTEST_CODE, _CODE_LENGTH, _LONG_CODE = 4, 6, 10
+"""The least number of digits of codes with leading zeros, of codes with letters, and of codes that have neither."""
+_LENGTHS_OF_TIMES = (10, 13, 16, 19)  # the numbers of digits of the seconds, milliseconds, microseconds and nanoseconds since 1970
 _YEARS = (1_800, 2_200)
 _LIMIT = re.compile(r"[<>≤≥]=?")
 _SEASON = re.compile(r"\d\d(\d\d)[-/](\d\d)")
@@ -110,11 +112,14 @@ def writing_of(cells: Sequence[Cell], type: ColumnType | None = None, decimal: D
     types = _possible_types(cells, decimal, order) if type is None else (type,)
     if "number" in types:
         writing = _numbers(cells, decimal)
-        if type == "number" or (writing.share >= _HALF and _is_enough(writing, cells) and not _are_codes(cells) and not are_limits(cells)):
-            compact = _compact_format(cells, writing) if type is None and order is None else None
+        if type == "number":
+            return _with_missing_words(writing, cells)
+        if writing.share >= _HALF and _is_enough(writing, cells):
+            compact = _compact_format(cells, writing) if order is None else None
             if compact is not None:
                 return Writing("date", order=compact, notes=(f"digits such as {cells[0]} are read as dates",))
-            return _with_missing_words(writing, cells)
+            if not _are_codes(cells) and not are_limits(cells):
+                return _with_missing_words(writing, cells)
     if "date" in types:
         writing = _dates(cells, order)
         if type == "date" or (writing.share >= _HALF and _is_enough(writing, cells)):
@@ -230,16 +235,40 @@ def _are_seasons(cells: Sequence[Cell]) -> bool:
 
 
 def _are_codes(cells: Sequence[Cell]) -> bool:
-    """Return whether digits are codes rather than numbers: of one length with leading zeros, or with letters in some of them."""
-    lengths = {len(cell.strip()) if isinstance(cell, str) else 0 for cell in cells}
-    if len(lengths) != 1 or (length := next(iter(lengths))) < 2:
+    """Return whether digits are codes, such as postal codes and ISBNs, rather than numbers, by how they are written.
+
+    Nine in ten cells of a column of codes have one length. Besides, some have leading zeros, or end or begin with letters; or they have ten
+    digits or more, differ mostly, and are neither rounded nor times since 1970.
+    """
+    texts = [_digits_of(cell) for cell in cells]
+    lengths = Counter(len(text) for text in texts if text.isdecimal())
+    length = lengths.most_common(1)[0][0] if lengths else 0
+    usual = [text for text in texts if len(text) == length and text.isalnum()]
+    if length < _SHORTEST_CODE or len(usual) < ENOUGH * len(texts):
         return False
-    texts = [plain_text(cell) for cell in cells]
-    digits = sum(text.isdecimal() for text in texts)
-    if digits == len(texts):
-        zeros = sum(text[0] == "0" for text in texts)
-        return length >= 4 and zeros >= max(2, 0.01 * len(texts))
-    return length >= _CODE_LENGTH and digits > 0 and all(text.isalnum() for text in texts)
+    digits = [text for text in usual if text.isdecimal()]
+    some = max(2, 0.01 * len(texts))
+    if sum(text[0] == "0" for text in digits) >= some:
+        return True
+    with_letters = sum(any(map(str.isdecimal, text)) for text in usual) - len(digits)
+    if length >= _CODE_LENGTH and with_letters >= (1 if len(usual) == len(texts) else some):
+        return True
+    if length < _LONG_CODE or len(digits) < max(_MANY_VALUES, ENOUGH * len(texts)) or 2 * len(set(digits)) < len(digits):
+        return False
+    rounded = sum(text.endswith("00") for text in digits)
+    since_1970 = sum(text.startswith(("1", "20")) for text in digits) if length in _LENGTHS_OF_TIMES else 0
+    return rounded < 0.1 * len(digits) and since_1970 < ENOUGH * len(digits)
+
+
+def _digits_of(cell: Cell) -> str:
+    """Return a text without a plus sign before it, or a whole number as text; "" for any other cell."""
+    if isinstance(cell, str):
+        return plain_text(cell[:_LONGEST_WORD]).removeprefix("+")
+    if isinstance(cell, (bool, np.bool_)):
+        return ""
+    if isinstance(cell, (int, np.integer)):
+        return str(cell) if -(10**_LONGEST_WORD) < cell < 10**_LONGEST_WORD else ""
+    return f"{float(cell):.0f}" if isinstance(cell, (float, np.floating)) and float(cell).is_integer() else ""
 
 
 def _compact_format(cells: Sequence[Cell], writing: Writing) -> str | None:

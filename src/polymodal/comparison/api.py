@@ -198,7 +198,7 @@ def _compare(
     try:
         with stop, torch.random.fork_rng(devices=[]):
             note = partial(_note, observer)
-            prepared = prepare(experiment, resolved.source, None, place, None, note, resolved.guessed)
+            prepared = prepare(experiment, resolved.source, None, place, None, note, resolved.guessed, resolved.guessed_columns)
             for line in prepared.warnings:
                 observer.observe(WarningEvent(line))
             try:

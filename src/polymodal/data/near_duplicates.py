@@ -154,13 +154,14 @@ def near_duplicates_in(source: Source, store: Store, split: Split, seed: int) ->
         return []
     rows = sampled_evenly(np.flatnonzero(side_N >= 0), MOST_COMPARED, seed)
     results = []
+    readers = Counter(column for modality in store.modalities.values() for column in modality.config.sources)
     for name, modality in store.modalities.items():
         column = modality.config.sources[0]
         if modality.near_duplicates == "pixels":
             present = rows[store.is_present(name, rows)]
             thumbs = _thumbs(store, name, store.index[name][present])
             results.append(NearDuplicates(column, "pictures", picture_duplicates(present, thumbs, side_N), len(present)))
-        elif modality.near_duplicates == "words" and len(modality.config.sources) == 1:
+        elif modality.near_duplicates == "words" and len(modality.config.sources) == 1 and readers[column] == 1:  # not also categories
             results.append(NearDuplicates(column, "texts", text_duplicates(cells_in(source, column, rows), side_N), len(rows)))
     return [one for one in results if one.pairs]
 

@@ -1,23 +1,21 @@
-"""Determines the modality and role of each column by reading its cells."""
+"""Statistics of the columns of a table, from one pass over its cells."""
 
 from __future__ import annotations
 
 import re
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..cells import LONGEST_MISSING_WORD, MISSING_WORDS, Writing, category, writing_of
+from ..cells import LONGEST_MISSING_WORD, MISSING_WORDS, category, is_missing_word
 from ..data.sources import Source
 from ..data.sources.source import body_of
-from ..errors import ConfigError, nearest
 from ..flow import Cell
-from ..modalities import COLUMN_TYPES, KINDS, MODALITIES, Roots, is_empty, is_missing_word, modality_of
-from ..modalities.objects import described, is_empty_list, is_object
+from ..modalities import is_empty
 from ..random_streams import Stream, generator
 
 SAMPLE = 1_000
@@ -27,9 +25,9 @@ _CHARS_SAMPLE = 20_000
 _DISTINCT = 10_000
 REQUESTED = "requested"
 """The reason for the role of a column that the caller gave."""
-_CODE = re.compile(r"(?=.*\d)[\w.:#/-]+")
 _WHOLE = re.compile(r"([+-]?[0-9]{1,38})(?:\.0*)?")
-_FEWEST_IDS = 20
+FEWEST_IDS = 20
+"""The least number of different values of a column that may be ids."""
 _GAPLESS, _MANY_IDS, _HALF_GAPLESS = 0.9, 1_000, 0.5
 """The least density of ids: the share of the whole numbers between the smallest and the largest id that occur. From ``_MANY_IDS`` ids on,
 which may be a part of a larger table, ``_HALF_GAPLESS`` is enough."""
@@ -43,8 +41,14 @@ class Column:
     name: str
     role: str
     modality: str | None = None
+    second: str | None = None
+    """A second modality or type, as which the column is read besides the first: text for a category, category for a text; None = none."""
+    second_why: str = ""
+    """The reason for ``second``."""
     options: dict[str, Any] = field(default_factory=dict)
     why: str = ""
+    contradicted: bool = False
+    """Whether the type that a sample of the cells suggested was replaced by category, because cells of the whole table contradict it."""
     unread: bool = False
     """Whether the column is ignored because no modality reads its cells, rather than because it carries no information."""
     missing: float = 0.0
@@ -53,6 +57,11 @@ class Column:
     requested: bool = False
     """Whether the modality was given by the caller rather than inferred."""
     cells: list[Cell] = field(default_factory=list, repr=False)
+
+    @property
+    def reason(self) -> str:
+        """The reasons for the modality and for the second one."""
+        return self.why if self.second is None else f"{self.why}; also {self.second}: {self.second_why}"
 
 
 @dataclass
@@ -69,6 +78,14 @@ class Facts:
     ids: set[str]
     sample_rows: np.ndarray
     sample: Mapping[str, list[Cell]]
+
+    def names(self, column: str) -> Counter[str]:
+        """Return the frequencies of the values of a column as categories, without words that stand for a missing value."""
+        names: Counter[str] = Counter()
+        for text, count in self.counts[column].items():
+            if not is_missing_word(text):
+                names[category(text)] += count
+        return names
 
 
 def look(source: Source, seed: int = 0) -> Facts:
@@ -136,7 +153,7 @@ class _WholeNumbers:
     def are_ids(self) -> bool:
         """Return whether all numbers differ, and either increase from row to row or leave hardly any gaps."""
         away_N = np.frombuffer(self._away, np.int64) if len(self._away) else np.zeros(0, np.int64)
-        if len(away_N) < _FEWEST_IDS:
+        if len(away_N) < FEWEST_IDS:
             return False
         if (away_N[1:] > away_N[:-1]).all():
             return True
@@ -199,112 +216,3 @@ def _value(cell: Cell) -> str:
     except ValueError:  # an integer with more digits than Python converts to text
         return f"{type(cell).__name__} {hash(body_of(cell))}"
     return text if len(text) <= 200 else f"{text[:100]} {hash(text)}"
-
-
-def describe(
-    source: Source,
-    facts: Facts,
-    roots: Roots,
-    targets: Sequence[str],
-    given: Mapping[str, str],
-    roles: Mapping[str, str],
-) -> list[Column]:
-    """Return the role and the modality of every column.
-
-    :param facts: what ``look`` returned
-    :param roots: the folders that file cells may refer to
-    :param targets: the names of the target columns
-    :param given: modality, or number, category or date, by column, as requested by the caller
-    :param roles: ignored, group, split or weight by column
-    :raises ConfigError: ``given`` is not a mapping, or a modality is unknown
-    :raises DataError: a named column does not exist
-    """
-    if not isinstance(given, Mapping):
-        raise ConfigError(f"columns: found {type(given).__name__}; expected a mapping such as {{'age': 'number'}} (--column age=number)")
-    source.check([*targets, *given, *roles])
-    for name, modality in given.items():
-        if modality not in (*KINDS, *COLUMN_TYPES):
-            options = [*KINDS, *COLUMN_TYPES]
-            raise ConfigError(
-                f"--column {name}={modality}: not a modality; expected one of {', '.join(options)}{nearest(modality, options)}"
-            )
-    columns = []
-    for name in source.columns:
-        cells = [cell for cell in facts.sample[name] if not is_empty(cell)]
-        column = Column(
-            name, "feature", missing=facts.missing[name] / max(facts.rows, 1), distinct=len(facts.counts[name]),
-            capped=name in facts.capped, cells=cells,
-        )  # fmt: skip
-        columns.append(column)
-        if name in targets:
-            column.role, column.why = "target", REQUESTED
-        elif name in roles:
-            column.role, column.why = roles[name], REQUESTED
-        elif name in source.index and name not in given:
-            column.role, column.why = "ignored", "the index of the table"
-        elif name in given:
-            kind = given[name]
-            column.modality = modality_of(kind).kind
-            column.requested, column.why = True, REQUESTED
-            if modality_of(kind).joins_columns:
-                writing = writing_of(cells, kind if kind in COLUMN_TYPES else None)  # type: ignore[arg-type]
-                column.options = {"type": writing.type, "writing": writing}
-                _count_missing(column, facts)
-        else:
-            _recognise(column, facts, roots)
-    return columns
-
-
-def _recognise(column: Column, facts: Facts, roots: Roots) -> None:
-    """Determine the role and the modality of a column for which the caller gave neither."""
-    present = facts.rows - facts.missing[column.name]
-    if not column.cells or present == facts.words[column.name]:
-        column.role, column.why = "ignored", "every cell is empty"
-        return
-    filled = [cell for cell in column.cells if not is_empty_list(cell)]
-    cells = [cell for cell in filled if not is_object(cell)]
-    if not cells or 2 * len(cells) < len(filled):  # if objects are a minority, each of them is a fault instead
-        _leave_unread(column)
-        return
-    if column.distinct == 1 and present == facts.rows:
-        column.role, column.why = "ignored", "every cell is the same"
-        return
-    recognised = {modality.kind: modality.recognise(cells, roots) for modality in MODALITIES}
-    best = max(recognised, key=lambda kind: recognised[kind].confidence)
-    column.modality, column.options, column.why = best, dict(recognised[best].options), recognised[best].why
-    if recognised[best].confidence <= 0:
-        _leave_unread(column)
-        return
-    if modality_of(best).joins_columns:
-        _count_missing(column, facts)
-    unique = present >= _FEWEST_IDS and (column.capped or column.distinct == present)
-    if not modality_of(best).may_be_id:
-        return
-    if column.name in facts.ids and column.options.get("type") != "date":
-        column.role, column.why = "ignored", "different whole numbers, one after the other or in another order: an id"
-    elif (
-        unique
-        and all(isinstance(cell, str) and _CODE.fullmatch(cell.strip()) for cell in column.cells)
-        and column.options.get("type") not in ("number", "date")
-    ):
-        column.role, column.why = "ignored", "a different code in every row: an id"
-
-
-def _count_missing(column: Column, facts: Facts) -> None:
-    """Count words that stand for a missing value as missing, in a column of numbers, dates or categories."""
-    writing: Writing = column.options["writing"]
-    words = {text: count for text, count in facts.counts[column.name].items() if is_missing_word(text) or writing.is_word(text)}
-    if writing.type == "category" and not column.capped:
-        column.distinct = len({category(text) for text in facts.counts[column.name] if text not in words})
-    else:
-        column.distinct -= len(words)
-    others = sum(count for text, count in words.items() if not is_missing_word(text))
-    column.missing = (facts.missing[column.name] + facts.words[column.name] + others) / max(facts.rows, 1)
-
-
-def _leave_unread(column: Column) -> None:
-    """Mark a column whose cells no modality reads as ignored, with the types of its cells as the reason."""
-    kinds = [kind for kind, _ in Counter(map(described, column.cells)).most_common(4)]
-    types = ", ".join(kinds[:3]) + (", ..." if len(kinds) > 3 else "")
-    column.role, column.modality, column.options, column.unread = "ignored", None, {}, True
-    column.why = f"cells of {types}: no modality reads them"

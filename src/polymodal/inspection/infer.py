@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,13 +11,14 @@ from ..cells import Writing
 from ..config import override, quote
 from ..data.sources import Source
 from ..data.splits import FEW_ROWS
-from ..experiment import Experiment, usual_encoder, with_encoders
+from ..experiment import DataConfig, Experiment, usual_encoder, with_encoders
 from ..modalities import COLUMN_TYPES, OF_FILES, Roots, modality_of
 from ..model import ModelConfig
 from ..request import Names, listed
 from ..tasks import class_of
 from ..training.config import usual_batch_size, usual_epochs
-from .columns import REQUESTED, Column, Facts, describe, look
+from .columns import REQUESTED, Column, Facts, look
+from .roles import describe
 from .targets import guess_task, missing_line, target_facts
 
 _UNKNOWN_PLACE = "fields.NAME."
@@ -68,7 +69,8 @@ def infer(
     facts = facts or look(source)
     folders = [source.folder] if source.folder is not None else []
     roots = Roots([*folders, *listed(data.get("root") or [])])
-    columns = describe(source, facts, roots, targets, given or {}, roles)
+    max_faults = DataConfig.model_validate({"max_faults": data["max_faults"]} if "max_faults" in data else {}).max_faults
+    columns = describe(source, facts, roots, targets, given or {}, roles, max_faults)
     reasons: dict[str, str] = {}
     tasks = {}
     for name in targets:
@@ -101,6 +103,7 @@ def infer(
     tree_out["data"] = {**dict(base.get("data") or {}), "split": split_tree}
     tree_out, notes = override(tree_out, overrides)
     experiment = Experiment.of(_with_kinds(tree_out, source.rows))
+    _drop_reasons(fields, experiment, reasons)
     experiment, chosen = with_encoders(experiment, source.rows)
     reasons |= chosen
     rows = source.rows
@@ -173,30 +176,74 @@ def _fields(columns: Sequence[Column], given: Mapping[str, str], reasons: dict[s
     fields: dict[str, Any] = {}
     taken = {column.name for column in columns}
     features = [column for column in columns if column.role == "feature" and column.modality is not None]
-    tabular = [column for column in features if modality_of(str(column.modality)).joins_columns]
     for column in features:
-        if not modality_of(str(column.modality)).joins_columns:
+        if not _joins(column.modality):
             fields[column.name] = {"kind": column.modality, "column": column.name, **column.options}
             reasons[f"fields.{quote(column.name)}"] = column.why
+    tabular = [column for column in features if _joins(column.modality) or _joins(column.second)]
     if tabular:
-        name = "columns"
-        while name in taken:
-            name += "_"
-        for column in tabular:
-            _name_settings(column, f"fields.{quote(name)}.")
+        name = _free("columns", taken)
+        place = f"fields.{quote(name)}"
         types = {column.name: given[column.name] for column in tabular if given.get(column.name) in COLUMN_TYPES}
-        fields[name] = {"kind": tabular[0].modality, "columns": [column.name for column in tabular], "types": types}
-        reasons[f"fields.{quote(name)}"] = "; ".join(f"{column.name}: {column.why}" for column in tabular)[:300]
         for column in tabular:
-            if column.options["writing"].notes:
-                reasons[f"columns.{quote(column.name)}"] = "; ".join(column.options["writing"].notes)
+            _name_settings(column, f"{place}.")
+            if column.contradicted:
+                types[column.name] = column.options["type"]
+                reasons[f"{place}.types.{quote(column.name)}"] = column.why
+        kinds = (modality_of(kind).kind for column in tabular for kind in (column.modality, column.second) if kind and _joins(kind))
+        fields[name] = {"kind": next(kinds), "columns": [column.name for column in tabular], "types": types}
+        reasons[place] = _listing({column.name: column.why if _joins(column.modality) else column.second_why for column in tabular})
+        for column in tabular:
+            if notes := _notes(column):
+                reasons[f"columns.{quote(column.name)}"] = "; ".join(notes)
+    strings = [column for column in features if column.second is not None and not _joins(column.second)]
+    if strings:  # after the tabular field, whose cells are compared as values when copies of rows are sought
+        name = strings[0].name if len(strings) == 1 else _free("strings", taken)
+        of_one = {"column": name} if len(strings) == 1 else {"columns": [column.name for column in strings]}
+        fields[name] = {"kind": strings[0].second, **of_one}
+        reasons[f"fields.{quote(name)}"] = _listing({column.name: column.second_why for column in strings})
     return fields
+
+
+def _drop_reasons(fields: Mapping[str, Any], experiment: Experiment, reasons: dict[str, str]) -> None:
+    """Remove the reasons for inferred kinds of fields and types of columns that overrides have replaced."""
+    for name, settings in fields.items():
+        place, kept = f"fields.{quote(name)}", experiment.fields[name].tree() if name in experiment.fields else {}
+        if kept.get("kind") != settings["kind"]:
+            reasons.pop(place, None)
+        for column, kind in settings.get("types", {}).items():
+            if kept.get("types", {}).get(column) != kind:
+                reasons.pop(f"{place}.types.{quote(column)}", None)
+
+
+def _joins(kind: str | None) -> bool:
+    """Return whether columns of a kind are read together as one field."""
+    return kind is not None and modality_of(kind).joins_columns
+
+
+def _listing(reasons: Mapping[str, str]) -> str:
+    """Return the reasons for several columns as one text of at most 300 characters."""
+    return "; ".join(f"{column}: {why}" for column, why in reasons.items())[:300]
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """Return a name of a field that no column has: ``name``, with underscores after it if necessary."""
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _notes(column: Column) -> Sequence[str]:
+    """Return the notes on how the cells of a column are read."""
+    writing: Writing | None = column.options.get("writing")
+    return () if writing is None else writing.notes
 
 
 def _name_settings(column: Column, place: str) -> None:
     """Insert the path of a column's field into its notes; the path is not known when the cells are inspected."""
-    writing: Writing = column.options["writing"]
-    column.options["writing"] = replace(writing, notes=tuple(line.replace(_UNKNOWN_PLACE, place) for line in writing.notes))
+    writing: Writing | None = column.options.get("writing")
+    if writing is not None:
+        column.options["writing"] = replace(writing, notes=tuple(line.replace(_UNKNOWN_PLACE, place) for line in writing.notes))
 
 
 def _shared_files(columns: Sequence[Column], facts: Facts) -> Column | None:

@@ -38,7 +38,7 @@ class Profile:
             kind = column.options.get("type", column.modality) or "-"
             distinct = f"{'>' if column.capped else ''}{min(column.distinct, 10_000):,}"
             name = set_cell_size(column.name, width)
-            lines.append(f"  {name}  {column.role:8}  {kind:9}  {column.missing:7.1%}  {distinct:>9}  {column.why}")
+            lines.append(f"  {name}  {column.role:8}  {kind:9}  {column.missing:7.1%}  {distinct:>9}  {column.reason}")
         for name, line in self.targets.items():
             lines += ["", f"target {name!r}: {line}"]
         if self.together:

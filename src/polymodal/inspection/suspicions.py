@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..cells import Writing, category
+from ..cells import Writing
 from ..config import quote
 from ..data.class_notes import Unknown, class_notes
 from ..data.near_duplicates import MOST_COMPARED, NearDuplicates, cells_in, picture_duplicates, text_duplicates
@@ -98,7 +98,7 @@ def add_suspicions(
             if side_N is not None:
                 duplicates = NearDuplicates(column.name, "pictures", picture_duplicates(rows, thumbs, side_N), len(rows))
                 profile.suspicions += filter(None, [duplicates.line()])
-        elif near_duplicates == "words" and side_N is not None:
+        elif near_duplicates == "words" and side_N is not None and column.second is None:
             duplicates = NearDuplicates(column.name, "texts", text_duplicates(cells_in(source, column.name, chosen), side_N), len(chosen))
             profile.suspicions += filter(None, [duplicates.line()])
         elif "writing" in column.options:
@@ -121,14 +121,11 @@ def _add_faults_of_writing(profile: Profile, facts: Facts, column: Column) -> No
         if bad:
             profile.unreadable[column.name] = bad
         return
-    names = Counter[str]()
-    for text, count in facts.counts[column.name].items():
-        if not is_missing_word(text):
-            names[category(text)] += count
-    once = sum(count == 1 for count in names.values())
-    if len(names) >= _SEVERAL and once > 0.5 * len(names):
+    names = facts.names(column.name)
+    once = [name for name, count in names.items() if count == 1]
+    if len(names) >= _SEVERAL and len(once) > 0.5 * len(names) and column.second is None:
         profile.suspicions.append(
-            f"column {column.name!r}: {once:,} of {len(names):,} different values occur once, such as {next(iter(names))[:40]!r}: as "
+            f"column {column.name!r}: {len(once):,} of {len(names):,} different values occur once, such as {once[0][:40]!r}: as "
             f"categories they give no information on new rows; if they are numbers or dates, write them in one way; take them as text with "
             f"--column {column.name}=text, or leave them out (--ignore)"
         )

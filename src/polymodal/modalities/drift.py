@@ -23,6 +23,8 @@ _SHARE, _FEW = 0.2, 5
 _SCALE = 8.0
 """The factor by which both the mean magnitude and the standard deviation of numbers must change to indicate another unit, even if all
 numbers are within the range of the training rows."""
+_EXPECTED = 2.0
+"""The factor by which the share of new categories must exceed that of rare ones among the training rows to be reported."""
 _NAMES = 1_000
 """The largest number of new categories of a column whose names are counted."""
 
@@ -98,8 +100,8 @@ class _Categories:
     """These categories and how often each occurs."""
 
     def line(self) -> str | None:
-        """Return a warning if there are new categories; None otherwise."""
-        if not self.new:
+        """Return a warning if there are more new categories than the rare ones among the training rows let expect; None otherwise."""
+        if self.new <= _EXPECTED * self.state.get("rare", 0.0) * self.seen:
             return None
         common = ", ".join(f"{name!r}" for name, _ in self.names.most_common(3))
         more = ", ..." if len(self.names) > 3 else ""

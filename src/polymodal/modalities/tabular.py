@@ -112,7 +112,7 @@ class Tabular(Modality):
     @classmethod
     def fit(cls, config: TabularConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
         """Learn the state: ``columns``, each with its type and, for numbers and dates, its mean, standard deviation and quantiles, or, for
-        categories, its values (those that occur at least twice).
+        categories, its values (those that occur at least twice), and ``rare``, the share of the cells that have another value.
 
         :raises ConfigError: a setting names a column that is not in the field
         """
@@ -138,7 +138,8 @@ class Tabular(Modality):
             raise ValueError("facts of other columns")
         for column in columns:
             if column["type"] == "category":
-                valid = all(isinstance(value, str) for value in column["values"])
+                rare = column.get("rare", 0.0)
+                valid = all(isinstance(value, str) for value in column["values"]) and type(rare) in (int, float) and 0 <= rare <= 1
             else:
                 facts = [*(column[name] for name in ("mean", "std", "scale", "low", "high")), *column["edges"]]
                 valid = column["type"] in ("number", "date") and all(type(fact) in (int, float) and math.isfinite(fact) for fact in facts)
@@ -273,7 +274,9 @@ def _fit_column(name: str, cells: list[Cell], config: TabularConfig, bins: int) 
     if kind == "category":
         counts = Counter(category(cell) for cell in cells if not is_missing_word(cell) and not isinstance(cell, _NO_VALUE))
         values = sorted((value for value, count in counts.items() if count >= 2), key=lambda value: (-counts[value], value))
-        return {"name": name, "type": kind, "values": sorted(values[:_MAX_CATEGORIES])}
+        values = sorted(values[:_MAX_CATEGORIES])
+        rare = 1 - sum(counts[value] for value in values) / max(counts.total(), 1)
+        return {"name": name, "type": kind, "values": values, "rare": float(f"{rare:.6g}")}
     values_N = np.array([value for cell in cells if (value := writing.value(cell)) is not None], np.float64)
     if not len(values_N):
         values_N = np.zeros(1)

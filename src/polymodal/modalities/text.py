@@ -102,6 +102,7 @@ class Text(Modality):
 
     kind = "text"
     near_duplicates = "words"
+    reads_strings = True
     forms = ("ngrams", "tokens")
     may_be_id = True
 
@@ -375,8 +376,7 @@ def _hashes(text: str, buckets: int, by_clusters: bool = True) -> np.ndarray:
 def _without_words(tokenizer: Any) -> Any:
     """Return the JSON data of a tokenizer without its vocabulary. It is the same for all tokenizers that training makes."""
     tree = json.loads(tokenizer.to_str())
-    for name in ("vocab", "merges"):
-        tree["model"].pop(name)
+    del tree["model"]["vocab"], tree["model"]["merges"]
     return tree
 
 

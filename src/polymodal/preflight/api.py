@@ -76,7 +76,8 @@ def _check_run(folder: Path, overrides: Sequence[str]) -> Check:
                 result.stops.append(f"{source.name}: changed since training began (resume states the differences); restore it")
         if not result.ok:
             return result
-        _check_resolved(Resolved(state.experiment, {}, sources[0], sources[1], sources[2]), result, folder)
+        reasons = state.journal.reasons if state.journal is not None else {}
+        _check_resolved(Resolved(state.experiment, reasons, sources[0], sources[1], sources[2]), result, folder)
     return result
 
 
@@ -85,7 +86,7 @@ def _check_resolved(resolved: Resolved, result: Check, out: Path | None) -> None
     experiment, source = resolved.experiment, resolved.source
     device = pick_device(experiment.training.device)
     precision = str(pick_precision(experiment.training.precision, device)).removeprefix("torch.")
-    faults = FaultReport(experiment, result)
+    faults = FaultReport(experiment, result, inferred=resolved.guessed_columns)
     result.notes += [f"warning: {one.line}" if one.unread else one.line for one in resolved.left_out]
     try:
         source.check([*experiment.columns_and_targets(), *experiment.data.split.columns])
@@ -107,7 +108,7 @@ def _check_resolved(resolved: Resolved, result: Check, out: Path | None) -> None
     for other, what in ((resolved.valid, "valid"), (resolved.test, "test")):
         if other is not None:
             try:
-                check_other_table(experiment, other, what, modalities, tasks, result, unknown, resolved.guessed)
+                check_other_table(experiment, other, what, modalities, tasks, result, unknown, resolved.guessed, resolved.guessed_columns)
             except DataError as error:
                 result.stops.append(str(error))
     part_N = np.where(np.logical_or.reduce([~np.isnan(target).any(1) for target in target_values.values()]), part.part_N, OUT)

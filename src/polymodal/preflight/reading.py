@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from ..data.reading import CellFault, CellReader, FaultBook, columns_of_faults, faults_of, numbered_slices
+from ..data.reading import CellFault, CellReader, FaultBook, columns_of_faults, faults_of, is_inferred_column, numbered_slices
 from ..data.sources import Source, cells_of
 from ..data.store import pack
 from ..experiment import Experiment
@@ -29,10 +29,18 @@ class FaultReport:
     :param check: the check to which faults, stops and notes are added
     :param table: the name of the table, if it is not the training table
     :param binding: whether faults can stop the run
+    :param inferred: by field, the columns whose kind or type was inferred
     """
 
-    def __init__(self, experiment: Experiment, check: Check, table: str | None = None, binding: bool = True) -> None:
-        self.experiment, self.check, self.table, self.binding = experiment, check, table, binding
+    def __init__(
+        self,
+        experiment: Experiment,
+        check: Check,
+        table: str | None = None,
+        binding: bool = True,
+        inferred: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        self.experiment, self.check, self.table, self.binding, self.inferred = experiment, check, table, binding, inferred or {}
         self.book = FaultBook(check.name if table is None else table, lambda _: "blank")
         self.stopped: set[str] = set()
         """The columns for which a stop was added already."""
@@ -74,7 +82,8 @@ class FaultReport:
             if column in self.stopped or not self.book.exceeds(column, tally.cells, limit):
                 continue
             count = self._count(column, tally.cells)
-            if tally.modality.config.is_guess(column):
+            config = tally.modality.config
+            if config.is_guess(column) or is_inferred_column(column, config.sources, self.inferred.get(tally.name, ())):
                 self.check.notes.append(
                     f"{count} cannot be read and count as missing; state the type of the column (--column {column}=category)"
                 )

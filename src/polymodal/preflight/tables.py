@@ -50,10 +50,13 @@ def check_other_table(
     result: Check,
     unknown: Unknown,
     guessed: Collection[str],
+    guessed_columns: Mapping[str, Collection[str]],
 ) -> None:
     """Check the validation table or the test table. Faults of a test table do not stop the run.
 
     :param what: ``valid`` or ``test``
+    :param guessed: the tasks whose kind was inferred
+    :param guessed_columns: by field, the columns whose kind or type was inferred
     :raises DataError: a column is missing, or no row has a target
     """
     other.check(experiment.columns_and_targets())
@@ -61,7 +64,7 @@ def check_other_table(
     if what == "valid":
         read_weights(other, experiment.data.weight)
     known_N = examine_targets(other, experiment.tasks, {name: task.reading for name, task in tasks.items()}).known_N
-    faults = FaultReport(experiment, result, other.name, binding=what == "valid")
+    faults = FaultReport(experiment, result, other.name, binding=what == "valid", inferred=guessed_columns)
     read_all_targets(other, tasks, faults, unknown, np.full(other.rows, VALID if what == "valid" else TEST, np.uint8), guessed)
     read_cells(other, modalities_for(other, experiment, modalities), sample_rows(other, known_N, experiment), known_N, faults)
 

@@ -13,9 +13,10 @@ from ..config import External, absolute, override, quote, read_tree, with_paths_
 from ..data.sources import Source, open_source
 from ..errors import ConfigError, DataError
 from ..experiment import DataConfig, Experiment, with_encoders
+from ..inspection.columns import REQUESTED
 from ..inspection.infer import LeftOut, encoding_in, infer, left_out
 from ..inspection.targets import target_columns
-from ..modalities import check_folders
+from ..modalities import OF_FILES, check_folders
 from ..model import ENCODER_CONTRACT, FUSION_CONTRACT
 from ..request import Request, TrainingSettings, is_nothing, listed
 
@@ -39,6 +40,11 @@ class Resolved:
         """The tasks whose kind was inferred."""
         return guessed(self.experiment, self.reasons)
 
+    @property
+    def guessed_columns(self) -> dict[str, set[str]]:
+        """By field, the columns whose kind or type was inferred."""
+        return guessed_columns(self.experiment, self.reasons)
+
 
 _Inferred = tuple[Source, Experiment, dict[str, str], list[LeftOut]]
 
@@ -46,6 +52,20 @@ _Inferred = tuple[Source, Experiment, dict[str, str], list[LeftOut]]
 def guessed(experiment: Experiment, reasons: Mapping[str, str]) -> list[str]:
     """Return the tasks whose kind was inferred from the table, according to the reasons."""
     return [name for name in experiment.tasks if f"tasks.{quote(name)}.kind" in reasons]
+
+
+def guessed_columns(experiment: Experiment, reasons: Mapping[str, str]) -> dict[str, set[str]]:
+    """Return the columns whose kind or type was inferred from their cells, by field, according to the reasons.
+
+    Columns of files are left out: that a file cannot be read says nothing about the kind of its column.
+    """
+    columns: dict[str, set[str]] = {}
+    for name, field in experiment.fields.items():
+        place = f"fields.{quote(name)}"
+        if reasons.get(place, REQUESTED) != REQUESTED and field.modality().kind not in OF_FILES:
+            types = getattr(field, "types", {})
+            columns[name] = {one for one in field.sources if one not in types or f"{place}.types.{quote(one)}" in reasons}
+    return columns
 
 
 def resolve(request: Request) -> Resolved:

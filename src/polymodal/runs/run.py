@@ -48,7 +48,7 @@ from ..training.observers import JsonLines, Observer, Observers, plain
 from .metrics import BaselineMetrics, MemberMetrics, RowCounts, RunMetrics, Seconds
 from .notes import data_notes, settings_notes
 from .report_data import report_data
-from .resolution import guessed
+from .resolution import guessed, guessed_columns
 from .signals import Stop, StoppedAtOnce
 
 _NOT_WRITTEN = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
@@ -116,8 +116,9 @@ class Run:
             with self.stopping, torch.random.fork_rng(devices=[]), _threads(self.before):
                 self._start()
                 states = self.before.states if self.before is not None else None
-                kinds = guessed(self.experiment, self.before.reasons if self.before is not None else self.reasons)
-                prepared = prepare(self.experiment, self.source, self.valid_source, self.folder, states, self._note, kinds)
+                reasons = self.before.reasons if self.before is not None else self.reasons
+                inferred = guessed(self.experiment, reasons), guessed_columns(self.experiment, reasons)
+                prepared = prepare(self.experiment, self.source, self.valid_source, self.folder, states, self._note, *inferred)
                 try:
                     predictor = self._train(prepared, self._journal(prepared))
                 finally:

@@ -6,7 +6,7 @@ state the same fault of a cell: the same row, the same column and the same messa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import IntEnum
 from typing import Generic, NamedTuple, ParamSpec, TypeVar
 
@@ -63,6 +63,16 @@ def joined(columns: Sequence[str]) -> str:
 def columns_of_faults(columns: Sequence[str]) -> tuple[str, ...]:
     """Return the names under which faults of a field are recorded: each of its columns, and the name of all columns together."""
     return tuple(dict.fromkeys((*columns, joined(columns))))
+
+
+def is_inferred_column(column: str, sources: Sequence[str], inferred: Collection[str]) -> bool:
+    """Return whether the content of a column was inferred from its cells.
+
+    :param column: a column of a field, or the name under which faults of all its columns are recorded
+    :param sources: the columns of the field
+    :param inferred: the columns whose content was inferred
+    """
+    return column in inferred or (column == joined(sources) and all(one in inferred for one in sources))
 
 
 def messages_of(fault: Fault, columns: Sequence[str]) -> dict[str, str]:

@@ -1,0 +1,81 @@
+"""Determines which columns of strings are read twice: as categories, which identify the values of training rows, and as text, whose words
+and runs of letters new values share with them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from ..modalities import MODALITIES
+from .columns import Column, Facts
+
+_CATEGORY = "category"
+_TEXT = next(modality.kind for modality in MODALITIES if modality.reads_strings)
+_FEWEST_VALUES, _UNSEEN = 30, 0.02
+_FEWEST_RELATED, _ROWS_OF_A_VALUE = 50, 20
+_HALF = 0.5
+_RECURS, _FEWEST_ROWS, _LONGEST_NAME = 3, 100, 100
+_CONTENT = re.compile(r"[^\W\d_]|\d{4}")
+_BEGINNING = 4
+
+
+def read_twice(columns: Sequence[Column], facts: Facts) -> None:
+    """Set ``second`` of the columns that are read as categories and as text, and ``second_why``. Columns whose modality was requested
+    are left as they are. Texts become categories only if there is a field of categories and numbers, so that this needs no further field.
+    """
+    has_categories = any(column.role == "feature" and "type" in column.options for column in columns)
+    for column in columns:
+        if column.role != "feature" or column.requested:
+            continue
+        if column.options.get("type") == _CATEGORY:
+            why = _why_text(facts.names(column.name), column)
+            second = _TEXT
+        elif has_categories and column.modality == _TEXT and not column.options and all(isinstance(cell, str) for cell in column.cells):
+            why = "" if column.capped else _why_category(facts.counts[column.name])
+            second = _CATEGORY
+        else:
+            continue
+        if why:
+            column.second, column.second_why = second, why
+
+
+def _why_text(names: Counter[str], column: Column) -> str:
+    """Return why a column of categories is also read as text; "" if it is not.
+
+    The share of the rows whose value occurs once estimates the share of new rows whose value no row of the table has (Good 1953).
+
+    :param names: the frequencies of its categories
+    """
+    different, rows = len(names), names.total()
+    with_content = sum(_CONTENT.search(name) is not None for name in names)
+    if different < _FEWEST_VALUES or (with_content < _HALF * different and not column.contradicted):
+        return ""
+    if column.capped:
+        return f"over {different - 1:,} different values"
+    once = sum(count == 1 for count in names.values())
+    if once >= _UNSEEN * rows:
+        return f"{different:,} different values, {once:,} of them in one row each, so that new rows have others"
+    if different >= _FEWEST_RELATED and rows <= _ROWS_OF_A_VALUE * different and _related(names) >= _HALF * different:
+        return f"{different:,} different values that share words or beginnings"
+    return ""
+
+
+def _related(names: Iterable[str]) -> int:
+    """Return how many names share a word, or the beginning of the name, with another name."""
+    parts = [{*re.findall(r"\w+", name.casefold()), name[:_BEGINNING].casefold()} for name in names]
+    counts = Counter(part for of_name in parts for part in of_name)
+    return sum(any(counts[part] > 1 for part in of_name) for of_name in parts)
+
+
+def _why_category(counts: Counter[str]) -> str:
+    """Return why a column of text is also read as categories, if most rows have a short text that recurs; "" if it is not.
+
+    :param counts: the frequencies of its texts
+    """
+    rows = counts.total()
+    recurring = sum(count for text, count in counts.items() if count >= _RECURS and len(text) <= _LONGEST_NAME)
+    if rows < _FEWEST_ROWS or len(counts) < 2 or recurring < _HALF * rows:
+        return ""
+    return f"{recurring / rows:.0%} of the cells occur {_RECURS} times or more"
