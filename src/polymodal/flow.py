@@ -42,6 +42,14 @@ Form = str
 encoder's config the ``form`` that it reads; only they define the name. ``features`` is the output of a frozen backbone, and ``tensor``
 any input of a model that is built by hand."""
 
+
+def height_and_width(state: State) -> tuple[int, int]:
+    """Return the height and the width in pixels at which a field reads pictures: its fact ``size`` is both of them, or a square's side."""
+    size = state["size"]
+    height, width = (size, size) if isinstance(size, int) else size
+    return height, width
+
+
 FUSED = ""
 """The name of the voter that uses the fused representation. The other voters have the names of fields, which are never empty."""
 

@@ -284,10 +284,11 @@ def fit_modalities(experiment: Experiment, source: Source, roots: Roots, fitting
 
 
 def _agree(name: str, config: FieldConfig, needs: Mapping[str, Any]) -> None:
-    """Raise ``ConfigError`` if a field sets a value that its encoder determines otherwise. Only settings with default None are checked."""
+    """Raise ``ConfigError`` if a field sets a value that its encoder determines otherwise. A default is not a value that is set."""
     for key, value in needs.items():
         configured = getattr(config, key, None)
-        if configured is not None and configured != value and type(config).model_fields[key].default is None:
+        if configured is not None and configured not in (value, type(config).model_fields[key].default):
+            configured = list(configured) if isinstance(configured, tuple) else configured
             raise ConfigError(
                 f"fields.{quote(name)}.{key}: {configured}, but its encoder, {quote(name)} in model.encoders, reads {value}; leave it out"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -20,10 +21,11 @@ from builders.pretrained import FAST, table_of, train
 from builders.tables import COLORS, picture, write_csv
 from builders.tiny import FORMS, tiny
 from polymodal.backbones.backbone import check_plain
-from polymodal.encoders import PretrainedConfig
+from polymodal.encoders import FramesConfig, PretrainedConfig
 from polymodal.errors import BundleError, ConfigError
-from polymodal.modalities import Audio, AudioConfig, ImageConfig, Roots, Text, TextConfig
+from polymodal.modalities import Audio, AudioConfig, ImageConfig, Roots, Text, TextConfig, VideoConfig
 from polymodal.modalities import Image as ImageField
+from polymodal.preparation import _agree
 from polymodal.training.events import Event, NoteEvent
 from polymodal.training.observers import Observer
 
@@ -251,11 +253,37 @@ def test_each_of_several_pictures_may_be_seen_by_a_pretrained_encoder(tune: str,
     assert set(again.bundle.backbones) == ({"it"} if tune == "frozen" else set())
 
 
-@pytest.mark.parametrize("word", ["fields.it.size=24", "fields.it.channels=1"])
+@pytest.mark.parametrize("word", ["fields.it.size=24", "fields.it.size=[24, 32]", "fields.it.channels=1"])
 def test_a_size_that_the_encoder_does_not_read_is_refused(word: str, tmp_path: Path) -> None:
     path, said = word.split("=")
-    with pytest.raises(pm.ConfigError, match=rf"^{path}: {said}, but its encoder, it in model.encoders, reads \d+; leave it out$"):
+    with pytest.raises(
+        pm.ConfigError, match=rf"^{path}: {re.escape(said)}, but its encoder, it in model.encoders, reads \d+; leave it out$"
+    ):
         train(table_of("image", tmp_path), tiny("vit"), "frozen", tmp_path / "run", word)
+
+
+def test_channels_of_a_video_that_the_encoder_of_its_frames_does_not_read_are_refused() -> None:
+    experiment = FramesConfig(each=PretrainedConfig(model=str(tiny("vit"))))
+    needs = experiment.needs("frames")
+    _agree("it", VideoConfig(column="it"), needs)
+    with pytest.raises(pm.ConfigError, match=r"^fields\.it\.channels: 1, but its encoder, it in model\.encoders, reads 3; leave it out$"):
+        _agree("it", VideoConfig(column="it", channels=1), needs)
+
+
+def test_a_size_in_the_settings_of_a_model_that_has_its_own_is_refused() -> None:
+    PretrainedConfig(model=str(tiny("vit")), size=32).needs("pixels")  # its own
+    with pytest.raises(pm.ConfigError, match=r"vit'?: size 48, but it reads pictures of 32 x 32 pixels; .* leave it out$"):
+        PretrainedConfig(model=str(tiny("vit")), size=48).needs("pixels")
+    with pytest.raises(pm.ConfigError, match=r"size 48, but it reads tokens; .* leave it out$"):
+        PretrainedConfig(model=str(tiny("bert")), size=48).needs("tokens")
+
+
+def test_wide_pictures_are_read_at_the_size_of_a_pretrained_encoder() -> None:
+    needs = PretrainedConfig(model=str(tiny("vit"))).needs("pixels")
+    cells = [np.full((50, 200, 3), 90, np.uint8)] * 3
+    state = ImageField.fit(ImageConfig(column="it"), cells, "pixels", needs, Roots())
+    assert (state["size"], "letterbox" in state, "ratio" in state) == (32, False, False)
+    assert ImageField(ImageConfig(column="it"), state, Roots()).read(cells[0])["pixels"].shape == (3, 32, 32)
 
 
 # -- saved -----------------------------------------------------------------------------------------------------------------

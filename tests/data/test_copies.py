@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import polymodal as pm
+from polymodal.data import near_duplicates
 from polymodal.data.copies import Together, copies, together
 from polymodal.data.fingerprints import fingerprints
 from polymodal.data.grouping import Links, units
@@ -365,6 +367,17 @@ def test_near_copies_are_found_across_the_split_alone(rng: np.random.Generator) 
     texts[40] = texts[3].upper() + "!"
     texts[20] = texts[3]
     assert text_duplicates(enumerate(texts), side_N) == [(3, 40)]
+
+
+def test_the_thumbnails_of_wide_pictures_have_eight_rows_and_columns() -> None:
+    wide = np.zeros((3, 16, 64), np.uint8)
+    wide[0, 2:4] = 90  # the second row of the thumbnail
+    wide[1, :, 56:] = 40  # its last column
+    store: Any = SimpleNamespace(sample=lambda field, number: {"pixels": wide})
+    thumbs = near_duplicates._thumbs(store, "x", np.array([0, 0])).reshape(2, 3, 8, 8)
+    expected = np.zeros((3, 8, 8))
+    expected[0, 1], expected[1, :, 7] = 90, 40
+    np.testing.assert_array_equal(thumbs, np.stack([expected] * 2))
 
 
 def test_what_recurs_by_design_is_no_near_copy(rng: np.random.Generator) -> None:

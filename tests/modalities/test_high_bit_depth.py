@@ -50,8 +50,8 @@ def expected(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def test_twelve_bits_in_a_file_of_sixteen_use_all_greys() -> None:
-    picture = open_picture(Roots(), png(RAMP), ImageConfig(column="c"), 1, SIDE)
-    pixels = pixels_of(picture, 1, SIDE)
+    picture = open_picture(Roots(), png(RAMP), ImageConfig(column="c"), 1, (SIDE, SIDE))
+    pixels = pixels_of(picture, {"channels": 1, "size": SIDE, "deep_range": []})
     assert len(np.unique(pixels)) == 256
     np.testing.assert_array_equal(pixels[0], expected(RAMP, *np.percentile(RAMP, (1, 99))))
 

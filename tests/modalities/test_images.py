@@ -18,7 +18,6 @@ from PIL import Image as Pillow
 
 from polymodal.errors import Fault
 from polymodal.modalities import Image, ImageConfig, Roots
-from polymodal.modalities.pixels import usual_size
 
 SIZE = 8
 QUARTERS = {"red": (230, 20, 30), "green": (20, 200, 40), "blue": (30, 40, 220), "yellow": (240, 230, 20)}
@@ -382,7 +381,6 @@ def test_a_path_in_a_table_without_a_folder_asks_for_a_root() -> None:
 
 
 def test_the_size_is_chosen_from_the_pictures_and_the_mean_from_their_pixels() -> None:
-    assert (usual_size([28, 32, 500]), usual_size([41, 100]), usual_size([])) == (32, 64, 64)
     cells = [encoded(Pillow.new("RGB", (20, 20), (10, 20, value)), "PNG") for value in (0, 200)]
     state = Image.fit(ImageConfig(column="x"), [*cells, b"no picture"], "pixels", {}, Roots())
     assert (state["size"], state["mean"]) == (32, [10, 20, 100])

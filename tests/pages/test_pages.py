@@ -21,7 +21,7 @@ from polymodal.cli.main import main
 from polymodal.evaluation import robustness
 from polymodal.experiment import ReportConfig
 from polymodal.modalities import column_corruption, signal_corruption, text_corruption
-from polymodal.pages import comparison_page, explanation_page, read_run, robustness_page, run_page, write
+from polymodal.pages import comparison_page, explanation, explanation_page, read_run, robustness_page, run_page, write
 from polymodal.pages import robustness as robustness_pages
 from polymodal.pages.catalogue import LANGUAGES, SENTENCES, TEXTS, VALUES
 from polymodal.pages.language import SETTINGS, Words, language_of
@@ -265,6 +265,17 @@ def test_every_page_has_the_one_stylesheet_no_script_and_no_request(results: lis
     assert len(styles.pop()) == 1
     holders = [path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py") if "<style" in path.read_text(encoding="utf-8")]
     assert holders == ["pages/document.py"]
+
+
+@pytest.mark.parametrize(("size", "grid", "width", "height", "place"), [
+    ([64, 256], (4, 16), 512, 128, 'x="32" y="32" width="32" height="32"'), ([64, 64], (8, 8), 256, 256, 'x="32" y="64" width="32" height="32"'),
+])  # fmt: skip
+def test_the_map_of_a_picture_has_its_shape(size: list[int], grid: tuple[int, int], width: int, height: int, place: str) -> None:
+    parts = {"grid": grid, "size": size, "picture": "data:image/png;base64,AA", "between": [], "names": [""] * 64}
+    html = explanation._parts(parts, [0.0] * 17 + [0.5] + [0.0] * 46)
+    assert html.count(f'width="{width}" height="{height}"') == 4
+    (strong,) = [rect for rect in html.split("<rect ")[1:] if "+0.5000" in rect]
+    assert strong.startswith(place)
 
 
 def test_the_chinese_sentences_are_made_of_the_facts() -> None:

@@ -118,7 +118,8 @@ def _cell(selected: SelectedRows, at: int, name: str, parts: Parts | None) -> di
     cell: dict[str, Any] = {"kind": modality.config.kind, "shown": modality.show(selected.cells[name][at]), "parts": None}
     if parts is not None:
         cell["parts"] = {"names": list(parts.names), "between": list(parts.between), "grid": parts.grid,
-                         "picture": None if parts.pixels is None else _png(parts.pixels)}  # fmt: skip
+                         "picture": None if parts.pixels is None else _png(parts.pixels),
+                         "size": None if parts.pixels is None else list(parts.pixels.shape[:2])}  # fmt: skip
     return cell
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import ConfigError
 from . import huggingface, keras_models, timm_models
 from .backbone import Backbone, BackboneOptions, Facts
 
@@ -27,6 +28,10 @@ def describe(options: BackboneOptions) -> dict[str, Any]:
     :raises ConfigError: the model cannot be found or used
     """
     description: dict[str, Any] = _LIBRARIES[library_of(options.model)].describe(options)
+    own = description.get("size")
+    if options.size not in (None, own):
+        reads = f"it reads pictures of {own} x {own} pixels" if own else f"it reads {options.form}"
+        raise ConfigError(f"model {options.model!r}: size {options.size}, but {reads}; expected a size only for Keras models; leave it out")
     return description
 
 

@@ -172,8 +172,7 @@ def _thumbs(store: Store, field: str, index: np.ndarray) -> np.ndarray:
     small = []
     for number in numbers:
         pixels = store.sample(field, int(number))["pixels"]
-        edges = np.linspace(0, pixels.shape[-1], min(pixels.shape[-1], THUMB) + 1).astype(np.int64)
-        sums = np.add.reduceat(np.add.reduceat(pixels.astype(np.float32), edges[:-1], axis=1), edges[:-1], axis=2)
-        areas = np.diff(edges)
-        small.append((sums / (areas[:, None] * areas)).ravel())
+        rows, columns = (np.linspace(0, side, min(side, THUMB) + 1).astype(np.int64) for side in pixels.shape[-2:])
+        sums = np.add.reduceat(np.add.reduceat(pixels.astype(np.float32), rows[:-1], axis=1), columns[:-1], axis=2)
+        small.append((sums / (np.diff(rows)[:, None] * np.diff(columns))).ravel())
     return np.stack(small)[inverse] if small else np.zeros((0, THUMB**2), np.float32)

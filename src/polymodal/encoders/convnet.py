@@ -3,19 +3,20 @@
 It consists of residual blocks (He et al. 2016, arXiv:1603.05027) without normalisation, each initialised to the identity (Fixup, Zhang
 et al. 2019, arXiv:1901.09321). With batch normalisation, the prediction for a picture would depend on the others in its batch. Group
 normalisation removes how much of a picture has a colour, which is often informative, and learns colours and shapes several times more
-slowly. The stride of the stem depends on the size of the pictures, so that the last grid is about 4 x 4. The picture's vector is the
-mean and the maximum over the last grid.
+slowly. The stride of the stem depends on the number of pixels, so that the last grid has about 16 positions: 4 x 4 of a square, 2 x 8 of
+a picture that is four times as wide as high. The picture's vector is the mean and the maximum over the last grid.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field as Setting
 from torch import nn
 
-from ..flow import Features, Field, Form, State
+from ..flow import Features, Field, Form, State, height_and_width
 from ..layers.patches import Normalise
 from ..layers.residual import Residual
 from .encoder import Encoder, EncoderConfig
@@ -41,14 +42,14 @@ class ConvnetConfig(EncoderConfig):
 
 
 class Convnet(Encoder):
-    """A residual network: uint8 ``pixels`` (U, C, S, S) -> one token, or one for each position of the last grid."""
+    """A residual network: uint8 ``pixels`` (U, C, H, W) -> one token, or one for each position of the last grid."""
 
     def __init__(self, config: ConvnetConfig, width: int, state: State) -> None:
         super().__init__()
         self.width = width
         self.pooled = config.tokens == "pooled"
         self.normalise = Normalise(state["mean"], state["std"])
-        first, size = config.channels[0], state["size"]
+        first, size = config.channels[0], math.sqrt(math.prod(height_and_width(state)))
         stem: list[nn.Module] = [nn.Conv2d(state["channels"], first, 3, stride=1 if size < 48 else 2, padding=1)]
         for border in (96, 192):
             if size > border:

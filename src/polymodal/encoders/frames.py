@@ -5,7 +5,7 @@ channels, because the direction of a movement can hardly be learned from two fra
 with fixed positions then processes the frames before they are pooled. If the order is not informative (a set of pictures), no prediction
 depends on it.
 
-Shapes: ``U`` distinct cells, ``T`` pictures of a cell, ``C`` channels, ``S`` the side of a picture, ``D`` hidden width.
+Shapes: ``U`` distinct cells, ``T`` pictures of a cell, ``C`` channels, ``H`` rows and ``W`` columns of a picture, ``D`` hidden width.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class FramesConfig(EncoderConfig):
 
 
 class Frames(Encoder):
-    """An encoder of several pictures: uint8 ``pixels`` (U, T, C, S, S), ``mask`` (U, T) -> one token for each cell."""
+    """An encoder of several pictures: uint8 ``pixels`` (U, T, C, H, W), ``mask`` (U, T) -> one token for each cell."""
 
     positions_TD: Tensor
 
@@ -152,7 +152,7 @@ class Frames(Encoder):
 
 
 class OverFrames(Backbone):
-    """A frozen backbone applied to each picture of a cell: ``pixels`` (U, T, C, S, S), ``mask`` (U, T) -> (U, T, D)."""
+    """A frozen backbone applied to each picture of a cell: ``pixels`` (U, T, C, H, W), ``mask`` (U, T) -> (U, T, D)."""
 
     def __init__(self, inner: Backbone) -> None:
         super().__init__()

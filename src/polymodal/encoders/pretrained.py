@@ -52,7 +52,8 @@ class PretrainedConfig(EncoderConfig):
     weights: Literal["usual", "random"] = "usual"
     """usual = the pretrained weights; random = only the architecture, to train from scratch (tune: full)."""
     size: int | None = Setting(None, ge=16, le=1_024)
-    """The height and width of pictures (Keras only); null = the model's own, or 96 if it has none. Cost grows with its square."""
+    """The height and width of pictures (Keras only; other models have a size of their own); null = the model's own, or 96 if it has none.
+    Cost grows with its square."""
     max_tokens: int | None = Setting(None, ge=1, le=2**15)
     """The maximum number of tokens read of one text; null = the model's own limit, at most 512. Cost grows with it."""
     rank: int = Setting(8, ge=1, le=1_024)

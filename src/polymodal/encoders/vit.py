@@ -10,7 +10,7 @@ from pydantic import Field as Setting
 from torch import nn
 
 from ..errors import ConfigError
-from ..flow import Features, Field, Form, State
+from ..flow import Features, Field, Form, State, height_and_width
 from ..layers.patches import Normalise, Patches
 from ..layers.positions import sines_2d
 from ..layers.transformer import Transformer
@@ -23,7 +23,7 @@ class ViTConfig(EncoderConfig):
     form: ClassVar[Form] = "pixels"
     kind: Literal["vit"] = "vit"
     patch: int = Setting(8, ge=1, le=4_096)
-    """The side of a patch in pixels; must divide the size of the pictures. Smaller patches cost more."""
+    """The side of a patch in pixels; must divide the height and the width of the pictures. Smaller patches cost more."""
     depth: int = Setting(4, ge=1, le=256)
     """The number of blocks."""
     heads: int = Setting(4, ge=1, le=1_024)
@@ -36,25 +36,29 @@ class ViTConfig(EncoderConfig):
     def build(self, width: int, state: State) -> Encoder:
         """Build the encoder for the state of an image field.
 
-        :raises ConfigError: the size of the pictures is not a multiple of ``patch``
+        :raises ConfigError: the height or the width of the pictures is not a multiple of ``patch``
         """
-        if state["size"] % self.patch:
-            raise ConfigError(f"vit: pictures of {state['size']} pixels; expected a multiple of patch = {self.patch}")
+        height, width_px = height_and_width(state)
+        if height % self.patch or width_px % self.patch:
+            raise ConfigError(
+                f"vit: pictures of {height} x {width_px} pixels; expected a multiple of patch = {self.patch} on both sides; change patch, "
+                f"or the size of the field"
+            )
         return ViT(self, width, state)
 
 
 class ViT(Encoder):
-    """A vision transformer: uint8 ``pixels`` (U, C, S, S) -> one token for each patch."""
+    """A vision transformer: uint8 ``pixels`` (U, C, H, W) -> one token for each patch."""
 
     positions_LD: torch.Tensor
 
     def __init__(self, config: ViTConfig, width: int, state: State) -> None:
         super().__init__()
         self.width = width
-        side = state["size"] // config.patch
+        rows, columns = (side // config.patch for side in height_and_width(state))
         self.normalise = Normalise(state["mean"], state["std"])
         self.patches = Patches(state["channels"], config.patch, config.hidden)
-        self.register_buffer("positions_LD", sines_2d(side, side, config.hidden), persistent=False)
+        self.register_buffer("positions_LD", sines_2d(rows, columns, config.hidden), persistent=False)
         self.transformer = Transformer(config.hidden, config.depth, config.heads, config.dropout)
         self.project = nn.Linear(config.hidden, width)
 

@@ -1,10 +1,11 @@
 """Several pictures in one cell: the functions that sets of pictures and videos share, from samples to batches.
 
-Shapes: ``U`` distinct cells, ``T`` pictures of a cell, ``C`` channels, ``S`` height and width of a picture in pixels.
+Shapes: ``U`` distinct cells, ``T`` pictures of a cell, ``C`` channels, ``H`` rows and ``W`` columns of a picture.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError
-from ..flow import Geometry, Sample, State
+from ..flow import Geometry, Sample, State, height_and_width
 from .modality import Parts, bucket
 from .pixels import check_pixel_facts
 
@@ -32,8 +33,9 @@ def frame_facts(pixels: State, frames: int, ordered: bool) -> State:
     """
     state: State = {**pixels, "frames": frames, "ordered": ordered}
     if _bytes(state) > _MOST_BYTES:
+        height, width = height_and_width(state)
         raise ConfigError(
-            f"{frames} pictures of {state['channels']} x {state['size']} x {state['size']} in one cell; expected at most "
+            f"{frames} pictures of {state['channels']} x {height} x {width} in one cell; expected at most "
             f"{_MOST_BYTES >> 20} MiB; take fewer, or smaller ones (size)"
         )
     return state
@@ -50,12 +52,17 @@ def check_frame_facts(state: State) -> None:
 
 def _bytes(state: State) -> int:
     """Return the number of bytes of the largest sample."""
-    return int(state["frames"] * state["channels"] * state["size"] ** 2)
+    return int(state["frames"] * state["channels"] * math.prod(height_and_width(state)))
+
+
+def cost_of_frames(state: State) -> float:
+    """Return the approximate number of multiply-adds of encoding a cell, proportional to the area and the number of the pictures."""
+    return 1e3 * float(math.prod(height_and_width(state))) * int(state["frames"])
 
 
 def blank_frames(state: State) -> Sample:
     """Return a sample of one black picture."""
-    return {"pixels": np.zeros((1, state["channels"], state["size"], state["size"]), np.uint8)}
+    return {"pixels": np.zeros((1, state["channels"], *height_and_width(state)), np.uint8)}
 
 
 def frame_geometry(sample: Sample, state: State) -> Geometry:
@@ -71,11 +78,11 @@ def frame_parts(sample: Sample) -> Parts:
 
 
 def collate_frames(samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
-    """Return ``pixels``, uint8 (U, T, C, S, S), padded with black pictures, and ``mask``, bool (U, T), True for the pictures of a cell."""
+    """Return ``pixels``, uint8 (U, T, C, H, W), padded with black pictures, and ``mask``, bool (U, T), True for the pictures of a cell."""
     (most,) = geometry
-    pixels_UTCSS = np.zeros((len(samples), most, *samples[0]["pixels"].shape[1:]), np.uint8)
+    pixels_UTCHW = np.zeros((len(samples), most, *samples[0]["pixels"].shape[1:]), np.uint8)
     mask_UT = np.zeros((len(samples), most), bool)
-    for row, mask, sample in zip(pixels_UTCSS, mask_UT, samples, strict=True):
+    for row, mask, sample in zip(pixels_UTCHW, mask_UT, samples, strict=True):
         part = sample["pixels"][:most]
         row[: len(part)], mask[: len(part)] = part, True
-    return {"pixels": torch.from_numpy(pixels_UTCSS), "mask": torch.from_numpy(mask_UT)}
+    return {"pixels": torch.from_numpy(pixels_UTCHW), "mask": torch.from_numpy(mask_UT)}

@@ -1,10 +1,11 @@
-"""Pictures: a file, bytes or a data URI becomes uint8 pixels (C, size, size). The model converts them to normalised floats.
+"""Pictures: a file, bytes or a data URI becomes uint8 pixels (C, H, W). The model converts them to normalised floats.
 
 ``pixels.py`` lists the formats that can be read; ``array_images.py`` reads arrays of any numbers, such as radar maps.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -13,17 +14,29 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import Fault
-from ..flow import Cell, Form, Sample, State
+from ..flow import Cell, Form, Sample, State, height_and_width
 from .array_images import is_a_picture, subsampled
 from .files import Roots
 from .medical import is_medical
 from .modality import Modality, Parts, Recognition, evenly, percent
-from .pixels import PictureSettings, augmented, check_pixel_facts, looks_like_a_picture, open_picture, pixel_facts, read_pixels
+from .picture_sizes import described_pixels
+from .pixels import (
+    FITTED,
+    PictureSettings,
+    augmented,
+    check_pixel_facts,
+    looks_like_a_picture,
+    mean_color,
+    open_picture,
+    pixel_facts,
+    read_pixels,
+    sides_of,
+)
 from .signal_corruption import Corruption, of_pictures
 
-_GRID = 8  # rows and columns of the grid whose places are covered one by one
+_GRID = 8  # rows and columns of the grid of a square whose places are covered one by one
 _PEEKED = 16  # files opened to recognise a column of arrays
-_PREVIEW = 128  # height and width in pixels of a picture in a report
+_PREVIEW = 128  # the longer side in pixels of a picture in a report
 _MOST_BYTES = 64 * 2**20  # of a file that is opened to recognise a column of arrays
 
 
@@ -69,14 +82,15 @@ class Image(Modality):
     def fit(cls, config: ImageConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
         """Return the state: ``size``, ``channels``, ``mean`` and ``std`` of each channel in units of 0 to 255, ``range`` of arrays."""
         cls.check_form(form)
-        pictures = []
+        pictures, sides = [], []
         for cell in cells:
             try:
-                picture = open_picture(roots, cell, config, config.channels, at_least=256)
+                picture = open_picture(roots, cell, config, config.channels, at_least=FITTED)
             except Fault:
                 continue
+            sides.append(sides_of(picture))
             pictures.append(subsampled(picture) if isinstance(picture, np.ndarray) else picture)
-        return {**pixel_facts(pictures, config, needs), "form": form}
+        return {**pixel_facts(pictures, config, needs, sides), "form": form}
 
     def check(self) -> None:
         """Raise ``ValueError`` for sizes and channels that a config does not allow, and means and deviations that do not fit them."""
@@ -84,11 +98,11 @@ class Image(Modality):
         check_pixel_facts(self.state)
 
     def read(self, cell: Cell) -> Sample:
-        """Return ``pixels``, uint8 (C, size, size)."""
+        """Return ``pixels``, uint8 (C, H, W)."""
         return self.sample_of(self.parsed(cell))
 
     def parsed(self, cell: Cell) -> np.ndarray:
-        """Return the pixels of a cell, uint8 (C, size, size)."""
+        """Return the pixels of a cell, uint8 (C, H, W)."""
         return read_pixels(cell, self.roots, self.config, self.state)
 
     def sample_of(self, content: np.ndarray) -> Sample:
@@ -101,8 +115,7 @@ class Image(Modality):
 
     def blank(self) -> Sample:
         """Return a black picture."""
-        size = self.state["size"]
-        return {"pixels": np.zeros((self.state["channels"], size, size), np.uint8)}
+        return {"pixels": np.zeros((self.state["channels"], *height_and_width(self.state)), np.uint8)}
 
     def corruptions(self) -> Mapping[str, Corruption]:
         """Return the corruptions of the pixels that the model receives."""
@@ -110,33 +123,37 @@ class Image(Modality):
 
     def parts(self, cell: Cell, sample: Sample) -> Parts:
         """Return the places of a grid as parts. A place is removed by covering it with the mean colour of the training pictures (occlusion;
-        Zeiler and Fergus 2014, arXiv:1311.2901)."""
-        channels, size, _ = sample["pixels"].shape
-        edges = np.linspace(0, size, min(_GRID, size) + 1).round().astype(int)
-        color = np.clip(np.round(self.state["mean"]), 0, 255).astype(np.uint8).reshape(channels, 1, 1)
+        Zeiler and Fergus 2014, arXiv:1311.2901). There are about 64 places, which are about square."""
+        channels, *sides = sample["pixels"].shape
+        mean_side = math.sqrt(math.prod(sides))
+        counts = [min(max(1, round(_GRID * side / mean_side)), side) for side in sides]
+        rows, columns = (np.linspace(0, side, count + 1).round().astype(int) for side, count in zip(sides, counts, strict=True))
+        color = mean_color(self.state)
         names, without = [], []
-        for row, (top, bottom) in enumerate(pairwise(edges), 1):
-            for column, (left, right) in enumerate(pairwise(edges), 1):
+        for row, (top, bottom) in enumerate(pairwise(rows), 1):
+            for column, (left, right) in enumerate(pairwise(columns), 1):
                 covered = sample["pixels"].copy()
                 covered[:, top:bottom, left:right] = color
                 names.append(f"row {row}, column {column}")
                 without.append({"pixels": covered})
         shown = sample["pixels"][: 3 if channels >= 3 else 1].transpose(1, 2, 0)
-        return Parts(names, without, grid=(len(edges) - 1, len(edges) - 1), pixels=np.ascontiguousarray(shown))
+        return Parts(names, without, grid=(counts[0], counts[1]), pixels=np.ascontiguousarray(shown))
 
     def cost(self) -> float:
         """Return the approximate number of multiply-adds, proportional to the area. The first feature map of a small picture is as large as
-        that of a picture twice as wide."""
-        side = float(self.state["size"])
-        return 1e3 * (side if side >= 48 else 2 * side) ** 2
+        that of a picture twice as wide and high."""
+        area = float(math.prod(height_and_width(self.state)))
+        return 1e3 * (area if area >= 48**2 else 4 * area)
 
     def show(self, cell: Cell) -> str:
         """Return the path, or the number of bytes."""
         return f"<{len(cell):,} bytes>" if isinstance(cell, bytes) else super().show(cell)
 
     def preview(self, cell: Cell) -> np.ndarray | None:
-        """Return the picture at a size of 128 pixels, uint8 (H, W, C)."""
-        state = {name: value for name, value in self.state.items() if name != "resize"} | {"size": _PREVIEW}
+        """Return the picture with a longer side of 128 pixels, uint8 (H, W, C)."""
+        sides = height_and_width(self.state)
+        size = [max(1, round(_PREVIEW * side / max(sides))) for side in sides]
+        state = {name: value for name, value in self.state.items() if name != "resize"} | {"size": size}
         return read_pixels(cell, self.roots, self.config, state).transpose(1, 2, 0)
 
     def is_private(self, cells: Sequence[Cell]) -> bool:
@@ -146,7 +163,7 @@ class Image(Modality):
 
     def describe(self) -> str:
         """Return the size and the channels of the pictures, in words."""
-        return f"{self.state['size']} x {self.state['size']} pixels, {self.state['channels']} channels"
+        return described_pixels(self.state)
 
 
 def _may_be_an_array(cell: Cell) -> bool:

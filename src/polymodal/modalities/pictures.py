@@ -1,4 +1,4 @@
-"""Sets of pictures: any number of pictures in one cell, whose order has no meaning, as uint8 pixels (T, C, size, size).
+"""Sets of pictures: any number of pictures in one cell, whose order has no meaning, as uint8 pixels (T, C, H, W).
 
 A cell is a list of paths, bytes or data URIs, the same list as JSON text, ``a.jpg;b.jpg``, or a folder below the roots, whose pictures
 are read in the order of their names. Each picture is read like a single picture (``pixels.py``).
@@ -20,9 +20,29 @@ from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .array_images import subsampled
 from .files import NoFolder, Roots
-from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
+from .frames import (
+    MOST,
+    blank_frames,
+    check_frame_facts,
+    collate_frames,
+    cost_of_frames,
+    frame_facts,
+    frame_geometry,
+    frame_parts,
+)
 from .modality import Modality, PartFault, Parts, Recognition, evenly, percent
-from .pixels import Picture, PictureSettings, augmented, looks_like_a_picture, open_picture, pixel_facts, read_pixels
+from .picture_sizes import described_pixels
+from .pixels import (
+    FITTED,
+    Picture,
+    PictureSettings,
+    augmented,
+    looks_like_a_picture,
+    open_picture,
+    pixel_facts,
+    read_pixels,
+    sides_of,
+)
 from .signal_corruption import Corruption, each, of_pictures
 
 _PEEKED = 16  # cells that are tried as folders to recognise a column
@@ -72,8 +92,11 @@ class Pictures(Modality):
     def fit(cls, config: PicturesConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
         """Return the state: that of a field of pictures, ``frames`` = the largest number of pictures of a cell, and ``ordered`` = false."""
         cls.check_form(form)
-        pictures = list(_opened(config, cells, roots))
-        return {**frame_facts(pixel_facts(pictures, config, needs), config.max_pictures, ordered=False), "form": form}
+        pictures, sides = [], []
+        for picture in _opened(config, cells, roots):
+            sides.append(sides_of(picture))
+            pictures.append(subsampled(picture) if isinstance(picture, np.ndarray) else picture)
+        return {**frame_facts(pixel_facts(pictures, config, needs, sides), config.max_pictures, ordered=False), "form": form}
 
     def check(self) -> None:
         """Raise ``ValueError`` for sizes, channels and counts that a config does not allow."""
@@ -85,7 +108,7 @@ class Pictures(Modality):
         return is_empty(cell) or _listed(cell) == []
 
     def read(self, cell: Cell) -> Sample:
-        """Return ``pixels``, uint8 (T, C, size, size).
+        """Return ``pixels``, uint8 (T, C, H, W).
 
         :raises PartFault: if some of the pictures cannot be read; it has the sample of the others
         :raises Fault: if none can be read
@@ -93,7 +116,7 @@ class Pictures(Modality):
         return self.sample_of(self.parsed(cell))
 
     def parsed(self, cell: Cell) -> list[np.ndarray | Fault]:
-        """Return the pixels of each selected picture, uint8 (C, size, size), or its fault if it cannot be read."""
+        """Return the pixels of each selected picture, uint8 (C, H, W), or its fault if it cannot be read."""
         items = _items(cell, self.roots)
         content: list[np.ndarray | Fault] = []
         for at in evenly(len(items), self.state["frames"]):
@@ -133,7 +156,7 @@ class Pictures(Modality):
         return frame_geometry(sample, self.state)
 
     def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
-        """Return ``pixels``, uint8 (U, T, C, S, S), and ``mask``, bool (U, T), which is True for a picture and False for padding."""
+        """Return ``pixels``, uint8 (U, T, C, H, W), and ``mask``, bool (U, T), which is True for a picture and False for padding."""
         return collate_frames(samples, geometry)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts:
@@ -142,8 +165,7 @@ class Pictures(Modality):
 
     def cost(self) -> float:
         """Return the approximate number of multiply-adds, proportional to the area and the number of the pictures."""
-        side, frames = float(self.state["size"]), int(self.state["frames"])
-        return 1e3 * side**2 * frames
+        return cost_of_frames(self.state)
 
     def show(self, cell: Cell) -> str:
         """Return the paths, or the number of bytes or of pictures."""
@@ -160,8 +182,7 @@ class Pictures(Modality):
 
     def describe(self) -> str:
         """Return the largest number, the size and the channels of the pictures, in words."""
-        size, channels = self.state["size"], self.state["channels"]
-        return f"{self.state['frames']} pictures at most, {size} x {size} pixels, {channels} channels"
+        return f"{self.state['frames']} pictures at most, {described_pixels(self.state)}"
 
 
 def _listed(cell: Cell) -> list[Cell] | None:
@@ -214,10 +235,9 @@ def _opened(config: PicturesConfig, cells: Iterable[Cell], roots: Roots) -> Iter
             continue
         for at in evenly(len(items), 2):
             try:
-                picture = open_picture(roots, items[at], config, config.channels, at_least=256)
+                yield open_picture(roots, items[at], config, config.channels, at_least=FITTED)
             except Fault:
                 continue
-            yield subsampled(picture) if isinstance(picture, np.ndarray) else picture
 
 
 def _recognise_folders(cells: Sequence[Cell], roots: Roots) -> Recognition:

@@ -1,4 +1,4 @@
-"""From the bytes of a picture to uint8 pixels (C, size, size): for single pictures, several pictures in a cell, and the frames of a video.
+"""From the bytes of a picture to uint8 pixels (C, H, W): for single pictures, several pictures in a cell, and the frames of a video.
 
 Formats: JPEG, PNG, WebP, BMP, TIFF, the first frame of a GIF, DICOM and NIfTI (``medical.py``), and ``.npy`` arrays (``array_images.py``).
 Colours: RGB, RGBA (over white, or as a fourth channel), CMYK, palettes, 1-, 8- and 16-bit grey. The EXIF orientation is applied.
@@ -11,15 +11,16 @@ import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 from pydantic import Field as Setting
+from pydantic import ValidatorFunctionWrapHandler, field_validator
 
 from ..errors import Fault
-from ..flow import Cell, State
+from ..flow import Cell, State, height_and_width
 from ..quiet import ignore_warnings_of
 from .array_images import MAGIC as NPY
 from .array_images import MAX_CHANNELS, array_picture, is_array_of_pixels, npy_picture, range_of, scaled_to_bytes
@@ -29,6 +30,7 @@ from .medical import EXTENSIONS as MEDICAL
 from .medical import is_medical, open_medical
 from .modality import OneColumn
 from .objects import plain
+from .picture_sizes import LARGEST, SMALLEST, check_size_facts, checked_size, letterboxed, size_facts
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # the MPO files of cameras are opened as JPEG
 EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", *MEDICAL)
@@ -38,15 +40,21 @@ _SCAN, _MAX_SCANS = b"\xff\xda", 200
 _MAX_SEGMENTS, _MAX_HEADER = 1_000, 16 * 2**20
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
+FITTED = (256, 256)
+"""The height and the width of pictures that are needed to learn the facts of a field."""
+
 Pillow.MAX_IMAGE_PIXELS = None  # Pillow's limit would be a warning; max_pixels below is checked instead, with an error
+
+
+_Side = Annotated[int, Setting(ge=SMALLEST, le=LARGEST)]
 
 
 class PictureSettings(OneColumn):
     """The settings of all fields of pictures: the size and the channels of the pixels, the bounds of a file, and the augmentation."""
 
-    size: int | None = Setting(None, ge=4, le=4_096)
-    """Height and width in pixels, 4 to 4,096, to which every picture is resized; null = 32 or 64, chosen from the pictures. Cost grows
-    with its square."""
+    size: _Side | tuple[_Side, _Side] | None = None
+    """Size in pixels at which pictures are read: the side of a square, or [height, width], each 4 to 4,096; null = a square of 32 or 64,
+    or, if most pictures are alike and elongated, a size of their aspect ratio. Cost grows with the number of pixels."""
     channels: int | None = Setting(None, ge=1, le=MAX_CHANNELS)
     """Number of channels of the pixels: 1 = grey, 3 = colour, 4 = colour and opacity; other numbers up to 16 for arrays only. null = 3, or
     the number of channels of the arrays in a column of ``.npy`` arrays."""
@@ -61,12 +69,18 @@ class PictureSettings(OneColumn):
     frame: Literal["first", "middle"] = "middle"
     """Which frame is read of a DICOM file with several frames."""
     flip: bool | None = None
-    """Whether half of the training pictures are mirrored left to right; null = only if ``size`` is above 32 pixels, since pictures of
-    digits and letters are usually small."""
+    """Whether half of the training pictures are mirrored left to right; null = only if height and width are above 32 pixels and the longer
+    is at most twice the shorter, since small or long pictures often contain digits, letters or an order from left to right."""
     shift: float = Setting(0.1, ge=0, lt=1)
-    """Largest random shift of training pictures, as a share of their size."""
+    """Largest random shift of training pictures, as a share of the shorter of their height and width."""
     color: float = Setting(0.1, ge=0, le=1)
     """Largest random change of training pictures in brightness, as a share of the full range, and in contrast, as a share of itself."""
+
+    @field_validator("size", mode="wrap")
+    @classmethod
+    def _one_size(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> int | tuple[int, int] | None:
+        """Return the side of a square as one number. The check is one for all types, so that a wrong size is one error."""
+        return checked_size(value)
 
 
 Picture = Pillow.Image | np.ndarray
@@ -74,41 +88,47 @@ Picture = Pillow.Image | np.ndarray
 
 
 def read_pixels(cell: Cell, roots: Roots, config: PictureSettings, state: State) -> np.ndarray:
-    """Return the picture of a cell as uint8 (C, size, size), by the state of its field; ``Fault`` if it cannot be read."""
-    channels, size = state["channels"], state["size"]
-    picture = open_picture(roots, cell, config, channels, size)
-    return pixels_of(picture, channels, size, state.get("range", ()), state.get("resize"), state.get("deep_range"))
+    """Return the picture of a cell as uint8 (C, H, W), by the state of its field; ``Fault`` if it cannot be read."""
+    return pixels_of(open_picture(roots, cell, config, state["channels"], height_and_width(state)), state)
 
 
-def pixel_facts(pictures: Sequence[Picture], config: PictureSettings, needs: Mapping[str, Any]) -> State:
+def pixel_facts(
+    pictures: Sequence[Picture],
+    config: PictureSettings,
+    needs: Mapping[str, Any],
+    sides: Sequence[tuple[int, int]],
+) -> State:
     """Return the facts of a field of pictures.
 
     :param pictures: decoded training pictures
     :param config: the config of the field
     :param needs: facts that the encoder prescribes, which replace the learned ones
-    :returns: ``size``; ``channels``; ``mean`` and ``std`` of each channel in units of 0 to 255; the ``range`` of arrays; and if there is
-        grey of more than 8 bits, its ``deep_range``
+    :param sides: the height and the width of each picture, which is decoded at a smaller size if it is large
+    :returns: ``size`` and others (``size_facts``); ``channels``; ``mean`` and ``std`` of each channel in units of 0 to 255; the ``range``
+        of arrays; and if there is grey of more than 8 bits, its ``deep_range``
     """
     arrays = [picture for picture in pictures if isinstance(picture, np.ndarray)]
     channels = int(needs.get("channels") or config.channels or 3)
     if config.channels is None and "channels" not in needs and 2 * len(arrays) > len(pictures):
         channels = Counter(array.shape[2] for array in arrays).most_common(1)[0][0]
-    size = int(needs.get("size") or config.size or usual_size([min(_sides(picture)) for picture in pictures]))
     arrays = [array for array in arrays if array.shape[2] in (1, channels)]
-    state: State = {"size": size, "channels": channels, "mean": [127.5] * channels, "std": [64.0] * channels, "range": []}
+    state: State = {**size_facts(config.size, needs.get("size"), sides),
+                    "channels": channels, "mean": [127.5] * channels, "std": [64.0] * channels, "range": []}  # fmt: skip
     if arrays:
         state["range"] = range_of(arrays, config.window)
     deep = [deep_values(picture) for picture in pictures if isinstance(picture, Pillow.Image) and is_deep(picture)]
     if deep:
         state["deep_range"] = range_of(deep, config.window)[0]
-    if "resize" in needs:
-        state["resize"] = dict(needs["resize"])
     pixels = []
+    plainly = {**state, "deep_range": state.get("deep_range", ()), "letterbox": False}  # the colour of the borders is not part of the mean
     for picture in pictures if "mean" not in needs else ():
         try:
-            pixels.append(pixels_of(picture, channels, size, state["range"], deep=state.get("deep_range", ())))
+            pixels.append(pixels_of(picture, plainly))
         except Fault:
             continue
+    if "resize" in needs:
+        state["resize"] = dict(needs["resize"])
+        state.pop("letterbox", None)
     if pixels:
         stack = np.stack(pixels).astype(np.float64)
         state["mean"] = [round(float(value), 3) for value in stack.mean(axis=(0, 2, 3))]
@@ -121,9 +141,10 @@ def pixel_facts(pictures: Sequence[Picture], config: PictureSettings, needs: Map
 def check_pixel_facts(state: State) -> None:
     """Raise ``ValueError`` for sizes and channels that no config allows, and for means, standard deviations and ranges that do not fit."""
     size, channels, mean, std = (state[name] for name in ("size", "channels", "mean", "std"))
-    is_valid = type(size) is int and 4 <= size <= 4_096 and type(channels) is int and 1 <= channels <= MAX_CHANNELS
+    check_size_facts(state)
+    is_valid = type(channels) is int and 1 <= channels <= MAX_CHANNELS
     if not is_valid or len(mean) != channels or len(std) != channels:
-        raise ValueError(f"a picture of {channels} x {size} x {size} with {len(mean)} means and {len(std)} standard deviations")
+        raise ValueError(f"a picture of {channels} channels and size {size} with {len(mean)} means and {len(std)} standard deviations")
     if not all(type(value) in (int, float) and abs(value) < 1e6 for value in (*mean, *std)):
         raise ValueError("means and standard deviations that are not numbers")
     bounds = state.get("range", [])
@@ -144,30 +165,25 @@ def check_pixel_facts(state: State) -> None:
         raise ValueError(f"pictures resized by {resize}")
 
 
-def usual_size(sides: Sequence[int]) -> int:
-    """Return the default size in pixels: 32 if the median of the shorter sides of pictures is at most 40, else 64. Pictures of this size
-    can be trained on from scratch on two cores in minutes."""
-    return 32 if sides and float(np.median(sides)) <= 40 else 64
-
-
 def augmented(pixels: np.ndarray, rng: np.random.Generator, config: PictureSettings) -> np.ndarray:
     """Return a random variation of pixels: mirrored, shifted, and changed in brightness and contrast.
 
-    :param pixels: uint8 (..., size, size); all pictures change in the same way
+    :param pixels: uint8 (..., H, W); all pictures change in the same way
     :param rng: the source of random numbers
     :param config: the settings ``flip``, ``shift`` and ``color``
     """
-    size = pixels.shape[-1]
-    flip = config.flip if config.flip is not None else size > 32
+    height, width = pixels.shape[-2:]
+    shorter, longer = sorted((height, width))
+    flip = config.flip if config.flip is not None else shorter > 32 and longer <= 2 * shorter
     is_mirrored = rng.random() < 0.5
     gain, bias = rng.uniform(-1, 1, 2) * config.color
-    largest = round(config.shift * size)
+    largest = round(config.shift * shorter)
     down, right = rng.integers(-largest, largest + 1, 2) if largest else (0, 0)
     if flip and is_mirrored:
         pixels = pixels[..., ::-1]
     if down or right:
-        rows = np.clip(np.arange(size) + down, 0, size - 1)
-        columns = np.clip(np.arange(size) + right, 0, size - 1)
+        rows = np.clip(np.arange(height) + down, 0, height - 1)
+        columns = np.clip(np.arange(width) + right, 0, width - 1)
         pixels = pixels[..., rows[:, None], columns[None, :]]
     if config.color:
         table = np.clip((np.arange(256) - 128.0) * (1 + gain) + 128 + 255 * bias, 0, 255).astype(np.uint8)
@@ -194,19 +210,21 @@ def looks_like_a_picture(cell: Cell) -> bool:
     return bool(names) and are_pictures[-1] and not (len(names) > 1 and all(are_pictures))  # several names are a set of pictures
 
 
-def _sides(picture: Picture) -> tuple[int, ...]:
-    """Return the height and the width, in no fixed order."""
-    return picture.shape[:2] if isinstance(picture, np.ndarray) else picture.size
+def sides_of(picture: Picture) -> tuple[int, int]:
+    """Return the height and the width of a picture in pixels."""
+    if isinstance(picture, np.ndarray):
+        return picture.shape[0], picture.shape[1]
+    return picture.height, picture.width
 
 
-def open_picture(roots: Roots, cell: Cell, config: PictureSettings, channels: int | None, at_least: int) -> Picture:
+def open_picture(roots: Roots, cell: Cell, config: PictureSettings, channels: int | None, at_least: tuple[int, int]) -> Picture:
     """Return the decoded picture of a cell, upright. Bounds are checked before bytes are read and before pixels are decoded.
 
     :param roots: the folders of the files that cells name
     :param cell: an array, a path, bytes or a data URI
     :param config: the settings ``max_pixels``, ``max_mb``, ``window`` and ``frame``
     :param channels: the number of channels of the field; None = not known yet
-    :param at_least: the size that is needed, in pixels; a JPEG may be decoded at twice this size instead of its full size
+    :param at_least: the height and the width that are needed, in pixels; a JPEG may be decoded at twice this size instead of its full size
     :raises Fault: if the picture cannot be read, or exceeds the bounds
     """
     most_bytes = int(config.max_mb * 2**20)
@@ -227,7 +245,7 @@ def open_picture(roots: Roots, cell: Cell, config: PictureSettings, channels: in
             raise Fault(f"a picture of {width:,} x {height:,} pixels; expected at most {most:,}")
         _check_cost(picture, data, most)
         if picture.format == "JPEG":
-            picture.draft(None, (2 * at_least, 2 * at_least))
+            picture.draft(None, (2 * at_least[1], 2 * at_least[0]))
         picture.load()
         _repair(picture, data)
         ImageOps.exif_transpose(picture, in_place=True)
@@ -276,34 +294,45 @@ def _repair(picture: Pillow.Image, data: bytes) -> None:
         picture.info["transparency"] = transparent * (255 // (2 ** data[24] - 1))
 
 
-def pixels_of(
-    picture: Picture,
-    channels: int,
-    size: int,
-    bounds: Sequence[Sequence[float]] = (),
-    resize: Mapping[str, Any] | None = None,
-    deep: Sequence[float] | None = (),
-) -> np.ndarray:
-    """Return a decoded picture as pixels, uint8 (C, size, size). It is resized before colours are converted, which saves memory.
+def pixels_of(picture: Picture, state: State) -> np.ndarray:
+    """Return a decoded picture as pixels, uint8 (C, H, W). It is resized before colours are converted, which saves memory.
 
     :param picture: the picture
-    :param channels: the number of channels of the result
-    :param size: height and width of the result in pixels
-    :param bounds: of an array, the values of each channel that become 0 and 255; empty = the range of the array
-    :param resize: how the pictures of a pretrained model are resized: ``resample``, ``edge``; None = to a square
-    :param deep: of grey of more than 8 bits, the values that become 0 and 255; empty = the range of the picture. None = for models from
-        before a range was learned: the full range of 16 bits, and the smallest and the largest value of 32 bits and floats
+    :param state: the facts of its field. ``range`` = the values of each channel of an array that become 0 and 255; empty = the range of
+        the array. ``resize`` = how the pictures of a pretrained model are resized: ``resample``, ``edge``. ``letterbox`` = whether a
+        picture of another aspect ratio than the size is surrounded by ``mean`` instead of being squeezed. ``deep_range`` = of grey of
+        more than 8 bits, the values that become 0 and 255; empty = the range of the picture; none, for models from before a range was
+        learned = the full range of 16 bits, and the smallest and the largest value of 32 bits and floats
     :raises Fault: if the picture cannot have these channels, or its colours cannot be converted
     """
+    channels, size, resize = state["channels"], height_and_width(state), state.get("resize")
+    inner = letterboxed(sides_of(picture), size) if state.get("letterbox") else size
+    pixels_CHW = _squeezed(picture, channels, inner, state, resize)
+    if inner == size:
+        return pixels_CHW
+    whole_CHW = np.empty((channels, *size), np.uint8)
+    whole_CHW[:] = mean_color(state)
+    top, left = ((outer - side) // 2 for outer, side in zip(size, inner, strict=True))
+    whole_CHW[:, top : top + inner[0], left : left + inner[1]] = pixels_CHW
+    return whole_CHW
+
+
+def mean_color(state: State) -> np.ndarray:
+    """Return the mean colour of the training pictures, uint8 (C, 1, 1)."""
+    return np.clip(np.round(state["mean"]), 0, 255).astype(np.uint8).reshape(-1, 1, 1)
+
+
+def _squeezed(picture: Picture, channels: int, size: tuple[int, int], state: State, resize: Mapping[str, Any] | None) -> np.ndarray:
+    """Return a picture as uint8 (C, H, W) of a height and a width, whatever its aspect ratio."""
     if isinstance(picture, np.ndarray):
-        map_HWC = scaled_to_bytes(picture, channels, bounds)
+        map_HWC = scaled_to_bytes(picture, channels, state.get("range", ()))
         bands = [Pillow.fromarray(np.ascontiguousarray(map_HWC[:, :, at])) for at in range(channels)]
         return np.stack([np.asarray(_resized(band, size, resize)) for band in bands])
     mode = _MODES.get(channels)
     if mode is None:
         raise Fault(f"a picture of grey or colour; expected {channels} channels, which only .npy arrays have")
     try:
-        picture = _resized(_eight_bits(picture, deep), size, resize)
+        picture = _resized(_eight_bits(picture, state.get("deep_range")), size, resize)
         if picture.mode == "RGBA" != mode:
             picture = Pillow.alpha_composite(Pillow.new("RGBA", picture.size, (255, 255, 255, 255)), picture)
         picture = picture.convert(mode)
@@ -315,18 +344,20 @@ def pixels_of(
     return np.ascontiguousarray(pixels[None] if channels == 1 else pixels.transpose(2, 0, 1))
 
 
-def _resized(picture: Pillow.Image, size: int, resize: Mapping[str, Any] | None) -> Pillow.Image:
-    """Resize a picture to a square; with an ``edge``, resize its shorter side to it and crop the centre, as a pretrained model expects."""
+def _resized(picture: Pillow.Image, size: tuple[int, int], resize: Mapping[str, Any] | None) -> Pillow.Image:
+    """Resize a picture to a height and a width; with an ``edge``, resize its shorter side to it and crop the centre, as a pretrained model
+    expects."""
+    height, width = size
     if resize is not None:
         resample, edge = Pillow.Resampling(resize["resample"]), resize["edge"]
         if edge is None:
-            return picture.resize((size, size), resample)
-        width, height = picture.size
-        longer = max(edge, min(int(edge * max(width, height) / min(width, height)), 8 * size))  # bounded for very long pictures
-        picture = picture.resize((edge, longer) if width <= height else (longer, edge), resample)
-        left, top = (picture.width - size) // 2, (picture.height - size) // 2
-        return picture.crop((left, top, left + size, top + size))
-    return picture if picture.size == (size, size) else picture.resize((size, size), Pillow.Resampling.BILINEAR, reducing_gap=3.0)
+            return picture.resize((width, height), resample)
+        sides = picture.size
+        longer = max(edge, min(int(edge * max(sides) / min(sides)), 8 * max(size)))  # bounded for very long pictures
+        picture = picture.resize((edge, longer) if sides[0] <= sides[1] else (longer, edge), resample)
+        left, top = (picture.width - width) // 2, (picture.height - height) // 2
+        return picture.crop((left, top, left + width, top + height))
+    return picture if picture.size == (width, height) else picture.resize((width, height), Pillow.Resampling.BILINEAR, reducing_gap=3.0)
 
 
 def _eight_bits(picture: Pillow.Image, deep: Sequence[float] | None) -> Pillow.Image:

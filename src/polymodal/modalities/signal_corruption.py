@@ -78,8 +78,9 @@ def of_pictures(channels: int, mean: Sequence[float]) -> dict[str, Corruption]:
 
 
 def _blurred(pixels: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
-    """Apply a Gaussian blur with a radius of 0.4 to 1.2 pixels to a picture of 32 pixels; the radius is proportional to larger sides."""
-    radius = (0.2 + 0.2 * severity) * max(pixels.shape[-1], 32) / 32
+    """Apply a Gaussian blur with a radius of 0.4 to 1.2 pixels to a picture whose shorter side is 32 pixels; the radius is proportional
+    to it if it is longer."""
+    radius = (0.2 + 0.2 * severity) * max(min(pixels.shape[-2:]), 32) / 32
     bands = pixels.reshape(-1, *pixels.shape[-2:])
     blur = ImageFilter.GaussianBlur(radius)
     return np.stack([np.asarray(Pillow.fromarray(np.ascontiguousarray(band)).filter(blur)) for band in bands]).reshape(pixels.shape)

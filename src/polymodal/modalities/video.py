@@ -1,4 +1,4 @@
-"""Videos: frames that are spread evenly over a clip, in display order, as uint8 pixels (T, C, size, size). ``containers.py`` decodes them.
+"""Videos: frames that are spread evenly over a clip, in display order, as uint8 pixels (T, C, H, W). ``containers.py`` decodes them.
 
 The sound track of a video is read by a second field over the same column: ``clip_sound: {kind: audio, column: clip}``.
 """
@@ -17,9 +17,19 @@ from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .containers import EXTENSIONS, frames_of, is_video
 from .files import Roots
-from .frames import MOST, blank_frames, check_frame_facts, collate_frames, frame_facts, frame_geometry, frame_parts
+from .frames import (
+    MOST,
+    blank_frames,
+    check_frame_facts,
+    collate_frames,
+    cost_of_frames,
+    frame_facts,
+    frame_geometry,
+    frame_parts,
+)
 from .modality import Modality, Parts, Recognition, evenly, percent
-from .pixels import Picture, PictureSettings, augmented, pixel_facts, pixels_of
+from .picture_sizes import described_pixels
+from .pixels import Picture, PictureSettings, augmented, pixel_facts, pixels_of, sides_of
 from .signal_corruption import Corruption, of_pictures
 from .tracks import hold_sound_alone
 
@@ -42,8 +52,8 @@ class VideoConfig(PictureSettings):
     max_mb: float = Setting(256.0, gt=0, le=2_048)
     """Largest size of a file or cell in MiB. A larger one is a fault and is not read."""
     flip: bool | None = False
-    """Whether half of the training clips are mirrored left to right, which also mirrors directions of motion; null = only if ``size`` is
-    above 32 pixels."""
+    """Whether half of the training clips are mirrored left to right, which also mirrors directions of motion; null = only if height and
+    width are above 32 pixels and the longer is at most twice the shorter."""
 
     @classmethod
     def modality(cls) -> type[Modality]:
@@ -75,15 +85,17 @@ class Video(Modality):
         """Return the state: that of a field of pictures, ``frames`` = the number of frames of a clip, and ``ordered`` = true."""
         cls.check_form(form)
         pictures: list[Picture] = []
+        sides: list[tuple[int, int]] = []
         for cell in cells:
             try:
                 clip = _clip(cell, config, roots, 2)
             except Fault:
                 continue
             for picture in clip:
+                sides.append(sides_of(picture))
                 picture.thumbnail((512, 512))
                 pictures.append(picture)
-        return {**frame_facts(pixel_facts(pictures, config, needs), config.frames, ordered=True), "form": form}
+        return {**frame_facts(pixel_facts(pictures, config, needs, sides), config.frames, ordered=True), "form": form}
 
     def check(self) -> None:
         """Raise ``ValueError`` for sizes, channels and counts that a config does not allow."""
@@ -93,14 +105,13 @@ class Video(Modality):
             raise ValueError(f"{self.state['channels']} channels; expected 1 or 3")
 
     def read(self, cell: Cell) -> Sample:
-        """Return ``pixels``, uint8 (T, C, size, size), in display order. T is ``frames``, or less for a clip of fewer frames."""
+        """Return ``pixels``, uint8 (T, C, H, W), in display order. T is ``frames``, or less for a clip of fewer frames."""
         return self.sample_of(self.parsed(cell))
 
     def parsed(self, cell: Cell) -> np.ndarray:
-        """Return the pixels of the selected frames, uint8 (T, C, size, size)."""
+        """Return the pixels of the selected frames, uint8 (T, C, H, W)."""
         clip = _clip(cell, self.config, self.roots, self.state["frames"])
-        channels, size, resize = self.state["channels"], self.state["size"], self.state.get("resize")
-        return np.stack([pixels_of(picture, channels, size, resize=resize) for picture in clip])
+        return np.stack([pixels_of(picture, self.state) for picture in clip])
 
     def sample_of(self, content: np.ndarray) -> Sample:
         """Return the pixels of the frames as a sample."""
@@ -123,7 +134,7 @@ class Video(Modality):
         return frame_geometry(sample, self.state)
 
     def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
-        """Return ``pixels``, uint8 (U, T, C, S, S), and ``mask``, bool (U, T), which is True for a frame and False for padding."""
+        """Return ``pixels``, uint8 (U, T, C, H, W), and ``mask``, bool (U, T), which is True for a frame and False for padding."""
         return collate_frames(samples, geometry)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts:
@@ -132,8 +143,7 @@ class Video(Modality):
 
     def cost(self) -> float:
         """Return the approximate number of multiply-adds, proportional to the area and the number of the frames."""
-        side, frames = float(self.state["size"]), int(self.state["frames"])
-        return 1e3 * side**2 * frames
+        return cost_of_frames(self.state)
 
     def show(self, cell: Cell) -> str:
         """Return the path, or the number of bytes."""
@@ -146,8 +156,7 @@ class Video(Modality):
 
     def describe(self) -> str:
         """Return the number, the size and the channels of the frames, in words."""
-        size, channels = self.state["size"], self.state["channels"]
-        return f"{self.state['frames']} frames of a clip, {size} x {size} pixels, {channels} channels"
+        return f"{self.state['frames']} frames of a clip, {described_pixels(self.state)}"
 
 
 def _clip(cell: Cell, config: VideoConfig, roots: Roots, frames: int) -> list[Any]:

@@ -5,6 +5,7 @@ All text from a table or a model is escaped.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from .document import document, number, text
 from .language import Words
 
 _FOR, _AGAINST = "#1f6fb4", "#d9731a"  # distinguishable with red-green color blindness
-_SIDE = 256  # side of a picture on the page, in pixels
+_SIDE = 256  # side of a square picture on the page, in pixels; other pictures have the same area
 
 
 def page(result: Mapping[str, Any], language: str = "auto") -> str:
@@ -130,8 +131,11 @@ def _parts(parts: Mapping[str, Any], values: Sequence[float]) -> str:
 def _picture(parts: Mapping[str, Any], values: Sequence[float], largest: float) -> str:
     """Return a picture twice: as it is, and in gray with a colored rectangle over each place."""
     rows, columns = parts["grid"]
-    high, wide = _SIDE / rows, _SIDE / columns
-    image = f'<image href="{text(parts["picture"])}" width="{_SIDE}" height="{_SIDE}"/>'
+    height, width = parts["size"]
+    height, width = round(_SIDE * math.sqrt(height / width)), round(_SIDE * math.sqrt(width / height))
+    high, wide = height / rows, width / columns
+    size = f'width="{width}" height="{height}"'
+    image = f'<image href="{text(parts["picture"])}" {size}/>'
     places = []
     for at, value in enumerate(values):
         color, strength = _color(value, largest)
@@ -140,7 +144,6 @@ def _picture(parts: Mapping[str, Any], values: Sequence[float], largest: float) 
             f'<rect x="{column * wide:g}" y="{row * high:g}" width="{wide:g}" height="{high:g}" fill="{color}" '
             f'fill-opacity="{0.7 * strength:.3f}"><title>{value:+z.4f}</title></rect>'
         )
-    size = f'width="{_SIDE}" height="{_SIDE}"'
     return f'<p><svg {size}>{image}</svg> <svg class="gray" {size}>{image}{"".join(places)}</svg></p>'
 
 
