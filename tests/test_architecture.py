@@ -17,7 +17,7 @@ SOURCE = ROOT / "src" / "polymodal"
 FLOORS = [  # from floor 1 upwards; docs/design/000-architecture.md explains the rooms
     {"errors", "flow", "quiet", "random_streams", "request"},
     {"cells", "config", "storage", "layers"},
-    {"backbones"},
+    {"backbones", "trees", "weights"},
     {"modalities", "encoders", "fusions", "tasks"},
     {"data", "model", "layouts", "pages"},
     {"inference"},

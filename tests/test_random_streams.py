@@ -15,7 +15,7 @@ SEEDED_BY_CONTENT = {"modalities/signal_corruption.py", "modalities/points.py"}
 NUMBERS = {
     "INSPECTED_CELLS": 3, "SUSPECT_ROWS": 5, "SPLIT": 7, "ORDER": 11, "HIDDEN_FIELDS": 13, "MODEL": 17, "BALANCE": 19, "VARIANCE": 19,
     "ROUND_CHANCE": 20, "CALIBRATION_PARTS": 23, "PREFLIGHT_ROWS": 23, "ROUND_ROWS": 23, "FITTED_CELLS": 29, "ROUND": 29,
-    "CALIBRATION_ROWS": 31, "ROUNDS": 41,
+    "CALIBRATION_ROWS": 31, "TREES": 37, "ROUNDS": 41,
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from .modalities import Roots
 from .model import MultiModalModel, build
 from .storage import checksum_of, not_written, write_whole
 from .tasks import Task
+from .weights import Parts
 
 FORMAT = 1
 _FILES = ("states.json", "weights.safetensors", "README.md")
@@ -159,7 +161,7 @@ class Bundle:
                 weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
                 _fit_together(experiment, fields, tasks, weights)
                 member = build(experiment.model, fields, tasks)
-                member.load_state_dict(weights)
+                member.restore(weights, experiment.forms(fields), fields, partial(build, experiment.model, fields, tasks))
                 members.append(member.eval())
             backbones = _backbones(experiment, fields, bodies.get(_FROZEN), head.get("frozen", {}))
             made = cls(experiment, tasks, fields, members, head["metrics"], backbones)
@@ -177,8 +179,16 @@ def _fit_together(experiment: Experiment, states: Mapping[str, State], tasks: Ma
     if any(isinstance(part, External) for part in (*experiment.model.encoders.values(), experiment.model.fusion)):
         return
     with torch.device("meta"):
-        expected = {name: value.shape for name, value in build(experiment.model, states, tasks).state_dict().items()}
-    _same_shapes(expected, weights)
+        model = build(experiment.model, states, tasks)
+    expected = {name: value.shape for name, value in model.state_dict().items()}
+    if not model.takes_others:
+        _same_shapes(expected, weights)
+        return
+    parts = Parts.of(weights)  # ``restore`` checks the trees
+    for further in parts.further:
+        _same_shapes(expected, further)
+    more = len(parts.further) + bool(parts.trees)
+    _same_shapes(expected | {"vote_weights_TV": torch.Size([len(tasks), expected["vote_weights_TV"][1] + more])}, parts.network)
 
 
 def _same_shapes(expected: Mapping[str, torch.Size], weights: Mapping[str, Tensor]) -> None:

@@ -27,9 +27,9 @@ from .config import (
 from .data.splits import SplitConfig
 from .encoders import CONFIGS as ENCODERS
 from .encoders import KINDS as ENCODER_KINDS
-from .encoders import PRETRAINED, EncoderConfig
+from .encoders import PRETRAINED, USUAL_MODELS, EncoderConfig, PretrainedModels
 from .errors import ConfigError, nearest, nearest_of
-from .flow import Form
+from .flow import Form, State
 from .fusions import KINDS as FUSION_KINDS
 from .fusions import FusionConfig
 from .modalities import COLUMN_TYPES, MODALITIES, AnyField, FieldConfig, OnError
@@ -206,6 +206,11 @@ class Experiment(Config):
         """Every path that the experiment names: tables, folders, a run with initial weights, files of pretrained models."""
         return paths_in(Experiment, self.tree())
 
+    def forms(self, states: Mapping[str, State]) -> dict[str, Form]:
+        """Return the form of the samples of each field: "features" behind a frozen backbone, otherwise that of its state."""
+        frozen = {name for name, encoder in self.model.encoders.items() if isinstance(encoder, EncoderConfig) and encoder.is_frozen}
+        return {name: "features" if name in frozen else states[name]["form"] for name in self.fields}
+
     def columns(self) -> list[str]:
         """Return the columns that fields read, in order and without repetition."""
         return list(dict.fromkeys(column for field in self.fields.values() for column in field.sources))
@@ -321,7 +326,9 @@ def encoders_of(forms: Sequence[Form]) -> list[str]:
     return [kind for kind, make in zip(ENCODER_KINDS, bare, strict=True) if make().form_for(forms) in forms]
 
 
-def usual_encoder(field: FieldConfig, rows: int, preset: str = "scratch") -> tuple[EncoderConfig | External, str]:
+def usual_encoder(
+    field: FieldConfig, rows: int, preset: str = "scratch", models: PretrainedModels = USUAL_MODELS
+) -> tuple[EncoderConfig | External, str]:
     """Return the default encoder of a field, and the reason for it.
 
     It is the first encoder on the menu that accepts the modality's first form and suits the number of rows (``EncoderConfig.usual``).
@@ -329,10 +336,11 @@ def usual_encoder(field: FieldConfig, rows: int, preset: str = "scratch") -> tup
     :param field: the configuration of the field
     :param rows: the number of rows of the table
     :param preset: ``"scratch"``, or ``"pretrained"`` for a frozen pretrained encoder where there is one
+    :param models: the pretrained models
     :raises ConfigError: no encoder on the menu accepts a form that the modality makes
     """
     forms = field.modality().forms
-    choices = (config.usual_pretrained(forms) for config in ENCODERS) if preset == "pretrained" else ()
+    choices = (config.usual_pretrained(forms, models) for config in ENCODERS) if preset == "pretrained" else ()
     pretrained = [choice for choice in choices if choice is not None]
     scratch = (config.usual(rows) for form in forms for config in ENCODERS if config.form == form)
     suits = [*pretrained, next((choice for choice in scratch if choice is not None), None)]
@@ -346,12 +354,12 @@ def with_encoders(experiment: Experiment, rows: int) -> tuple[Experiment, dict[s
 
     :param rows: the number of rows of the table
     """
-    encoders, reasons = {}, {}
+    encoders, reasons, config = {}, {}, experiment.model
     for name, field in experiment.fields.items():
         if name in experiment.model.encoders:
             encoders[name] = experiment.model.encoders[name]
         else:
-            encoders[name], reasons[f"model.encoders.{quote(name)}"] = usual_encoder(field, rows, experiment.model.preset)
+            encoders[name], reasons[f"model.encoders.{quote(name)}"] = usual_encoder(field, rows, config.preset, config.pretrained)
     model = experiment.model.model_copy(update={"encoders": encoders})
     return experiment.model_copy(update={"model": model}), reasons
 

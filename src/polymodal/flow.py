@@ -53,6 +53,22 @@ def height_and_width(state: State) -> tuple[int, int]:
 FUSED = ""
 """The name of the voter that uses the fused representation. The other voters have the names of fields, which are never empty."""
 
+TREES = "\0trees"
+"""The name of the voter of boosted trees; no field has it."""
+
+
+def network(number: int) -> str:
+    """Return the name of the voter of a further network, which no field has.
+
+    :param number: 2 for the first further network
+    """
+    return f"\0network {number}"
+
+
+def voter_label(voter: str) -> str:
+    """Return the name of a voter as it is shown: that of its field, "fused", "trees", or "network 2" and so on."""
+    return voter.removeprefix("\0") or "fused"
+
 
 @dataclass(frozen=True)
 class Field:
@@ -102,10 +118,16 @@ class Batch:
 
 @dataclass(frozen=True)
 class Features:
-    """The output of every encoder and every fusion: ``tokens_BLD`` and ``mask_BL`` (True = a real token), L >= 1."""
+    """The output of every encoder and every fusion: ``tokens_BLD`` and ``mask_BL`` (True = a real token), L >= 1.
+
+    ``numbers_BK`` summarises each cell for boosted trees, NaN = missing; None = the field has no such numbers, or the model has no trees.
+    ``further`` are the features by the further networks of a model.
+    """
 
     tokens_BLD: Tensor
     mask_BL: Tensor
+    numbers_BK: Tensor | None = None
+    further: tuple[Features, ...] = ()
 
     @classmethod
     def vector(cls, vector_BD: Tensor, present_B: Tensor | None = None) -> Features:
@@ -119,17 +141,20 @@ class Features:
 
     def spread(self, field: Field) -> Features:
         """Expand features of distinct cells (U) to rows (B). The tokens of rows that lack the field are masked."""
-        tokens, mask = self.tokens_BLD, self.mask_BL
+        tokens, mask, numbers = self.tokens_BLD, self.mask_BL, self.numbers_BK
         if field.index_B is not None:
             tokens, mask = tokens[field.index_B], mask[field.index_B]
-        return Features(tokens, mask & field.present_B.unsqueeze(1))
+            numbers = numbers[field.index_B] if numbers is not None else None
+        further = tuple(features.spread(field) for features in self.further)
+        return Features(tokens, mask & field.present_B.unsqueeze(1), numbers, further)
 
 
 @dataclass(frozen=True)
 class Output:
     """The output of a model with named heads.
 
-    ``logits`` by task (B, C): the output. ``votes`` by task, then by voter (``FUSED`` or a field's name): the logits
+    ``logits`` by task (B, C): the output. ``votes`` by task, then by voter (``FUSED``, a field's name, ``TREES`` or
+    ``network(...)``): the logits
     (B, C) that the output is combined from; empty if the model has no votes. ``present`` by field (B,): which rows have the field.
     ``fused_BD`` is the shared representation h.
     """

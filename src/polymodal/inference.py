@@ -90,12 +90,23 @@ class _Cells:
         for group, members in enumerate(grouped(modality, samples)):
             self.group_U[members], self.place_U[members] = group, np.arange(len(members))
             done = [model.encode(name, field.to(device)) for _, field in block_of(modality, samples, members)]
-            self.features.append(Features(torch.cat([part.tokens_BLD for part in done]), torch.cat([part.mask_BL for part in done])))
+            self.features.append(joined(done))
 
     def rows(self, group: int, at_B: np.ndarray, present_B: np.ndarray, device: torch.device) -> tuple[Features, Field]:
         """Return the features of a group, and the ``Field`` that maps rows to them."""
         index_B = torch.from_numpy(self.place_U[at_B]).to(device)
         return self.features[group], Field({}, torch.from_numpy(present_B).to(device), index_B)
+
+
+def joined(parts: Sequence[Features]) -> Features:
+    """Concatenate features along their first axis."""
+    numbers = [part.numbers_BK for part in parts if part.numbers_BK is not None]
+    return Features(
+        torch.cat([part.tokens_BLD for part in parts]),
+        torch.cat([part.mask_BL for part in parts]),
+        torch.cat(numbers) if numbers else None,
+        tuple(joined(of_one) for of_one in zip(*(part.further for part in parts), strict=True)),
+    )
 
 
 def grouped(modality: Modality, samples: Sequence[Sample]) -> list[list[int]]:

@@ -6,7 +6,8 @@ There is one class and there are two ways to build it: ``MultiModalModel(image_m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -15,13 +16,15 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from .config import Config, External, quote
-from .encoders import AnyEncoder, Encoder, EncoderConfig
+from .encoders import USUAL_MODELS, AnyEncoder, Encoder, EncoderConfig, PretrainedModels
 from .errors import ConfigError
-from .flow import FUSED, Features, Field, Form, Output, State
+from .flow import FUSED, TREES, Features, Field, Form, Output, State, network
 from .fusions import AnyFusion, Fusion, FusionConfig, LowRankConfig, menu_of
 from .fusions.fusion import linear
 from .layers.pooling import mean_pool
 from .tasks import RULES, Task
+from .trees import BoostedTrees, TreesConfig
+from .weights import Parts
 
 
 class ModelConfig(Config):
@@ -32,6 +35,8 @@ class ModelConfig(Config):
     preset: Literal["scratch", "pretrained"] = "scratch"
     """The default encoder of each field: trained from scratch, or a pretrained one (docs/pretrained.md), which is downloaded from the
     Hugging Face hub unless it is on this machine."""
+    pretrained: PretrainedModels = USUAL_MODELS
+    """The models that the preset pretrained uses, by kind of field."""
     encoders: dict[str, AnyEncoder] = {}
     """The encoder of each field."""
     fusion: AnyFusion = LowRankConfig()
@@ -43,6 +48,10 @@ class ModelConfig(Config):
     votes: bool = True
     """Whether each single field has heads besides the fused ones. The vote weights are fitted on validation rows, which reduces the weight
     of uninformative fields and calibrates probabilities."""
+
+    trees: TreesConfig | None = TreesConfig()
+    """Boosted trees (LightGBM) on the columns, the texts and the frozen features of the table; their prediction is one more vote beside
+    those of the network. null = no trees."""
 
     @model_validator(mode="after")
     def _has_voters(self) -> ModelConfig:
@@ -74,6 +83,11 @@ class MultiModalModel(nn.Module):
     """Whether the heads of single fields receive detached features, so that their loss does not train the encoders."""
     vote_heads: nn.ModuleList
     vote_weights_TV: Tensor
+    trees: BoostedTrees | None
+    """Boosted trees, which vote beside the network; None = no trees. They are attached after the network is trained."""
+    further: nn.ModuleList
+    """Further networks of the same structure, trained from other random weights under other settings. Each has one vote, of its fused
+    representation."""
 
     def __init__(
         self,
@@ -108,6 +122,8 @@ class MultiModalModel(nn.Module):
         self.heads = nn.ModuleList(linear(self.fusion.width_out, rule.outputs) for rule in self.rules if fused)
         self.drop = nn.Dropout(dropout)
         self.missing_FD = nn.Parameter(torch.zeros(len(modules), width)) if missing == "token" else None
+        self.trees = None
+        self.further = nn.ModuleList()
         self.has_votes = (votes and heads is not None) or not fused
         if self.has_votes:
             self.voters = self.names if len(modules) > 1 or not fused else []  # with one field, the fused vote is that of the field
@@ -124,6 +140,62 @@ class MultiModalModel(nn.Module):
         """
         features = {name: self.admit(name, self.encode(name, field), field) for name, field in self._fields(inputs, named).items()}
         return self.answer(features)
+
+    def attach(self, trees: BoostedTrees) -> None:
+        """Add boosted trees as a voter, before any further network."""
+        self.trees = trees
+        self._add_voter()
+
+    def attach_network(self, other: MultiModalModel) -> None:
+        """Add another network as the last voter."""
+        self.further.append(other)
+        self._add_voter()
+
+    def prune(self) -> None:
+        """Remove further networks whose votes have weight 0 on every task."""
+        first = self.vote_weights_TV.shape[1] - len(self.further)
+        kept = [at for at in range(len(self.further)) if bool((self.vote_weights_TV[:, first + at] != 0).any())]
+        self.further = nn.ModuleList(self.further[at] for at in kept)
+        self.register_buffer("vote_weights_TV", self.vote_weights_TV[:, [*range(first), *(first + at for at in kept)]].clone())
+
+    def _add_voter(self) -> None:
+        """Add a voter with weight 0, until the vote weights are fitted."""
+        self.register_buffer("vote_weights_TV", torch.cat([self.vote_weights_TV, self.vote_weights_TV.new_zeros(len(self.rules), 1)], 1))
+
+    def restore(
+        self, weights: Mapping[str, Tensor], forms: Mapping[str, Form], states: Mapping[str, State], another: Callable[[], MultiModalModel]
+    ) -> None:
+        """Load the weights of a trained model, and attach its trees and further networks if it has some.
+
+        :param weights: the ``state_dict`` of the trained model
+        :param forms: the form of the samples of each field
+        :param states: the fitted state of each field
+        :param another: makes a network of the same structure
+        :raises ValueError: the trees do not suit the fields and tasks
+        :raises RuntimeError: the weights are those of another model
+        """
+        parts = Parts.of(weights)
+        if parts.trees and self.trees is None and self.takes_others:
+            self.attach(BoostedTrees.restore(parts.trees, self.names, forms, states, [rule.outputs for rule in self.rules]))
+        while self.takes_others and len(self.further) < len(parts.further):
+            self.attach_network(another())
+        self.load_state_dict(weights)
+
+    @property
+    def takes_others(self) -> bool:
+        """Whether boosted trees and further networks can vote beside the network: its rule weighs any votes."""
+        return bool(self.tasks) and self.has_votes and all(rule.takes_others for rule in self.rules)
+
+    def present(self, present: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return which rows each voter has, (B,): trees have those of any field that they read, further networks have all.
+
+        :param present: by field, which rows have it
+        """
+        voters = dict(present)
+        if self.trees is not None:
+            voters[TREES] = torch.stack([present[name] for name in self.trees.fields]).any(0)
+        every_B = torch.ones_like(next(iter(present.values())))
+        return voters | {network(number): every_B for number in range(2, 2 + len(self.further))}
 
     def start(self) -> None:
         """Load the pretrained weights of the encoders that have some. Called before training."""
@@ -144,7 +216,10 @@ class MultiModalModel(nn.Module):
         encoder = self.encoders[self.names.index(name)]
         if isinstance(encoder, Encoder):
             result: Features = encoder(field)
-            return result
+            if self.trees is None and not len(self.further):
+                return result
+            numbers_UK = None if self.trees is None else self.trees.summarise(name, field)
+            return replace(result, numbers_BK=numbers_UK, further=tuple(other.encode(name, field) for other in self._others))
         tokens = encoder(field.values["input"])
         if not isinstance(tokens, Tensor) or tokens.dim() not in (2, 3):
             shape = tuple(tokens.shape) if isinstance(tokens, Tensor) else type(tokens).__name__
@@ -154,13 +229,15 @@ class MultiModalModel(nn.Module):
 
     def admit(self, name: str, features: Features, field: Field) -> Features:
         """Expand the features of distinct cells to rows (B, L, D) and apply the setting ``missing`` to rows that lack the field."""
-        features = features.spread(field)
+        further = tuple(other.admit(name, part, field) for other, part in zip(self._others, features.further, strict=False))
+        features = replace(replace(features, further=()).spread(field), further=further)
         if self.missing_FD is None:
             return features
         first_L = torch.arange(features.mask_BL.shape[1], device=features.mask_BL.device) == 0
         instead_BL = ~field.present_B.unsqueeze(1) & first_L
         token_D = self.missing_FD[self.names.index(name)]
-        return Features(torch.where(instead_BL.unsqueeze(-1), token_D, features.tokens_BLD), features.mask_BL | instead_BL)
+        tokens_BLD = torch.where(instead_BL.unsqueeze(-1), token_D, features.tokens_BLD)
+        return replace(features, tokens_BLD=tokens_BLD, mask_BL=features.mask_BL | instead_BL)
 
     def answer(self, features: Mapping[str, Features], present: Mapping[str, Tensor] | None = None) -> Tensor | Output:
         """Compute the output from the features of all fields.
@@ -169,20 +246,29 @@ class MultiModalModel(nn.Module):
         :param present: which rows have each field (B,), by name; None = the rows that have a real token in the mask
         :returns: a tensor (B, outputs), or an ``Output`` if the model has named heads
         """
-        fused_BD = mean_pool(self.fusion(features))
-        logits = [head(self.drop(fused_BD)) for head in self.heads]
+        fused_BD, logits = self._fused(features)
         present = present or {name: field.mask_BL.any(1) for name, field in features.items()}
-        votes = self._votes(features, logits) if self.has_votes else []
+        votes = self._votes(features, logits, present) if self.has_votes else []
         if votes:
-            rules = zip(self.rules, votes, self.vote_weights_TV, strict=True)
-            logits = [rule.pool(by_voter, present, weights) for rule, by_voter, weights in rules]
+            rules, voters = zip(self.rules, votes, self.vote_weights_TV, strict=True), self.present(present)
+            logits = [rule.pool(by_voter, voters, weights) for rule, by_voter, weights in rules]
         if not self.tasks:
             result: Tensor | Output = logits[0]
             return result
         return Output(dict(zip(self.tasks, logits, strict=True)), fused_BD, present, dict(zip(self.tasks, votes, strict=False)))
 
-    def _votes(self, features: Mapping[str, Features], fused: Sequence[Tensor]) -> list[dict[str, Tensor]]:
-        """Return the votes of each task by voter, with the fused vote first if the voting rule uses it."""
+    def _fused(self, features: Mapping[str, Features]) -> tuple[Tensor, list[Tensor]]:
+        """Return the fused representation, and its vote on each task."""
+        fused_BD = mean_pool(self.fusion(features))
+        return fused_BD, [head(self.drop(fused_BD)) for head in self.heads]
+
+    @property
+    def _others(self) -> list[MultiModalModel]:
+        """The further networks."""
+        return [other for other in self.further if isinstance(other, MultiModalModel)]
+
+    def _votes(self, features: Mapping[str, Features], fused: Sequence[Tensor], present: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+        """Return the votes of each task by voter: the fused vote first if the rule uses it, those of trees and further networks last."""
         pooled = {name: mean_pool(field) for name, field in features.items()}
         if self.probing:
             pooled = {name: vector.detach() for name, vector in pooled.items()}
@@ -190,6 +276,14 @@ class MultiModalModel(nn.Module):
         for at, heads in enumerate(self.vote_heads):
             by_voter = {name: head(self.drop(pooled[name])) for name, head in zip(self.voters, heads.children(), strict=True)}
             votes.append({FUSED: fused[at], **by_voter} if fused else by_voter)
+        if self.trees is not None:
+            numbers = {name: field.numbers_BK for name, field in features.items() if field.numbers_BK is not None}
+            for by_voter, logits in zip(votes, self.trees(numbers, present), strict=True):
+                by_voter[TREES] = logits
+        for at, other in enumerate(self._others):
+            _, of_other = other._fused({name: field.further[at] for name, field in features.items()})
+            for by_voter, logits in zip(votes, of_other, strict=True):
+                by_voter[network(at + 2)] = logits
         return votes
 
     def _fields(self, inputs: Sequence[Tensor | Field], named: Mapping[str, Tensor | Field]) -> dict[str, Field]:

@@ -34,6 +34,7 @@ class Stream(Enum):
     FITTED_CELLS = 29, "the cells from which a modality learns"
     ROUND = 29, "the seed of a round of a comparison (by round)"
     CALIBRATION_ROWS = 31, "the rows that are kept for calibration"
+    TREES = 37, "the folds, summaries and boosters of boosted trees (by use, then by number)"
     ROUNDS = 41, "the rounds that the interval of a comparison samples"
     AUGMENTATION = None, "the variation of a training cell (by epoch, field and content)"
     SHAPLEY_ORDERS = None, "the orders of the fields that Shapley values average"

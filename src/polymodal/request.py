@@ -48,6 +48,8 @@ def listed(given: str | Path | Iterable[str | Path]) -> list[str]:
 
 OnError = Literal["error", "skip", "blank"]
 """What to do with a cell that cannot be read: raise an error, skip the row, or leave the field of the row blank."""
+Preset = Literal["fast", "good", "best"]
+"""How much is trained."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -135,6 +137,16 @@ class ComparisonSettings(TableSettings, total=False):
 class TrainingSettings(ComparisonSettings, total=False):
     """The settings of a training, or of its check."""
 
+    preset: Annotated[
+        Preset | None,
+        Setting(
+            "--preset",
+            "How much is trained: fast, good (the default) or best (training.preset).",
+            "training.preset",
+            choices=get_args(Preset),
+            argument="how much is trained: fast, good or best; None = good (training.preset)",
+        ),
+    ]
     valid: Annotated[
         Any,
         Setting(

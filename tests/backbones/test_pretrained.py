@@ -414,6 +414,27 @@ def test_the_preset_takes_a_pretrained_encoder_where_there_is_one(tmp_path: Path
     assert PRETRAINED["pixels"][0] in text
 
 
+def test_the_preset_takes_a_given_folder_and_keeps_the_n_grams_of_texts(tmp_path: Path) -> None:
+    folder = tiny("bert")
+    rows = [{"text": f"{word} thing number {row}", "label": word} for row in range(60) for word in ("good", "bad")]
+    words = (
+        "model.preset=pretrained",
+        f"model.pretrained.text={folder}",
+        "training.epochs=1",
+        "training.baselines=false",
+        "model.trees=null",
+    )
+    predictor = pm.train(rows, *words, target="label", out=tmp_path / "run")
+    encoders = predictor.bundle.experiment.model.encoders
+    assert {name: encoder.kind for name, encoder in encoders.items()} == {"text": "pretrained", "text_ngrams": "bag"}
+    assert Path(encoders["text"].model).samefile(folder)
+    assert predictor.bundle.experiment.fields["text"] == predictor.bundle.experiment.fields["text_ngrams"]
+    written = (tmp_path / "run" / "run.yaml").read_text()
+    assert "the n-grams of 'text', beside its pretrained features" in written
+    loaded = pm.load(tmp_path / "run")
+    assert np.array_equal(loaded.predict_proba(rows[:9]), predictor.predict_proba(rows[:9]))
+
+
 # -- a real one ------------------------------------------------------------------------------------------------------------
 
 ANIMALS = [

@@ -35,7 +35,7 @@ def test_the_metrics_of_a_run_that_has_not_ended_have_the_first_parts_only() -> 
         "validation": {"rows": 20, "tasks": TASKS},
         "baselines": {},
         "conformal": {"y": {"method": "split", "rows": 0, "models": [], "scale": 1.0}},
-        "plan": {"members": 5, "baseline_members": 1, "epochs": 4, "share": {}},
+        "plan": {"members": 5, "baseline_members": 1, "epochs": 4, "share": {}, "trees": 0.0},
         "seconds": {"fused": 1.5},
         "members": [{"epoch": 3, "epochs": 4, "stopped": "all epochs done"}],
         "seed": 7,

@@ -55,7 +55,7 @@ LINES: dict[type[Event], tuple[Event, str | None]] = {
     NoteEvent: (NoteEvent("目标 is binary"), '"text": "目标 is binary"'),
     WarningEvent: (WarningEvent("slow"), '"text": "slow"'),
     DeviceEvent: (DeviceEvent("cpu", "float32"), '"device": "cpu", "precision": "float32"'),
-    PlanEvent: (PlanEvent(5, 1, 4, {"": 0.5}), '"members": 5, "baseline_members": 1, "epochs": 4, "share": {"": 0.5}'),
+    PlanEvent: (PlanEvent(5, 1, 4, {"": 0.5}, 2.5), '"members": 5, "baseline_members": 1, "epochs": 4, "share": {"": 0.5}, "trees": 2.5'),
     StepEvent: (STEP, None),
     EpochEvent: (
         EPOCH,

@@ -24,3 +24,17 @@ def metric_lines(title: str, metrics: Sequence[str], rows: Sequence[tuple[str, M
 def format_number(value: float | None) -> str:
     """Return a number with four decimals, or ``-`` for None."""
     return "-" if value is None else f"{value:z.4f}"
+
+
+def leaderboard_lines(task: str, entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the lines of the leaderboard of a task: the value and the standard error of each entry, the best first.
+
+    :param entries: the entries in ``metrics.json``
+    """
+    if len(entries) < 2:
+        return
+    width = max(cell_len(entry["name"]) for entry in entries)
+    yield f"{task}, {entries[0]['metric']} by model and by vote, with standard errors:"
+    for entry in entries:
+        verdict = f"  all fields {entry['verdict']} it" if entry["verdict"] else ""
+        yield f"  {set_cell_size(entry['name'], width)}  {format_number(entry['value']):>11} ± {format_number(entry['error'])}{verdict}"

@@ -83,7 +83,7 @@ def train(
 def summary(predictor: Predictor) -> str:
     """Return a run's results as text: the metrics of all fields, of each field alone, and without each field on the validation rows, and of
     all fields on the test rows."""
-    from .metric_table import metric_lines
+    from .metric_table import leaderboard_lines, metric_lines
 
     metrics = predictor.metrics
     lines: list[str] = []
@@ -98,6 +98,7 @@ def summary(predictor: Predictor) -> str:
             rows.append(("all fields, test rows", metrics["test"]["tasks"][name]))
         title = f"{name} ({task.config.kind}), {metrics['validation']['rows']:,} rows held out of training"
         lines += metric_lines(title, list(task.metric_names), rows)
+        lines += leaderboard_lines(name, metrics.get("leaderboard", {}).get(name, []))
     if metrics.get("finding"):
         lines.append(metrics["finding"])
     return "\n".join(lines)

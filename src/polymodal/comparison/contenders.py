@@ -35,13 +35,13 @@ class Contender:
     """The name of the fusion that takes part once more as this contender, under other settings; "" = none."""
 
     def experiment(self, base: Experiment, trial: int, seed: int) -> Experiment:
-        """Return the experiment of one trial.
+        """Return the experiment of one trial. Fusions and fields are compared without boosted trees, which would vote beside all of them.
 
         :param base: the experiment that is compared
         :param trial: the index of the trial in ``MULTIPLES``
         :param seed: the random seed of the training
         """
-        tree, _ = override(base.tree(), [*self.overrides, *settings_of(base, trial), f"seed={seed}"])
+        tree, _ = override(base.tree(), [*self.overrides, *settings_of(base, trial), f"seed={seed}", "model.trees=null"])
         return Experiment.of(tree)
 
 

@@ -6,7 +6,7 @@ from .convnet import Convnet, ConvnetConfig
 from .encoder import Encoder, EncoderConfig
 from .frames import Frames, FramesConfig
 from .pointnet import Pointnet, PointnetConfig
-from .pretrained import PRETRAINED, PretrainedConfig
+from .pretrained import PRETRAINED, USUAL_MODELS, PretrainedConfig, PretrainedModels
 from .series import SeriesTransformer, SeriesTransformerConfig
 from .spectrogram import Spectrogram, SpectrogramConfig
 from .tabular import Tabular, TabularConfig, TabularTransformer, TabularTransformerConfig
@@ -35,6 +35,7 @@ __all__ = [
     "CONFIGS",
     "KINDS",
     "PRETRAINED",
+    "USUAL_MODELS",
     "AnyEncoder",
     "Bag",
     "BagConfig",
@@ -47,6 +48,7 @@ __all__ = [
     "Pointnet",
     "PointnetConfig",
     "PretrainedConfig",
+    "PretrainedModels",
     "SeriesTransformer",
     "SeriesTransformerConfig",
     "Spectrogram",

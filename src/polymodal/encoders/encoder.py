@@ -36,11 +36,12 @@ class EncoderConfig(Config):
         return cls(), " ".join((cls.__doc__ or "").split("\n")[0].split()).rstrip(".").lower()
 
     @classmethod
-    def usual_pretrained(cls, forms: Sequence[Form]) -> tuple[EncoderConfig, str] | None:
+    def usual_pretrained(cls, forms: Sequence[Form], models: Any = None) -> tuple[EncoderConfig, str] | None:
         """Return the settings with a frozen, pretrained backbone that ``model.preset: pretrained`` uses, and the reason; None if there are
         none (the default).
 
         :param forms: the forms that the modality makes
+        :param models: the models to use (``PretrainedModels``); None = those of the menu
         """
         return None
 

@@ -26,7 +26,7 @@ from ..layers.positions import sines
 from ..layers.transformer import Transformer
 from .convnet import ConvnetConfig
 from .encoder import Encoder, EncoderConfig
-from .pretrained import PRETRAINED, PretrainedConfig
+from .pretrained import USUAL_MODELS, PretrainedConfig, PretrainedModels
 from .vit import ViTConfig
 
 EACH = (ConvnetConfig, ViTConfig, PretrainedConfig)
@@ -64,15 +64,12 @@ class FramesConfig(EncoderConfig):
         return {**data, "each": {"kind": ConvnetConfig().kind, **each}} if isinstance(each, Mapping) and "kind" not in each else data
 
     @classmethod
-    def usual_pretrained(cls, forms: Sequence[Form]) -> tuple[EncoderConfig, str] | None:
+    def usual_pretrained(cls, forms: Sequence[Form], models: PretrainedModels = USUAL_MODELS) -> tuple[EncoderConfig, str] | None:
         """Return the settings with the usual pretrained encoder of each picture, if the first form that the modality makes is this one."""
         if forms[0] != cls.form:
             return None
-        model, megabytes = PRETRAINED["pixels"]
-        why = (
-            f"each picture by a pretrained, frozen {model}, {megabytes} MB, fetched from the Hugging Face hub unless it is on this machine"
-        )
-        return cls(each=PretrainedConfig(model=model, download=True)), why
+        model, about = models.of("pixels")
+        return cls(each=PretrainedConfig(model=model, download=True)), f"each picture by a pretrained, frozen {about}"
 
     def needs(self, form: Form) -> dict[str, Any]:
         """Return the settings that the encoder of each picture requires."""

@@ -15,7 +15,7 @@ from torch import nn
 
 from ..backbones import Backbone, BackboneOptions, describe, library_of
 from ..backbones import build as build_backbone
-from ..config import NameOrPath
+from ..config import Config, NameOrPath
 from ..errors import ConfigError, requires
 from ..flow import Features, Field, Form, State
 from ..quiet import ignore_warnings_of
@@ -29,6 +29,29 @@ PRETRAINED: Mapping[Form, tuple[str, int]] = {
 }
 """The model that ``model.preset: pretrained`` uses for each form: its name on the Hugging Face hub, and the size of its weights in
 megabytes."""
+
+
+class PretrainedModels(Config):
+    """The models that ``model.preset: pretrained`` uses in place of those of the menu."""
+
+    image: NameOrPath | None = None
+    """The model for pictures: a folder saved by transformers, or a name on the Hugging Face hub; null = the usual one."""
+    text: NameOrPath | None = None
+    """The model for texts, likewise."""
+    audio: NameOrPath | None = None
+    """The model for sounds, likewise."""
+
+    def of(self, form: Form) -> tuple[str, str]:
+        """Return the model for a form in ``PRETRAINED``, and a description of it."""
+        name = {"pixels": self.image, "tokens": self.text, "waveform": self.audio}[form]
+        if name is not None:
+            return name, name
+        model, megabytes = PRETRAINED[form]
+        return model, f"{model}, {megabytes} MB, fetched from the Hugging Face hub unless it is on this machine"
+
+
+USUAL_MODELS = PretrainedModels()
+"""The models of the menu."""
 _USUAL_SCALE = {"frozen": 1.0, "lora": 0.3, "full": 0.03}
 
 
@@ -66,14 +89,13 @@ class PretrainedConfig(EncoderConfig):
     """The dropout rate of the backbone's features."""
 
     @classmethod
-    def usual_pretrained(cls, forms: Sequence[Form]) -> tuple[EncoderConfig, str] | None:
+    def usual_pretrained(cls, forms: Sequence[Form], models: PretrainedModels = USUAL_MODELS) -> tuple[EncoderConfig, str] | None:
         """Return the settings for the first of the forms in ``PRETRAINED`` that the modality makes; None if it makes none of them."""
         form = next((form for form in PRETRAINED if form in forms), None)
         if form is None:
             return None
-        model, megabytes = PRETRAINED[form]
-        why = f"pretrained and frozen: {model}, {megabytes} MB, fetched from the Hugging Face hub unless it is on this machine"
-        return cls(model=model, download=True), why
+        model, about = models.of(form)
+        return cls(model=model, download=True), f"pretrained and frozen: {about}"
 
     def form_for(self, made: Sequence[Form]) -> Form:
         """Return pixels, tokens or waveform: the first of them that the modality makes."""

@@ -91,7 +91,7 @@ class EnsembleCalibration:
             has_scale = task.has_classes and model.has_votes and model.rules[at].linear
             logits, target_NT = [one.logits[name] for one in answers], self.prepared.valid.targets[name][rows]
             scales[name] = pooled_scale(task, logits, target_NT, self.prepared.experiment.seed if has_scale else None)
-            for member in members:
+            for member in members if has_scale else ():
                 member.model.vote_weights_TV[at] *= scales[name].scale
             if has_scale and len(self.fields) == len(self.prepared.modalities):
                 text = f"the mean of {len(members)} models is multiplied by {scales[name].scale:.2f}, fitted on {scales[name].rows:,} rows"

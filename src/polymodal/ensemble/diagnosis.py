@@ -61,6 +61,8 @@ def diagnose(prepared: Prepared, whole: Measured, alone: Mapping[str, Measured])
         logits_C, _ = constant(task, prepared.train.targets[name][rows])
         same_1C = task.scores(torch.from_numpy(logits_C).unsqueeze(0)).numpy()
         for field, scores_NC in whole.own.get(name, {}).items():
+            if field not in prepared.modalities:  # trees and further networks
+                continue
             own = alone.get(field)
             count = len(scores_NC) if own is None else len(own.rows)
             there = prepared.valid.store.index[field][whole.rows[:count]] >= 0

@@ -29,12 +29,14 @@ class Plan:
     :param baseline_members: the number of models of each single field
     :param epochs: the maximum number of epochs of each model
     :param share: the estimated seconds of one epoch of one model, by single field, and under "" for all fields; {} = not estimated
+    :param trees: the estimated seconds of the boosted trees of one model
     """
 
     members: int
     baseline_members: int
     epochs: int
     share: Mapping[str, float]
+    trees: float = 0.0
 
     def facts(self) -> dict[str, Any]:
         """Return the fields as plain data for ``metrics.json``."""
@@ -48,7 +50,9 @@ class Plan:
         return self.share.get(name, 1.0) * self.epochs
 
 
-def usual_plan(members: int, epochs: int, baselines: bool, rows: int, costs: Mapping[str, float]) -> Plan:
+def usual_plan(
+    members: int, epochs: int, baselines: bool, rows: int, costs: Mapping[str, float], trees: float = 0.0, is_bounded: bool = True
+) -> Plan:
     """Return the plan of a run without a time limit: the largest one that takes at most ``USUAL_SECONDS`` on two cores.
 
     Seconds are estimated by a fixed rule, not measured, so that the plan is the same on every machine. Epochs are never reduced.
@@ -57,14 +61,16 @@ def usual_plan(members: int, epochs: int, baselines: bool, rows: int, costs: Map
     :param baselines: whether models of single fields are trained
     :param rows: the number of training rows of one model
     :param costs: the multiply-adds of training on one row, by field (``Modality.cost_of_training``)
+    :param trees: the seconds of the boosted trees of one model of all fields
+    :param is_bounded: whether the time is bounded; if not, nothing is left out
     """
     seconds = {name: rows * (cost + _ROW) / _PACE for name, cost in costs.items()}
     seconds[FUSED] = rows * (sum(costs.values()) + _ROW) / _PACE
     alone = _seconds_of_single_fields(seconds) if baselines else 0.0
     for all_fields, single_field in _choices(members):
-        if epochs * (all_fields * seconds[FUSED] + single_field * alone) <= USUAL_SECONDS:
+        if not is_bounded or epochs * (all_fields * seconds[FUSED] + single_field * alone) <= USUAL_SECONDS:
             break
-    return Plan(all_fields, single_field if baselines else 0, epochs, {})
+    return Plan(all_fields, single_field if baselines else 0, epochs, {}, trees)
 
 
 def _choices(members: int) -> list[tuple[int, int]]:
@@ -78,7 +84,7 @@ def _seconds_of_single_fields(seconds: Mapping[str, float]) -> float:
     return sum(value for name, value in seconds.items() if name != FUSED)
 
 
-def make_plan(members: int, epochs: int, baselines: bool, seconds: Mapping[str, float], budget: float) -> Plan:
+def make_plan(members: int, epochs: int, baselines: bool, seconds: Mapping[str, float], budget: float, trees: float = 0.0) -> Plan:
     """Return the largest plan that fits a number of seconds.
 
     The number of models of single fields is reduced first, then that of models of all fields, then the number of epochs.
@@ -87,20 +93,21 @@ def make_plan(members: int, epochs: int, baselines: bool, seconds: Mapping[str, 
     :param baselines: whether models of single fields are trained
     :param seconds: the seconds of one epoch, by single field, and under "" for all fields
     :param budget: the available seconds
+    :param trees: the seconds of the boosted trees of one model of all fields
     """
     alone = _seconds_of_single_fields(seconds) if baselines else 0.0
 
     def cost(all_fields: int, single_field: int, epochs: int) -> float:
-        return epochs * (all_fields * seconds[FUSED] + single_field * alone)
+        return epochs * (all_fields * seconds[FUSED] + single_field * alone) + all_fields * trees
 
     few = min(3, members)
     for all_fields, choice in _choices(members)[:3]:
         single_field = choice if baselines else 0
         if cost(all_fields, single_field, epochs) <= budget:
-            return Plan(all_fields, single_field, epochs, dict(seconds))
+            return Plan(all_fields, single_field, epochs, dict(seconds), trees)
     single_field = 1 if baselines else 0
     for all_fields in (few, 1):
-        fitting = int(budget / max(cost(all_fields, single_field, 1), 1e-9))
+        fitting = int((budget - all_fields * trees) / max(cost(all_fields, single_field, 1) - all_fields * trees, 1e-9))
         if fitting >= min(epochs, max(5, epochs // 2)) or all_fields == 1:
-            return Plan(all_fields, single_field, max(1, min(epochs, fitting)), dict(seconds))
-    return Plan(1, single_field, 1, dict(seconds))
+            return Plan(all_fields, single_field, max(1, min(epochs, fitting)), dict(seconds), trees)
+    return Plan(1, single_field, 1, dict(seconds), trees)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,9 @@ from ..training.observers import Observer
 from ..training.optimization import standardise
 from ..training.progress import INTERRUPTED, Fitted, Replay
 from ..training.trainer import Trainer
+from .boosting import TreeTraining
 from .decisions import Decisions
+from .further import add_folds, add_networks, varied
 from .plan import RESERVE, Plan, make_plan, usual_plan
 from .validation import Member, Validation
 from .warm_start import start_from
@@ -89,6 +91,14 @@ class EnsembleTrainer:
         self.precision = pick_precision(self.config.precision, self.device)
         self.fields = list(prepared.modalities)
         self.validation = Validation(prepared, self.device, observer)
+        self.trees = TreeTraining(prepared)
+        self._seconds: list[float] = []
+        """The seconds of each network of all fields that this process trained."""
+
+    @property
+    def has_baselines(self) -> bool:
+        """Whether a model of each single field is trained."""
+        return self.config.baselines and len(self.fields) > 1 and self.config.preset != "fast"
 
     @cached_property
     def init(self) -> Bundle | None:
@@ -106,7 +116,8 @@ class EnsembleTrainer:
         rows, _ = self.prepared.member(0)
         shared_by, distinct = self._distinct()
         epochs = self.usual_epochs()
-        baselines = self.config.baselines and len(self.fields) > 1
+        baselines = self.has_baselines
+        trees = self.trees.seconds(torch.get_num_threads())
         decided = self.decisions.decisions.get("plan")
         if decided is not None:
             plan = Plan(**decided)
@@ -114,17 +125,20 @@ class EnsembleTrainer:
             costs = {name: self.prepared.train.store.modalities[name].cost_of_training() for name in self.fields}
             if shared_by is not None:
                 costs[shared_by] *= distinct / len(rows)
-            plan = usual_plan(members, epochs, baselines, len(rows), costs)
+            plan = usual_plan(members, epochs, baselines, len(rows), costs, trees, self.config.preset != "best")
         else:
             names = [FUSED, *(self.fields if baselines else [])]
             seconds = {name: self._seconds_of_an_epoch(name) for name in names}
-            plan = make_plan(members, epochs, baselines, seconds, self._budget())
+            plan = make_plan(members, epochs, baselines, seconds, self.budget, trees)
         self.decisions.decide("plan", plan.facts())
         self.observer.observe(PlanEvent(**plan.facts()))
-        models = f"{plan.members} models of {len(rows):,} rows" if plan.members > 1 else f"one model of {len(rows):,} rows"
-        alone = f"; each field alone on {plan.baseline_members} of them" if 0 < plan.baseline_members < plan.members else ""
-        fewer = f"; more of the {members} folds with a longer --time-limit" if plan.members < members else ""
-        self.observer.observe(NoteEvent(f"plan: {models}, up to {plan.epochs} epoch{'' if plan.epochs == 1 else 's'}{alone}{fewer}"))
+        models = f"{plan.members} models" if plan.members > 1 else "one model"
+        text = f"plan: {models} of {len(rows):,} rows, up to {plan.epochs} epoch{'' if plan.epochs == 1 else 's'}"
+        text += f"; each field alone on {plan.baseline_members} of them" if 0 < plan.baseline_members < plan.members else ""
+        text += f"; more of the {members} folds with a longer --time-limit" if plan.members < members else ""
+        self.observer.observe(NoteEvent(text))
+        if self.trees.is_missed:
+            self.observer.observe(NoteEvent(f"no boosted trees: {self.trees.refusal}"))
         return plan
 
     def usual_epochs(self) -> int:
@@ -140,8 +154,9 @@ class EnsembleTrainer:
         shared_by = self._loader(rows, self.fields).shared_by
         return shared_by, len(rows if shared_by is None else np.unique(self.prepared.train.store.index[shared_by][rows]))
 
-    def _budget(self) -> float:
-        """Return the seconds that are left for training."""
+    @property
+    def budget(self) -> float:
+        """The seconds that are left for training."""
         return self.clock.left - RESERVE * (self.clock.limit or 0.0)
 
     def _seconds_of_an_epoch(self, name: str) -> float:
@@ -187,10 +202,17 @@ class EnsembleTrainer:
         for fold in range(plan.members):
             if members and self._ends_before("folds", fold, self.fields):
                 break
-            rest = after + (plan.members - fold - 1) * plan.cost(FUSED)
+            rest = after + (plan.members - fold - 1) * (plan.cost(FUSED) + plan.trees)
             label = "fused" if plan.members == 1 else f"fused, fold {fold + 1}"
-            members.append(self._train(label, fold, self.fields, plan, rest, hidden))
+            members.append(self.train_one(label, fold, self.fields, plan, rest, hidden))
+        add_folds(self, members, plan, after, hidden)
+        add_networks(self, members, plan, after, hidden)
         return members
+
+    def pace(self, plan: Plan) -> float:
+        """Return the seconds that networks took so far, divided by their estimates; at most 1."""
+        planned = len(self._seconds) * plan.cost(FUSED)
+        return min(1.0, sum(self._seconds) / planned) if planned > 0 else 1.0
 
     def train_alone(self, plan: Plan, name: str) -> list[Member]:
         """Return the members of a single field, trained on the same rows."""
@@ -201,16 +223,16 @@ class EnsembleTrainer:
                 break
             rest = plan.baseline_members * sum(plan.cost(other) for other in later) + (plan.baseline_members - fold - 1) * plan.cost(name)
             label = f"only {name}" if plan.baseline_members == 1 else f"only {name}, fold {fold + 1}"
-            members.append(self._train(label, fold, [name], plan, rest))
+            members.append(self.train_one(label, fold, [name], plan, rest))
         return members
 
     def _ends_before(self, key: str, fold: int, names: Sequence[str]) -> bool:
         """Return whether the models of this fold and of later ones are not trained, and record under ``key`` that the time was over."""
-        unit = self._unit(fold, names)
+        unit = self.unit(fold, names)
         if self.interrupted() and not self.checkpoints.has(unit):
             return True
         decided = self.decisions.decisions.get(key)
-        if decided is None and unit not in self.began and self._budget() < 0:
+        if decided is None and unit not in self.began and self.budget < 0:
             decided = self.decisions.decide(key, fold)
         return decided is not None and fold >= decided
 
@@ -221,41 +243,70 @@ class EnsembleTrainer:
 
     def has_begun(self, name: str) -> bool:
         """Return whether training of the first model of a single field began."""
-        return self._unit(0, [name]) in self.began
+        return self.unit(0, [name]) in self.began
 
-    def _unit(self, fold: int, names: Sequence[str]) -> str:
+    def unit(self, fold: int, names: Sequence[str], number: int = 1) -> str:
         """Return the name of a model in checkpoints and decisions."""
+        if number > 1:
+            return f"fold_{fold}_network_{number}"
         return f"fold_{fold}" if len(names) == len(self.fields) else f"only_{self.fields.index(names[0])}_fold_{fold}"
 
-    def _train(
-        self, label: str, fold: int, names: Sequence[str], plan: Plan, rest: float, hidden: Sequence[frozenset[str]] = (frozenset(),)
-    ) -> Member:
-        """Train one model, or continue its training, or load it if it is trained. ``rest`` is the estimated cost of all later models."""
-        unit = self._unit(fold, names)
+    def train_one(
+        self, label: str, fold: int, names: Sequence[str], plan: Plan, rest: float, hidden: Sequence[frozenset[str]] = (frozenset(),),
+        number: int = 1,
+    ) -> Member:  # fmt: skip
+        """Train one model, or continue its training, or load it if it is trained.
+
+        :param rest: the estimated seconds of all later models
+        :param number: the number of the network in its member
+        """
+        unit = self.unit(fold, names, number)
         done = self.checkpoints.read(unit)
         if done is not None:
             return self._trained(fold, names, hidden, *done)
         if unit not in self.began:
             self.decisions.decide("began", [*self.began, unit])
-        cost = plan.cost(FUSED if len(names) > 1 else names[0])
-        deadline = float("inf")
-        if self.clock.limit is not None:
-            deadline = time.monotonic() + max(0.0, self._budget()) * cost / max(cost + rest, 1e-9)
-        steps, minutes = self.config.checkpoint_steps, self.config.checkpoint_minutes
-        keeper = Keeper(self.checkpoints, unit, label, steps, minutes, self.observer, lambda: self.clock.spent)
+        begin, fused = time.monotonic(), len(names) == len(self.fields)
+        trees = plan.trees if fused and number == 1 else 0.0
+        deadline = self._deadline(plan.cost(FUSED if fused else names[0]), rest + trees)
+        often = self.config.checkpoint_steps, self.config.checkpoint_minutes
+        keeper = Keeper(self.checkpoints, unit, label, *often, self.observer, lambda: self.clock.spent)
         latest = self.checkpoints.latest(unit)
-        trainer = self._trainer(label, fold, names, plan.epochs, self.observer, deadline, keeper, self._replay(unit), latest is None)
+        trainer = self._trainer(
+            label, fold, names, plan.epochs, self.observer, deadline, keeper, self._replay(unit), latest is None, number
+        )
         if latest is not None:
             trainer.restore(*latest, keep_deadline=not self.decisions.limit_changed)
             at = trainer.progress
             self.observer.observe(NoteEvent(f"{label}: continues in epoch {at.epoch}, after step {at.step:,}"))
         fitted = trainer.fit()
         self.observer.observe(MemberEvent(label, fitted.epoch, fitted.monitor, fitted.stopped))
+        if fused and latest is None:
+            self._seconds.append(time.monotonic() - begin)
+        if fused and number == 1 and self.trees.wanted and fitted.stopped != INTERRUPTED:
+            self._attach_trees(trainer.model, fold, unit, self._deadline(trees, rest))
         answers = self.validation.answers(trainer.model.eval(), fitted, fold, names, hidden)
         member = Member(fold, trainer.model.to("cpu"), replace(fitted, halves=[]), answers)
         if fitted.stopped != INTERRUPTED:
             self._save(unit, label, member, bool(fitted.halves))
         return member
+
+    def _deadline(self, cost: float, rest: float) -> float:
+        """Return the time (``time.monotonic``) by which a step of this cost ends, if steps of the cost ``rest`` follow it."""
+        if self.clock.limit is None:
+            return float("inf")
+        return time.monotonic() + max(0.0, self.budget) * cost / max(cost + rest, 1e-9)
+
+    def _attach_trees(self, model: MultiModalModel, fold: int, unit: str, deadline: float) -> None:
+        """Train the boosted trees of a member and add them to its network; under a time limit, record how many rounds they got."""
+        key, begin = f"trees {unit}", time.monotonic()
+        rounds = self.decisions.decisions.get(key)
+        seed = seed_of(Stream.MODEL, self.experiment.seed, fold, 0)
+        trees, rounds = self.trees.train(model, fold, seed, torch.get_num_threads(), rounds, deadline)
+        if self.clock.limit is not None:
+            self.decisions.decide(key, rounds)
+        model.attach(trees.to(self.device))
+        self.observer.observe(NoteEvent(f"boosted trees: {sum(rounds):,} rounds in {time.monotonic() - begin:.0f} s"))
 
     def _save(self, unit: str, label: str, member: Member, has_halves: bool) -> None:
         """Write the checkpoint of a trained member, with its predictions if they are from weights that are not saved."""
@@ -278,7 +329,8 @@ class EnsembleTrainer:
         """Return a member that was trained by an earlier process, from its checkpoint."""
         model = self._model(names)
         try:
-            model.load_state_dict(below(tensors, "model."))
+            states = {name: self.prepared.modalities[name].state for name in names}
+            model.restore(below(tensors, "model."), self.trees.forms, states, partial(self._model, names))
             fitted, answer_names = replace(Fitted.of(facts["fitted"], {}), halves=[]), facts["answers"]
             model.eval().to(self.device)
             if answer_names is None:
@@ -293,10 +345,10 @@ class EnsembleTrainer:
         """Return the decisions of a model's earlier training, which also records the decisions that follow."""
         return Replay.of(self.decisions.decisions.get(unit), lambda replay: self.decisions.decide(unit, replay.facts()))
 
-    def _model(self, names: Sequence[str]) -> MultiModalModel:
-        """Return a new model of these fields."""
+    def _model(self, names: Sequence[str], experiment: Experiment | None = None) -> MultiModalModel:
+        """Return a new model of these fields; ``experiment`` None = under the settings of the experiment itself."""
         states = {name: self.prepared.modalities[name].state for name in names}
-        return build(self.experiment.model, states, self.prepared.tasks)
+        return build((experiment or self.experiment).model, states, self.prepared.tasks)
 
     def _trainer(
         self,
@@ -309,14 +361,16 @@ class EnsembleTrainer:
         keeper: Keeper | None = None,
         replay: Replay | None = None,
         fresh: bool = True,
+        number: int = 1,
     ) -> Trainer:
         """Return a trainer before its first step. If not ``fresh``, the caller restores its weights from a checkpoint."""
         rows, _ = self.prepared.member(fold)
         donor = self.init if fresh else None  # loaded before the random generator is seeded, since building its models uses the generator
         stream = 0 if len(names) > 1 else 1 + self.fields.index(names[0])
-        seed = seed_of(Stream.MODEL, self.experiment.seed, fold, stream)
+        seed = seed_of(Stream.MODEL, self.experiment.seed, fold, stream, *([number] if number > 1 else []))
+        experiment = varied(self.experiment, number)
         torch.manual_seed(seed)
-        model = self._model(names)
+        model = self._model(names, experiment)
         if fresh:
             model.start()
         if donor is not None:
@@ -327,7 +381,7 @@ class EnsembleTrainer:
             order = epoch_order(rows, None, seed, 0)[:_STANDARDISED_ON]
             standardise(model, self._loader(rows, names, augment=False).batch(order, 0))
         model.to(self.device)
-        config = self.config if len(names) == len(self.fields) else self.config.alone(names[0])
+        config = experiment.training if len(names) == len(self.fields) else self.config.alone(names[0])
         loader = self._loader(rows, names, seed=seed)
         return Trainer(
             label, model, self.prepared.tasks, loader, lambda: self.validation.validate(model, fold, names), config, epochs=epochs,

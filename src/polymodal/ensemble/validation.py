@@ -23,7 +23,7 @@ import torch
 from ..evaluation.calibration import scale_of
 from ..evaluation.measure import measure, score
 from ..evaluation.shapley import shares_of_metrics
-from ..flow import FUSED
+from ..flow import FUSED, voter_label
 from ..inference import Answer, Collected, collect, windows
 from ..model import MultiModalModel
 from ..preparation import Prepared
@@ -46,6 +46,15 @@ class Member:
     fitted: Fitted
     answers: Collected
 
+    def add(self, voter: str, other: Member) -> None:
+        """Add the network of another member of the same fold as a further voter, with its predictions for the same rows."""
+        self.model.attach_network(other.model)
+        answers = [
+            replace(answer, votes={task: {**votes, voter: of_other.votes[task][FUSED]} for task, votes in answer.votes.items()})
+            for answer, of_other in zip(self.answers.answers, other.answers.answers, strict=True)
+        ]
+        self.answers = replace(self.answers, answers=answers)
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -58,7 +67,7 @@ class Measured:
     :param scores: by task (N, C)
     :param unscaled: by task (N, C), the scores with vote weights that are rescaled to the sum that they have before fitting
     :param targets: the targets, by task (N, T)
-    :param own: by task and field, the scores (N, C) of the field's own vote alone
+    :param own: by task and voter, the scores (N, C) of the vote by itself
     """
 
     metrics: ValidationMetrics
@@ -110,9 +119,9 @@ class Validation:
         parts = []
         for rows, best in zip(halves, reversed(fitted.halves), strict=True):
             if len(rows):
-                model.load_state_dict(best.weights)
+                _load(model, best.weights)
                 parts.append(self.collect(model, rows, names, hidden))
-        model.load_state_dict(fitted.weights)
+        _load(model, fitted.weights)
         answers = [_joined([part.answers[at] for part in parts]) for at in range(len(hidden))]
         return Collected(np.concatenate([part.rows for part in parts]), answers)
 
@@ -198,7 +207,8 @@ class Validation:
             fitted = [self.votes.fit(model, name, answers[0].votes[name], rows) for name in tasks]
             for member in members:
                 self.votes.assign(member.model, fitted)
-            self._report_weights(model, fitted, fields)
+            voters = [voter_label(voter) for voter in answers[0].votes[model.tasks[0]]]
+            self._report_weights(model, voters, fitted, fields)
         measured, scores_by_set = [], []
         for names, answer in zip(hidden, answers, strict=True):
             scores = {
@@ -228,9 +238,10 @@ class Validation:
         }
         return Measured(metrics, rows, part_N, member_N, scores_by_set[0], unscaled, targets, own)
 
-    def _report_weights(self, model: MultiModalModel, weights: Sequence[Sequence[float]], names: Sequence[str]) -> None:
+    def _report_weights(
+        self, model: MultiModalModel, voters: Sequence[str], weights: Sequence[Sequence[float]], names: Sequence[str]
+    ) -> None:
         """Report the vote weights of each task to the observer."""
-        voters = ["fused"] * model.rules[0].fused + model.voters
         for name, of_task in zip(model.tasks, weights, strict=True):
             by_voter = dict(zip(voters, of_task, strict=True))
             self.observer.observe(VotesEvent(name, list(names), by_voter))
@@ -239,16 +250,20 @@ class Validation:
                 self.observer.observe(NoteEvent(f"target {name!r}: weights of the votes: {text}"))
 
     def _own_scores(self, task: str, answers: Sequence[tuple[MultiModalModel, Answer]]) -> dict[str, np.ndarray]:
-        """Return the scores of each field's own vote, concatenated over the members."""
+        """Return the scores of each vote by itself, concatenated over the members."""
         by_field: dict[str, list[np.ndarray]] = {}
         for model, answer in answers:
             rule = model.rules[model.tasks.index(task)]
             for field, vote in answer.votes.get(task, {}).items():
-                if field != FUSED:
-                    there = torch.ones(len(vote), dtype=torch.bool)
-                    logits = rule.alone({field: torch.from_numpy(vote)}, {field: there})[0].numpy()
-                    by_field.setdefault(field, []).append(score(self.prepared.tasks[task], [logits]))
+                there = torch.ones(len(vote), dtype=torch.bool)
+                logits = rule.alone({field: torch.from_numpy(vote)}, {field: there})[0].numpy()
+                by_field.setdefault(field, []).append(score(self.prepared.tasks[task], [logits]))
         return {field: np.concatenate(scores) for field, scores in by_field.items()}
+
+
+def _load(model: MultiModalModel, weights: Mapping[str, torch.Tensor]) -> None:
+    """Load the weights of the network. Its vote weights are fitted afterwards, and trees that were attached keep their own."""
+    model.load_state_dict({name: value for name, value in weights.items() if name != "vote_weights_TV"}, strict=False)
 
 
 def _joined(answers: Sequence[Answer]) -> Answer:

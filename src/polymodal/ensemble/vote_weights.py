@@ -37,10 +37,10 @@ class VoteWeights:
         """
         places = np.arange(len(rows)) if places is None else places
         places = places[:: max(1, -(-len(places) // _MAX_ROWS))]
-        index = self.prepared.valid.store.index
         task, rule = self.prepared.tasks[name], model.rules[model.tasks.index(name)]
         target_NT = self.prepared.valid.targets[name][rows[places]]
-        present = [index[field][rows[places]] >= 0 for field in votes if field != FUSED]
+        by_voter = model.present(self.present(rows[places], model.names))
+        present = [by_voter[voter].numpy() for voter in votes if voter != FUSED]
         return rule.fit(task, [vote[places] for vote in votes.values()], target_NT, present)
 
     def assign(self, model: MultiModalModel, weights: Sequence[Sequence[float]]) -> None:
@@ -79,6 +79,7 @@ class VoteWeights:
             votes = {voter: torch.from_numpy(vote[inside]) for voter, vote in answer.votes[name].items()}
             present = self.present(rows[inside], model.names)
             present |= {field: torch.zeros(len(inside), dtype=torch.bool) for field in hidden}
+            present = model.present(present)
             logits[inside] = rule.pool(votes, present, torch.from_numpy(weights_V).to(next(iter(votes.values())).dtype)).numpy()
         return logits
 

@@ -19,8 +19,11 @@ from ..tasks import class_of
 from ..training.config import usual_batch_size, usual_epochs
 from .columns import REQUESTED, Column, Facts, look
 from .roles import describe
+from .strings import TEXT, names_of_a_few_words
 from .targets import guess_task, missing_line, target_facts
 
+_FOLDED_ROWS = 50_000
+"""The number of rows below which a table of cheap fields is split into folds within a time limit."""
 _UNKNOWN_PLACE = "fields.NAME."
 _FEWEST_FILES = 20  # fewer distinct files than this are likely the levels of a factor
 
@@ -102,12 +105,17 @@ def infer(
             )
     tree_out["data"] = {**dict(base.get("data") or {}), "split": split_tree}
     tree_out, notes = override(tree_out, overrides)
-    experiment = Experiment.of(_with_kinds(tree_out, source.rows))
+    experiment = _with_ngrams(Experiment.of(_with_kinds(tree_out, source.rows)), fields, source.rows, reasons)
     _drop_reasons(fields, experiment, reasons)
     experiment, chosen = with_encoders(experiment, source.rows)
     reasons |= chosen
     rows = source.rows
-    if experiment.data.split.kind == "auto" and experiment.data.valid is None:
+    kind = _split_of_time(experiment, rows)
+    if kind is not None:
+        other = experiment.data.split.model_copy(update={"kind": kind[0]})
+        experiment = experiment.model_copy(update={"data": experiment.data.model_copy(update={"split": other})})
+        reasons["data.split.kind"] = kind[1]
+    elif experiment.data.split.kind == "auto" and experiment.data.valid is None:
         what = (
             f"folds: under {FEW_ROWS:,} rows every row should train, and every row should validate"
             if rows < FEW_ROWS
@@ -120,6 +128,22 @@ def infer(
         reasons["training.batch_size"] = f"null takes {usual_batch_size(rows)} for {rows:,} rows"
     reasons |= {f"override {at}": note for at, note in enumerate(notes)}
     return experiment, reasons, columns
+
+
+def _split_of_time(experiment: Experiment, rows: int) -> tuple[str, str] | None:
+    """Return the kind of split that a preset or a time limit chooses in place of the default, and the reason; None = the default."""
+    config = experiment.training
+    if experiment.data.split.kind != "auto" or experiment.data.valid is not None:
+        return None
+    if config.preset == "fast":
+        return "random", "random: the preset fast trains one model"
+    cheap = not any(field.modality().of_files for field in experiment.fields.values())
+    if not cheap or not FEW_ROWS <= rows < _FOLDED_ROWS:
+        return None
+    each = f"several models of {rows:,} rows without files; each row trains some and validates one"
+    if config.time_limit is not None:
+        return "folds", f"folds: the time limit pays for {each}"
+    return ("folds", f"folds: the preset best trains {each}") if config.preset == "best" else None
 
 
 @dataclass(frozen=True)
@@ -165,6 +189,29 @@ def _with_kinds(tree: dict[str, Any], rows: int) -> dict[str, Any]:
     return {**tree, "model": model}
 
 
+def _with_ngrams(experiment: Experiment, fields: Mapping[str, Any], rows: int, reasons: dict[str, str]) -> Experiment:
+    """Return the experiment with a field of n-grams beside each inferred text that a pretrained model reads.
+
+    A pretrained model knows what words mean, and n-grams which words, names and codes the table repeats; neither replaces the other.
+
+    :param fields: the settings of the inferred fields
+    """
+    more, encoders = dict(experiment.fields), dict(experiment.model.encoders)
+    for name in fields:
+        field = experiment.fields.get(name)
+        if field is None or not field.modality().reads_strings or name in encoders:
+            continue
+        usual, _ = usual_encoder(field, rows, experiment.model.preset, experiment.model.pretrained)
+        if not getattr(usual, "is_pretrained", False):
+            continue
+        beside = _free(f"{name}_ngrams", [*more, *experiment.columns_and_targets()])
+        more[beside] = field
+        encoders[beside], _ = usual_encoder(field, rows)
+        reasons[f"fields.{quote(beside)}"] = f"the n-grams of {name!r}, beside its pretrained features"
+    model = experiment.model.model_copy(update={"encoders": encoders})
+    return experiment.model_copy(update={"fields": more, "model": model})
+
+
 def encoding_in(overrides: Iterable[str]) -> str | None:
     """Return the encoding that the last matching override names, or None: a table must be opened before anything else is inferred."""
     encodings = [text.partition("=")[2].strip(" \"'") for text in overrides if text.startswith("data.encoding=")]
@@ -176,8 +223,9 @@ def _fields(columns: Sequence[Column], given: Mapping[str, str], reasons: dict[s
     fields: dict[str, Any] = {}
     taken = {column.name for column in columns}
     features = [column for column in columns if column.role == "feature" and column.modality is not None]
+    joined = names_of_a_few_words(features)
     for column in features:
-        if not _joins(column.modality):
+        if not _joins(column.modality) and column not in joined:
             fields[column.name] = {"kind": column.modality, "column": column.name, **column.options}
             reasons[f"fields.{quote(column.name)}"] = column.why
     tabular = [column for column in features if _joins(column.modality) or _joins(column.second)]
@@ -196,12 +244,14 @@ def _fields(columns: Sequence[Column], given: Mapping[str, str], reasons: dict[s
         for column in tabular:
             if notes := _notes(column):
                 reasons[f"columns.{quote(column.name)}"] = "; ".join(notes)
-    strings = [column for column in features if column.second is not None and not _joins(column.second)]
+    strings = [column for column in features if column in joined or (column.second is not None and not _joins(column.second))]
     if strings:  # after the tabular field, whose cells are compared as values when copies of rows are sought
         name = strings[0].name if len(strings) == 1 else _free("strings", taken)
         of_one = {"column": name} if len(strings) == 1 else {"columns": [column.name for column in strings]}
-        fields[name] = {"kind": strings[0].second, **of_one}
-        reasons[f"fields.{quote(name)}"] = _listing({column.name: column.second_why for column in strings})
+        fields[name] = {"kind": TEXT, **of_one}
+        reasons[f"fields.{quote(name)}"] = _listing(
+            {column.name: column.why if column in joined else column.second_why for column in strings}
+        )
     return fields
 
 

@@ -12,13 +12,15 @@ from ..modalities import MODALITIES
 from .columns import Column, Facts
 
 _CATEGORY = "category"
-_TEXT = next(modality.kind for modality in MODALITIES if modality.reads_strings)
+TEXT = next(modality.kind for modality in MODALITIES if modality.reads_strings)
+"""The kind of the fields that read strings as text."""
 _FEWEST_VALUES, _UNSEEN = 30, 0.02
 _FEWEST_RELATED, _ROWS_OF_A_VALUE = 50, 20
 _HALF = 0.5
 _RECURS, _FEWEST_ROWS, _LONGEST_NAME = 3, 100, 100
 _CONTENT = re.compile(r"[^\W\d_]|\d{4}")
 _BEGINNING = 4
+_SHORT, _FEW = 40, 3
 
 
 def read_twice(columns: Sequence[Column], facts: Facts) -> None:
@@ -31,14 +33,30 @@ def read_twice(columns: Sequence[Column], facts: Facts) -> None:
             continue
         if column.options.get("type") == _CATEGORY:
             why = _why_text(facts.names(column.name), column)
-            second = _TEXT
-        elif has_categories and column.modality == _TEXT and not column.options and all(isinstance(cell, str) for cell in column.cells):
+            second = TEXT
+        elif has_categories and column.modality == TEXT and not column.options and all(isinstance(cell, str) for cell in column.cells):
             why = "" if column.capped else _why_category(facts.counts[column.name])
             second = _CATEGORY
         else:
             continue
         if why:
             column.second, column.second_why = second, why
+
+
+def names_of_a_few_words(columns: Sequence[Column]) -> list[Column]:
+    """Return the columns of short texts, such as names, that become one field together with the categories that are also read as text.
+
+    There are none unless that field then has three columns or more: each field has an encoder and a baseline of its own, which costs time.
+
+    :param columns: the columns of features
+    """
+    short = [
+        column for column in columns
+        if column.modality == TEXT and not column.requested and not column.options and column.cells
+        and all(isinstance(cell, str) for cell in column.cells) and sum(map(len, column.cells)) <= _SHORT * len(column.cells)
+    ]  # fmt: skip
+    others = sum(column.second == TEXT for column in columns)
+    return short if len(short) > 1 and len(short) + others >= _FEW else []
 
 
 def _why_text(names: Counter[str], column: Column) -> str:

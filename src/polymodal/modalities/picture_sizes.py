@@ -1,7 +1,7 @@
 """The size in pixels at which a field reads its pictures.
 
 Photographs are read as squares. If most pictures of a column have the same elongated shape (strips, panoramas, lines of text, frames of a
-film), the size keeps their aspect ratio: a square would make small objects in them too narrow to be seen. A picture whose aspect ratio
+film), the size keeps their aspect ratio: a square would distort what they show. A picture whose aspect ratio
 differs much from that of the size is fitted into it and surrounded by the mean colour (a letterbox), so that nothing is cut off.
 
 Sizes are pairs of height and width. In settings and states, a square is one number (``flow.height_and_width``).

@@ -67,6 +67,16 @@ class Predictor:
         """The metrics that training measured: the content of ``metrics.json``."""
         return self.bundle.metrics
 
+    def leaderboard(self) -> Any:
+        """Return what training measured by one metric on validation rows: the model, each of its votes by itself, and the model of each
+        single field, the best first.
+
+        :returns: a list of dicts with ``name``, ``kind``, ``metric``, ``value``, ``error`` (its standard error), ``difference`` and
+            ``difference_error`` (the model's value minus this one, on the same rows), ``verdict``, ``rows`` and ``seconds``; a dict of such
+            lists by target if there are several targets. The list is empty if the model was not measured
+        """
+        return self._single({name: self.metrics.get("leaderboard", {}).get(name, []) for name in self.bundle.tasks})
+
     @property
     def classes(self) -> Any:
         """The classes in the order of ``predict_proba``, None for regression; a dict by target if there are several targets."""

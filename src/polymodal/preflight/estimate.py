@@ -6,7 +6,7 @@ import os
 import resource
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,8 @@ class Reading:
     """By field, the multiply-adds of training on one row."""
     frozen: dict[str, tuple[float, float]] = field(default_factory=dict)
     """By field with a frozen backbone, the seconds that the backbone takes per cell, and the bytes of its weights."""
+    trees: Callable[[int], float] = lambda _: 0.0
+    """Returns the seconds of the boosted trees of one model of all fields, by the number of its training rows."""
 
 
 def estimate(
@@ -49,13 +51,15 @@ def estimate(
         selecting = len(part.selecting)
     shared = min(reading.distinct.values(), default=1.0)
     epochs = config.epochs or usual_epochs(round(training * min(1.0, shared)))
-    plan = usual_plan(part.members, epochs, len(trials) > 1, training, reading.costs)
+    trees = reading.trees(training)
+    plan = usual_plan(part.members, epochs, len(trials) > 1, training, reading.costs, trees, config.preset != "best")
     members = plan.members if config.time_limit is None else part.members
     alone_members = plan.baseline_members if config.time_limit is None else part.members
     every = {
         name: (members if name == FUSED else alone_members) * epochs * trial.epoch(training, selecting or validating)
         for name, trial in trials.items()
     }
+    every[FUSED] += members * trees
     cells = {name: reading.distinct[name] * rows for name in reading.distinct}
     read = sum(reading.seconds[name] * cells[name] for name in cells)
     frozen = sum(seconds * cells[name] for name, (seconds, _) in reading.frozen.items())

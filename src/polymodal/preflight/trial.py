@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -55,8 +56,9 @@ def try_models(
             return None
         try:
             trainer = EnsembleTrainer(tried, prepared, Clock(None), Observer(), lambda: False, Checkpoints(None), DecisionsInMemory())
-            names = [FUSED, *(trainer.fields if tried.training.baselines and len(trainer.fields) > 1 else [])]
+            names = [FUSED, *(trainer.fields if trainer.has_baselines else [])]
             reading.frozen = {name: _backbone_cost(name, prepared) for name in prepared.backbones}
+            reading.trees = partial(trainer.trees.seconds, torch.get_num_threads())
             return {name: trainer.try_out(name, _SECONDS) for name in names}
         finally:
             prepared.close()

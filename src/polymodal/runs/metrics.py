@@ -8,6 +8,7 @@ from typing import Any
 
 from ..ensemble.diagnosis import Diagnosis
 from ..ensemble.finding import TargetComparison
+from ..ensemble.leaderboard import Entry
 from ..ensemble.metrics import ValidationMetrics
 from ..ensemble.plan import Plan
 from ..evaluation.conformal import KeptErrors
@@ -99,6 +100,7 @@ class RunMetrics:
     :param finding: a sentence for each target, one a line
     :param comparison: by task, the facts of these sentences
     :param test: the metrics on the test table or the test rows; None = there are none, or they could not be measured
+    :param leaderboard: by task, the model, its votes and the models of single fields, the best first
     """
 
     rows: RowCounts
@@ -113,6 +115,7 @@ class RunMetrics:
     finding: str | None = None
     comparison: Mapping[str, TargetComparison] | None = None
     test: Mapping[str, Any] | None = None
+    leaderboard: Mapping[str, Sequence[Entry]] | None = None
 
     def facts(self) -> dict[str, Any]:
         """Return the parts that were computed as plain data for ``metrics.json``."""
@@ -132,6 +135,8 @@ class RunMetrics:
             facts["finding"] = self.finding
         if self.comparison is not None:
             facts["comparison"] = {name: one.facts() for name, one in self.comparison.items()}
+        if self.leaderboard is not None:
+            facts["leaderboard"] = {name: [entry.facts() for entry in entries] for name, entries in self.leaderboard.items()}
         if self.test is not None:
             facts["test"] = self.test
         return facts

@@ -29,12 +29,14 @@ from ..data.splits import TEST
 from ..ensemble.calibration import EnsembleCalibration
 from ..ensemble.diagnosis import diagnose, warnings
 from ..ensemble.finding import finding
+from ..ensemble.leaderboard import leaderboard
 from ..ensemble.plan import RESERVE, Plan
 from ..ensemble.trainer import EnsembleTrainer
 from ..ensemble.validation import Measured, Member
 from ..errors import BundleError, UserError
 from ..evaluation.measure import every_set, measure, score
 from ..experiment import Experiment
+from ..flow import FUSED
 from ..inference import collect, windows
 from ..inspection.infer import LeftOut
 from ..journal import JOURNAL_FILE, Journal, code_of, digest_of, refuse
@@ -215,6 +217,9 @@ class Run:
         measured = trainer.validation.measure(members, every_set(trainer.fields), trainer.fields)
         calibration = EnsembleCalibration(trainer.validation, members, trainer.fields)
         vote_scales = calibration.vote_scales(measured)
+        for member in members:
+            if len(member.model.further):
+                member.model.prune()
         answers = calibration.answers()
         errors = calibration.errors(measured, answers)
         scales = calibration.scale(answers)
@@ -251,7 +256,9 @@ class Run:
             self.observer.observe(WarningEvent(line))
         untried = [name for name in trainer.fields if name not in alone]
         text, comparison = finding(trainer.prepared, measured, alone, untried)
-        return replace(metrics, balance=balance, finding=text, comparison=comparison)
+        seconds = {FUSED: metrics.seconds.fused, **{name: one.seconds for name, one in metrics.baselines.items()}}
+        board = leaderboard(trainer.prepared, measured, alone, seconds)
+        return replace(metrics, balance=balance, finding=text, comparison=comparison, leaderboard=board)
 
     def _save(self, bundle: Bundle, metrics: RunMetrics) -> None:
         """Set the metrics of the bundle, and write both if the folder is kept."""

@@ -42,6 +42,7 @@ class Binary(ClassTask):
     """One logit of the positive class; ``scores`` are (N, 2), the positive class last."""
 
     one_output_a_class = True
+    boosting = "logistic"
     outputs = 1
 
     @classmethod

@@ -102,6 +102,11 @@ class ClassTask(Task):
         """Return targets in which missing and unknown classes are replaced by the first class."""
         return target_BT.nan_to_num(0.0).clamp(min=0)
 
+    def importance(self, target_NT: np.ndarray) -> np.ndarray | None:
+        """Return the class weight of each row (N,); None without class weights."""
+        weights = self.state.get("class_weights")
+        return None if not weights else np.array(weights, np.float64)[np.nan_to_num(target_NT[:, 0]).clip(0).astype(np.int64)]
+
     def class_counts(self, target_NT: np.ndarray) -> np.ndarray:
         """Return the number of rows of each class, (K,)."""
         return naming.rows_of(target_NT[:, 0], len(self.state["classes"]))

@@ -35,6 +35,7 @@ class Multiclass(ClassTask):
     """A logit for each class; ``scores`` are (N, C)."""
 
     one_output_a_class = True
+    boosting = "softmax"
 
     @property
     def outputs(self) -> int:

@@ -52,6 +52,7 @@ class Multilabel(Task):
 
     has_classes = True
     answers_are_lists = True
+    boosting = "logistic"
     metrics = CLASS_METRICS
     default_metric = "log_loss"
 

@@ -46,6 +46,7 @@ class RegressionConfig(TaskConfig):
 class Regression(NumberTask):
     """One output, in standard deviations from the training mean; ``scores`` are (N, 1) in the unit of the target."""
 
+    boosting = "squared"
     outputs = 1
 
     @property

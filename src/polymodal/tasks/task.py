@@ -16,7 +16,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -75,6 +75,9 @@ class Task(ABC):
     has_sets: ClassVar[bool] = False
     """Whether conformal prediction applies: sets of classes if ``has_classes``, for which ``errors`` must be 1 - the probability of the
     true class; otherwise intervals, for which ``errors`` must be the distance between the predicted and the true number."""
+    boosting: ClassVar[Literal["squared", "logistic", "softmax"] | None] = None
+    """The loss with which boosted trees learn the logits: the squared error of the encoded target, the cross-entropy of each encoded 0 or
+    1, or that of the index of a class. None = boosted trees do not learn this kind of target."""
     metrics: ClassVar[tuple[Metric, ...]]
     """The metrics, in the order in which they are shown. Larger values must be better for at least one of them."""
     default_metric: ClassVar[str]
@@ -224,6 +227,10 @@ class Task(ABC):
     def filled(self, target_BT: Tensor) -> Tensor:
         """Return targets in which each unknown one is replaced by a value that ``plain_losses`` accepts. The default is 0."""
         return target_BT.nan_to_num(0.0)
+
+    def importance(self, target_NT: np.ndarray) -> np.ndarray | None:
+        """Return the weight of each row in the loss of training, float64 (N,), besides its own; None = all count alike."""
+        return None
 
     def class_counts(self, target_NT: np.ndarray) -> np.ndarray:
         """Return the number of rows of each class or label, (C',)."""

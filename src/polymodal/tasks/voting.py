@@ -45,6 +45,8 @@ class Rule(ABC):
     """Whether the fused representation has a vote; otherwise only single fields vote."""
     linear: ClassVar[bool] = True
     """Whether multiplying the weights by a number multiplies the logits of the prediction by it."""
+    takes_others: ClassVar[bool] = False
+    """Whether boosted trees and further networks may vote beside the network."""
 
     def __init__(self, outputs: int) -> None:
         self.outputs = outputs
@@ -99,9 +101,10 @@ class Rule(ABC):
 
 
 class Weighed(Rule):
-    """The fused vote and those of single fields, with weights that minimise the validation loss."""
+    """The fused vote, those of single fields, of trees and of further networks, with weights that minimise the validation loss."""
 
     fused = True
+    takes_others = True
 
     def start(self, voters: int) -> list[float]:
         """Return a weight of 1 for the fused vote, and 0 for the others."""

@@ -58,6 +58,9 @@ def shares(value: Any) -> Any:
 class TrainingConfig(Config):
     """How the model is trained."""
 
+    preset: Literal["fast", "good", "best"] = "good"
+    """How much is trained if there is no time limit: fast = one model and no baselines, for a first look; good = the default; best = folds
+    for tables of cheap fields, however many rows up to 50,000 they have, every fold, and three networks in each model."""
     epochs: int | None = Setting(None, ge=1)
     """The maximum number of epochs; null = chosen from the number of rows, or of distinct images where rows share images (6 to 30)."""
     batch_size: int | None = Setting(None, ge=1)
@@ -109,6 +112,11 @@ class TrainingConfig(Config):
     """The maximum number of steps of one model that are undone because the loss or the gradient is not finite; one more stops training."""
     init: PathText | None = None
     """A trained run or bundle that supplies the initial weights wherever names and shapes match; null = none."""
+
+    @property
+    def networks(self) -> int:
+        """The number of networks of each model that are trained whatever the time."""
+        return 3 if self.preset == "best" and self.time_limit is None else 1
 
     @property
     def named(self) -> dict[str, list[str]]:

@@ -98,6 +98,7 @@ class PlanEvent(Event):
     :param baseline_members: the number of models of each single field
     :param epochs: the maximum number of epochs of each model
     :param share: the estimated seconds of one epoch of one model, by single field, and under ``""`` for all fields; {} = not estimated
+    :param trees: the estimated seconds of the boosted trees of one model
     """
 
     kind: ClassVar[str] = "plan"
@@ -105,6 +106,7 @@ class PlanEvent(Event):
     baseline_members: int
     epochs: int
     share: Mapping[str, float]
+    trees: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,120 @@
+"""Boosted trees of a member: trained on the rows that its network is trained on, after the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..data.store import Store
+from ..model import MultiModalModel
+from ..preparation import Prepared
+from ..tasks import RULES
+from ..trees import BoostedTrees, TreesConfig
+from ..trees.fitting import FEWEST_ROWS, MOST_OUTPUTS, FieldCells, Labels, fit, is_available, summarised
+from ..trees.summaries import SUMMARIES
+
+_SECONDS = 1e-5
+"""The seconds of all rounds of one booster for each row and each number of it, on one core: about 300 rounds."""
+
+
+class TreeTraining:
+    """Decides whether the members of an ensemble have boosted trees, and trains them.
+
+    :param prepared: the experiment and its data
+    """
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
+        states = {name: modality.state for name, modality in prepared.modalities.items()}
+        self.forms = prepared.experiment.forms(states)
+        self.fields = summarised(self.forms)
+        self.refusal = self._refusal()
+
+    @property
+    def config(self) -> TreesConfig | None:
+        """The settings of the trees; None = no trees."""
+        return self.prepared.experiment.model.trees
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the members have trees."""
+        return not self.refusal
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether there are no trees although the table has fields that they could read, under settings that allow them."""
+        return bool(self.refusal and self.fields and self.config is not None)
+
+    def _refusal(self) -> str:
+        """Return the reason why there are no trees, "" if there are some."""
+        model, rows = self.prepared.experiment.model, len(self.prepared.member(0)[0])
+        if model.trees is None:
+            return "model.trees is null"
+        voting = getattr(model.fusion, "voting", None)
+        if voting not in RULES or not RULES[voting].takes_others or not model.votes:
+            return f"the votes of the fusion {model.fusion.kind!r} have a rule of their own"
+        if not self.fields:
+            return "no field has columns, n-grams, vectors or frozen features"
+        for name, task in self.prepared.tasks.items():
+            if task.boosting is None or task.outputs > MOST_OUTPUTS:
+                return f"target {name!r}: {task.config.kind} with {task.outputs} outputs; trees learn up to {MOST_OUTPUTS}"
+        if rows < FEWEST_ROWS:
+            return f"{rows} training rows; trees need {FEWEST_ROWS}"
+        return "" if is_available() else "LightGBM cannot be imported; install it: pip install lightgbm"
+
+    def seconds(self, workers: int, rows: int | None = None) -> float:
+        """Return the estimated seconds of the trees of one member; 0 without trees.
+
+        :param workers: the number of boosters that are trained at a time
+        :param rows: the number of training rows; None = those of the first member
+        """
+        if self.config is None or self.refusal:
+            return 0.0
+        rows = min(len(self.prepared.member(0)[0]) if rows is None else rows, self.config.max_rows)
+        numbers = sum(SUMMARIES[self.forms[name]].expected(self.prepared.modalities[name].state) for name in self.fields)
+        boosters = (self.config.bags + 2 * self.config.boosters) * sum(task.target_width for task in self.prepared.tasks.values())
+        return 1.0 + _SECONDS * rows * numbers * -(-boosters // workers)
+
+    def train(
+        self, model: MultiModalModel, fold: int, seed: int, workers: int, rounds: Sequence[int] | None, deadline: float
+    ) -> tuple[BoostedTrees, list[int]]:
+        """Return the trees of the member of a fold, and the best rounds of each fold of its rows.
+
+        :param model: the network of the member, whose fields the trees are numbered by
+        :param seed: the seed of the member
+        :param workers: the number of boosters that are trained at a time
+        :param rounds: the rounds of an earlier process that is repeated; None = validation decides
+        :param deadline: the time (``time.monotonic``) at which training ends
+        """
+        prepared, config = self.prepared, self.config
+        assert config is not None
+        rows, _ = prepared.member(fold)
+        table = prepared.train
+        known_N = np.logical_or.reduce([task.known(table.targets[name][rows]) for name, task in prepared.tasks.items()])
+        rows = rows[known_N]
+        rows = rows[:: -(-len(rows) // config.max_rows)]
+        fields = {name: _cells(table.store, name, self.forms[name], prepared, rows) for name in self.fields}
+        labels = []
+        for name, task in prepared.tasks.items():
+            assert task.boosting is not None
+            target_NT = table.targets[name][rows].astype(np.float64)
+            target_NT[~task.known(target_NT)] = np.nan
+            weights_N = None if table.weights_N is None else table.weights_N[rows].astype(np.float64)
+            importance_N = task.importance(target_NT)
+            if importance_N is not None:
+                weights_N = importance_N if weights_N is None else weights_N * importance_N
+            labels.append(Labels(task.boosting, target_NT, task.outputs, weights_N))
+        unit_N = None if prepared.unit_N is None else prepared.unit_N[rows]
+        places = [model.names.index(name) for name in fields]
+        return fit(config, fields, places, labels, unit_N, seed, workers, rounds, deadline)
+
+
+def _cells(store: Store, name: str, form: str, prepared: Prepared, rows: np.ndarray) -> FieldCells:
+    """Return the cells of one field in some rows."""
+    numbers, index_N = store.distinct(name, rows)
+    compact = SUMMARIES[form].compact
+    samples = [compact(store.sample(name, int(number))) for number in numbers]
+    if not samples:  # no row has the field
+        samples = [compact(store.modalities[name].blank())]
+    return FieldCells(form, prepared.modalities[name].state, samples, index_N)

@@ -1,0 +1,119 @@
+"""The leaderboard of a run: the model, its votes by themselves and the models of single fields, by one metric on the same rows.
+
+The entry of a vote is a part of the model: the network (its fused vote), the boosted trees, further networks, and the votes of single
+fields. The difference to the model is tested on the rows that both predicted (``evaluation.advantage``), since two errors of the same rows
+are not independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ..evaluation.advantage import LEVEL, advantage
+from ..flow import FUSED, TREES
+from ..preparation import Prepared
+from ..tasks import Task
+from .clusters import clusters_of
+from .validation import Measured
+
+Kind = Literal["model", "network", "trees", "vote", "single field"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the leaderboard.
+
+    :param name: what is measured
+    :param kind: ``model`` = all votes together; ``network``, ``trees`` and ``vote`` (of a field) = one of its votes by itself;
+        ``single field`` = a model of one field only
+    :param metric: the name of the metric
+    :param value: its value on validation rows
+    :param error: the standard error of the value
+    :param difference: the value of the model minus this value, on the rows that both predicted; None for the model itself
+    :param difference_error: the standard error of the difference; None for the model itself
+    :param verdict: whether the model is ``better than``, ``worse than`` or ``within noise of`` this entry; empty for the model itself
+    :param rows: the number of rows
+    :param seconds: the seconds that it took; None = not measured by itself
+    """
+
+    name: str
+    kind: Kind
+    metric: str
+    value: float
+    error: float
+    difference: float | None
+    difference_error: float | None
+    verdict: str
+    rows: int
+    seconds: float | None
+
+    def facts(self) -> dict[str, Any]:
+        """Return the fields as plain data for ``metrics.json``."""
+        return asdict(self)
+
+
+def leaderboard(prepared: Prepared, whole: Measured, alone: Mapping[str, Measured], seconds: Mapping[str, float]) -> dict[str, list[Entry]]:
+    """Return the leaderboard of each task, the best entry first. Entries whose metric is undefined are left out.
+
+    :param whole: the results of the model of all fields
+    :param alone: by field, the results of the model of that field alone
+    :param seconds: the seconds of the model, under "", and of the model of each single field
+    """
+    cluster_N = clusters_of(prepared, prepared.valid)
+    boards = {}
+    for name, task in prepared.tasks.items():
+        entries = [_entry(task, cluster_N, whole, name, *about) for about in _candidates(name, whole, alone, seconds)]
+        kept = [entry for entry in entries if entry is not None]
+        boards[name] = sorted(kept, key=lambda entry: (-task.sign(entry.metric) * entry.value, entry.kind != "model"))
+    return boards
+
+
+_Candidate = tuple[str, Kind, Measured, np.ndarray, float | None]
+"""A name, a kind, the results whose rows it has, its scores, and its seconds."""
+
+
+def _candidates(task: str, whole: Measured, alone: Mapping[str, Measured], seconds: Mapping[str, float]) -> Iterator[_Candidate]:
+    """Yield what is measured for one task."""
+    yield "all fields", "model", whole, whole.scores[task], seconds.get(FUSED)
+    own = whole.own.get(task, {})
+    for voter, scores_NC in own.items() if len(own) > 1 else ():
+        if voter == FUSED:
+            yield "network", "network", whole, scores_NC, None
+        elif voter == TREES:
+            yield "boosted trees", "trees", whole, scores_NC, None
+        elif voter.startswith("\0"):
+            yield voter[1:], "network", whole, scores_NC, None
+        else:
+            yield f"vote of {voter}", "vote", whole, scores_NC, None
+    for field, single in alone.items():
+        yield f"only {field}", "single field", single, single.scores[task], seconds.get(field)
+
+
+def _entry(
+    task: Task, cluster_N: np.ndarray, whole: Measured, target: str, name: str, kind: Kind, of: Measured,
+    scores_NC: np.ndarray, seconds: float | None,
+) -> Entry | None:  # fmt: skip
+    """Return one entry; None if the metric is undefined on its rows."""
+    metric = task.judged_by
+    sign, unit = task.sign(metric), task.bounds(metric) == (0.0, 1.0)
+    _, at, place = np.intersect1d(whole.rows, of.rows, return_indices=True)
+    target_NT = whole.targets[target][at]
+    known = ~np.isnan(target_NT).any(1) & ~np.isnan(whole.scores[target][at]).any(1) & ~np.isnan(scores_NC[place]).any(1)
+    at, place, target_NT = at[known], place[known], target_NT[known]
+    if not len(at):
+        return None
+    values = [task.row_values(target_NT, scores, metric) for scores in (whole.scores[target][at], scores_NC[place])]
+    if values[0] is None or values[1] is None:
+        return None
+    clusters = cluster_N[whole.rows[at]]
+    error = advantage(values[1], np.zeros(len(at)), clusters, unit).error
+    value = float(values[1].mean())
+    if kind == "model":
+        return Entry(name, kind, metric, value, error, None, None, "", len(at), seconds)
+    test = advantage(sign * values[0], sign * values[1], clusters, unit)
+    verdict = "better than" if test.better <= LEVEL else "worse than" if test.worse <= LEVEL else "within noise of"
+    return Entry(name, kind, metric, value, error, sign * test.mean, test.error, verdict, len(at), seconds)

@@ -1,0 +1,83 @@
+"""Boosted trees as a voter of a model: summaries of its fields, and the trees of each task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..flow import Field, Form, State
+from .ensemble import Trees
+from .summaries import SUMMARIES, Summary
+
+
+class BoostedTrees(nn.Module):
+    """The vote of boosted trees on each task, from the cells of the fields that have a summary.
+
+    Shapes: ``B`` rows, ``U`` distinct cells, ``K`` numbers of all summaries, ``C`` outputs.
+
+    :param summaries: the summary of each field, by name
+    :param trees: the trees of each task, in the order of the model's tasks
+    :param places: the position of each of these fields among the model's fields
+    """
+
+    def __init__(self, summaries: Mapping[str, Summary], trees: Sequence[Trees], places: Sequence[int]) -> None:
+        super().__init__()
+        self.fields = list(summaries)
+        self.register_buffer("places", torch.tensor(places, dtype=torch.int64))
+        self.summaries = nn.ModuleList(summaries.values())
+        self.trees = nn.ModuleList(trees)
+        self.widths = {name: summary.width for name, summary in summaries.items()}
+
+    def summarise(self, name: str, field: Field) -> Tensor | None:
+        """Return the numbers of a field's distinct cells (U, K); None if the field has no summary."""
+        if name not in self.widths:
+            return None
+        numbers_UK: Tensor = self.summaries[self.fields.index(name)](field)
+        return numbers_UK
+
+    def forward(self, numbers: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> list[Tensor]:
+        """Return the logits of each task (B, C).
+
+        :param numbers: by field, the numbers of each row
+        :param present: by field, which rows have it (B,)
+        """
+        parts = [torch.where(present[name].unsqueeze(1), numbers[name], torch.nan) for name in self.fields]
+        numbers_BK = torch.cat(parts, 1)
+        return [trees(numbers_BK) for trees in self.trees]
+
+    @classmethod
+    def restore(
+        cls, tensors: Mapping[str, Tensor], names: Sequence[str], forms: Mapping[str, Form], states: Mapping[str, State],
+        outputs: Sequence[int],
+    ) -> BoostedTrees:  # fmt: skip
+        """Return the voter with these weights.
+
+        :param tensors: its ``state_dict``
+        :param names: the names of the model's fields
+        :param forms: the form of each field
+        :param states: the fitted state of each field
+        :param outputs: the number of outputs of each task
+        :raises ValueError: the weights are not those of trees of these fields and tasks
+        """
+        rest = dict(tensors)
+        places = rest.pop("places", torch.zeros(0, dtype=torch.int64)).tolist()
+        if not places or any(not 0 <= place < len(names) for place in places) or sorted(set(places)) != places:
+            raise ValueError(f"trees of the fields {places}")
+        summaries = {}
+        for at, place in enumerate(places):
+            name = names[place]
+            if forms[name] not in SUMMARIES:
+                raise ValueError(f"trees of the field {name!r}, whose cells have no summary")
+            summaries[name] = SUMMARIES[forms[name]].restore(states[name], _below(rest, f"summaries.{at}."))
+        width = sum(summary.width for summary in summaries.values())
+        trees = [Trees(_below(rest, f"trees.{at}."), width, count) for at, count in enumerate(outputs)]
+        if rest:
+            raise ValueError(f"trees with other tensors, such as {next(iter(rest))}")
+        return cls(summaries, trees, places)
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Remove the tensors whose names begin with a prefix, and return them without it."""
+    return {name.removeprefix(prefix): tensors.pop(name) for name in list(tensors) if name.startswith(prefix)}

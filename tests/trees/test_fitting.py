@@ -1,0 +1,126 @@
+"""Training of trees: what they learn, and that neither workers nor a repeated run change a bit."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from polymodal.trees import BoostedTrees, TreesConfig
+from polymodal.trees.fitting import FieldCells, Labels, fit, summarised
+
+ROWS = 240
+
+
+def fields(seed: int = 0) -> tuple[dict[str, FieldCells], np.ndarray]:
+    rng = np.random.default_rng(seed)
+    values_NK = rng.standard_normal((ROWS, 3)).astype(np.float32)
+    samples = [{"values": row} for row in values_NK]
+    return {"v": FieldCells("vector", {"length": 3}, samples, np.arange(ROWS))}, values_NK
+
+
+def votes(trees: BoostedTrees, values_NK: np.ndarray) -> list[torch.Tensor]:
+    return trees({"v": torch.from_numpy(values_NK)}, {"v": torch.ones(len(values_NK), dtype=torch.bool)})
+
+
+def labels(values_NK: np.ndarray) -> list[Labels]:
+    product_N = values_NK[:, 0] * values_NK[:, 1]
+    return [
+        Labels("squared", product_N[:, None].astype(np.float64), 1),
+        Labels("logistic", (product_N[:, None] > 0).astype(np.float64), 1),
+        Labels("softmax", np.digitize(values_NK[:, :1], [-0.4, 0.4]).astype(np.float64), 3),
+        Labels("logistic", (values_NK[:, :2] > 0).astype(np.float64), 2),
+    ]
+
+
+def test_every_kind_of_task_is_learned_and_repeated_to_the_last_bit_by_any_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells, values_NK = fields()
+    tasks = labels(values_NK)
+    made, rounds = fit(TreesConfig(bags=3, rounds=60), cells, [0], tasks, None, 5, 2)
+    assert len(rounds) == 3 * (1 + 1 + 1 + 2)
+    outputs = votes(made, values_NK)
+    assert [tuple(one.shape) for one in outputs] == [(ROWS, 1), (ROWS, 1), (ROWS, 3), (ROWS, 2)]
+    fresh_NK = np.random.default_rng(9).standard_normal((400, 3)).astype(np.float32)
+    regression, binary, multiclass, several = votes(made, fresh_NK)
+    product_N = fresh_NK[:, 0] * fresh_NK[:, 1]
+    assert np.corrcoef(regression[:, 0].numpy(), product_N)[0, 1] > 0.5
+    assert ((binary[:, 0].numpy() > 0) == (product_N > 0)).mean() > 0.8
+    assert (multiclass.argmax(1).numpy() == np.digitize(fresh_NK[:, 0], [-0.4, 0.4])).mean() > 0.9
+    assert ((several.numpy() > 0) == (fresh_NK[:, :2] > 0)).mean() > 0.9
+    for workers, repeated in ((1, None), (3, rounds)):
+        monkeypatch.setattr("polymodal.trees.fitting._LARGE", 0)
+        again, same = fit(TreesConfig(bags=3, rounds=60), cells, [0], tasks, None, 5, workers, repeated)
+        assert same == rounds
+        assert {name: value.tolist() for name, value in again.state_dict().items()} == {
+            name: value.tolist() for name, value in made.state_dict().items()
+        }
+    other, _ = fit(TreesConfig(bags=3, rounds=60), cells, [0], tasks, None, 6, 2)
+    assert not torch.equal(votes(other, values_NK)[0], outputs[0])
+
+
+def test_rows_without_a_target_and_of_weight_zero_teach_nothing() -> None:
+    cells, values_NK = fields()
+    label_NT = values_NK[:, :1].astype(np.float64)
+    weights_N = np.ones(ROWS)
+    weights_N[:40] = 0
+    first, _ = fit(TreesConfig(bags=3, rounds=20), cells, [0], [Labels("squared", label_NT, 1, weights_N)], None, 0, 1)
+    missing_NT = label_NT.copy()
+    missing_NT[200:] = np.nan
+    second, _ = fit(TreesConfig(bags=3, rounds=20), cells, [0], [Labels("squared", missing_NT, 1)], None, 0, 1)
+    for made in (first, second):
+        assert np.corrcoef(votes(made, values_NK)[0][:, 0].numpy(), values_NK[:, 0])[0, 1] > 0.8
+
+
+def test_a_target_that_hardly_any_row_has_gets_a_constant_vote() -> None:
+    cells, values_NK = fields()
+    rare_NT = np.full((ROWS, 1), np.nan)
+    rare_NT[7] = 1.0
+    tasks = [Labels("squared", values_NK[:, :1].astype(np.float64), 1), Labels("softmax", rare_NT, 3)]
+    made, rounds = fit(TreesConfig(bags=2, rounds=20), cells, [0], tasks, None, 0, 1)
+    _, rare = votes(made, values_NK)
+    assert (rare == 0).all()
+    assert rounds[2:] == [1, 1]
+
+
+def test_rows_of_a_unit_share_a_fold() -> None:
+    """Copies of 60 rows with random labels: if copies crossed the folds, trees would fit them and stop late."""
+    rng = np.random.default_rng(0)
+    values_NK = np.repeat(rng.standard_normal((60, 3)).astype(np.float32), 4, 0)
+    label_NT = np.repeat(rng.standard_normal((60, 1)), 4, 0)
+    cells = {"v": FieldCells("vector", {"length": 3}, [{"values": row} for row in values_NK], np.arange(ROWS))}
+    _, apart = fit(TreesConfig(bags=3, rounds=60, learning_rate=0.2), cells, [0], [Labels("squared", label_NT, 1)], None, 0, 2)
+    _, together = fit(
+        TreesConfig(bags=3, rounds=60, learning_rate=0.2), cells, [0], [Labels("squared", label_NT, 1)], np.repeat(np.arange(60), 4), 0, 2
+    )
+    assert max(together) < min(apart)
+    assert min(apart) > 20
+
+
+def test_a_deadline_in_the_past_leaves_at_most_ten_rounds() -> None:
+    cells, values_NK = fields()
+    tasks = [Labels("squared", values_NK[:, :1].astype(np.float64), 1)]
+    _, rounds = fit(TreesConfig(bags=4), cells, [0], tasks, None, 0, 2, deadline=time.monotonic() - 1)
+    assert max(rounds) == 10
+    assert min(rounds) > 0
+
+
+def test_a_row_that_lacks_the_field_gets_the_vote_of_missing_numbers() -> None:
+    cells, values_NK = fields()
+    made, _ = fit(TreesConfig(bags=2, rounds=5), cells, [0], [Labels("squared", values_NK[:, :1].astype(np.float64), 1)], None, 0, 1)
+    numbers, absent = {"v": torch.from_numpy(values_NK[:4])}, {"v": torch.tensor([True, False, True, False])}
+    vote = made(numbers, absent)[0]
+    assert torch.equal(vote[1], vote[3])
+    assert torch.equal(vote[1], made({"v": torch.full((1, 3), torch.nan)}, {"v": torch.tensor([True])})[0][0])
+
+
+def test_fields_without_numbers_have_no_summary() -> None:
+    forms = {"photo": "pixels", "text": "ngrams", "columns": "columns", "sound": "waveform", "frozen": "features"}
+    assert summarised(forms) == ["text", "columns", "frozen"]
+
+
+@pytest.mark.parametrize("setting", [{"rounds": 0}, {"leaves": 1}, {"bags": 1}, {"learning_rate": 0.0}])
+def test_settings_out_of_range_are_refused(setting: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        TreesConfig(**setting)
