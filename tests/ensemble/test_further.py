@@ -138,6 +138,7 @@ def test_the_leaderboard_has_the_model_its_votes_and_their_errors(run: tuple[Pat
         "all fields": "model", "network": "network", "network 2": "network", "network 3": "network",
     }  # fmt: skip
     assert [entry["value"] for entry in board] == sorted((entry["value"] for entry in board), reverse=True)
+    assert [entry["difference"] or 0.0 for entry in board] == sorted(entry["difference"] or 0.0 for entry in board)
     model = next(entry for entry in board if entry["kind"] == "model")
     assert model["value"] == pytest.approx(predictor.metrics["validation"]["tasks"]["y"]["accuracy"])
     share = model["value"]

@@ -34,7 +34,11 @@ def leaderboard_lines(task: str, entries: Sequence[Mapping[str, Any]]) -> Iterat
     if len(entries) < 2:
         return
     width = max(cell_len(entry["name"]) for entry in entries)
+    rows = max(entry["rows"] for entry in entries)
     yield f"{task}, {entries[0]['metric']} by model and by vote, with standard errors:"
     for entry in entries:
         verdict = f"  all fields {entry['verdict']} it" if entry["verdict"] else ""
+        if entry["rows"] < rows and entry["difference"] is not None:
+            same = format_number(entry["value"] + entry["difference"])
+            verdict += f" ({same} on its {entry['rows']:,} rows)"
         yield f"  {set_cell_size(entry['name'], width)}  {format_number(entry['value']):>11} ± {format_number(entry['error'])}{verdict}"

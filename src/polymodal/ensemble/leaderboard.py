@@ -57,7 +57,8 @@ class Entry:
 
 
 def leaderboard(prepared: Prepared, whole: Measured, alone: Mapping[str, Measured], seconds: Mapping[str, float]) -> dict[str, list[Entry]]:
-    """Return the leaderboard of each task, the best entry first. Entries whose metric is undefined are left out.
+    """Return the leaderboard of each task, in the order of the differences to the model, the best entry first. Entries whose metric is
+    undefined are left out. The values of entries on other rows than the model's cannot be compared with its value.
 
     :param whole: the results of the model of all fields
     :param alone: by field, the results of the model of that field alone
@@ -68,7 +69,7 @@ def leaderboard(prepared: Prepared, whole: Measured, alone: Mapping[str, Measure
     for name, task in prepared.tasks.items():
         entries = [_entry(task, cluster_N, whole, name, *about) for about in _candidates(name, whole, alone, seconds)]
         kept = [entry for entry in entries if entry is not None]
-        boards[name] = sorted(kept, key=lambda entry: (-task.sign(entry.metric) * entry.value, entry.kind != "model"))
+        boards[name] = sorted(kept, key=lambda entry: (task.sign(entry.metric) * (entry.difference or 0.0), entry.kind != "model"))
     return boards
 
 
