@@ -21,6 +21,9 @@ EXPECTED = {
     "training.init",
     "model.encoders.*.model",
     "model.encoders.*.each.model",
+    "model.pretrained.image",
+    "model.pretrained.text",
+    "model.pretrained.audio",
 }
 NO_PATHS = {"DataConfig.encoding", "SeriesConfig.column", "SeriesConfig.start"}
 """Settings whose description mentions a file or a folder, and that hold none."""
