@@ -72,7 +72,7 @@ TABLES: dict[str, Callable[[np.random.Generator, int], Table]] = {
     "shortcut": shortcut, "additive": additive, "xor": xor, "noise": noise,
 }  # fmt: skip
 SETTINGS = ("data.split.kind=random", "data.split.valid=0.25", "model.width=32", "training.epochs=20", "training.patience=20")
-BARE = ("model.fusion.kind=concat", "training.auxiliary=0", "training.modality_dropout=0")
+BARE = ("model.fusion.kind=concat", "training.auxiliary=0", "training.modality_dropout=0", "model.trees=null")
 """Without what helps weak fields by default."""
 
 
