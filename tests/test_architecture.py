@@ -16,8 +16,8 @@ from builders import ROOT
 SOURCE = ROOT / "src" / "polymodal"
 FLOORS = [  # from floor 1 upwards; docs/design/000-architecture.md explains the rooms
     {"errors", "flow", "quiet", "random_streams", "request"},
-    {"cells", "config", "storage", "layers"},
-    {"backbones", "trees", "weights"},
+    {"cells", "config", "storage", "layers", "weights"},
+    {"backbones", "trees"},
     {"modalities", "encoders", "fusions", "tasks"},
     {"data", "model", "layouts", "pages"},
     {"inference"},

@@ -36,7 +36,7 @@ from .modalities import Roots
 from .model import MultiModalModel, build
 from .storage import checksum_of, not_written, write_whole
 from .tasks import Task
-from .weights import Parts
+from .weights import Parts, below
 
 FORMAT = 1
 _FILES = ("states.json", "weights.safetensors", "README.md")
@@ -157,8 +157,7 @@ class Bundle:
             if not tasks or not fields or not isinstance(head["metrics"], dict) or not 1 <= head["members"] <= len(tensors):
                 raise ValueError(f"{len(tasks)} tasks, {len(fields)} fields, {head['members']} members")
             for at in range(head["members"]):
-                prefix = f"{at}."
-                weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+                weights = below(tensors, f"{at}.")
                 _fit_together(experiment, fields, tasks, weights)
                 member = build(experiment.model, fields, tasks)
                 member.restore(weights, experiment.forms(fields), fields, partial(build, experiment.model, fields, tasks))
@@ -213,7 +212,7 @@ def _backbones(
     for at, (name, encoder) in enumerate((name, experiment.model.encoders[name]) for name in experiment.fields):
         if isinstance(encoder, External) or not encoder.is_frozen:
             continue
-        weights = {key.removeprefix(f"{at}."): value for key, value in tensors.items() if key.startswith(f"{at}.")}
+        weights = below(tensors, f"{at}.")
         if packed is not None:
             with torch.device("meta"):
                 _same_shapes({key: value.shape for key, value in encoder.backbone(states[name]).state_dict().items()}, weights)

@@ -65,6 +65,11 @@ def network(number: int) -> str:
     return f"\0network {number}"
 
 
+def is_field(voter: str) -> bool:
+    """Return whether a voter is a single field."""
+    return bool(voter) and not voter.startswith("\0")
+
+
 def voter_label(voter: str) -> str:
     """Return the name of a voter as it is shown: that of its field, "fused", "trees", or "network 2" and so on."""
     return voter.removeprefix("\0") or "fused"

@@ -153,6 +153,8 @@ class MultiModalModel(nn.Module):
 
     def prune(self) -> None:
         """Remove further networks whose votes have weight 0 on every task."""
+        if not len(self.further):
+            return
         first = self.vote_weights_TV.shape[1] - len(self.further)
         kept = [at for at in range(len(self.further)) if bool((self.vote_weights_TV[:, first + at] != 0).any())]
         self.further = nn.ModuleList(self.further[at] for at in kept)
@@ -264,7 +266,7 @@ class MultiModalModel(nn.Module):
 
     @property
     def _others(self) -> list[MultiModalModel]:
-        """The further networks."""
+        """The further networks, as models."""
         return [other for other in self.further if isinstance(other, MultiModalModel)]
 
     def _votes(self, features: Mapping[str, Features], fused: Sequence[Tensor], present: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from torch import Tensor
 
 
+def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with ``prefix``, with the prefix removed from the names."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
 @dataclass(frozen=True)
 class Parts:
     """The weights of a model in parts, each by the names that it has by itself.

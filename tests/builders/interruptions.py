@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import signal
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from builders.tables import FAST
 from polymodal.training.events import Event, StepEvent
@@ -36,6 +39,18 @@ class At(Observer):
 
 def crash() -> None:
     raise Broken
+
+
+def crash_at_call(patch: pytest.MonkeyPatch, owner: type, name: str, number: int) -> None:
+    """Let the n-th call of a method of ``owner`` crash, as long as ``patch`` is in effect."""
+    method, calls = getattr(owner, name), itertools.count(1)
+
+    def crashing(*args: Any) -> Any:
+        if next(calls) == number:
+            crash()
+        return method(*args)
+
+    patch.setattr(owner, name, crashing)
 
 
 def interrupt() -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import polymodal as pm
+from builders.interruptions import Broken, crash_at_call
 from polymodal.bundle import Bundle
 from polymodal.ensemble.boosting import TreeTraining
 from polymodal.ensemble.trainer import EnsembleTrainer
@@ -90,20 +91,12 @@ def test_the_vote_of_trees_is_absent_where_all_their_fields_are(run: tuple[Path,
     assert member.present(present)[TREES].tolist() == [True, True, False]
 
 
-def test_resumed_training_has_the_same_trees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resumed_training_has_the_same_trees(tmp_path: Path) -> None:
     whole = pm.train(table(), *SETTINGS, target="y", out=tmp_path / "whole")
-    train, calls = TreeTraining.train, []
-
-    def killed(self: TreeTraining, *args: Any) -> Any:
-        calls.append(args)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return train(self, *args)
-
-    monkeypatch.setattr(TreeTraining, "train", killed)
-    with pytest.raises((KeyboardInterrupt, pm.PolymodalError)):
-        pm.train(table(), *SETTINGS, target="y", out=tmp_path / "killed")
-    monkeypatch.setattr(TreeTraining, "train", train)
+    with pytest.MonkeyPatch.context() as patch:
+        crash_at_call(patch, TreeTraining, "train", 3)
+        with pytest.raises(Broken):
+            pm.train(table(), *SETTINGS, target="y", out=tmp_path / "killed")
     resumed = pm.resume(tmp_path / "killed", table=table())
     for one, other in zip(whole.bundle.members, resumed.bundle.members, strict=True):
         others = other.state_dict()

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import polymodal as pm
+from builders.interruptions import Broken, crash_at_call
 from polymodal.data.loader import field_of
 from polymodal.ensemble import further
 from polymodal.ensemble.further import varied
@@ -63,18 +64,10 @@ def test_a_bundle_with_networks_predicts_the_same_bits(run: tuple[Path, pm.Predi
 
 def test_resumed_training_has_the_same_networks(run: tuple[Path, pm.Predictor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(further, "MOST_NETWORKS", 3)
-    train_one, calls = EnsembleTrainer.train_one, []
-
-    def killed(self: EnsembleTrainer, *args: Any) -> Any:
-        calls.append(args)
-        if len(calls) == 8:
-            raise KeyboardInterrupt
-        return train_one(self, *args)
-
-    monkeypatch.setattr(EnsembleTrainer, "train_one", killed)
-    with pytest.raises((KeyboardInterrupt, pm.PolymodalError)):
-        pm.train(table(), *SETTINGS, target="y", out=tmp_path / "run", time_limit="10m")
-    monkeypatch.setattr(EnsembleTrainer, "train_one", train_one)
+    with pytest.MonkeyPatch.context() as patch:
+        crash_at_call(patch, EnsembleTrainer, "train_one", 8)
+        with pytest.raises(Broken):
+            pm.train(table(), *SETTINGS, target="y", out=tmp_path / "run", time_limit="10m")
     resumed = pm.resume(tmp_path / "run", table=table())
     for one, other in zip(run[1].bundle.members, resumed.bundle.members, strict=True):
         others = other.state_dict()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..flow import is_field
 from ..preparation import Prepared
 from ..tasks import Task, constant
 from ..training.events import EpochEvent
@@ -61,7 +62,7 @@ def diagnose(prepared: Prepared, whole: Measured, alone: Mapping[str, Measured])
         logits_C, _ = constant(task, prepared.train.targets[name][rows])
         same_1C = task.scores(torch.from_numpy(logits_C).unsqueeze(0)).numpy()
         for field, scores_NC in whole.own.get(name, {}).items():
-            if field not in prepared.modalities:  # trees and further networks
+            if not is_field(field):
                 continue
             own = alone.get(field)
             count = len(scores_NC) if own is None else len(own.rows)

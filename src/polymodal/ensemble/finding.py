@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation.advantage import LEVEL, Advantage, advantage
+from ..evaluation.advantage import Advantage, advantage, verdict
 from ..preparation import Prepared
 from ..tasks import Task
 from .clusters import clusters_of
@@ -121,7 +121,7 @@ def _target(name: str, task: Task, whole: Measured, alone: Mapping[str, Measured
     fields: dict[str, FieldComparison] = {}
     tests: dict[str, Advantage] = {}
     for field, single in alone.items():
-        at, of = _same_rows(name, whole, single)
+        at, of = same_rows(name, whole, single)
         if not len(at):
             continue
         target = whole.targets[name][at]
@@ -145,11 +145,10 @@ def _target(name: str, task: Task, whole: Measured, alone: Mapping[str, Measured
     best = min(tests, key=lambda field: (tests[field].mean, -tests[field].better))
     better = max(test.better for test in tests.values())
     worse = min(1.0, len(tests) * tests[best].worse)
-    verdict = "better than" if better <= LEVEL else "worse than" if worse <= LEVEL else "within noise of"
-    return TargetComparison(metric, task.judged_why, best, min(1.0, 2 * min(better, worse)), verdict, fields)
+    return TargetComparison(metric, task.judged_why, best, min(1.0, 2 * min(better, worse)), verdict(better, worse), fields)
 
 
-def _same_rows(name: str, whole: Measured, single: Measured) -> tuple[np.ndarray, np.ndarray]:
+def same_rows(name: str, whole: Measured, single: Measured) -> tuple[np.ndarray, np.ndarray]:
     """Return the positions in ``whole`` and in ``single`` of the rows that both predicted and that have the target."""
     _, at, of = np.intersect1d(whole.rows, single.rows, return_indices=True)
     known = ~np.isnan(whole.targets[name][at]).any(1)

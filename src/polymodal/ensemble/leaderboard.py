@@ -8,16 +8,17 @@ are not independent.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from ..evaluation.advantage import LEVEL, advantage
-from ..flow import FUSED, TREES
+from ..evaluation.advantage import advantage, verdict
+from ..flow import FUSED, TREES, is_field, voter_label
 from ..preparation import Prepared
 from ..tasks import Task
 from .clusters import clusters_of
+from .finding import same_rows
 from .validation import Measured
 
 Kind = Literal["model", "network", "trees", "vote", "single field"]
@@ -73,48 +74,42 @@ def leaderboard(prepared: Prepared, whole: Measured, alone: Mapping[str, Measure
     return boards
 
 
-_Candidate = tuple[str, Kind, Measured, np.ndarray, float | None]
-"""A name, a kind, the results whose rows it has, its scores, and its seconds."""
-
-
-def _candidates(task: str, whole: Measured, alone: Mapping[str, Measured], seconds: Mapping[str, float]) -> Iterator[_Candidate]:
-    """Yield what is measured for one task."""
-    yield "all fields", "model", whole, whole.scores[task], seconds.get(FUSED)
+def _candidates(
+    task: str, whole: Measured, alone: Mapping[str, Measured], seconds: Mapping[str, float]
+) -> Iterator[tuple[str, Kind, Measured, float | None]]:
+    """Yield what is measured for one task: a name, a kind, the results, and the seconds."""
+    yield "all fields", "model", whole, seconds.get(FUSED)
     own = whole.own.get(task, {})
     for voter, scores_NC in own.items() if len(own) > 1 else ():
+        vote = replace(whole, scores={task: scores_NC})
         if voter == FUSED:
-            yield "network", "network", whole, scores_NC, None
+            yield "network", "network", vote, None
         elif voter == TREES:
-            yield "boosted trees", "trees", whole, scores_NC, None
-        elif voter.startswith("\0"):
-            yield voter[1:], "network", whole, scores_NC, None
+            yield "boosted trees", "trees", vote, None
+        elif is_field(voter):
+            yield f"vote of {voter}", "vote", vote, None
         else:
-            yield f"vote of {voter}", "vote", whole, scores_NC, None
+            yield voter_label(voter), "network", vote, None
     for field, single in alone.items():
-        yield f"only {field}", "single field", single, single.scores[task], seconds.get(field)
+        yield f"only {field}", "single field", single, seconds.get(field)
 
 
 def _entry(
-    task: Task, cluster_N: np.ndarray, whole: Measured, target: str, name: str, kind: Kind, of: Measured,
-    scores_NC: np.ndarray, seconds: float | None,
-) -> Entry | None:  # fmt: skip
+    task: Task, cluster_N: np.ndarray, whole: Measured, target: str, name: str, kind: Kind, of: Measured, seconds: float | None
+) -> Entry | None:
     """Return one entry; None if the metric is undefined on its rows."""
     metric = task.judged_by
     sign, unit = task.sign(metric), task.bounds(metric) == (0.0, 1.0)
-    _, at, place = np.intersect1d(whole.rows, of.rows, return_indices=True)
-    target_NT = whole.targets[target][at]
-    known = ~np.isnan(target_NT).any(1) & ~np.isnan(whole.scores[target][at]).any(1) & ~np.isnan(scores_NC[place]).any(1)
-    at, place, target_NT = at[known], place[known], target_NT[known]
+    at, place = same_rows(target, whole, of)
     if not len(at):
         return None
-    values = [task.row_values(target_NT, scores, metric) for scores in (whole.scores[target][at], scores_NC[place])]
+    target_NT, clusters = whole.targets[target][at], cluster_N[whole.rows[at]]
+    values = [task.row_values(target_NT, scores, metric) for scores in (whole.scores[target][at], of.scores[target][place])]
     if values[0] is None or values[1] is None:
         return None
-    clusters = cluster_N[whole.rows[at]]
     error = advantage(values[1], np.zeros(len(at)), clusters, unit).error
     value = float(values[1].mean())
     if kind == "model":
         return Entry(name, kind, metric, value, error, None, None, "", len(at), seconds)
     test = advantage(sign * values[0], sign * values[1], clusters, unit)
-    verdict = "better than" if test.better <= LEVEL else "worse than" if test.worse <= LEVEL else "within noise of"
-    return Entry(name, kind, metric, value, error, sign * test.mean, test.error, verdict, len(at), seconds)
+    return Entry(name, kind, metric, value, error, sign * test.mean, test.error, verdict(test.better, test.worse), len(at), seconds)

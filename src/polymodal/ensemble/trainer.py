@@ -21,7 +21,7 @@ from ..inference import Collected
 from ..model import MultiModalModel, build
 from ..preparation import Prepared
 from ..random_streams import Stream, seed_of
-from ..training.checkpoint import Checkpoints, Keeper, below
+from ..training.checkpoint import Checkpoints, Keeper
 from ..training.clock import Clock
 from ..training.config import usual_batch_size, usual_epochs
 from ..training.devices import pick_device, pick_precision
@@ -30,6 +30,7 @@ from ..training.observers import Observer
 from ..training.optimization import standardise
 from ..training.progress import INTERRUPTED, Fitted, Replay
 from ..training.trainer import Trainer
+from ..weights import below
 from .boosting import TreeTraining
 from .decisions import Decisions
 from .further import add_folds, add_networks, varied

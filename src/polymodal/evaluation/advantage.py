@@ -68,6 +68,11 @@ def advantage(first_N: np.ndarray, second_N: np.ndarray, cluster_N: np.ndarray, 
     return Advantage(mean, error, above, 1 - above, "paired t over clusters" if clusters < rows else "paired t over rows")
 
 
+def verdict(better: float, worse: float) -> str:
+    """Return ``better than``, ``worse than`` or ``within noise of``, from the p values of "better" and of "worse"."""
+    return "better than" if better <= LEVEL else "worse than" if worse <= LEVEL else "within noise of"
+
+
 def _are_hits(value_N: np.ndarray) -> bool:
     """Return whether the value of every row is 1 (correct) or 0 (incorrect)."""
     return bool(np.isin(value_N, (0.0, 1.0)).all())

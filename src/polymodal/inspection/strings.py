@@ -34,7 +34,7 @@ def read_twice(columns: Sequence[Column], facts: Facts) -> None:
         if column.options.get("type") == _CATEGORY:
             why = _why_text(facts.names(column.name), column)
             second = TEXT
-        elif has_categories and column.modality == TEXT and not column.options and all(isinstance(cell, str) for cell in column.cells):
+        elif has_categories and _is_plain_text(column):
             why = "" if column.capped else _why_category(facts.counts[column.name])
             second = _CATEGORY
         else:
@@ -52,11 +52,16 @@ def names_of_a_few_words(columns: Sequence[Column]) -> list[Column]:
     """
     short = [
         column for column in columns
-        if column.modality == TEXT and not column.requested and not column.options and column.cells
-        and all(isinstance(cell, str) for cell in column.cells) and sum(map(len, column.cells)) <= _SHORT * len(column.cells)
+        if _is_plain_text(column) and not column.requested and column.cells
+        and sum(map(len, column.cells)) <= _SHORT * len(column.cells)
     ]  # fmt: skip
     others = sum(column.second == TEXT for column in columns)
     return short if len(short) > 1 and len(short) + others >= _FEW else []
+
+
+def _is_plain_text(column: Column) -> bool:
+    """Return whether a column is read as text, and its cells are strings rather than lists."""
+    return column.modality == TEXT and not column.options and all(isinstance(cell, str) for cell in column.cells)
 
 
 def _why_text(names: Counter[str], column: Column) -> str:

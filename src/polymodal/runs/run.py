@@ -218,8 +218,7 @@ class Run:
         calibration = EnsembleCalibration(trainer.validation, members, trainer.fields)
         vote_scales = calibration.vote_scales(measured)
         for member in members:
-            if len(member.model.further):
-                member.model.prune()
+            member.model.prune()
         answers = calibration.answers()
         errors = calibration.errors(measured, answers)
         scales = calibration.scale(answers)

@@ -74,11 +74,6 @@ def _seal_at(body: bytes, digest: bytes = _UNSEALED.encode()) -> int:
     return body.index(b'"sha256":"' + digest, 0, _FIRST_BYTES + length) + len(b'"sha256":"')
 
 
-def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with ``prefix``, with the prefix removed from the names."""
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
 class Checkpoints:
     """The checkpoints of one run in a folder; with folder None, nothing is written and nothing is read."""
 

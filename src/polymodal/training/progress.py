@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from ..tasks.metrics import Metrics
-from .checkpoint import Facts, below
+from ..weights import below
+from .checkpoint import Facts
 from .events import EpochEvent
 
 INTERRUPTED = "interrupted"

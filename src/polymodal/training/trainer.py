@@ -19,8 +19,9 @@ from ..model import MultiModalModel
 from ..random_streams import Stream, generator
 from ..tasks import Task, constant
 from ..tasks.metrics import Metrics
+from ..weights import below
 from .balance import Moment, NoneConfig
-from .checkpoint import Facts, Keeper, below, generators, set_generators
+from .checkpoint import Facts, Keeper, generators, set_generators
 from .config import TrainingConfig, usual_auxiliary
 from .devices import autocast, is_out_of_memory
 from .events import EpochEvent, NoteEvent, StepEvent, WarningEvent

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..flow import Field, Form, State
+from ..weights import below
 from .ensemble import Trees
 from .summaries import SUMMARIES, Summary
 
@@ -61,8 +62,7 @@ class BoostedTrees(nn.Module):
         :param outputs: the number of outputs of each task
         :raises ValueError: the weights are not those of trees of these fields and tasks
         """
-        rest = dict(tensors)
-        places = rest.pop("places", torch.zeros(0, dtype=torch.int64)).tolist()
+        places = tensors.get("places", torch.zeros(0, dtype=torch.int64)).tolist()
         if not places or any(not 0 <= place < len(names) for place in places) or sorted(set(places)) != places:
             raise ValueError(f"trees of the fields {places}")
         summaries = {}
@@ -70,14 +70,10 @@ class BoostedTrees(nn.Module):
             name = names[place]
             if forms[name] not in SUMMARIES:
                 raise ValueError(f"trees of the field {name!r}, whose cells have no summary")
-            summaries[name] = SUMMARIES[forms[name]].restore(states[name], _below(rest, f"summaries.{at}."))
+            summaries[name] = SUMMARIES[forms[name]].restore(states[name], below(tensors, f"summaries.{at}."))
         width = sum(summary.width for summary in summaries.values())
-        trees = [Trees(_below(rest, f"trees.{at}."), width, count) for at, count in enumerate(outputs)]
-        if rest:
-            raise ValueError(f"trees with other tensors, such as {next(iter(rest))}")
-        return cls(summaries, trees, places)
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Remove the tensors whose names begin with a prefix, and return them without it."""
-    return {name.removeprefix(prefix): tensors.pop(name) for name in list(tensors) if name.startswith(prefix)}
+        trees = [Trees(below(tensors, f"trees.{at}."), width, count) for at, count in enumerate(outputs)]
+        made = cls(summaries, trees, places)
+        if others := sorted(tensors.keys() - made.state_dict().keys()):
+            raise ValueError(f"trees with other tensors, such as {others[0]}")
+        return made

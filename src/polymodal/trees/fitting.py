@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 from typing import Any, Literal
 
@@ -31,7 +32,7 @@ _LIGHTGBM: Mapping[Objective, str] = {"squared": "regression", "logistic": "bina
 MOST_OUTPUTS = 32
 """The maximum number of outputs of a task that trees learn: a round adds a tree for each output."""
 FEWEST_ROWS = 200
-"""The minimum number of training rows for trees. Fewer rows fit neither five boosters nor the weight of one more vote."""
+"""The minimum number of training rows for trees. Fewer rows determine neither the number of rounds nor the weight of one more vote."""
 _LARGE = 2**18
 """Below this number of numbers, boosters are trained one at a time: rounds are then so short that threads wait for the interpreter."""
 _PATIENCE = 60
@@ -72,7 +73,7 @@ class Labels:
 
     @property
     def boosters(self) -> int:
-        """The number of boosters of one bag: one, or one for each label."""
+        """The number of boosters that learn the task together: one, or one for each label."""
         return int(self.target_NT.shape[1])
 
     @property
@@ -115,7 +116,7 @@ def fit(
 ) -> tuple[BoostedTrees, list[int]]:
     """Train the trees of all tasks. Return the voter and the best number of rounds without each fold, by task, column of labels and fold.
 
-    :param fields: the cells of each field in the training rows, which have a target of every task
+    :param fields: the cells of each field in the training rows, each of which has a target of some task
     :param places: the position of each of these fields among the model's fields
     :param tasks: what the trees learn, by task
     :param unit_N: rows with the same number stay in one fold; None = each row by itself
@@ -133,31 +134,27 @@ def fit(
         summaries[name], numbers_NK = SUMMARIES[field.form].fit(cells, generator(Stream.TREES, seed, 1, at))
         numbers.append(numbers_NK)
     numbers_NK = np.concatenate(numbers, 1)
-    jobs = [
-        _Job(task, column, numbers_NK, labels) for task, labels in enumerate(tasks) for column in range(labels.boosters)
-    ]  # fmt: skip
+    jobs = [_Job(task, column, numbers_NK, labels) for task, labels in enumerate(tasks) for column in range(labels.boosters)]
     workers = workers if numbers_NK.size >= _LARGE else 1
     trials = [(job, bag) for job in jobs for bag in range(config.bags)]
     budget = _Budget(deadline, len(trials) + 2 * config.boosters * len(jobs), workers)
 
-    def tried(at: int) -> int:
-        job, bag = trials[at]
+    def tried(trial: tuple[_Job, int]) -> int:
+        job, bag = trial
         return job.best_round(config, seed_of(Stream.TREES, seed, 2, job.task, job.column, bag, bits=31), fold_N == bag, budget)
 
-    def trained(at: int) -> Sequence[Mapping[str, Any]]:
-        job, number = jobs[at // config.boosters], at % config.boosters
-        own_seed = seed_of(Stream.TREES, seed, 3, job.task, job.column, number, bits=31)
-        return job.trees(config, own_seed, max(1, round(_MORE_ROUNDS * float(np.mean(by_job[at // config.boosters])))))
+    def trained(final: tuple[_Job, int, int]) -> Sequence[Mapping[str, Any]]:
+        job, count, number = final
+        return job.trees(config, seed_of(Stream.TREES, seed, 3, job.task, job.column, number, bits=31), count)
 
     with ThreadPoolExecutor(workers) as pool:
-        done = list(rounds) if rounds is not None else list(pool.map(tried, range(len(trials))))
-        by_job = [done[at * config.bags : (at + 1) * config.bags] for at in range(len(jobs))]
-        boosters = list(pool.map(trained, range(len(jobs) * config.boosters)))
+        done = list(rounds) if rounds is not None else list(pool.map(tried, trials))
+        counts = [max(1, round(_MORE_ROUNDS * float(mean))) for mean in np.reshape(done, (len(jobs), config.bags)).mean(1)]
+        finals = [(job, count, number) for job, count in zip(jobs, counts, strict=True) for number in range(config.boosters)]
+        boosters = list(pool.map(trained, finals))
     made = []
     for task, labels in enumerate(tasks):
-        own = [
-            (trees, jobs[at // config.boosters].outputs) for at, trees in enumerate(boosters) if jobs[at // config.boosters].task == task
-        ]
+        own = [(trees, job.outputs) for (job, _, _), trees in zip(finals, boosters, strict=True) if job.task == task]
         made.append(Trees(tables_of(own, 1 / config.boosters), numbers_NK.shape[1], labels.outputs))
     return BoostedTrees(summaries, made, places), done
 
@@ -185,6 +182,11 @@ class _Job:
     numbers_NK: np.ndarray
     labels: Labels
 
+    @cached_property
+    def known_N(self) -> np.ndarray:
+        """Whether each row has the label (N,)."""
+        return np.asarray(np.isfinite(self.labels.target_NT[:, self.column]))
+
     @property
     def outputs(self) -> Sequence[int]:
         """The outputs of the task that the trees of a round belong to, in order."""
@@ -192,7 +194,7 @@ class _Job:
 
     def best_round(self, config: TreesConfig, seed: int, inside_N: np.ndarray, budget: _Budget) -> int:
         """Return the number of rounds at which a booster trained on the rows outside a fold has the smallest loss inside it, at least 1."""
-        known_N, stop = np.isfinite(self.labels.target_NT[:, self.column]), budget.next()
+        known_N, stop = self.known_N, budget.next()
         if not (known_N & ~inside_N).any() or not (known_N & inside_N).any():
             return 1
         train = self._dataset(config, seed, known_N & ~inside_N)
@@ -213,10 +215,9 @@ class _Job:
 
     def trees(self, config: TreesConfig, seed: int, rounds: int) -> Sequence[Mapping[str, Any]]:
         """Return the trees of a booster that is trained on all rows for a number of rounds."""
-        known_N = np.isfinite(self.labels.target_NT[:, self.column])
-        if known_N.sum() < config.bags:  # too few rows have this target
+        if self.known_N.sum() < config.bags:  # too few rows have this target
             return [{"tree_structure": {"leaf_value": 0.0}}] * len(self.outputs)
-        booster = self._booster(config, seed, self._dataset(config, seed, known_N))
+        booster = self._booster(config, seed, self._dataset(config, seed, self.known_N))
         for _ in range(rounds):
             if booster.update():
                 break
@@ -225,13 +226,12 @@ class _Job:
 
     def _parameters(self, config: TreesConfig, seed: int) -> dict[str, Any]:
         """Return the parameters of LightGBM."""
-        known = int(np.isfinite(self.labels.target_NT[:, self.column]).sum())
         # One thread: the threads of LightGBM wait for each other after every step, and their number changes the last bits.
         parameters: dict[str, Any] = {
             "objective": _LIGHTGBM[self.labels.objective], "num_leaves": config.leaves,
             "learning_rate": min(1.0, config.learning_rate * len(self.outputs) ** 0.5),
             "max_depth": 12, "feature_fraction": 0.8, "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 10.0,
-            "min_data_in_leaf": int(np.clip(known // 50, 2, 20)), "seed": seed, "num_threads": 1, "deterministic": True,
+            "min_data_in_leaf": int(np.clip(self.known_N.sum() // 50, 2, 20)), "seed": seed, "num_threads": 1, "deterministic": True,
             "force_row_wise": True, "verbose": -1,
         }  # fmt: skip
         return parameters | ({"num_class": self.labels.outputs} if self.labels.objective == "softmax" else {})

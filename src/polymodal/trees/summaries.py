@@ -27,6 +27,8 @@ _COMPONENTS = 48
 _PENALTIES = (0.5, 2.0, 8.0)
 _TRIED_ON = 10_000
 _PRIOR_ROWS = 8.0
+_NUMBERS = {"number": 1, "date": 6}
+"""The count of numbers in a sample of a column, by its type; a category has none."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +100,13 @@ class OfColumns(Summary):
             raise ValueError(f"a table of categories of shape {tuple(table.shape)}; expected {sum(sizes)} rows")
         self.register_buffer("table", table)
         self.register_buffer("offsets", torch.tensor([0, *sizes]).cumsum(0)[:-1], persistent=False)
-        numbers = sum({"number": 1, "date": 6}.get(column["type"], 0) for column in state["columns"])
+        numbers = sum(_NUMBERS.get(column["type"], 0) for column in state["columns"])
         self.width = numbers + len(sizes) * table.shape[1]
 
     @classmethod
     def expected(cls, state: State) -> int:
         """Return the number of numbers if there is one target."""
-        return sum({"number": 1, "date": 6}.get(column["type"], 2) for column in state["columns"])
+        return sum(_NUMBERS.get(column["type"], 2) for column in state["columns"])
 
     @classmethod
     def fit(cls, cells: Cells, rng: np.random.Generator) -> tuple[Summary, np.ndarray]:
@@ -308,7 +310,10 @@ def _out_of_fold(rows_ND: Any, target_NC: np.ndarray, fold_N: np.ndarray, folds:
 
 
 def _only(tensors: Mapping[str, Tensor], name: str) -> Tensor:
-    """Return the only tensor."""
+    """Return the tensor of this name, a table of numbers.
+
+    :raises ValueError: there is no such tensor, or there are others
+    """
     if set(tensors) != {name} or not tensors[name].is_floating_point():
         raise ValueError(f"a summary with the buffers {', '.join(sorted(tensors)) or 'nothing'}; expected {name}")
     return tensors[name]
