@@ -107,7 +107,9 @@ class TreeTraining:
             labels.append(Labels(task.boosting, target_NT, task.outputs, weights_N))
         unit_N = None if prepared.unit_N is None else prepared.unit_N[rows]
         places = [model.names.index(name) for name in fields]
-        return fit(config, fields, places, labels, unit_N, seed, workers, rounds, deadline)
+        data = prepared.experiment.data
+        repeats = config.repeats and not data.private and data.split.group is None
+        return fit(config, fields, places, labels, unit_N, seed, workers, rounds, deadline, repeats)
 
 
 def _cells(store: Store, name: str, form: str, prepared: Prepared, rows: np.ndarray) -> FieldCells:

@@ -7,13 +7,14 @@ rows, select among them (ensemble selection: Caruana et al. 2004).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..experiment import Experiment
 from ..flow import FUSED, network
 from ..training.events import NoteEvent
 from ..training.progress import INTERRUPTED
-from .plan import Plan
+from .plan import Plan, fewest_epochs
 from .validation import Member
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _MULTIPLES: tuple[dict[str, float], ...] = (
 )
 """By further network, the factors on settings of training and of the model."""
 _MOST_DROPOUT = 0.5
+_MARGIN = 1.1
+"""The factor on the estimated seconds of a model, for which there must be time when its training begins."""
 
 
 def varied(experiment: Experiment, number: int) -> Experiment:
@@ -56,20 +59,57 @@ def add_folds(trainer: EnsembleTrainer, members: list[Member], plan: Plan, after
     :param after: the estimated seconds of all models that are trained later
     :param hidden: the sets of hidden fields for which members predict their validation rows
     """
-    for fold in range(len(members), trainer.prepared.split.members):
-        pace = trainer.pace(plan)
-        if not _has_time(trainer, f"fold {fold}", pace * (1.1 * (plan.cost(FUSED) + plan.trees) + after)):
+    folds = trainer.prepared.split.members
+    for fold in range(len(members), folds):
+        later = trainer.pace.network * after
+        trees = trainer.pace_trees.epoch * plan.trees
+        epochs = _epochs(trainer, f"epochs of fold {fold}", plan, FUSED, 1, later, trees)
+        if not epochs:
+            _report_end(trainer, f"folds: fold {fold + 1} of {folds}", plan, 1, later, trees)
             return
-        members.append(trainer.train_one(f"fused, fold {fold + 1}", fold, trainer.fields, plan, pace * after, hidden))
+        shortened = replace(plan, epochs=epochs)
+        members.append(trainer.train_one(f"fused, fold {fold + 1}", fold, trainer.fields, shortened, later, hidden))
 
 
-def _has_time(trainer: EnsembleTrainer, key: str, seconds: float) -> bool:
-    """Return whether so much time is left within a time limit. The decision is recorded under ``key``, and repeated when resumed."""
+def add_folds_alone(trainer: EnsembleTrainer, name: str, members: list[Member], plan: Plan, most: int) -> None:
+    """Train the models of a single field on folds that the plan left out, while the time suffices for those of all later fields too.
+
+    :param members: the trained members of the field, to which others are added
+    :param most: the maximum number of folds
+    """
+    later = trainer.fields[trainer.fields.index(name) + 1 :]
+    for fold in range(len(members), most):
+        seconds = trainer.pace_alone.network * (fold + 1) * sum(plan.cost(other) for other in later)
+        epochs = _epochs(trainer, f"epochs of {name}, fold {fold}", plan, name, 1, 1.1 * seconds)
+        if not epochs:
+            return
+        members.append(trainer.train_one(f"only {name}, fold {fold + 1}", fold, [name], replace(plan, epochs=epochs), seconds))
+
+
+def _epochs(trainer: EnsembleTrainer, key: str, plan: Plan, name: str, models: int, later: float, trees: float = 0.0) -> int:
+    """Return for how many epochs further models can be trained in the time that is left within a time limit, 0 = too few.
+
+    The decision is recorded, and repeated when resumed.
+
+    :param key: the key of the decision
+    :param name: a single field, or "" for all fields
+    :param models: the number of models
+    :param later: the estimated seconds of all models that are trained later
+    :param trees: the estimated seconds of the boosted trees of these models
+    """
     decided = trainer.decisions.decisions.get(key)
     if decided is None:
-        enough = trainer.clock.limit is not None and trainer.budget >= seconds and not trainer.interrupted()
-        decided = trainer.decisions.decide(key, enough)
-    return bool(decided)
+        epochs = 0
+        if trainer.clock.limit is not None and not trainer.interrupted():
+            pace = trainer.pace if name == FUSED else trainer.pace_alone
+            left = trainer.budget - later - _MARGIN * trees
+            if left >= _MARGIN * models * pace.network * plan.cost(name):
+                epochs = plan.epochs
+            else:
+                fitting = int(max(0.0, left) / max(_MARGIN * models * pace.epoch * plan.share.get(name, 1.0), 1e-9))
+                epochs = min(fitting, plan.epochs) if fitting >= fewest_epochs(plan.epochs) else 0
+        decided = trainer.decisions.decide(key, epochs)
+    return int(decided)
 
 
 def add_networks(trainer: EnsembleTrainer, members: Sequence[Member], plan: Plan, after: float, hidden: Sequence[frozenset[str]]) -> None:
@@ -79,28 +119,39 @@ def add_networks(trainer: EnsembleTrainer, members: Sequence[Member], plan: Plan
     :param hidden: the sets of hidden fields for which members predict their validation rows
     """
     for number in range(2, MOST_NETWORKS + 1):
-        cost = trainer.pace(plan) * len(members) * plan.cost(FUSED)
-        after_paced = trainer.pace(plan) * after
+        cost = trainer.pace.network * len(members) * plan.cost(FUSED)
+        later = trainer.pace.network * after
         if not _is_possible(trainer, number, members):
             return
-        if number > trainer.config.networks and not _has_time(trainer, f"network {number}", 1.1 * cost + after_paced):
-            if not trainer.interrupted():
-                needed = f"network {number} of {len(members)} models would take about {1.1 * cost:,.0f} s"
-                needed += f", and the baselines {after_paced:,.0f} s"
-                trainer.observer.observe(NoteEvent(f"no further networks: {needed}; {max(0.0, trainer.budget):,.0f} s are left"))
-            return
+        shortened = plan
+        if number > trainer.config.networks:
+            epochs = _epochs(trainer, f"epochs of network {number}", plan, FUSED, len(members), later)
+            if not epochs:
+                _report_end(trainer, f"networks: network {number} of {len(members)} models", plan, len(members), later)
+                return
+            shortened = replace(plan, epochs=epochs)
         made: list[Member] = []
         for member in members:
             if trainer.interrupted() and not trainer.checkpoints.has(trainer.unit(member.fold, trainer.fields, number)):
                 return
-            rest = after_paced + (len(members) - len(made) - 1) * cost / len(members)
+            rest = later + (len(members) - len(made) - 1) * cost / len(members)
             label = f"network {number}" if len(members) == 1 else f"network {number}, fold {member.fold + 1}"
-            made.append(trainer.train_one(label, member.fold, trainer.fields, plan, rest, hidden, number))
+            made.append(trainer.train_one(label, member.fold, trainer.fields, shortened, rest, hidden, number))
             if made[-1].fitted.stopped == INTERRUPTED:
                 return
         for member, other in zip(members, made, strict=True):
             member.add(network(number), other)
     trainer.observer.observe(NoteEvent(f"every member has {MOST_NETWORKS} networks, the maximum: the rest of the time is not used"))
+
+
+def _report_end(trainer: EnsembleTrainer, what: str, plan: Plan, models: int, later: float, trees: float = 0.0) -> None:
+    """Report that no further models are trained because the time does not suffice."""
+    if trainer.clock.limit is None or trainer.interrupted():
+        return
+    seconds = _MARGIN * (models * trainer.pace.network * plan.cost(FUSED) + trees)
+    text = f"no further {what} would take about {seconds:,.0f} s"
+    text += f", and the baselines {later:,.0f} s" if later else ""
+    trainer.observer.observe(NoteEvent(f"{text}; {max(0.0, trainer.budget):,.0f} s are left"))
 
 
 def _is_possible(trainer: EnsembleTrainer, number: int, members: Sequence[Member]) -> bool:

@@ -22,6 +22,26 @@ RESERVE = 0.06
 
 
 @dataclass(frozen=True)
+class Trial:
+    """The measurements of some steps of one model.
+
+    :param batch_size: the number of rows of a step
+    :param step: the seconds of a step
+    :param row: the seconds of validating one row
+    :param size: the bytes of the weights
+    """
+
+    batch_size: int
+    step: float
+    row: float
+    size: int
+
+    def epoch(self, rows: int, validated: int) -> float:
+        """Return the estimated seconds of an epoch over ``rows`` training rows, with validation on ``validated`` rows."""
+        return 1.1 * (self.step * -(-rows // self.batch_size) + self.row * validated)
+
+
+@dataclass(frozen=True)
 class Plan:
     """The number of models to train, and the number of epochs of each.
 
@@ -50,6 +70,35 @@ class Plan:
         return self.share.get(name, 1.0) * self.epochs
 
 
+class Pace:
+    """The seconds that networks took, compared with their estimates, by which the estimates of the next networks are corrected."""
+
+    def __init__(self) -> None:
+        self._seconds = self._of_epochs = self._of_networks = 0.0
+
+    def add(self, seconds: float, epochs: int, planned: int, share: float) -> None:
+        """Add a trained network.
+
+        :param seconds: the seconds of its training
+        :param epochs: the number of epochs that it was trained for
+        :param planned: the maximum number of epochs
+        :param share: the estimated seconds of an epoch
+        """
+        self._seconds += seconds
+        self._of_epochs += epochs * share
+        self._of_networks += planned * share
+
+    @property
+    def network(self) -> float:
+        """The seconds of a network divided by the estimate for all its epochs, at most 1; 1 if no network has been trained."""
+        return min(1.0, self._seconds / self._of_networks) if self._of_networks > 0 else 1.0
+
+    @property
+    def epoch(self) -> float:
+        """The seconds of an epoch divided by its estimate; 1 if no network has been trained."""
+        return self._seconds / self._of_epochs if self._of_epochs > 0 else 1.0
+
+
 def usual_plan(
     members: int, epochs: int, baselines: bool, rows: int, costs: Mapping[str, float], trees: float = 0.0, is_bounded: bool = True
 ) -> Plan:
@@ -71,6 +120,11 @@ def usual_plan(
         if not is_bounded or epochs * (all_fields * seconds[FUSED] + single_field * alone) <= USUAL_SECONDS:
             break
     return Plan(all_fields, single_field if baselines else 0, epochs, {}, trees)
+
+
+def fewest_epochs(epochs: int) -> int:
+    """Return the minimum number of epochs to which a limited time may shorten a model of so many epochs, unless it is the only one."""
+    return min(epochs, max(5, epochs // 2))
 
 
 def _choices(members: int) -> list[tuple[int, int]]:
@@ -106,8 +160,9 @@ def make_plan(members: int, epochs: int, baselines: bool, seconds: Mapping[str, 
         if cost(all_fields, single_field, epochs) <= budget:
             return Plan(all_fields, single_field, epochs, dict(seconds), trees)
     single_field = 1 if baselines else 0
+    fewest = fewest_epochs(epochs)
     for all_fields in (few, 1):
         fitting = int((budget - all_fields * trees) / max(cost(all_fields, single_field, 1) - all_fields * trees, 1e-9))
-        if fitting >= min(epochs, max(5, epochs // 2)) or all_fields == 1:
+        if fitting >= fewest or all_fields == 1:
             return Plan(all_fields, single_field, max(1, min(epochs, fitting)), dict(seconds), trees)
     return Plan(1, single_field, 1, dict(seconds), trees)

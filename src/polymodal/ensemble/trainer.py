@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -33,8 +33,8 @@ from ..training.trainer import Trainer
 from ..weights import below
 from .boosting import TreeTraining
 from .decisions import Decisions
-from .further import add_folds, add_networks, varied
-from .plan import RESERVE, Plan, make_plan, usual_plan
+from .further import add_folds, add_folds_alone, add_networks, varied
+from .plan import RESERVE, Pace, Plan, Trial, make_plan, usual_plan
 from .validation import Member, Validation
 from .warm_start import start_from
 
@@ -44,26 +44,6 @@ _TRIAL_SECONDS = 4.0
 """The maximum seconds of the trial of one model, by which a plan within a time limit is made."""
 _TRIAL_ROWS = 256
 """The maximum number of rows that a trial validates on."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """The measurements of some steps of one model.
-
-    :param batch_size: the number of rows of a step
-    :param step: the seconds of a step
-    :param row: the seconds of validating one row
-    :param size: the bytes of the weights
-    """
-
-    batch_size: int
-    step: float
-    row: float
-    size: int
-
-    def epoch(self, rows: int, validated: int) -> float:
-        """Return the estimated seconds of an epoch over ``rows`` training rows, with validation on ``validated`` rows."""
-        return 1.1 * (self.step * -(-rows // self.batch_size) + self.row * validated)
 
 
 class EnsembleTrainer:
@@ -93,8 +73,8 @@ class EnsembleTrainer:
         self.fields = list(prepared.modalities)
         self.validation = Validation(prepared, self.device, observer)
         self.trees = TreeTraining(prepared)
-        self._seconds: list[float] = []
-        """The seconds of each network of all fields that this process trained."""
+        self.pace, self.pace_alone, self.pace_trees = Pace(), Pace(), Pace()
+        """The pace of networks of all fields, of networks of single fields, and of boosted trees, in this process."""
 
     @property
     def has_baselines(self) -> bool:
@@ -210,13 +190,11 @@ class EnsembleTrainer:
         add_networks(self, members, plan, after, hidden)
         return members
 
-    def pace(self, plan: Plan) -> float:
-        """Return the seconds that networks took so far, divided by their estimates; at most 1."""
-        planned = len(self._seconds) * plan.cost(FUSED)
-        return min(1.0, sum(self._seconds) / planned) if planned > 0 else 1.0
+    def train_alone(self, plan: Plan, name: str, most: int = 0) -> list[Member]:
+        """Return the members of a single field, trained on the same rows.
 
-    def train_alone(self, plan: Plan, name: str) -> list[Member]:
-        """Return the members of a single field, trained on the same rows."""
+        :param most: the number of folds up to which the time that is left within a time limit is used
+        """
         members: list[Member] = []
         later = self.fields[self.fields.index(name) + 1 :]
         for fold in range(plan.baseline_members):
@@ -225,6 +203,7 @@ class EnsembleTrainer:
             rest = plan.baseline_members * sum(plan.cost(other) for other in later) + (plan.baseline_members - fold - 1) * plan.cost(name)
             label = f"only {name}" if plan.baseline_members == 1 else f"only {name}, fold {fold + 1}"
             members.append(self.train_one(label, fold, [name], plan, rest))
+        add_folds_alone(self, name, members, plan, most)
         return members
 
     def _ends_before(self, key: str, fold: int, names: Sequence[str]) -> bool:
@@ -282,8 +261,9 @@ class EnsembleTrainer:
             self.observer.observe(NoteEvent(f"{label}: continues in epoch {at.epoch}, after step {at.step:,}"))
         fitted = trainer.fit()
         self.observer.observe(MemberEvent(label, fitted.epoch, fitted.monitor, fitted.stopped))
-        if fused and latest is None:
-            self._seconds.append(time.monotonic() - begin)
+        if latest is None:
+            share = plan.share.get(FUSED if fused else names[0], 1.0)
+            (self.pace if fused else self.pace_alone).add(time.monotonic() - begin, len(fitted.history), plan.epochs, share)
         if fused and number == 1 and self.trees.wanted and fitted.stopped != INTERRUPTED:
             self._attach_trees(trainer.model, fold, unit, self._deadline(trees, rest))
         answers = self.validation.answers(trainer.model.eval(), fitted, fold, names, hidden)
@@ -307,7 +287,9 @@ class EnsembleTrainer:
         if self.clock.limit is not None:
             self.decisions.decide(key, rounds)
         model.attach(trees.to(self.device))
-        self.observer.observe(NoteEvent(f"boosted trees: {sum(rounds):,} rounds in {time.monotonic() - begin:.0f} s"))
+        seconds = time.monotonic() - begin
+        self.pace_trees.add(seconds, 1, 1, self.trees.seconds(torch.get_num_threads()))
+        self.observer.observe(NoteEvent(f"boosted trees: {sum(rounds):,} rounds in {seconds:.0f} s"))
 
     def _save(self, unit: str, label: str, member: Member, has_halves: bool) -> None:
         """Write the checkpoint of a trained member, with its predictions if they are from weights that are not saved."""

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..data.splits import TEST, TRAIN, Split
-from ..ensemble.plan import usual_plan
-from ..ensemble.trainer import Trial
+from ..ensemble.plan import Trial, usual_plan
 from ..experiment import Experiment
 from ..flow import FUSED
 from ..runs.resolution import Resolved

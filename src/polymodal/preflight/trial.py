@@ -12,7 +12,8 @@ import torch
 from ..data.reading import read_cell
 from ..data.sources import Source, open_source
 from ..ensemble.decisions import DecisionsInMemory
-from ..ensemble.trainer import EnsembleTrainer, Trial
+from ..ensemble.plan import Trial
+from ..ensemble.trainer import EnsembleTrainer
 from ..errors import DataError
 from ..experiment import Experiment
 from ..flow import FUSED, Cell, Sample

@@ -196,7 +196,7 @@ class Run:
         self._save(bundle, metrics)  # the later stages add metrics and never change the model
         alone: dict[str, Measured] = {}
         if plan.baseline_members:
-            baselines, predictor.baselines, alone = self._baselines(trainer, plan, measured, journal)
+            baselines, predictor.baselines, alone = self._baselines(trainer, plan, measured, len(members), journal)
             metrics = replace(metrics, baselines=baselines)
         metrics = self._compare(trainer, members, measured, alone, metrics)
         test = None if self.stopping.requested else self._test(predictor, prepared)
@@ -311,9 +311,12 @@ class Run:
             self.observer.observe(WarningEvent(text))
 
     def _baselines(
-        self, trainer: EnsembleTrainer, plan: Plan, whole: Measured, journal: Journal
+        self, trainer: EnsembleTrainer, plan: Plan, whole: Measured, most: int, journal: Journal
     ) -> tuple[dict[str, BaselineMetrics], dict[str, Bundle], dict[str, Measured]]:
-        """Train and measure each single field, on the rows of ``whole`` or on the first of them. Return metrics, bundles and results."""
+        """Train and measure each single field, on the rows of ``whole`` or on the first of them. Return metrics, bundles and results.
+
+        :param most: the number of the members of all fields, up to which the time that is left within a time limit is used
+        """
         metrics: dict[str, BaselineMetrics] = {}
         bundles: dict[str, Bundle] = {}
         results: dict[str, Measured] = {}
@@ -326,7 +329,7 @@ class Run:
                 self._note(f"baseline {name!r}: left out, no time")
                 continue
             begin = time.monotonic()
-            members = trainer.train_alone(plan, name)
+            members = trainer.train_alone(plan, name, most)
             results[name] = measured = trainer.validation.measure(members, [frozenset()], [name])
             seconds, rows = round(time.monotonic() - begin, 1), len(measured.rows)
             fused = whole.first(rows, trainer.prepared.tasks) if rows < len(whole.rows) else None

@@ -113,6 +113,7 @@ def fit(
     workers: int,
     rounds: Sequence[int] | None = None,
     deadline: float = float("inf"),
+    repeats: bool = False,
 ) -> tuple[BoostedTrees, list[int]]:
     """Train the trees of all tasks. Return the voter and the best number of rounds without each fold, by task, column of labels and fold.
 
@@ -123,14 +124,16 @@ def fit(
     :param workers: the number of boosters that are trained at a time; it changes no bit
     :param rounds: these numbers of an earlier run that is repeated; None = they are determined
     :param deadline: the time (``time.monotonic``) at which all boosters have stopped, approximately
+    :param repeats: whether texts that recur have the mean targets of their rows
     """
     fold_N = _folds(tasks[0], unit_N, config.bags, generator(Stream.TREES, seed, 0))
+    loose_fold_N = _folds(tasks[0], None, config.bags, generator(Stream.TREES, seed, 4)) if repeats else None
     encoded_NC = np.concatenate([labels.encoded_NC for labels in tasks], 1)
     encoded_NC = np.nan_to_num(encoded_NC - np.nanmean(encoded_NC, 0))
     summaries: dict[str, Summary] = {}
     numbers: list[np.ndarray] = []
     for at, (name, field) in enumerate(fields.items()):
-        cells = Cells(field.state, field.samples, field.index_N, encoded_NC, fold_N)
+        cells = Cells(field.state, field.samples, field.index_N, encoded_NC, fold_N, loose_fold_N)
         summaries[name], numbers_NK = SUMMARIES[field.form].fit(cells, generator(Stream.TREES, seed, 1, at))
         numbers.append(numbers_NK)
     numbers_NK = np.concatenate(numbers, 1)

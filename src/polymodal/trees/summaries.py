@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..flow import Field, Form, Sample, State
+from ..weights import below
 from .linear import components, ridge
+from .repeats import Repeats
 
 _WIDEST = 1_024
 _COMPONENTS = 48
@@ -39,7 +41,9 @@ class Cells:
     :param samples: the distinct samples (U)
     :param index_N: the position of each row's sample; -1 = the row lacks the field
     :param target_NC: what the trees learn, centred
-    :param fold_N: the fold of each row
+    :param fold_N: the fold of each row; rows that the split keeps together share one
+    :param loose_fold_N: folds by which the mean targets of recurring cells are computed, whose copies may be in different folds; None =
+        there are no such means
     """
 
     state: State
@@ -47,6 +51,7 @@ class Cells:
     index_N: np.ndarray
     target_NC: np.ndarray
     fold_N: np.ndarray
+    loose_fold_N: np.ndarray | None = None
 
     @property
     def folds(self) -> int:
@@ -137,16 +142,18 @@ class OfColumns(Summary):
 
 
 class OfNgrams(Summary):
-    """Components of the n-grams of a text, a linear prediction of each target from all of them, and the number of different n-grams."""
+    """Components of the n-grams of a text, a linear prediction of each target from all of them, the number of different n-grams, and the
+    mean targets of texts that recur."""
 
     matrix: Tensor
 
-    def __init__(self, state: State, matrix: Tensor) -> None:
+    def __init__(self, state: State, matrix: Tensor, repeats: Repeats | None = None) -> None:
         super().__init__()
         if matrix.dim() != 2 or len(matrix) != state["buckets"] + 1:
             raise ValueError(f"weights of n-grams of shape {tuple(matrix.shape)}; expected {state['buckets'] + 1:,} rows")
         self.register_buffer("matrix", matrix)
-        self.width = matrix.shape[1] + 1
+        self.repeats = repeats
+        self.width = matrix.shape[1] + 1 + (0 if repeats is None else repeats.width)
 
     @classmethod
     def fit(cls, cells: Cells, rng: np.random.Generator) -> tuple[Summary, np.ndarray]:
@@ -159,19 +166,29 @@ class OfNgrams(Summary):
         rows_UD = csr_matrix((weights, ids, ends), (len(cells.samples), cells.state["buckets"] + 1))
         count_U = np.diff(csr_matrix((ids > 0, ids, ends), rows_UD.shape).indptr).astype(np.float32)
         matrix_DR, numbers_NK = _linear_features(rows_UD, cells, rng)
-        made = cls(cells.state, torch.from_numpy(matrix_DR))
-        return made, np.concatenate([numbers_NK, np.where(cells.index_N >= 0, count_U[cells.index_N], np.nan)[:, None]], 1)
+        parts = [numbers_NK, np.where(cells.index_N >= 0, count_U[cells.index_N], np.nan)[:, None]]
+        repeats = None
+        if cells.loose_fold_N is not None:
+            texts = [sample["ids"] for sample in cells.samples]
+            fitted = Repeats.fit(texts, cells.index_N, cells.target_NC, cells.loose_fold_N, cells.state["buckets"])
+            if fitted is not None:
+                repeats, means_NC = fitted
+                parts.append(means_NC)
+        return cls(cells.state, torch.from_numpy(matrix_DR), repeats), np.concatenate(parts, 1)
 
     @classmethod
     def restore(cls, state: State, tensors: Mapping[str, Tensor]) -> Summary:
-        """Return the summary with these weights of n-grams."""
-        return cls(state, _only(tensors, "matrix"))
+        """Return the summary with these weights of n-grams, and the mean targets of texts that recur."""
+        repeats = Repeats.restore(below(tensors, "repeats."), state["buckets"])
+        own = {name: value for name, value in tensors.items() if not name.startswith("repeats.")}
+        return cls(state, _only(own, "matrix"), repeats)
 
     def forward(self, field: Field) -> Tensor:
         """Return the numbers (U, K)."""
         ids = field.values["ids"]
         numbers = functional.embedding_bag(ids, self.matrix, per_sample_weights=field.values["weights"], mode="sum", padding_idx=0)
-        return torch.cat([numbers, (ids > 0).sum(1, keepdim=True).to(numbers.dtype)], 1)
+        parts = [numbers, (ids > 0).sum(1, keepdim=True).to(numbers.dtype)]
+        return torch.cat(parts if self.repeats is None else [*parts, self.repeats(ids)], 1)
 
 
 class OfVectors(Summary):
