@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ import polymodal as pm
 from builders.interruptions import Broken, crash_at_call
 from polymodal.data.loader import field_of
 from polymodal.ensemble import further
+from polymodal.ensemble.decisions import DecisionsInMemory
 from polymodal.ensemble.further import varied
+from polymodal.ensemble.plan import Pace, Plan
 from polymodal.ensemble.trainer import EnsembleTrainer
 from polymodal.experiment import Experiment
 from polymodal.flow import network, voter_label
@@ -106,6 +109,39 @@ def test_each_network_has_settings_of_its_own() -> None:
         pytest.approx(expected)
         for expected in [(2e-3, 0.02, 0.1), (5e-4, 0.02, 0.2), (1e-3, 0.02, 0.1), (3e-3, 0.08, 0.3), (5e-4, 0.02, 0.1)]
     ]
+
+
+@pytest.mark.parametrize(("left", "expected"), [(40.0, 10), (33.1, 10), (25.0, 7), (17.0, 5), (16.0, 0), (-3.0, 0)])
+def test_a_further_model_is_trained_for_the_epochs_that_the_time_suffices_for(left: float, expected: int) -> None:
+    """An epoch was estimated at 4 s and takes 3 s. The later models take 0 s."""
+    pace = Pace()
+    pace.add(30.0, 10, 10, 4.0)
+    trainer: Any = SimpleNamespace(
+        pace=pace, budget=left, clock=SimpleNamespace(limit=100.0), decisions=DecisionsInMemory(), interrupted=lambda: False
+    )
+    plan = Plan(1, 0, 10, {"": 4.0})
+    assert further._epochs(trainer, "a fold", plan, "", 1, 0.0) == expected
+    trainer.budget = 1000.0
+    assert further._epochs(trainer, "a fold", plan, "", 1, 0.0) == expected, "the decision is repeated"
+    trainer.clock.limit = None
+    assert further._epochs(trainer, "another", plan, "", 1, 0.0) == 0
+
+
+def test_the_pace_of_a_network_counts_the_epochs_that_were_not_needed_and_that_of_an_epoch_does_not() -> None:
+    pace = Pace()
+    assert (pace.network, pace.epoch) == (1.0, 1.0)
+    pace.add(12.0, 6, 10, 4.0)
+    assert (pace.network, pace.epoch) == (pytest.approx(0.3), pytest.approx(0.5))
+
+
+def test_single_fields_are_trained_on_further_folds_while_time_is_left(tmp_path: Path) -> None:
+    settings = ("training.epochs=2", "model.trees=null")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(further, "MOST_NETWORKS", 1)
+        patch.setattr("polymodal.ensemble.trainer.make_plan", lambda *_: Plan(2, 1, 2, {"": 0.01, "word": 0.01, "columns": 0.01}))
+        predictor = pm.train(table(), *settings, target="y", columns={"word": "text"}, out=tmp_path / "run", time_limit="10m")
+    assert len(predictor.bundle.members) == 5
+    assert {name: len(one.members) for name, one in predictor.baselines.items()} == {"word": 5, "columns": 5}
 
 
 def test_voters_are_shown_by_their_names() -> None:

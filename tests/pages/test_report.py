@@ -40,6 +40,12 @@ def test_a_run_leaves_a_report_and_the_command_makes_it_anew(shop_run: Path) -> 
         )
     )
     assert not Page(text).open
+    board = json.loads((shop_run / "metrics.json").read_text(encoding="utf-8"))["leaderboard"]["label"]
+    assert "Leaderboard on validation rows" in text
+    for entry in board:
+        shown = f"<td>{entry['value']:.4f} ± {entry['error']:.4f}</td>"
+        assert shown in text, entry["name"]
+    assert len(board) > 3
     (shop_run / "report.html").unlink()
     result = CliRunner().invoke(main, ["report", str(shop_run)])
     assert result.exit_code == 0, result.output

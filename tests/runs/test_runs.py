@@ -79,9 +79,9 @@ def test_a_field_that_there_was_no_time_to_try_alone_is_named(shop_folder: Path,
 
     real = pm.ensemble.trainer.EnsembleTrainer.train_alone
 
-    def slow(self: Any, plan: Any, name: str) -> Any:
+    def slow(self: Any, plan: Any, name: str, most: int) -> Any:
         monkeypatch.setattr(Clock, "left", 0.5)  # after the first one the time is over
-        return real(self, plan, name)
+        return real(self, plan, name, most)
 
     monkeypatch.setattr(pm.ensemble.trainer.EnsembleTrainer, "train_alone", slow)
     settings = [setting for setting in FAST if "baselines" not in setting]

@@ -38,7 +38,8 @@ _WITH_RESUME = ("table", "resume", "force", "jobs", "as_json", "quiet")
     "--also",
     multiple=True,
     metavar="PATH=VALUE|none",
-    help="Compare every fusion once more with this setting; default: the default fusion with balancing; none: no further settings.",
+    help="Compare every fusion once more with this setting; default: the default fusion with balancing, and with boosted trees; none: "
+    "nothing once more.",
 )
 @click.option(
     "--trials", type=click.IntRange(1, 4), default=4, show_default=True, help="Number of settings that are tried for each contender."

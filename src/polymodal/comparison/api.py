@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ import torch
 
 from ..config import absolute, explain, override
 from ..data.sources import Source
+from ..ensemble.boosting import TreeTraining
 from ..errors import UserError
 from ..evaluation.paired import FEWEST_ROUNDS
 from ..experiment import Experiment
@@ -29,7 +31,7 @@ from ..storage import Lock, OutputFolder, discard_replaced, write_texts, write_w
 from ..training.clock import Clock
 from ..training.events import NoteEvent, WarningEvent
 from ..training.observers import Observer, Observers, plain
-from .contenders import Contender, contenders, settings_of
+from .contenders import Contender, contenders, own_with_trees, settings_of
 from .grid import LOG, Grid, Log
 from .process_pool import Stopped, can_fork
 from .process_pool import usual as usual_jobs
@@ -66,7 +68,8 @@ def compare(
     :settings:
     :param fusions: names on the menu; none = all of the menu that can fuse these fields
     :param also: settings (``path=value``) under which each fusion takes part once more; None = only the experiment's own fusion (else the
-        first) does, with balancing (``training.balance.kind=ogm_ge``), or without it if the experiment has it; () = none does
+        first) does, with balancing (``training.balance.kind=ogm_ge``), or without it if the experiment has it, and with boosted trees if
+        ``train`` would have them; () = none does
     :param trials: the number of settings tried for every contender, 1 to 4: other learning rates, other regularisation
     :param rounds: the number of trainings of each contender that are measured, 2 to 10; each on other rows if the table does not determine
         which. Two rounds give no interval, and their verdict is always undecided
@@ -202,6 +205,9 @@ def _compare(
             for line in prepared.warnings:
                 observer.observe(WarningEvent(line))
             try:
+                boosted = own_with_trees(taking_part) if arguments["also"] is None else None
+                if boosted and TreeTraining(replace(prepared, experiment=boosted.experiment(experiment, 0, 0))).wanted:
+                    taking_part.append(boosted)
                 rounds = Rounds.of(prepared, arguments["rounds"])
                 about = {
                     "content": prepared.content(),

@@ -33,15 +33,18 @@ class Contender:
     """The ``path=value`` settings that define it."""
     of: str = ""
     """The name of the fusion that takes part once more as this contender, under other settings; "" = none."""
+    trees: bool = False
+    """Whether boosted trees vote beside the network. Fields and fusions are compared without them, since they would vote beside all."""
 
     def experiment(self, base: Experiment, trial: int, seed: int) -> Experiment:
-        """Return the experiment of one trial. Fusions and fields are compared without boosted trees, which would vote beside all of them.
+        """Return the experiment of one trial.
 
         :param base: the experiment that is compared
         :param trial: the index of the trial in ``MULTIPLES``
         :param seed: the random seed of the training
         """
-        tree, _ = override(base.tree(), [*self.overrides, *settings_of(base, trial), f"seed={seed}", "model.trees=null"])
+        without = () if self.trees else ("model.trees=null",)
+        tree, _ = override(base.tree(), [*self.overrides, *settings_of(base, trial), f"seed={seed}", *without])
         return Experiment.of(tree)
 
 
@@ -88,6 +91,13 @@ def contenders(experiment: Experiment, fusions: Sequence[str] | None, also: Sequ
         first = next((one for one in fused if not one.overrides), fused[0])
         fused += _balanced(experiment, first, refused)
     return [*alone, *fused], refused
+
+
+def own_with_trees(taking_part: Sequence[Contender]) -> Contender | None:
+    """Return the experiment's own fusion, else the first one, with boosted trees; None if there is no fusion."""
+    fused = [one for one in taking_part if one.field is None and not one.of]
+    first = next((one for one in fused if not one.overrides), fused[0] if fused else None)
+    return None if first is None else Contender(f"{first.name} + trees", None, first.overrides, first.name, trees=True)
 
 
 def _once_more(experiment: Experiment, fused: Sequence[Contender], also: Sequence[str], refused: dict[str, str]) -> list[Contender]:

@@ -38,7 +38,7 @@ def judged(grid: Grid, course: Course, contenders: Sequence[Contender], seed: in
     """
     choose = {name: float(np.mean([cells[name].goodness for cells in course.rounds])) for name in course.last}
     alone = [one.name for one in contenders if one.field is not None and one.name in choose]
-    fused = [one.name for one in contenders if one.field is None and one.name in choose]
+    fused = [one.name for one in contenders if one.field is None and not one.trees and one.name in choose]
     if not alone or not fused:
         return {"choose": choose, "best": None, "targets": {}}
     again = {one.name: one.of for one in contenders if one.of in choose and one.name in choose}

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from pydantic import Field as Setting
 from torch import nn
+from torch.nn import functional
 
 from ..flow import Features, Field, Form, State
 from .encoder import Encoder, EncoderConfig
@@ -31,7 +32,10 @@ class BagConfig(EncoderConfig):
     max_ngrams: int = Setting(2_048, ge=1, le=2**20)
     """The maximum number of n-grams kept of one text: those with the largest weights."""
     dropout: float = Setting(0.1, ge=0, lt=1)
-    """The dropout rate."""
+    """The dropout rate of the sum of the embeddings."""
+    ngram_dropout: float = Setting(0.0, ge=0, lt=1)
+    """The share of the n-grams of a text that are left out at random in each training step (Iyyer et al. 2015, "Deep unordered composition
+    rivals syntactic methods for text classification"). It hinders a network from recognising the training texts."""
     lr_scale: float = Setting(1.0, gt=0)
     """The factor on the learning rate of this encoder. Small tables may need a larger one, because each n-gram is rare."""
 
@@ -40,7 +44,7 @@ class BagConfig(EncoderConfig):
         """Return settings for a table, with stronger dropout and a higher learning rate if it is small; None from a million rows on."""
         if rows < SOME_ROWS:
             why = f"a bag of n-grams with a high learning rate and strong dropout, because {rows:,} rows are few"
-            return cls(lr_scale=5.0, dropout=0.3), why
+            return cls(lr_scale=5.0, dropout=0.3, ngram_dropout=0.5), why
         if rows < MANY_ROWS:
             why = f"a bag of n-grams, because a transformer from scratch needs {MANY_ROWS:,} rows, and there are {rows:,}"
             return cls(lr_scale=0.5), why
@@ -61,7 +65,7 @@ class Bag(Encoder):
     def __init__(self, config: BagConfig, width: int) -> None:
         super().__init__()
         self.width = width
-        self.lr_scale = config.lr_scale
+        self.lr_scale, self.ngram_dropout = config.lr_scale, config.ngram_dropout
         self.embed = nn.EmbeddingBag(config.buckets + 1, width, mode="sum", padding_idx=0)
         with torch.no_grad():
             self.embed.weight.mul_(0.1)
@@ -70,5 +74,6 @@ class Bag(Encoder):
 
     def forward(self, field: Field) -> Features:
         """Return the tokens (U, 1, width)."""
-        bag = self.embed(field.values["ids"], per_sample_weights=field.values["weights"])
+        weights = functional.dropout(field.values["weights"], self.ngram_dropout, self.training)
+        bag = self.embed(field.values["ids"], per_sample_weights=weights)
         return Features.vector(self.project(self.drop(bag)))

@@ -73,7 +73,7 @@ class TreeTraining:
             return 0.0
         rows = min(len(self.prepared.member(0)[0]) if rows is None else rows, self.config.max_rows)
         numbers = sum(SUMMARIES[self.forms[name]].expected(self.prepared.modalities[name].state) for name in self.fields)
-        boosters = (self.config.bags + 2 * self.config.boosters) * sum(task.target_width for task in self.prepared.tasks.values())
+        boosters = (self.config.bags + 2 * self.config.boosters + 2) * sum(task.target_width for task in self.prepared.tasks.values())
         return 1.0 + _SECONDS * rows * numbers * -(-boosters // workers)
 
     def train(

@@ -4,6 +4,7 @@ and request no files.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -157,13 +158,30 @@ def _range(numbers: Sequence[float]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
+def _ticks(low: float, high: float) -> dict[float, str]:
+    """Return 3 to 8 round numbers between the bounds, with their texts: multiples of 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10((high - low) / 7))
+    step = next(step for step in (power, 2 * power, 5 * power, 10 * power, 20 * power) if (high - low) / step <= 7)
+    ticks = [at * step for at in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+    short = [_short_number(tick) for tick in ticks]
+    return dict(zip(ticks, short if len(set(short)) == len(short) else [f"{tick:.9g}" for tick in ticks], strict=True))
+
+
+def _short_number(value: float) -> str:
+    """Return a number as text: 1.5M for 1,500,000."""
+    for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if max(unit, 1e4) <= abs(value) < 1e12:
+            return f"{value / unit:.4g}{letter}"
+    return f"{value:.4g}"
+
+
 def _axes(place: _Place, across: str, up: str) -> str:
     parts = []
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        x, y = place.low_x + share * (place.high_x - place.low_x), place.low_y + share * (place.high_y - place.low_y)
+    for y, label in _ticks(place.low_y, place.high_y).items():
         parts.append(f'<path d="M{_LEFT} {place.y(y):.1f}H{_WIDTH - 12}" class="grid"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{place.y(y) + 4:.1f}" text-anchor="end">{y:.3g}</text>')
-        parts.append(f'<text x="{place.x(x):.1f}" y="{_HEIGHT - _BOTTOM + 15}" text-anchor="middle">{x:.3g}</text>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{place.y(y) + 4:.1f}" text-anchor="end">{label}</text>')
+    for x, label in _ticks(place.low_x, place.high_x).items():
+        parts.append(f'<text x="{place.x(x):.1f}" y="{_HEIGHT - _BOTTOM + 15}" text-anchor="middle">{label}</text>')
     parts.append(f'<text x="{(_LEFT + _WIDTH) / 2}" y="{_HEIGHT - 4}" text-anchor="middle">{escape(across)}</text>')
     parts.append(f'<text transform="translate(11 {_HEIGHT / 2}) rotate(-90)" text-anchor="middle">{escape(up)}</text>')
     return "".join(parts)

@@ -26,7 +26,7 @@ td,th{padding:3px 9px;text-align:right;border-bottom:1px solid var(--line);font-
 th:first-child,td:first-child,.text,.values td:last-child,.labels td:nth-child(2),.labels th:nth-child(2){text-align:left}
 thead th,.heads th{color:var(--soft)}.best td,.best th{font-weight:600}.mark{text-align:center!important}
 .counts td{text-align:center;min-width:34px}.bars{width:100%}.bars .bar{width:60%}.bars .bar div{height:12px;border-radius:3px}
-svg{vertical-align:middle}svg.chart{width:100%;height:auto;display:block}svg text{font-size:10.5px;fill:var(--soft)}
+svg{vertical-align:middle}svg.chart{width:100%;max-width:640px;height:auto;display:block}svg text{font-size:10.5px;fill:var(--soft)}
 svg .grid{stroke:var(--line)}svg .rule{stroke:var(--soft);stroke-dasharray:4 4}
 .legend span{display:inline-block;margin-right:14px;font-size:12.5px}
 .legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:5px}

@@ -23,9 +23,9 @@ def curves(translate: Words, log: Sequence[Mapping[str, Any]]) -> str:
         by_field = event.get("fields")
         if event.get("event") != "epoch" or not isinstance(by_field, Mapping) or len(by_field) < 2:
             continue
-        fold = str(event["name"]).rpartition(", fold ")[2]
+        model, _ = model_label(translate, str(event["name"]))
         for name, facts in by_field.items():
-            label = translate("run.fold", model=name, fold=fold) if fold.isdigit() else str(name)
+            label = translate("colon", name=model, value=name)
             families[label] = str(name)
             for figure, series in charted.items():
                 if isinstance(facts.get(figure), (int, float)):
@@ -37,6 +37,24 @@ def curves(translate: Words, log: Sequence[Mapping[str, Any]]) -> str:
         if series
     )
     return f'<h3>{translate.html("run.fields_in_training")}</h3><div class="columns">{cards}</div>' if cards else ""
+
+
+def model_label(translate: Words, name: str) -> tuple[str, str]:
+    """Return the label of a model of the log (``fused``, ``only FIELD``, ``network N``, each also with ``, fold N``), and it without its
+    fold.
+
+    :param name: the name of the model in the log
+    """
+    model, comma, fold = name.rpartition(", fold ")
+    if not comma or not fold.isdigit():
+        model, fold = name, ""
+    if model == "fused":
+        family = translate("run.fused")
+    elif model.startswith("network "):
+        family = translate("run.network", number=model.removeprefix("network"))
+    else:
+        family = translate("only", field=model.removeprefix("only ")) if model.startswith("only ") else model
+    return (translate("run.fold", model=family, fold=fold) if fold else family), family
 
 
 def balance(translate: Words, metrics: Mapping[str, Any]) -> str:

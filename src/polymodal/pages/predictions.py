@@ -126,7 +126,8 @@ def _example(translate: Words, row: Mapping[str, Any]) -> str:
         + "</div>"
         for name, cell in row["cells"].items()
     )
-    prediction = ", ".join(map(str, row["answer"])) if isinstance(row["answer"], list) else str(row["answer"])
+    answers = row["answer"] if isinstance(row["answer"], list) else [row["answer"]]
+    prediction = ", ".join(f"{one:.7g}" if isinstance(one, float) else str(one) for one in answers)
     tag = "i" if prediction == row["truth"] else "b"
     confidence = "" if row["sure"] is None else f" <small>{translate.html('run.probability', share=row['sure'])}</small>"
     lines = (

@@ -41,6 +41,7 @@ def page(content: Mapping[str, Any], language: str = "auto") -> str:
     parts = [
         _head(translate, content, metrics),
         _metrics(translate, metrics),
+        _leaderboard(translate, metrics),
         _learning(translate, content["log"]),
         fields.curves(translate, content["log"]),
         fields.balance(translate, metrics),
@@ -116,6 +117,51 @@ def _metrics(translate: Words, metrics: Mapping[str, Any]) -> str:
     return "".join(out)
 
 
+_VERDICTS = {"better than": "run.model_better", "worse than": "run.model_worse", "within noise of": "run.model_same"}
+
+
+def _leaderboard(translate: Words, metrics: Mapping[str, Any]) -> str:
+    """Return a table for each task: the model, each of its votes and each model of a single field, with standard errors."""
+    keys = ("run.value", "run.model_difference", "run.model_verdict", "run.leaderboard_rows", "run.leaderboard_seconds")
+    head = "".join(f"<th>{translate.html(key)}</th>" for key in keys)
+    out = []
+    for task, entries in metrics.get("leaderboard", {}).items():
+        if not entries:
+            continue
+        body = "".join(
+            f"<tr{' class=best' if entry['kind'] == 'model' else ''}><th>{text(_name(translate, entry))}</th>"
+            f"<td>{number(entry['value'])} ± {number(entry['error'])}</td><td>{_difference(entry)}</td>"
+            f"<td>{translate.html(_VERDICTS[entry['verdict']]) if entry['verdict'] else ''}</td><td>{entry['rows']:,}</td>"
+            f"<td>{'' if entry['seconds'] is None else format(entry['seconds'], ',.0f')}</td></tr>"
+            for entry in entries
+        )
+        title = translate.html("colon", name=task, value=entries[0]["metric"])
+        table = f"<table><thead><tr><th></th>{head}</tr></thead>{body}</table>"
+        out.append(f'<h3>{title}</h3><div class="card">{table}</div>')
+    return f"<h2>{translate.html('run.leaderboard')}</h2>{''.join(out)}" if out else ""
+
+
+def _name(translate: Words, entry: Mapping[str, Any]) -> str:
+    """Return the name of an entry of the leaderboard in the language of the page."""
+    name, kind = str(entry["name"]), entry["kind"]
+    if kind == "model":
+        return translate("all_fields")
+    if kind == "trees":
+        return translate("run.trees")
+    if kind == "network":
+        return translate("run.network", number=name.removeprefix("network")).rstrip()
+    return (
+        translate("only", field=name.removeprefix("only "))
+        if kind == "single field"
+        else translate("run.vote_of", field=name.removeprefix("vote of "))
+    )
+
+
+def _difference(entry: Mapping[str, Any]) -> str:
+    """Return the difference of the model to an entry of the leaderboard; empty for the model itself."""
+    return "" if entry["difference"] is None else f"{number(entry['difference'], True)} ± {number(entry['difference_error'])}"
+
+
 def _learning(translate: Words, log: Sequence[Mapping[str, Any]]) -> str:
     """Return the learning curves of every model of the run."""
     losses: dict[str, list[list[float]]] = {}
@@ -123,7 +169,7 @@ def _learning(translate: Words, log: Sequence[Mapping[str, Any]]) -> str:
     families: dict[str, str] = {}
     for event in log:
         if event.get("event") == "epoch" and isinstance(event.get("loss"), (int, float)):
-            label, families[label] = _model(translate, str(event["name"]))
+            label, families[label] = fields.model_label(translate, str(event["name"]))
             losses.setdefault(label, []).append([event["epoch"], event["loss"]])
             if isinstance(event.get("monitor"), (int, float)):
                 monitored.setdefault(label, []).append([event["epoch"], event["monitor"]])
@@ -134,18 +180,6 @@ def _learning(translate: Words, log: Sequence[Mapping[str, Any]]) -> str:
         for title, series in (("run.training_loss", losses), ("run.monitored", monitored))
     )
     return f'<h2>{translate.html("run.learning")}</h2><div class="columns">{cards}</div>'
-
-
-def _model(translate: Words, name: str) -> tuple[str, str]:
-    """Return the label of a model of the log (``fused``, ``only FIELD``, either with ``, fold N``) with its fold and without it."""
-    model, comma, fold = name.rpartition(", fold ")
-    if not comma or not fold.isdigit():
-        model, fold = name, ""
-    if model == "fused":
-        family = translate("run.fused")
-    else:
-        family = translate("only", field=model.removeprefix("only ")) if model.startswith("only ") else model
-    return (translate("run.fold", model=family, fold=fold) if fold else family), family
 
 
 def _faults(translate: Words, content: Mapping[str, Any]) -> str:

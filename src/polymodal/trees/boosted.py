@@ -21,14 +21,23 @@ class BoostedTrees(nn.Module):
     :param summaries: the summary of each field, by name
     :param trees: the trees of each task, in the order of the model's tasks
     :param places: the position of each of these fields among the model's fields
+    :param robust: trees of each task that vote on a row instead if it lacks a number which every training row has, and whether every
+        training row has each number (K,); None = the other trees vote on these rows too
     """
 
-    def __init__(self, summaries: Mapping[str, Summary], trees: Sequence[Trees], places: Sequence[int]) -> None:
+    complete_K: Tensor | None
+
+    def __init__(
+        self, summaries: Mapping[str, Summary], trees: Sequence[Trees], places: Sequence[int],
+        robust: tuple[Sequence[Trees], Tensor] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.fields = list(summaries)
         self.register_buffer("places", torch.tensor(places, dtype=torch.int64))
         self.summaries = nn.ModuleList(summaries.values())
         self.trees = nn.ModuleList(trees)
+        self.robust = nn.ModuleList([] if robust is None else robust[0])
+        self.register_buffer("complete_K", None if robust is None else robust[1])
         self.widths = {name: summary.width for name, summary in summaries.items()}
 
     def summarise(self, name: str, field: Field) -> Tensor | None:
@@ -46,7 +55,14 @@ class BoostedTrees(nn.Module):
         """
         parts = [torch.where(present[name].unsqueeze(1), numbers[name], torch.nan) for name in self.fields]
         numbers_BK = torch.cat(parts, 1)
-        return [trees(numbers_BK) for trees in self.trees]
+        votes = [trees(numbers_BK) for trees in self.trees]
+        if self.complete_K is None:
+            return votes
+        lacking_B = (numbers_BK.isnan() & self.complete_K).any(1)
+        if not bool(lacking_B.any()):
+            return votes
+        others = [trees(numbers_BK) for trees in self.robust]
+        return [torch.where(lacking_B.unsqueeze(1), other, vote) for vote, other in zip(votes, others, strict=True)]
 
     @classmethod
     def restore(
@@ -73,7 +89,15 @@ class BoostedTrees(nn.Module):
             summaries[name] = SUMMARIES[forms[name]].restore(states[name], below(tensors, f"summaries.{at}."))
         width = sum(summary.width for summary in summaries.values())
         trees = [Trees(below(tensors, f"trees.{at}."), width, count) for at, count in enumerate(outputs)]
-        made = cls(summaries, trees, places)
+        robust = None
+        if "complete_K" in tensors:
+            complete_K = tensors["complete_K"]
+            if complete_K.dtype != torch.bool or tuple(complete_K.shape) != (width,):
+                raise ValueError(
+                    f"trees for incomplete rows with complete_K of shape {tuple(complete_K.shape)}; expected {width:,} truth values"
+                )
+            robust = [Trees(below(tensors, f"robust.{at}."), width, count) for at, count in enumerate(outputs)], complete_K
+        made = cls(summaries, trees, places, robust)
         if others := sorted(tensors.keys() - made.state_dict().keys()):
             raise ValueError(f"trees with other tensors, such as {others[0]}")
         return made

@@ -1,28 +1,30 @@
 """Training of boosted trees by LightGBM (Ke et al. 2017, "LightGBM: A highly efficient gradient boosting decision tree").
 
 The training rows of a model are divided into folds. A booster is trained without each fold, and the rows of that fold decide which number
-of rounds is best for it. Then boosters are trained on all training rows for the mean number of rounds, and their mean votes. The same folds
-give the out-of-fold numbers of the summaries. No other row is used, so that the vote on validation rows is one of trees that have not met
-them.
+of rounds is best for it. Then boosters are trained on all training rows for the mean number of rounds, and their mean votes. One more is
+trained on these rows and on copies of them that lack cells, and votes on rows that lack what every training row has. The same folds give
+the out-of-fold numbers of the summaries. No other row is used, so that the vote on validation rows is one of trees that have not met them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
 from ..flow import Form, Sample, State
 from ..random_streams import Stream, generator, seed_of
 from .boosted import BoostedTrees
 from .config import TreesConfig
 from .ensemble import Trees, tables_of
+from .hiding import with_hidden
 from .summaries import SUMMARIES, Cells, Summary
 
 Objective = Literal["squared", "logistic", "softmax"]
@@ -75,6 +77,12 @@ class Labels:
     def boosters(self) -> int:
         """The number of boosters that learn the task together: one, or one for each label."""
         return int(self.target_NT.shape[1])
+
+    @property
+    def twice(self) -> Labels:
+        """The labels of all rows, and once more those of all rows."""
+        weights_N = None if self.weights_N is None else np.tile(self.weights_N, 2)
+        return replace(self, target_NT=np.tile(self.target_NT, (2, 1)), weights_N=weights_N)
 
     @property
     def encoded_NC(self) -> np.ndarray:
@@ -137,10 +145,12 @@ def fit(
         summaries[name], numbers_NK = SUMMARIES[field.form].fit(cells, generator(Stream.TREES, seed, 1, at))
         numbers.append(numbers_NK)
     numbers_NK = np.concatenate(numbers, 1)
-    jobs = [_Job(task, column, numbers_NK, labels) for task, labels in enumerate(tasks) for column in range(labels.boosters)]
+    jobs = _jobs(tasks, numbers_NK)
+    hidden_NK = with_hidden(numbers_NK, _positions(summaries.values()), generator(Stream.TREES, seed, 5))
+    robust = [] if hidden_NK is None else _jobs([labels.twice for labels in tasks], np.concatenate([numbers_NK, hidden_NK]))
     workers = workers if numbers_NK.size >= _LARGE else 1
     trials = [(job, bag) for job in jobs for bag in range(config.bags)]
-    budget = _Budget(deadline, len(trials) + 2 * config.boosters * len(jobs), workers)
+    budget = _Budget(deadline, len(trials) + 2 * config.boosters * len(jobs) + 2 * len(robust), workers)
 
     def tried(trial: tuple[_Job, int]) -> int:
         job, bag = trial
@@ -154,12 +164,28 @@ def fit(
         done = list(rounds) if rounds is not None else list(pool.map(tried, trials))
         counts = [max(1, round(_MORE_ROUNDS * float(mean))) for mean in np.reshape(done, (len(jobs), config.bags)).mean(1)]
         finals = [(job, count, number) for job, count in zip(jobs, counts, strict=True) for number in range(config.boosters)]
+        finals += [(job, count, config.boosters) for job, count in zip(robust, counts, strict=False)]
         boosters = list(pool.map(trained, finals))
-    made = []
-    for task, labels in enumerate(tasks):
-        own = [(trees, job.outputs) for (job, _, _), trees in zip(finals, boosters, strict=True) if job.task == task]
-        made.append(Trees(tables_of(own, 1 / config.boosters), numbers_NK.shape[1], labels.outputs))
-    return BoostedTrees(summaries, made, places), done
+
+    def trees_of(some: Sequence[_Job], share: float) -> list[Trees]:
+        made = []
+        for task, labels in enumerate(tasks):
+            own = [(trees, job.outputs) for (job, _, _), trees in zip(finals, boosters, strict=True) if job in some and job.task == task]
+            made.append(Trees(tables_of(own, share), numbers_NK.shape[1], labels.outputs))
+        return made
+
+    complete_K = torch.from_numpy(~np.isnan(numbers_NK).any(0))
+    others = (trees_of(robust, 1.0), complete_K) if robust else None
+    return BoostedTrees(summaries, trees_of(jobs, 1 / config.boosters), places, others), done
+
+
+def _positions(summaries: Iterable[Summary]) -> list[list[list[int]]]:
+    """Return the positions of the numbers of each field and of each of its columns among the numbers of all fields."""
+    result, start = [], 0
+    for summary in summaries:
+        result.append([[start + at for at in column] for column in summary.columns])
+        start += summary.width
+    return result
 
 
 class _Budget:
@@ -176,7 +202,12 @@ class _Budget:
             return now + max(0.0, self._deadline - now) * min(1.0, self._workers / (self._left + 1))
 
 
-@dataclass(frozen=True)
+def _jobs(tasks: Sequence[Labels], numbers_NK: np.ndarray) -> list[_Job]:
+    """Return a job for each column of the labels of each task."""
+    return [_Job(task, column, numbers_NK, labels) for task, labels in enumerate(tasks) for column in range(labels.boosters)]
+
+
+@dataclass(frozen=True, eq=False)
 class _Job:
     """The boosters of one column of the labels of a task."""
 

@@ -91,6 +91,11 @@ class Summary(nn.Module):
     def forward(self, field: Field) -> Tensor:
         """Return the numbers of distinct cells (U, K), float32, NaN = missing."""
 
+    @property
+    def columns(self) -> list[list[int]]:
+        """The positions of the numbers of each column of the field, which are missing together; one list if it has no columns."""
+        return [list(range(self.width))]
+
 
 class OfColumns(Summary):
     """Numbers and dates as they are; for a category, the mean of each target over the training rows that have it, and its frequency."""
@@ -101,12 +106,19 @@ class OfColumns(Summary):
     def __init__(self, state: State, table: Tensor) -> None:
         super().__init__()
         sizes = _sizes(state)
+        self._numbers = [_NUMBERS[column["type"]] for column in state["columns"] if column["type"] in _NUMBERS]
         if table.dim() != 2 or len(table) != sum(sizes):
             raise ValueError(f"a table of categories of shape {tuple(table.shape)}; expected {sum(sizes)} rows")
         self.register_buffer("table", table)
         self.register_buffer("offsets", torch.tensor([0, *sizes]).cumsum(0)[:-1], persistent=False)
-        numbers = sum(_NUMBERS.get(column["type"], 0) for column in state["columns"])
-        self.width = numbers + len(sizes) * table.shape[1]
+        self.width = sum(self._numbers) + len(sizes) * table.shape[1]
+
+    @property
+    def columns(self) -> list[list[int]]:
+        """The positions of the numbers of each column."""
+        counts = [*self._numbers, *[self.table.shape[1]] * len(self.offsets)]
+        ends = np.cumsum(counts).tolist()
+        return [list(range(end - count, end)) for count, end in zip(counts, ends, strict=True)]
 
     @classmethod
     def expected(cls, state: State) -> int:
