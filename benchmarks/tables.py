@@ -8,8 +8,9 @@ Each ``FOLDER`` has ``train.csv`` and ``test.csv``. Folders ``NAME_0``, ``NAME_1
 and books (``books``) are tables of MulTaBench (arXiv:2605.10616) with its splits; ``houses`` are 535 houses with photographs (Ahmed and
 Moustafa 2016, arXiv:1609.08399). The target of another table is given by ``--target NAME=COLUMN``. The contenders are:
 
-* **polymodal** in the time of ``--time-limit``, and again under each of ``--other-limits`` (``none`` = without a limit). Below the first of
-  these runs stand its parts, measured on the same test rows: the model of each single field, and each vote of the model by itself;
+* **polymodal** in the time of ``--time-limit``, and again under each of ``--other-limits`` (``fast``, ``good`` and ``best`` = that preset
+  without a limit). Below the first of these runs stand its parts, measured on the same test rows: the model of each single field, and each
+  vote of the model by itself;
 * **LightGBM on TF-IDF**: the columns, and 50 components of a truncated singular value decomposition of the TF-IDF values of each text;
 * **CatBoost on TF-IDF**: likewise, where CatBoost is installed;
 * **random forest on TF-IDF**: likewise, 300 trees;
@@ -76,7 +77,7 @@ from polymodal.frozen import through
 from polymodal.inference import WINDOW, answer
 
 TARGETS = {"bikes": "price", "books": "Rating", "houses": "price"}
-NO_LIMIT = "none"
+PRESETS = ("fast", "good", "best")
 TREES_OF_A_FOREST = 300
 MOST_ROUNDS, PATIENCE, LEARNING_RATE = 2_000, 60, 0.05
 
@@ -217,8 +218,8 @@ def linear(train: pd.DataFrame, target_N: np.ndarray, test: pd.DataFrame, is_num
 
 
 def limited(limit: str) -> tuple[str, str | None]:
-    """Return the name of polymodal under a time limit, and the limit; None = there is none."""
-    return ("polymodal, no limit", None) if limit == NO_LIMIT else (f"polymodal, {limit}", limit)
+    """Return the name of polymodal under a time limit, and the limit; None = there is none, but the preset of this name."""
+    return (f"polymodal, preset {limit}", None) if limit in PRESETS else (f"polymodal, {limit}", limit)
 
 
 def contenders_of_folders(arguments: argparse.Namespace) -> dict[str, Contender]:
@@ -227,7 +228,8 @@ def contenders_of_folders(arguments: argparse.Namespace) -> dict[str, Contender]
     for at, words in enumerate([arguments.time_limit, *arguments.other_limits]):
         name, limit = limited(words)
         made.setdefault(name, partial(
-            polymodal, name=name, limit=limit, with_parts=at == 0, seed=arguments.seed, overrides=arguments.overrides
+            polymodal, name=name, limit=limit, with_parts=at == 0, seed=arguments.seed,
+            overrides=[*arguments.overrides, *([] if limit else [f"training.preset={words}"])],
         ))  # fmt: skip
     baselines: dict[str, tuple[Features, Estimator]] = {
         "LightGBM on TF-IDF": (tfidf_features, partial(lightgbm, jobs=arguments.jobs)),
@@ -332,8 +334,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="JSONL", help="the file of the measurements; existing ones are kept")
     parser.add_argument("--print", action="store_true", dest="print_only", help="print the tables of the file, and measure nothing")
     parser.add_argument("--target", action="append", default=[], metavar="NAME=COLUMN", help="the target of a table; may be given again")
-    parser.add_argument("--time-limit", default="10m", metavar="TIME", help="of the run whose parts are measured; none = no limit")
-    parser.add_argument("--other-limits", nargs="*", default=["1m", NO_LIMIT], metavar="TIME", help="of further runs; none = no limit")
+    parser.add_argument("--time-limit", default="10m", metavar="TIME", help="of the run whose parts are measured; a preset = no limit")
+    parser.add_argument("--other-limits", nargs="*", default=[*PRESETS], metavar="TIME", help="of further runs; a preset = no limit")
     parser.add_argument("--e5", type=Path, metavar="FOLDER", help="a local Hugging Face folder of a text encoder")
     parser.add_argument("--e5-tokens", type=int, default=256, metavar="N", help="the number of tokens at which texts are cut")
     parser.add_argument("--sklearn", action="store_true", help="scikit-learn's tables and a generated one")

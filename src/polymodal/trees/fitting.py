@@ -136,15 +136,7 @@ def fit(
     """
     fold_N = _folds(tasks[0], unit_N, config.bags, generator(Stream.TREES, seed, 0))
     loose_fold_N = _folds(tasks[0], None, config.bags, generator(Stream.TREES, seed, 4)) if repeats else None
-    encoded_NC = np.concatenate([labels.encoded_NC for labels in tasks], 1)
-    encoded_NC = np.nan_to_num(encoded_NC - np.nanmean(encoded_NC, 0))
-    summaries: dict[str, Summary] = {}
-    numbers: list[np.ndarray] = []
-    for at, (name, field) in enumerate(fields.items()):
-        cells = Cells(field.state, field.samples, field.index_N, encoded_NC, fold_N, loose_fold_N)
-        summaries[name], numbers_NK = SUMMARIES[field.form].fit(cells, generator(Stream.TREES, seed, 1, at))
-        numbers.append(numbers_NK)
-    numbers_NK = np.concatenate(numbers, 1)
+    summaries, numbers_NK = _summarise(fields, tasks, fold_N, loose_fold_N, seed)
     jobs = _jobs(tasks, numbers_NK)
     hidden_NK = with_hidden(numbers_NK, _positions(summaries.values()), generator(Stream.TREES, seed, 5))
     robust = [] if hidden_NK is None else _jobs([labels.twice for labels in tasks], np.concatenate([numbers_NK, hidden_NK]))
@@ -177,6 +169,21 @@ def fit(
     complete_K = torch.from_numpy(~np.isnan(numbers_NK).any(0))
     others = (trees_of(robust, 1.0), complete_K) if robust else None
     return BoostedTrees(summaries, trees_of(jobs, 1 / config.boosters), places, others), done
+
+
+def _summarise(
+    fields: Mapping[str, FieldCells], tasks: Sequence[Labels], fold_N: np.ndarray, loose_fold_N: np.ndarray | None, seed: int
+) -> tuple[dict[str, Summary], np.ndarray]:
+    """Return the fitted summary of each field, and the numbers of all training rows (N, K)."""
+    encoded_NC = np.concatenate([labels.encoded_NC for labels in tasks], 1)
+    encoded_NC = np.nan_to_num(encoded_NC - np.nanmean(encoded_NC, 0))
+    summaries: dict[str, Summary] = {}
+    numbers: list[np.ndarray] = []
+    for at, (name, field) in enumerate(fields.items()):
+        cells = Cells(field.state, field.samples, field.index_N, encoded_NC, fold_N, loose_fold_N)
+        summaries[name], numbers_NK = SUMMARIES[field.form].fit(cells, generator(Stream.TREES, seed, 1, at))
+        numbers.append(numbers_NK)
+    return summaries, np.concatenate(numbers, 1)
 
 
 def _positions(summaries: Iterable[Summary]) -> list[list[list[int]]]:
