@@ -66,7 +66,8 @@ class DataConfig(Config):
     """Disk space in GiB for outputs of frozen encoders, kept between runs in the user's cache folder; 0 = none. It does not change
     results."""
     private: bool = False
-    """Whether the rows are confidential. If true, the report shows none of them unless report.examples is set."""
+    """Whether the rows are confidential. If true, the report shows none of them unless report.examples is set, and models keep no hashes of
+    texts (model.trees.repeats)."""
     cache_gb: float = Setting(8.0, ge=0, le=1e6)
     """Disk space in GiB for samples during the run; samples beyond it are read again each time. It does not change results."""
 

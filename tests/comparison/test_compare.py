@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 import polymodal as pm
@@ -567,3 +568,31 @@ def test_what_a_process_says_is_heard(tmp_path: Path, monkeypatch: pytest.Monkey
         compare(path, None, jobs=2, observers=[Hearing()])
     assert "only say 说" in heard
     assert "late 说" in heard
+
+
+# -- boosted trees -------------------------------------------------------------------------------------------------------
+
+
+def test_the_default_fusion_takes_part_once_more_with_trees_and_is_not_the_best_fusion(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", lambda one, two: "yes" if one == two else "no", rows=600)
+    small = ("model.trees.rounds=20", "model.trees.bags=2", "model.trees.boosters=1")
+    words = ("--target", "label", *QUICK[1:], "training.epochs=2", *small, "--fusion", "concat", "--trials", 1, "--rounds", 2)
+    result = run(path, *words, "-o", tmp_path / "o")
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "o" / "compare.json").read_bytes())
+    target = found["targets"]["label"]
+    assert "concat + trees" in target["contenders"]
+    assert target["contenders"]["concat + trees"]["change"]["of"] == "concat"
+    assert target["contenders"]["concat + trees"]["mean"] > 0.9, "trees learn whether both bits are equal in two epochs' time"
+    assert target["best_fused"].startswith("concat")
+    assert "trees" not in target["best_fused"]
+    best = Experiment.of(yaml.safe_load((tmp_path / "o" / "best.yaml").read_text(encoding="utf-8")))
+    assert (best.model.trees is not None) == (found["best"] == "concat + trees")
+
+
+def test_where_a_round_has_too_few_rows_for_trees_the_reason_is_given(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", lambda one, two: "yes" if one == two else "no", rows=210)
+    words = ("--target", "label", *QUICK[1:], "training.epochs=1", "--fusion", "concat", "--trials", 1, "--rounds", 2)
+    assert run(path, *words, "-o", tmp_path / "o").exit_code == 0
+    refused = json.loads((tmp_path / "o" / "compare.json").read_bytes())["refused"]
+    assert "trees need 200" in refused["concat + trees"]

@@ -127,6 +127,16 @@ def test_a_further_model_is_trained_for_the_epochs_that_the_time_suffices_for(le
     assert further._epochs(trainer, "another", plan, "", 1, 0.0) == 0
 
 
+def test_what_an_interruption_prevents_is_decided_when_training_is_resumed() -> None:
+    trainer: Any = SimpleNamespace(
+        pace=Pace(), budget=1000.0, clock=SimpleNamespace(limit=2000.0), decisions=DecisionsInMemory(), interrupted=lambda: True
+    )
+    plan = Plan(1, 0, 10, {"": 4.0})
+    assert further._epochs(trainer, "a fold", plan, "", 1, 0.0) == 0
+    trainer.interrupted = lambda: False
+    assert further._epochs(trainer, "a fold", plan, "", 1, 0.0) == 10
+
+
 def test_the_pace_of_a_network_counts_the_epochs_that_were_not_needed_and_that_of_an_epoch_does_not() -> None:
     pace = Pace()
     assert (pace.network, pace.epoch) == (1.0, 1.0)

@@ -102,8 +102,8 @@ def test_a_deadline_in_the_past_leaves_at_most_ten_rounds() -> None:
     cells, values_NK = fields()
     tasks = [Labels("squared", values_NK[:, :1].astype(np.float64), 1)]
     _, rounds = fit(TreesConfig(bags=4), cells, [0], tasks, None, 0, 2, deadline=time.monotonic() - 1)
-    assert max(rounds) == 10
-    assert min(rounds) > 0
+    assert max(map(abs, rounds)) <= 10  # below 0 = from the linear model
+    assert min(map(abs, rounds)) > 0
 
 
 def test_a_row_that_lacks_the_field_gets_the_vote_of_missing_numbers() -> None:

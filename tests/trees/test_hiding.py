@@ -35,22 +35,22 @@ def test_there_are_no_copies_of_rows_of_one_field_without_columns() -> None:
 
 
 def fitted() -> tuple[BoostedTrees, dict[str, torch.Tensor]]:
-    """Trees of two vectors, of which the sum of the first numbers is the target."""
+    """Trees of two vectors; the target is the sum of the squared distances of their first numbers from 3."""
     rng = np.random.default_rng(1)
     values = {name: rng.standard_normal((ROWS, 2)).astype(np.float32) + 3 for name in "ab"}
     values["b"][:40, 1] = np.nan
     fields = {
         name: FieldCells("vector", {"length": 2}, [{"values": row} for row in rows], np.arange(ROWS)) for name, rows in values.items()
     }
-    target_NT = (values["a"][:, :1] + values["b"][:, :1]).astype(np.float64)
-    made, _ = fit(TreesConfig(bags=3, rounds=80, boosters=1), fields, [0, 1], [Labels("squared", target_NT - 6, 1)], None, 0, 1)
+    target_NT = ((values["a"][:, :1] - 3) ** 2 + (values["b"][:, :1] - 3) ** 2).astype(np.float64)
+    made, _ = fit(TreesConfig(bags=3, rounds=80, boosters=1), fields, [0, 1], [Labels("squared", target_NT, 1)], None, 0, 1)
     return made, {name: torch.from_numpy(rows) for name, rows in values.items()}
 
 
 def test_rows_that_lack_what_all_training_rows_have_are_voted_on_by_other_trees() -> None:
     made, numbers = fitted()
-    assert made.complete_K is not None
-    assert made.complete_K.tolist() == [True, True, True, False]
+    assert made.complete_TK is not None
+    assert made.complete_TK.tolist() == [[True, True, True, False]]
     present = {name: torch.ones(ROWS, dtype=torch.bool) for name in "ab"}
     whole = made(numbers, present)[0]
     lacking = {**present, "b": torch.arange(ROWS) % 2 == 0}
@@ -58,10 +58,25 @@ def test_rows_that_lack_what_all_training_rows_have_are_voted_on_by_other_trees(
     assert torch.equal(some[::2], whole[::2])  # a row that lacks a cell changes no other row
     alone = made({name: rows[1:2] for name, rows in numbers.items()}, {name: rows[1:2] for name, rows in lacking.items()})[0]
     assert torch.equal(alone, some[1:2])
-    error = (some[1::2, 0] - (numbers["a"][1::2, 0] - 3)).abs().mean()
-    assert error < 0.5, "expected the part of the target that the present field tells"
-    made.complete_K = None
-    assert (made(numbers, lacking)[0][1::2, 0] - (numbers["a"][1::2, 0] - 3)).abs().mean() > 1.0  # missing numbers taken for zeros
+    expected = (numbers["a"][1::2, 0] - 3) ** 2 + 1  # the mean over the missing field
+    assert (some[1::2, 0] - expected).abs().mean() < 0.6
+    made.complete_TK = None
+    assert (made(numbers, lacking)[0][1::2, 0] - expected).abs().mean() > 1.0  # missing numbers taken for zeros
+
+
+def test_a_number_that_only_rows_without_a_label_lack_counts_as_complete_for_that_task() -> None:
+    rng = np.random.default_rng(1)
+    values = {name: rng.standard_normal((ROWS, 1)).astype(np.float32) for name in "ab"}
+    places = np.where(np.arange(ROWS) < 100, -1, np.arange(ROWS))
+    fields = {
+        "a": FieldCells("vector", {"length": 1}, [{"values": row} for row in values["a"]], np.arange(ROWS)),
+        "b": FieldCells("vector", {"length": 1}, [{"values": row} for row in values["b"]], places),
+    }
+    target_NT = (values["a"] * values["b"]).astype(np.float64)
+    tasks = [Labels("squared", np.where(places[:, None] < 0, np.nan, target_NT), 1), Labels("squared", target_NT, 1)]
+    made, _ = fit(TreesConfig(bags=3, rounds=30, boosters=1), fields, [0, 1], tasks, None, 0, 1)
+    assert made.complete_TK is not None
+    assert made.complete_TK.tolist() == [[True, True], [True, False]]
 
 
 def test_weights_of_other_trees_are_refused() -> None:
@@ -71,12 +86,12 @@ def test_weights_of_other_trees_are_refused() -> None:
     states = {"a": {"length": 2}, "b": {"length": 2}}
     again = BoostedTrees.restore(weights, ["a", "b"], forms, states, [1])
     assert again.state_dict().keys() == weights.keys()
-    with pytest.raises(ValueError, match="expected 4 truth values"):
-        BoostedTrees.restore({**weights, "complete_K": torch.ones(3, dtype=torch.bool)}, ["a", "b"], forms, states, [1])
+    with pytest.raises(ValueError, match="expected truth values of shape"):
+        BoostedTrees.restore({**weights, "complete_TK": torch.ones(1, 3, dtype=torch.bool)}, ["a", "b"], forms, states, [1])
     with pytest.raises(ValueError, match="trees with other tensors"):
-        BoostedTrees.restore({name: value for name, value in weights.items() if name != "complete_K"}, ["a", "b"], forms, states, [1])
-    plain = {name: value for name, value in weights.items() if name != "complete_K" and not name.startswith("robust.")}
-    assert BoostedTrees.restore(plain, ["a", "b"], forms, states, [1]).complete_K is None  # weights of an earlier version
+        BoostedTrees.restore({name: value for name, value in weights.items() if name != "complete_TK"}, ["a", "b"], forms, states, [1])
+    plain = {name: value for name, value in weights.items() if name != "complete_TK" and not name.startswith("robust.")}
+    assert BoostedTrees.restore(plain, ["a", "b"], forms, states, [1]).complete_TK is None  # weights of an earlier version
 
 
 def test_without_a_field_that_all_training_rows_have_a_model_predicts_from_the_others() -> None:

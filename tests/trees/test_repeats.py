@@ -15,7 +15,7 @@ TEXTS = [np.array(ids, np.int64) for ids in ([1, 2], [3], [2, 1, 4], [5])]
 
 
 def fitted(target_N: np.ndarray, fold_N: np.ndarray, index_N: np.ndarray) -> tuple[Repeats, np.ndarray]:
-    made = Repeats.fit(TEXTS, index_N, target_N[:, None].astype(np.float32), fold_N, 8)
+    made = Repeats.fit(TEXTS, index_N, np.nan_to_num(target_N)[:, None].astype(np.float32), np.isfinite(target_N)[:, None], fold_N, 8)
     assert made is not None
     return made
 
@@ -26,6 +26,11 @@ def test_a_text_has_the_mean_of_its_rows_as_if_one_more_row_had_the_mean_of_all(
     means = made(torch.tensor([[1, 2, 0], [2, 1, 0], [3, 0, 0], [1, 2, 4], [5, 0, 0], [0, 0, 0]]))
     np.testing.assert_allclose(means[:, 0].numpy(), [9 / 4, 9 / 4, 1 / 2, -2 / 2, np.nan, np.nan])
     np.testing.assert_allclose(numbers_NC[:, 0], [6 / 3, 3 / 3, np.nan, np.nan, 9 / 3, np.nan])  # by the rows of the other folds
+
+
+def test_rows_without_the_target_do_not_count() -> None:
+    made, _ = fitted(np.array([np.nan, np.nan, 6.0, np.nan]), np.arange(4), np.array([0, 0, 0, 1]))
+    np.testing.assert_allclose(made(torch.tensor([[1, 2], [3, 0]]))[:, 0].numpy(), [6 / 2, np.nan])
 
 
 def test_the_mean_of_a_training_row_does_not_depend_on_its_own_target() -> None:
@@ -39,7 +44,7 @@ def test_the_mean_of_a_training_row_does_not_depend_on_its_own_target() -> None:
 
 
 def test_there_are_no_means_if_no_rows_share_a_text() -> None:
-    assert Repeats.fit(TEXTS, np.array([0, 1, 2, -1]), np.zeros((4, 1), np.float32), np.arange(4), 8) is None
+    assert Repeats.fit(TEXTS, np.array([0, 1, 2, -1]), np.zeros((4, 1), np.float32), np.ones((4, 1), bool), np.arange(4), 8) is None
 
 
 @pytest.mark.parametrize(
@@ -48,6 +53,8 @@ def test_there_are_no_means_if_no_rows_share_a_text() -> None:
         ({"hashes_M": torch.tensor([2, 1]), "means_MC": torch.zeros(2, 1)}, "ascending"),
         ({"hashes_M": torch.tensor([1.0, 2.0]), "means_MC": torch.zeros(2, 1)}, "ascending"),
         ({"hashes_M": torch.tensor([1, 2]), "means_MC": torch.zeros(3, 1)}, "expected 2 rows"),
+        ({"hashes_M": torch.tensor([1, 2]), "means_MC": torch.zeros(2, 1, dtype=torch.float8_e4m3fn)}, "float32"),
+        ({"hashes_M": torch.tensor([1, 2]), "means_MC": torch.tensor([[1.0], [torch.inf]])}, "infinite"),
         ({"hashes_M": torch.tensor([1, 2])}, "with the buffers hashes_M"),
     ],
 )
@@ -88,6 +95,18 @@ def test_rows_with_known_texts_are_predicted_better_and_a_saved_model_predicts_t
     loaded = pm.load(tmp_path / "model.trees.repeats=true")
     assert has_means(loaded)
     assert np.array_equal(loaded.predict(fresh[:1]), loaded.predict(fresh)[:1])
+
+
+def test_a_row_with_a_new_text_is_voted_on_by_the_trees_of_complete_rows() -> None:
+    predictor = pm.train(table(600, 0), *SETTINGS, "model.trees.rounds=5", target="y", ignore=["g"])
+    trees = predictor.bundle.members[0].trees
+    assert trees is not None
+    assert trees.complete_TK is not None
+    at = trees.fields.index("t")
+    start = sum(trees.widths[name] for name in trees.fields[:at])
+    summary: Any = trees.summaries[at]
+    means = range(start + trees.widths["t"] - summary.repeats.width, start + trees.widths["t"])
+    assert not trees.complete_TK[:, list(means)].any()
 
 
 @pytest.mark.parametrize("setting", ["data.private=true", "data.split.group=g", "model.trees.repeats=false"])

@@ -39,7 +39,7 @@ _WITH_RESUME = ("table", "resume", "force", "jobs", "as_json", "quiet")
     multiple=True,
     metavar="PATH=VALUE|none",
     help="Compare every fusion once more with this setting; default: the default fusion with balancing, and with boosted trees; none: "
-    "nothing once more.",
+    "no contender is added.",
 )
 @click.option(
     "--trials", type=click.IntRange(1, 4), default=4, show_default=True, help="Number of settings that are tried for each contender."

@@ -205,10 +205,15 @@ def _compare(
             for line in prepared.warnings:
                 observer.observe(WarningEvent(line))
             try:
-                boosted = own_with_trees(taking_part) if arguments["also"] is None else None
-                if boosted and TreeTraining(replace(prepared, experiment=boosted.experiment(experiment, 0, 0))).wanted:
-                    taking_part.append(boosted)
                 rounds = Rounds.of(prepared, arguments["rounds"])
+                boosted = own_with_trees(taking_part) if arguments["also"] is None and experiment.model.trees is not None else None
+                if boosted is not None:
+                    part = rounds.split(0, rounds.most, experiment.seed)
+                    trees = TreeTraining(replace(prepared, experiment=boosted.experiment(experiment, 0, 0), split=part))
+                    if trees.wanted:
+                        taking_part.append(boosted)
+                    elif trees.is_missed:
+                        refused[boosted.name] = trees.refusal
                 about = {
                     "content": prepared.content(),
                     "experiment": experiment.tree(),
@@ -316,7 +321,8 @@ def _best(experiment: Experiment, best: Contender, course: Course) -> Experiment
     experiment = experiment.with_absolute_paths()
     if best.field is not None:
         experiment = experiment.model_copy(update={"training": experiment.training.alone(best.field)})
-    tree, _ = override(experiment.tree(), [*best.overrides, *settings_of(experiment, course.trial[best.name])])
+    without = [] if best.trees else ["model.trees=null"]  # as it was compared
+    tree, _ = override(experiment.tree(), [*best.overrides, *settings_of(experiment, course.trial[best.name]), *without])
     if best.field is not None:
         tree["fields"] = {best.field: tree["fields"][best.field]}
         tree["model"]["encoders"] = {best.field: tree["model"]["encoders"][best.field]}

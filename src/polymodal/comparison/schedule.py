@@ -77,10 +77,10 @@ def play(grid: Grid, contenders: Sequence[Contender], trials: int, rounds: int) 
     alone = [one for one in contenders if one.field is not None]
     fused = [one for one in contenders if one.field is None and not course.search[one.name].failed]
     rows = course.search_rows
-    while limited and len(fused) > _LAST:
+    while limited and sum(not one.trees for one in fused) > _LAST:
         fused = _better_half(fused, course)
         rows = min(2 * rows, most)
-        if len(fused) <= _LAST or rows == course.search_rows or not _halves(grid, fused, course, rows):
+        if sum(not one.trees for one in fused) <= _LAST or rows == course.search_rows or not _halves(grid, fused, course, rows):
             continue
         grid.total = grid.done + len(fused) + _FEWEST_ROUNDS * (len(alone) + _LAST)
         stage = f"search, {rows:,} rows"
@@ -124,12 +124,13 @@ def _order(cell: Cell) -> tuple[float, float]:
 
 
 def _better_half(fused: Sequence[Contender], course: Course) -> list[Contender]:
-    """Return the better half of the fusions, at least ``_LAST``, including the experiment's own fusion."""
-    keep = max(_LAST, -(-len(fused) // 2))
-    own = [one for one in fused if not one.overrides][:1]
-    ranked = sorted((one for one in fused if one not in own), key=lambda one: _order(course.search[one.name]), reverse=True)
+    """Return the better half of the fusions, at least ``_LAST``, including the experiment's own fusion; and the one with trees."""
+    plain = [one for one in fused if not one.trees]
+    keep = max(_LAST, -(-len(plain) // 2))
+    own = [one for one in plain if not one.overrides][:1]
+    ranked = sorted((one for one in plain if one not in own), key=lambda one: _order(course.search[one.name]), reverse=True)
     kept = {one.name for one in [*own, *ranked][:keep]}
-    return [one for one in fused if one.name in kept]
+    return [one for one in fused if one.trees or one.name in kept]
 
 
 def _first_rows(grid: Grid, contenders: Sequence[Contender], usual: int) -> int:
@@ -183,7 +184,8 @@ def _going(grid: Grid, going: Sequence[Contender], course: Course, rounds: int) 
     """Return the contenders of the rounds. If time is too short for ``rounds`` rounds, there are fewer fusions, but at least the
     experiment's own and the best of the others."""
     names = {one.name: _seconds(grid, one, course, course.search_rows, len(grid.rounds.measure[0])) for one in going}
-    others = sorted((one for one in going if one.field is None and one.overrides), key=lambda one: _order(course.search[one.name]))
+    others = [one for one in going if one.field is None and (one.overrides or one.trees)]
+    others = sorted(others, key=lambda one: (not one.trees, _order(course.search[one.name])))
     for worst in others[:-1]:
         if _together(grid, rounds * list(names.values())) <= _SAFE * _left(grid):
             break

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
+from ..data.sampling import cells_at
 from ..data.store import Store
+from ..modalities.modality import evenly
 from ..model import MultiModalModel
 from ..preparation import Prepared
 from ..tasks import RULES
@@ -14,6 +17,8 @@ from ..trees import BoostedTrees, TreesConfig
 from ..trees.fitting import FEWEST_ROWS, MOST_OUTPUTS, FieldCells, Labels, fit, is_available, summarised
 from ..trees.summaries import SUMMARIES
 
+_PROBE = 256
+"""The number of rows whose cells are examined to decide whether rows are private."""
 _SECONDS = 1e-5
 """The seconds of all rounds of one booster for each row and each number of it, on one core: about 300 rounds."""
 
@@ -107,9 +112,19 @@ class TreeTraining:
             labels.append(Labels(task.boosting, target_NT, task.outputs, weights_N))
         unit_N = None if prepared.unit_N is None else prepared.unit_N[rows]
         places = [model.names.index(name) for name in fields]
-        data = prepared.experiment.data
-        repeats = config.repeats and not data.private and data.split.group is None
+        repeats = config.repeats and prepared.experiment.data.split.group is None and not self.is_private
         return fit(config, fields, places, labels, unit_N, seed, workers, rounds, deadline, repeats)
+
+    @cached_property
+    def is_private(self) -> bool:
+        """Whether the rows are private: by the settings, or because some cells are, such as medical pictures."""
+        if self.prepared.experiment.data.private:
+            return True
+        source, fields = self.prepared.train.source, self.prepared.experiment.fields
+        rows = np.array(evenly(source.rows, _PROBE), np.int64)
+        return any(
+            modality.is_private(list(cells_at(source, fields[name].sources, rows))) for name, modality in self.prepared.modalities.items()
+        )
 
 
 def _cells(store: Store, name: str, form: str, prepared: Prepared, rows: np.ndarray) -> FieldCells:

@@ -74,16 +74,17 @@ def add_folds(trainer: EnsembleTrainer, members: list[Member], plan: Plan, after
 def add_folds_alone(trainer: EnsembleTrainer, name: str, members: list[Member], plan: Plan, most: int) -> None:
     """Train the models of a single field on folds that the plan left out, while the time suffices for those of all later fields too.
 
+    They have all epochs, since they are compared with the models of all fields.
+
     :param members: the trained members of the field, to which others are added
     :param most: the maximum number of folds
     """
     later = trainer.fields[trainer.fields.index(name) + 1 :]
     for fold in range(len(members), most):
         seconds = trainer.pace_alone.network * (fold + 1) * sum(plan.cost(other) for other in later)
-        epochs = _epochs(trainer, f"epochs of {name}, fold {fold}", plan, name, 1, 1.1 * seconds)
-        if not epochs:
+        if _epochs(trainer, f"epochs of {name}, fold {fold}", plan, name, 1, _MARGIN * seconds) < plan.epochs:
             return
-        members.append(trainer.train_one(f"only {name}, fold {fold + 1}", fold, [name], replace(plan, epochs=epochs), seconds))
+        members.append(trainer.train_one(f"only {name}, fold {fold + 1}", fold, [name], plan, seconds))
 
 
 def _epochs(trainer: EnsembleTrainer, key: str, plan: Plan, name: str, models: int, later: float, trees: float = 0.0) -> int:
@@ -98,18 +99,18 @@ def _epochs(trainer: EnsembleTrainer, key: str, plan: Plan, name: str, models: i
     :param trees: the estimated seconds of the boosted trees of these models
     """
     decided = trainer.decisions.decisions.get(key)
-    if decided is None:
-        epochs = 0
-        if trainer.clock.limit is not None and not trainer.interrupted():
-            pace = trainer.pace if name == FUSED else trainer.pace_alone
-            left = trainer.budget - later - _MARGIN * trees
-            if left >= _MARGIN * models * pace.network * plan.cost(name):
-                epochs = plan.epochs
-            else:
-                fitting = int(max(0.0, left) / max(_MARGIN * models * pace.epoch * plan.share.get(name, 1.0), 1e-9))
-                epochs = min(fitting, plan.epochs) if fitting >= fewest_epochs(plan.epochs) else 0
-        decided = trainer.decisions.decide(key, epochs)
-    return int(decided)
+    if decided is not None:
+        return int(decided)
+    if trainer.clock.limit is None or trainer.interrupted():
+        return 0  # not recorded: a resumed run decides
+    pace = trainer.pace if name == FUSED else trainer.pace_alone
+    left = trainer.budget - later - _MARGIN * trees
+    if left >= _MARGIN * models * pace.network * plan.cost(name):
+        epochs = plan.epochs
+    else:
+        fitting = int(max(0.0, left) / max(_MARGIN * models * pace.epoch * plan.share.get(name, 1.0), 1e-9))
+        epochs = min(fitting, plan.epochs) if fitting >= fewest_epochs(plan.epochs) else 0
+    return int(trainer.decisions.decide(key, epochs))
 
 
 def add_networks(trainer: EnsembleTrainer, members: Sequence[Member], plan: Plan, after: float, hidden: Sequence[frozenset[str]]) -> None:

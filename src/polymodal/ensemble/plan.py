@@ -90,8 +90,8 @@ class Pace:
 
     @property
     def network(self) -> float:
-        """The seconds of a network divided by the estimate for all its epochs, at most 1; 1 if no network has been trained."""
-        return min(1.0, self._seconds / self._of_networks) if self._of_networks > 0 else 1.0
+        """The seconds of a network divided by the estimate for all its epochs; 1 if no network has been trained."""
+        return self._seconds / self._of_networks if self._of_networks > 0 else 1.0
 
     @property
     def epoch(self) -> float:
@@ -124,7 +124,7 @@ def usual_plan(
 
 def fewest_epochs(epochs: int) -> int:
     """Return the minimum number of epochs to which a limited time may shorten a model of so many epochs, unless it is the only one."""
-    return min(epochs, max(5, epochs // 2))
+    return min(epochs, max(5, -(-epochs // 2)))
 
 
 def _choices(members: int) -> list[tuple[int, int]]:

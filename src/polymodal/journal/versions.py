@@ -37,6 +37,8 @@ def code_of(experiment: Experiment) -> dict[str, str]:
     for part in experiment.model.encoders.values():
         libraries = part.libraries if isinstance(part, EncoderConfig) else ()
         external |= {name: _version(name) for name in libraries}
+    if experiment.model.trees is not None:
+        external["lightgbm"] = _version("lightgbm")
     return {
         "polymodal": f"{__version__} ({_source()})",
         "python": ".".join(platform.python_version_tuple()[:2]),

@@ -159,7 +159,7 @@ def _range(numbers: Sequence[float]) -> tuple[float, float]:
 
 
 def _ticks(low: float, high: float) -> dict[float, str]:
-    """Return 3 to 8 round numbers between the bounds, with their texts: multiples of 1, 2 or 5 times a power of ten."""
+    """Return 2 to 8 round numbers between the bounds, with their texts: multiples of 1, 2 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10((high - low) / 7))
     step = next(step for step in (power, 2 * power, 5 * power, 10 * power, 20 * power) if (high - low) / step <= 7)
     ticks = [at * step for at in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]

@@ -127,7 +127,7 @@ def _example(translate: Words, row: Mapping[str, Any]) -> str:
         for name, cell in row["cells"].items()
     )
     answers = row["answer"] if isinstance(row["answer"], list) else [row["answer"]]
-    prediction = ", ".join(f"{one:.7g}" if isinstance(one, float) else str(one) for one in answers)
+    prediction = ", ".join(f"{one:.9g}" if isinstance(one, float) else str(one) for one in answers)
     tag = "i" if prediction == row["truth"] else "b"
     confidence = "" if row["sure"] is None else f" <small>{translate.html('run.probability', share=row['sure'])}</small>"
     lines = (

@@ -236,7 +236,7 @@ class Run:
             conformal=errors,
             plan=plan,
             seconds=Seconds(fused=round(self.clock.spent, 1)),
-            members=[MemberMetrics(one.fitted.epoch, plan.epochs, one.fitted.stopped) for one in members],
+            members=[MemberMetrics(one.fitted.epoch, one.fitted.history[-1].epochs, one.fitted.stopped) for one in members],
             seed=self.experiment.seed,
         )
         return measured, metrics, {name: one.curves for name, one in vote_scales.items()}

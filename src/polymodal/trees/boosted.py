@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..flow import Field, Form, State
 from ..weights import below
 from .ensemble import Trees
+from .start import Start
 from .summaries import SUMMARIES, Summary
 
 
@@ -22,14 +23,15 @@ class BoostedTrees(nn.Module):
     :param trees: the trees of each task, in the order of the model's tasks
     :param places: the position of each of these fields among the model's fields
     :param robust: trees of each task that vote on a row instead if it lacks a number which every training row has, and whether every
-        training row has each number (K,); None = the other trees vote on these rows too
+        training row of a task has each number (tasks, K); None = the other trees vote on these rows too
+    :param starts: the linear prediction to which trees are added, by the position of its task
     """
 
-    complete_K: Tensor | None
+    complete_TK: Tensor | None
 
     def __init__(
         self, summaries: Mapping[str, Summary], trees: Sequence[Trees], places: Sequence[int],
-        robust: tuple[Sequence[Trees], Tensor] | None = None,
+        robust: tuple[Sequence[Trees], Tensor] | None = None, starts: Mapping[int, Start] | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.fields = list(summaries)
@@ -37,7 +39,8 @@ class BoostedTrees(nn.Module):
         self.summaries = nn.ModuleList(summaries.values())
         self.trees = nn.ModuleList(trees)
         self.robust = nn.ModuleList([] if robust is None else robust[0])
-        self.register_buffer("complete_K", None if robust is None else robust[1])
+        self.register_buffer("complete_TK", None if robust is None else robust[1])
+        self.starts = nn.ModuleDict({str(task): start for task, start in (starts or {}).items()})
         self.widths = {name: summary.width for name, summary in summaries.items()}
 
     def summarise(self, name: str, field: Field) -> Tensor | None:
@@ -56,13 +59,11 @@ class BoostedTrees(nn.Module):
         parts = [torch.where(present[name].unsqueeze(1), numbers[name], torch.nan) for name in self.fields]
         numbers_BK = torch.cat(parts, 1)
         votes = [trees(numbers_BK) for trees in self.trees]
-        if self.complete_K is None:
-            return votes
-        lacking_B = (numbers_BK.isnan() & self.complete_K).any(1)
-        if not bool(lacking_B.any()):
-            return votes
-        others = [trees(numbers_BK) for trees in self.robust]
-        return [torch.where(lacking_B.unsqueeze(1), other, vote) for vote, other in zip(votes, others, strict=True)]
+        for at, complete_K in enumerate([] if self.complete_TK is None else self.complete_TK):
+            lacking_B = (numbers_BK.isnan() & complete_K).any(1)
+            if bool(lacking_B.any()):
+                votes[at] = torch.where(lacking_B.unsqueeze(1), self.robust[at](numbers_BK), votes[at])
+        return [vote + self.starts[str(at)](numbers_BK) if str(at) in self.starts else vote for at, vote in enumerate(votes)]
 
     @classmethod
     def restore(
@@ -90,14 +91,17 @@ class BoostedTrees(nn.Module):
         width = sum(summary.width for summary in summaries.values())
         trees = [Trees(below(tensors, f"trees.{at}."), width, count) for at, count in enumerate(outputs)]
         robust = None
-        if "complete_K" in tensors:
-            complete_K = tensors["complete_K"]
-            if complete_K.dtype != torch.bool or tuple(complete_K.shape) != (width,):
-                raise ValueError(
-                    f"trees for incomplete rows with complete_K of shape {tuple(complete_K.shape)}; expected {width:,} truth values"
-                )
-            robust = [Trees(below(tensors, f"robust.{at}."), width, count) for at, count in enumerate(outputs)], complete_K
-        made = cls(summaries, trees, places, robust)
+        if "complete_TK" in tensors:
+            complete_TK = tensors["complete_TK"]
+            if complete_TK.dtype != torch.bool or tuple(complete_TK.shape) != (len(outputs), width):
+                shape, expected = tuple(complete_TK.shape), (len(outputs), width)
+                raise ValueError(f"trees for incomplete rows with complete_TK of shape {shape}; expected truth values of shape {expected}")
+            robust = [Trees(below(tensors, f"robust.{at}."), width, count) for at, count in enumerate(outputs)], complete_TK
+        starts = {}
+        for at, count in enumerate(outputs):
+            if of_start := below(tensors, f"starts.{at}."):
+                starts[at] = Start.restore(of_start, width, count)
+        made = cls(summaries, trees, places, robust, starts)
         if others := sorted(tensors.keys() - made.state_dict().keys()):
             raise ValueError(f"trees with other tensors, such as {others[0]}")
         return made

@@ -21,7 +21,7 @@ class TreesConfig(Config):
     boosters: int = Setting(3, ge=1, le=20)
     """The number of boosters whose mean votes, each trained on all training rows with other random numbers."""
     repeats: bool = True
-    """Whether a text that occurs in training rows has the mean target of these rows, by a hash of it. Never if data.private is set or
-    data.split.group names a column: new rows are then of other groups."""
+    """Whether trees read the mean target of the training rows with the same text. Texts are recognised by a hash. Never if the rows are
+    private, or if data.split.group names a column: new rows are then of other groups."""
     max_rows: int = Setting(200_000, ge=100)
     """The maximum number of training rows; of more rows, an even sample is used."""

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,9 +25,8 @@ from .boosted import BoostedTrees
 from .config import TreesConfig
 from .ensemble import Trees, tables_of
 from .hiding import with_hidden
+from .start import LinearFit, Objective, linear_fit, start_of
 from .summaries import SUMMARIES, Cells, Summary
-
-Objective = Literal["squared", "logistic", "softmax"]
 
 _LIGHTGBM: Mapping[Objective, str] = {"squared": "regression", "logistic": "binary", "softmax": "multiclass"}
 """The names of the objectives in LightGBM."""
@@ -135,26 +134,30 @@ def fit(
     :param repeats: whether texts that recur have the mean targets of their rows
     """
     fold_N = _folds(tasks[0], unit_N, config.bags, generator(Stream.TREES, seed, 0))
-    loose_fold_N = _folds(tasks[0], None, config.bags, generator(Stream.TREES, seed, 4)) if repeats else None
-    summaries, numbers_NK = _summarise(fields, tasks, fold_N, loose_fold_N, seed)
-    jobs = _jobs(tasks, numbers_NK)
+    row_fold_N = _folds(tasks[0], None, config.bags, generator(Stream.TREES, seed, 4)) if repeats else None
+    summaries, numbers_NK = _summarise(fields, tasks, fold_N, row_fold_N, seed)
+    jobs = [
+        _Job(task, column, numbers_NK, labels, _linear(labels, column, numbers_NK, fold_N), fold_N)
+        for task, labels in enumerate(tasks) for column in range(labels.boosters)
+    ]  # fmt: skip
     hidden_NK = with_hidden(numbers_NK, _positions(summaries.values()), generator(Stream.TREES, seed, 5))
-    robust = [] if hidden_NK is None else _jobs([labels.twice for labels in tasks], np.concatenate([numbers_NK, hidden_NK]))
+    robust = [] if hidden_NK is None else [job.with_copies(hidden_NK) for job in jobs]
     workers = workers if numbers_NK.size >= _LARGE else 1
-    trials = [(job, bag) for job in jobs for bag in range(config.bags)]
+    trials = [(job, bag, starts) for job in jobs for starts in job.ways for bag in range(config.bags)]
     budget = _Budget(deadline, len(trials) + 2 * config.boosters * len(jobs) + 2 * len(robust), workers)
 
-    def tried(trial: tuple[_Job, int]) -> int:
-        job, bag = trial
-        return job.best_round(config, seed_of(Stream.TREES, seed, 2, job.task, job.column, bag, bits=31), fold_N == bag, budget)
+    def tried(trial: tuple[_Job, int, bool]) -> tuple[int, float]:
+        job, bag, starts = trial
+        return job.best_round(config, seed_of(Stream.TREES, seed, 2, job.task, job.column, bag, bits=31), fold_N == bag, budget, starts)
 
     def trained(final: tuple[_Job, int, int]) -> Sequence[Mapping[str, Any]]:
         job, count, number = final
         return job.trees(config, seed_of(Stream.TREES, seed, 3, job.task, job.column, number, bits=31), count)
 
     with ThreadPoolExecutor(workers) as pool:
-        done = list(rounds) if rounds is not None else list(pool.map(tried, trials))
-        counts = [max(1, round(_MORE_ROUNDS * float(mean))) for mean in np.reshape(done, (len(jobs), config.bags)).mean(1)]
+        done = list(rounds) if rounds is not None else _chosen(jobs, config.bags, list(pool.map(tried, trials)))
+        means = np.reshape(done, (len(jobs), config.bags)).mean(1).tolist()
+        counts = [int(np.sign(mean)) * max(1, round(_MORE_ROUNDS * abs(mean))) for mean in means]
         finals = [(job, count, number) for job, count in zip(jobs, counts, strict=True) for number in range(config.boosters)]
         finals += [(job, count, config.boosters) for job, count in zip(robust, counts, strict=False)]
         boosters = list(pool.map(trained, finals))
@@ -166,21 +169,50 @@ def fit(
             made.append(Trees(tables_of(own, share), numbers_NK.shape[1], labels.outputs))
         return made
 
-    complete_K = torch.from_numpy(~np.isnan(numbers_NK).any(0))
-    others = (trees_of(robust, 1.0), complete_K) if robust else None
-    return BoostedTrees(summaries, trees_of(jobs, 1 / config.boosters), places, others), done
+    others = (trees_of(robust, 1.0), torch.from_numpy(_complete(jobs, len(tasks), summaries.values()))) if robust else None
+    starts = {}
+    for task, labels in enumerate(tasks):
+        own = {job.column: job for job, count in zip(jobs, counts, strict=True) if job.task == task and count < 0}
+        fits = {column: job.linear for column, job in own.items() if job.linear is not None}
+        start = start_of(fits, labels.outputs, lambda column, own=own: list(own[column].outputs))  # type: ignore[misc]
+        if start is not None:
+            starts[task] = start
+    return BoostedTrees(summaries, trees_of(jobs, 1 / config.boosters), places, others, starts), done
+
+
+def _complete(jobs: Sequence[_Job], tasks: int, summaries: Iterable[Summary]) -> np.ndarray:
+    """Return whether every training row with a label of a task has a number (tasks, K), for numbers that a cell which is there has."""
+    may_lack_K = np.concatenate([np.arange(summary.width) >= summary.width - summary.optional for summary in summaries])
+    complete_TK = np.zeros((tasks, len(may_lack_K)), bool)
+    for job in jobs:
+        complete_TK[job.task] |= ~np.isnan(job.numbers_NK[job.known_N]).any(0)
+    return np.asarray(complete_TK & ~may_lack_K)
+
+
+def _chosen(jobs: Sequence[_Job], bags: int, results: Sequence[tuple[int, float]]) -> list[int]:
+    """Return the best rounds of each job and fold: below 0 if boosting from the linear model has the smaller loss.
+
+    :param results: the best round and its loss, by job, by way (see ``_Job.ways``) and by fold
+    """
+    chosen, left = [], iter(results)
+    for job in jobs:
+        ways = [[next(left) for _ in range(bags)] for _ in job.ways]
+        starts = len(ways) > 1 and sum(loss for _, loss in ways[1]) < sum(loss for _, loss in ways[0])
+        chosen += [-best for best, _ in ways[1]] if starts else [best for best, _ in ways[0]]
+    return chosen
 
 
 def _summarise(
-    fields: Mapping[str, FieldCells], tasks: Sequence[Labels], fold_N: np.ndarray, loose_fold_N: np.ndarray | None, seed: int
+    fields: Mapping[str, FieldCells], tasks: Sequence[Labels], fold_N: np.ndarray, row_fold_N: np.ndarray | None, seed: int
 ) -> tuple[dict[str, Summary], np.ndarray]:
     """Return the fitted summary of each field, and the numbers of all training rows (N, K)."""
     encoded_NC = np.concatenate([labels.encoded_NC for labels in tasks], 1)
+    known_NC = np.isfinite(encoded_NC)
     encoded_NC = np.nan_to_num(encoded_NC - np.nanmean(encoded_NC, 0))
     summaries: dict[str, Summary] = {}
     numbers: list[np.ndarray] = []
     for at, (name, field) in enumerate(fields.items()):
-        cells = Cells(field.state, field.samples, field.index_N, encoded_NC, fold_N, loose_fold_N)
+        cells = Cells(field.state, field.samples, field.index_N, encoded_NC, fold_N, row_fold_N, known_NC)
         summaries[name], numbers_NK = SUMMARIES[field.form].fit(cells, generator(Stream.TREES, seed, 1, at))
         numbers.append(numbers_NK)
     return summaries, np.concatenate(numbers, 1)
@@ -209,19 +241,43 @@ class _Budget:
             return now + max(0.0, self._deadline - now) * min(1.0, self._workers / (self._left + 1))
 
 
-def _jobs(tasks: Sequence[Labels], numbers_NK: np.ndarray) -> list[_Job]:
-    """Return a job for each column of the labels of each task."""
-    return [_Job(task, column, numbers_NK, labels) for task, labels in enumerate(tasks) for column in range(labels.boosters)]
+def _linear(labels: Labels, column: int, numbers_NK: np.ndarray, fold_N: np.ndarray) -> LinearFit | None:
+    """Return the linear model of a column of labels; None if there is none."""
+    outputs = labels.outputs if labels.objective == "softmax" else 1
+    return linear_fit(numbers_NK, labels.target_NT[:, column], labels.weights_N, labels.objective, outputs, fold_N)
 
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """The boosters of one column of the labels of a task."""
+    """The boosters of one column of the labels of a task.
+
+    :param linear: a linear model from whose predictions boosting may start; None = it starts from a constant
+    :param fold_N: the fold of each row
+    """
 
     task: int
     column: int
     numbers_NK: np.ndarray
     labels: Labels
+    linear: LinearFit | None
+    fold_N: np.ndarray
+
+    @property
+    def ways(self) -> Sequence[bool]:
+        """Whether boosting starts from the linear model, by way to be tried."""
+        return (False,) if self.linear is None else (False, True)
+
+    @cached_property
+    def start_NC(self) -> np.ndarray:
+        """The predictions of the linear model for each row out of fold; (N,) if it has one output."""
+        assert self.linear is not None
+        start_NC = self.linear.out_of_fold(self.numbers_NK, self.fold_N)
+        return start_NC if start_NC.shape[1] > 1 else start_NC[:, 0]
+
+    def with_copies(self, copies_NK: np.ndarray) -> _Job:
+        """Return the job of the rows and a copy of each, with other numbers."""
+        numbers_NK = np.concatenate([self.numbers_NK, copies_NK])
+        return replace(self, numbers_NK=numbers_NK, labels=self.labels.twice, fold_N=np.tile(self.fold_N, 2))
 
     @cached_property
     def known_N(self) -> np.ndarray:
@@ -233,14 +289,18 @@ class _Job:
         """The outputs of the task that the trees of a round belong to, in order."""
         return [self.column] if self.labels.boosters > 1 else range(self.labels.outputs)
 
-    def best_round(self, config: TreesConfig, seed: int, inside_N: np.ndarray, budget: _Budget) -> int:
-        """Return the number of rounds at which a booster trained on the rows outside a fold has the smallest loss inside it, at least 1."""
+    def best_round(self, config: TreesConfig, seed: int, inside_N: np.ndarray, budget: _Budget, starts: bool) -> tuple[int, float]:
+        """Return the number of rounds at which a booster trained on the rows outside a fold has the smallest loss inside it, at least 1,
+        and that loss.
+
+        :param starts: whether boosting starts from the linear model
+        """
         known_N, stop = self.known_N, budget.next()
         if not (known_N & ~inside_N).any() or not (known_N & inside_N).any():
-            return 1
-        train = self._dataset(config, seed, known_N & ~inside_N)
+            return 1, 0.0
+        train = self._dataset(config, seed, known_N & ~inside_N, starts)
         booster = self._booster(config, seed, train)
-        booster.add_valid(self._dataset(config, seed, known_N & inside_N, train), "fold")
+        booster.add_valid(self._dataset(config, seed, known_N & inside_N, starts, train), "fold")
         first, best, best_round = np.inf, np.inf, 1
         for at in range(1, max(1, config.rounds // len(self.outputs)) + 1):
             if booster.update():
@@ -252,14 +312,14 @@ class _Job:
             late = at >= _FEWEST_ROUNDS and time.monotonic() > stop
             if at - best_round >= _PATIENCE or loss < _SMALL_LOSS * first or late:
                 break
-        return best_round
+        return best_round, float(best)
 
     def trees(self, config: TreesConfig, seed: int, rounds: int) -> Sequence[Mapping[str, Any]]:
-        """Return the trees of a booster that is trained on all rows for a number of rounds."""
+        """Return the trees of a booster that is trained on all rows for a number of rounds; below 0 = from the linear model."""
         if self.known_N.sum() < config.bags:  # too few rows have this target
             return [{"tree_structure": {"leaf_value": 0.0}}] * len(self.outputs)
-        booster = self._booster(config, seed, self._dataset(config, seed, self.known_N))
-        for _ in range(rounds):
+        booster = self._booster(config, seed, self._dataset(config, seed, self.known_N, rounds < 0))
+        for _ in range(abs(rounds)):
             if booster.update():
                 break
         trees: Sequence[Mapping[str, Any]] = booster.dump_model()["tree_info"]
@@ -283,14 +343,14 @@ class _Job:
 
         return lightgbm.Booster(self._parameters(config, seed), train)
 
-    def _dataset(self, config: TreesConfig, seed: int, rows_N: np.ndarray, reference: Any = None) -> Any:
+    def _dataset(self, config: TreesConfig, seed: int, rows_N: np.ndarray, starts: bool, reference: Any = None) -> Any:
         """Return some rows as a data set of LightGBM."""
         import lightgbm
 
         weights = None if self.labels.weights_N is None else self.labels.weights_N[rows_N]
         return lightgbm.Dataset(
             self.numbers_NK[rows_N], self.labels.target_NT[rows_N, self.column], weight=weights, reference=reference,
-            params=self._parameters(config, seed),
+            params=self._parameters(config, seed), init_score=self.start_NC[rows_N] if starts else None,
         )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Copies of the training rows in which cells are missing, from which trees learn the way of a missing cell.
+"""Copies of the training rows in which cells are missing, from which trees learn to which child of a node a missing number goes.
 
 Trees that never met a missing number treat it as zero. As modality dropout does for a network (Neverova et al. 2015, arXiv:1501.00102),
 some copies lack a whole field, and others lack some columns.

@@ -38,8 +38,10 @@ class Repeats(nn.Module):
         super().__init__()
         if hashes_M.dim() != 1 or hashes_M.dtype != torch.int64 or not len(hashes_M) or not bool((hashes_M[1:] > hashes_M[:-1]).all()):
             raise ValueError("hashes of recurring texts that are not ascending whole numbers")
-        if means_MC.dim() != 2 or len(means_MC) != len(hashes_M) or not means_MC.is_floating_point():
+        if means_MC.dim() != 2 or len(means_MC) != len(hashes_M):
             raise ValueError(f"means of recurring texts of shape {tuple(means_MC.shape)}; expected {len(hashes_M):,} rows")
+        if means_MC.dtype != torch.float32 or bool(means_MC.isinf().any()):
+            raise ValueError("means of recurring texts that are infinite or not of type float32")
         self.register_buffer("hashes_M", hashes_M)
         self.register_buffer("means_MC", means_MC)
         self.register_buffer("codes_D", torch.from_numpy(_codes(buckets)), persistent=False)
@@ -47,13 +49,14 @@ class Repeats(nn.Module):
 
     @classmethod
     def fit(
-        cls, texts: Sequence[np.ndarray], index_N: np.ndarray, target_NC: np.ndarray, fold_N: np.ndarray, buckets: int
+        cls, texts: Sequence[np.ndarray], index_N: np.ndarray, target_NC: np.ndarray, known_NC: np.ndarray, fold_N: np.ndarray, buckets: int
     ) -> tuple[Repeats, np.ndarray] | None:
         """Return the means of recurring texts, and those of the training rows (N, C) out of fold; None if few rows share a text.
 
         :param texts: the numbers of the n-grams of each distinct cell (U), 0 = none
         :param index_N: the position of each row's cell; -1 = missing
         :param target_NC: the targets, centred
+        :param known_NC: whether each row has each target
         :param fold_N: the fold of each row
         """
         code_D = _codes(buckets)
@@ -63,14 +66,14 @@ class Repeats(nn.Module):
         at_N = at_N.reshape(-1)
         if (np.bincount(at_N)[at_N] > 1).sum() < _LEAST_SHARE * len(index_N):
             return None
-        target_NC, fold_N = target_NC[there_N], fold_N[there_N]
+        target_NC, known_NC, fold_N = target_NC[there_N], known_NC[there_N], fold_N[there_N]
         numbers_NC = np.full((len(index_N), target_NC.shape[1]), np.nan, np.float32)
         inside_NC = np.empty(target_NC.shape, np.float32)
         for fold in range(int(fold_N.max()) + 1):
             inside_N = fold_N == fold
-            inside_NC[inside_N] = _means(at_N[~inside_N], target_NC[~inside_N], len(hashes_M))[at_N[inside_N]]
+            inside_NC[inside_N] = _means(at_N[~inside_N], target_NC[~inside_N], known_NC[~inside_N], len(hashes_M))[at_N[inside_N]]
         numbers_NC[there_N] = inside_NC
-        return cls(torch.from_numpy(hashes_M), torch.from_numpy(_means(at_N, target_NC, len(hashes_M))), buckets), numbers_NC
+        return cls(torch.from_numpy(hashes_M), torch.from_numpy(_means(at_N, target_NC, known_NC, len(hashes_M))), buckets), numbers_NC
 
     @classmethod
     def restore(cls, tensors: Mapping[str, Tensor], buckets: int) -> Repeats | None:
@@ -102,12 +105,12 @@ def _codes(buckets: int) -> Any:
     return (code_D ^ (code_D >> np.uint64(31))).view(np.int64)
 
 
-def _means(at_N: np.ndarray, target_NC: np.ndarray, size: int) -> np.ndarray:
-    """Return the mean of each target by text (M, C), which shrinks towards the mean of all rows; NaN for a text without rows.
+def _means(at_N: np.ndarray, target_NC: np.ndarray, known_NC: np.ndarray, size: int) -> np.ndarray:
+    """Return the mean of each target by text (M, C), which shrinks towards the mean of all rows; NaN if no row of the text has the target.
 
     :param at_N: the number of each row's text
     :param size: M
     """
-    count_M1 = np.bincount(at_N, minlength=size)[:, None]
-    sums_MC = np.stack([np.bincount(at_N, target_N, minlength=size) for target_N in target_NC.T], 1)
-    return np.where(count_M1 > 0, sums_MC / (count_M1 + _PRIOR_ROWS), np.nan).astype(np.float32)
+    count_MC = np.stack([np.bincount(at_N, known_N, minlength=size) for known_N in known_NC.T], 1)
+    sums_MC = np.stack([np.bincount(at_N, target_N, minlength=size) for target_N in np.where(known_NC, target_NC, 0.0).T], 1)
+    return np.where(count_MC > 0, sums_MC / (count_MC + _PRIOR_ROWS), np.nan).astype(np.float32)

@@ -42,8 +42,9 @@ class Cells:
     :param index_N: the position of each row's sample; -1 = the row lacks the field
     :param target_NC: what the trees learn, centred
     :param fold_N: the fold of each row; rows that the split keeps together share one
-    :param loose_fold_N: folds by which the mean targets of recurring cells are computed, whose copies may be in different folds; None =
-        there are no such means
+    :param row_fold_N: the fold of each row by itself, by which the mean targets of recurring cells are computed: copies may be in different
+        folds; None = there are no such means
+    :param known_NC: whether each row has each target; those that it lacks are 0 in ``target_NC``; None = every row has all
     """
 
     state: State
@@ -51,7 +52,13 @@ class Cells:
     index_N: np.ndarray
     target_NC: np.ndarray
     fold_N: np.ndarray
-    loose_fold_N: np.ndarray | None = None
+    row_fold_N: np.ndarray | None = None
+    known_NC: np.ndarray | None = None
+
+    @property
+    def has_target_NC(self) -> np.ndarray:
+        """Whether each row has each target."""
+        return np.ones(self.target_NC.shape, bool) if self.known_NC is None else self.known_NC
 
     @property
     def folds(self) -> int:
@@ -95,6 +102,11 @@ class Summary(nn.Module):
     def columns(self) -> list[list[int]]:
         """The positions of the numbers of each column of the field, which are missing together; one list if it has no columns."""
         return [list(range(self.width))]
+
+    @property
+    def optional(self) -> int:
+        """The number of last numbers that a cell may lack though it is there."""
+        return 0
 
 
 class OfColumns(Summary):
@@ -180,13 +192,18 @@ class OfNgrams(Summary):
         matrix_DR, numbers_NK = _linear_features(rows_UD, cells, rng)
         parts = [numbers_NK, np.where(cells.index_N >= 0, count_U[cells.index_N], np.nan)[:, None]]
         repeats = None
-        if cells.loose_fold_N is not None:
-            texts = [sample["ids"] for sample in cells.samples]
-            fitted = Repeats.fit(texts, cells.index_N, cells.target_NC, cells.loose_fold_N, cells.state["buckets"])
+        if cells.row_fold_N is not None:
+            texts, targets = [sample["ids"] for sample in cells.samples], (cells.target_NC, cells.has_target_NC)
+            fitted = Repeats.fit(texts, cells.index_N, *targets, cells.row_fold_N, cells.state["buckets"])
             if fitted is not None:
                 repeats, means_NC = fitted
                 parts.append(means_NC)
         return cls(cells.state, torch.from_numpy(matrix_DR), repeats), np.concatenate(parts, 1)
+
+    @property
+    def optional(self) -> int:
+        """The number of mean targets, which a new text lacks."""
+        return 0 if self.repeats is None else self.repeats.width
 
     @classmethod
     def restore(cls, state: State, tensors: Mapping[str, Tensor]) -> Summary:
@@ -291,7 +308,7 @@ def _means(codes_UM: np.ndarray, cells: Cells, rows_N: np.ndarray, sizes: Sequen
 
     A missing category has no mean (NaN).
     """
-    target_NC = cells.target_NC[rows_N]
+    target_NC, known_NC = cells.target_NC[rows_N], cells.has_target_NC[rows_N]
     codes_NM = codes_UM[cells.index_N[rows_N]]
     table = np.zeros((sum(sizes), target_NC.shape[1] + 1), np.float32)
     start = 0
@@ -300,7 +317,8 @@ def _means(codes_UM: np.ndarray, cells: Cells, rows_N: np.ndarray, sizes: Sequen
         count = np.bincount(codes_N, minlength=size).astype(np.float64)
         for target in range(target_NC.shape[1]):
             sums = np.bincount(codes_N, target_NC[:, target], minlength=size)
-            table[start : start + size, target] = sums / (count + _PRIOR_ROWS)
+            with_target = np.bincount(codes_N, known_NC[:, target], minlength=size)
+            table[start : start + size, target] = sums / (with_target + _PRIOR_ROWS)
         table[start : start + size, -1] = count / max(len(codes_N), 1)
         table[start, :] = np.nan
         start += size
@@ -343,6 +361,6 @@ def _only(tensors: Mapping[str, Tensor], name: str) -> Tensor:
 
     :raises ValueError: there is no such tensor, or there are others
     """
-    if set(tensors) != {name} or not tensors[name].is_floating_point():
+    if set(tensors) != {name} or tensors[name].dtype != torch.float32:
         raise ValueError(f"a summary with the buffers {', '.join(sorted(tensors)) or 'nothing'}; expected {name}")
     return tensors[name]

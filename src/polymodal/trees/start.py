@@ -1,0 +1,210 @@
+"""A linear model from whose predictions boosting starts.
+
+A linear relation takes trees many rounds and rows, and on a small table a linear model is often better than they are. Boosting then starts
+from the predictions of a linear model and learns what is left, if that has the smaller loss on rows that neither was trained on.
+
+Shapes: ``N`` rows, ``K`` numbers of a row, ``C`` outputs of a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+Objective = Literal["squared", "logistic", "softmax"]
+
+_WIDEST = 4.0
+"""The largest distance of a number from its mean, in standard deviations; larger ones count as this."""
+_PENALTIES: Mapping[Objective, tuple[float, ...]] = {"squared": (1.0, 10.0, 100.0), "logistic": (1.0, 10.0, 100.0), "softmax": (1.0, 10.0)}
+_STEPS = 60
+_MOST = 2e7
+"""The maximum number of numbers times outputs for which linear models are fitted: the trees of a large table need no start."""
+
+
+class Start(nn.Module):
+    """The linear prediction of the outputs of a task. A missing number counts as the mean.
+
+    :param center_K: the mean of each number
+    :param scale_K: its standard deviation
+    :param weights_KC: the weight of each number
+    :param bias_C: the outputs of a row of means
+    :raises ValueError: the tensors do not fit together
+    """
+
+    center_K: Tensor
+    scale_K: Tensor
+    weights_KC: Tensor
+    bias_C: Tensor
+
+    def __init__(self, center_K: Tensor, scale_K: Tensor, weights_KC: Tensor, bias_C: Tensor) -> None:
+        super().__init__()
+        tensors = {"center_K": center_K, "scale_K": scale_K, "weights_KC": weights_KC, "bias_C": bias_C}
+        expected = {"center_K": weights_KC.shape[:1], "scale_K": weights_KC.shape[:1], "bias_C": weights_KC.shape[1:]}
+        if weights_KC.dim() != 2 or any(tensors[name].shape != shape for name, shape in expected.items()):
+            raise ValueError("a linear start whose tensors differ in length")
+        if not all(tensor.is_floating_point() and bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+            raise ValueError("a linear start with values that are not finite")
+        if not bool((scale_K > 0).all()):
+            raise ValueError("a linear start with deviations that are not above 0")
+        for name, tensor in tensors.items():
+            self.register_buffer(name, tensor)
+
+    def forward(self, numbers_BK: Tensor) -> Tensor:
+        """Return the outputs (B, C) of rows of numbers, NaN = missing."""
+        values_BK = ((numbers_BK.double() - self.center_K.double()) / self.scale_K.double()).clamp(-_WIDEST, _WIDEST).nan_to_num(0.0)
+        return (values_BK @ self.weights_KC.double() + self.bias_C.double()).float()
+
+    @classmethod
+    def restore(cls, tensors: Mapping[str, Tensor], width: int, outputs: int) -> Start:
+        """Return the start with these buffers.
+
+        :raises ValueError: they are not the buffers of a start of so many numbers and outputs
+        """
+        names = ("center_K", "scale_K", "weights_KC", "bias_C")
+        if set(tensors) != set(names) or tuple(tensors["weights_KC"].shape) != (width, outputs):
+            raise ValueError(f"a linear start with the buffers {', '.join(sorted(tensors))}; expected weights of ({width:,}, {outputs})")
+        return cls(*(tensors[name] for name in names))
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """The means and standard deviations of the numbers of the training rows."""
+
+    center_K: np.ndarray
+    scale_K: np.ndarray
+
+    @classmethod
+    def of(cls, numbers_NK: np.ndarray) -> Scaling:
+        """Return those of these rows; a number that all rows lack has the mean 0."""
+        known_NK = np.isfinite(numbers_NK)
+        count_K = np.maximum(known_NK.sum(0), 1)
+        values_NK = np.where(known_NK, numbers_NK, 0.0).astype(np.float64)
+        center_K = values_NK.sum(0) / count_K
+        spread_K = np.sqrt((np.where(known_NK, values_NK - center_K, 0.0) ** 2).sum(0) / count_K)
+        return cls(center_K.astype(np.float32), np.where(spread_K > 1e-12, spread_K, 1.0).astype(np.float32))
+
+    def scaled(self, numbers_NK: np.ndarray) -> np.ndarray:
+        """Return the numbers as a linear model takes them, with a last column of ones."""
+        values_NK = np.clip((numbers_NK.astype(np.float64) - self.center_K) / self.scale_K, -_WIDEST, _WIDEST)
+        return np.concatenate([np.nan_to_num(values_NK), np.ones((len(values_NK), 1))], 1)
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """A linear model of one column of labels.
+
+    :param whole_DC: the weights from all rows, D = K + 1 with the bias
+    :param by_fold: the weights from the rows outside each fold
+    """
+
+    scaling: Scaling
+    whole_DC: np.ndarray
+    by_fold: list[np.ndarray]
+
+    def out_of_fold(self, numbers_NK: np.ndarray, fold_N: np.ndarray) -> np.ndarray:
+        """Return the predictions (N, C) of rows of these folds, each from the rows outside its fold."""
+        values_ND = self.scaling.scaled(numbers_NK)
+        predicted_NC = np.empty((len(values_ND), self.whole_DC.shape[1]))
+        for fold, weights_DC in enumerate(self.by_fold):
+            predicted_NC[fold_N == fold] = values_ND[fold_N == fold] @ weights_DC
+        return predicted_NC
+
+
+def linear_fit(
+    numbers_NK: np.ndarray, target_N: np.ndarray, weights_N: np.ndarray | None, objective: Objective, outputs: int, fold_N: np.ndarray
+) -> LinearFit | None:
+    """Return the linear model with the penalty that has the smallest loss out of fold; None if the table is too large or a fold is empty.
+
+    :param target_N: the labels, NaN = unknown: numbers, 0 and 1, or classes
+    :param outputs: the number of classes for ``softmax``, otherwise 1
+    :param fold_N: the fold of each row
+    """
+    known_N, folds = np.isfinite(target_N), int(fold_N.max()) + 1
+    sizes = [int((known_N & (fold_N == fold)).sum()) for fold in range(folds)]
+    if numbers_NK.size * outputs > _MOST or min(sizes) == 0:
+        return None
+    scaling = Scaling.of(numbers_NK)
+    values_ND, target_N, fold_N = scaling.scaled(numbers_NK)[known_N], target_N[known_N], fold_N[known_N]
+    weight_N = np.ones(len(target_N)) if weights_N is None else weights_N[known_N].astype(np.float64)
+    solve = _ridge if objective == "squared" else _logistic
+    best: tuple[float, float, list[np.ndarray]] | None = None
+    for penalty in _PENALTIES[objective]:
+        by_fold, loss = [], 0.0
+        for fold in range(folds):
+            outside = fold_N != fold
+            weights_DC = solve(values_ND[outside], target_N[outside], weight_N[outside], penalty, outputs)
+            by_fold.append(weights_DC)
+            loss += _loss(values_ND[~outside] @ weights_DC, target_N[~outside], weight_N[~outside], objective)
+        if best is None or loss < best[0]:
+            best = loss, penalty, by_fold
+    assert best is not None
+    return LinearFit(scaling, solve(values_ND, target_N, weight_N, best[1], outputs), best[2])
+
+
+def _ridge(values_ND: np.ndarray, target_N: np.ndarray, weight_N: np.ndarray, penalty: float, outputs: int) -> np.ndarray:
+    """Return the weights (D, 1) of ridge regression; the bias, the last one, has no penalty."""
+    weighted_ND = values_ND * weight_N[:, None]
+    penalties_D = np.append(np.full(values_ND.shape[1] - 1, penalty), 1e-6)
+    return np.linalg.solve(values_ND.T @ weighted_ND + np.diag(penalties_D), weighted_ND.T @ target_N)[:, None]
+
+
+def _logistic(values_ND: np.ndarray, target_N: np.ndarray, weight_N: np.ndarray, penalty: float, outputs: int) -> np.ndarray:
+    """Return the weights (D, C) of logistic regression by L-BFGS; the bias, the last row, has no penalty."""
+    from scipy.optimize import minimize
+
+    shape = values_ND.shape[1], outputs
+    penalties_D1 = np.append(np.full(shape[0] - 1, penalty), 1e-6)[:, None]
+    mean = max(weight_N.sum(), 1e-12)
+
+    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        weights_DC = flat.reshape(shape)
+        loss, slope_NC = _slope(values_ND @ weights_DC, target_N, weight_N)
+        loss += 0.5 * float((penalties_D1 * weights_DC**2).sum())
+        return loss / mean, ((values_ND.T @ slope_NC + penalties_D1 * weights_DC) / mean).ravel()
+
+    found = minimize(objective, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": _STEPS})
+    return np.asarray(found.x).reshape(shape)
+
+
+def _slope(scores_NC: np.ndarray, target_N: np.ndarray, weight_N: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the weighted sum of the log losses, and its derivative by each score."""
+    if scores_NC.shape[1] == 1:
+        loss_N = np.logaddexp(0.0, scores_NC[:, 0]) - target_N * scores_NC[:, 0]
+        share_NC = 1 / (1 + np.exp(-np.clip(scores_NC, -500, 500)))
+        return float(weight_N @ loss_N), weight_N[:, None] * (share_NC - target_N[:, None])
+    shifted_NC = scores_NC - scores_NC.max(1, keepdims=True)
+    total_N1 = np.exp(shifted_NC).sum(1, keepdims=True)
+    rows, classes = np.arange(len(target_N)), target_N.astype(np.int64)
+    share_NC = np.exp(shifted_NC) / total_N1
+    loss = float(weight_N @ (np.log(total_N1[:, 0]) - shifted_NC[rows, classes]))
+    share_NC[rows, classes] -= 1
+    return loss, weight_N[:, None] * share_NC
+
+
+def _loss(scores_NC: np.ndarray, target_N: np.ndarray, weight_N: np.ndarray, objective: Objective) -> float:
+    """Return the weighted sum of the losses."""
+    if objective == "squared":
+        return float(weight_N @ (scores_NC[:, 0] - target_N) ** 2)
+    return _slope(scores_NC, target_N, weight_N)[0]
+
+
+def start_of(fits: Mapping[int, LinearFit], outputs: int, columns: Callable[[int], list[int]]) -> Start | None:
+    """Return the start of a task from the linear models of some columns of its labels; None if there are none.
+
+    :param fits: the linear models, by column of the labels
+    :param outputs: C
+    :param columns: returns the outputs that a column of the labels belongs to
+    """
+    if not fits:
+        return None
+    scaling = next(iter(fits.values())).scaling
+    weights_DC = np.zeros((len(scaling.center_K) + 1, outputs))
+    for column, fit in fits.items():
+        weights_DC[:, columns(column)] = fit.whole_DC
+    arrays = (scaling.center_K, scaling.scale_K, weights_DC[:-1].astype(np.float32), weights_DC[-1].astype(np.float32))
+    return Start(*(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays))
