@@ -317,6 +317,19 @@ def test_the_task_of_the_recipe_is_compared_by_its_own_metric(tmp_path: Path) ->
     level = np.digitize(numbers.sum(1), [-0.8, 0.8])
     rows = [(f"{a:.3f}", sentence(rng, "calm" if b < 0 else "loud"), str(at)) for (a, b), at in zip(numbers, level, strict=True)]
     write_csv(tmp_path / "day.csv", ["number", "note", "mood"], rows)
-    settings = ("--target", "mood", "tasks.mood.kind=ordinal", "training.epochs=4", "--fusion", "concat", "--rounds", "2", "--trials", "1")
+    settings = (
+        "--target",
+        "mood",
+        "tasks.mood.kind=ordinal",
+        "training.epochs=4",
+        "--fusion",
+        "concat",
+        "--also",
+        "none",
+        "--rounds",
+        "2",
+        "--trials",
+        "1",
+    )
     (printed,) = polymodal(env, ("compare", "day.csv", *settings, "-o", "compared", "--quiet"))
     assert "(kappa: concat 0." in printed
