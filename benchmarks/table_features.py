@@ -53,7 +53,7 @@ class Fold:
 
     @property
     def metric(self) -> str:
-        """The name of the metric."""
+        """The name of the metric on test rows: ``r2`` for a number, otherwise ``accuracy``."""
         return "r2" if self.is_number else "accuracy"
 
     def source(self, part: str) -> Any:

@@ -49,7 +49,7 @@ def listed(given: str | Path | Iterable[str | Path]) -> list[str]:
 OnError = Literal["error", "skip", "blank"]
 """What to do with a cell that cannot be read: raise an error, skip the row, or leave the field of the row blank."""
 Preset = Literal["fast", "good", "best"]
-"""How much is trained."""
+"""How much is trained without a time limit: one model for a first look, the default, or more folds and networks."""
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -88,16 +88,22 @@ def contenders(experiment: Experiment, fusions: Sequence[str] | None, also: Sequ
     if also:
         fused += _once_more(experiment, fused, also, refused)
     elif also is None and fused:
-        first = next((one for one in fused if not one.overrides), fused[0])
-        fused += _balanced(experiment, first, refused)
+        fused += _balanced(experiment, _own(fused), refused)
     return [*alone, *fused], refused
 
 
 def own_with_trees(taking_part: Sequence[Contender]) -> Contender | None:
     """Return the experiment's own fusion, else the first one, with boosted trees; None if there is no fusion."""
     fused = [one for one in taking_part if one.field is None and not one.of]
-    first = next((one for one in fused if not one.overrides), fused[0] if fused else None)
-    return None if first is None else Contender(f"{first.name} + trees", None, first.overrides, first.name, trees=True)
+    if not fused:
+        return None
+    own = _own(fused)
+    return Contender(f"{own.name} + trees", None, own.overrides, own.name, trees=True)
+
+
+def _own(fused: Sequence[Contender]) -> Contender:
+    """Return the experiment's own fusion, else the first one."""
+    return next((one for one in fused if not one.overrides), fused[0])
 
 
 def _once_more(experiment: Experiment, fused: Sequence[Contender], also: Sequence[str], refused: dict[str, str]) -> list[Contender]:

@@ -75,20 +75,22 @@ def play(grid: Grid, contenders: Sequence[Contender], trials: int, rounds: int) 
     course.search_rows = grid.decide("search rows", lambda: _first_rows(grid, contenders, usual) if limited else usual)
     _search(grid, contenders, min(trials, len(MULTIPLES)), course, rounds)
     alone = [one for one in contenders if one.field is not None]
-    fused = [one for one in contenders if one.field is None and not course.search[one.name].failed]
+    learned = [one for one in contenders if one.field is None and not course.search[one.name].failed]
+    fused, boosted = [one for one in learned if not one.trees], [one for one in learned if one.trees]
     rows = course.search_rows
-    while limited and sum(not one.trees for one in fused) > _LAST:
+    while limited and len(fused) > _LAST:
         fused = _better_half(fused, course)
         rows = min(2 * rows, most)
-        if sum(not one.trees for one in fused) <= _LAST or rows == course.search_rows or not _halves(grid, fused, course, rows):
+        if len(fused) <= _LAST or rows == course.search_rows or not _halves(grid, [*fused, *boosted], course, rows):
             continue
-        grid.total = grid.done + len(fused) + _FEWEST_ROUNDS * (len(alone) + _LAST)
+        staying = [*fused, *boosted]
+        grid.total = grid.done + len(staying) + _FEWEST_ROUNDS * (len(alone) + _LAST)
         stage = f"search, {rows:,} rows"
-        for one in fused:
+        for one in staying:
             grid.put(stage, one, course.trial[one.name], 0, rows)
         grid.wait()
-        course.search |= {one.name: grid.cell(stage, one, course.trial[one.name], 0) for one in fused}
-    going = [one for one in (*alone, *fused) if not course.search[one.name].failed]
+        course.search |= {one.name: grid.cell(stage, one, course.trial[one.name], 0) for one in staying}
+    going = [one for one in (*alone, *fused, *boosted) if not course.search[one.name].failed]
     if limited:
         names = grid.decide("going", lambda: _going(grid, going, course, min(rounds, _TELLING_ROUNDS)))
         going = [one for one in going if one.name in names]
@@ -124,13 +126,12 @@ def _order(cell: Cell) -> tuple[float, float]:
 
 
 def _better_half(fused: Sequence[Contender], course: Course) -> list[Contender]:
-    """Return the better half of the fusions, at least ``_LAST``, including the experiment's own fusion; and the one with trees."""
-    plain = [one for one in fused if not one.trees]
-    keep = max(_LAST, -(-len(plain) // 2))
-    own = [one for one in plain if not one.overrides][:1]
-    ranked = sorted((one for one in plain if one not in own), key=lambda one: _order(course.search[one.name]), reverse=True)
+    """Return the better half of the fusions, at least ``_LAST``, including the experiment's own fusion."""
+    keep = max(_LAST, -(-len(fused) // 2))
+    own = [one for one in fused if not one.overrides][:1]
+    ranked = sorted((one for one in fused if one not in own), key=lambda one: _order(course.search[one.name]), reverse=True)
     kept = {one.name for one in [*own, *ranked][:keep]}
-    return [one for one in fused if one.trees or one.name in kept]
+    return [one for one in fused if one.name in kept]
 
 
 def _first_rows(grid: Grid, contenders: Sequence[Contender], usual: int) -> int:

@@ -51,7 +51,7 @@ class PretrainedModels(Config):
 
 
 USUAL_MODELS = PretrainedModels()
-"""The models of the menu."""
+"""The model that ``--pretrained`` takes for each form of samples if ``model.pretrained`` names none."""
 _USUAL_SCALE = {"frozen": 1.0, "lora": 0.3, "full": 0.03}
 
 

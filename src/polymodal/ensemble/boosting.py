@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..data.sampling import cells_at
+from ..cells import is_empty
+from ..data.sources import cells_of
 from ..data.store import Store
 from ..modalities.modality import evenly
 from ..model import MultiModalModel
@@ -122,8 +123,11 @@ class TreeTraining:
             return True
         source, fields = self.prepared.train.source, self.prepared.experiment.fields
         rows = np.array(evenly(source.rows, _PROBE), np.int64)
+        columns = dict.fromkeys(column for field in fields.values() for column in field.sources)
+        parts = list(source.at(list(columns), rows))  # one pass over the table for all fields
         return any(
-            modality.is_private(list(cells_at(source, fields[name].sources, rows))) for name, modality in self.prepared.modalities.items()
+            modality.is_private([cell for part in parts for cell in cells_of(part, fields[name].sources) if not is_empty(cell)])
+            for name, modality in self.prepared.modalities.items()
         )
 
 

@@ -149,7 +149,7 @@ def _name(translate: Words, entry: Mapping[str, Any]) -> str:
     if kind == "trees":
         return translate("run.trees")
     if kind == "network":
-        return translate("run.network", number=name.removeprefix("network")).rstrip()
+        return translate("run.network", number=name.removeprefix("network"))
     return (
         translate("only", field=name.removeprefix("only "))
         if kind == "single field"

@@ -141,7 +141,8 @@ def fit(
         for task, labels in enumerate(tasks) for column in range(labels.boosters)
     ]  # fmt: skip
     hidden_NK = with_hidden(numbers_NK, _positions(summaries.values()), generator(Stream.TREES, seed, 5))
-    robust = [] if hidden_NK is None else [job.with_copies(hidden_NK) for job in jobs]
+    both_MK = None if hidden_NK is None else np.concatenate([numbers_NK, hidden_NK])
+    robust = [] if both_MK is None else [job.with_copies(both_MK) for job in jobs]
     workers = workers if numbers_NK.size >= _LARGE else 1
     trials = [(job, bag, starts) for job in jobs for starts in job.ways for bag in range(config.bags)]
     budget = _Budget(deadline, len(trials) + 2 * config.boosters * len(jobs) + 2 * len(robust), workers)
@@ -172,11 +173,9 @@ def fit(
     others = (trees_of(robust, 1.0), torch.from_numpy(_complete(jobs, len(tasks), summaries.values()))) if robust else None
     starts = {}
     for task, labels in enumerate(tasks):
-        own = {job.column: job for job, count in zip(jobs, counts, strict=True) if job.task == task and count < 0}
-        fits = {column: job.linear for column, job in own.items() if job.linear is not None}
-        start = start_of(fits, labels.outputs, lambda column, own=own: list(own[column].outputs))  # type: ignore[misc]
-        if start is not None:
-            starts[task] = start
+        chosen = [job for job, count in zip(jobs, counts, strict=True) if job.task == task and count < 0]
+        if fits := [(job.outputs, job.linear) for job in chosen if job.linear is not None]:
+            starts[task] = start_of(fits, labels.outputs)
     return BoostedTrees(summaries, trees_of(jobs, 1 / config.boosters), places, others, starts), done
 
 
@@ -274,10 +273,12 @@ class _Job:
         start_NC = self.linear.out_of_fold(self.numbers_NK, self.fold_N)
         return start_NC if start_NC.shape[1] > 1 else start_NC[:, 0]
 
-    def with_copies(self, copies_NK: np.ndarray) -> _Job:
-        """Return the job of the rows and a copy of each, with other numbers."""
-        numbers_NK = np.concatenate([self.numbers_NK, copies_NK])
-        return replace(self, numbers_NK=numbers_NK, labels=self.labels.twice, fold_N=np.tile(self.fold_N, 2))
+    def with_copies(self, both_MK: np.ndarray) -> _Job:
+        """Return the job of the rows and a copy of each.
+
+        :param both_MK: the numbers of the rows and of the copies (2 N, K); the jobs share them
+        """
+        return replace(self, numbers_NK=both_MK, labels=self.labels.twice, fold_N=np.tile(self.fold_N, 2))
 
     @cached_property
     def known_N(self) -> np.ndarray:

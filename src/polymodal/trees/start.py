@@ -8,7 +8,7 @@ Shapes: ``N`` rows, ``K`` numbers of a row, ``C`` outputs of a task.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -125,8 +125,7 @@ def linear_fit(
     :param fold_N: the fold of each row
     """
     known_N, folds = np.isfinite(target_N), int(fold_N.max()) + 1
-    sizes = [int((known_N & (fold_N == fold)).sum()) for fold in range(folds)]
-    if numbers_NK.size * outputs > _MOST or min(sizes) == 0:
+    if numbers_NK.size * outputs > _MOST or not np.bincount(fold_N[known_N], minlength=folds).all():
         return None
     scaling = Scaling.of(numbers_NK)
     values_ND, target_N, fold_N = scaling.scaled(numbers_NK)[known_N], target_N[known_N], fold_N[known_N]
@@ -193,18 +192,15 @@ def _loss(scores_NC: np.ndarray, target_N: np.ndarray, weight_N: np.ndarray, obj
     return _slope(scores_NC, target_N, weight_N)[0]
 
 
-def start_of(fits: Mapping[int, LinearFit], outputs: int, columns: Callable[[int], list[int]]) -> Start | None:
-    """Return the start of a task from the linear models of some columns of its labels; None if there are none.
+def start_of(fits: Sequence[tuple[Sequence[int], LinearFit]], outputs: int) -> Start:
+    """Return the start of a task from at least one linear model of its labels; other outputs start from 0.
 
-    :param fits: the linear models, by column of the labels
+    :param fits: linear models, each with the outputs that it predicts
     :param outputs: C
-    :param columns: returns the outputs that a column of the labels belongs to
     """
-    if not fits:
-        return None
-    scaling = next(iter(fits.values())).scaling
+    scaling = fits[0][1].scaling
     weights_DC = np.zeros((len(scaling.center_K) + 1, outputs))
-    for column, fit in fits.items():
-        weights_DC[:, columns(column)] = fit.whole_DC
+    for predicted, fit in fits:
+        weights_DC[:, list(predicted)] = fit.whole_DC
     arrays = (scaling.center_K, scaling.scale_K, weights_DC[:-1].astype(np.float32), weights_DC[-1].astype(np.float32))
     return Start(*(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays))

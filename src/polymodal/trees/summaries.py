@@ -62,7 +62,7 @@ class Cells:
 
     @property
     def folds(self) -> int:
-        """The number of folds."""
+        """The number of folds that ``fold_N`` divides the rows into."""
         return int(self.fold_N.max()) + 1
 
 
