@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 
 import polymodal as pm
+from builders.ngrams import grams_of
 from polymodal.errors import Fault
 from polymodal.modalities import Roots, Text, TextConfig
 from polymodal.modalities.tags import spans_of, tagged_text, tags_of, written_tags
-from polymodal.modalities.text import _grams
 
 NGRAMS = {"buckets": 2**16, "max_ngrams": 500}
 FAST = ("training.epochs=40", "training.baselines=false", "model.width=8", "data.split.kind=random", "data.split.valid=0.3")
@@ -56,13 +56,13 @@ def test_items_are_kept_apart_and_each_is_an_ngram_as_a_whole() -> None:
     assert tags_of(cell) == ["Red", "New York City", "blue"]
     text = tagged_text(cell)
     assert [text[start:end] for start, end in spans_of(text)] == ["Red", "New York City", "blue"]
-    grams = list(_grams(text))
+    grams = list(grams_of(text))
     for whole in ("red", "new", "york", "city", "new york", "york city", "new york city", "blue"):
         assert grams.count(whole) == 1, whole
     for across in ("red new", "city blue", "red blue"):
         assert across not in grams
-    assert "new york city" in list(_grams(tagged_text(["New York City"])))
-    assert list(_grams("red new york\ncity")) == list(_grams("red new york city")), "a text of several lines is read as before"
+    assert "new york city" in list(grams_of(tagged_text(["New York City"])))
+    assert list(grams_of("red new york\ncity")) == list(grams_of("red new york city")), "a text of several lines is read as before"
 
 
 def test_lists_arrays_and_written_lists_are_one_sample() -> None:

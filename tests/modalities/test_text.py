@@ -12,17 +12,21 @@ import sys
 import unicodedata
 from hashlib import sha256
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
 
 from builders import ROOT
+from builders.ngrams import grams_of
 from builders.texts import TEXTS, TOKENS, fitted
 from polymodal.config import validate
 from polymodal.errors import ConfigError, Fault
 from polymodal.modalities import Roots, Text, TextConfig, is_empty
 from polymodal.modalities.graphemes import clusters, cut
-from polymodal.modalities.text import _PRETOKENS_OF_POINTS, _grams, _hashes, _train_tokenizer, _words, normalise
+from polymodal.modalities.ngrams import hashes_of, words_in
+from polymodal.modalities.tags import BREAK
+from polymodal.modalities.text import _PRETOKENS_OF_POINTS, _train_tokenizer, normalise
 from polymodal.modalities.text_corruption import of_text
 
 NGRAMS = {"buckets": 4096, "max_ngrams": 64}
@@ -33,18 +37,18 @@ def same(one: Any, two: Any) -> bool:
 
 
 def test_chinese_gives_characters_pairs_and_triples() -> None:
-    assert list(_grams("红色花")) == ["红", "色", "花", "红色", "色花", "红色花"]
+    assert list(grams_of("红色花")) == ["红", "色", "花", "红色", "色花", "红色花"]
 
 
 def test_words_give_themselves_their_pairs_and_their_inner_letters() -> None:
-    grams = list(_grams("Red ox!"))
+    grams = list(grams_of("Red ox!"))
     assert [gram for gram in grams if not gram.startswith("#")] == ["red", "ox", "red ox", "!", "ox !"]
     assert {"#<re", "#red", "#ed>", "#<red", "#red>", "#<ox>"} <= set(grams)
     assert "Red" not in grams
 
 
 def test_mixed_scripts_are_cut_where_they_meet() -> None:
-    grams = list(_grams("红色apple手机"))
+    grams = list(grams_of("红色apple手机"))
     assert {"红色", "apple", "手机", "色 apple"} <= set(grams)
     assert not any("a" in gram and "红" in gram for gram in grams)
 
@@ -221,17 +225,17 @@ MARKED = {
 @pytest.mark.parametrize("text", MARKED)
 def test_a_word_is_its_letters_with_their_marks(text: str) -> None:
     held = normalise(text)
-    assert [held[start:end] for start, end in _words(held)] == MARKED[text]
+    assert [held[start:end] for start, end in words_in(held)] == MARKED[text]
 
 
 def test_words_with_marks_are_ngrams_and_their_inner_runs_are_of_whole_letters() -> None:
-    assert _grams("हिन्दी है") == ["हिन्दी", "#<हिन्", "#हिन्दी", "#न्दी>", "#<हिन्दी", "#हिन्दी>", "है", "हिन्दी है", "#<है>"]
-    assert _grams("İyi")[:3] == ["i̇yi", "#<i̇y", "#i̇yi"]
-    assert "می\u200cخواهم" in _grams("می\u200cخواهم")
-    assert _grams("ខ្មែរ") == ["ខ្", "មែ", "រ", "ខ្មែ", "មែរ", "ខ្មែរ"]
-    assert {"ไทย", "ภาษา"} <= set(_grams("ภาษาไทย"))
-    assert _grams("👍🏽 ok")[:3] == ["👍🏽", "👍", "ok"], "a thumb of any skin is a thumb"
-    assert _grams("🇩🇪") == ["🇩🇪"]
+    assert grams_of("हिन्दी है") == ["हिन्दी", "#<हिन्", "#हिन्दी", "#न्दी>", "#<हिन्दी", "#हिन्दी>", "है", "हिन्दी है", "#<है>"]
+    assert grams_of("İyi")[:3] == ["i̇yi", "#<i̇y", "#i̇yi"]
+    assert "می\u200cخواهم" in grams_of("می\u200cخواهم")
+    assert grams_of("ខ្មែរ") == ["ខ្", "មែ", "រ", "ខ្មែ", "មែរ", "ខ្មែរ"]
+    assert {"ไทย", "ภาษา"} <= set(grams_of("ภาษาไทย"))
+    assert grams_of("👍🏽 ok")[:3] == ["👍🏽", "👍", "ok"], "a thumb of any skin is a thumb"
+    assert grams_of("🇩🇪") == ["🇩🇪"]
 
 
 def test_no_part_begins_with_a_mark_or_leaves_one_behind_whatever_the_text() -> None:
@@ -239,13 +243,44 @@ def test_no_part_begins_with_a_mark_or_leaves_one_behind_whatever_the_text() -> 
     signs = ["\u093f", "\u0301", "\u200d", "\u3099", "\u0e49", "\ufe0f", "👍", "🏽", "🇩", "क", "น", "红", "a", "_", ",", " ", "7", "\n"]
     for _ in range(2_000):
         text = "".join(rng.choice(signs) for _ in range(12))
-        spans = _words(text)
+        spans = words_in(text)
         assert all(left[1] <= right[0] for left, right in itertools.pairwise(spans))
         for start, end in spans:
             assert unicodedata.category(text[start])[0] != "M", ascii(text)
             assert end == len(text) or unicodedata.category(text[end])[0] != "M", ascii(text)
         assert "".join(clusters(text)) == text
-        _hashes(text, 64)
+        hashes_of(text, 64)
+
+
+def test_the_hashes_are_those_of_the_ngrams_whatever_the_text() -> None:
+    rng = random.Random(1)
+    signs = [
+        "\u093f",
+        "\u0301",
+        "\u200d",
+        "\u3099",
+        "\u0e49",
+        "\ufe0f",
+        "👍",
+        "🏽",
+        "🇩",
+        "क",
+        "น",
+        "红",
+        "色",
+        "か",
+        "İ",
+        "ß",
+        "a",
+        "Bc",
+        "_",
+    ]
+    signs += [",", " ", " ", "7", "\n", BREAK, "x" * 70]
+    for at in range(2_000):
+        text = "".join(rng.choice(signs) for _ in range(1 + at % 40))
+        for by_clusters in (True, False):
+            codes = [crc32(gram.encode()) % 997 for gram in grams_of(text, by_clusters)]
+            assert sorted(hashes_of(text, 997, by_clusters).tolist()) == sorted(codes), ascii(text)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +293,7 @@ def test_no_part_begins_with_a_mark_or_leaves_one_behind_whatever_the_text() -> 
 )
 def test_text_without_marks_gives_the_ngrams_that_saved_models_hash(text: str, count: int, digest: str) -> None:
     for by_clusters in (True, False):
-        grams = _grams(normalise(text), by_clusters)
+        grams = grams_of(normalise(text), by_clusters)
         assert (len(grams), sha256("\n".join(grams).encode()).hexdigest()[:16]) == (count, digest)
 
 
@@ -281,7 +316,7 @@ def test_a_state_of_old_reads_as_it_did() -> None:
     assert len(old.read("हिन्दी")["ids"]) == 14, "letters and marks apart: ह, ि, न, ्, द, ी, their pairs, and each letter framed"
     assert len(text.read("हिन्दी")["ids"]) == 6
     assert same(old.read("the red apple, 红色"), text.read("the red apple, 红色"))
-    assert _grams("か\u309a字", by_clusters=False) == ["か", "\u309a", "字", "か\u309a", "\u309a字", "か\u309a字"]
+    assert grams_of("か\u309a字", by_clusters=False) == ["か", "\u309a", "字", "か\u309a", "\u309a字", "か\u309a字"]
     for config in (TextConfig(column="title", max_chars=3), TextConfig(column=None, columns=["a", "b"], max_chars=3)):
         cell = "कक्ष" if config.column else ("कक्ष", None)
         assert Text(config, old.state, Roots()).parsed(cell) == "कक्"
@@ -322,7 +357,7 @@ def test_a_cut_parts_no_letter_from_its_marks() -> None:
 def test_misprints_take_letters_with_their_marks() -> None:
     text = "हिन्दी भाषा सुन्दर है और किताब विद्यालय में है"
     letters = sorted(clusters(text))
-    typos, ocr, dropped = (of_text(_words)[name] for name in ("typos", "ocr", "dropped"))
+    typos, ocr, dropped = (of_text(words_in)[name] for name in ("typos", "ocr", "dropped"))
     swapped = [str(typos(text, 5, np.random.default_rng(seed))) for seed in range(20)]
     assert all(sorted(clusters(one)) == letters for one in swapped), "no Latin letter: neighbours are exchanged, whole"
     assert len(set(swapped)) > 10
@@ -337,7 +372,7 @@ def test_misprints_take_letters_with_their_marks() -> None:
 
 def test_what_a_misprint_of_plain_text_does_is_what_it_did() -> None:
     text, found = "the red apple and the burning cold window, 价格己已", {}
-    for name, misprint in of_text(_words).items():
+    for name, misprint in of_text(words_in).items():
         found[name] = misprint(text, 3, np.random.default_rng(5))
     assert found == {
         "typos": "the ed paple and thhe buurning cild window, 价格己已",

@@ -42,10 +42,10 @@ def canonical(text: str) -> str:
 
 def is_empty(cell: Cell) -> bool:
     """Return whether a cell is None, NaN, NaT, blank text, no bytes, or a tuple of such values."""
-    if cell is None or type(cell).__name__ in ("NaTType", "NAType"):  # pandas' own missing values
-        return True
     if isinstance(cell, str):
         return not cell or cell.isspace()
+    if cell is None or type(cell).__name__ in ("NaTType", "NAType"):  # pandas' own missing values
+        return True
     if isinstance(cell, float):
         return math.isnan(cell)
     if isinstance(cell, tuple):
@@ -57,7 +57,10 @@ def is_empty(cell: Cell) -> bool:
 
 def is_missing_word(cell: Cell) -> bool:
     """Return whether a cell is a missing value in a column of numbers, dates or categories."""
-    return is_empty(cell) or (isinstance(cell, str) and cell.strip().casefold() in MISSING_WORDS)
+    if isinstance(cell, str):
+        word = cell.strip()
+        return len(word) <= LONGEST_MISSING_WORD and word.casefold() in MISSING_WORDS
+    return is_empty(cell)
 
 
 def plain_text(cell: str) -> str:

@@ -119,7 +119,8 @@ class ColumnDrift(Drift):
 
     def __init__(self, columns: Sequence[State]) -> None:
         self._writings = [Writing.of_facts(column["type"], column.get("writing")) for column in columns]
-        self._numbers: list[tuple[int, _Numbers]] = []
+        self._numbers: list[_Numbers] = []
+        self._places: list[int] = []  # the position of each of these columns among the numbers of a sample
         self._categories: list[_Categories] = []
         self._are_tuples = len(columns) > 1
         offset = 0
@@ -128,8 +129,13 @@ class ColumnDrift(Drift):
                 self._categories.append(_Categories(at, column))
                 continue
             if column["type"] == "number":
-                self._numbers.append((offset, _Numbers(at, column)))
+                self._numbers.append(_Numbers(at, column))
+                self._places.append(offset)
             offset += 1 if column["type"] == "number" else DATE_PARTS
+        facts_4K = np.array([[numbers.state[name] for numbers in self._numbers] for name in ("mean", "std", "low", "high")])
+        self._mean_K, self._std_K, self._low_K, self._high_K = facts_4K
+        self._width_K = self._high_K - self._low_K
+        self._tolerance_K = 1e-5 * np.maximum(self._width_K, abs(self._low_K) + abs(self._high_K))  # samples are float32
 
     def see(self, cells: Sequence[Cell], samples: Sequence[Sample], place: np.ndarray) -> None:
         """Add some rows to the counts. Samples are counted; only cells with clipped numbers or new categories are read again.
@@ -144,8 +150,8 @@ class ColumnDrift(Drift):
         positions_R = place[rows]
         numbers_SK = np.stack([sample["numbers"] for sample in samples]).astype(np.float64)
         categories_SM = np.stack([sample["categories"] for sample in samples])
-        for column, numbers in self._numbers:
-            self._see_numbers(numbers, numbers_SK[positions_R, column], cells, rows)
+        if self._numbers:
+            self._see_numbers(numbers_SK[positions_R][:, self._places], cells, rows)
         for column, categories in enumerate(self._categories):
             codes = categories_SM[positions_R, column]
             categories.seen += int((codes > 0).sum())
@@ -155,30 +161,34 @@ class ColumnDrift(Drift):
                 if len(categories.names) < _NAMES or name in categories.names:
                     categories.names[name] += 1
 
-    def _see_numbers(self, numbers: _Numbers, centred_R: np.ndarray, cells: Sequence[Cell], rows: np.ndarray) -> None:
-        """Add the numbers of one column: ``centred_R`` is their distance from the training mean in standard deviations, NaN = missing."""
-        state = numbers.state
-        known = ~np.isnan(centred_R)
-        values = centred_R[known] * state["std"] + state["mean"]
-        for at in np.flatnonzero(np.abs(centred_R[known]) >= _CLIPPED):
-            value = self._writings[numbers.at].value(self._part(cells[rows[known][at]], numbers.at))
-            values[at] = values[at] if value is None else value
-        values = values.clip(-HUGE, HUGE)
-        if not len(values):
-            return
-        low, high = state["low"], state["high"]
-        width = high - low
-        tolerance = 1e-5 * max(width, abs(low) + abs(high))  # samples are float32
-        numbers.seen += len(values)
-        numbers.outside += int(((values < low - tolerance) | (values > high + tolerance)).sum())
-        numbers.far += int(((values < low - width / 2 - tolerance) | (values > high + width / 2 + tolerance)).sum())
-        numbers.low, numbers.high = min(numbers.low, float(values.min())), max(numbers.high, float(values.max()))
-        numbers.sum, numbers.magnitudes = numbers.sum + float(values.sum()), numbers.magnitudes + float(abs(values).sum())
-        numbers.squares += float((values**2).sum())
+    def _see_numbers(self, centred_RK: np.ndarray, cells: Sequence[Cell], rows: np.ndarray) -> None:
+        """Add the numbers of some rows: ``centred_RK`` is their distance from the training mean in standard deviations, NaN = missing."""
+        values_RK = centred_RK * self._std_K + self._mean_K
+        for row, column in np.argwhere(np.abs(centred_RK) >= _CLIPPED):
+            at = self._numbers[column].at
+            value = self._writings[at].value(self._part(cells[rows[row]], at))
+            values_RK[row, column] = values_RK[row, column] if value is None else value
+        values_RK = values_RK.clip(-HUGE, HUGE)
+        known_RK = ~np.isnan(values_RK)
+        low_K, high_K = self._low_K - self._tolerance_K, self._high_K + self._tolerance_K
+        seen_K = known_RK.sum(0)
+        outside_K = ((values_RK < low_K) | (values_RK > high_K)).sum(0)
+        far_K = ((values_RK < low_K - self._width_K / 2) | (values_RK > high_K + self._width_K / 2)).sum(0)
+        lowest_K, highest_K = np.where(known_RK, values_RK, np.inf).min(0), np.where(known_RK, values_RK, -np.inf).max(0)
+        filled_RK = np.where(known_RK, values_RK, 0.0)
+        sum_K, magnitudes_K, squares_K = filled_RK.sum(0), abs(filled_RK).sum(0), (filled_RK**2).sum(0)
+        for at, numbers in enumerate(self._numbers):
+            numbers.seen += int(seen_K[at])
+            numbers.outside += int(outside_K[at])
+            numbers.far += int(far_K[at])
+            numbers.low, numbers.high = min(numbers.low, float(lowest_K[at])), max(numbers.high, float(highest_K[at]))
+            numbers.sum += float(sum_K[at])
+            numbers.magnitudes += float(magnitudes_K[at])
+            numbers.squares += float(squares_K[at])
 
     def lines(self) -> list[str]:
         """Return one warning for each column whose cells differ from those of the training rows."""
-        lines = [*(numbers.line() for _, numbers in self._numbers), *(categories.line() for categories in self._categories)]
+        lines = [*(numbers.line() for numbers in self._numbers), *(categories.line() for categories in self._categories)]
         return [line for line in lines if line is not None]
 
     def _part(self, cell: Cell, at: int) -> Cell:

@@ -184,10 +184,10 @@ def augmented(pixels: np.ndarray, rng: np.random.Generator, config: PictureSetti
     if down or right:
         rows = np.clip(np.arange(height) + down, 0, height - 1)
         columns = np.clip(np.arange(width) + right, 0, width - 1)
-        pixels = pixels[..., rows[:, None], columns[None, :]]
+        pixels = pixels.take(rows, -2).take(columns, -1)
     if config.color:
         table = np.clip((np.arange(256) - 128.0) * (1 + gain) + 128 + 255 * bias, 0, 255).astype(np.uint8)
-        pixels = table[pixels]
+        pixels = table.take(pixels)
     return np.ascontiguousarray(pixels)
 
 

@@ -28,6 +28,8 @@ from .objects import called
 from .signal_corruption import Corruption
 
 _MAX_CATEGORIES = 1_000
+_MAX_KNOWN = 4_096
+"""The maximum number of texts of a column whose category is remembered."""
 _NO_VALUE = (bytes, list, dict, tuple, np.ndarray, Unreadable)
 """Types of cells that are neither a number, nor a date, nor the name of a category."""
 
@@ -162,28 +164,25 @@ class Tabular(Modality):
 
         :raises PartFault: cells of some columns cannot be read; it contains the sample without them
         """
-        parts = self._parts(cell)
         numbers: list[float] = []
         categories: list[int] = []
         faults: dict[str, str] = {}
-        for column, writing, part in zip(self.state["columns"], self.writings, parts, strict=True):
-            if column["type"] == "category":
-                if isinstance(part, _NO_VALUE):
-                    faults[column["name"]] = f"found {called(part)}; expected the name of a category"
-                    categories.append(0)
-                    continue
-                categories.append(0 if is_missing_word(part) else self._codes(column).get(category(part), 1))
+        for column, part in zip(self._columns, self._parts(cell), strict=True):
+            if column.type == "category":
+                code = column.code(part)
+                if code is None:
+                    faults[column.name] = f"found {called(part)}; expected the name of a category"
+                categories.append(code or 0)
                 continue
-            values = [math.nan] * (DATE_PARTS if column["type"] == "date" else 1)
-            if not is_missing_word(part):
-                value = writing.value(part)
-                if value is None:
-                    if not writing.is_word(part):
-                        faults[column["name"]] = no_value(writing, part)
-                else:
-                    centred = max(-10.0, min(10.0, (value - column["mean"]) / column["std"]))
-                    values = [centred] if column["type"] == "number" else [centred, *_calendar(value)]
-            numbers += values
+            value = column.writing.value(part)
+            if value is None:
+                if not is_missing_word(part) and not column.writing.is_word(part):
+                    faults[column.name] = no_value(column.writing, part)
+                numbers += column.missing
+                continue
+            numbers.append(max(-10.0, min(10.0, (value - column.mean) / column.std)))
+            if column.type == "date":
+                numbers += _calendar(value)
         sample = {"numbers": np.array(numbers, np.float32), "categories": np.array(categories, np.int32)}
         if faults:
             is_empty = bool(np.isnan(sample["numbers"]).all() and not sample["categories"].any())
@@ -199,16 +198,10 @@ class Tabular(Modality):
         """The formats of the cells, one for each column."""
         return [Writing.of_facts(column["type"], column.get("writing")) for column in self.state["columns"]]
 
-    def _codes(self, column: dict[str, Any]) -> dict[str, int]:
-        """Return the code of each category of a column, from 2 up."""
-        codes: dict[str, dict[str, int]] = self.__dict__.setdefault("_tables", {})
-        name = column["name"]
-        if name not in codes:
-            codes[name] = {}
-            for code, value in enumerate(column["values"], start=2):
-                codes[name].setdefault(category(value), code)  # bundles of earlier versions contain "true", which is now "True"
-                codes[name].setdefault(value, code)
-        return codes[name]
+    @cached_property
+    def _columns(self) -> list[_Column]:
+        """The columns, for reading."""
+        return [_Column(facts, writing) for facts, writing in zip(self.state["columns"], self.writings, strict=True)]
 
     def blank(self) -> Sample:
         """Return a sample in which every column is missing."""
@@ -255,6 +248,38 @@ class Tabular(Modality):
         columns = ", ".join(f"{count} {kind if count == 1 else plural[kind]}" for kind, count in sorted(counts.items()))
         written = [f"{column['name']!r} with {text}" for column in self.state["columns"] if (text := _written(column))]
         return "; ".join([columns, *written])
+
+
+class _Column:
+    """A column of the field, prepared for reading.
+
+    :param facts: what ``fit`` learned of it
+    :param writing: the format of its cells
+    """
+
+    def __init__(self, facts: Mapping[str, Any], writing: Writing) -> None:
+        self.name: str = facts["name"]
+        self.type: ColumnType = facts["type"]
+        self.writing = writing
+        self.mean: float = facts.get("mean", 0.0)
+        self.std: float = facts.get("std", 1.0)
+        self.missing = [math.nan] * (DATE_PARTS if self.type == "date" else 1)
+        self._codes: dict[str, int] = {}
+        for code, value in enumerate(facts.get("values", ()), start=2):
+            self._codes.setdefault(category(value), code)  # bundles of earlier versions contain "true", which is now "True"
+            self._codes.setdefault(value, code)
+        self._known: dict[str, int] = {}  # the codes of texts that were read
+
+    def code(self, cell: Cell) -> int | None:
+        """Return the code of the category in a cell, from 2 up; 0 = missing, 1 = other; None if the cell cannot be a category."""
+        if type(cell) is str and (known := self._known.get(cell)) is not None:
+            return known
+        if isinstance(cell, _NO_VALUE):
+            return None
+        code = 0 if is_missing_word(cell) else self._codes.get(category(cell), 1)
+        if type(cell) is str and len(self._known) < _MAX_KNOWN:
+            self._known[cell] = code
+        return code
 
 
 def no_value(writing: Writing, cell: Cell) -> str:

@@ -13,15 +13,12 @@ row have small weights. The features are those of fastText (Joulin et al. 2016, 
 from __future__ import annotations
 
 import base64
-import itertools
 import json
 import math
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
-from zlib import crc32
 
 import numpy as np
 import torch
@@ -33,8 +30,9 @@ from ..cells import is_empty
 from ..errors import ConfigError, Fault
 from ..flow import Cell, Form, Geometry, Sample, State, Unreadable
 from .files import Roots
-from .graphemes import MARK, MARKS, SIGN, SYLLABIC, UNSPACED, clusters, cut, runs_of
+from .graphemes import cut
 from .modality import FieldConfig, Modality, Parts, Recognition, bucket, padded, percent
+from .ngrams import hashes_of, reading_units, words_in
 from .objects import called
 from .signal_corruption import Corruption
 from .tags import BREAK, are_texts, as_list, spans_of, tagged_text, tags_of
@@ -46,19 +44,6 @@ _NO_TEXT = (bytes, bytearray, dict, np.ndarray, Unreadable)
 _CLUSTERS = "clusters"
 _NEEDED = {"ngrams": ("buckets", "max_ngrams"), "tokens": ("vocabulary", "max_tokens")}  # what an encoder of a form must state
 _IDF_STEP = 1 / 16  # the IDF is stored as bytes in this unit: 0 to 16
-_LETTER = rf"[^\W_{UNSPACED}{SYLLABIC}]"
-_PIECE = re.compile(
-    rf"({_LETTER}+)((?:{MARK}{_LETTER}*)*)|([{UNSPACED}]+)((?:{MARK}[{UNSPACED}]*)*)|((?:[{SYLLABIC}]{MARK}*)+)|({SIGN}|\S{MARK}*)"
-)
-"""The groups: a word up to its first mark, and its rest; a run of Chinese characters or kana, likewise; a run of another script without
-spaces; a sign."""
-_UNSPACED_POINTS = UNSPACED.replace(r"\u3098\u309b-", "")  # including the marks of kana
-_PIECE_OF_POINTS = re.compile(rf"([^\W_{_UNSPACED_POINTS}]+)()|([{_UNSPACED_POINTS}]+)()|((?!))|(\S)")
-"""The same for letters that are code points, in states without ``letters``."""
-_BASE = re.compile(rf"[\U0001f1e6-\U0001f1ff]{{2}}|[^{MARKS}]")
-_OF_WORDS = rf"[^\W{UNSPACED}{SYLLABIC}]"  # letters, digits and underscores
-_WORDS = re.compile(rf"{_OF_WORDS}+(?:{MARK}{_OF_WORDS}*)*|[{UNSPACED}]+(?:{MARK}[{UNSPACED}]*)*|(?:[{SYLLABIC}]{MARK}*)+|{SIGN}")
-_IDEOGRAPH, _SYLLABIC = re.compile(f"[{UNSPACED}]"), re.compile(f"[{SYLLABIC}]")
 _PRETOKENS = (
     r"\s?(?:[\p{Han}\p{Hiragana}\p{Katakana}]\p{M}*){1,8}|\s?(?:[[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]&&\p{L}]\p{M}*){1,8}"
     r"|\s?\p{L}[\p{L}\p{M}\x{200c}\x{200d}]*|\s?\p{N}{1,3}\p{M}*|\s?[^\s\p{L}\p{N}]+|\s+"
@@ -116,7 +101,7 @@ class Text(Modality):
         words = [cell for cell in cells if isinstance(cell, str)]
         if len(words) < 0.9 * max(len(cells), 1):
             return Recognition(0.0)
-        pieces = float(np.mean([sum(_reading_units(word) for word in _WORDS.findall(text[:500])) for text in words]))
+        pieces = float(np.mean([reading_units(text[:500]) for text in words]))
         letters = float(np.mean([any(char.isalpha() for char in text[:500]) for text in words]))
         distinct = len(set(words)) / len(words)
         if letters < 0.5:
@@ -145,7 +130,7 @@ class Text(Modality):
             frequencies = np.zeros(buckets, np.int64)
             count = 0
             for text in texts:
-                frequencies[np.unique(_hashes(text, buckets))] += 1
+                frequencies[np.unique(hashes_of(text, buckets))] += 1
                 count += 1
             idf = np.log((1 + count) / (1 + frequencies)) + 1  # as in scikit-learn's smooth_idf
             steps = np.clip(np.round(idf / _IDF_STEP), 1, 255).astype(np.uint8)
@@ -195,7 +180,7 @@ class Text(Modality):
         if self.state["form"] == "tokens":
             ids = np.array(ids_of(self._tokenizer, text)[: self.state["max_tokens"]], np.int32)
             return {"ids": ids + 1 if len(ids) else np.ones(1, np.int32)}
-        hashes, counts = np.unique(_hashes(text, self.state["buckets"], self._by_clusters), return_counts=True)
+        hashes, counts = np.unique(hashes_of(text, self.state["buckets"], self._by_clusters), return_counts=True)
         if not len(hashes):
             return self.blank()
         weights = (1 + np.log(counts)) * self._idf[hashes]
@@ -251,12 +236,12 @@ class Text(Modality):
 
     def corruptions(self) -> Mapping[str, Corruption]:
         """Return the corruptions of the text, before it is divided into n-grams or tokens."""
-        return of_text(_words)
+        return of_text(words_in)
 
     def parts(self, cell: Cell, sample: Sample) -> Parts | None:
         """Return the words as parts; letters in scripts without spaces; the texts of a list. More than 64 parts become 64 runs of parts."""
         text = self.parsed(cell)
-        spans = spans_of(text) if BREAK in text else _words(text)
+        spans = spans_of(text) if BREAK in text else words_in(text)
         if not spans:
             return None
         runs = [spans[part[0]][:1] + spans[part[-1]][1:] for part in np.array_split(np.arange(len(spans)), min(len(spans), _MOST_PARTS))]
@@ -310,67 +295,6 @@ def _cut_anywhere(cell: Cell, max_chars: int) -> Cell:
     if isinstance(cell, tuple):
         cell = "\n".join(tagged_text(part)[:max_chars] for part in cell if not is_empty(part))
     return cell[:max_chars] if isinstance(cell, str) else cell
-
-
-def _words(text: str) -> list[tuple[int, int]]:
-    """Return the start and the end of each word and sign, or of each letter in scripts without spaces. None begins with a mark."""
-    return [span for word in _WORDS.finditer(text) for span in _spans(word)]
-
-
-def _spans(word: re.Match[str]) -> list[tuple[int, int]]:
-    """Return the start and the end of a word, or of each letter of a run without spaces."""
-    if not (_IDEOGRAPH.match(word[0]) or _SYLLABIC.match(word[0])):
-        return [word.span()]
-    ends = [word.start(), *itertools.accumulate(map(len, clusters(word[0])), initial=word.start())][1:]
-    return list(itertools.pairwise(ends))
-
-
-def _reading_units(word: str) -> float:
-    """Return the approximate number of words of a run of letters: a word is two Chinese characters, or three letters of Thai."""
-    if _IDEOGRAPH.match(word):
-        return max(1.0, len(word) / 2)
-    return max(1.0, len(clusters(word)) / 3) if _SYLLABIC.match(word) else 1.0
-
-
-def _grams(text: str, by_clusters: bool = True) -> list[str]:
-    """Return the n-grams of a text; for a list, those of each of its texts, and each text of three words or more as a whole."""
-    if BREAK not in text:
-        return _grams_inside(text, by_clusters)
-    grams: list[str] = []
-    for start, end in spans_of(text):
-        grams += _grams_inside(text[start:end], by_clusters)
-        if len(_words(text[start:end])) > 2:
-            grams.append(" ".join(text[start:end].casefold().split()))
-    return grams
-
-
-def _grams_inside(text: str, by_clusters: bool) -> list[str]:
-    """Return the n-grams of a single text."""
-    grams: list[str] = []
-    before = ""
-    for word, of_word, run, of_run, syllables, sign in (_PIECE if by_clusters else _PIECE_OF_POINTS).findall(text.casefold()):
-        if run or syllables:
-            letters = clusters(run + of_run + syllables) if of_run or syllables else run
-            grams += runs_of(letters, (1, 2, 3, 4) if syllables else (1, 2, 3))
-            before = letters[-1]
-            continue
-        piece = word + of_word or sign
-        grams.append(piece)
-        if before:
-            grams.append(f"{before} {piece}")
-        before = piece
-        if of_word:
-            grams += ["#" + run for run in runs_of(["<", *clusters(piece)[:64], ">"], (3, 4))]
-        elif word:
-            framed = f"<{word[:64]}>"
-            grams += ["#" + framed[start : start + length] for length in (3, 4) for start in range(len(framed) - length + 1)]
-        elif len(sign) > 1:
-            grams += [base for base in _BASE.findall(sign) if base != sign]
-    return grams
-
-
-def _hashes(text: str, buckets: int, by_clusters: bool = True) -> np.ndarray:
-    return np.array([crc32(gram) for gram in map(str.encode, _grams(text, by_clusters))], np.int64) % buckets
 
 
 def _without_words(tokenizer: Any) -> Any:

@@ -1,0 +1,115 @@
+"""The words and the n-grams of a text: words and signs, their pairs, runs of 3 and 4 letters inside words; in scripts without spaces, runs
+of letters. N-grams are only computed as hashes (CRC-32)."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from zlib import crc32
+
+import numpy as np
+
+from .graphemes import MARK, MARKS, SIGN, SYLLABIC, UNSPACED, clusters, runs_of
+from .tags import BREAK, spans_of
+
+_LETTER = rf"[^\W_{UNSPACED}{SYLLABIC}]"
+_PIECE = re.compile(
+    rf"({_LETTER}+)((?:{MARK}{_LETTER}*)*)|([{UNSPACED}]+)((?:{MARK}[{UNSPACED}]*)*)|((?:[{SYLLABIC}]{MARK}*)+)|({SIGN}|\S{MARK}*)"
+)
+"""The groups: a word up to its first mark, and its rest; a run of Chinese characters or kana, likewise; a run of another script without
+spaces; a sign."""
+_UNSPACED_POINTS = UNSPACED.replace(r"\u3098\u309b-", "")  # including the marks of kana
+_PIECE_OF_POINTS = re.compile(rf"([^\W_{_UNSPACED_POINTS}]+)()|([{_UNSPACED_POINTS}]+)()|((?!))|(\S)")
+"""The same for letters that are code points, in states without ``letters``."""
+_BASE = re.compile(rf"[\U0001f1e6-\U0001f1ff]{{2}}|[^{MARKS}]")
+_OF_WORDS = rf"[^\W{UNSPACED}{SYLLABIC}]"  # letters, digits and underscores
+_WORDS = re.compile(rf"{_OF_WORDS}+(?:{MARK}{_OF_WORDS}*)*|[{UNSPACED}]+(?:{MARK}[{UNSPACED}]*)*|(?:[{SYLLABIC}]{MARK}*)+|{SIGN}")
+_IDEOGRAPH, _SYLLABIC = re.compile(f"[{UNSPACED}]"), re.compile(f"[{SYLLABIC}]")
+
+
+def words_in(text: str) -> list[tuple[int, int]]:
+    """Return the start and the end of each word and sign, or of each letter in scripts without spaces. None begins with a mark."""
+    return [span for word in _WORDS.finditer(text) for span in _spans(word)]
+
+
+def _spans(word: re.Match[str]) -> list[tuple[int, int]]:
+    """Return the start and the end of a word, or of each letter of a run without spaces."""
+    if not (_IDEOGRAPH.match(word[0]) or _SYLLABIC.match(word[0])):
+        return [word.span()]
+    ends = [word.start(), *itertools.accumulate(map(len, clusters(word[0])), initial=word.start())][1:]
+    return list(itertools.pairwise(ends))
+
+
+def reading_units(text: str) -> float:
+    """Return the approximate number of words of a text, where two Chinese characters, or three letters of Thai, are a word."""
+    return sum(_units(word) for word in _WORDS.findall(text))
+
+
+def _units(word: str) -> float:
+    """Return the approximate number of words of a word, or of a run of letters in a script without spaces."""
+    if _IDEOGRAPH.match(word):
+        return max(1.0, len(word) / 2)
+    return max(1.0, len(clusters(word)) / 3) if _SYLLABIC.match(word) else 1.0
+
+
+def hashes_of(text: str, buckets: int, by_clusters: bool = True) -> np.ndarray:
+    """Return the buckets of the n-grams of a text; for a list, those of each of its texts, and each text of three words or more as a
+    whole."""
+    if BREAK not in text:
+        codes = _codes_inside(text, by_clusters)
+    else:
+        codes = []
+        for start, end in spans_of(text):
+            codes += _codes_inside(text[start:end], by_clusters)
+            if len(words_in(text[start:end])) > 2:
+                codes.append(crc32(" ".join(text[start:end].casefold().split()).encode()))
+    return np.array(codes, np.int64) % buckets
+
+
+def _codes_inside(text: str, by_clusters: bool) -> list[int]:
+    """Return the CRC-32 of each n-gram of a single text: of words and signs, of pairs of neighbours, of three and four letters of a word,
+    and of one to three letters of a script without spaces (Thai and similar ones: to four)."""
+    codes: list[int] = []
+    before: int | None = None  # the CRC-32 of the last word, sign or letter and a space
+    for word, of_word, run, of_run, syllables, sign in (_PIECE if by_clusters else _PIECE_OF_POINTS).findall(text.casefold()):
+        if run or syllables:
+            letters = clusters(run + of_run + syllables) if of_run or syllables else run
+            codes += _codes_of_runs([letter.encode() for letter in letters], 4 if syllables else 3)
+            before = crc32(b" ", crc32(letters[-1].encode()))
+            continue
+        piece, own = _codes_of_piece(word, of_word, sign)
+        codes += own
+        if before is not None:
+            codes.append(crc32(piece, before))
+        before = crc32(b" ", own[0])
+    return codes
+
+
+def _codes_of_runs(letters: Sequence[bytes], longest: int) -> list[int]:
+    """Return the CRC-32 of all runs of neighbouring letters, of one letter up to ``longest``."""
+    codes = list(map(crc32, letters))
+    of_length = codes
+    for length in range(1, longest):
+        of_length = list(map(crc32, letters[length:], of_length))
+        codes += of_length
+    return codes
+
+
+@lru_cache(2**16)
+def _codes_of_piece(word: str, of_word: str, sign: str) -> tuple[bytes, tuple[int, ...]]:
+    """Return a word or a sign as bytes, and the CRC-32 of its n-grams, the first of which is that of the whole.
+
+    The arguments are groups of ``_PIECE``. Words recur, so that most are found in the cache.
+    """
+    piece = word + of_word or sign
+    grams = [piece]
+    if of_word:
+        grams += ["#" + run for run in runs_of(["<", *clusters(piece)[:64], ">"], (3, 4))]
+    elif word:
+        framed = f"<{word[:64]}>"
+        grams += ["#" + framed[start : start + length] for length in (3, 4) for start in range(len(framed) - length + 1)]
+    elif len(sign) > 1:
+        grams += [base for base in _BASE.findall(sign) if base != sign]
+    return piece.encode(), tuple(crc32(gram.encode()) for gram in grams)
