@@ -18,6 +18,7 @@ from ..backbones import build as build_backbone
 from ..config import Config, NameOrPath
 from ..errors import ConfigError, requires
 from ..flow import Features, Field, Form, State
+from ..layers.lengths import by_length
 from ..quiet import ignore_warnings_of
 from .encoder import Encoder, EncoderConfig
 
@@ -160,6 +161,7 @@ class Pretrained(Encoder):
         super().__init__()
         self.config, self.width = config, width
         self.backbone = build_backbone(state["backbone"])
+        self.reads_lengths = state["backbone"]["form"] == "tokens" and not state["backbone"].get("filled")
         self.drop = nn.Dropout(config.dropout)
         self.project = nn.Linear(_width(state), width)
         if config.tune == "lora":
@@ -180,7 +182,7 @@ class Pretrained(Encoder):
 
     def forward(self, field: Field) -> Features:
         """Return the tokens (U, L, width)."""
-        features = self.backbone(field.values)
+        features = by_length(self.backbone, field.values) if self.training and self.reads_lengths else self.backbone(field.values)
         return Features(self.project(self.drop(features.tokens_BLD)), features.mask_BL)
 
 

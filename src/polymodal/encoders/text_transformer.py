@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -9,6 +10,7 @@ from pydantic import Field as Setting
 from torch import nn
 
 from ..flow import Features, Field, Form, State
+from ..layers.lengths import by_length
 from ..layers.positions import sines
 from ..layers.transformer import Transformer
 from .encoder import Encoder, EncoderConfig
@@ -64,7 +66,10 @@ class TextTransformer(Encoder):
 
     def forward(self, field: Field) -> Features:
         """Return the tokens (U, L, width)."""
-        ids = field.values["ids"]
+        return by_length(self._encode, field.values) if self.training else self._encode(field.values)
+
+    def _encode(self, values: Mapping[str, torch.Tensor]) -> Features:
+        ids = values["ids"]
         tokens = self.drop(self.embed(ids) + self.positions_LD[: ids.shape[1]])
         features = self.transformer(Features(tokens, ids > 0))
         return Features(self.project(features.tokens_BLD), features.mask_BL)
