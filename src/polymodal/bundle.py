@@ -36,7 +36,7 @@ from .modalities import Roots
 from .model import MultiModalModel, build
 from .storage import checksum_of, not_written, write_whole
 from .tasks import Task
-from .weights import Parts, below
+from .weights import Parts, below, restored, stored
 
 FORMAT = 1
 _FILES = ("states.json", "weights.safetensors", "README.md")
@@ -91,7 +91,7 @@ class Bundle:
     def _tensors(self) -> dict[str, Tensor]:
         """Return the weights of all members by the names that ``weights.safetensors`` has for them."""
         return {
-            f"{at}.{name}": value.detach().cpu().contiguous()
+            f"{at}.{name}": stored(value.detach().cpu().contiguous())
             for at, member in enumerate(self.members)
             for name, value in member.state_dict().items()
         }
@@ -104,6 +104,11 @@ class Bundle:
             for field, backbone in self.backbones.items()
             for name, value in backbone.state_dict().items()
         }
+
+    def to(self, device: torch.device) -> None:
+        """Move all members and frozen backbones to a device."""
+        for part in (*self.members, *self.backbones.values()):
+            part.to(device)
 
     @staticmethod
     def digest(folder: str | Path) -> str:
@@ -152,7 +157,7 @@ class Bundle:
                 *(config.modality()(config, fields[name], Roots()) for name, config in experiment.fields.items()),
             ):
                 part.check()
-            tensors = load_tensors(bodies["weights.safetensors"])
+            tensors = {name: restored(value) for name, value in load_tensors(bodies["weights.safetensors"]).items()}
             members = []
             if not tasks or not fields or not isinstance(head["metrics"], dict) or not 1 <= head["members"] <= len(tensors):
                 raise ValueError(f"{len(tasks)} tasks, {len(fields)} fields, {head['members']} members")

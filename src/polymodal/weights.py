@@ -1,11 +1,41 @@
-"""The weights of a model by its parts: the network, its boosted trees, and its further networks."""
+"""The weights of a model: its parts (the network, its boosted trees, and its further networks), and their half precision in files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+
+_LARGE = 2**16
+"""The number of values from which a tensor may be stored in half precision."""
+_LARGEST = 6e4
+"""Above this absolute value, half precision has no numbers."""
+
+
+def halved(value: Tensor) -> Tensor:
+    """Return a float32 tensor with its values rounded to half precision, to 11 binary digits; unchanged if a value is too large for it."""
+    return value.half().float() if value.dtype == torch.float32 and bool((value.abs() < _LARGEST).all()) else value
+
+
+def kept(model: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of the weights of a trained model, on the CPU. Large tables of embeddings are rounded to half precision, in which they
+    are stored: the attribute ``halved`` of a module contains the names of such parameters."""
+    tables = {f"{at}.{name}".lstrip(".") for at, module in model.named_modules() for name in getattr(module, "halved", ())}
+    copies = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in model.state_dict().items()}
+    return {name: halved(value) if name in tables else value for name, value in copies.items()}
+
+
+def stored(value: Tensor) -> Tensor:
+    """Return a tensor as a file contains it: in half precision if it is large and nothing is lost."""
+    is_large = value.dtype == torch.float32 and value.numel() >= _LARGE
+    return half if is_large and torch.equal((half := value.half()).float(), value) else value
+
+
+def restored(value: Tensor) -> Tensor:
+    """Return a tensor of a file as a model contains it: in float32 if it was stored in half precision."""
+    return value.float() if value.dtype == torch.float16 else value
 
 
 def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

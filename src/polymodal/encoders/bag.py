@@ -65,6 +65,8 @@ class BagConfig(EncoderConfig):
 class Bag(Encoder):
     """A bag of n-grams: ``ids`` and ``weights`` (U, L) -> one token for each text."""
 
+    halved = ("embed.weight",)
+
     def __init__(self, config: BagConfig, width: int) -> None:
         super().__init__()
         self.width = width

@@ -14,6 +14,7 @@ from ..experiment import Experiment
 from ..flow import FUSED, network
 from ..training.events import NoteEvent
 from ..training.progress import INTERRUPTED
+from ..weights import stored
 from .plan import Plan, fewest_epochs
 from .validation import Member
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MOST_NETWORKS = 6
 """The maximum number of networks of a member."""
 MOST_BYTES = 2**29
-"""The maximum size of the weights of all networks of all members."""
+"""The maximum size of the weights of all networks of all members in a bundle."""
 _MULTIPLES: tuple[dict[str, float], ...] = (
     {"lr": 2.0},
     {"lr": 0.5, "dropout": 2.0},
@@ -162,7 +163,7 @@ def _is_possible(trainer: EnsembleTrainer, number: int, members: Sequence[Member
         return False
     if trainer.clock.limit is None and number > trainer.config.networks:
         return False
-    size = sum(value.numel() * value.element_size() for value in model.state_dict().values())
+    size = sum(value.numel() * value.element_size() for value in map(stored, model.state_dict().values()))
     if size * len(members) * number / (number - 1) > MOST_BYTES:
         text = f"the weights of {number} networks of {len(members)} models would exceed {MOST_BYTES // 2**20:,} MiB"
         trainer.observer.observe(NoteEvent(f"{text}: the rest of the time is not used"))

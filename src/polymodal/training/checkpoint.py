@@ -121,10 +121,9 @@ class Checkpoints:
         return max(seconds, default=0.0)
 
     def clear(self) -> None:
-        """Delete the checkpoints of models in training, when the run has ended."""
-        for name in (LAST, PREVIOUS):
-            if self.folder is not None:
-                self._path(name).unlink(missing_ok=True)
+        """Delete all checkpoints, when the run has ended: nothing can be resumed, and the bundle contains the model."""
+        for path in [] if self.folder is None else self.folder.glob("*.safetensors"):
+            path.unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         assert self.folder is not None

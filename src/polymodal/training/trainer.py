@@ -19,7 +19,7 @@ from ..model import MultiModalModel
 from ..random_streams import Stream, generator
 from ..tasks import Task, constant
 from ..tasks.metrics import Metrics
-from ..weights import below
+from ..weights import below, kept
 from .balance import Moment, NoneConfig
 from .checkpoint import Facts, Keeper, generators, set_generators
 from .config import TrainingConfig, usual_auxiliary
@@ -140,7 +140,7 @@ class Trainer:
         better = [value < half.monitor or value == float("-inf") for half, value in zip(fitted.halves, monitors, strict=True)]
         if not is_best and not any(better):
             return
-        weights = {key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in self.model.state_dict().items()}
+        weights = kept(self.model)
         if is_best:
             fitted.weights, fitted.epoch, fitted.monitor, fitted.metrics = weights, epoch, monitor, validated.metrics
         for half, value, is_better in zip(fitted.halves, monitors, better, strict=True):

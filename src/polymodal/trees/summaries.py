@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..flow import Field, Form, Sample, State
-from ..weights import below
+from ..weights import below, halved
 from .linear import components, ridge
 from .repeats import Repeats
 
@@ -189,7 +189,7 @@ class OfNgrams(Summary):
         weights = np.concatenate([sample["weights"] for sample in cells.samples])
         rows_UD = csr_matrix((weights, ids, ends), (len(cells.samples), cells.state["buckets"] + 1))
         count_U = np.diff(csr_matrix((ids > 0, ids, ends), rows_UD.shape).indptr).astype(np.float32)
-        matrix_DR, numbers_NK = _linear_features(rows_UD, cells, rng)
+        matrix_DR, numbers_NK = _linear_features(rows_UD, cells, rng, halve=True)
         parts = [numbers_NK, np.where(cells.index_N >= 0, count_U[cells.index_N], np.nan)[:, None]]
         repeats = None
         if cells.row_fold_N is not None:
@@ -325,12 +325,17 @@ def _means(codes_UM: np.ndarray, cells: Cells, rows_N: np.ndarray, sizes: Sequen
     return table
 
 
-def _linear_features(rows_UD: Any, cells: Cells, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _linear_features(rows_UD: Any, cells: Cells, rng: np.random.Generator, halve: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Return weights (D, R + C) whose products with a row are its components and linear predictions, and these numbers of the training rows
-    (N, R + C), the predictions out of fold."""
+    (N, R + C), the predictions out of fold.
+
+    :param halve: whether weights are rounded to half precision, in which bundles then store them
+    """
     there_N = np.flatnonzero(cells.index_N >= 0)
     rows_ND = rows_UD[cells.index_N[there_N]]
     right_DR = components(rows_ND, _COMPONENTS, rng)
+    if halve:
+        right_DR = halved(torch.from_numpy(right_DR)).numpy()
     target_NC, fold_N = cells.target_NC[there_N], cells.fold_N[there_N]
     some = np.arange(0, len(there_N), max(1, -(-len(there_N) // _TRIED_ON)))
     errors = []
@@ -342,6 +347,8 @@ def _linear_features(rows_UD: Any, cells: Cells, rng: np.random.Generator) -> tu
     numbers_NK = np.full((len(cells.index_N), right_DR.shape[1] + target_NC.shape[1]), np.nan, np.float32)
     numbers_NK[there_N, : right_DR.shape[1]] = rows_ND @ right_DR
     numbers_NK[there_N, right_DR.shape[1] :] = _out_of_fold(rows_ND, target_NC, fold_N, cells.folds, penalty)
+    if halve:
+        weights_DC = halved(torch.from_numpy(weights_DC)).numpy()
     return np.concatenate([right_DR, weights_DC], 1), numbers_NK
 
 
