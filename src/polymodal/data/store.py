@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import Fault, TrainingError
+from ..errors import TrainingError
 from ..flow import Cell, Sample
 from ..modalities import Modality
-from .reading import CellFault, CellState, OnFault, are_shared, messages_of, numbered_slices, read_cell
+from .reading import CellFault, CellState, OnFault, are_shared, messages_of, numbered_slices, read_cell, read_in_order
 from .sources import Source, cells_of
 from .sources.source import body_of
 
@@ -96,30 +96,30 @@ class Store:
         for start, part in numbered_slices(source, columns):
             end = start + len(part[columns[0]])
             for name, sources in fields.items():
-                cells = None
-                while upto[name] < len(first[name]) and first[name][upto[name]] < end:
-                    cells = list(cells_of(part, sources)) if cells is None else cells
-                    number = upto[name]
-                    fault = self._keep(name, number, cells[first[name][number] - start], content[name])
+                stop = upto[name] + int(np.searchsorted(first[name][upto[name] :], end))
+                if stop == upto[name]:
+                    continue
+                every = list(cells_of(part, sources))
+                cells = [every[row - start] for row in first[name][upto[name] : stop]]
+                for number, (sample, fault) in enumerate(read_in_order(self.modalities[name], cells), upto[name]):
+                    self._keep(name, number, cells[number - upto[name]], sample, content[name])
                     if fault is not None:
                         messages[name][number] = messages_of(fault, sources)
-                    upto[name] += 1
+                upto[name] = stop
         self._file.flush()
         self.content = {name: digest.hexdigest() for name, digest in content.items()}
         return messages
 
-    def _keep(self, name: str, number: int, cell: Cell, content: blake2b) -> Fault | None:
-        """Read one distinct cell and store its sample; return its fault."""
-        sample, fault = read_cell(self.modalities[name], cell)
+    def _keep(self, name: str, number: int, cell: Cell, sample: Sample | None, content: blake2b) -> None:
+        """Store the sample of one distinct cell; None = the cell has none."""
         if sample is None:
             content.update(b"fault")
-            return fault
+            return
         body = bytes([_SAMPLE]) + pack(sample)
         content.update(body)
         if self._end > self._max_bytes and isinstance(cell, (str, bytes)):
             body = bytes([_TEXT]) + cell.encode("utf-8", "surrogatepass") if isinstance(cell, str) else bytes([_BYTES]) + cell
         self._offsets[name][number] = self._append(body)
-        return fault
 
     def _set_states(self, name: str, messages: Mapping[int, Mapping[str, str]], on_fault: OnFault) -> None:
         """Set the state of the rows whose cells have faults, and report these faults."""

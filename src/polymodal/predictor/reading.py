@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data.reading import CellFault, CellReader, FaultBook, faults_of, joined, numbered_slices
+from ..data.reading import CellFault, FaultBook, faults_of, joined, numbered_slices, read_distinct
 from ..data.sources import Slice, Source, cells_of
 from ..errors import DataError
 from ..experiment import Experiment
@@ -129,35 +129,29 @@ class TableReader:
         """Return the distinct samples of a field, the position of each row's sample among them (-1 = none), and the faults."""
         modality, policy = self.modalities[name], self.policies[name]
         columns = modality.config.sources
-        samples: list[Sample] = []
-
-        def keep(sample: Sample) -> int:
-            samples.append(sample)
-            return len(samples) - 1
-
-        reader = CellReader(modality, keep)
         place = np.full(len(cells), -1, np.int64)
         faults: list[CellFault] = []
-        present = without_folder = 0
-        for at, cell in enumerate(cells):
-            if modality.is_missing(cell):
-                continue
-            present += 1
-            position, fault = reader.read(cell)
-            if position is not None:
-                place[at] = position
+        present = [at for at, cell in enumerate(cells) if not modality.is_missing(cell)]
+        results, positions = read_distinct(modality, [cells[at] for at in present])
+        place_U = np.cumsum([sample is not None for sample, _ in results]) - 1
+        samples = [sample for sample, _ in results if sample is not None]
+        without_folder = 0
+        for at, position in zip(present, positions, strict=True):
+            sample, fault = results[position]
+            if sample is not None:
+                place[at] = place_U[position]
             if fault is not None:
                 without_folder += isinstance(fault, NoFolder)
                 for one in faults_of(fault, int(rows_N[at]) + 1, columns, name):
                     self.book.record(one)
                     faults.append(one)
-        if without_folder * 2 > present and policy.needs_folder and policy.on_error == "blank":
+        if without_folder * 2 > len(present) and policy.needs_folder and policy.on_error == "blank":
+            found = f"{without_folder:,} of {len(present):,} cells are paths, and this table has no folder"
             raise DataError(
-                f"{self.source.name}, field {name!r}, column {columns[0]!r}: {without_folder:,} of {present:,} cells are paths, and this "
-                f"table has no folder; expected root=... (--root), the folder that its files are in; or answer without them: "
-                f"on_error='blank'"
+                f"{self.source.name}, field {name!r}, column {columns[0]!r}: {found}; expected root=... (--root), the folder that its "
+                f"files are in; or answer without them: on_error='blank'"
             )
-        self._count(name, cells, present)
+        self._count(name, cells, len(present))
         drift = self._drifts[name]
         if drift is not None and samples:
             drift.see(cells, samples, place)

@@ -19,6 +19,7 @@ from .cells import (
     sample_or_fault,
 )
 from .faults import FaultBook
+from .pool import read_distinct, read_in_order
 from .targets import Targets, classes_of, examine_targets, fit_tasks, groups_of, read_targets, read_weights, strata_of
 
 __all__ = [
@@ -40,6 +41,8 @@ __all__ = [
     "messages_of",
     "numbered_slices",
     "read_cell",
+    "read_distinct",
+    "read_in_order",
     "read_targets",
     "read_weights",
     "sample_or_fault",

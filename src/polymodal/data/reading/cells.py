@@ -115,6 +115,11 @@ def are_shared(modality: Modality) -> bool:
     return modality.cost() > 1
 
 
+def shared_key(cell: Cell) -> str | bytes | None:
+    """Return the key of cells that are read only once: equal texts, and equal bytes; None = each such cell is read."""
+    return cell if isinstance(cell, (str, bytes)) else None
+
+
 class CellReader(Generic[Kept]):
     """Reads cells of one field. Equal texts and equal bytes are read only once, unless the modality reads cells cheaply.
 
@@ -134,7 +139,7 @@ class CellReader(Generic[Kept]):
 
         :returns: the result of ``keep``, None if the cell has no sample; and the fault, None if the whole cell can be read
         """
-        key = cell if self._is_sharing and isinstance(cell, (str, bytes)) else None
+        key = shared_key(cell) if self._is_sharing else None
         if key is not None and key in self._results:
             return self._results[key]
         sample, fault = read_cell(self.modality, cell)
