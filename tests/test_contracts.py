@@ -16,7 +16,7 @@ from polymodal.data.loader import field_of
 from polymodal.encoders import Encoder
 from polymodal.errors import ConfigError
 from polymodal.flow import Features, Field, Output
-from polymodal.inference import WINDOW, Window, answer
+from polymodal.inference import BLOCK, WINDOW, Window, answers
 from polymodal.modalities import Modality, Roots
 from polymodal.model import ModelConfig, MultiModalModel, build
 from polymodal.tasks import Task
@@ -387,11 +387,11 @@ def test_answers_are_equal_to_the_bit_whatever_rows_stand_beside(encoder: Any, f
     model, read = model_of(made(encoder), fusion)
     rng = np.random.default_rng(0)
     everyone = list(range(70))
-    whole = answer(model, read, window_of(read, everyone), represent=True)[0]
+    whole = answers([model], read, window_of(read, everyone), represent=True)[0][0]
     assert whole.fused_ND is not None
     assert np.isfinite(whole.logits["y"]).all()
     for ids in ([int(at) for at in rng.permutation(everyone)], [3], [35], [0, 69], [at for at in everyone if at % 4], everyone[::-1][:33]):
-        part = answer(model, read, window_of(read, ids), represent=True)[0]
+        part = answers([model], read, window_of(read, ids), represent=True)[0][0]
         for task in ("y", "z"):
             np.testing.assert_array_equal(part.logits[task], whole.logits[task][ids])
             for voter, votes in part.votes[task].items():
@@ -401,12 +401,33 @@ def test_answers_are_equal_to_the_bit_whatever_rows_stand_beside(encoder: Any, f
 
 
 @pytest.mark.parametrize(("encoder", "fusion"), ENTRIES, ids=lambda value: named(value if isinstance(value, type) else type(value)))
+def test_answers_in_blocks_without_padding_are_equal_within_rounding(encoder: Any, fusion: Any) -> None:
+    model, read = model_of(made(encoder), fusion)
+    seen: list[int] = []
+    for part in model.encoders:
+        part.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0].present_B)))
+    for ids in ([3], [5, 1, 2], list(range(40))):
+        window = window_of(read, ids)
+        exact = answers([model], read, window, represent=True)[0][0]
+        assert set(seen) == {BLOCK}
+        seen.clear()
+        quick = answers([model], read, window, represent=True, exact=False)[0][0]
+        assert max(seen) <= len(ids)
+        seen.clear()
+        assert exact.fused_ND is not None
+        assert quick.fused_ND is not None
+        np.testing.assert_allclose(quick.fused_ND, exact.fused_ND, rtol=1e-5, atol=1e-5)
+        for task in ("y", "z"):
+            np.testing.assert_allclose(quick.logits[task], exact.logits[task], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("encoder", "fusion"), ENTRIES, ids=lambda value: named(value if isinstance(value, type) else type(value)))
 def test_hiding_a_field_is_lacking_it(encoder: Any, fusion: Any) -> None:
     model, read = model_of(made(encoder), fusion)
     window = window_of(read, list(range(1, 20)))
-    hidden = answer(model, read, window, [frozenset(["it"]), frozenset(["it", "beside"])])
+    hidden = answers([model], read, window, [frozenset(["it"]), frozenset(["it", "beside"])])[0]
     lacking = Window(window.rows, {"it": [], "beside": window.samples["beside"]}, {**window.index, "it": np.full(19, -1)})
-    alone = answer(model, read, lacking)[0]
+    alone = answers([model], read, lacking)[0][0]
     np.testing.assert_array_equal(hidden[0].logits["y"], alone.logits["y"])
     nothing = hidden[1].logits["y"]
     assert np.isfinite(nothing).all()

@@ -30,7 +30,7 @@ from .backbones import Backbone
 from .data.store import Store, pack
 from .errors import ConfigError
 from .flow import Cell, Form, Geometry, Sample, State
-from .inference import BLOCK, WINDOW, Window, block_of, grouped
+from .inference import BLOCK, WINDOW, Window, block_of, device_of, grouped
 from .modalities import Modality, Recognition, Roots
 from .modalities.modality import Drift, Parts, bucket
 from .modalities.signal_corruption import Corruption
@@ -137,15 +137,18 @@ def featured(modalities: Mapping[str, Modality], backbones: Mapping[str, Backbon
 
 
 @torch.inference_mode()
-def features_of(backbone: Backbone, modality: Modality, samples: Sequence[Sample], device: torch.device) -> list[Sample]:
+def features_of(backbone: Backbone, modality: Modality, samples: Sequence[Sample], exact: bool = True) -> list[Sample]:
     """Compute the backbone's features of each sample: ``features`` float32 (L, D), real tokens only.
 
     NaN and infinite values become 0. If a sample has no real token, its first token is returned, so L >= 1.
+
+    :param exact: whether short blocks are padded (see ``inference.answers``)
     """
     backbone.eval()
+    device = device_of(backbone)
     features: list[Sample] = [{}] * len(samples)
     for members in grouped(modality, samples):
-        for part, field in block_of(modality, samples, members):
+        for part, field in block_of(modality, samples, members, exact):
             output = backbone(field.to(device).values)
             tokens_BLD = torch.nan_to_num(output.tokens_BLD.float(), 0.0, 0.0, 0.0).cpu()
             mask_BL = output.mask_BL.cpu()
@@ -154,15 +157,18 @@ def features_of(backbone: Backbone, modality: Modality, samples: Sequence[Sample
     return features
 
 
-def through(window: Window, modalities: Mapping[str, Modality], backbones: Mapping[str, Backbone]) -> Window:
-    """Replace the samples of fields with a frozen backbone by its features. The samples of other fields are unchanged."""
+def through(window: Window, modalities: Mapping[str, Modality], backbones: Mapping[str, Backbone], exact: bool = True) -> Window:
+    """Replace the samples of fields with a frozen backbone by its features. The samples of other fields are unchanged.
+
+    :param exact: whether short blocks are padded (see ``inference.answers``)
+    """
     if not backbones:
         return window
     samples = dict(window.samples)
     for name, backbone in backbones.items():
         modality = modalities[name]
         assert isinstance(modality, Featured)
-        samples[name] = features_of(backbone, modality.inner, window.samples[name], torch.device("cpu"))
+        samples[name] = features_of(backbone, modality.inner, window.samples[name], exact)
     return replace(window, samples=samples)
 
 
@@ -175,7 +181,7 @@ def seconds_of(backbone: Backbone, modality: Modality, samples: Sequence[Sample]
     try:
         blocks = sum(1 for members in grouped(modality, samples) for _ in block_of(modality, samples, members))
         begin = time.monotonic()
-        features_of(backbone, modality, samples, device)
+        features_of(backbone, modality, samples)
         return (time.monotonic() - begin) / (blocks * BLOCK)
     finally:
         backbone.to(before)
@@ -202,7 +208,7 @@ def fill(
         keys = [blake2b(pack(sample), digest_size=16).digest() for sample in samples]
         known = [cache.get(key) for key in keys]
         lacking = [at for at, features in enumerate(known) if features is None]
-        fresh = features_of(backbone, modality, [samples[at] for at in lacking], device)
+        fresh = features_of(backbone, modality, [samples[at] for at in lacking])
         for at, sample in zip(lacking, fresh, strict=True):
             cache.put(keys[at], sample["features"])
             known[at] = sample["features"]

@@ -8,14 +8,14 @@ occurs in several rows is encoded once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .data.loader import field_of
 from .data.store import Store
@@ -27,6 +27,8 @@ BLOCK = 32
 """The number of cells or rows in a block. Bit-identical predictions of a bundle depend on it: another size agrees only within rounding."""
 WINDOW = 512
 """The number of rows whose samples and features are in memory at a time."""
+_KEPT_BYTES = 32 * 2**20
+"""The largest size of the samples of a field in a window whose tensors are kept for all models of an ensemble."""
 
 
 @dataclass(frozen=True)
@@ -79,27 +81,73 @@ def windows(store: Store, rows: np.ndarray, fields: Sequence[str] | None = None)
         yield Window(part, samples, index)
 
 
-class _Cells:
-    """The features of a field's distinct samples, stored in one group for each geometry."""
+class Cells:
+    """The distinct cells of a field as tensors, in blocks of cells of one geometry. The models of an ensemble share them.
 
-    def __init__(self, model: MultiModalModel, name: str, modality: Modality, samples: Sequence[Sample], device: torch.device) -> None:
-        samples = [*samples, modality.blank()]  # the last sample represents rows that lack the field
-        self.group_U = np.zeros(len(samples), np.int64)
-        self.place_U = np.zeros(len(samples), np.int64)
-        self.features: list[Features] = []
-        for group, members in enumerate(grouped(modality, samples)):
+    :param modality: the modality of the field
+    :param samples: the distinct samples (U)
+    :param device: the device of the tensors
+    :param exact: whether short blocks are padded (see ``answers``)
+    :param blank: whether there is one more cell, the last, which represents rows that lack the field
+    """
+
+    def __init__(
+        self, modality: Modality, samples: Sequence[Sample], device: torch.device, exact: bool = True, blank: bool = True
+    ) -> None:  # fmt: skip
+        self._modality, self._device, self._exact = modality, device, exact
+        self._samples = [*samples, modality.blank()] if blank else list(samples)
+        self._members = grouped(modality, self._samples)
+        self._made: dict[int, list[Field]] = {}
+        self._keeps = sum(array.nbytes for sample in self._samples for array in sample.values()) <= _KEPT_BYTES
+        self.groups = len(self._members)
+        self.group_U, self.place_U = np.zeros(len(self._samples), np.int64), np.zeros(len(self._samples), np.int64)
+        for group, members in enumerate(self._members):
             self.group_U[members], self.place_U[members] = group, np.arange(len(members))
-            done = [model.encode(name, field.to(device)) for _, field in block_of(modality, samples, members)]
-            self.features.append(joined(done))
 
-    def rows(self, group: int, at_B: np.ndarray, present_B: np.ndarray, device: torch.device) -> tuple[Features, Field]:
-        """Return the features of a group, and the ``Field`` that maps rows to them."""
-        index_B = torch.from_numpy(self.place_U[at_B]).to(device)
-        return self.features[group], Field({}, torch.from_numpy(present_B).to(device), index_B)
+    def blocks(self, group: int) -> Iterable[Field]:
+        """Return the blocks of a group, made again for each model if the cells are large."""
+        if group in self._made:
+            return self._made[group]
+        made = (field.to(self._device) for _, field in block_of(self._modality, self._samples, self._members[group], self._exact))
+        if not self._keeps:
+            return made
+        self._made[group] = list(made)
+        return self._made[group]
+
+
+class RowBlocks:
+    """Rows in blocks of one combination of geometries. The models of an ensemble share them.
+
+    :param cells: the cells of each field
+    :param index: by field, the position of each row's cell (N,); -1 = the row lacks the field
+    :param device: the device of the model
+    :param exact: whether short blocks are padded (see ``answers``)
+    """
+
+    def __init__(self, cells: Mapping[str, Cells], index: Mapping[str, np.ndarray], device: torch.device, exact: bool = True) -> None:
+        self.rows = len(index[next(iter(cells))])
+        self.blocks: list[tuple[np.ndarray, dict[str, tuple[int, Field]]]] = []
+        """The positions of the rows of each block, without padding, and by field the group of their cells and the ``Field`` of the rows."""
+        key_N = np.zeros(self.rows, np.int64)
+        for name, field in cells.items():
+            key_N = np.unique(key_N * field.groups + field.group_U[index[name]], return_inverse=True)[1]
+        for key in range(int(key_N.max()) + 1 if self.rows else 0):
+            members = np.flatnonzero(key_N == key)
+            for start in range(0, len(members), BLOCK):
+                block = members[start : start + BLOCK]
+                filled = np.concatenate([block, np.full(BLOCK - len(block), block[0])]) if exact else block
+                fields = {}
+                for name, field in cells.items():
+                    at_B = index[name][filled]
+                    place_B = torch.from_numpy(field.place_U[at_B]).to(device)
+                    fields[name] = int(field.group_U[at_B[0]]), Field({}, torch.from_numpy(at_B >= 0).to(device), place_B)
+                self.blocks.append((block, fields))
 
 
 def joined(parts: Sequence[Features]) -> Features:
     """Concatenate features along their first axis."""
+    if len(parts) == 1:
+        return parts[0]
     numbers = [part.numbers_BK for part in parts if part.numbers_BK is not None]
     return Features(
         torch.cat([part.tokens_BLD for part in parts]),
@@ -117,128 +165,139 @@ def grouped(modality: Modality, samples: Sequence[Sample]) -> list[list[int]]:
     return list(by_geometry.values())
 
 
-def block_of(modality: Modality, samples: Sequence[Sample], members: Sequence[int]) -> Iterator[tuple[Sequence[int], Field]]:
+def block_of(
+    modality: Modality, samples: Sequence[Sample], members: Sequence[int], exact: bool = True
+) -> Iterator[tuple[Sequence[int], Field]]:
     """Yield samples of one geometry in blocks of exactly ``BLOCK``.
 
     A short block is padded with copies of the first sample; the caller discards their outputs.
 
     :param members: the positions of the samples to yield
+    :param exact: whether short blocks are padded (see ``answers``)
     :returns: for each block, the positions (without padding) and the collated field (with padding)
     """
     for start in range(0, len(members), BLOCK):
         part = members[start : start + BLOCK]
-        filled = [samples[at] for at in part] + [samples[members[0]]] * (BLOCK - len(part))
-        yield part, field_of(modality, filled, np.arange(BLOCK))
+        filled = [samples[at] for at in part]
+        if exact:
+            filled += [samples[members[0]]] * (BLOCK - len(part))
+        yield part, field_of(modality, filled, np.arange(len(filled)))
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return the device on which a model computes."""
+    return next(model.parameters()).device
+
+
+@dataclass(frozen=True)
+class EncodedCells:
+    """The cells of a field, and the features of each group of them by one model."""
+
+    cells: Cells
+    features: Sequence[Features]
 
 
 class Encoded:
     """Cells encoded once by a model, from which the outputs of any rows made of these cells are computed.
 
     :param model: a model in eval mode
-    :param samples: the distinct samples of each field
-    :param device: the device of the model; None = the CPU
+    :param cells: the cells of each field of the model, on its device
+    :param exact: whether short blocks of rows are padded (see ``answers``)
     """
 
-    @torch.inference_mode()
-    def __init__(
-        self, model: MultiModalModel, modalities: Mapping[str, Modality], samples: Mapping[str, Sequence[Sample]],
-        device: torch.device | None = None,
-    ) -> None:  # fmt: skip
-        self.model, self.device = model, device or torch.device("cpu")
-        self.cells = {name: _Cells(model, name, modalities[name], samples[name], self.device) for name in model.names}
+    def __init__(self, model: MultiModalModel, cells: Mapping[str, Cells], exact: bool = True) -> None:
+        self.model, self.exact = model, exact
+        self.encoded = {name: self.encode(name, cells[name]) for name in model.names}
 
     @torch.inference_mode()
-    def cells_of(self, name: str, modality: Modality, samples: Sequence[Sample]) -> _Cells:
-        """Encode other cells of one field, to be passed to ``given``."""
-        return _Cells(self.model, name, modality, samples, self.device)
+    def encode(self, name: str, cells: Cells) -> EncodedCells:
+        """Encode cells of one field, which may be passed to ``given``."""
+        return EncodedCells(cells, [joined([self.model.encode(name, field) for field in cells.blocks(at)]) for at in range(cells.groups)])
 
-    def given(self, cells: Mapping[str, _Cells]) -> Encoded:
+    def given(self, encoded: Mapping[str, EncodedCells]) -> Encoded:
         """Return a copy in which the cells of some fields are replaced. Nothing is encoded again."""
         other = copy(self)
-        other.cells = {**self.cells, **cells}
+        other.encoded = {**self.encoded, **encoded}
         return other
 
+    def blocks_of(self, index: Mapping[str, np.ndarray]) -> RowBlocks:
+        """Return rows in blocks, for ``answer`` of this model and of others with the same cells.
+
+        :param index: by field, the position of each row's cell (N,); -1 = the row lacks the field
+        """
+        cells = {name: encoded.cells for name, encoded in self.encoded.items()}
+        return RowBlocks(cells, index, device_of(self.model), self.exact)
+
     @torch.inference_mode()
-    def answer(self, index: Mapping[str, np.ndarray], represent: bool = False) -> Answer:
+    def answer(self, rows: RowBlocks, represent: bool = False) -> Answer:
         """Compute the model's outputs for rows.
 
-        :param index: by field, the position of each row's sample (N,); -1 = the row lacks the field
         :param represent: whether to return the representation h
         """
-        return _answer(self.model, self.cells, index, len(index[self.model.names[0]]), self.device, represent)
-
-
-def answer(
-    model: MultiModalModel,
-    modalities: Mapping[str, Modality],
-    window: Window,
-    hidden: Sequence[frozenset[str]] = (frozenset(),),
-    device: torch.device | None = None,
-    represent: bool = False,
-) -> list[Answer]:
-    """Compute a model's outputs for the rows of a window. Cells are encoded once. The model's training mode is restored afterwards.
-
-    :param hidden: sets of fields to hide from all rows
-    :param device: the device of the model; None = the CPU
-    :param represent: whether to return the representation h
-    :returns: one ``Answer`` for each set in ``hidden``
-    """
-    was_training = model.training
-    if was_training:  # a trained model stays in eval mode, so that several threads may use it
-        model.eval()
-    try:
-        encoded = Encoded(model, modalities, window.samples, device)
-        return [encoded.answer(window.without(fields), represent) for fields in hidden]
-    finally:
-        if was_training:
-            model.train()
-
-
-def _answer(
-    model: MultiModalModel,
-    encoded: Mapping[str, _Cells],
-    index: Mapping[str, np.ndarray],
-    rows: int,
-    device: torch.device,
-    represent: bool,
-) -> Answer:
-    groups_NF = np.stack([field.group_U[index[name]] for name, field in encoded.items()], 1)
-    parts: list[tuple[np.ndarray, Output]] = []
-    keys, key_N = np.unique(groups_NF, axis=0, return_inverse=True)
-    key_N = key_N.reshape(-1)
-    for at_key, key in enumerate(keys):
-        members = np.flatnonzero(key_N == at_key)
-        for start in range(0, len(members), BLOCK):
-            block = members[start : start + BLOCK]
-            filled = np.concatenate([block, np.full(BLOCK - len(block), block[0])])
-            features, present = {}, {}
-            for (name, field), group in zip(encoded.items(), key, strict=True):
-                group_features, rows_field = field.rows(int(group), index[name][filled], index[name][filled] >= 0, device)
-                features[name] = model.admit(name, group_features, rows_field)
-                present[name] = rows_field.present_B
-            output = model.answer(features, present)
+        parts: list[tuple[np.ndarray, Output]] = []
+        for block, fields in rows.blocks:
+            features = {
+                name: self.model.admit(name, self.encoded[name].features[group], field) for name, (group, field) in fields.items()
+            }  # fmt: skip
+            output = self.model.answer(features, {name: field.present_B for name, (_, field) in fields.items()})
             assert isinstance(output, Output)
             parts.append((block, output))
 
-    def gather(pick: object) -> np.ndarray:
-        first = pick(parts[0][1])  # type: ignore[operator]
-        out = np.empty((rows, first.shape[1]), np.float32)
-        for block, output in parts:
-            out[block] = pick(output)[: len(block)].float().cpu().numpy()  # type: ignore[operator]
-        return out
+        def gather(pick: Callable[[Output], Tensor]) -> np.ndarray:
+            out = np.empty((rows.rows, pick(parts[0][1]).shape[1]), np.float32)
+            for block, output in parts:
+                out[block] = pick(output)[: len(block)].float().cpu().numpy()
+            return out
 
-    def of(task: str, voter: str | None = None) -> np.ndarray:
-        def pick(output: Output) -> Tensor:
-            return output.logits[task] if voter is None else output.votes[task][voter]
+        def of(task: str, voter: str | None = None) -> np.ndarray:
+            return gather(lambda output: output.logits[task] if voter is None else output.votes[task][voter])
 
-        return gather(pick)
+        first = parts[0][1]
+        return Answer(
+            {task: of(task) for task in first.logits},
+            {task: {voter: of(task, voter) for voter in votes} for task, votes in first.votes.items()},
+            gather(lambda output: output.fused_BD) if represent else None,
+        )
 
-    first = parts[0][1]
-    return Answer(
-        {task: of(task) for task in first.logits},
-        {task: {voter: of(task, voter) for voter in votes} for task, votes in first.votes.items()},
-        gather(lambda output: output.fused_BD) if represent else None,
-    )
+
+def answers(
+    models: Sequence[MultiModalModel],
+    modalities: Mapping[str, Modality],
+    window: Window,
+    hidden: Sequence[frozenset[str]] = (frozenset(),),
+    represent: bool = False,
+    exact: bool = True,
+) -> list[list[Answer]]:
+    """Compute the outputs of the models of an ensemble for the rows of a window.
+
+    Each model encodes a cell once. Its training mode is restored afterwards.
+
+    :param models: models with the same fields, on one device
+    :param hidden: sets of fields to hide from all rows
+    :param represent: whether to return the representation h
+    :param exact: whether blocks of fewer than ``BLOCK`` cells or rows are padded. If not, few rows are answered faster, and the answers
+        differ by rounding errors that depend on the rows of the window
+    :returns: by model, one ``Answer`` for each set in ``hidden``
+    """
+    device = device_of(models[0])
+    places = [window.without(fields) for fields in hidden]
+    cells = {
+        name: Cells(modalities[name], window.samples[name], device, exact, blank=any((index[name] < 0).any() for index in places))
+        for name in models[0].names
+    }
+    rows = [RowBlocks(cells, index, device, exact) for index in places]
+    made = []
+    for model in models:
+        was_training = model.training
+        if was_training:  # a trained model stays in eval mode, so that several threads may use it
+            model.eval()
+        try:
+            encoded = Encoded(model, cells, exact)
+            made.append([encoded.answer(blocks, represent) for blocks in rows])
+        finally:
+            if was_training:
+                model.train()
+    return made
 
 
 @dataclass(frozen=True)
@@ -281,32 +340,30 @@ def collect(
     modalities: Mapping[str, Modality],
     parts: Iterable[Window],
     hidden: Sequence[frozenset[str]] = (frozenset(),),
-    device: torch.device | None = None,
     represent: bool = False,
 ) -> Collected:
     """Compute a model's outputs for all windows and sort them by row.
 
     :param hidden: sets of fields to hide from all rows; the result has one ``Answer`` for each
-    :param device: the device of the model; None = the CPU
     :param represent: whether to return the representation h
     """
     rows, every = [], []
     for window in parts:
         rows.append(window.rows)
-        every.append(answer(model, modalities, window, hidden, device, represent))
+        every += answers([model], modalities, window, hidden, represent)
     order = np.argsort(np.concatenate(rows), kind="stable")
 
     def joined(pieces: list[np.ndarray]) -> np.ndarray:
         return np.concatenate(pieces)[order]
 
-    answers = []
+    made = []
     for at in range(len(hidden)):
         outputs = [window[at] for window in every]
-        answers.append(
+        made.append(
             Answer(
                 {task: joined([one.logits[task] for one in outputs]) for task in outputs[0].logits},
                 {t: {v: joined([one.votes[t][v] for one in outputs]) for v in votes} for t, votes in outputs[0].votes.items()},
                 joined([one.fused_ND for one in outputs]) if represent else None,  # type: ignore[misc]
             )
         )
-    return Collected(np.concatenate(rows)[order], answers)
+    return Collected(np.concatenate(rows)[order], made)

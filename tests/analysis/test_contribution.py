@@ -69,7 +69,7 @@ def world(fields: int, rows: int, additive: bool) -> tuple[Any, dict[str, np.nda
         return SimpleNamespace(logits={"y": np.stack([one(held) for held in zip(*index.values(), strict=True)])})
 
     index = {f"f{at}": rng.permutation(rows) - (np.arange(rows) == 0) for at in range(fields)}
-    return SimpleNamespace(answer=answer), index, one
+    return SimpleNamespace(answer=answer, blocks_of=lambda index: index), index, one
 
 
 def test_the_projection_of_two_fields_is_that_of_its_definition() -> None:
@@ -101,6 +101,9 @@ class Formula:
 
     def __call__(self, index: Mapping[str, np.ndarray]) -> np.ndarray:
         return np.asarray(self.function(*(cell[index[name]] for name, cell in self.cells.items())), np.float64)
+
+    def blocks_of(self, index: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        return index
 
     def answer(self, index: Mapping[str, np.ndarray]) -> Any:
         self.answers += len(next(iter(index.values())))

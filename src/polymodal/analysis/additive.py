@@ -133,7 +133,8 @@ def _answers(encoded: Encoded, crossed: Mapping[str, np.ndarray], rows: int) -> 
     while start < rows:
         mixed = {name: of_NN[start : start + most].ravel() for name, of_NN in crossed.items()}
         count = len(next(iter(mixed.values()))) // rows
-        logits = {task: one.astype(np.float64).reshape(count, rows, -1) for task, one in encoded.answer(mixed).logits.items()}
+        answer = encoded.answer(encoded.blocks_of(mixed))
+        logits = {task: one.astype(np.float64).reshape(count, rows, -1) for task, one in answer.logits.items()}
         yield start, logits
         start += count
         most = max(1, min(_CROSSED, _AT_ONCE // (rows * sum(one.shape[2] for one in logits.values()))))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..data.sources import Source
 from ..errors import UserError
@@ -18,6 +17,7 @@ from ..modalities import OnError
 from ..pages import robustness_page
 from ..predictor import Predictor, as_predictor, load
 from ..request import Folders
+from ..training.devices import DeviceName
 from ..training.observers import plain
 from .corruption_curves import corruption_curves
 from .sampling import SampledRows, output_folder, read_rows, read_targets_of, rows_with_target, sample_of, write_results
@@ -38,6 +38,7 @@ def robustness(
     root: Folders = (),
     trust: bool = False,
     encoding: str | None = None,
+    device: DeviceName = "auto",
 ) -> dict[str, Any]:
     """Return a model's metrics on a table that contains the target when cells are corrupted, at severities 1 to 5, or missing.
 
@@ -51,13 +52,14 @@ def robustness(
     :param seed: the seed of the sample of at most 500 rows with a target, and of the corruptions
     :param on_error: the treatment of unreadable cells; None = that of the model
     :param encoding: the encoding of a CSV or JSON file; None = detected
+    :param device: where a model that is given by its path computes (see ``Predictor``)
     :returns: ``{"table", "rows", "with_target", "asked", "seed", "members", "fields", "against", "targets"}``; the last one is the
         result of ``analysis.corruption_curves``
     :raises UserError: ``against`` does not predict the same targets or skips rows, a file exists, or the model or the table cannot be used
     """
     folder = output_folder(out, FILES, overwrite)
-    predictor = as_predictor(model, trust=trust)
-    other = load(against, trust=trust) if isinstance(against, (str, Path)) else against
+    predictor = as_predictor(model, trust=trust, device=device)
+    other = load(against, trust=trust, device=device) if isinstance(against, (str, Path)) else against
     name = None if other is None else "a model" if isinstance(against, Predictor) or against is None else Path(against).name
     if other is None and predictor.baselines:
         other, name = _best_alone(predictor)
@@ -86,7 +88,7 @@ def _curves(predictor: Predictor, sampled: SampledRows, fields: Sequence[str], s
 
     def see_through(name: str, samples: Sequence[Sample]) -> Sequence[Sample]:
         modality = sampled.modalities[name]
-        return features_of(backbones[name], modality.inner, samples, torch.device("cpu")) if isinstance(modality, Featured) else samples
+        return features_of(backbones[name], modality.inner, samples) if isinstance(modality, Featured) else samples
 
     return corruption_curves(sampled.row_predictor, sampled.modalities, sampled.cells, sampled.targets, fields, see_through, seed)
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..evaluation.measure import hidden_sets, measure, score
 from ..evaluation.shapley import shapley
-from ..inference import Encoded, Window
+from ..inference import Cells, Encoded, Window, device_of
 from ..modalities import Modality
 from ..model import MultiModalModel
 from ..random_streams import Stream, generator
@@ -46,11 +46,13 @@ class RowPredictor:
         self, members: Sequence[MultiModalModel], modalities: Mapping[str, Modality], tasks: Mapping[str, Task], window: Window
     ) -> None:
         self.tasks, self.window, self.fields = tasks, window, list(modalities)
-        self.members = [Encoded(member, modalities, window.samples) for member in members]
+        device = device_of(members[0])
+        cells = {name: Cells(modality, window.samples[name], device) for name, modality in modalities.items()}
+        self.members = [Encoded(member, cells) for member in members]
 
     def scores(self, index: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the predictions by task: probabilities (N, C), or numbers (N, 1)."""
-        return self.decoded([encoded.answer(index).logits for encoded in self.members])
+        return self.decoded(self._logits(index))
 
     def decoded(self, logits: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """Return the predictions by task from the logits of all members, in the dtype of the logits."""
@@ -58,8 +60,11 @@ class RowPredictor:
 
     def logits(self, index: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
         """Return the logits of each member by task, float64 (N, C)."""
-        answers = (encoded.answer(index) for encoded in self.members)
-        return [{task: logits.astype(np.float64) for task, logits in one.logits.items()} for one in answers]
+        return [{task: logits.astype(np.float64) for task, logits in one.items()} for one in self._logits(index)]
+
+    def _logits(self, index: Mapping[str, np.ndarray]) -> list[Mapping[str, np.ndarray]]:
+        rows = self.members[0].blocks_of(index)
+        return [encoded.answer(rows).logits for encoded in self.members]
 
 
 def contributions(predictor: RowPredictor, targets: Mapping[str, np.ndarray], fields: Sequence[str], seed: int = 0) -> dict[str, Any]:

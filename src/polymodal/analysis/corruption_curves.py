@@ -15,7 +15,7 @@ from ..data.reading import sample_or_fault
 from ..evaluation.measure import measure
 from ..evaluation.robustness import ALL, MISSING, relative
 from ..flow import Cell, Sample
-from ..inference import Encoded
+from ..inference import Cells, Encoded, EncodedCells, device_of
 from ..modalities import Modality
 from ..modalities.signal_corruption import SEVERITIES, generator
 from ..tasks.metrics import Metrics
@@ -130,20 +130,21 @@ def _metrics_at(
 ) -> Iterator[tuple[Key, dict[str, Metrics]]]:
     """Yield the metrics at one severity: of each field and corruption alone; then of all fields, as the mean over turns, each of which uses
     another corruption of each field."""
-    encoded: dict[tuple[str, str], tuple[list[Any], np.ndarray]] = {}
+    encoded: dict[tuple[str, str], tuple[list[EncodedCells], np.ndarray]] = {}
     for name, field in corrupted.items():
         for corruption in field.menu:
             samples, place = field.samples(corruption, severity)
             seen = see_through(name, samples)
-            cells = [member.cells_of(name, field.modality, seen) for member in predictor.members]
-            encoded[name, corruption] = cells, place
-            members = [member.given({name: one}) for member, one in zip(predictor.members, cells, strict=True)]
+            cells = Cells(field.modality, seen, device_of(predictor.members[0].model))
+            by_member = [member.encode(name, cells) for member in predictor.members]
+            encoded[name, corruption] = by_member, place
+            members = [member.given({name: one}) for member, one in zip(predictor.members, by_member, strict=True)]
             yield (name, corruption), _measured(predictor, members, {**index, name: place}, targets)
     turns = []
     for turn in range(max((len(field.menu) for field in corrupted.values()), default=0)):
         chosen = {name: encoded[name, field.menu[turn % len(field.menu)]] for name, field in corrupted.items() if field.menu}
         members = [
-            member.given({name: cells[at] for name, (cells, _) in chosen.items()}) for at, member in enumerate(predictor.members)
+            member.given({name: by_member[at] for name, (by_member, _) in chosen.items()}) for at, member in enumerate(predictor.members)
         ]  # fmt: skip
         places = {name: place for name, (_, place) in chosen.items()}
         turns.append(_measured(predictor, members, {**index, **places}, targets))
@@ -173,5 +174,6 @@ def _measured(
     predictor: RowPredictor, members: Sequence[Encoded], index: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]
 ) -> dict[str, Metrics]:
     """Return the metrics by task of the rows described by ``index``."""
-    scores = predictor.decoded([member.answer(index).logits for member in members])
+    rows = members[0].blocks_of(index)
+    scores = predictor.decoded([member.answer(rows).logits for member in members])
     return measure(predictor.tasks, scores, targets)[0]

@@ -14,6 +14,7 @@ from ..modalities import OnError
 from ..pages import explanation_page
 from ..predictor import Predictor, SelectedRows, as_predictor
 from ..request import Folders
+from ..training.devices import DeviceName
 from ..training.observers import plain
 from .contribution import contributions
 from .rows import explain_row
@@ -37,6 +38,7 @@ def explain(
     root: Folders = (),
     trust: bool = False,
     encoding: str | None = None,
+    device: DeviceName = "auto",
 ) -> dict[str, Any]:
     """Return the contribution of each field to the predictions on a table that contains the target, or to the prediction of each of
     ``rows``.
@@ -50,12 +52,13 @@ def explain(
     :param seed: the seed of the sampled rows and of the permutations
     :param on_error: the treatment of unreadable cells; None = that of the model
     :param encoding: the encoding of a CSV or JSON file; None = detected
+    :param device: where a model that is given by its path computes (see ``Predictor``)
     :returns: ``{"table", "rows", "members", "fields", ...}`` and either ``"asked"`` and ``"targets"`` (``analysis.contribution``) or
         ``"explained"`` (``analysis.rows``)
     :raises UserError: a row number is invalid, a file exists, or the model or the table cannot be used
     """
     folder = output_folder(out, FILES, overwrite)
-    predictor = as_predictor(model, trust=trust)
+    predictor = as_predictor(model, trust=trust, device=device)
     bundle = predictor.bundle
     source = predictor.open(table, encoding)
     source.check_rows(" to explain")

@@ -47,7 +47,7 @@ def evaluate(
     _evaluate(run, table, as_json=as_json, **settings)
 
 
-def _evaluate(run: str, table: str, *, as_json: bool, trust: bool, **settings: Any) -> None:
+def _evaluate(run: str, table: str, *, as_json: bool, trust: bool, device: Any, **settings: Any) -> None:
     """Evaluate a model on the cells of a table as they are, and print the metrics."""
     from ..data.class_notes import unknown_line
     from ..predictor import load
@@ -56,7 +56,7 @@ def _evaluate(run: str, table: str, *, as_json: bool, trust: bool, **settings: A
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():
-        result = load(run, trust=trust).evaluate(table, **settings)
+        result = load(run, trust=trust, device=device).evaluate(table, **settings)
     for metric, reason in result.pop("undefined", {}).items():
         click.echo(f"{metric}: undefined here ({reason})", err=True)
     for facts, of in (("without_target", "without a target"), ("unreadable", "with a target that cannot be read")):

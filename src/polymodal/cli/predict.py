@@ -37,6 +37,7 @@ def predict(
     on_error: Any,
     strict: bool,
     trust: bool,
+    device: Any,
     overwrite: bool,
     coverage: float | None,
     abstain_below: float | None,
@@ -51,7 +52,7 @@ def predict(
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():
-        predictor = load(run, trust=trust)
+        predictor = load(run, trust=trust, device=device)
     outputs = PredictionTable(predictor, coverage=coverage, abstain_below=abstain_below)
     if out is not None:
         check_path(out, overwrite=overwrite)

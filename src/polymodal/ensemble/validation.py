@@ -104,7 +104,7 @@ class Validation:
         :param represent: whether to include the representation h
         """
         store = self.prepared.valid.store
-        return collect(model, store.modalities, windows(store, rows, names), hidden, self.device, represent)
+        return collect(model, store.modalities, windows(store, rows, names), hidden, represent)
 
     def answers(
         self, model: MultiModalModel, fitted: Fitted, fold: int, names: Sequence[str], hidden: Sequence[frozenset[str]]

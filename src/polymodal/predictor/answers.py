@@ -16,14 +16,16 @@ from ..data.sources import Source, open_source
 from ..data.splits import TEST
 from ..errors import ConfigError, DataError, nearest, warn
 from ..evaluation.conformal import Errors, scale_of, sets
-from ..evaluation.measure import hidden_sets, measure, score
+from ..evaluation.measure import hidden_sets, score
 from ..flow import Prediction
 from ..frozen import featured, through
-from ..inference import answer
+from ..inference import answers
 from ..modalities import Modality, OnError, check_folders
 from ..preparation import roots_of
 from ..request import Folders, listed
 from ..tasks.classes import array_of
+from ..training.devices import DeviceName, pick_device
+from .measuring import measured_on
 from .reading import ReadWindow, SelectedRows, TableReader
 
 
@@ -46,14 +48,36 @@ class Predictor:
     Paths in the cells of a file are relative to its folder. Paths in a table in memory are relative to ``root``, or to the folder of the
     training table if that still exists. If there is no folder at all, such paths raise ``DataError`` unless ``on_error`` is given.
 
-    :param bundle: the saved model
+    Predictions for a row are identical to the last bit on one device, no matter which rows are predicted with it. On another device they
+    agree within about 1e-5. With ``low_latency`` they also agree only within about 1e-5, since small tables are then computed in small
+    blocks (see ``inference.answers``).
+
+    :param bundle: the saved model, which is moved to the device
     :param root: folders in which to look for the files of cells
     :param run: the folder of the run that trained the model
     :param trained_in: the folders of the files that training read
+    :param device: "cpu", "cuda" or "mps"; "auto" = the first of CUDA, MPS and CPU that is available
+    :param low_latency: whether blocks of fewer than 32 rows or cells are not padded, so that a single row is answered sooner
+    :raises ConfigError: the device is not available
     """
 
-    def __init__(self, bundle: Bundle, *, root: Folders = (), run: Path | None = None, trained_in: Sequence[str | Path] = ()) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        root: Folders = (),
+        run: Path | None = None,
+        trained_in: Sequence[str | Path] = (),
+        device: DeviceName = "auto",
+        low_latency: bool = False,
+    ) -> None:
         self.bundle = bundle
+        self.device = pick_device(device, "device")
+        """The device of predictions."""
+        self.exact = not low_latency
+        """Whether predictions for a row do not depend on the other rows, to the last bit."""
+        bundle.to(self.device)
+        self._made: tuple[list[str], dict[str, Modality]] | None = None
         self.root = listed(root)
         self.run = run
         """The folder of the run that trained the model, or None."""
@@ -217,7 +241,7 @@ class Predictor:
         scores: list[dict[str, list[np.ndarray]]] = [{name: [] for name in self.bundle.tasks} for _ in hidden]
         skipped: list[int] = []
         for part in self._windows(source, modalities, on_error):
-            members = [answer(member, modalities, part.window, hidden) for member in self.bundle.members]
+            members = answers(self.bundle.members, modalities, part.window, hidden, exact=self.exact)
             for at, into in enumerate(scores):
                 for name, task in self.bundle.tasks.items():
                     into[name].append(score(task, [member[at].logits[name] for member in members]))
@@ -226,24 +250,7 @@ class Predictor:
         for by_task in joined:
             for values in by_task.values():
                 values[skipped] = np.nan
-        metrics, undefined = measure(self.bundle.tasks, joined[0], targets)
-        result: dict[str, Any] = {"rows": source.rows, "tasks": metrics, "hidden": {}}
-        for fields, by_task in zip(hidden[1:], joined[1:], strict=True):
-            result["hidden"][next(iter(fields))] = measure(self.bundle.tasks, by_task, targets)[0]
-        if undefined:
-            result["undefined"] = undefined
-        empty = {name: np.isnan(target).any(1) for name, target in targets.items()}
-        measured = {name: int((~empty[name] & ~np.isnan(joined[0][name]).any(1)).sum()) for name in targets}
-        unlabelled = {name: int(rows.sum()) - unreadable[name] for name, rows in empty.items()}
-        if any(unlabelled.values()):
-            result["without_target"] = unlabelled
-        if any(unreadable.values()):
-            result["unreadable"] = unreadable
-        if any(rows != source.rows for rows in measured.values()):
-            result["measured"] = measured
-        if unknown.counts:
-            result["unknown"] = {name: dict(by_part["test"]) for name, by_part in unknown.counts.items()}
-        return result
+        return measured_on(self.bundle.tasks, joined, hidden, targets, unreadable, unknown)
 
     def save(self, path: str | Path) -> Path:
         """Save the bundle in a folder and return its path.
@@ -340,9 +347,12 @@ class Predictor:
         check_folders(listed(root))
         trained_in = self.trained_in if source.folder is None else []
         roots = roots_of(source, [*self.root, *listed(root), *(folder for folder in trained_in if Path(folder).is_dir())])
-        fields = self.bundle.experiment.fields
-        made = {name: config.modality()(config, self.bundle.states[name], roots) for name, config in fields.items()}
-        return featured(made, self.bundle.backbones)
+        kept = self._made  # read and set once, since threads may share a predictor
+        if kept is None or kept[0] != roots.folders:
+            fields = self.bundle.experiment.fields
+            made = {name: config.modality()(config, self.bundle.states[name], roots) for name, config in fields.items()}
+            kept = self._made = roots.folders, featured(made, self.bundle.backbones)
+        return kept[1]
 
     def _answer(
         self, source: Source, on_error: OnError | None, root: Folders, embed: bool, coverage: float | None, empty: bool
@@ -353,11 +363,11 @@ class Predictor:
         represent = embed or any(one.spreads for one in errors.values())
         for part in self._windows(source, modalities, on_error):
             window = part.window
-            answers = [answer(member, modalities, window, represent=represent)[0] for member in self.bundle.members]
+            given = [one for (one,) in answers(self.bundle.members, modalities, window, represent=represent, exact=self.exact)]
             skipped = np.flatnonzero(part.skipped)
             scores, values, kept = {}, {}, {}
             for name, task in self.bundle.tasks.items():
-                logits = [one.logits[name] for one in answers]
+                logits = [one.logits[name] for one in given]
                 scores[name] = score(task, logits)
                 values[name] = task.values(scores[name])
                 if name in errors:
@@ -365,7 +375,7 @@ class Predictor:
                     scale = scale_of(self.metrics, name)
                     unscaled = [one / scale for one in logits]
                     own = [score(task, unscaled)] if errors[name].is_pooled else [score(task, [one]) for one in unscaled]
-                    spread_N = errors[name].spread(answers, name, f"target {name!r}")
+                    spread_N = errors[name].spread(given, name, f"target {name!r}")
                     kept[name] = sets(task, errors[name], scores[name], own, coverage, empty, spread_N)
                     for at in skipped:
                         kept[name][at] = [] if task.has_classes else np.nan
@@ -374,13 +384,13 @@ class Predictor:
                     values[name] = values[name].astype(object)
                     values[name][skipped] = None
             present = [[name for name in modalities if window.index[name][at] >= 0] for at in range(len(window.rows))]
-            embedding = np.concatenate([one.fused_ND for one in answers], 1) if embed else None
+            embedding = np.concatenate([one.fused_ND for one in given], 1) if embed else None
             yield Prediction(window.rows + 1, values, scores, present, part.fault_texts(), embedding, kept)
 
     def _windows(self, source: Source, modalities: Mapping[str, Modality], on_error: OnError | None) -> Iterator[ReadWindow]:
         """Yield the rows of a table as windows with their faults, after frozen backbones."""
         reader = TableReader(source, modalities, self.bundle.experiment, on_error)
         for part in reader.windows():
-            yield replace(part, window=through(part.window, modalities, self.bundle.backbones))
+            yield replace(part, window=through(part.window, modalities, self.bundle.backbones, self.exact))
         for line in reader.lines(self.bundle.experiment.data.max_faults):
             warn(line)

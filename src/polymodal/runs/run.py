@@ -192,7 +192,10 @@ class Run:
         measured, metrics, reliability = self._measure(trainer, members, plan)
         bundle = self._bundle(prepared, members, trainer.fields, metrics.facts())
         trained_in = [] if self.source.folder is None else [self.source.folder]
-        predictor = Predictor(bundle, root=self.experiment.data.root, run=self.folder if self.keep else None, trained_in=trained_in)
+        predictor = Predictor(
+            bundle, root=self.experiment.data.root, run=self.folder if self.keep else None, trained_in=trained_in,
+            device=self.experiment.training.device,
+        )  # fmt: skip
         self._save(bundle, metrics)  # the later stages add metrics and never change the model
         alone: dict[str, Measured] = {}
         if plan.baseline_members:

@@ -10,6 +10,7 @@ from pydantic import Field as Setting
 
 from ..config import Config, PathText
 from .balance import AnyBalance, NoneConfig
+from .devices import DeviceName
 
 UNITS = {
     "s": 1, "sec": 1, "secs": 1, "second": 1, "seconds": 1, "秒": 1, "秒钟": 1,
@@ -97,7 +98,7 @@ class TrainingConfig(Config):
     """Whether to train a model on each single field as well, on the same rows, to show whether fusion helps."""
     time_limit: Annotated[float | None, BeforeValidator(seconds)] = Setting(None, gt=0)
     """The time limit in seconds (or 90s, 5m, 1h30m, 10 min) of the whole command, from its start to the saved bundle; null = no limit."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: DeviceName = "auto"
     """The device for training; auto = the first of CUDA, MPS and CPU that is available."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """The numeric precision of training; auto = bfloat16 on a GPU that supports it natively, else float32."""

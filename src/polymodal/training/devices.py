@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
 
 import torch
 
 from ..errors import ConfigError
 
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+"""The name of a device; auto = the first of CUDA, MPS and CPU that is available."""
 
-def pick_device(name: str) -> torch.device:
-    """Return the device of a name; ``auto`` is the first of CUDA, MPS and CPU that is available.
 
-    :raises ConfigError: the device is not available
+def pick_device(name: str, setting: str = "training.device") -> torch.device:
+    """Return the device of a name (``DeviceName``).
+
+    :param setting: the name of the setting, for messages
+    :raises ConfigError: the device is not known, or not available
     """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
-    if not available[name]:
-        raise ConfigError(f"training.device: {name} is not available; expected one of {', '.join(k for k, v in available.items() if v)}")
+    if not available.get(name):
+        usable = ", ".join(["auto", *(kind for kind, is_there in available.items() if is_there)])
+        raise ConfigError(f"{setting}: {name} is not {'available' if name in available else 'a device'}; expected one of {usable}")
     return torch.device(name)
 
 

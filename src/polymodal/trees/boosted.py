@@ -57,13 +57,15 @@ class BoostedTrees(nn.Module):
         :param present: by field, which rows have it (B,)
         """
         parts = [torch.where(present[name].unsqueeze(1), numbers[name], torch.nan) for name in self.fields]
-        numbers_BK = torch.cat(parts, 1)
+        device = parts[0].device
+        numbers_BK = torch.cat(parts, 1).to(next(self.trees.buffers()).device)
         votes = [trees(numbers_BK) for trees in self.trees]
         for at, complete_K in enumerate([] if self.complete_TK is None else self.complete_TK):
-            lacking_B = (numbers_BK.isnan() & complete_K).any(1)
+            lacking_B = (numbers_BK.isnan() & complete_K.to(numbers_BK.device)).any(1)
             if bool(lacking_B.any()):
                 votes[at] = torch.where(lacking_B.unsqueeze(1), self.robust[at](numbers_BK), votes[at])
-        return [vote + self.starts[str(at)](numbers_BK) if str(at) in self.starts else vote for at, vote in enumerate(votes)]
+        votes = [vote + self.starts[str(at)](numbers_BK) if str(at) in self.starts else vote for at, vote in enumerate(votes)]
+        return [vote.to(device) for vote in votes]
 
     @classmethod
     def restore(

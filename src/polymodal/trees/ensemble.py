@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from .doubles import InDoubles
 
 _TYPES = {
     "feature_M": torch.int32, "threshold_M": torch.float64, "left_M": torch.int32, "nan_left_M": torch.bool, "value_M": torch.float32,
@@ -19,7 +21,7 @@ _TYPES = {
 _DEEPEST = 4_096
 
 
-class Trees(nn.Module):
+class Trees(InDoubles):
     """The trees of one task. A row descends from the root of each tree to a leaf; an output is the sum of the values of its leaves.
 
     A node sends a row to its left child ``left_M`` if the row's number ``feature_M`` is at most ``threshold_M``, otherwise to its right

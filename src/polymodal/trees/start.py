@@ -14,7 +14,9 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from .doubles import InDoubles
 
 Objective = Literal["squared", "logistic", "softmax"]
 
@@ -26,7 +28,7 @@ _MOST = 2e7
 """The maximum number of numbers times outputs for which linear models are fitted: the trees of a large table need no start."""
 
 
-class Start(nn.Module):
+class Start(InDoubles):
     """The linear prediction of the outputs of a task. A missing number counts as the mean.
 
     :param center_K: the mean of each number
