@@ -74,7 +74,7 @@ from polymodal.data.splits import TEST
 from polymodal.evaluation.measure import measure, score
 from polymodal.flow import FUSED, TREES, voter_label
 from polymodal.frozen import through
-from polymodal.inference import WINDOW, answer
+from polymodal.inference import WINDOW, answers
 
 TARGETS = {"bikes": "price", "books": "Rating", "houses": "price"}
 PRESETS = ("fast", "good", "best")
@@ -129,7 +129,7 @@ def vote_values(model: pm.Predictor, fold: Fold) -> dict[str, float]:
         window = through(read.window, read.modalities, bundle.backbones)
         for member, votes in zip(bundle.members, collected, strict=True):
             rule = member.rules[member.tasks.index(fold.target)]
-            for voter, logits in answer(member, read.modalities, window)[0].votes.get(fold.target, {}).items():
+            for voter, logits in answers([member], read.modalities, window)[0][0].votes.get(fold.target, {}).items():
                 there = torch.ones(len(logits), dtype=torch.bool)
                 votes.setdefault(voter, []).append(rule.alone({voter: torch.from_numpy(logits)}, {voter: there})[0].numpy())
     values: dict[str, float] = {}
@@ -189,7 +189,7 @@ def catboost(train: pd.DataFrame, target_N: np.ndarray, test: pd.DataFrame, is_n
     boosting = importlib.import_module("catboost")
     kind = boosting.CatBoostRegressor if is_number else boosting.CatBoostClassifier
     categories = [name for name in train.columns if isinstance(train[name].dtype, pd.CategoricalDtype)]
-    train, test = (rows.assign(**{name: rows[name].astype(str) for name in categories}) for rows in (train, test))
+    train, test = (rows.assign(**{name: rows[name].astype(object).fillna("").astype(str) for name in categories}) for rows in (train, test))
     settings = {"random_seed": seed, "thread_count": jobs, "verbose": False, "allow_writing_files": False, "cat_features": categories}
     fit, stop = _tenth(len(train), seed)
     trial = kind(iterations=MOST_ROUNDS, early_stopping_rounds=PATIENCE, **settings)
@@ -288,7 +288,7 @@ def run(folds: Iterable[Fold], contenders: Mapping[str, Contender], path: Path) 
                 continue
             try:
                 results = list(contender(fold))
-            except (pm.PolymodalError, ValueError, RuntimeError) as error:
+            except Exception as error:  # of any library
                 print(f"{fold.table} {fold.number}  {name}: {error}", flush=True)
                 continue
             append(path, results)
