@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check slow docs clean
+.PHONY: demo test check slow bench docs clean
 
 # A set-up is done when it has been done to its end with these files.
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -25,6 +25,10 @@ slow: $(VENV)/.ready
 	$(BIN)/python -m pytest -q -m slow -n 2 --maxschedchunk=1
 
 test: check slow
+
+# The speed as ratios, with files in benchmarks/results.
+bench: $(VENV)/.ready
+	$(BIN)/python benchmarks/bench.py
 
 # The documentation site, in build/site. A dead link, a missing reference or any other warning fails the build.
 docs: $(VENV)/.ready
