@@ -127,9 +127,9 @@ def vote_values(model: pm.Predictor, fold: Fold) -> dict[str, float]:
     for start in range(0, source.rows, WINDOW):
         read = model.read(source, np.arange(start, min(source.rows, start + WINDOW)))
         window = through(read.window, read.modalities, bundle.backbones)
-        for member, votes in zip(bundle.members, collected, strict=True):
+        for member, votes, (given,) in zip(bundle.members, collected, answers(bundle.members, read.modalities, window), strict=True):
             rule = member.rules[member.tasks.index(fold.target)]
-            for voter, logits in answers([member], read.modalities, window)[0][0].votes.get(fold.target, {}).items():
+            for voter, logits in given.votes.get(fold.target, {}).items():
                 there = torch.ones(len(logits), dtype=torch.bool)
                 votes.setdefault(voter, []).append(rule.alone({voter: torch.from_numpy(logits)}, {voter: there})[0].numpy())
     values: dict[str, float] = {}

@@ -58,15 +58,15 @@ def one_row(name: str, table: dict[str, list[Any]], repeats: int) -> Figure:
 
 
 def whole_table(rows: int) -> list[Figure]:
-    """Return the rows for each CPU second, relative to version 0.1, and the growth of memory with the rows."""
+    """Return the rows for each CPU second, relative to ``ROWS_PER_CPU_SECOND_BEFORE``, and the growth of memory with the rows."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pm.train(text_and_numbers(4_000), *SMALL, target="y", out=folder / "run")
+        pd.DataFrame(text_and_numbers(600, seed=1)).drop(columns="y").to_csv(folder / "few.csv", index=False)
         results = []
         for count in (rows // 10, rows):
             frame = pd.DataFrame(text_and_numbers(count, seed=1)).drop(columns="y")
             frame.to_csv(folder / f"{count}.csv", index=False)
-            frame.head(600).to_csv(folder / "few.csv", index=False)
             arguments = [sys.executable, "-c", _MEASURED, *map(str, (folder / "run", folder / f"{count}.csv", folder / "few.csv"))]
             results.append(json.loads(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout))
     few, many = results

@@ -7,24 +7,10 @@ from contextlib import contextmanager
 
 import numpy as np
 from speed.tables import phrase
-from speed.timing import Figure, figure
+from speed.timing import Epochs, Figure, Seconds, figure, turns
 
 import polymodal as pm
 from polymodal.layers import lengths
-from polymodal.training.events import EpochEvent, Event
-from polymodal.training.observers import Observer
-
-
-class Epochs(Observer):
-    """Collects the seconds of the epochs of a run."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-
-    def observe(self, event: Event) -> None:
-        """Add an epoch."""
-        if isinstance(event, EpochEvent):
-            self.seconds.append(event.seconds)
 
 
 @contextmanager
@@ -65,11 +51,9 @@ def measure(quick: bool = False) -> list[Figure]:
         accuracies[side].append(model.evaluate(table(500, 100 + seed))["tasks"]["y"]["accuracy"])
         return sum(seen.seconds)
 
-    seconds: dict[str, list[tuple[float, float]]] = {"padded": [], "grouped": []}
-    for seed in range(seeds):
-        for side in list(seconds)[:: 1 if seed % 2 == 0 else -1]:
-            took = trained(side, seed)
-            seconds[side].append((took, took))
+    seconds: dict[str, list[Seconds]] = {"padded": [], "grouped": []}
+    for seed, side in turns(list(seconds), seeds):
+        seconds[side].append((trained(side, seed), None))
     facts = {"accuracy": {side: float(np.mean(values)) for side, values in accuracies.items()}}
     spread = np.subtract(accuracies["grouped"], accuracies["padded"])
     facts["accuracy"]["difference"] = float(spread.mean())

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-Seconds = tuple[float, float]
-"""Wall time and CPU time of this process."""
+from polymodal.training.events import EpochEvent, Event
+from polymodal.training.observers import Observer
+
+Seconds = tuple[float, float | None]
+"""Wall time, and CPU time of this process; None = not measured."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,8 @@ class Figure:
 
     def line(self) -> str:
         """Return a row of the table."""
-        asked = f">= {self.least:g}" if self.least is not None else f"<= {self.most:g}" if self.most is not None else ""
-        return f"| {self.name} | {self.ratio:.2f} | {self.low:.2f} to {self.high:.2f} | {asked} |"
+        required = f">= {self.least:g}" if self.least is not None else f"<= {self.most:g}" if self.most is not None else ""
+        return f"| {self.name} | {self.ratio:.2f} | {self.low:.2f} to {self.high:.2f} | {required} |"
 
 
 def timed(work: Callable[[], object]) -> Seconds:
@@ -59,26 +62,41 @@ def interleaved(sides: Mapping[str, Callable[[], object]], repeats: int) -> dict
     for work in sides.values():
         work()
     times: dict[str, list[Seconds]] = {name: [] for name in sides}
-    for at in range(repeats):
-        for name in list(sides)[:: 1 if at % 2 == 0 else -1]:
-            times[name].append(timed(sides[name]))
+    for _, name in turns(list(sides), repeats):
+        times[name].append(timed(sides[name]))
     return times
+
+
+def turns(sides: Sequence[str], repeats: int) -> Iterator[tuple[int, str]]:
+    """Yield each repetition, from 0, with each side; every other repetition begins with the last side."""
+    for at in range(repeats):
+        for name in sides[:: 1 if at % 2 == 0 else -1]:
+            yield at, name
+
+
+class Epochs(Observer):
+    """Collects the wall time of each epoch of a run."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        """The seconds of each epoch, without its validation."""
+
+    def observe(self, event: Event) -> None:
+        """Add the seconds of an epoch; other events are ignored."""
+        if isinstance(event, EpochEvent):
+            self.seconds.append(event.seconds)
 
 
 def figure(
     name: str, times: Mapping[str, list[Seconds]], over: str, under: str, *, least: float | None = None, most: float | None = None,
-    facts: Mapping[str, Any] | None = None, by_cpu: bool = False,
+    facts: Mapping[str, Any] | None = None,
 ) -> Figure:  # fmt: skip
-    """Return the figure whose ratio is the time of ``over``, divided by that of ``under``, in the same repetition.
-
-    :param by_cpu: whether CPU seconds are divided instead of wall time
-    """
-    pairs = zip(times[over], times[under], strict=True)
-    ratios = [above[by_cpu] / below[by_cpu] for above, below in pairs]
-    seconds = {
-        side: {"wall": statistics.median(one[0] for one in of_side), "cpu": statistics.median(one[1] for one in of_side)}
-        for side, of_side in times.items()
-    }  # fmt: skip
+    """Return the figure whose ratio is the wall time of ``over``, divided by that of ``under``, in the same repetition."""
+    ratios = [above[0] / below[0] for above, below in zip(times[over], times[under], strict=True)]
+    seconds = {}
+    for side, of_side in times.items():
+        cpu = [one[1] for one in of_side if one[1] is not None]
+        seconds[side] = {"wall": statistics.median(one[0] for one in of_side), "cpu": statistics.median(cpu) if cpu else None}
     return Figure(
         name, statistics.median(ratios), min(ratios), max(ratios), least, most,
         {"seconds": seconds, "load": os.getloadavg()[0], **(facts or {})},

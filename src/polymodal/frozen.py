@@ -176,7 +176,7 @@ def seconds_of(backbone: Backbone, modality: Modality, samples: Sequence[Sample]
     """Estimate the seconds that a backbone takes for one cell, from a run over ``samples``; 0 if there are none."""
     if not samples:
         return 0.0
-    before = next(backbone.parameters()).device
+    before = device_of(backbone)
     backbone.to(device)
     try:
         blocks = sum(1 for members in grouped(modality, samples) for _ in block_of(modality, samples, members))
@@ -200,7 +200,7 @@ def fill(
     begin = reported_at = time.monotonic()
     done = computed = 0
     total = store.count(name)
-    before = next(backbone.parameters()).device
+    before = device_of(backbone)
     backbone.to(device)
 
     def make(samples: Sequence[Sample]) -> list[Sample]:

@@ -94,7 +94,8 @@ class Cells:
     def __init__(
         self, modality: Modality, samples: Sequence[Sample], device: torch.device, exact: bool = True, blank: bool = True
     ) -> None:  # fmt: skip
-        self._modality, self._device, self._exact = modality, device, exact
+        self.device, self.exact = device, exact
+        self._modality = modality
         self._samples = [*samples, modality.blank()] if blank else list(samples)
         self._members = grouped(modality, self._samples)
         self._made: dict[int, list[Field]] = {}
@@ -108,7 +109,7 @@ class Cells:
         """Return the blocks of a group, made again for each model if the cells are large."""
         if group in self._made:
             return self._made[group]
-        made = (field.to(self._device) for _, field in block_of(self._modality, self._samples, self._members[group], self._exact))
+        made = (field.to(self.device) for _, field in block_of(self._modality, self._samples, self._members[group], self.exact))
         if not self._keeps:
             return made
         self._made[group] = list(made)
@@ -118,13 +119,12 @@ class Cells:
 class RowBlocks:
     """Rows in blocks of one combination of geometries. The models of an ensemble share them.
 
-    :param cells: the cells of each field
+    :param cells: the cells of each field, on one device; rows are padded where cells are
     :param index: by field, the position of each row's cell (N,); -1 = the row lacks the field
-    :param device: the device of the model
-    :param exact: whether short blocks are padded (see ``answers``)
     """
 
-    def __init__(self, cells: Mapping[str, Cells], index: Mapping[str, np.ndarray], device: torch.device, exact: bool = True) -> None:
+    def __init__(self, cells: Mapping[str, Cells], index: Mapping[str, np.ndarray]) -> None:
+        device, exact = next((field.device, field.exact) for field in cells.values())
         self.rows = len(index[next(iter(cells))])
         self.blocks: list[tuple[np.ndarray, dict[str, tuple[int, Field]]]] = []
         """The positions of the rows of each block, without padding, and by field the group of their cells and the ``Field`` of the rows."""
@@ -202,11 +202,10 @@ class Encoded:
 
     :param model: a model in eval mode
     :param cells: the cells of each field of the model, on its device
-    :param exact: whether short blocks of rows are padded (see ``answers``)
     """
 
-    def __init__(self, model: MultiModalModel, cells: Mapping[str, Cells], exact: bool = True) -> None:
-        self.model, self.exact = model, exact
+    def __init__(self, model: MultiModalModel, cells: Mapping[str, Cells]) -> None:
+        self.model = model
         self.encoded = {name: self.encode(name, cells[name]) for name in model.names}
 
     @torch.inference_mode()
@@ -225,8 +224,7 @@ class Encoded:
 
         :param index: by field, the position of each row's cell (N,); -1 = the row lacks the field
         """
-        cells = {name: encoded.cells for name, encoded in self.encoded.items()}
-        return RowBlocks(cells, index, device_of(self.model), self.exact)
+        return RowBlocks({name: encoded.cells for name, encoded in self.encoded.items()}, index)
 
     @torch.inference_mode()
     def answer(self, rows: RowBlocks, represent: bool = False) -> Answer:
@@ -260,6 +258,16 @@ class Encoded:
         )
 
 
+def logits_of(members: Sequence[Encoded], index: Mapping[str, np.ndarray]) -> list[Mapping[str, np.ndarray]]:
+    """Return the logits (N, C) of each member by task.
+
+    :param members: models of an ensemble with the same cells
+    :param index: by field, the position of each row's cell (N,); -1 = the row lacks the field
+    """
+    rows = members[0].blocks_of(index)
+    return [member.answer(rows).logits for member in members]
+
+
 def answers(
     models: Sequence[MultiModalModel],
     modalities: Mapping[str, Modality],
@@ -285,14 +293,14 @@ def answers(
         name: Cells(modalities[name], window.samples[name], device, exact, blank=any((index[name] < 0).any() for index in places))
         for name in models[0].names
     }
-    rows = [RowBlocks(cells, index, device, exact) for index in places]
+    rows = [RowBlocks(cells, index) for index in places]
     made = []
     for model in models:
         was_training = model.training
         if was_training:  # a trained model stays in eval mode, so that several threads may use it
             model.eval()
         try:
-            encoded = Encoded(model, cells, exact)
+            encoded = Encoded(model, cells)
             made.append([encoded.answer(blocks, represent) for blocks in rows])
         finally:
             if was_training:

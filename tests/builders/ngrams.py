@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from polymodal.modalities.graphemes import clusters, runs_of
-from polymodal.modalities.ngrams import _BASE, _PIECE, _PIECE_OF_POINTS, words_in
+from polymodal.modalities.ngrams import _PIECE, _PIECE_OF_POINTS, grams_of_piece, words_in
 from polymodal.modalities.tags import BREAK, spans_of
 
 
@@ -29,16 +29,10 @@ def _grams_inside(text: str, by_clusters: bool) -> list[str]:
             grams += runs_of(letters, (1, 2, 3, 4) if syllables else (1, 2, 3))
             before = letters[-1]
             continue
-        piece = word + of_word or sign
-        grams.append(piece)
+        of_piece = grams_of_piece(word, of_word, sign)
+        grams.append(of_piece[0])
         if before:
-            grams.append(f"{before} {piece}")
-        before = piece
-        if of_word:
-            grams += ["#" + run for run in runs_of(["<", *clusters(piece)[:64], ">"], (3, 4))]
-        elif word:
-            framed = f"<{word[:64]}>"
-            grams += ["#" + framed[start : start + length] for length in (3, 4) for start in range(len(framed) - length + 1)]
-        elif len(sign) > 1:
-            grams += [base for base in _BASE.findall(sign) if base != sign]
+            grams.append(f"{before} {of_piece[0]}")
+        grams += of_piece[1:]
+        before = of_piece[0]
     return grams

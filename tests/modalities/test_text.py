@@ -224,8 +224,8 @@ MARKED = {
 
 @pytest.mark.parametrize("text", MARKED)
 def test_a_word_is_its_letters_with_their_marks(text: str) -> None:
-    held = normalise(text)
-    assert [held[start:end] for start, end in words_in(held)] == MARKED[text]
+    normalised = normalise(text)
+    assert [normalised[start:end] for start, end in words_in(normalised)] == MARKED[text]
 
 
 def test_words_with_marks_are_ngrams_and_their_inner_runs_are_of_whole_letters() -> None:

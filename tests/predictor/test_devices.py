@@ -48,9 +48,9 @@ def test_a_device_that_is_absent_is_an_error_that_names_the_others(run: Path) ->
         pm.load(run, device="cuda")
     with pytest.raises(pm.PolymodalError, match="device: gpu is not a device"):
         pm.load(run, device="gpu")  # type: ignore[arg-type]
-    said = CliRunner().invoke(main, ["predict", str(run), "--row", '{"text": "red"}', "--device", "cuda"])
-    assert said.exit_code == 2
-    assert "device: cuda is not available" in said.output
+    result = CliRunner().invoke(main, ["predict", str(run), "--row", '{"text": "red"}', "--device", "cuda"])
+    assert result.exit_code == 2
+    assert "device: cuda is not available" in result.output
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..evaluation.measure import hidden_sets, measure, score
 from ..evaluation.shapley import shapley
-from ..inference import Cells, Encoded, Window, device_of
+from ..inference import Cells, Encoded, Window, device_of, logits_of
 from ..modalities import Modality
 from ..model import MultiModalModel
 from ..random_streams import Stream, generator
@@ -52,7 +52,7 @@ class RowPredictor:
 
     def scores(self, index: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the predictions by task: probabilities (N, C), or numbers (N, 1)."""
-        return self.decoded(self._logits(index))
+        return self.decoded(logits_of(self.members, index))
 
     def decoded(self, logits: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """Return the predictions by task from the logits of all members, in the dtype of the logits."""
@@ -60,11 +60,7 @@ class RowPredictor:
 
     def logits(self, index: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
         """Return the logits of each member by task, float64 (N, C)."""
-        return [{task: logits.astype(np.float64) for task, logits in one.items()} for one in self._logits(index)]
-
-    def _logits(self, index: Mapping[str, np.ndarray]) -> list[Mapping[str, np.ndarray]]:
-        rows = self.members[0].blocks_of(index)
-        return [encoded.answer(rows).logits for encoded in self.members]
+        return [{task: logits.astype(np.float64) for task, logits in one.items()} for one in logits_of(self.members, index)]
 
 
 def contributions(predictor: RowPredictor, targets: Mapping[str, np.ndarray], fields: Sequence[str], seed: int = 0) -> dict[str, Any]:

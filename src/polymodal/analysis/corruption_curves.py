@@ -15,7 +15,7 @@ from ..data.reading import sample_or_fault
 from ..evaluation.measure import measure
 from ..evaluation.robustness import ALL, MISSING, relative
 from ..flow import Cell, Sample
-from ..inference import Cells, Encoded, EncodedCells, device_of
+from ..inference import Cells, Encoded, EncodedCells, device_of, logits_of
 from ..modalities import Modality
 from ..modalities.signal_corruption import SEVERITIES, generator
 from ..tasks.metrics import Metrics
@@ -174,6 +174,4 @@ def _measured(
     predictor: RowPredictor, members: Sequence[Encoded], index: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]
 ) -> dict[str, Metrics]:
     """Return the metrics by task of the rows described by ``index``."""
-    rows = members[0].blocks_of(index)
-    scores = predictor.decoded([member.answer(rows).logits for member in members])
-    return measure(predictor.tasks, scores, targets)[0]
+    return measure(predictor.tasks, predictor.decoded(logits_of(members, index)), targets)[0]

@@ -29,13 +29,12 @@ def by_length(encode: Callable[[Mapping[str, Tensor]], Features], values: Mappin
     places_L = torch.arange(1, ids_UL.shape[1] + 1, device=ids_UL.device)
     lengths_U = torch.where(ids_UL > 0, places_L, 0).amax(1).clamp(min=1)
     sorted_U, order_U = lengths_U.sort(descending=True, stable=True)
-    starts = _starts(sorted_U.tolist())
+    lengths = sorted_U.tolist()
+    starts = _starts(lengths)
     parts = []
-    for start, end in zip(starts, [*starts[1:], len(sorted_U)], strict=True):
-        length = int(sorted_U[start])
-        group = order_U[start:end]
-        part = encode({name: value[group][:, :length] if value.dim() == 2 else value[group] for name, value in values.items()})
-        parts.append(part)
+    for start, end in zip(starts, [*starts[1:], len(lengths)], strict=True):
+        length, group = lengths[start], order_U[start:end]
+        parts.append(encode({name: value[group][:, :length] if value.dim() == 2 else value[group] for name, value in values.items()}))
     longest = max(part.tokens_BLD.shape[1] for part in parts)
     tokens = [functional.pad(part.tokens_BLD, (0, 0, 0, longest - part.tokens_BLD.shape[1])) for part in parts]
     masks = [functional.pad(part.mask_BL, (0, longest - part.mask_BL.shape[1])) for part in parts]

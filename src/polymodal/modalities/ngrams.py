@@ -99,17 +99,17 @@ def _codes_of_runs(letters: Sequence[bytes], longest: int) -> list[int]:
 
 @lru_cache(2**16)
 def _codes_of_piece(word: str, of_word: str, sign: str) -> tuple[bytes, tuple[int, ...]]:
-    """Return a word or a sign as bytes, and the CRC-32 of its n-grams, the first of which is that of the whole.
+    """Return a word or a sign as bytes, and the CRC-32 of its n-grams. Words recur, so that most are found in the cache."""
+    grams = grams_of_piece(word, of_word, sign)
+    return grams[0].encode(), tuple(crc32(gram.encode()) for gram in grams)
 
-    The arguments are groups of ``_PIECE``. Words recur, so that most are found in the cache.
-    """
+
+def grams_of_piece(word: str, of_word: str, sign: str) -> list[str]:
+    """Return the n-grams of a word or a sign, the first of which is the whole. The arguments are groups of ``_PIECE``."""
     piece = word + of_word or sign
-    grams = [piece]
     if of_word:
-        grams += ["#" + run for run in runs_of(["<", *clusters(piece)[:64], ">"], (3, 4))]
-    elif word:
+        return [piece, *("#" + run for run in runs_of(["<", *clusters(piece)[:64], ">"], (3, 4)))]
+    if word:
         framed = f"<{word[:64]}>"
-        grams += ["#" + framed[start : start + length] for length in (3, 4) for start in range(len(framed) - length + 1)]
-    elif len(sign) > 1:
-        grams += [base for base in _BASE.findall(sign) if base != sign]
-    return piece.encode(), tuple(crc32(gram.encode()) for gram in grams)
+        return [piece, *("#" + framed[start : start + length] for length in (3, 4) for start in range(len(framed) - length + 1))]
+    return [piece, *(base for base in _BASE.findall(sign) if base != sign)] if len(sign) > 1 else [piece]
