@@ -15,13 +15,14 @@ from builders import ROOT
 
 SOURCE = ROOT / "src" / "polymodal"
 FLOORS = [  # from floor 1 upwards; docs/design/000-architecture.md explains the rooms
-    {"errors", "flow", "quiet", "random_streams", "request"},
+    {"allocator", "errors", "flow", "quiet", "random_streams", "request"},
+    {"remote"},
     {"cells", "config", "storage", "layers", "weights"},
     {"backbones", "trees"},
     {"modalities", "encoders", "fusions", "tasks"},
     {"data", "model", "layouts", "pages"},
     {"inference"},
-    {"evaluation", "training", "frozen"},
+    {"collection", "evaluation", "training", "frozen"},
     {"experiment"},
     {"preparation", "journal"},
     {"inspection", "bundle"},

@@ -17,6 +17,7 @@ from speed.timing import Figure, figure, interleaved
 
 import polymodal as pm
 from polymodal.data.loader import field_of
+from polymodal.outputs import PredictionTable
 
 SMALL = ("training.epochs=1", "training.baselines=false")
 ROWS_PER_CPU_SECOND_BEFORE = 3_030
@@ -79,11 +80,48 @@ def whole_table(rows: int) -> list[Figure]:
     ]
 
 
+def files_to_parquet(rows: int, repeats: int) -> Figure:
+    """Return the time that the members of a model take for tensors in batches of 32, divided by that of the same rows from files of
+    pictures and a CSV file to a Parquet file."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        table = pictures_and_text(rows, side=128)
+        model = pm.train(pictures_and_text(400, side=128), *SMALL, target="y")
+        cells = []
+        for at, body in enumerate(table["picture"]):
+            (folder / f"{at}.png").write_bytes(body)
+            cells.append(f"{at}.png")
+        pd.DataFrame({"picture": cells, "text": table["text"]}).to_csv(folder / "table.csv", index=False)
+        read = model.read(model.open(folder / "table.csv"), np.arange(min(rows, 512)))
+        members = model.bundle.members
+        batches = [
+            [field_of(read.modalities[field], [read.window.samples[field][at] for at in read.window.index[field][start : start + 32]],
+                      np.arange(32)) for field in members[0].names]
+            for start in range(0, len(read.window.rows) - 31, 32)
+        ]  # fmt: skip
+
+        @torch.inference_mode()
+        def alone() -> None:
+            for at in range(rows // 32):
+                for member in members:
+                    member(*batches[at % len(batches)])
+
+        def whole() -> None:
+            outputs = PredictionTable(model)
+            outputs.write(folder / "out.parquet", outputs.predict(folder / "table.csv"), overwrite=True)
+
+        times = interleaved({"files to Parquet": whole, "model": alone}, repeats)
+    facts = {"members": len(members), "rows": rows}
+    name = "pictures and text: the model alone / predict from files to Parquet"
+    return figure(name, times, "model", "files to Parquet", least=0.85, facts=facts)
+
+
 def measure(quick: bool = False) -> list[Figure]:
     """Return all figures of prediction."""
     repeats = 1 if quick else 9
     return [
         one_row("text and numbers", text_and_numbers(400), repeats),
         one_row("a picture and text", pictures_and_text(400), repeats),
+        files_to_parquet(64 if quick else 1_024, repeats),
         *whole_table(2_000 if quick else 100_000),
     ]

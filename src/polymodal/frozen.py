@@ -53,6 +53,7 @@ class Featured(Modality):
 
     kind = "features"
     forms = ("features",)
+    pads_with_zeros = True
 
     def __init__(self, inner: Modality, width: int) -> None:
         super().__init__(inner.config, inner.state, inner.roots)

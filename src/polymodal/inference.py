@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -99,7 +98,8 @@ class Cells:
         self._samples = [*samples, modality.blank()] if blank else list(samples)
         self._members = grouped(modality, self._samples)
         self._made: dict[int, list[Field]] = {}
-        self._keeps = sum(array.nbytes for sample in self._samples for array in sample.values()) <= _KEPT_BYTES
+        self.keeps = sum(array.nbytes for sample in self._samples for array in sample.values()) <= _KEPT_BYTES
+        """Whether the tensors of the cells are kept after their first use."""
         self.groups = len(self._members)
         self.group_U, self.place_U = np.zeros(len(self._samples), np.int64), np.zeros(len(self._samples), np.int64)
         for group, members in enumerate(self._members):
@@ -110,7 +110,7 @@ class Cells:
         if group in self._made:
             return self._made[group]
         made = (field.to(self.device) for _, field in block_of(self._modality, self._samples, self._members[group], self.exact))
-        if not self._keeps:
+        if not self.keeps:
             return made
         self._made[group] = list(made)
         return self._made[group]
@@ -268,6 +268,49 @@ def logits_of(members: Sequence[Encoded], index: Mapping[str, np.ndarray]) -> li
     return [member.answer(rows).logits for member in members]
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """The rows of a window in blocks: their cells by field, and the rows for each set of hidden fields. Models on one device share them."""
+
+    cells: Mapping[str, Cells]
+    rows: Sequence[RowBlocks]
+
+    @classmethod
+    def of(
+        cls, modalities: Mapping[str, Modality], window: Window, names: Sequence[str], device: torch.device,
+        hidden: Sequence[frozenset[str]] = (frozenset(),), exact: bool = True,
+    ) -> Blocks:  # fmt: skip
+        """Divide a window into blocks.
+
+        :param names: the fields
+        :param hidden: sets of fields to hide from all rows
+        :param exact: whether blocks of fewer than ``BLOCK`` cells or rows are padded
+        """
+        places = [window.without(fields) for fields in hidden]
+        cells = {
+            name: Cells(modalities[name], window.samples[name], device, exact, blank=any((index[name] < 0).any() for index in places))
+            for name in names
+        }
+        return cls(cells, [RowBlocks(cells, index) for index in places])
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the tensors of all cells are kept after their first use."""
+        return all(cells.keeps for cells in self.cells.values())
+
+    def answers(self, model: MultiModalModel, represent: bool = False) -> list[Answer]:
+        """Return the outputs of a model for each set of hidden fields. Its training mode is restored afterwards."""
+        was_training = model.training
+        if was_training:  # a trained model stays in eval mode, so that several threads may use it
+            model.eval()
+        try:
+            encoded = Encoded(model, self.cells)
+            return [encoded.answer(blocks, represent) for blocks in self.rows]
+        finally:
+            if was_training:
+                model.train()
+
+
 def answers(
     models: Sequence[MultiModalModel],
     modalities: Mapping[str, Modality],
@@ -278,7 +321,7 @@ def answers(
 ) -> list[list[Answer]]:
     """Compute the outputs of the models of an ensemble for the rows of a window.
 
-    Each model encodes a cell once. Its training mode is restored afterwards.
+    Each model encodes a cell once.
 
     :param models: models with the same fields, on one device
     :param hidden: sets of fields to hide from all rows
@@ -287,91 +330,5 @@ def answers(
         differ by rounding errors that depend on the rows of the window
     :returns: by model, one ``Answer`` for each set in ``hidden``
     """
-    device = device_of(models[0])
-    places = [window.without(fields) for fields in hidden]
-    cells = {
-        name: Cells(modalities[name], window.samples[name], device, exact, blank=any((index[name] < 0).any() for index in places))
-        for name in models[0].names
-    }
-    rows = [RowBlocks(cells, index) for index in places]
-    made = []
-    for model in models:
-        was_training = model.training
-        if was_training:  # a trained model stays in eval mode, so that several threads may use it
-            model.eval()
-        try:
-            encoded = Encoded(model, cells)
-            made.append([encoded.answer(blocks, represent) for blocks in rows])
-        finally:
-            if was_training:
-                model.train()
-    return made
-
-
-@dataclass(frozen=True)
-class Collected:
-    """The outputs of many windows, in the order of ``rows`` (0-based positions in the table, ascending)."""
-
-    rows: np.ndarray
-    answers: Sequence[Answer]
-
-    def plain(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the outputs as tensors and plain data for a checkpoint, without h."""
-        first = self.answers[0]
-        tensors = {"rows": torch.from_numpy(self.rows)}
-        for at, answer in enumerate(self.answers):
-            for of, (task, logits) in enumerate(answer.logits.items()):
-                tensors[f"answer.{at}.{of}"] = torch.from_numpy(logits)
-                for by, vote in enumerate(answer.votes.get(task, {}).values()):
-                    tensors[f"answer.{at}.{of}.{by}"] = torch.from_numpy(vote)
-        return tensors, {"count": len(self.answers), "tasks": {task: list(first.votes.get(task, {})) for task in first.logits}}
-
-    @classmethod
-    def of_plain(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Collected:
-        """Restore the outputs from the result of ``plain``. ``tensors`` may contain other tensors.
-
-        :raises KeyError: a tensor or a fact is missing
-        """
-        answers = []
-        for at in range(facts["count"]):
-            logits = {task: tensors[f"answer.{at}.{of}"].numpy() for of, task in enumerate(facts["tasks"])}
-            votes = {
-                task: {voter: tensors[f"answer.{at}.{of}.{by}"].numpy() for by, voter in enumerate(voters)}
-                for of, (task, voters) in enumerate(facts["tasks"].items()) if voters
-            }  # fmt: skip
-            answers.append(Answer(logits, votes, None))
-        return cls(tensors["rows"].numpy(), answers)
-
-
-def collect(
-    model: MultiModalModel,
-    modalities: Mapping[str, Modality],
-    parts: Iterable[Window],
-    hidden: Sequence[frozenset[str]] = (frozenset(),),
-    represent: bool = False,
-) -> Collected:
-    """Compute a model's outputs for all windows and sort them by row.
-
-    :param hidden: sets of fields to hide from all rows; the result has one ``Answer`` for each
-    :param represent: whether to return the representation h
-    """
-    rows, every = [], []
-    for window in parts:
-        rows.append(window.rows)
-        every += answers([model], modalities, window, hidden, represent)
-    order = np.argsort(np.concatenate(rows), kind="stable")
-
-    def joined(pieces: list[np.ndarray]) -> np.ndarray:
-        return np.concatenate(pieces)[order]
-
-    made = []
-    for at in range(len(hidden)):
-        outputs = [window[at] for window in every]
-        made.append(
-            Answer(
-                {task: joined([one.logits[task] for one in outputs]) for task in outputs[0].logits},
-                {t: {v: joined([one.votes[t][v] for one in outputs]) for v in votes} for t, votes in outputs[0].votes.items()},
-                joined([one.fused_ND for one in outputs]) if represent else None,  # type: ignore[misc]
-            )
-        )
-    return Collected(np.concatenate(rows)[order], made)
+    blocks = Blocks.of(modalities, window, models[0].names, device_of(models[0]), hidden, exact)
+    return [blocks.answers(model, represent) for model in models]

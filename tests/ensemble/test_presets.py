@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -11,6 +11,8 @@ import polymodal as pm
 from polymodal.data.sources import open_source
 from polymodal.errors import PolymodalError
 from polymodal.inspection.infer import infer
+from polymodal.training.events import EpochEvent, Event
+from polymodal.training.observers import Observer
 
 SETTINGS = ("training.epochs=1", "model.trees=null")
 
@@ -40,8 +42,18 @@ def test_good_is_the_default() -> None:
 
 
 def test_best_trains_three_networks_in_each_model_whatever_the_time() -> None:
-    predictor = pm.train(table(90), *SETTINGS, "training.baselines=false", target="y", preset="best")
-    assert [len(member.further) for member in predictor.bundle.members] == [2] * 5
+    class Trained(Observer):
+        names: ClassVar[list[str]] = []
+
+        def observe(self, event: Event) -> None:
+            if isinstance(event, EpochEvent):
+                self.names.append(event.name)
+
+    predictor = pm.train(table(90), *SETTINGS, "training.baselines=false", target="y", preset="best", observers=[Trained()])
+    assert len(Trained.names) == 15
+    assert {f"network {number}, fold {fold}" for number in (2, 3) for fold in range(1, 6)} <= set(Trained.names)
+    # Networks whose vote has a weight of 0 are not saved; all members have the same.
+    assert len({len(member.further) for member in predictor.bundle.members}) == 1
 
 
 @pytest.mark.parametrize(

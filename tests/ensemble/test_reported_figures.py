@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import polymodal as pm
+from polymodal.collection import Collected
 from polymodal.ensemble.validation import Measured, Member, Validation
-from polymodal.inference import Collected
 from polymodal.preparation import Prepared, prepare
 from polymodal.runs import run as running
 from polymodal.training.progress import Best, Fitted, Validated

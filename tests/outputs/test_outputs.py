@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         x, z = rng.normal(size=2)
         word = ("red", "green", "blue")[at % 3]
         color = word if rng.random() < 0.8 else "red"
-        answer = "yes" if x + rng.normal(0, 0.3) > 0 else "no"
+        answer = "yes" if x + rng.normal(0, 0.6) > 0 else "no"
         tags = ";".join(tag for tag, there in (("hot", x > 0), ("wet", z > 0)) if there) or "none"
         price = 3 * x + rng.normal(0, 0.2)
         rows.append([f"{x:.4f}", f"{z:.4f}", f"a {word} thing {at % 7}", answer, color, f"{price:.4f}", tags])

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
+from ..remote import is_remote
 from .base import Config, External
 from .settings import members
 
@@ -33,7 +34,9 @@ NameOrPath = Annotated[str, _IsPath(or_name=True)]
 
 def absolute(path: str | Path) -> str:
     """Return an absolute path. Links in its folder are resolved; a link in the last place is kept, since files beside it are named
-    relative to its own folder."""
+    relative to its own folder. A URL stays as it is."""
+    if is_remote(path):
+        return str(path)
     path = Path(path)
     return str(path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name)
 
@@ -47,7 +50,7 @@ def with_paths_at(model: type[Config], tree: Mapping[str, Any], folder: Path) ->
     :param tree: its settings as plain data; they need not be complete or valid
     :param folder: the folder that relative paths are relative to
     """
-    return _changed_tree(model, tree, lambda text, mark: _existing(text, folder) if mark.or_name else str(folder / text))
+    return _changed_tree(model, tree, lambda text, mark: _existing(text, folder) if mark.or_name else _at(folder, text))
 
 
 def with_absolute_paths(model: type[Config], tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,6 +79,11 @@ def path_settings(model: type[Config], above: tuple[str, ...] = ()) -> Iterator[
         else:
             for config, below in _configs_in(info.annotation):
                 yield from path_settings(config, (*above, name, *below))
+
+
+def _at(folder: Path, text: str) -> str:
+    """Return a path that is relative to a folder; a URL stays as it is."""
+    return text if is_remote(text) else str(folder / text)
 
 
 def _existing(text: str, folder: Path) -> str:

@@ -245,7 +245,7 @@ def _by_content(one: Fingerprints, roots: Roots) -> None:
     sizes: dict[int, list[str]] = {}
     for path in paths:
         with contextlib.suppress(Fault, OSError), roots.opened(path) as file:
-            sizes.setdefault(os.fstat(file.fileno()).st_size, []).append(path)
+            sizes.setdefault(file.seek(0, os.SEEK_END), []).append(path)
     spent = 0
     changed: dict[int, int] = {}
     for size, same_size in sizes.items():

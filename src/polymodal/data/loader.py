@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..errors import TrainingError
 from ..flow import Batch, Field, Sample
@@ -41,17 +42,18 @@ def field_of(modality: Modality, samples: Sequence[Sample], index: np.ndarray) -
     :param samples: the distinct samples
     :param index: the number of each row's sample, -1 = the field is missing
     """
-    present = index >= 0
-    if not samples:
-        samples = [modality.blank()]
+    samples = samples or [modality.blank()]
     geometries = [modality.geometry(sample) for sample in samples]
     geometry = tuple(max(sizes) for sizes in zip(*geometries, strict=True))
-    shared = len(samples) != len(index) or not np.array_equal(index, np.arange(len(index)))
-    return Field(
-        modality.collate(samples, geometry),
-        torch.from_numpy(present),
-        torch.from_numpy(np.where(present, index, 0).astype(np.int64)) if shared else None,
-    )
+    return _placed(modality.collate(samples, geometry), len(samples), index)
+
+
+def _placed(values: Mapping[str, Tensor], count: int, index: np.ndarray) -> Field:
+    """Return the field of a batch from the values of ``count`` distinct samples."""
+    present = index >= 0
+    shared = count != len(index) or not np.array_equal(index, np.arange(len(index)))
+    place_B = torch.from_numpy(np.where(present, index, 0).astype(np.int64)) if shared else None
+    return Field(values, torch.from_numpy(present), place_B)
 
 
 class Loader:
@@ -116,8 +118,13 @@ class Loader:
         for at, name in enumerate(self.fields):
             modality = self.store.modalities[name]
             numbers, place = self.store.distinct(name, rows)
+            augments = self.augment and modality.augments
+            collated = None if augments or not len(numbers) else self.store.collated(name)
+            if collated is not None:
+                fields[name] = _placed(collated.select(numbers), len(numbers), place)
+                continue
             samples = [self.store.sample(name, int(number)) for number in numbers]
-            if self.augment:
+            if augments:
                 digests = self.store.digest[name]
                 samples = [
                     modality.augment(sample, generator(Stream.AUGMENTATION, self.seed, epoch, at, int(digests[number])))

@@ -14,12 +14,14 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
 from ..errors import TrainingError
 from ..flow import Cell, Sample
 from ..modalities import Modality
+from .collated import Collated
 from .reading import CellFault, CellState, OnFault, are_shared, messages_of, numbered_slices, read_cell, read_in_order
 from .sources import Source, cells_of
 from .sources.source import body_of
@@ -48,6 +50,8 @@ class Store:
         self.content: dict[str, str] = {}
         """By field, a digest of all its samples and of the rows that they belong to. Different data have different digests."""
         self._offsets: dict[str, np.ndarray] = {}
+        self._collated: dict[str, Collated | None] = {}
+        self._collating = Lock()
         self._max_bytes = max_bytes
         self._file = path.open("w+b")
         path.unlink()
@@ -182,6 +186,24 @@ class Store:
             )
         return sample
 
+    def collated(self, field: str) -> Collated | None:
+        """Return the samples of all distinct cells as tensors, by the numbers of the cells; None if they are too large. Cells without a
+        sample are blank.
+
+        The tensors are made in the first call and shared by all trainings. Several threads may call this method.
+        """
+        with self._collating:
+            if field not in self._collated:
+                offsets, modality = self._offsets[field][:-1], self.modalities[field]
+                blank = modality.blank()
+
+                def sample(number: int) -> Sample:
+                    return self.sample(field, number) if offsets[number] >= 0 else blank
+
+                reads = self._end <= self._max_bytes  # otherwise some cells are stored in place of their samples
+                self._collated[field] = Collated.of(modality, len(offsets), sample) if reads else None
+            return self._collated[field]
+
     def count(self, field: str) -> int:
         """Return the number of distinct cells of a field that have a sample."""
         return int((self._offsets[field][:-1] >= 0).sum())
@@ -202,6 +224,7 @@ class Store:
                 offsets[number] = self._append(bytes([_SAMPLE]) + pack(sample))
             self._file.flush()
         self.modalities[field] = modality
+        self._collated.pop(field, None)
 
     def _append(self, body: bytes) -> int:
         """Write a body at the end of the file, and return its offset."""

@@ -5,11 +5,14 @@ It is the weighted sum of n-gram embeddings (Joulin et al. 2016, arXiv:1607.0175
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from pydantic import Field as Setting
-from torch import nn
+from torch import Tensor, nn
 
 from ..flow import Features, Field, Form, State
 from .encoder import Encoder, EncoderConfig
@@ -30,7 +33,8 @@ class BagConfig(EncoderConfig):
     form: ClassVar[Form] = "ngrams"
     kind: Literal["bag"] = "bag"
     buckets: int = Setting(32_768, ge=1, le=2**24)
-    """The number of embeddings that n-grams are hashed into. Memory grows with it; speed does not change."""
+    """The number of buckets that n-grams are hashed into. A bucket has an embedding if an n-gram of the training rows falls into it; the
+    n-grams of other buckets add nothing to a text."""
     max_ngrams: int = Setting(2_048, ge=1, le=2**20)
     """The maximum number of n-grams kept of one text: those with the largest weights."""
     dropout: float = Setting(0.1, ge=0, lt=1)
@@ -59,23 +63,46 @@ class BagConfig(EncoderConfig):
 
     def build(self, width: int, state: State) -> Encoder:
         """Build the encoder for the state of a text field."""
-        return Bag(self, width)
+        known = state.get("known")  # not in states of earlier versions, where every bucket has an embedding
+        if known is None:
+            return Bag(self, width, np.arange(1, self.buckets + 1))
+        bits = np.unpackbits(np.frombuffer(base64.b64decode(known), np.uint8), count=self.buckets)
+        return Bag(self, width, np.flatnonzero(bits) + 1)
 
 
 class Bag(Encoder):
-    """A bag of n-grams: ``ids`` and ``weights`` (U, L) -> one token for each text."""
+    """A bag of n-grams: ``ids`` and ``weights`` (U, L) -> one token for each text.
+
+    :param known: the ids of the n-grams that have an embedding, ascending, from 1 to ``config.buckets``
+    """
 
     halved = ("embed.weight",)
+    place_I: Tensor
+    """The position of the embedding of each id; 0 = it has none."""
 
-    def __init__(self, config: BagConfig, width: int) -> None:
+    def __init__(self, config: BagConfig, width: int, known: np.ndarray) -> None:
         super().__init__()
         self.width = width
         self.lr_scale, self.kept_ngrams = config.lr_scale, config.kept_ngrams
-        self.embed = nn.EmbeddingBag(config.buckets + 1, width, mode="sum", padding_idx=0)
+        place_I = torch.zeros(config.buckets + 1, dtype=torch.int64)
+        place_I[torch.from_numpy(known)] = torch.arange(1, len(known) + 1)
+        self.register_buffer("place_I", place_I, persistent=False)
+        self.embed = nn.EmbeddingBag(len(known) + 1, width, mode="sum", padding_idx=0)
         with torch.no_grad():
             self.embed.weight.mul_(0.1)
         self.drop = nn.Dropout(config.dropout)
         self.project = nn.Linear(width, width)
+
+    def start_from(self, donor: Encoder) -> Mapping[str, Tensor]:
+        """Return the tensors to start with; those of the embeddings are matched by n-gram, since each table of rows has its own."""
+        tensors = dict(super().start_from(donor))
+        tensors.pop("embed.weight", None)
+        if isinstance(donor, Bag) and len(donor.place_I) == len(self.place_I) and donor.width == self.width:
+            both_I = (self.place_I > 0) & (donor.place_I > 0)
+            weight_ED = self.embed.weight.detach().clone()
+            weight_ED[self.place_I[both_I]] = donor.embed.weight.detach()[donor.place_I[both_I]]
+            tensors["embed.weight"] = weight_ED
+        return tensors
 
     def forward(self, field: Field) -> Features:
         """Return the tokens (U, 1, width)."""
@@ -83,5 +110,5 @@ class Bag(Encoder):
         if self.training and self.kept_ngrams is not None:
             dropped_U1 = (1 - self.kept_ngrams / (ids > 0).sum(1, keepdim=True).clamp(min=1)).clamp(0.0, _MOST_DROPPED)
             weights = weights * (torch.rand_like(weights) >= dropped_U1) / (1 - dropped_U1)
-        bag = self.embed(ids, per_sample_weights=weights)
+        bag = self.embed(self.place_I[ids], per_sample_weights=weights)
         return Features.vector(self.project(self.drop(bag)))

@@ -7,10 +7,10 @@ a batch independently of one another (it may use group or layer normalisation, b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..backbones import Backbone
 from ..config import Config
@@ -94,6 +94,12 @@ class Encoder(nn.Module, ABC):
 
     def start(self) -> None:
         """Load the pretrained weights, if there are any. Called before training, but not for a model loaded from a bundle."""
+
+    def start_from(self, donor: Encoder) -> Mapping[str, Tensor]:
+        """Return the tensors of an encoder of an earlier run that this one starts with, by their names in ``state_dict``. By default, these
+        are all tensors of the same name and shape."""
+        own = self.state_dict()
+        return {name: value for name, value in donor.state_dict().items() if name in own and own[name].shape == value.shape}
 
     def lr_scales(self) -> Iterator[tuple[nn.Parameter, float]]:
         """Yield parameters with the factor on their learning rate. The factor of other parameters is 1."""

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..allocator import keep_freed_memory
 from ..bundle import Bundle
+from ..collection import Collected
 from ..data.loader import Loader
 from ..data.order import epoch_order
 from ..errors import TrainingError
 from ..experiment import Experiment
 from ..flow import FUSED
-from ..inference import Collected
 from ..model import MultiModalModel, build
 from ..preparation import Prepared
 from ..random_streams import Stream, seed_of
@@ -70,6 +71,7 @@ class EnsembleTrainer:
         self.config = experiment.training
         self.device = pick_device(self.config.device)
         self.precision = pick_precision(self.config.precision, self.device)
+        keep_freed_memory()  # a step frees the activations and gradients that the next step needs again
         self.fields = list(prepared.modalities)
         self.validation = Validation(prepared, self.device, observer)
         self.trees = TreeTraining(prepared)

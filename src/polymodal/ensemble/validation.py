@@ -13,18 +13,19 @@ Rows on which a metric is reported are not used to select what is measured (Varm
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..collection import Collected, collect, collect_blocks
 from ..evaluation.calibration import scale_of
 from ..evaluation.measure import measure, score
 from ..evaluation.shapley import shares_of_metrics
 from ..flow import FUSED, voter_label
-from ..inference import Answer, Collected, collect, windows
+from ..inference import Answer, Blocks, windows
 from ..model import MultiModalModel
 from ..preparation import Prepared
 from ..tasks import Task
@@ -34,6 +35,18 @@ from ..training.observers import Observer
 from ..training.progress import Fitted, NotFinite, Validated
 from .metrics import PresentMetrics, ValidationMetrics
 from .vote_weights import VoteWeights
+
+_KEPT_ROWS = 4_096
+"""The largest number of rows that are measured after each epoch whose blocks are kept from one epoch to the next."""
+
+
+@dataclass(frozen=True)
+class _LastRows:
+    """The blocks of some rows: the fields, the rows (0-based positions in the table), and by window its rows and its blocks."""
+
+    names: tuple[str, ...]
+    rows: np.ndarray
+    blocks: Sequence[tuple[np.ndarray, Blocks]]
 
 
 @dataclass
@@ -94,6 +107,7 @@ class Validation:
     def __init__(self, prepared: Prepared, device: torch.device, observer: Observer) -> None:
         self.prepared, self.device, self.observer = prepared, device, observer
         self.votes = VoteWeights(prepared)
+        self._last: _LastRows | None = None
 
     def collect(
         self, model: MultiModalModel, rows: np.ndarray, names: Sequence[str], hidden: Sequence[frozenset[str]] = (frozenset(),),
@@ -132,6 +146,20 @@ class Validation:
         """
         return self.prepared.selecting if len(self.prepared.selecting) else self.prepared.member(fold)[1]
 
+    def _blocks(self, rows: np.ndarray, names: Sequence[str]) -> Iterable[tuple[np.ndarray, Blocks]]:
+        """Return rows in blocks. Those of the last call are kept if they are few, since each epoch of a training has the same."""
+        if self._last is not None and self._last.names == tuple(names) and np.array_equal(self._last.rows, rows):
+            return self._last.blocks
+        store = self.prepared.valid.store
+        made = ((window.rows, Blocks.of(store.modalities, window, names, self.device)) for window in windows(store, rows, names))
+        self._last = None
+        if len(rows) > _KEPT_ROWS:
+            return made
+        blocks = list(made)
+        if all(part.is_kept for _, part in blocks):
+            self._last = _LastRows(tuple(names), rows, blocks)
+        return blocks
+
     def _halves(self, fold: int) -> tuple[np.ndarray, ...]:
         """Return the halves of the rows that both select and validate; () if other rows select, or none do."""
         return self.prepared.split.halves(fold) if self.prepared.valid is self.prepared.train else ()
@@ -143,7 +171,7 @@ class Validation:
 
         :raises NotFinite: a prediction is not finite
         """
-        collected = self.collect(model, self.selecting(fold), names)
+        collected = collect_blocks(model, self._blocks(self.selecting(fold), names))
         if not all(np.isfinite(logits).all() for logits in collected.answers[0].logits.values()):
             raise NotFinite("its predictions for validation rows are not finite")
         halves: list[Mapping[str, Metrics] | None] = []

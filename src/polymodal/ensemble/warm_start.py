@@ -1,11 +1,13 @@
 """Warm start: initial weights from the model of an earlier run.
 
 Encoders are matched by field, heads by task, heads of votes by task and field, and everything else by name. A tensor is copied only if
-the shapes agree.
+the shapes agree. An encoder selects what it takes over from another one (``Encoder.start_from``): n-grams are matched by what they
+are.
 """
 
 from __future__ import annotations
 
+from ..encoders import Encoder
 from ..model import MultiModalModel
 
 
@@ -19,6 +21,11 @@ def start_from(donor: MultiModalModel, model: MultiModalModel) -> int:
         for key in state
         if names[key] in donor_tensors and donor_tensors[names[key]].shape == state[key].shape
     }
+    donors = dict(zip(donor.names, donor.encoders, strict=True))
+    for at, (name, encoder) in enumerate(zip(model.names, model.encoders, strict=True)):
+        if isinstance(encoder, Encoder) and isinstance(other := donors.get(name), Encoder):
+            copied = {key: value for key, value in copied.items() if not key.startswith(f"encoders.{at}.")}
+            copied |= {f"encoders.{at}.{key}": value for key, value in encoder.start_from(other).items()}
     model.load_state_dict({**state, **copied})
     return len(copied)
 

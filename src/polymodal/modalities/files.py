@@ -1,4 +1,7 @@
-"""The bytes of a cell: those of a file below one of the roots, the cell's own, or those of a base64 data URI. URLs are never fetched."""
+"""The bytes of a cell: those of a file below one of the roots, the cell's own, or those of a base64 data URI.
+
+A URL is fetched only if it lies below a root that is a URL of an object store itself (``remote.py``).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import base64
 import binascii
 import contextlib
 import os
-import re
 import stat
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import ConfigError, Fault
+from ..remote import Remote, is_remote, scheme_of
 from ..request import listed
 from .objects import called, plain
 
@@ -32,18 +35,28 @@ class NoFolder(Fault):
 def check_folders(root: Iterable[str | Path]) -> None:
     """Raise ``ConfigError`` if a folder that is given as a root does not exist."""
     for folder in root:
-        if not Path(folder).is_dir():
+        if not is_remote(folder) and not Path(folder).is_dir():
             raise ConfigError(f"root {str(folder)!r}: no such folder; expected the folder of the files that cells name (--root DIR)")
 
 
 class Roots:
-    """The folders below which cells may name files: the folder of the table first, then the added ones."""
+    """The folders below which cells may name files: the folder of the table first, then the added ones.
+
+    :param folders: local folders, and URLs of folders in object stores; local ones are tried first
+    """
 
     def __init__(self, folders: str | Path | Iterable[str | Path] = ()) -> None:
+        every = listed(folders)
         try:
-            self.folders = [os.path.realpath(folder) for folder in listed(folders)]
+            self.folders = [os.path.realpath(folder) for folder in every if not is_remote(folder)]
         except ValueError as error:
             raise ConfigError(f"data.root: {error}; expected folders") from None
+        self.remote = [Remote(str(folder)) for folder in every if is_remote(folder)]
+
+    @property
+    def places(self) -> list[str]:
+        """The folders and the URLs."""
+        return [*self.folders, *(remote.url for remote in self.remote)]
 
     def bytes_of(self, cell: object, at_most: int | None = None) -> bytes:
         """Return the bytes of a cell, or of the file or the data URI that it contains.
@@ -75,6 +88,8 @@ class Roots:
         path = os.fspath(cell) if isinstance(cell, os.PathLike) else cell
         if not isinstance(path, str) or path.startswith("data:") or len(path) > _MAX_PATH or "\n" in path:
             return None
+        if places := self._places(path.strip()):
+            return next((found for place in places if (found := _names_of(place, path.strip(), at_most)) is not None), None)
         try:
             descriptor = self._descriptor(path.strip())
         except Fault:
@@ -111,6 +126,10 @@ class Roots:
         path = os.fspath(cell) if isinstance(cell, os.PathLike) else cell
         if not isinstance(path, str) or path.startswith("data:") or not 0 < len(path) <= _MAX_PATH or "\n" in path:
             raise Fault(f"found {type(cell).__name__}; expected a path")
+        if places := self._places(path.strip()):
+            with _opened(places, path.strip()) as stream:
+                yield stream
+            return
         descriptor = self._descriptor(path.strip())
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -124,6 +143,9 @@ class Roots:
 
     def _file(self, path: str, at_most: int) -> bytes:
         """Return the content of a file below one of the roots."""
+        if places := self._places(path):
+            with _opened(places, path, at_most) as stream:
+                return _bounded(stream.read(at_most + 1), at_most)
         descriptor = self._descriptor(path)
         try:
             return self._read(descriptor, at_most)
@@ -136,8 +158,10 @@ class Roots:
         """Open a path below the first root that has it; ``Fault`` if none has."""
         if "\0" in path:
             raise Fault("a path with a NUL character; expected a file under the table's folder")
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
+        if scheme_of(path) is not None:
             raise Fault("a URL; expected a file under the table's folder (URLs are never fetched)")
+        if not self.folders and self.remote:
+            raise Fault("a path outside every root; expected a file under the table's folder (--root adds folders)")
         if not self.folders:
             raise NoFolder("a path, but this table has no folder; pass root=... (--root) to say where its files are")
         missing = False
@@ -168,9 +192,65 @@ class Roots:
             raise Fault(f"a file of {status.st_size:,} bytes; expected at most {at_most:,}")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             body = file.read((status.st_size or at_most) + 1)  # some file systems report a size of 0
-        if len(body) > at_most:
-            raise Fault(f"a file of more than {at_most:,} bytes; expected at most {at_most:,}")
-        return body
+        return _bounded(body, at_most)
+
+    def _places(self, path: str) -> list[Remote]:
+        """Return the places that a path names below the roots in object stores; none if a local root has the path."""
+        if not self.remote or "\0" in path:
+            return []
+        if scheme_of(path) is None and self.folders:
+            with contextlib.suppress(Fault):
+                os.close(self._descriptor(path))
+                return []
+        return [place for root in self.remote if (place := root.below(path)) is not None]
+
+
+def _bounded(body: bytes, at_most: int) -> bytes:
+    """Return the content of a file, unless it is larger than ``at_most`` bytes."""
+    if len(body) > at_most:
+        raise Fault(f"a file of more than {at_most:,} bytes; expected at most {at_most:,}")
+    return body
+
+
+@contextmanager
+def _opened(places: Iterable[Remote], path: str, at_most: int = MAX_BYTES) -> Generator[BinaryIO]:
+    """Open the first of some places in object stores that exists.
+
+    :param path: the path in the cell, for messages
+    :raises Fault: none exists, or the first is a folder, or larger than ``at_most`` bytes
+    """
+    for place in places:
+        try:
+            size = place.size()
+            if size is None:
+                raise Fault("a folder; expected a file")
+            if size > at_most:
+                raise Fault(f"a file of {size:,} bytes; expected at most {at_most:,}")
+            stream = place.open()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise Fault(f"a file that cannot be opened ({error})") from None
+        try:
+            with stream:
+                yield stream
+        except OSError as error:
+            raise Fault(f"a file that cannot be read ({error})") from None
+        return
+    raise Fault(f"no such file {_shown(path, ())} under the table's folder (--root adds folders)")
+
+
+def _names_of(remote: Remote, path: str, at_most: int) -> list[str] | None:
+    """Return the paths of the entries of a folder in an object store, like ``Roots.names_in``."""
+    try:
+        if remote.size() is not None:
+            return None
+        names = [name for name in remote.names() if not name.startswith(".")]
+    except OSError:
+        return None
+    if len(names) > at_most:
+        raise Fault(f"a folder of more than {at_most:,} entries; expected at most {at_most:,}")
+    return [f"{path.rstrip('/')}/{name}" for name in names]
 
 
 def _open_below(folder: str, path: str) -> int:

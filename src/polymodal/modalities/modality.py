@@ -156,6 +156,8 @@ class Modality(ABC):
     """Whether this modality reads columns of many different short strings, besides the one that reads them as categories."""
     joins_columns: ClassVar[bool] = False
     """Whether all columns of this kind are read together as one field, whose config has ``columns`` and ``types``."""
+    pads_with_zeros: ClassVar[bool] = False
+    """Whether every value of ``collate`` is padded with zeros to the geometry along axis 1, so that ``narrowed`` can remove padding."""
     column_types: ClassVar[tuple[str, ...]] = ()
     """The types of a single column of such a field. A column may be given one of them in place of the kind."""
 
@@ -207,6 +209,11 @@ class Modality(ABC):
 
         :raises Fault: if the cell cannot be read
         """
+
+    @property
+    def augments(self) -> bool:
+        """Whether ``augment`` changes samples."""
+        return type(self).augment is not Modality.augment
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return a random variation of a training sample; by default the sample itself."""
@@ -265,6 +272,10 @@ class Modality(ABC):
     def collate(self, samples: Sequence[Sample], geometry: Geometry) -> dict[str, Tensor]:
         """Return the values of samples by name, as tensors whose first axis is the samples, padded to ``geometry`` where shapes differ."""
         return {name: torch.from_numpy(np.stack([sample[name] for sample in samples])) for name in samples[0]}
+
+    def narrowed(self, values: Mapping[str, Tensor], geometry: Geometry) -> Mapping[str, Tensor]:
+        """Return the result of ``collate`` for a geometry, given that for a larger one of samples that fit into both."""
+        return {name: value[:, : geometry[0]] for name, value in values.items()} if geometry else values
 
     def cost(self) -> float:
         """Return the approximate number of multiply-adds to encode one cell. It decides which cells are encoded once for several rows."""

@@ -7,7 +7,8 @@ row have small weights. The features are those of fastText (Joulin et al. 2016, 
 
 ``tokens``: byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909), learned from the training rows.
 
-``letters`` in the state names the unit of letters. In states without it, of earlier versions, a letter is a single code point.
+``letters`` in the state names the unit of letters. In states without it, of earlier versions, a letter is a single code point. ``known``
+states which buckets the n-grams of training rows fall into, one bit each; an encoder needs embeddings of these only.
 """
 
 from __future__ import annotations
@@ -88,6 +89,7 @@ class Text(Modality):
     kind = "text"
     near_duplicates = "words"
     reads_strings = True
+    pads_with_zeros = True
     forms = ("ngrams", "tokens")
     may_be_id = True
 
@@ -114,7 +116,7 @@ class Text(Modality):
 
     @classmethod
     def fit(cls, config: TextConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
-        """Learn the state: for ``ngrams``, the buckets and their IDF; for ``tokens``, the tokenizer and the size of its vocabulary."""
+        """Learn the state: for ``ngrams``, the buckets, their IDF and which are known; for ``tokens``, the tokenizer and its vocabulary."""
         cls.check_form(form)
         if "tokenizer" in needs:  # of a pretrained model
             return {"form": form, "tokenizer": needs["tokenizer"], "vocabulary": 0, "max_tokens": int(needs["max_tokens"]), "given": True,
@@ -135,7 +137,8 @@ class Text(Modality):
             idf = np.log((1 + count) / (1 + frequencies)) + 1  # as in scikit-learn's smooth_idf
             steps = np.clip(np.round(idf / _IDF_STEP), 1, 255).astype(np.uint8)
             return {"form": form, "buckets": buckets, "max_ngrams": int(needs["max_ngrams"]),
-                    "idf": base64.b64encode(steps.tobytes()).decode(), "letters": _CLUSTERS}  # fmt: skip
+                    "idf": base64.b64encode(steps.tobytes()).decode(), "letters": _CLUSTERS,
+                    "known": base64.b64encode(np.packbits(frequencies > 0).tobytes()).decode()}  # fmt: skip
         tokenizer = _train_tokenizer(texts, int(needs["vocabulary"]))
         return {"form": form, "tokenizer": json.loads(tokenizer.to_str()), "vocabulary": tokenizer.get_vocab_size(),
                 "max_tokens": int(needs["max_tokens"]), "letters": _CLUSTERS}  # fmt: skip
@@ -151,6 +154,8 @@ class Text(Modality):
             raise ValueError(f"texts of at most {length} parts")
         if state["form"] == "ngrams" and (type(state["buckets"]) is not int or len(self._idf) != state["buckets"] or not len(self._idf)):
             raise ValueError(f"{len(self._idf)} weights for {state['buckets']} buckets")
+        if "known" in state and len(base64.b64decode(state["known"], validate=True)) != -(-len(self._idf) // 8):
+            raise ValueError(f"known n-grams that are not one bit for each of {state['buckets']} buckets")
         if "given" in state:
             check_given(state["tokenizer"])
             self._tokenizer.get_vocab_size()
@@ -229,10 +234,6 @@ class Text(Modality):
         if "weights" in samples[0]:
             values["weights"] = torch.from_numpy(padded(samples, "weights", length))
         return values
-
-    def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Return the sample unchanged: the dropout of the encoder takes the place of augmentation."""
-        return sample
 
     def corruptions(self) -> Mapping[str, Corruption]:
         """Return the corruptions of the text, before it is divided into n-grams or tokens."""

@@ -22,6 +22,7 @@ from ..frozen import featured, through
 from ..inference import answers
 from ..modalities import Modality, OnError, check_folders
 from ..preparation import roots_of
+from ..remote import is_remote
 from ..request import Folders, listed
 from ..tasks.classes import array_of
 from ..training.devices import DeviceName, pick_device
@@ -346,12 +347,13 @@ class Predictor:
         """Return the modalities of the fields, which look for files in the folders of ``source`` and of ``root``."""
         check_folders(listed(root))
         trained_in = self.trained_in if source.folder is None else []
-        roots = roots_of(source, [*self.root, *listed(root), *(folder for folder in trained_in if Path(folder).is_dir())])
+        found = [folder for folder in trained_in if is_remote(folder) or Path(folder).is_dir()]
+        roots = roots_of(source, [*self.root, *listed(root), *found])
         kept = self._made  # read and set once, since threads may share a predictor
-        if kept is None or kept[0] != roots.folders:
+        if kept is None or kept[0] != roots.places:
             fields = self.bundle.experiment.fields
             made = {name: config.modality()(config, self.bundle.states[name], roots) for name, config in fields.items()}
-            kept = self._made = roots.folders, featured(made, self.bundle.backbones)
+            kept = self._made = roots.places, featured(made, self.bundle.backbones)
         return kept[1]
 
     def _answer(

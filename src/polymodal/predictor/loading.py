@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ..bundle import Bundle, find
 from ..config import read_tree
+from ..data.sources import folder_of
 from ..errors import ConfigError
+from ..remote import is_remote
 from ..request import Folders
 from ..training.devices import DeviceName
 from .answers import Predictor
@@ -59,6 +61,6 @@ def _folders_of(file: Path) -> list[str]:
     if not isinstance(data, Mapping):
         return []
     table, roots = data.get("table"), data.get("root")
-    folders = [Path(table).parent] if isinstance(table, str) and Path(table).is_absolute() and Path(table).is_file() else []
-    folders += [Path(folder) for folder in roots if isinstance(folder, str)] if isinstance(roots, list) else []
-    return [str(folder) for folder in folders if folder.is_absolute()]
+    folders = [folder] if isinstance(table, str) and (folder := folder_of(table)) is not None else []
+    folders += [folder for folder in roots if isinstance(folder, str)] if isinstance(roots, list) else []
+    return [folder for folder in folders if is_remote(folder) or Path(folder).is_absolute()]

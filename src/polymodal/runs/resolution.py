@@ -89,7 +89,7 @@ def resolve(request: Request) -> Resolved:
     own = [(part, ENCODER_CONTRACT) for part in experiment.model.encoders.values()] + [(experiment.model.fusion, FUSION_CONTRACT)]
     for part, contract in own:
         if isinstance(part, External):  # a class that cannot be imported is reported before the table is read
-            part.load([] if source.folder is None else [source.folder], contract)
+            part.load([source.folder] if isinstance(source.folder, Path) else [], contract)
     valid, test = open_others(experiment.data, settings.get("valid"), settings.get("test"))
     return Resolved(experiment, reasons, source, valid, test, left)
 

@@ -22,6 +22,7 @@ import torch
 
 from .. import __version__, pages
 from ..bundle import Bundle
+from ..collection import collect
 from ..config import explain
 from ..data.class_notes import unknown_line
 from ..data.sources import Source
@@ -37,7 +38,7 @@ from ..errors import BundleError, UserError
 from ..evaluation.measure import every_set, measure, score
 from ..experiment import Experiment
 from ..flow import FUSED
-from ..inference import collect, windows
+from ..inference import windows
 from ..inspection.infer import LeftOut
 from ..journal import JOURNAL_FILE, Journal, code_of, digest_of, refuse
 from ..predictor import Predictor

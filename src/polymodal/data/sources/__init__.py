@@ -18,7 +18,7 @@ from ...errors import DataError
 from ...flow import Cell, Unreadable
 from ...modalities.objects import plain
 from .arrow import ArrowSource
-from .files import path_source
+from .files import folder_of, path_source
 from .frames import BROKEN, columns_source, frame_source, row_of
 from .memory import RowsSource
 from .source import Slice, Source, cells_of, short, unique
@@ -31,8 +31,8 @@ def open_source(
 ) -> Source:
     """Return the source of a table.
 
-    :param table: a path; a dataframe or an Arrow table (anything with ``__arrow_c_stream__``); rows as dicts; one row, as a dict of single
-        values or a Series of pandas; columns, as a dict of lists
+    :param table: a path, or the URL of a table in an object store; a dataframe or an Arrow table (anything with ``__arrow_c_stream__``);
+        rows as dicts; one row, as a dict of single values or a Series of pandas; columns, as a dict of lists
     :param encoding: the character encoding of a CSV or JSON file; None = detected
     :param fallback: the encoding to try first for a CSV file that is not UTF-8 and has no byte order mark; None = detected
     :param name: the name of a table in memory, for messages
@@ -134,4 +134,4 @@ def _array_error(array: np.ndarray) -> DataError:
     return DataError(f"table: found an array of shape {array.shape}; expected {_EXPECTED}; {fix}")
 
 
-__all__ = ["Slice", "Source", "cells_of", "open_source"]
+__all__ = ["Slice", "Source", "cells_of", "folder_of", "open_source"]

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ...errors import DataError
 from ...flow import Cell
+from ...remote import Remote
 from .arrow_cells import cells_of_column
 from .source import SLICE, SLICE_BYTES, Slice, Source, short, unique
 
@@ -47,25 +48,31 @@ class ArrowSource(Source):
 class ParquetSource(Source):
     """The source of a Parquet file, which is read in parts of row groups.
 
-    :param path: the file, or the archive that contains it
+    :param path: the file, or the archive that contains it; a file in an object store, of which only the requested columns are fetched
     :param buffer: the bytes of a file in an archive; None = they are read from ``path``
     """
 
-    def __init__(self, path: Path, buffer: pa.Buffer | None = None) -> None:
+    def __init__(self, path: Path | Remote, buffer: pa.Buffer | None = None) -> None:
         from pyarrow import parquet
 
-        self.path, self._buffer = path, buffer
+        self.path, self._buffer = path.url if isinstance(path, Remote) else path, buffer
+        self._remote = path if isinstance(path, Remote) else None
+        self.name = str(self.path)
         try:
             with parquet.ParquetFile(self._where()) as file:
                 self.columns = unique([str(name) for name in file.schema_arrow.names], str(path))
                 self.columns = [name for name in self.columns if not name.startswith("__index_level_")]
+                self.types = {name: file.schema_arrow.field(name).type for name in self.columns}
+                """The type of each column."""
                 self.index = _index_of(file.schema_arrow, self.columns)
                 self.rows = file.metadata.num_rows
         except _BROKEN as error:
             raise DataError(f"{path}: not a Parquet file that can be read ({short(error)})") from None
 
     def _where(self) -> Any:
-        """Return the path of the file, or its bytes if it is in an archive."""
+        """Return the path of the file, or an open file if it is in an archive or in an object store."""
+        if self._remote is not None:
+            return pa.PythonFile(self._remote.open(), mode="r")
         return self.path if self._buffer is None else pa.BufferReader(self._buffer)
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:

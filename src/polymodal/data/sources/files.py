@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+import shutil
+import tempfile
+import weakref
+from pathlib import Path, PurePosixPath
 
 from ...errors import DataError, nearest
+from ...remote import Remote, is_remote
 from .arrow import FeatherSource, ParquetSource
 from .content import CODECS, Content, kind_by_content, member_content, members
 from .csv import CsvSource
@@ -13,6 +17,8 @@ from .dialect import dialect_of
 from .document import json_source
 from .excel import excel_source
 from .jsonlines import JsonLinesSource
+from .parquet_folder import EXTENSIONS as PARQUET
+from .parquet_folder import ParquetFolderSource, is_part, parquet_files
 from .source import Source
 
 _TEXT = {".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
@@ -49,12 +55,15 @@ _SCHEME = re.compile(r"(?:^|/)([A-Za-z][A-Za-z0-9+.-]+):/+")
 def path_source(table: str | Path, encoding: str | None, fallback: str | None) -> Source:
     """Return the source of a file.
 
-    :param table: the path. After the path of a workbook or an archive, ``#`` and the name of a sheet or a member may follow
+    :param table: the path, or the URL of a table in an object store. After the path of a workbook or an archive, ``#`` and the name of a
+        sheet or a member may follow
     :param encoding: the character encoding of a CSV or JSON file; None = detected
     :param fallback: the encoding to try first for a CSV file that is not UTF-8 and has no byte order mark
     :raises DataError: the file is absent, is not a table, or cannot be read
     """
     try:
+        if is_remote(table):
+            return _of_remote(str(table), encoding, fallback)
         return _open(str(table), encoding, fallback)
     except OSError as error:
         raise DataError(f"{table}: cannot be read ({error.strerror or error}); expected a table") from None
@@ -62,8 +71,11 @@ def path_source(table: str | Path, encoding: str | None, fallback: str | None) -
         raise DataError(f"{str(table)!r}: not a path ({error}); expected a table") from None
 
 
-def _open(table: str, encoding: str | None, fallback: str | None) -> Source:
-    """Return the source of a path, which ``#`` and the name of a sheet or of a member of an archive may follow."""
+def _open(table: str, encoding: str | None, fallback: str | None, shown: str | None = None) -> Source:
+    """Return the source of a path, which ``#`` and the name of a sheet or of a member of an archive may follow.
+
+    :param shown: the name of the table, for messages; None = ``table``
+    """
     path, part = Path(table), None
     if not path.exists():
         before, sign, name = table.rpartition("#")
@@ -72,16 +84,77 @@ def _open(table: str, encoding: str | None, fallback: str | None) -> Source:
         else:
             raise _absent(table, path)
     if path.is_dir():
-        raise DataError(f"{path}: a folder; expected a table ({', '.join(sorted(_KINDS))}){_tables_in(path)}")
+        return _of_folder(path)
     if not path.is_file():
         raise DataError(f"{path}: not a regular file; expected a table")
     if path.suffix.lower() == ".zip":
         source = _of_archive(path, part, encoding, fallback)
     else:
         kind, codec = _kind_of(path)
-        source = _of_kind(kind, Content(path, codec), table, encoding, fallback, part)
+        source = _of_kind(kind, Content(path, codec), shown or table, encoding, fallback, part)
     source.name, source.folder = table, path.resolve().parent
     return source
+
+
+def _of_folder(path: Path) -> Source:
+    """Return the source of a folder of Parquet files, if it contains no other tables."""
+    names = [one.name for one in path.iterdir() if _is_visible_table(one) and one.suffix.lower() not in PARQUET]
+    files = {} if names else parquet_files(path)
+    if not files:
+        raise DataError(f"{path}: a folder; expected a table ({', '.join(sorted(_KINDS))}), or a folder of Parquet files{_tables_in(path)}")
+    source = ParquetFolderSource(str(path), files)
+    source.folder = path.resolve()
+    return source
+
+
+def _of_remote(url: str, encoding: str | None, fallback: str | None) -> Source:
+    """Return the source of a table in an object store: a file, or a folder of Parquet files.
+
+    Parquet files are read in place, column by column. Another file is copied to a temporary folder, which exists as long as the source.
+    """
+    remote = Remote(url)
+    try:
+        is_folder = remote.size() is None
+    except FileNotFoundError:
+        raise DataError(f"{url}: no such file or folder in the store; expected a table") from None
+    if is_folder:
+        relative = [path for path in map(PurePosixPath, remote.files()) if is_part(path)]
+        if not relative:
+            raise DataError(f"{url}: a folder; expected a table ({', '.join(sorted(_KINDS))}), or a folder of Parquet files; name a file")
+        parts = {path: part for path in relative if (part := remote.below(str(path))) is not None}
+        source: Source = ParquetFolderSource(remote.url, parts)
+        source.folder = remote.url
+        return source
+    if PurePosixPath(remote.name).suffix.lower() in PARQUET:
+        source = ParquetSource(remote)
+    else:
+        folder = tempfile.mkdtemp(prefix="polymodal-")
+        local = Path(folder) / remote.name
+        try:
+            remote.fetch(str(local))
+            source = _open(str(local), encoding, fallback, remote.url)
+        except BaseException as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, DataError):  # most of these name the copy
+                raise DataError(str(error).replace(str(local), remote.url)) from None
+            raise
+        weakref.finalize(source, shutil.rmtree, folder, ignore_errors=True)
+    source.name, source.folder = remote.url, remote.parent
+    return source
+
+
+def folder_of(table: str) -> str | None:
+    """Return the folder that the files of a table are relative to: an absolute path or a URL; None if the table does not exist.
+
+    :param table: an absolute path or a URL. A URL whose last part has no extension is that of a folder of Parquet files
+    """
+    if is_remote(table):
+        url = table.rstrip("/")
+        return url.rpartition("/")[0] if PurePosixPath(url).suffix else url
+    path = Path(table)
+    if not path.is_absolute():
+        return None
+    return str(path.parent) if path.is_file() else str(path) if path.is_dir() else None
 
 
 def _of_kind(kind: str, content: Content, name: str, encoding: str | None, fallback: str | None, sheet: str | None) -> Source:
@@ -217,7 +290,8 @@ def _absent(table: str, path: Path) -> DataError:
             return DataError(f"{table}: a URL; expected a path; name the file: {table[scheme.end() - 1 :]}")
         url = f"{scheme[1]}://{table[scheme.end() :]}"
         name = url.partition("?")[0].rstrip("/").rpartition("/")[2] or "table.csv"
-        return DataError(f"{url}: a URL; expected a file (URLs are never fetched); download it first, and name the file: {name}")
+        return DataError(f"{url}: a URL; expected a file, or a table in an object store such as s3:// (web addresses are never fetched); "
+                         f"download it first, and name the file: {name}")  # fmt: skip
     parent = path.absolute().parent
     if not parent.is_dir():
         return DataError(f"{table}: no such file; expected a table; there is no folder {str(parent)!r}")
@@ -226,10 +300,14 @@ def _absent(table: str, path: Path) -> DataError:
 
 def _tables_in(folder: Path) -> str:
     """Return advice that names the tables in a folder."""
-    names = sorted(one.name for one in folder.iterdir() if one.is_file() and not one.name.startswith(".") and _is_named_as_table(one))
+    names = sorted(one.name for one in folder.iterdir() if _is_visible_table(one))
     if len(names) == 1:
         return f"; it contains one: {folder / names[0]}"
     return f"; it contains {', '.join(map(repr, names[:5]))}{', ...' if len(names) > 5 else ''}; name one" if names else ""
+
+
+def _is_visible_table(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".") and _is_named_as_table(path)
 
 
 def _is_named_as_table(path: Path) -> bool:

@@ -29,8 +29,8 @@ class Source(ABC):
 
     name: str
     """The name of the table, for messages."""
-    folder: Path | None = None
-    """The folder that file cells are relative to; None = the table is not a file."""
+    folder: Path | str | None = None
+    """The folder that file cells are relative to, or its URL in an object store; None = the table is not a file."""
     columns: list[str]
     """The names of the columns."""
     rows: int
