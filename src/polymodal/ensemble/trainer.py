@@ -19,6 +19,7 @@ from ..data.order import epoch_order
 from ..errors import TrainingError
 from ..experiment import Experiment
 from ..flow import FUSED
+from ..layers.recomputed import recompute
 from ..model import MultiModalModel, build
 from ..preparation import Prepared
 from ..random_streams import Stream, seed_of
@@ -365,6 +366,8 @@ class EnsembleTrainer:
         elif fresh:
             order = epoch_order(rows, None, seed, 0)[:_STANDARDISED_ON]
             standardise(model, self._loader(rows, names, augment=False).batch(order, 0))
+        if self.config.checkpoint_activations:
+            recompute(model)
         model.to(self.device)
         config = experiment.training if len(names) == len(self.fields) else self.config.alone(names[0])
         loader = self._loader(rows, names, seed=seed)

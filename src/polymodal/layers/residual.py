@@ -5,8 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .recomputed import Recomputed
 
-class Residual(nn.Module):
+
+class Residual(Recomputed):
     """Two 3 x 3 convolutions with a shortcut. A stride of 2 halves the grid.
 
     :param before: the number of channels of the input

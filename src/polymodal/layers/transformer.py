@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from ..errors import ConfigError
 from ..flow import Features
+from .recomputed import Recomputed
 
 
 class Attention(nn.Module):
@@ -37,7 +38,7 @@ class Attention(nn.Module):
         return out_BQD
 
 
-class Block(nn.Module):
+class Block(Recomputed):
     """A pre-norm transformer block: self-attention and a perceptron, each with a residual connection."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
@@ -57,7 +58,7 @@ class Block(nn.Module):
         return Features(tokens, features.mask_BL)
 
 
-class CrossBlock(nn.Module):
+class CrossBlock(Recomputed):
     """A block like ``Block``, but with attention to the tokens of another sequence instead of self-attention."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
