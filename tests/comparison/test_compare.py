@@ -251,7 +251,7 @@ def test_where_a_shortcut_stops_a_field_balancing_is_compared_and_helps(tmp_path
     strong = "training.balance={kind: ogm_ge, alpha: 2}"
     words = (
         path, "--target", "y", "--column", "text=text", *benchmark.SETTINGS[2:], *benchmark.BARE, "--fusion", "concat", "--also", strong, "--trials", 1,
-        "--rounds", 3, "-o", tmp_path / "o",
+        "--rounds", 5, "-o", tmp_path / "o",
     )  # fmt: skip
     result = CliRunner().invoke(main, ["compare", *map(str, words)])
     assert result.exit_code == 0, result.output

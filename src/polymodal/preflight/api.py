@@ -11,7 +11,7 @@ import torch
 
 from ..data.class_notes import Unknown, class_notes
 from ..data.reading import Targets, examine_targets, fit_tasks, read_weights
-from ..data.sources import Source, open_source
+from ..data.sources import Source, is_table_folder, open_source
 from ..data.splits import OUT, Split
 from ..encoders import EncoderConfig
 from ..errors import DataError, UserError
@@ -51,7 +51,7 @@ def check(table: Any, *overrides: str, out: str | Path | None = None, **settings
     :raises UserError: the arguments do not give an experiment (an unknown column or setting, for example)
     """
     request = Request.of(table, overrides, settings)
-    if isinstance(table, (str, Path)) and Path(table).is_dir():
+    if isinstance(table, (str, Path)) and Path(table).is_dir() and not is_table_folder(Path(table)):
         given = [*request.settings, *(["out"] if out is not None else [])]
         if given:
             raise UserError(f"{table}: {given[0]} beside a run, which has its settings; check a change by path=value")

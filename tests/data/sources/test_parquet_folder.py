@@ -104,5 +104,7 @@ def test_a_model_is_trained_on_a_folder_and_predicts_one(tmp_path: Path) -> None
     for at in range(3):
         write(tmp_path / "rows" / f"{at}.parquet", {name: values[40 * at : 40 * at + 40] for name, values in rows.items()})
     whole = write(tmp_path / "whole.parquet", rows)
+    checked = pm.check(str(tmp_path / "rows"), *settings, target="y")
+    assert checked.ok
     of_folder, of_file = (pm.train(str(path), *settings, target="y") for path in (tmp_path / "rows", whole))
     np.testing.assert_array_equal(of_folder.predict_proba(tmp_path / "rows"), of_file.predict_proba(whole))

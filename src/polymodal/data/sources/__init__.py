@@ -18,7 +18,7 @@ from ...errors import DataError
 from ...flow import Cell, Unreadable
 from ...modalities.objects import plain
 from .arrow import ArrowSource
-from .files import folder_of, path_source
+from .files import folder_of, is_table_folder, path_source
 from .frames import BROKEN, columns_source, frame_source, row_of
 from .memory import RowsSource
 from .source import Slice, Source, cells_of, short, unique
@@ -134,4 +134,4 @@ def _array_error(array: np.ndarray) -> DataError:
     return DataError(f"table: found an array of shape {array.shape}; expected {_EXPECTED}; {fix}")
 
 
-__all__ = ["Slice", "Source", "cells_of", "folder_of", "open_source"]
+__all__ = ["Slice", "Source", "cells_of", "folder_of", "is_table_folder", "open_source"]

@@ -107,6 +107,11 @@ def _of_folder(path: Path) -> Source:
     return source
 
 
+def is_table_folder(path: Path) -> bool:
+    """Return whether a folder contains Parquet files, and is not that of a run, into which predictions may have been written."""
+    return not (path / "run.yaml").exists() and bool(parquet_files(path))
+
+
 def _of_remote(url: str, encoding: str | None, fallback: str | None) -> Source:
     """Return the source of a table in an object store: a file, or a folder of Parquet files.
 
