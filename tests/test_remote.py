@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import polymodal as pm
 from polymodal.data.sources import folder_of, open_source
 from polymodal.errors import ConfigError, DataError, MissingDependency
 from polymodal.modalities import Roots
+from polymodal.outputs import check_path
 from polymodal.remote import Remote, is_remote, scheme_of
 
 SETTINGS = ("training.epochs=2", "training.baselines=false", "model.trees=null")
@@ -55,7 +57,7 @@ def test_every_kind_of_table_is_read(frame: pd.DataFrame, store: Any) -> None:
     for name in ("goods.parquet", "parts", "parts/"):
         source = open_source(f"{SHOP}/{name}")
         assert list(source.cells(["photo", "price", "y"])) == rows
-        assert source.name == f"{SHOP}/{name.rstrip('/')}"
+        assert source.name == f"{SHOP}/{name.rstrip('/')}" + ("" if name == "goods.parquet" else "/")
         assert source.folder == (SHOP if name == "goods.parquet" else f"{SHOP}/parts")
     source = open_source(f"{SHOP}/goods.csv")
     assert [row[0] for row in source.cells(["photo", "price"])] == frame["photo"].tolist()
@@ -165,7 +167,11 @@ def test_files_below_the_folder_are_read_and_bounded(frame: pd.DataFrame, tmp_pa
             ConfigError,
             r"^s3://host/t\.csv: a URL with a password, or a chain of URLs; expected s3://BUCKET/PATH",
         ),
-        ("memory://a::s3://b", ConfigError, "a chain of URLs"),
+        ("memory://a::s3://b", ConfigError, "^memory://a: .*a chain of URLs"),
+        ("s3://a/x::https://me:secret@host/t.csv", ConfigError, "^s3://a/x: .*a chain of URLs"),
+        ("memory://bucket//t.csv", ConfigError, "without empty parts and dots"),
+        ("memory://bucket/../t.csv", ConfigError, "without empty parts and dots"),
+        ("memory://", ConfigError, "not a URL of an object store"),
         ("http://host/t.csv", DataError, r"web addresses are never fetched\); download it first, and name the file: t\.csv"),
     ],
 )
@@ -174,13 +180,92 @@ def test_what_is_not_a_table_is_an_error(frame: pd.DataFrame, url: str, error: t
         pm.inspect(url)
 
 
+def test_a_run_knows_the_folder_of_its_table(frame: pd.DataFrame, store: Any, tmp_path: Path) -> None:
+    for at in range(60):
+        store.pipe(f"/bucket/out.parquet/img/{at}.png", store.cat(f"/bucket/shop/img/{at}.png"))
+    store.pipe("/bucket/out.parquet/part-0.parquet", frame.to_parquet(index=False))
+    model = pm.train("memory://bucket/out.parquet", *SETTINGS, target="y", out=tmp_path / "run")
+    loaded = pm.load(tmp_path / "run")
+    assert loaded.trained_in == model.trained_in == ["memory://bucket/out.parquet"]
+    rows = frame.drop(columns="y").to_dict("records")
+    np.testing.assert_array_equal(loaded.predict_proba(rows), model.predict_proba(rows))
+    with pytest.raises(DataError, match="a path outside every root"):
+        loaded.predict([{**rows[0], "photo": "../secret.png"}], on_error="error")
+
+
+def test_a_model_of_a_remote_table_without_files_needs_no_store(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pd.DataFrame({"x": np.linspace(-1, 1, 80), "y": ["ab"[at > 39] for at in range(80)]})
+    store.pipe("/bucket/numbers.csv", frame.to_csv(index=False).encode())
+    pm.train("memory://bucket/numbers.csv", *SETTINGS, target="y", out=tmp_path / "run")
+
+    def absent(*_: Any, **__: Any) -> None:
+        raise ImportError("not here")
+
+    monkeypatch.setattr(fsspec, "filesystem", absent)
+    assert len(pm.load(tmp_path / "run").predict([{"x": 1.0}])) == 1
+
+
+@pytest.mark.parametrize("method", ["read", "seek"])
+def test_a_file_that_breaks_while_it_is_read_is_a_fault(
+    frame: pd.DataFrame, store: Any, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class LostError(Exception):
+        pass
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise LostError("the connection")
+
+    monkeypatch.setattr(type(store.open("/bucket/secret.png", "rb")), method, broken)
+    if method == "read":
+        with pytest.raises(pm.errors.Fault, match=r"a file that cannot be read \(LostError: the connection\)"):
+            Roots([SHOP]).bytes_of("img/1.png")
+    with pytest.raises(DataError, match=r"goods\.parquet: not a Parquet file that can be read"):
+        open_source(f"{SHOP}/goods.parquet")
+
+
+def test_a_folder_with_other_tables_or_too_many_files_is_refused(frame: pd.DataFrame, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.pipe("/bucket/shop/parts/other.csv", b"a\n1\n")
+    with pytest.raises(DataError, match=r"a folder; expected a table .*it contains 'other\.csv'"):
+        open_source(f"{SHOP}/parts")
+    store.rm("/bucket/shop/parts/other.csv")
+    monkeypatch.setattr("polymodal.data.sources.parquet_folder._MOST_FILES", 2)
+    with pytest.raises(DataError, match="more than 2 files"):
+        open_source(f"{SHOP}/parts")
+
+
+def test_a_member_of_an_archive_and_a_sheet_are_named_after_the_url(store: Any) -> None:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        archive.writestr("a.csv", "x\n1\n")
+        archive.writestr("b.csv", "name\nKöln\n".encode("cp1252"))
+    store.pipe("/bucket/t.zip", body.getvalue())
+    assert list(open_source("memory://bucket/t.zip#a.csv").cells(["x"])) == ["1"]
+    with pytest.warns(UserWarning, match=r"^memory://bucket/t\.zip"):
+        assert list(open_source("memory://bucket/t.zip#b.csv").cells(["name"])) == ["Köln"]
+    with pytest.raises(DataError, match=r"memory://bucket/t\.zip: 2 tables .*name it after the file: memory://bucket/t\.zip#a\.csv"):
+        open_source("memory://bucket/t.zip")
+
+
+def test_nothing_is_written_to_a_url(frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(pm.UserError, match=r"^s3://bucket/run: a URL; expected a local path"):
+        pm.train(f"{SHOP}/goods.csv", *SETTINGS, target="y", out="s3://bucket/run")
+    with pytest.raises(pm.UserError, match=r"^s3://bucket/run: a URL; expected a local run or bundle"):
+        pm.load("s3://bucket/run")
+    with pytest.raises(pm.UserError, match=r"^s3://bucket/p\.csv: a URL"):
+        check_path("s3://bucket/p.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(scheme: str) -> None:
-        raise ImportError("Install s3fs to access S3")
+    def absent(scheme: str, **_: Any) -> None:
+        raise ImportError(f"Install a package to access {scheme}")
 
     monkeypatch.setattr(fsspec, "filesystem", absent)
     with pytest.raises(MissingDependency, match=r"s3://bucket/t\.csv: package 's3fs' is not installed .*pip install 'polymodal\[remote\]'"):
         open_source("s3://bucket/t.csv")
+    with pytest.raises(MissingDependency, match=r"package 'adlfs' is not installed .*pip install adlfs$"):
+        open_source("az://bucket/t.csv")
 
 
 def test_errors_of_a_store_are_errors_of_reading(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +285,7 @@ def test_errors_of_a_store_are_errors_of_reading(frame: pd.DataFrame, monkeypatc
 def test_schemes_and_folders() -> None:
     assert [scheme_of(text) for text in ("S3://a/b", "s3:/a", "C:\\data\\t.csv", "data:text/csv,a", "a/b://c")] == ["s3", *[None] * 4]
     assert [is_remote(one) for one in ("gs://b/t.csv", "https://b/t.csv", Path("gs://b/t.csv"), "t.csv")] == [True, False, False, False]
-    assert folder_of("s3://b/d/t.csv") == folder_of("s3://b/d") == folder_of("s3://b/d/") == "s3://b/d"
+    assert folder_of("s3://b/d/t.csv") == folder_of("s3://b/d/t") == folder_of("s3://b/d/") == "s3://b/d"
     place = Remote("memory://b/d")
     below = place.below("e/../f/g.png")
     assert below is not None

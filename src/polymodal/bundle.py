@@ -34,6 +34,7 @@ from .frozen import digest_of
 from .inference import BLOCK
 from .modalities import Roots
 from .model import MultiModalModel, build
+from .remote import url_of
 from .storage import checksum_of, not_written, write_whole
 from .tasks import Task
 from .weights import Parts, below, restored, stored
@@ -240,6 +241,8 @@ def find(folder: str | Path) -> Path:
     :raises BundleError: neither contains a ``bundle.json``
     """
     folder = Path(folder)
+    if (url := url_of(folder)) is not None:
+        raise BundleError(f"{url}: a URL; expected a local run or bundle; copy it from the store first")
     for candidate in (folder, folder / "bundle"):
         if (candidate / "bundle.json").is_file():
             return candidate

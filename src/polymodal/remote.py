@@ -9,8 +9,10 @@ from __future__ import annotations
 import importlib
 import posixpath
 import re
-from collections.abc import Sequence
-from typing import Any, BinaryIO
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import PurePath
+from typing import Any, BinaryIO, cast
 
 from .errors import ConfigError, MissingDependency
 
@@ -18,7 +20,7 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _LIBRARIES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "abfss": "adlfs",
               "memory": "fsspec"}  # fmt: skip
 """The schemes that are read, and the package that reads each."""
-SCHEMES: Sequence[str] = tuple(_LIBRARIES)
+_IN_EXTRA = ("fsspec", "s3fs", "gcsfs")
 
 
 def scheme_of(text: str) -> str | None:
@@ -32,29 +34,44 @@ def is_remote(text: object) -> bool:
     return isinstance(text, str) and scheme_of(text) in _LIBRARIES
 
 
+def url_of(path: PurePath) -> str | None:
+    """Return the URL that was made a path, which keeps one of its slashes; None if it was none."""
+    scheme, sign, rest = str(path).partition(":/")
+    return f"{scheme}://{rest}" if sign and scheme_of(f"{scheme}://") is not None else None
+
+
 class Remote:
-    """A place in an object store.
+    """A place in an object store. The store is reached by the first method that needs it.
 
     :param url: its URL, such as ``s3://bucket/folder/table.parquet``
-    :raises ConfigError: the URL contains a password, or is a chain of several
-    :raises MissingDependency: the package for the scheme is not installed
+    :raises ConfigError: the URL contains a password, is a chain of several, or has empty parts or dots between its slashes
     """
 
     def __init__(self, url: str) -> None:
-        scheme = scheme_of(url)
-        if scheme not in _LIBRARIES:
-            raise ConfigError(f"{url}: scheme {scheme!r}; expected one of {', '.join(SCHEMES)}")
-        user, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
+        scheme, _, key = url.partition("://")
+        user, at, _ = key.partition("/")[0].rpartition("@")
         if "::" in url or (at and ":" in user):
-            raise ConfigError(f"{_without_password(url)}: a URL with a password, or a chain of URLs; expected {scheme}://BUCKET/PATH")
-        try:
-            self._files: Any = importlib.import_module("fsspec").filesystem(scheme)
-        except (ImportError, ValueError) as error:
-            raise MissingDependency(
-                f"{url}: package {_LIBRARIES[scheme]!r} is not installed ({error}); pip install 'polymodal[remote]'"
-            ) from None
-        self.url = url.rstrip("/")
-        self._path = str(self._files._strip_protocol(self.url))
+            shown = _without_password(url.partition("::")[0])
+            raise ConfigError(f"{shown}: a URL with a password, or a chain of URLs; expected {scheme}://BUCKET/PATH")
+        key = key.removesuffix("/")
+        if scheme_of(url) not in _LIBRARIES or any(part in ("", ".", "..") for part in key.split("/")):
+            raise ConfigError(f"{url}: not a URL of an object store; expected {scheme}://BUCKET/PATH without empty parts and dots")
+        self._scheme, self._key = scheme.lower(), key
+
+    @property
+    def url(self) -> str:
+        """The URL, without a slash at its end."""
+        return f"{self._scheme}://{self._key}"
+
+    @property
+    def parent(self) -> str:
+        """The URL of the folder that contains the place."""
+        return f"{self._scheme}://{self._key.rpartition('/')[0] or self._key}"
+
+    @property
+    def name(self) -> str:
+        """The last part of the URL."""
+        return self._key.rpartition("/")[2]
 
     def below(self, path: str) -> Remote | None:
         """Return a place below this folder.
@@ -66,69 +83,96 @@ class Remote:
             path = path[len(self.url) + 1 :]
         elif scheme_of(path) is not None or path.startswith("/"):
             return None
-        joined = posixpath.normpath(posixpath.join(self._path, path))
-        if not joined.startswith(self._path.rstrip("/") + "/"):
+        joined = posixpath.normpath(posixpath.join(self._key, path))
+        if "::" in joined or not joined.startswith(self._key + "/"):
             return None
         other = object.__new__(Remote)
-        other._files, other._path, other.url = self._files, joined, f"{self.url}/{posixpath.relpath(joined, self._path)}"
+        other._scheme, other._key = self._scheme, joined
         return other
 
-    @property
-    def parent(self) -> str:
-        """The URL of the folder that contains the place."""
-        return self.url.rpartition("/")[0]
+    @cached_property
+    def _files(self) -> Any:
+        """The file system of fsspec, without remembered listings, since files may change.
 
-    @property
-    def name(self) -> str:
-        """The last part of the URL."""
-        return self.url.rpartition("/")[2]
+        :raises MissingDependency: the package for the scheme is not installed
+        """
+        package = _LIBRARIES[self._scheme]
+        try:
+            return importlib.import_module("fsspec").filesystem(self._scheme, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            install = "'polymodal[remote]'" if package in _IN_EXTRA else package
+            raise MissingDependency(f"{self.url}: package {package!r} is not installed ({error}); pip install {install}") from None
+
+    @cached_property
+    def _path(self) -> str:
+        """The path of the place in the file system."""
+        return str(self._files._strip_protocol(self.url))
 
     def size(self) -> int | None:
         """Return the number of bytes of a file; None for a folder.
 
         :raises OSError: there is nothing at this place, or the store cannot be reached
         """
-        facts = self._call("info", self._path)
+        facts = _guarded(self._files.info)(self._path)
         return None if facts.get("type") == "directory" else int(facts.get("size") or 0)
 
     def open(self) -> BinaryIO:
-        """Open a file to read it.
+        """Open a file to read it. Every error of its methods is an ``OSError``.
 
         :raises OSError: the file is absent, or the store cannot be reached
         """
-        opened: BinaryIO = self._call("open", self._path, "rb")
-        return opened
+        return cast(BinaryIO, _Opened(_guarded(self._files.open)(self._path, "rb")))
 
-    def files(self) -> list[str]:
-        """Return the paths of all files below a folder, relative to it and sorted.
-
-        :raises OSError: the folder is absent, or the store cannot be reached
-        """
-        start = self._path.rstrip("/") + "/"
-        return sorted(str(path)[len(start) :] for path in self._call("find", self._path) if str(path).startswith(start))
-
-    def names(self) -> list[str]:
-        """Return the names of the entries of a folder, sorted.
+    def entries(self) -> list[tuple[str, bool]]:
+        """Return the names of the entries of a folder, sorted, each with whether it is a folder.
 
         :raises OSError: the folder is absent, or the store cannot be reached
         """
-        return sorted({str(path).rstrip("/").rpartition("/")[2] for path in self._call("ls", self._path, detail=False)})
+        found = {
+            str(facts["name"]).rstrip("/").rpartition("/")[2]: facts.get("type") == "directory"
+            for facts in _guarded(self._files.ls)(self._path, detail=True)
+            if str(facts["name"]).strip("/") != self._path.strip("/")
+        }
+        return sorted(found.items())
 
     def fetch(self, local: str) -> None:
         """Copy a file to a local path.
 
         :raises OSError: the file is absent, or the store cannot be reached
         """
-        self._call("get_file", self._path, local)
+        _guarded(self._files.get_file)(self._path, local)
 
-    def _call(self, method: str, *arguments: Any, **named: Any) -> Any:
-        """Call a method of the file system; every error of its library becomes an ``OSError``."""
+
+class _Opened:
+    """An open file whose methods raise no exceptions but ``OSError``."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._file, name)
+        return _guarded(value) if callable(value) else value
+
+    def __enter__(self) -> _Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of a file or a file system. Each library has its own exceptions, such as those of missing credentials; they become
+    an ``OSError``."""
+
+    def call(*arguments: Any, **named: Any) -> Any:
         try:
-            return getattr(self._files, method)(*arguments, **named)
+            return method(*arguments, **named)
         except OSError:
             raise
-        except Exception as error:  # each library has its own exceptions, such as those of missing credentials
+        except Exception as error:
             raise OSError(f"{type(error).__name__}: {str(error)[:200]}") from None
+
+    return call
 
 
 def _without_password(url: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 import polymodal as pm
 from polymodal.flow import Features
@@ -84,6 +85,22 @@ def test_the_gradient_has_the_same_bits_for_less_memory(
     assert after < share * before
     assert len(gradient) == len(expected)
     assert all(torch.equal(one, other) for one, other in zip(gradient, expected, strict=True))
+
+
+def test_the_random_state_of_every_device_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``checkpoint`` finds the devices by the tensors among its arguments, not by those inside of them."""
+    seen: list[Any] = []
+
+    def spy(function: Any, *arguments: Any, **named: Any) -> Any:
+        seen.extend(arguments)
+        return checkpoint(function, *arguments, **named)
+
+    monkeypatch.setattr("polymodal.layers.recomputed.checkpoint", spy)
+    model = Transformer(32, 2, 2, 0.1).train()
+    recompute(model)
+    tokens(model).backward()
+    assert len(seen) == 4
+    assert all(isinstance(one, Tensor) for one in seen)
 
 
 def test_nothing_is_computed_again_in_predictions() -> None:

@@ -12,7 +12,7 @@ from ..flow import Sample
 from ..modalities import Modality
 
 MOST_BYTES = 2**26
-"""The maximum size of the tensors of a field. Larger fields are collated batch by batch."""
+"""The maximum size of the tensors of all fields of a store. Fields beyond it are collated batch by batch."""
 _PART = 1_024
 
 
@@ -27,16 +27,17 @@ class Collated:
         self._modality, self._values, self._geometry_UG = modality, values, geometry_UG
 
     @classmethod
-    def of(cls, modality: Modality, count: int, sample: Callable[[int], Sample]) -> Collated | None:
+    def of(cls, modality: Modality, count: int, sample: Callable[[int], Sample], most: int) -> Collated | None:
         """Collate samples.
 
         :param count: the number of samples, U
         :param sample: a function that returns a sample by its number
-        :returns: the tensors, or None if they would be larger than ``MOST_BYTES``, or if padding cannot be removed from them
+        :param most: the maximum number of bytes
+        :returns: the tensors, or None if they would be larger than ``most``, or if padding cannot be removed from them
         """
         blank = modality.blank()
         smallest = modality.geometry(blank)
-        if not count or count * _bytes(modality, blank, smallest) > MOST_BYTES or (smallest and not modality.pads_with_zeros):
+        if not count or count * _bytes(modality, blank, smallest) > most or (smallest and not modality.pads_with_zeros):
             return None
         geometry_UG = np.zeros((count, len(smallest)), np.int64)
         if smallest:
@@ -44,7 +45,7 @@ class Collated:
             for number in range(count):
                 geometry_UG[number] = modality.geometry(sample(number))
                 largest = tuple(max(sizes) for sizes in zip(largest, geometry_UG[number].tolist(), strict=True))
-                if count * _bytes(modality, blank, largest) > MOST_BYTES:
+                if count * _bytes(modality, blank, largest) > most:
                     return None
         else:
             largest = ()
@@ -53,6 +54,11 @@ class Collated:
             for start in range(0, count, _PART)
         ]
         return cls(modality, {name: torch.cat([part[name] for part in parts]) for name in parts[0]}, geometry_UG)
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the tensors in bytes."""
+        return sum(value.nbytes for value in self._values.values())
 
     def select(self, numbers_K: np.ndarray) -> dict[str, Tensor]:
         """Return the values of some samples, exactly as ``collate`` returns them for the largest of their geometries.

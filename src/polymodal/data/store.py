@@ -1,9 +1,9 @@
 """Samples that are read once, stored on disk, and read back by number.
 
 Each distinct cell of a field is read once, in the order of the table. The arrays of its sample are stored in one file, from which they are
-read back with positioned reads. Memory holds only the number and the state of each row's cell and the offset of each distinct cell: some
-bytes for each row and field. Beyond the size limit, the cell itself is stored in place of its arrays and is read again each time; the
-samples are the same to the last bit.
+read back with positioned reads. Memory holds the number and the state of each row's cell and the offset of each distinct cell: some bytes
+for each row and field; and the samples of small fields (``collated.py``), of at most 64 MiB. Beyond the size limit, the cell itself is
+stored in place of its arrays and is read again each time; the samples are the same to the last bit.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from ..errors import TrainingError
 from ..flow import Cell, Sample
 from ..modalities import Modality
+from . import collated
 from .collated import Collated
 from .reading import CellFault, CellState, OnFault, are_shared, messages_of, numbered_slices, read_cell, read_in_order
 from .sources import Source, cells_of
@@ -201,7 +202,8 @@ class Store:
                     return self.sample(field, number) if offsets[number] >= 0 else blank
 
                 reads = self._end <= self._max_bytes  # otherwise some cells are stored in place of their samples
-                self._collated[field] = Collated.of(modality, len(offsets), sample) if reads else None
+                left = collated.MOST_BYTES - sum(one.nbytes for one in self._collated.values() if one is not None)
+                self._collated[field] = Collated.of(modality, len(offsets), sample, left) if reads else None
             return self._collated[field]
 
     def count(self, field: str) -> int:

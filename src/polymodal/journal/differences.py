@@ -16,7 +16,8 @@ from ..config import quote
 from ..errors import UserError
 
 FREE = ("data.table", "data.valid", "data.test", "data.root", "data.cache_gb", "data.features_gb", "training.workers",
-        "training.time_limit", "training.checkpoint_minutes", "training.checkpoint_steps", "report.language")  # fmt: skip
+        "training.time_limit", "training.checkpoint_minutes", "training.checkpoint_steps",
+        "training.checkpoint_activations", "report.language")  # fmt: skip
 """Settings that may differ: files are compared by what was read of them, and the other settings change no result."""
 MODEL = ("fields", "tasks", "model", "data.split", "seed")
 """Settings that determine the model and the rows that it is trained on. A difference in them cannot be forced in a run: models that are

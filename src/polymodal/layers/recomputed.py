@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
+
+from ..flow import Features
 
 
 class Recomputed(nn.Module):
@@ -18,9 +21,18 @@ class Recomputed(nn.Module):
 
     def __call__(self, *inputs: Any) -> Any:
         """Apply the block."""
-        if self.recomputes and self.training and torch.is_grad_enabled():
-            return checkpoint(super().__call__, *inputs, use_reentrant=False)
-        return super().__call__(*inputs)
+        if not (self.recomputes and self.training and torch.is_grad_enabled()):
+            return super().__call__(*inputs)
+        # Tensors are passed one by one: checkpoint keeps the random state of the devices of the tensors among its arguments.
+        tensors = [tensor for one in inputs for tensor in ((one.tokens_BLD, one.mask_BL) if isinstance(one, Features) else (one,))]
+
+        def again(*tensors: Any) -> Any:
+            left = iter(tensors)
+            return super(Recomputed, self).__call__(
+                *(replace(one, tokens_BLD=next(left), mask_BL=next(left)) if isinstance(one, Features) else next(left) for one in inputs)
+            )
+
+        return checkpoint(again, *tensors, use_reentrant=False)
 
 
 def recompute(model: nn.Module) -> int:

@@ -245,7 +245,7 @@ def _names_of(remote: Remote, path: str, at_most: int) -> list[str] | None:
     try:
         if remote.size() is not None:
             return None
-        names = [name for name in remote.names() if not name.startswith(".")]
+        names = [name for name, _ in remote.entries() if not name.startswith(".")]
     except OSError:
         return None
     if len(names) > at_most:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
+from ..remote import url_of
 from .files import not_written
 from .locks import Lock
 
@@ -53,6 +54,8 @@ class OutputFolder:
 
         :param overwrite: whether an existing output may be replaced
         """
+        if (reason := _is_url(self.path)) is not None:
+            return reason
         try:
             return self._refusal(overwrite)
         except OSError as error:  # such as a name that is too long
@@ -181,12 +184,20 @@ def check_file(path: Path, overwrite: bool, suffixes: Sequence[str] = (), option
     :param option: the option that chooses another file, for messages
     :raises UserError: the file is refused
     """
+    if (reason := _is_url(path)) is not None:
+        raise UserError(reason)
     if path.exists() and not overwrite:
         chosen = f" ({option})" if option else ""
         raise UserError(f"{path}: already there; expected no such file; choose another one{chosen}, or replace it: --overwrite")
     if suffixes and path.suffix.lower() not in suffixes:
         known = suffixes[0] if len(suffixes) == 1 else f"one of {', '.join(suffixes)}"
         raise UserError(f"{path}: an extension that is not known; expected {known}; choose another file name")
+
+
+def _is_url(path: Path) -> str | None:
+    """Return the reason why an output is refused whose path is a URL; None if it is none."""
+    url = url_of(path)
+    return None if url is None else f"{url}: a URL; expected a local path; write there, and copy it to the store"
 
 
 def check_files(folder: Path, names: Sequence[str], overwrite: bool) -> None:

@@ -63,7 +63,7 @@ def test_types_that_cells_do_not_show_may_differ(tmp_path: Path) -> None:
     [
         ({"a": [1]}, r"b\.parquet: no column 'b'; expected the columns of .*a\.parquet"),
         ({"a": [1], "b": ["x"], "c": [1]}, r"b\.parquet: a further column 'c'"),
-        ({"a": ["1"], "b": ["x"]}, r"b\.parquet, column 'a': string; expected int64, as in .*a\.parquet"),
+        ({"a": ["1"], "b": ["x"]}, r"b\.parquet, column 'a': string; expected int64, as in the files before"),
         ({"a": [1.5], "b": ["x"]}, r"column 'a': double; expected int64"),
     ],
 )
@@ -72,6 +72,30 @@ def test_files_of_different_columns_are_refused(tmp_path: Path, second: dict[str
     write(tmp_path / "b.parquet", second)
     with pytest.raises(DataError, match=message):
         open_source(tmp_path)
+
+
+def test_the_type_of_a_column_that_is_empty_at_first_is_that_of_the_next_file(tmp_path: Path) -> None:
+    for name, values in (("a", pa.nulls(1)), ("b", ["x"]), ("c", [1])):
+        write(tmp_path / f"{name}.parquet", {"e": values})
+    with pytest.raises(DataError, match=r"c\.parquet, column 'e': int64; expected string"):
+        open_source(tmp_path)
+
+
+def test_no_file_of_a_folder_is_left_out_in_silence(tmp_path: Path) -> None:
+    write(tmp_path / "rows" / "k=1" / "a.parquet", {"x": [1]})
+    write(tmp_path / "elsewhere" / "b.parquet", {"x": [2]})
+    (tmp_path / "rows" / "k=2").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=r"k=2: a link; expected a folder of Parquet files"):
+        open_source(tmp_path / "rows")
+    (tmp_path / "rows" / "k=2").unlink()
+    (tmp_path / "rows" / "k=1" / "b.csv").write_text("x\n2\n")
+    with pytest.raises(DataError, match="a folder; expected a table"):
+        open_source(tmp_path / "rows")
+
+
+def test_files_without_columns_have_the_columns_of_their_folders(tmp_path: Path) -> None:
+    write(tmp_path / "k=1" / "a.parquet", {"__index_level_0__": [5, 6]})
+    assert cells(tmp_path, "k") == [1, 1]
 
 
 def test_parts_of_a_split_are_not_joined(tmp_path: Path) -> None:

@@ -60,14 +60,14 @@ class ParquetSource(Source):
         self.name = str(self.path)
         try:
             with parquet.ParquetFile(self._where()) as file:
-                self.columns = unique([str(name) for name in file.schema_arrow.names], str(path))
+                self.columns = unique([str(name) for name in file.schema_arrow.names], self.name)
                 self.columns = [name for name in self.columns if not name.startswith("__index_level_")]
                 self.types = {name: file.schema_arrow.field(name).type for name in self.columns}
                 """The type of each column."""
                 self.index = _index_of(file.schema_arrow, self.columns)
                 self.rows = file.metadata.num_rows
         except _BROKEN as error:
-            raise DataError(f"{path}: not a Parquet file that can be read ({short(error)})") from None
+            raise DataError(f"{self.path}: not a Parquet file that can be read ({short(error)})") from None
 
     def _where(self) -> Any:
         """Return the path of the file, or an open file if it is in an archive or in an object store."""

@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 import weakref
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from ...errors import DataError, nearest
 from ...remote import Remote, is_remote
@@ -18,7 +18,7 @@ from .document import json_source
 from .excel import excel_source
 from .jsonlines import JsonLinesSource
 from .parquet_folder import EXTENSIONS as PARQUET
-from .parquet_folder import ParquetFolderSource, is_part, parquet_files
+from .parquet_folder import ParquetFolderSource, local_listing, parquet_files
 from .source import Source
 
 _TEXT = {".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
@@ -55,7 +55,7 @@ _SCHEME = re.compile(r"(?:^|/)([A-Za-z][A-Za-z0-9+.-]+):/+")
 def path_source(table: str | Path, encoding: str | None, fallback: str | None) -> Source:
     """Return the source of a file.
 
-    :param table: the path, or the URL of a table in an object store. After the path of a workbook or an archive, ``#`` and the name of a
+    :param table: the path, or the URL of a table in an object store. After that of a workbook or an archive, ``#`` and the name of a
         sheet or a member may follow
     :param encoding: the character encoding of a CSV or JSON file; None = detected
     :param fallback: the encoding to try first for a CSV file that is not UTF-8 and has no byte order mark
@@ -88,7 +88,7 @@ def _open(table: str, encoding: str | None, fallback: str | None, shown: str | N
     if not path.is_file():
         raise DataError(f"{path}: not a regular file; expected a table")
     if path.suffix.lower() == ".zip":
-        source = _of_archive(path, part, encoding, fallback)
+        source = _of_archive(path, part, encoding, fallback, shown or str(path))
     else:
         kind, codec = _kind_of(path)
         source = _of_kind(kind, Content(path, codec), shown or table, encoding, fallback, part)
@@ -98,64 +98,81 @@ def _open(table: str, encoding: str | None, fallback: str | None, shown: str | N
 
 def _of_folder(path: Path) -> Source:
     """Return the source of a folder of Parquet files, if it contains no other tables."""
-    names = [one.name for one in path.iterdir() if _is_visible_table(one) and one.suffix.lower() not in PARQUET]
-    files = {} if names else parquet_files(path)
-    if not files:
+    parts, others = parquet_files(str(path), local_listing(path))
+    if not parts or any(map(_is_named_as_table, others)):
         raise DataError(f"{path}: a folder; expected a table ({', '.join(sorted(_KINDS))}), or a folder of Parquet files{_tables_in(path)}")
-    source = ParquetFolderSource(str(path), files)
+    source = ParquetFolderSource(str(path), {part: path / part for part in parts})
     source.folder = path.resolve()
     return source
 
 
 def is_table_folder(path: Path) -> bool:
     """Return whether a folder contains Parquet files, and is not that of a run, into which predictions may have been written."""
-    return not (path / "run.yaml").exists() and bool(parquet_files(path))
+    try:
+        return not (path / "run.yaml").exists() and bool(parquet_files(str(path), local_listing(path))[0])
+    except (OSError, DataError):
+        return False
 
 
 def _of_remote(url: str, encoding: str | None, fallback: str | None) -> Source:
-    """Return the source of a table in an object store: a file, or a folder of Parquet files.
+    """Return the source of a table in an object store: a file, or a folder of Parquet files, whose name ends in a slash.
 
     Parquet files are read in place, column by column. Another file is copied to a temporary folder, which exists as long as the source.
     """
-    remote = Remote(url)
+    before, sign, part = url.rpartition("#")
+    has_part = bool(sign) and PurePosixPath(before).suffix.lower() in (".xlsx", ".xlsm", ".zip")
+    remote = Remote(before if has_part else url)
     try:
         is_folder = remote.size() is None
     except FileNotFoundError:
         raise DataError(f"{url}: no such file or folder in the store; expected a table") from None
     if is_folder:
-        relative = [path for path in map(PurePosixPath, remote.files()) if is_part(path)]
-        if not relative:
-            raise DataError(f"{url}: a folder; expected a table ({', '.join(sorted(_KINDS))}), or a folder of Parquet files; name a file")
-        parts = {path: part for path in relative if (part := remote.below(str(path))) is not None}
-        source: Source = ParquetFolderSource(remote.url, parts)
-        source.folder = remote.url
-        return source
+        return _of_remote_folder(remote)
     if PurePosixPath(remote.name).suffix.lower() in PARQUET:
-        source = ParquetSource(remote)
+        source: Source = ParquetSource(remote)
     else:
         folder = tempfile.mkdtemp(prefix="polymodal-")
         local = Path(folder) / remote.name
         try:
             remote.fetch(str(local))
-            source = _open(str(local), encoding, fallback, remote.url)
+            source = _open(f"{local}#{part}" if has_part else str(local), encoding, fallback, remote.url)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, DataError):  # most of these name the copy
                 raise DataError(str(error).replace(str(local), remote.url)) from None
             raise
         weakref.finalize(source, shutil.rmtree, folder, ignore_errors=True)
-    source.name, source.folder = remote.url, remote.parent
+    source.name, source.folder = f"{remote.url}#{part}" if has_part else remote.url, remote.parent
+    return source
+
+
+def _of_remote_folder(remote: Remote) -> Source:
+    """Return the source of a folder of Parquet files in an object store."""
+
+    def at(relative: PurePosixPath) -> Remote:
+        place = remote.below(str(relative)) if relative.parts else remote
+        if place is None:
+            raise DataError(f"{remote.url}: a file named {str(relative)!r}; expected the Parquet files of a table; name a single file")
+        return place
+
+    parts, others = parquet_files(remote.url, lambda relative: at(relative).entries())
+    tables = [str(one) for one in others if _is_named_as_table(one)]
+    if not parts or tables:
+        found = f"; it contains {', '.join(map(repr, sorted(tables)[:5]))}" if tables else ""
+        kinds = ", ".join(sorted(_KINDS))
+        raise DataError(f"{remote.url}: a folder; expected a table ({kinds}), or a folder of Parquet files{found}; name a file")
+    source = ParquetFolderSource(f"{remote.url}/", {part: at(part) for part in parts})
+    source.folder = remote.url
     return source
 
 
 def folder_of(table: str) -> str | None:
     """Return the folder that the files of a table are relative to: an absolute path or a URL; None if the table does not exist.
 
-    :param table: an absolute path or a URL. A URL whose last part has no extension is that of a folder of Parquet files
+    :param table: an absolute path or a URL; that of a folder of Parquet files ends in a slash
     """
     if is_remote(table):
-        url = table.rstrip("/")
-        return url.rpartition("/")[0] if PurePosixPath(url).suffix else url
+        return table.rstrip("/") if table.endswith("/") else Remote(table).parent
     path = Path(table)
     if not path.is_absolute():
         return None
@@ -266,8 +283,11 @@ def _is_csv(path: Path) -> bool:
     return len(dialect.names) > 1 and len(lines) > 1 and all(line.count(dialect.delimiter) for line in lines[:10])
 
 
-def _of_archive(path: Path, part: str | None, encoding: str | None, fallback: str | None) -> Source:
-    """Return the source of a table in a zip archive: the named one, or the only one."""
+def _of_archive(path: Path, part: str | None, encoding: str | None, fallback: str | None, name: str) -> Source:
+    """Return the source of a table in a zip archive: the named one, or the only one.
+
+    :param name: the name of the archive, for messages
+    """
     every = members(path)
     if any(one.filename == "xl/workbook.xml" for one in every):
         raise DataError(f"{path}: an Excel workbook, by its content; expected an archive; rename it to {_with(path, '.xlsx')!r}")
@@ -284,7 +304,7 @@ def _of_archive(path: Path, part: str | None, encoding: str | None, fallback: st
         example = names[0] if names[0].isprintable() else "NAME"
         raise DataError(f"{path}: {len(tables)} tables ({shown}); expected one; name it after the file: {path}#{example}")
     content = member_content(path, tables[0])
-    return _of_kind(_KINDS[Path(tables[0].filename).suffix.lower()], content, str(path), encoding, fallback, None)
+    return _of_kind(_KINDS[Path(tables[0].filename).suffix.lower()], content, name, encoding, fallback, None)
 
 
 def _absent(table: str, path: Path) -> DataError:
@@ -315,6 +335,6 @@ def _is_visible_table(path: Path) -> bool:
     return path.is_file() and not path.name.startswith(".") and _is_named_as_table(path)
 
 
-def _is_named_as_table(path: Path) -> bool:
+def _is_named_as_table(path: PurePath) -> bool:
     last = path.suffix.lower()
     return last in _KINDS or last == ".zip" or (last in CODECS and Path(path.stem).suffix.lower() in _TEXT)

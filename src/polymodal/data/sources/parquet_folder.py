@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
@@ -42,8 +42,9 @@ class ParquetFolderSource(Source):
         _check_splits(name, relative)
         self._parts = [ParquetSource(files[file]) for file in relative]
         first = self._parts[0]
+        types = dict(first.types)
         for part in self._parts[1:]:
-            _check_same(first, part)
+            _check_same(first, part, types)
         keys = [_keys_of(file) for file in relative]
         for part, of_file in zip(self._parts, keys, strict=True):
             if list(of_file) != list(keys[0]):
@@ -60,35 +61,58 @@ class ParquetFolderSource(Source):
         """Yield the rows in order, some at a time, file by file. Only the requested columns are read."""
         for part, values in zip(self._parts, self._values, strict=True):
             own = [name for name in columns if name not in values] or part.columns[:1]  # one column states the number of rows
+            if not own:
+                yield {name: [values[name]] * part.rows for name in columns}
+                continue
             for cells in part.slices(own):
                 rows = len(cells[own[0]])
                 yield {name: cells[name] if name not in values else [values[name]] * rows for name in columns}
 
 
-def parquet_files(folder: Path) -> dict[PurePosixPath, Path | Remote]:
-    """Return the Parquet files of a folder and of its subfolders ``NAME=VALUE``, by their paths relative to it. Names that begin with a dot
-    or an underscore are left out.
+Listing = Callable[[PurePosixPath], Iterable[tuple[str, bool]]]
+"""A function that returns the entries of a folder below a table's folder: their names, and whether each is a folder."""
 
+
+def parquet_files(name: str, listing: Listing) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
+    """Return the Parquet files of a folder and of its subfolders ``NAME=VALUE``, and the other files there, by their paths relative to the
+    folder. Names that begin with a dot or an underscore are left out.
+
+    :param name: the name of the folder, for messages
     :raises DataError: there are more than ``_MOST_FILES`` files
     """
-    files: dict[PurePosixPath, Path | Remote] = {}
-    folders = [folder]
+    parts: list[PurePosixPath] = []
+    others: list[PurePosixPath] = []
+    folders = [PurePosixPath()]
     while folders:
         here = folders.pop()
-        for one in here.iterdir():
-            if one.is_dir() and not one.is_symlink() and "=" in one.name and not one.name.startswith((".", "_")):
-                folders.append(one)
-            elif is_part(relative := PurePosixPath(one.relative_to(folder).as_posix())) and one.is_file():
-                files[relative] = one
-        if len(files) + len(folders) > _MOST_FILES:
-            raise DataError(f"{folder}: more than {_MOST_FILES:,} files; expected a table; write fewer, larger files")
-    return files
+        for entry, is_folder in listing(here):
+            if not entry:
+                raise DataError(f"{name}: a file without a name in {here}; expected a table; name a single file")
+            if entry.startswith((".", "_")):
+                continue
+            if is_folder:
+                folders += [here / entry] if "=" in entry else []
+            else:
+                (parts if PurePosixPath(entry).suffix.lower() in EXTENSIONS else others).append(here / entry)
+            if len(parts) + len(others) + len(folders) > _MOST_FILES:
+                raise DataError(f"{name}: more than {_MOST_FILES:,} files; expected a table; write fewer, larger files")
+    return parts, others
 
 
-def is_part(relative: PurePosixPath) -> bool:
-    """Return whether a path relative to a folder is one of the Parquet files of its table."""
-    visible = not any(part.startswith((".", "_")) for part in relative.parts)
-    return visible and relative.suffix.lower() in EXTENSIONS and all("=" in part for part in relative.parts[:-1])
+def local_listing(folder: Path) -> Listing:
+    """Return the listing of a local folder.
+
+    :raises DataError: a subfolder ``NAME=VALUE`` is a link
+    """
+
+    def entries(below: PurePosixPath) -> Iterator[tuple[str, bool]]:
+        for one in (folder / below).iterdir():
+            is_folder = one.is_dir()
+            if is_folder and one.is_symlink() and "=" in one.name:
+                raise DataError(f"{one}: a link; expected a folder of Parquet files; copy it, or name a single file")
+            yield one.name, is_folder or not one.is_file()
+
+    return entries
 
 
 def _check_splits(name: str, files: Sequence[PurePosixPath]) -> None:
@@ -100,17 +124,23 @@ def _check_splits(name: str, files: Sequence[PurePosixPath]) -> None:
                         f"table; name a single file, or move the others")  # fmt: skip
 
 
-def _check_same(first: ParquetSource, other: ParquetSource) -> None:
-    """Raise ``DataError`` if two files have different columns or types. A column that is empty throughout has any type."""
+def _check_same(first: ParquetSource, other: ParquetSource, types: dict[str, pa.DataType]) -> None:
+    """Raise ``DataError`` if a file has other columns or types. A column that is empty throughout has any type.
+
+    :param types: the types of the columns of the files before, to which those of empty columns are added
+    """
     if set(other.types) != set(first.types):
         missing, further = sorted(set(first.types) - set(other.types)), sorted(set(other.types) - set(first.types))
         found = [*(f"no column {name!r}" for name in missing[:3]), *(f"a further column {name!r}" for name in further[:3])]
         raise DataError(f"{other.path}: {', '.join(found)}; expected the columns of {first.path}; write all files with the same columns")
-    for name, kind in first.types.items():
-        expected, found = _plain(kind), _plain(other.types[name])
-        if found != expected and not pa.types.is_null(kind) and not pa.types.is_null(other.types[name]):
+    for name, kind in types.items():
+        found = other.types[name]
+        if pa.types.is_null(kind):
+            types[name] = found
+        elif _plain(found) != _plain(kind) and not pa.types.is_null(found):
             raise DataError(
-                f"{other.path}, column {name!r}: {found}; expected {expected}, as in {first.path}; write all files with the same types"
+                f"{other.path}, column {name!r}: {_plain(found)}; expected {_plain(kind)}, as in the files before; write all files with "
+                f"the same types"
             )
 
 
