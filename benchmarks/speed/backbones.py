@@ -22,7 +22,7 @@ from polymodal.flow import Field
 from polymodal.training.events import Event
 from polymodal.training.observers import Observer
 
-_SIDE = 96
+_SIDE = 224
 
 
 def saved_vit(folder: Path, layers: int = 12, width: int = 384) -> Path:
@@ -52,7 +52,7 @@ class Began(Observer):
 
 def cached_features(quick: bool) -> Figure:
     """Return the seconds of an epoch that computes the features of a frozen network, divided by those of one that reads them."""
-    rows, repeats = (40, 1) if quick else (320, 3)
+    rows, repeats = (40, 1) if quick else (160, 3)
     with tempfile.TemporaryDirectory() as name:
         folder = saved_vit(Path(name) / "vit", *((2, 64) if quick else ()))
         times: dict[str, list[tuple[float, float | None]]] = {"computed": [], "cached": [], "run": []}

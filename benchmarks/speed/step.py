@@ -11,6 +11,7 @@ from speed.tables import pictures_and_text
 from speed.timing import Figure, figure, interleaved
 from torch.nn import functional
 
+from polymodal.allocator import keep_freed_memory
 from polymodal.data.loader import Loader
 from polymodal.data.sources import open_source
 from polymodal.data.store import Store
@@ -27,6 +28,7 @@ from polymodal.training.trainer import Trainer
 def measure(quick: bool = False) -> list[Figure]:
     """Return the ratios of times of an epoch."""
     rows, repeats = (128, 1) if quick else (960, 7)
+    keep_freed_memory()  # as every training does; the loop by hand gains as much
     table = pictures_and_text(rows)
     with tempfile.TemporaryDirectory() as name:
         source = open_source(table)
