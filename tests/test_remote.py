@@ -20,6 +20,8 @@ from polymodal.errors import ConfigError, DataError, MissingDependency
 from polymodal.modalities import Roots
 from polymodal.outputs import check_path
 from polymodal.remote import Remote, is_remote, scheme_of
+from polymodal.training.events import Event, StepEvent
+from polymodal.training.observers import Observer
 
 SETTINGS = ("training.epochs=2", "training.baselines=false", "model.trees=null")
 SHOP = "memory://bucket/shop"
@@ -191,6 +193,26 @@ def test_a_run_knows_the_folder_of_its_table(frame: pd.DataFrame, store: Any, tm
     np.testing.assert_array_equal(loaded.predict_proba(rows), model.predict_proba(rows))
     with pytest.raises(DataError, match="a path outside every root"):
         loaded.predict([{**rows[0], "photo": "../secret.png"}], on_error="error")
+
+
+def test_a_run_that_is_resumed_with_a_moved_folder_gets_no_wider_root(frame: pd.DataFrame, store: Any, tmp_path: Path) -> None:
+    class Broken(BaseException):
+        pass
+
+    class Breaks(Observer):
+        def observe(self, event: Event) -> None:
+            if isinstance(event, StepEvent):
+                raise Broken
+
+    for at in range(60):
+        store.pipe(f"/bucket/moved/rows/img/{at}.png", store.cat(f"/bucket/shop/img/{at}.png"))
+    store.pipe("/bucket/moved/rows/part-0.parquet", frame.to_parquet(index=False))
+    store.copy("/bucket/moved/rows", "/bucket/before", recursive=True)
+    out = tmp_path / "run"
+    with pytest.raises(Broken):
+        pm.train("memory://bucket/before", *SETTINGS, target="y", out=out, observers=[Breaks()])
+    pm.resume(out, table="memory://bucket/moved/rows")
+    assert pm.load(out).trained_in == ["memory://bucket/moved/rows"]
 
 
 def test_a_model_of_a_remote_table_without_files_needs_no_store(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

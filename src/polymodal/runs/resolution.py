@@ -18,7 +18,6 @@ from ..inspection.infer import LeftOut, encoding_in, infer, left_out
 from ..inspection.targets import target_columns
 from ..modalities import OF_FILES, check_folders
 from ..model import ENCODER_CONTRACT, FUSION_CONTRACT
-from ..remote import is_remote
 from ..request import Request, TrainingSettings, is_nothing, listed
 
 PATHS = ("table", "valid", "test")
@@ -85,8 +84,6 @@ def resolve(request: Request) -> Resolved:
         inferred = _from_table(table, settings.get("target"), overrides, settings)
     source, experiment, reasons, left = inferred
     experiment = experiment.with_paths_at(Path())
-    if is_remote(experiment.data.table):  # the name of a folder ends in a slash, by which a run knows the folder of its files
-        experiment = experiment.model_copy(update={"data": experiment.data.model_copy(update={"table": source.name})})
     if experiment.training.init is not None:
         find(experiment.training.init)
     own = [(part, ENCODER_CONTRACT) for part in experiment.model.encoders.values()] + [(experiment.model.fusion, FUSION_CONTRACT)]

@@ -43,6 +43,7 @@ from ..inspection.infer import LeftOut
 from ..journal import JOURNAL_FILE, Journal, code_of, digest_of, refuse
 from ..predictor import Predictor
 from ..preparation import Prepared, prepare
+from ..remote import is_remote
 from ..storage import discard_replaced, write_whole
 from ..training.checkpoint import Checkpoints
 from ..training.clock import Clock
@@ -101,6 +102,8 @@ class Run:
         force: bool = False,
         left_out: Sequence[LeftOut] = (),
     ) -> None:
+        if is_remote(experiment.data.table):  # the name of a folder ends in a slash, by which a run knows the folder of its files
+            experiment = experiment.model_copy(update={"data": experiment.data.model_copy(update={"table": source.name})})
         self.experiment, self.source, self.valid_source, self.test_source = experiment, source, valid_source, test_source
         self.folder, self.clock, self.reasons, self.keep = folder, clock, reasons, keep
         self.before, self.force, self.left_out = journal, force, left_out
