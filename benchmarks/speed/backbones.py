@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import polymodal as pm
 from polymodal.encoders import TextTransformerConfig
 from polymodal.flow import Field
-from polymodal.training.events import Event
+from polymodal.training.events import Event, StepEvent
 from polymodal.training.observers import Observer
 
 _SIDE = 224
@@ -39,14 +39,14 @@ def saved_vit(folder: Path, layers: int = 12, width: int = 384) -> Path:
 
 
 class Began(Observer):
-    """Remembers when the first step of training began."""
+    """Remembers when the first step of training ended."""
 
     def __init__(self) -> None:
         self.at: float | None = None
 
     def observe(self, event: Event) -> None:
-        """Note the time of the first step or epoch."""
-        if self.at is None and type(event).__name__ == "StepEvent":
+        """Note the time at which the first step ended."""
+        if self.at is None and isinstance(event, StepEvent):
             self.at = time.perf_counter()
 
 
@@ -88,7 +88,11 @@ class Both(nn.Module):
         self.head = nn.Linear(512 + 256, 1)
 
     def forward(self, pixels_BCHW: torch.Tensor, field: Field) -> torch.Tensor:
-        """Return logits (B,)."""
+        """Return a logit for each row (B,).
+
+        :param pixels_BCHW: pictures, float32 (B, 3, H, W) from 0 to 1
+        :param field: texts, with ``ids`` int64 (B, L) of tokens, 0 = padding
+        """
         picture_BD = self.pictures(pixels_BCHW).pooler_output.flatten(1)
         tokens = self.texts(field)
         return self.head(torch.cat([picture_BD, tokens.tokens_BLD.mean(1)], 1)).squeeze(1)
@@ -126,5 +130,8 @@ def arithmetic(quick: bool) -> Figure:
 
 
 def measure(quick: bool = False) -> list[Figure]:
-    """Return both ratios."""
+    """Return the ratio for frozen features, and that for the arithmetic of a step.
+
+    :param quick: whether to use small networks once, which only shows that everything runs
+    """
     return [cached_features(quick), arithmetic(quick)]

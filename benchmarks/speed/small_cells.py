@@ -4,30 +4,18 @@ are selected from tensors, compared with batches that are collated from single s
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from speed.tables import text_and_numbers
-from speed.timing import Epochs, Figure, Seconds, figure, turns
+from speed.timing import Epochs, Figure, Seconds, accuracy_facts, figure, turns
 
 import polymodal as pm
 from polymodal.data.store import Store
 from polymodal.encoders import BagConfig
 
 _BUILD = BagConfig.build
-
-
-@contextmanager
-def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Replace an attribute of a class in the context."""
-    before = getattr(owner, name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
 
 
 def of_every_bucket(config: BagConfig, width: int, state: Any) -> Any:
@@ -53,20 +41,19 @@ def compared(name: str, owner: Any, attribute: str, other: Any, quick: bool, lea
     seconds: dict[str, list[Seconds]] = {"before": [], "now": []}
     for seed, side in turns(list(seconds), seeds):
         seen = Epochs()
-        value: Callable[..., Any] = other if side == "before" else getattr(owner, attribute)
-        with replaced(owner, attribute, value):
+        with patch.object(owner, attribute, other if side == "before" else getattr(owner, attribute)):
             model = pm.train(names_and_numbers(rows, seed), *settings, target="y", seed=seed, observers=[seen])
         accuracies[side].append(model.evaluate(names_and_numbers(1_000, 100 + seed))["tasks"]["y"]["accuracy"])
         seconds[side].append((statistics.median(seen.seconds), None))
-    facts = {"accuracy": {side: float(np.mean(values)) for side, values in accuracies.items()}}
-    spread = np.subtract(accuracies["now"], accuracies["before"])
-    facts["accuracy"]["difference"] = float(spread.mean())
-    facts["accuracy"]["standard error"] = float(spread.std(ddof=1) / len(spread) ** 0.5) if len(spread) > 1 else float("nan")
+    facts = {"accuracy": accuracy_facts(accuracies, "before", "now")}
     return figure(name, seconds, "before", "now", least=least, facts=facts)
 
 
 def measure(quick: bool = False) -> list[Figure]:
-    """Return the two ratios."""
+    """Return the ratio for embeddings of known n-grams, and that for collated samples.
+
+    :param quick: whether to train one small model on each side, which only shows that everything runs
+    """
     known = "names: an epoch with an embedding for every bucket / for known n-grams"
     once = "names and numbers: an epoch collated by batch / once"
     return [

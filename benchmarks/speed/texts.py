@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from unittest.mock import patch
 
 import numpy as np
 from speed.tables import phrase
-from speed.timing import Epochs, Figure, Seconds, figure, turns
+from speed.timing import Epochs, Figure, Seconds, accuracy_facts, figure, turns
 
 import polymodal as pm
 from polymodal.layers import lengths
-
-
-@contextmanager
-def padded(is_padded: bool) -> Iterator[None]:
-    """Pad all texts to the longest of their batch in the context, if requested."""
-    before = lengths._SHORTER
-    lengths._SHORTER = 0.0 if is_padded else before
-    try:
-        yield
-    finally:
-        lengths._SHORTER = before
 
 
 def table(rows: int, seed: int) -> list[dict[str, str]]:
@@ -46,7 +34,7 @@ def measure(quick: bool = False) -> list[Figure]:
 
     def trained(side: str, seed: int) -> float:
         seen = Epochs()
-        with padded(side == "padded"):
+        with patch.object(lengths, "_SHORTER", 0.0 if side == "padded" else lengths._SHORTER):
             model = pm.train(table(rows, seed), *settings, target="y", seed=seed, observers=[seen])
         accuracies[side].append(model.evaluate(table(500, 100 + seed))["tasks"]["y"]["accuracy"])
         return sum(seen.seconds)
@@ -54,9 +42,6 @@ def measure(quick: bool = False) -> list[Figure]:
     seconds: dict[str, list[Seconds]] = {"padded": [], "grouped": []}
     for seed, side in turns(list(seconds), seeds):
         seconds[side].append((trained(side, seed), None))
-    facts = {"accuracy": {side: float(np.mean(values)) for side, values in accuracies.items()}}
-    spread = np.subtract(accuracies["grouped"], accuracies["padded"])
-    facts["accuracy"]["difference"] = float(spread.mean())
-    facts["accuracy"]["standard error"] = float(spread.std(ddof=1) / len(spread) ** 0.5) if len(spread) > 1 else float("nan")
+    facts = {"accuracy": accuracy_facts(accuracies, "padded", "grouped")}
     return [figure("texts: an epoch padded to the longest text / in groups of similar length", seconds, "padded", "grouped", least=1.4,
                    facts=facts)]  # fmt: skip

@@ -87,6 +87,17 @@ class Epochs(Observer):
             self.seconds.append(event.seconds)
 
 
+def accuracy_facts(accuracies: Mapping[str, Sequence[float]], first: str, second: str) -> dict[str, float]:
+    """Return the mean accuracy of each side, and the mean of ``second`` minus ``first`` with its standard error.
+
+    :param accuracies: by side, the accuracy (0 to 1) of each seed, in the order of the seeds
+    """
+    means = {side: statistics.mean(values) for side, values in accuracies.items()}
+    differences = [after - before for before, after in zip(accuracies[first], accuracies[second], strict=True)]
+    error = statistics.stdev(differences) / len(differences) ** 0.5 if len(differences) > 1 else float("nan")
+    return {**means, "difference": statistics.mean(differences), "standard error": error}
+
+
 def figure(
     name: str, times: Mapping[str, list[Seconds]], over: str, under: str, *, least: float | None = None, most: float | None = None,
     facts: Mapping[str, Any] | None = None,

@@ -34,7 +34,7 @@ NameOrPath = Annotated[str, _IsPath(or_name=True)]
 
 def absolute(path: str | Path) -> str:
     """Return an absolute path. Links in its folder are resolved; a link in the last place is kept, since files beside it are named
-    relative to its own folder. A URL stays as it is."""
+    relative to its own folder. A URL of an object store is returned unchanged."""
     if is_remote(path):
         return str(path)
     path = Path(path)
@@ -82,7 +82,7 @@ def path_settings(model: type[Config], above: tuple[str, ...] = ()) -> Iterator[
 
 
 def _at(folder: Path, text: str) -> str:
-    """Return a path that is relative to a folder; a URL stays as it is."""
+    """Return a path that is relative to a folder; a URL of an object store is returned unchanged."""
     return text if is_remote(text) else str(folder / text)
 
 

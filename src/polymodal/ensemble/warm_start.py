@@ -1,11 +1,13 @@
 """Warm start: initial weights from the model of an earlier run.
 
 Encoders are matched by field, heads by task, heads of votes by task and field, and everything else by name. A tensor is copied only if
-the shapes agree. An encoder selects what it takes over from another one (``Encoder.start_from``): n-grams are matched by what they
-are.
+the shapes agree. An encoder selects what it takes over from another one (``Encoder.start_from``): n-grams are matched by
+their buckets.
 """
 
 from __future__ import annotations
+
+from torch import Tensor
 
 from ..encoders import Encoder
 from ..model import MultiModalModel
@@ -16,16 +18,18 @@ def start_from(donor: MultiModalModel, model: MultiModalModel) -> int:
     donor_names = _by_name(donor)
     donor_tensors = {donor_names[key]: value for key, value in donor.state_dict().items()}
     names, state = _by_name(model), model.state_dict()
-    copied = {
-        key: donor_tensors[names[key]]
-        for key in state
-        if names[key] in donor_tensors and donor_tensors[names[key]].shape == state[key].shape
-    }
     donors = dict(zip(donor.names, donor.encoders, strict=True))
+    chosen: dict[str, Tensor] = {}
+    choosing: list[str] = []
     for at, (name, encoder) in enumerate(zip(model.names, model.encoders, strict=True)):
         if isinstance(encoder, Encoder) and isinstance(other := donors.get(name), Encoder):
-            copied = {key: value for key, value in copied.items() if not key.startswith(f"encoders.{at}.")}
-            copied |= {f"encoders.{at}.{key}": value for key, value in encoder.start_from(other).items()}
+            choosing.append(f"encoders.{at}.")
+            chosen |= {f"encoders.{at}.{key}": value for key, value in encoder.start_from(other).items()}
+    copied = chosen | {
+        key: donor_tensors[names[key]]
+        for key in state
+        if not key.startswith(tuple(choosing)) and names[key] in donor_tensors and donor_tensors[names[key]].shape == state[key].shape
+    }
     model.load_state_dict({**state, **copied})
     return len(copied)
 

@@ -20,7 +20,11 @@ class Recomputed(nn.Module):
     """Whether the activations of this block are computed again."""
 
     def __call__(self, *inputs: Any) -> Any:
-        """Apply the block."""
+        """Apply the block, as ``nn.Module`` does.
+
+        :param inputs: tensors and ``Features``, the arguments of ``forward``
+        :returns: the result of ``forward``
+        """
         if not (self.recomputes and self.training and torch.is_grad_enabled()):
             return super().__call__(*inputs)
         # Tensors are passed one by one: checkpoint keeps the random state of the devices of the tensors among its arguments.

@@ -54,7 +54,7 @@ class OutputFolder:
 
         :param overwrite: whether an existing output may be replaced
         """
-        if (reason := _is_url(self.path)) is not None:
+        if (reason := _url_refusal(self.path)) is not None:
             return reason
         try:
             return self._refusal(overwrite)
@@ -184,7 +184,7 @@ def check_file(path: Path, overwrite: bool, suffixes: Sequence[str] = (), option
     :param option: the option that chooses another file, for messages
     :raises UserError: the file is refused
     """
-    if (reason := _is_url(path)) is not None:
+    if (reason := _url_refusal(path)) is not None:
         raise UserError(reason)
     if path.exists() and not overwrite:
         chosen = f" ({option})" if option else ""
@@ -194,7 +194,7 @@ def check_file(path: Path, overwrite: bool, suffixes: Sequence[str] = (), option
         raise UserError(f"{path}: an extension that is not known; expected {known}; choose another file name")
 
 
-def _is_url(path: Path) -> str | None:
+def _url_refusal(path: Path) -> str | None:
     """Return the reason why an output is refused whose path is a URL; None if it is none."""
     url = url_of(path)
     return None if url is None else f"{url}: a URL; expected a local path; write there, and copy it to the store"

@@ -63,7 +63,7 @@ class ParquetSource(Source):
                 self.columns = unique([str(name) for name in file.schema_arrow.names], self.name)
                 self.columns = [name for name in self.columns if not name.startswith("__index_level_")]
                 self.types = {name: file.schema_arrow.field(name).type for name in self.columns}
-                """The type of each column."""
+                """The Arrow type of each column, by name."""
                 self.index = _index_of(file.schema_arrow, self.columns)
                 self.rows = file.metadata.num_rows
         except _BROKEN as error:
