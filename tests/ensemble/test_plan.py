@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from polymodal.ensemble.plan import make_plan, usual_plan
+from polymodal.ensemble.plan import LEAST_SECONDS, make_plan, usual_plan
 from polymodal.training.config import TrainingConfig
 
 SECONDS = {"": 2.0, "photo": 1.5, "title": 0.5}
@@ -26,6 +26,14 @@ def test_baselines_on_every_fold_give_way_first_then_folds_then_epochs() -> None
     plans = [make_plan(5, 20, True, SECONDS, budget) for budget in (400, 390, 235, 130, 60)]
     assert [(plan.members, plan.baseline_members) for plan in plans] == [(5, 5), (5, 1), (3, 1), (3, 1), (1, 1)]
     assert [plan.epochs for plan in plans] == sorted((plan.epochs for plan in plans), reverse=True)
+
+
+def test_a_field_that_is_learned_quickly_keeps_time_to_be_started() -> None:
+    plan = make_plan(5, 20, True, {"": 2.0, "photo": 1.5, "title": 0.01}, budget=235.0)
+    assert plan.reserved(["photo"], 3, pace=0.5) == pytest.approx(3 * 20 * 1.5 * 0.5)
+    assert plan.reserved(["title"], 1) == 2 * LEAST_SECONDS > 20 * 0.01
+    assert plan.reserved(["photo", "title"], 1) == pytest.approx(20 * 1.5 + 2 * LEAST_SECONDS)
+    assert plan.reserved([], 5) == 0
 
 
 def test_without_a_limit_what_takes_long_is_done_on_fewer_folds_and_all_epochs() -> None:

@@ -82,7 +82,7 @@ def add_folds_alone(trainer: EnsembleTrainer, name: str, members: list[Member], 
     """
     later = trainer.fields[trainer.fields.index(name) + 1 :]
     for fold in range(len(members), most):
-        seconds = trainer.pace_alone.network * (fold + 1) * sum(plan.cost(other) for other in later)
+        seconds = plan.reserved(later, fold + 1, trainer.pace_alone.network)
         if _epochs(trainer, f"epochs of {name}, fold {fold}", plan, name, 1, _MARGIN * seconds) < plan.epochs:
             return
         members.append(trainer.train_one(f"only {name}, fold {fold + 1}", fold, [name], plan, seconds))

@@ -5,7 +5,7 @@ With a time limit the plan follows from measured seconds, without one from a fix
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +19,10 @@ _ROW = 1e6
 """Multiply-adds that each row costs, whatever it contains."""
 RESERVE = 0.06
 """The fraction of a time limit that is reserved for measuring and saving."""
+
+
+LEAST_SECONDS = 1.0
+"""The seconds that must be left within a time limit for models of a single field to be started."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,15 @@ class Plan:
         Without an estimate, every epoch counts as one second.
         """
         return self.share.get(name, 1.0) * self.epochs
+
+    def reserved(self, names: Iterable[str], models: int, pace: float = 1.0) -> float:
+        """Return the seconds to leave for models of single fields that are trained later: their estimate, but enough to start each field.
+
+        :param names: the fields
+        :param models: the number of models of each field
+        :param pace: the factor on the estimates (see ``Pace``)
+        """
+        return sum(max(pace * models * self.cost(name), 2 * LEAST_SECONDS) for name in names)
 
 
 class Pace:

@@ -36,7 +36,7 @@ from ..weights import below
 from .boosting import TreeTraining
 from .decisions import Decisions
 from .further import add_folds, add_folds_alone, add_networks, varied
-from .plan import RESERVE, Pace, Plan, Trial, make_plan, usual_plan
+from .plan import LEAST_SECONDS, RESERVE, Pace, Plan, Trial, make_plan, usual_plan
 from .validation import Member, Validation
 from .warm_start import start_from
 
@@ -181,7 +181,7 @@ class EnsembleTrainer:
 
         There is at least one member. There are fewer than planned if the time is over or training is interrupted.
         """
-        after = plan.baseline_members * sum(plan.cost(name) for name in self.fields) if plan.baseline_members else 0.0
+        after = plan.reserved(self.fields, plan.baseline_members) if plan.baseline_members else 0.0
         members: list[Member] = []
         for fold in range(plan.members):
             if members and self._ends_before("folds", fold, self.fields):
@@ -203,7 +203,7 @@ class EnsembleTrainer:
         for fold in range(plan.baseline_members):
             if members and self._ends_before(f"folds of {name}", fold, [name]):
                 break
-            rest = plan.baseline_members * sum(plan.cost(other) for other in later) + (plan.baseline_members - fold - 1) * plan.cost(name)
+            rest = plan.reserved(later, plan.baseline_members) + (plan.baseline_members - fold - 1) * plan.cost(name)
             label = f"only {name}" if plan.baseline_members == 1 else f"only {name}, fold {fold + 1}"
             members.append(self.train_one(label, fold, [name], plan, rest))
         add_folds_alone(self, name, members, plan, most)
@@ -251,7 +251,8 @@ class EnsembleTrainer:
             self.decisions.decide("began", [*self.began, unit])
         begin, fused = time.monotonic(), len(names) == len(self.fields)
         trees = plan.trees if fused and number == 1 else 0.0
-        deadline = self._deadline(plan.cost(FUSED if fused else names[0]), rest + trees)
+        later = (self.fields if plan.baseline_members else []) if fused else self.fields[self.fields.index(names[0]) + 1 :]
+        deadline = self._deadline(plan.cost(FUSED if fused else names[0]), rest + trees, later)
         often = self.config.checkpoint_steps, self.config.checkpoint_minutes
         keeper = Keeper(self.checkpoints, unit, label, *often, self.observer, lambda: self.clock.spent)
         latest = self.checkpoints.latest(unit)
@@ -268,18 +269,24 @@ class EnsembleTrainer:
             share = plan.share.get(FUSED if fused else names[0], 1.0)
             (self.pace if fused else self.pace_alone).add(time.monotonic() - begin, len(fitted.history), plan.epochs, share)
         if fused and number == 1 and self.trees.wanted and fitted.stopped != INTERRUPTED:
-            self._attach_trees(trainer.model, fold, unit, self._deadline(trees, rest))
+            self._attach_trees(trainer.model, fold, unit, self._deadline(trees, rest, later))
         answers = self.validation.answers(trainer.model.eval(), fitted, fold, names, hidden)
         member = Member(fold, trainer.model.to("cpu"), replace(fitted, halves=[]), answers)
         if fitted.stopped != INTERRUPTED:
             self._save(unit, label, member, bool(fitted.halves))
         return member
 
-    def _deadline(self, cost: float, rest: float) -> float:
-        """Return the time (``time.monotonic``) by which a step of this cost ends, if steps of the cost ``rest`` follow it."""
+    def _deadline(self, cost: float, rest: float, later: Sequence[str]) -> float:
+        """Return the time (``time.monotonic``) by which a step of this cost ends, if steps of the cost ``rest`` follow it.
+
+        If there is less time than all of them need, each gets its part, and enough is left to start the fields ``later``, if half of the
+        time suffices for it.
+        """
         if self.clock.limit is None:
             return float("inf")
-        return time.monotonic() + max(0.0, self.budget) * cost / max(cost + rest, 1e-9)
+        budget = self.budget
+        seconds = min(budget * cost / max(cost + rest, 1e-9), max(budget / 2, budget - 2 * LEAST_SECONDS * len(later)))
+        return time.monotonic() + max(0.0, seconds)
 
     def _attach_trees(self, model: MultiModalModel, fold: int, unit: str, deadline: float) -> None:
         """Train the boosted trees of a member and add them to its network; under a time limit, record how many rounds they got."""

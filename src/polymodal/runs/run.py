@@ -31,7 +31,7 @@ from ..ensemble.calibration import EnsembleCalibration
 from ..ensemble.diagnosis import diagnose, warnings
 from ..ensemble.finding import finding
 from ..ensemble.leaderboard import leaderboard
-from ..ensemble.plan import RESERVE, Plan
+from ..ensemble.plan import LEAST_SECONDS, RESERVE, Plan
 from ..ensemble.trainer import EnsembleTrainer
 from ..ensemble.validation import Measured, Member
 from ..errors import BundleError, UserError
@@ -330,7 +330,7 @@ class Run:
         for name in trainer.fields:
             if self.stopping.requested:
                 continue
-            no_time = self.clock.left < 1.0 + RESERVE * (self.clock.limit or 0.0) and not trainer.has_begun(name)
+            no_time = self.clock.left < LEAST_SECONDS + RESERVE * (self.clock.limit or 0.0) and not trainer.has_begun(name)
             if name in journal.decisions.get("left out", []) or no_time:
                 journal.decide("left out", list(dict.fromkeys([*journal.decisions.get("left out", []), name])))
                 self._note(f"baseline {name!r}: left out, no time")
