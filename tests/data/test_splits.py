@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polymodal.config import validate
-from polymodal.data.order import TOGETHER, epoch_order
+from polymodal.data.order import epoch_order
 from polymodal.data.reading import groups_of
 from polymodal.data.sources import open_source
 from polymodal.data.splits import CALIBRATE, OUT, SELECT, TEST, TRAIN, VALID, Split, SplitConfig, selection, split
@@ -313,10 +313,10 @@ def test_the_order_is_a_permutation_of_seed_and_epoch() -> None:
 def test_rows_that_share_a_cell_travel_together_and_others_do_not() -> None:
     shared = np.repeat(np.arange(30), 10)
     shared[:20] = -1  # these rows have no picture
-    order = epoch_order(np.arange(300), shared, 0, 1)
+    order = epoch_order(np.arange(300), shared, 0, 1, together=8)
     np.testing.assert_array_equal(np.sort(order), np.arange(300))
     held = shared[order]
     runs = np.split(held, np.flatnonzero(np.diff(held)) + 1)
-    assert sum(len(run) == TOGETHER for run in runs if run[0] >= 0) >= 20
+    assert sum(len(run) == 8 for run in runs if run[0] >= 0) >= 20
     assert max(len(run) for run in runs if run[0] >= 0) <= 10
     assert len([run for run in runs if run[0] == -1]) > 5, "rows without a picture are spread over the epoch"

@@ -127,6 +127,17 @@ def test_a_further_model_is_trained_for_the_epochs_that_the_time_suffices_for(le
     assert further._epochs(trainer, "another", plan, "", 1, 0.0) == 0
 
 
+@pytest.mark.parametrize(("left", "expected"), [(1000.0, 24), (49.6, 15), (33.1, 10), (25.0, 7), (16.0, 0)])
+def test_a_further_network_gets_epochs_that_the_plan_of_a_short_time_left_out(left: float, expected: int) -> None:
+    """An epoch was estimated at 4 s and takes 3 s. The plan has 10 epochs, without a time limit there are 24."""
+    pace = Pace()
+    pace.add(30.0, 10, 10, 4.0)
+    trainer: Any = SimpleNamespace(
+        pace=pace, budget=left, clock=SimpleNamespace(limit=2000.0), decisions=DecisionsInMemory(), interrupted=lambda: False
+    )
+    assert further._epochs(trainer, "a network", Plan(1, 0, 10, {"": 4.0}), "", 1, 0.0, most=24) == expected
+
+
 def test_what_an_interruption_prevents_is_decided_when_training_is_resumed() -> None:
     trainer: Any = SimpleNamespace(
         pace=Pace(), budget=1000.0, clock=SimpleNamespace(limit=2000.0), decisions=DecisionsInMemory(), interrupted=lambda: True

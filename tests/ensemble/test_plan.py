@@ -28,6 +28,21 @@ def test_baselines_on_every_fold_give_way_first_then_folds_then_epochs() -> None
     assert [plan.epochs for plan in plans] == sorted((plan.epochs for plan in plans), reverse=True)
 
 
+@pytest.mark.parametrize(
+    ("trees", "budget", "epochs", "seconds_of_trees"),
+    [
+        (10.0, 100.0, 20, 10.0),  # 4 s an epoch with baselines: all 20 and the trees
+        (60.0, 100.0, 10, 60.0),  # half of the epochs beside the trees
+        (87.0, 100.0, 10, 60.0),  # the trees give way until half of the epochs fit
+        (87.0, 40.0, 8, 8.0),  # but keep a fifth of the time
+        (87.0, -1.0, 1, 0.0),
+    ],
+)
+def test_trees_give_way_to_half_of_the_epochs(trees: float, budget: float, epochs: int, seconds_of_trees: float) -> None:
+    plan = make_plan(1, 20, True, SECONDS, budget, trees)
+    assert (plan.members, plan.epochs, plan.trees) == (1, epochs, pytest.approx(seconds_of_trees))
+
+
 def test_a_field_that_is_learned_quickly_keeps_time_to_be_started() -> None:
     plan = make_plan(5, 20, True, {"": 2.0, "photo": 1.5, "title": 0.01}, budget=235.0)
     assert plan.reserved(["photo"], 3, pace=0.5) == pytest.approx(3 * 20 * 1.5 * 0.5)

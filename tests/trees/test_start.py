@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 
 from polymodal.trees import BoostedTrees, TreesConfig
 from polymodal.trees.fitting import FieldCells, Labels, fit
@@ -42,6 +43,30 @@ def test_a_linear_relation_is_found(objective: Objective, outputs: int, target: 
     else:
         classes = predicted_NC.argmax(1) if outputs > 1 else predicted_NC[:, 0] > 0
         assert (classes == target_N).mean() > 0.93
+
+
+@pytest.mark.parametrize("width", [0, 1_000], ids=["L-BFGS", "Newton"])
+def test_logistic_regression_is_that_of_scikit_learn(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setattr("polymodal.trees.start._NEWTON_WIDTH", width)
+    monkeypatch.setattr("polymodal.trees.start._PENALTIES", {"logistic": (3.0,)})
+    rng, values_NK = np.random.default_rng(2), numbers()
+    weights_N = rng.uniform(0, 2, ROWS)
+    scaling = Scaling.of(values_NK)
+    values_ND = scaling.scaled(values_NK)
+    target_N = (values_ND @ [1.5, -1.0, 0.0, 0.5] + rng.logistic(size=ROWS) > 0).astype(float)
+    found = linear_fit(values_NK, target_N, weights_N, "logistic", 1, FOLD_N)
+    assert found is not None
+    peer = LogisticRegression(C=1 / 3.0, tol=1e-10, max_iter=1_000).fit(values_ND[:, :-1], target_N, weights_N)
+    np.testing.assert_allclose(found.whole_DC[:, 0], [*peer.coef_[0], peer.intercept_[0]], atol=1e-3 if not width else 1e-5)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
+def test_newton_s_method_ends_on_labels_that_a_plane_separates(scale: float) -> None:
+    values_NK = numbers()
+    found = linear_fit(values_NK, (values_NK[:, 0] > 0).astype(float), np.full(ROWS, scale), "logistic", 1, FOLD_N)
+    assert found is not None
+    assert np.isfinite(found.whole_DC).all()
+    assert ((found.out_of_fold(values_NK, FOLD_N)[:, 0] > 0) == (values_NK[:, 0] > 0)).mean() > 0.97
 
 
 def test_ridge_with_weights_is_that_of_repeated_rows() -> None:

@@ -10,6 +10,7 @@ import csv
 import json
 import os
 import shutil
+import sys
 import textwrap
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ from .options import out_option
 if TYPE_CHECKING:
     from ..predictor import Predictor
 
+_EPOCHS = 7
+"""The number of epochs, fewer than the default: the finding is the same."""
 _NAMES = {
     "image_only": "picture only",
     "text_only": "text only",
@@ -48,8 +51,9 @@ def run_demo(folder: Path) -> None:
     :raises UserError: the folder is not empty and does not come from an earlier demo
     """
     from ..predictor import Predictor
-    from ..runs import train
+    from ..runs import Interrupted, train
     from ..storage import OutputFolder, discard_replaced, write_whole
+    from ..training.devices import has_native_bfloat16, pick_device
     from ..training.observers import Console, plain
 
     start = time.monotonic()
@@ -63,14 +67,18 @@ def run_demo(folder: Path) -> None:
         f"tables: {data}/train.csv, {data}/test.csv\n"
     )
     test = str(data / "test.csv")
-    console = Console()
-    click.echo("1. polymodal train train.csv --target answer   (each single field is trained alone as well, as in every run)")
-    default = train(data / "train.csv", target="answer", test=test, out=folder / "default", observers=[console])
-    click.echo("2. the same encoders, concatenation and one Linear: model.fusion.kind=concat model.votes=false")
-    concat = train(
-        data / "train.csv", "model.fusion.kind=concat", "model.votes=false", "training.baselines=false",
-        target="answer", test=test, out=folder / "concat", observers=[Console()],
-    )  # fmt: skip
+    settings = [f"training.epochs={_EPOCHS}"]
+    settings += ["training.precision=bfloat16"] if has_native_bfloat16(pick_device("auto")) else []
+    fusion = ["model.fusion.kind=concat", "model.votes=false", "training.baselines=false"]
+    try:
+        command = f"polymodal train train.csv --target answer {' '.join(settings)}"
+        click.echo(f"1. {command}\n   Each single field is trained alone as well, as in every run.")
+        default = train(data / "train.csv", *settings, target="answer", test=test, out=folder / "default", observers=[Console()])
+        click.echo(f"2. The same encoders, concatenation and one linear layer: the same with {' '.join(fusion[:2])}")
+        concat = train(data / "train.csv", *settings, *fusion, target="answer", test=test, out=folder / "concat", observers=[Console()])
+    except Interrupted as stopped:
+        click.echo("interrupted; begin again: polymodal demo", err=True)
+        sys.exit(128 + stopped.signal)
     alone = {name: Predictor(bundle) for name, bundle in default.baselines.items()}
     results = {
         "image_only": (alone["picture"].evaluate(test), default.metrics["baselines"]["picture"]["seconds"]),

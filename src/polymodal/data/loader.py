@@ -23,6 +23,8 @@ from .store import Store
 
 _PATIENCE = 5.0
 """The number of seconds between two checks whether the thread is alive."""
+_DISTINCT = 8
+"""The number of distinct cells that a batch has at least when rows share cells, as far as the table has them. It keeps batches diverse."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Loader:
     def epoch(self, epoch: int, start: int = 0) -> Generator[Step, None, None]:
         """Yield the steps of one epoch in order, without the first ``start`` steps."""
         shared = self.store.index[self.shared_by][self.rows] if self.shared_by else None
-        order = epoch_order(self.rows, shared, self.seed, epoch)
+        order = epoch_order(self.rows, shared, self.seed, epoch, max(1, self.batch_size // _DISTINCT))
         first = start * self.batch_size
         steps = (self.step(order[at : at + self.batch_size], epoch) for at in range(first, len(order), self.batch_size))
         return prefetched(steps, self.ahead)

@@ -10,17 +10,15 @@ import numpy as np
 
 from ..random_streams import Stream, generator
 
-TOGETHER = 8
-"""The maximum number of adjacent rows that share a cell. It keeps batches diverse."""
 
-
-def epoch_order(rows: np.ndarray, shared: np.ndarray | None, seed: int, epoch: int) -> np.ndarray:
+def epoch_order(rows: np.ndarray, shared: np.ndarray | None, seed: int, epoch: int, together: int = 1) -> np.ndarray:
     """Return ``rows`` in the order of one epoch.
 
     :param rows: row numbers
     :param shared: the number of the costly cell of each row, of the same length; None = rows share no cell
     :param seed: the random seed
     :param epoch: the number of the epoch
+    :param together: the maximum number of adjacent rows that share a cell
     """
     rng = generator(Stream.ORDER, seed, epoch)
     shuffled = rng.permutation(len(rows))
@@ -30,6 +28,6 @@ def epoch_order(rows: np.ndarray, shared: np.ndarray | None, seed: int, epoch: i
     cells = shared[by_cell]
     starts = np.flatnonzero(np.append(True, cells[1:] != cells[:-1]))
     within = np.arange(len(by_cell)) - np.repeat(starts, np.diff(np.append(starts, len(by_cell))))
-    chunk = np.cumsum((within % TOGETHER == 0) | (cells < 0)) - 1
+    chunk = np.cumsum((within % together == 0) | (cells < 0)) - 1
     place = rng.permutation(int(chunk[-1]) + 1) if len(chunk) else chunk
     return rows[by_cell[np.argsort(place[chunk], kind="stable")]]

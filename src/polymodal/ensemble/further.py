@@ -88,7 +88,7 @@ def add_folds_alone(trainer: EnsembleTrainer, name: str, members: list[Member], 
         members.append(trainer.train_one(f"only {name}, fold {fold + 1}", fold, [name], plan, seconds))
 
 
-def _epochs(trainer: EnsembleTrainer, key: str, plan: Plan, name: str, models: int, later: float, trees: float = 0.0) -> int:
+def _epochs(trainer: EnsembleTrainer, key: str, plan: Plan, name: str, models: int, later: float, trees: float = 0.0, most: int = 0) -> int:
     """Return for how many epochs further models can be trained in the time that is left within a time limit, 0 = too few.
 
     The decision is recorded, and repeated when resumed.
@@ -98,6 +98,7 @@ def _epochs(trainer: EnsembleTrainer, key: str, plan: Plan, name: str, models: i
     :param models: the number of models
     :param later: the estimated seconds of all models that are trained later
     :param trees: the estimated seconds of the boosted trees of these models
+    :param most: the maximum number of epochs, if it is larger than that of the plan
     """
     decided = trainer.decisions.decisions.get(key)
     if decided is not None:
@@ -106,10 +107,10 @@ def _epochs(trainer: EnsembleTrainer, key: str, plan: Plan, name: str, models: i
         return 0  # not recorded: a resumed run decides
     pace = trainer.pace if name == FUSED else trainer.pace_alone
     left = trainer.budget - later - _MARGIN * trees
+    fitting = int(max(0.0, left) / max(_MARGIN * models * pace.epoch * plan.share.get(name, 1.0), 1e-9))
     if left >= _MARGIN * models * pace.network * plan.cost(name):
-        epochs = plan.epochs
+        epochs = max(plan.epochs, min(fitting, most))
     else:
-        fitting = int(max(0.0, left) / max(_MARGIN * models * pace.epoch * plan.share.get(name, 1.0), 1e-9))
         epochs = min(fitting, plan.epochs) if fitting >= fewest_epochs(plan.epochs) else 0
     return int(trainer.decisions.decide(key, epochs))
 
@@ -127,7 +128,8 @@ def add_networks(trainer: EnsembleTrainer, members: Sequence[Member], plan: Plan
             return
         shortened = plan
         if number > trainer.config.networks:
-            epochs = _epochs(trainer, f"epochs of network {number}", plan, FUSED, len(members), later)
+            most = trainer.usual_epochs()  # more than those of a plan that a short time limit has cut
+            epochs = _epochs(trainer, f"epochs of network {number}", plan, FUSED, len(members), later, most=most)
             if not epochs:
                 _report_end(trainer, f"networks: network {number} of {len(members)} models", plan, len(members), later)
                 return

@@ -23,6 +23,8 @@ RESERVE = 0.06
 
 LEAST_SECONDS = 1.0
 """The seconds that must be left within a time limit for models of a single field to be started."""
+_TREES = 0.2
+"""The fraction of a time limit that boosted trees get at most if there is no time for half of the epochs of a network beside them."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ def _seconds_of_single_fields(seconds: Mapping[str, float]) -> float:
 def make_plan(members: int, epochs: int, baselines: bool, seconds: Mapping[str, float], budget: float, trees: float = 0.0) -> Plan:
     """Return the largest plan that fits a number of seconds.
 
-    The number of models of single fields is reduced first, then that of models of all fields, then the number of epochs.
+    The number of models of single fields is reduced first, then that of models of all fields, then the number of epochs, and below half
+    of the epochs the time of the boosted trees, which stop at a deadline.
 
     :param members: the number of folds, or 1
     :param baselines: whether models of single fields are trained
@@ -175,7 +178,10 @@ def make_plan(members: int, epochs: int, baselines: bool, seconds: Mapping[str, 
     single_field = 1 if baselines else 0
     fewest = fewest_epochs(epochs)
     for all_fields in (few, 1):
-        fitting = int((budget - all_fields * trees) / max(cost(all_fields, single_field, 1) - all_fields * trees, 1e-9))
+        an_epoch = all_fields * seconds[FUSED] + single_field * alone
+        if all_fields == 1:
+            trees = min(trees, max(_TREES * budget, budget - fewest * an_epoch))
+        fitting = int((budget - all_fields * trees) / max(an_epoch, 1e-9))
         if fitting >= fewest or all_fields == 1:
-            return Plan(all_fields, single_field, max(1, min(epochs, fitting)), dict(seconds), trees)
-    return Plan(1, single_field, 1, dict(seconds), trees)
+            return Plan(all_fields, single_field, max(1, min(epochs, fitting)), dict(seconds), max(0.0, trees))
+    return Plan(1, single_field, 1, dict(seconds), max(0.0, trees))

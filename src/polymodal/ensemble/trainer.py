@@ -299,7 +299,7 @@ class EnsembleTrainer:
         model.attach(trees.to(self.device))
         seconds = time.monotonic() - begin
         self.pace_trees.add(seconds, 1, 1, self.trees.seconds(torch.get_num_threads()))
-        self.observer.observe(NoteEvent(f"boosted trees: {sum(rounds):,} rounds in {seconds:.0f} s"))
+        self.observer.observe(NoteEvent(f"boosted trees: {sum(map(abs, rounds)):,} rounds in {seconds:.0f} s"))
 
     def _save(self, unit: str, label: str, member: Member, has_halves: bool) -> None:
         """Write the checkpoint of a trained member, with its predictions if they are from weights that are not saved."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
@@ -28,16 +29,23 @@ def pick_device(name: str, setting: str = "training.device") -> torch.device:
     return torch.device(name)
 
 
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """Return the dtype of a name; ``auto`` is bfloat16 if the device supports it natively, else float32; on a CPU it is always float32.
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Return whether a device computes in bfloat16 itself, rather than by an emulation, which is slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    found: Mapping[str, object] = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return any(bool(found.get(name)) for name in ("avx512_bf16", "amx_bf16"))
 
-    The choice does not depend on timings, since these would let the load of a machine change results. On CPUs bfloat16 is often emulated;
-    where it is not, a model trained from scratch learns worse in it.
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """Return the dtype of a name; ``auto`` is bfloat16 if the device is a GPU that supports it natively, else float32.
+
+    The choice does not depend on timings, since these would let the load of a machine change results. On a CPU it is always float32: few
+    CPUs compute in bfloat16 natively, and a model trained from scratch may learn worse in it.
     """
     if name != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
-    native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.bfloat16 if native else torch.float32
+    return torch.bfloat16 if device.type == "cuda" and has_native_bfloat16(device) else torch.float32
 
 
 def why_precision(name: str, device: torch.device) -> str:
@@ -45,9 +53,11 @@ def why_precision(name: str, device: torch.device) -> str:
     if name != "auto":
         return "requested (training.precision)"
     if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-        return f"this GPU {'supports' if native else 'does not support'} bfloat16 natively"
-    return "on a CPU bfloat16 is often emulated, and then slow" if device.type == "cpu" else "the default on every device except CUDA"
+        return f"this GPU {'supports' if has_native_bfloat16(device) else 'does not support'} bfloat16 natively"
+    if device.type == "cpu":
+        native = has_native_bfloat16(device)
+        return f"on a CPU; {'pictures train faster with training.precision=bfloat16' if native else 'this one has no native bfloat16'}"
+    return "the default on every device except CUDA"
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:

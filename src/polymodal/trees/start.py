@@ -8,7 +8,7 @@ Shapes: ``N`` rows, ``K`` numbers of a row, ``C`` outputs of a task.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +24,11 @@ _WIDEST = 4.0
 """The largest distance of a number from its mean, in standard deviations; larger ones count as this."""
 _PENALTIES: Mapping[Objective, tuple[float, ...]] = {"squared": (1.0, 10.0, 100.0), "logistic": (1.0, 10.0, 100.0), "softmax": (1.0, 10.0)}
 _STEPS = 60
+"""The maximum number of steps of L-BFGS."""
+_NEWTON_STEPS, _LEAST_GAIN = 25, 1e-9
+"""The maximum number of steps of Newton's method, and the relative decrease of the loss below which it ends."""
+_NEWTON_WIDTH = 128
+"""The maximum number of weights for Newton's method, whose step costs the square of it."""
 _MOST = 2e7
 """The maximum number of numbers times outputs for which linear models are fitted: the trees of a large table need no start."""
 
@@ -155,21 +160,60 @@ def _ridge(values_ND: np.ndarray, target_N: np.ndarray, weight_N: np.ndarray, pe
 
 
 def _logistic(values_ND: np.ndarray, target_N: np.ndarray, weight_N: np.ndarray, penalty: float, outputs: int) -> np.ndarray:
-    """Return the weights (D, C) of logistic regression by L-BFGS; the bias, the last row, has no penalty."""
+    """Return the weights (D, C) of logistic regression; the bias, the last row, has no penalty."""
+    penalties_D1 = np.append(np.full(values_ND.shape[1] - 1, penalty), 1e-6)[:, None]
+    mean = max(weight_N.sum(), 1e-12)
+
+    def objective(weights_DC: np.ndarray) -> tuple[float, np.ndarray]:
+        loss, slope_NC = _slope(values_ND @ weights_DC, target_N, weight_N)
+        loss += 0.5 * float((penalties_D1 * weights_DC**2).sum())
+        return loss / mean, (values_ND.T @ slope_NC + penalties_D1 * weights_DC) / mean
+
+    if outputs == 1 and len(penalties_D1) <= _NEWTON_WIDTH:
+        return _newton(values_ND, weight_N, penalties_D1[:, 0], mean, objective)
     from scipy.optimize import minimize
 
     shape = values_ND.shape[1], outputs
-    penalties_D1 = np.append(np.full(shape[0] - 1, penalty), 1e-6)[:, None]
-    mean = max(weight_N.sum(), 1e-12)
 
-    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weights_DC = flat.reshape(shape)
-        loss, slope_NC = _slope(values_ND @ weights_DC, target_N, weight_N)
-        loss += 0.5 * float((penalties_D1 * weights_DC**2).sum())
-        return loss / mean, ((values_ND.T @ slope_NC + penalties_D1 * weights_DC) / mean).ravel()
+    def flat(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        loss, slope_DC = objective(weights.reshape(shape))
+        return loss, slope_DC.ravel()
 
-    found = minimize(objective, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": _STEPS})
+    found = minimize(flat, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": _STEPS})
     return np.asarray(found.x).reshape(shape)
+
+
+def _newton(
+    values_ND: np.ndarray,
+    weight_N: np.ndarray,
+    penalties_D: np.ndarray,
+    mean: float,
+    objective: Callable[[np.ndarray], tuple[float, np.ndarray]],
+) -> np.ndarray:
+    """Return the weights (D, 1) of logistic regression with two classes by Newton's method with halved steps.
+
+    :param mean: the factor by which the objective divides its loss
+    :param objective: returns the loss of weights (D, 1) and its derivative
+    """
+    weights_D1 = np.zeros((values_ND.shape[1], 1))
+    loss, slope_D1 = objective(weights_D1)
+    for _ in range(_NEWTON_STEPS):
+        share_N = 1 / (1 + np.exp(-np.clip(values_ND @ weights_D1, -500, 500)[:, 0]))
+        curvature_DD = values_ND.T @ (values_ND * (weight_N * share_N * (1 - share_N))[:, None]) + np.diag(penalties_D)
+        step_D1 = np.linalg.solve(curvature_DD / mean, slope_D1)
+        size = 1.0
+        while True:
+            tried_D1 = weights_D1 - size * step_D1
+            tried, tried_slope_D1 = objective(tried_D1)
+            if tried <= loss or size < 1e-6:
+                break
+            size /= 2
+        gain = loss - tried
+        if gain > 0:
+            weights_D1, loss, slope_D1 = tried_D1, tried, tried_slope_D1
+        if gain <= _LEAST_GAIN * loss:
+            break
+    return weights_D1
 
 
 def _slope(scores_NC: np.ndarray, target_N: np.ndarray, weight_N: np.ndarray) -> tuple[float, np.ndarray]:
