@@ -22,7 +22,9 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType, ModuleType
 
@@ -299,8 +301,23 @@ def requires(package: str, extra: str) -> ModuleType:
         ) from error
 
 
+_SILENT: ContextVar[bool] = ContextVar("silent", default=False)
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Let ``warn`` do nothing in this thread, as for the rows of a request, which are no table."""
+    before = _SILENT.set(True)
+    try:
+        yield
+    finally:
+        _SILENT.reset(before)
+
+
 def warn(text: str) -> None:
     """Issue a ``UserWarning`` that points at the line outside this package from which the package was called."""
+    if _SILENT.get():
+        return
     level, frame = 1, sys._getframe()
     outer: FrameType | None = frame
     while outer is not None and outer.f_code.co_filename.startswith(_PACKAGE):

@@ -22,7 +22,7 @@ import click
 from .. import __version__
 from .mistakes import Commands
 
-COMMANDS = ("inspect", "init", "check", "train", "compare", "evaluate", "explain", "predict", "report", "demo", "table", "schema")
+COMMANDS = ("inspect", "init", "check", "train", "compare", "evaluate", "explain", "predict", "report", "demo", "table", "schema", "serve")
 """The commands in the order in which messages name them. The command ``x`` is the object ``x`` of the module ``cli/x.py``."""
 
 

@@ -121,15 +121,16 @@ def check_resume(allowed: Collection[str], advice: str) -> None:
 # -- trained models -------------------------------------------------------------------------------------------------------
 
 run_argument = click.argument("run", metavar="RUN")
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where to compute; auto = the first of CUDA, MPS and CPU that is available.",
+)
 model_options = _all(
     *(_option_of(name, _SETTINGS[name]) for name in ("on_error", "root", "encoding")),
-    click.option(
-        "--device",
-        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-        default="auto",
-        show_default=True,
-        help="Where to compute; auto = the first of CUDA, MPS and CPU that is available.",
-    ),
+    device_option,
     click.option("--strict", is_flag=True, help="Stop if a column is absent, instead of treating it as missing."),
     click.option("--trust", is_flag=True, help="Run code that the bundle names (module:Class)."),
 )

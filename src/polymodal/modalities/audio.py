@@ -66,6 +66,7 @@ class Audio(Modality):
     """Read sounds from files, bytes and data URIs."""
 
     kind = "audio"
+    sent_as = "content"
     forms = ("spectrogram", "waveform")
     fit_cells = 128
     of_files = True

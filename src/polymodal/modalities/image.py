@@ -55,6 +55,7 @@ class Image(Modality):
     """Reads pictures from files, bytes and data URIs."""
 
     kind = "image"
+    sent_as = "content"
     near_duplicates = "pixels"
     forms = ("pixels",)
     fit_cells = 256

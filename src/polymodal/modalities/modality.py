@@ -152,6 +152,8 @@ class Modality(ABC):
     near_duplicates: ClassVar[Literal["", "pixels", "words"]] = ""
     """How near duplicates among the cells are found: by the ``pixels`` of a cell that is one picture, by the ``words`` of a cell that is
     text (rows that share a long text also stay in one part of a split), or "" = not at all."""
+    sent_as: ClassVar[Literal["content", "numbers", "text", "columns"]]
+    """How a client sends a cell: as the content of a file, as a list of numbers, as text, or as the value of a column of some type."""
     reads_strings: ClassVar[bool] = False
     """Whether this modality reads columns of many different short strings, besides the one that reads them as categories."""
     joins_columns: ClassVar[bool] = False

@@ -67,6 +67,7 @@ class Pictures(Modality):
     """Reads sets of pictures."""
 
     kind = "pictures"
+    sent_as = "content"
     forms = ("frames",)
     fit_cells = 128
     of_files = True

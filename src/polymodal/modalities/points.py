@@ -62,6 +62,7 @@ class Points(Modality):
     """Read point clouds from files, bytes and arrays."""
 
     kind = "points"
+    sent_as = "numbers"
     forms = ("points",)
     fit_cells = 256
     of_files = True

@@ -82,6 +82,7 @@ class Series(Modality):
     """Read series from cells, files and arrays."""
 
     kind = "series"
+    sent_as = "numbers"
     forms = ("series",)
     fit_cells = 512
     of_files = True

@@ -89,6 +89,7 @@ class Tabular(Modality):
     """Read rows of numbers, categories and dates."""
 
     kind = "tabular"
+    sent_as = "columns"
     joins_columns = True
     column_types = ("number", "category", "date")
     forms = ("columns",)

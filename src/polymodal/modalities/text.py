@@ -87,6 +87,7 @@ class Text(Modality):
     """Read text as n-grams or tokens."""
 
     kind = "text"
+    sent_as = "text"
     near_duplicates = "words"
     reads_strings = True
     pads_with_zeros = True

@@ -55,6 +55,7 @@ class Vector(Modality):
     """Read vectors from lists, arrays and JSON text."""
 
     kind = "vector"
+    sent_as = "numbers"
     forms = ("vector",)
     fit_cells = 10_000
 

@@ -65,6 +65,7 @@ class Video(Modality):
     """Reads videos from files, bytes and data URIs."""
 
     kind = "video"
+    sent_as = "content"
     forms = ("frames",)
     fit_cells = 64
     of_files = True

@@ -1,0 +1,265 @@
+"""The application: its routes, and the documents that describe them.
+
+``/predict``, ``/embed`` and ``/explain`` answer rows; ``/models/NAME/predict`` and so on choose a model. ``protocol.py`` adds the routes of
+the Open Inference Protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from .. import __version__
+from ..errors import without_warnings
+from ..outputs import PredictionTable
+from ..training.observers import plain
+from . import cells, protocol
+from .beside import LARGE, MANY, beside
+from .guard import Guard, error_body
+from .limits import RequestError
+from .meters import Meters
+from .models import Answered, Loaded, Models, Served, joined
+from .schema import answer_schema, columns_of, row_schema
+
+
+def make_app(models: Models, token: str | None = None) -> Any:
+    """Return the ASGI application that answers with models.
+
+    :param token: the token that requests must have; None = none
+    """
+    meters = Meters(models)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(models.stop)
+
+    app = FastAPI(title="polymodal", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False)
+    app.state.models = models
+    app.add_exception_handler(RequestError, _refused)
+    app.add_exception_handler(HTTPException, _unknown_route)
+    app.add_exception_handler(Exception, _failed)
+
+    @app.get("/live", summary="Whether the process answers")
+    async def live() -> dict[str, bool]:
+        return {"live": True}
+
+    @app.get("/ready", summary="Whether the models are loaded")
+    async def ready() -> dict[str, bool]:
+        check_ready(models)
+        return {"ready": True}
+
+    @app.get("/models", summary="The models")
+    async def listed() -> dict[str, Any]:
+        return {"models": [_facts(served) for served in models.by_name.values()]}
+
+    @app.get("/metrics", summary="Counters for Prometheus")
+    async def metrics() -> Response:
+        return Response(meters.text(), media_type=meters.media_type)
+
+    for name, served in models.by_name.items():
+        for prefix in ["", f"/models/{name}"] if served is models.of(None) else [f"/models/{name}"]:
+            _add_routes(app, prefix, served, models)
+    protocol.add_routes(app, models, predicted, check_ready)
+    return Guard(app, models.limits, token, meters.count, lambda: models.stopping)
+
+
+def check_ready(models: Models) -> None:
+    """Check that the server takes requests.
+
+    :raises RequestError: it stops (503)
+    """
+    if models.stopping:
+        raise RequestError(503, "the server stops")
+
+
+def _refused(_: Request, error: Exception) -> Response:
+    """Return the response to a request that cannot be answered."""
+    assert isinstance(error, RequestError)
+    headers = {"connection": "close"} if error.status in (408, 413) else {}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(error.retry_after)
+    return Response(error_body(error.text), error.status, headers, "application/json")
+
+
+def _unknown_route(_: Request, error: Exception) -> Response:
+    """Return the response to a path or a method that does not exist, or to a form that cannot be read."""
+    assert isinstance(error, HTTPException)
+    return Response(error_body(str(error.detail)), error.status_code, error.headers, "application/json")
+
+
+def _failed(_: Request, error: Exception) -> Response:
+    """Return the response to a request that failed through a fault of the server."""
+    return Response(error_body("internal error"), 500, media_type="application/json")
+
+
+def _facts(served: Served) -> dict[str, Any]:
+    """Return what a model reads and predicts."""
+    predictor = served.loaded.predictor
+    columns = [
+        {"name": one.name, "kind": one.kind, "fields": dict(one.fields), "values": list(one.values)} for one in columns_of(predictor)
+    ]
+    targets = [{"name": task.config.column, "kind": task.config.kind, "classes": task.classes} for task in predictor.bundle.tasks.values()]
+    return {"name": served.name, "version": served.loaded.version, "columns": columns, "targets": targets}
+
+
+def _add_routes(app: FastAPI, prefix: str, served: Served, models: Models) -> None:
+    """Add the routes of one model."""
+    body = _body_schema(served)
+    answers = {"type": "object", "properties": {"model": {"type": "string"}, "version": {"type": "string"}, "predictions": {
+        "type": "array", "items": answer_schema(PredictionTable(served.loaded.predictor))}}}  # fmt: skip
+    described: dict[int | str, dict[str, Any]] = {
+        200: {"content": {"application/json": {"schema": answers}}},
+        **{status: {"description": text} for status, text in
+           ((400, "no JSON"), (408, "too slow"), (413, "too large"), (422, "cells that cannot be read"), (503, "too many rows wait"))},
+    }  # fmt: skip
+
+    @app.post(f"{prefix}/predict", summary="Predict rows", openapi_extra=body, responses=described, name=f"predict {served.name}{prefix}")
+    async def predict(request: Request) -> Response:
+        loaded, rows, options = await _read(request, served, models)
+        answered = await predicted(served, loaded, rows, request, options.get("coverage"))
+        blank = options.get("on_error") == "blank"
+        return await beside(len(rows) > MANY, _answer, served, loaded, answered, blank)
+
+    @app.post(f"{prefix}/embed", summary="Return the fused representation of rows", openapi_extra=body, name=f"embed {served.name}{prefix}")
+    async def embed(request: Request) -> Response:
+        loaded, rows, options = await _read(request, served, models)
+        answered = await predicted(served, loaded, rows, request, embed=True)
+        blank = options.get("on_error") == "blank"
+        return await beside(len(rows) > MANY, _embeddings, served, loaded, answered, blank)
+
+    @app.post(f"{prefix}/explain", summary="Explain the prediction for one row", openapi_extra=body, name=f"explain {served.name}{prefix}")
+    async def explain(request: Request) -> Response:
+        loaded, rows, _ = await _read(request, served, models)
+        if len(rows) > 1:
+            raise RequestError(413, f"rows: found {len(rows):,}; expected one, which takes as long as hundreds of predictions")
+        futures = served.explainer.submit(id(loaded), lambda part: [_explained(loaded, row) for row in part], rows)
+        (explained,) = await joined(futures, gone(request))
+        return _json({"model": served.name, "version": loaded.version, **explained})
+
+
+async def gone(request: Request) -> None:
+    """Return when the client has gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def predicted(
+    served: Served, loaded: Loaded, rows: Sequence[cells.Row], request: Request, coverage: float | None = None, embed: bool = False
+) -> list[Answered]:
+    """Return the answers of a model to rows.
+
+    :param coverage: the coverage of the sets in the answers; None = no sets
+    :param embed: whether answers contain the fused representation
+    :raises RequestError: too many rows wait, the model cannot state sets of this coverage, or it cannot read the rows
+    """
+    loaded.check(coverage)
+    futures = served.batcher.submit((id(loaded), coverage, embed), lambda part: loaded.answer(part, coverage, embed), rows)
+    return await joined(futures, gone(request))
+
+
+def _answer(served: Served, loaded: Loaded, answered: Sequence[Answered], blank: bool) -> Response:
+    """Return the response with the predictions."""
+    predictions, failed = _records(answered, blank)
+    result = {"model": served.name, "version": loaded.version, "predictions": predictions}
+    if failed == len(predictions):
+        result = {"error": "; ".join(one["error"] for one in predictions[:5]), **result}
+    return _json(result, 422 if failed == len(predictions) else 200)
+
+
+def _embeddings(served: Served, loaded: Loaded, answered: Sequence[Answered], blank: bool) -> Response:
+    """Return the response with the fused representations."""
+    predictions, failed = _records(answered, blank)
+    if failed:
+        raise RequestError(422, "; ".join(one["error"] for one in predictions if "error" in one)[:2_000])
+    vectors = [one.embedding.tolist() for one in answered]
+    body = json.dumps({"model": served.name, "version": loaded.version, "embeddings": vectors}).encode()
+    return Response(body, media_type="application/json")
+
+
+def _explained(loaded: Loaded, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the explanation of a row as plain data."""
+    from ..analysis import explain
+
+    with without_warnings():
+        found = explain(loaded.predictor, [dict(row)], rows=[1], on_error="error")
+    return {"fields": found["fields"], "explained": found["explained"]}
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    """Return a response of JSON, in which numbers that are not finite are null."""
+    return Response(json.dumps(plain(value)).encode(), status, media_type="application/json")
+
+
+async def _read(request: Request, served: Served, models: Models) -> tuple[Loaded, list[cells.Row], dict[str, Any]]:
+    """Return the model that answers a request, its rows and its options.
+
+    :raises RequestError: the body cannot be read
+    """
+    limits = models.limits
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise RequestError(415, "expected a body without Content-Encoding")
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data":
+        given = await _form(request, limits.body_bytes)
+        loaded = served.loaded
+        content = {one.name for one in columns_of(loaded.predictor) if one.kind in ("content", "numbers")}
+        for name, cell in given.items():
+            if name not in content and not isinstance(cell, str):
+                raise RequestError(422, f"row 1, column {name[:80]!r}: found a file or several values; expected one text")
+        return loaded, [cells.row_of(given, 1, loaded.columns)], {}
+    body = await request.body()
+    loaded = served.loaded  # a bundle may have been replaced while the body arrived
+    return loaded, *await beside(len(body) > LARGE, cells.request_of, body, loaded.columns, limits)
+
+
+async def _form(request: Request, most_bytes: int) -> dict[str, Any]:
+    """Return the cells of a form by column; a list where a name occurs several times.
+
+    :raises RequestError: the form cannot be read (400)
+    """
+    given: dict[str, list[Any]] = {}
+    try:
+        async with request.form(max_files=256, max_fields=1_000, max_part_size=most_bytes) as form:
+            for name, part in form.multi_items():
+                given.setdefault(name, []).append(await part.read() if isinstance(part, UploadFile) else part)
+    except (UnicodeError, LookupError):
+        raise RequestError(400, "the form is not UTF-8") from None
+    return {name: parts if len(parts) > 1 else parts[0] for name, parts in given.items()}
+
+
+def _records(answered: Sequence[Answered], blank: bool) -> tuple[list[dict[str, Any]], int]:
+    """Return the rows of the answers, and the number of rows with an error instead.
+
+    :param blank: whether a cell that cannot be read counts as missing
+    """
+    records: list[dict[str, Any]] = []
+    failed = 0
+    for at, one in enumerate(answered, 1):
+        row, *_, faults = one.record
+        if one.record[faults] and not blank:
+            records.append({row: at, "error": f"row {at}, {one.record[faults]}"})
+            failed += 1
+        else:
+            records.append({**one.record, row: at})
+    return records, failed
+
+
+def _body_schema(served: Served) -> dict[str, Any]:
+    """Return the description of the body of a request."""
+    columns = columns_of(served.loaded.predictor)
+    row = row_schema(columns)
+    options = {"coverage": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, "on_error": {"enum": ["error", "blank"]}}
+    rows = {"type": "object", "properties": {"rows": {"type": "array", "items": row, "minItems": 1}, **options}, "required": ["rows"],
+            "additionalProperties": False}  # fmt: skip
+    text, file = {"type": "string"}, {"type": "string", "format": "binary"}
+    form = {"type": "object", "properties": {one.name: file if one.kind == "content" else text for one in columns}}
+    example = {"rows": row["examples"]}
+    content = {"application/json": {"schema": rows, "example": example}, "multipart/form-data": {"schema": form}}
+    return {"requestBody": {"required": True, "content": content}}

@@ -1,0 +1,153 @@
+"""From the body of a request to rows: JSON, multipart forms, and the bounds of both.
+
+A row is an object of cells by column. Text, numbers, categories and lists are JSON values. The content of a file, such as a picture or a
+sound, is a data URI (``data:image/png;base64,...``) or ``{"b64": "..."}``. A missing column, null and an empty string are missing values.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import nearest
+from .limits import Limits, RequestError
+
+Row = dict[str, Any]
+_TOO_LARGE = "the JSON body contains a number that is too large; expected finite numbers"
+
+
+def parsed(body: bytes, limits: Limits) -> Any:
+    """Return the value of a JSON body.
+
+    :raises RequestError: the body is no JSON, or is nested more deeply than the limit, or contains a number that is not finite (400)
+    """
+    if body.count(b"{") + body.count(b"[") + body.count(b",") > limits.elements:
+        raise RequestError(413, f"the JSON body has more than {limits.elements:,} elements; divide the request")
+    try:
+        value = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except RecursionError:
+        raise RequestError(400, f"the JSON body is nested more than {limits.depth} levels deep") from None
+    except UnicodeDecodeError:
+        raise RequestError(400, "the JSON body is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise RequestError(400, f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    except ValueError:  # a whole number of more digits than Python reads
+        raise RequestError(400, _TOO_LARGE) from None
+    check_depth(value, limits.depth)
+    return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise RequestError(400, f"the JSON body contains {name}; expected finite numbers, and null for a missing value")
+
+
+def check_depth(value: Any, depth: int) -> None:
+    """Check that a JSON value is not nested too deeply and contains only finite numbers.
+
+    :raises RequestError: it is or does not (400)
+    """
+    level = [value]
+    for _ in range(depth + 1):
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                inner.extend(one.values())
+            elif isinstance(one, list):
+                inner.extend(one)
+            elif isinstance(one, float) and not math.isfinite(one):
+                raise RequestError(400, _TOO_LARGE)
+        if not inner:
+            return
+        level = inner
+    raise RequestError(400, f"the JSON body is nested more than {depth} levels deep")
+
+
+def request_of(body: bytes, columns: Sequence[str], limits: Limits) -> tuple[list[Row], dict[str, Any]]:
+    """Return the rows and the options of a JSON body: an object with ``rows`` and options, or rows alone.
+
+    :raises RequestError: the body cannot be read, or has other options
+    """
+    value = parsed(body, limits)
+    options: dict[str, Any] = {}
+    if isinstance(value, Mapping) and "rows" in value and "rows" not in columns:
+        options = {name: one for name, one in value.items() if name != "rows"}
+        value = value["rows"]
+        for name in options:
+            if name not in ("coverage", "on_error"):
+                hint = nearest(name[:80], ["coverage", "on_error"])
+                raise RequestError(422, f"no option {name[:80]!r}{hint}; expected rows, coverage or on_error")
+    check_coverage(options.get("coverage"))
+    if options.get("on_error", "error") not in ("error", "blank"):
+        raise RequestError(422, "on_error: expected error (the row gets an error) or blank (the cell counts as missing)")
+    return rows_of(value, columns, limits), options
+
+
+def rows_of(value: Any, columns: Sequence[str], limits: Limits) -> list[Row]:
+    """Return the rows of a JSON value: a list of objects, or one object.
+
+    :raises RequestError: it is neither, there are too many rows, or a row has a column that the model does not know (422)
+    """
+    if isinstance(value, Mapping):
+        value = [value]
+    if not isinstance(value, list) or not all(isinstance(row, Mapping) for row in value):
+        raise RequestError(422, "rows: expected a list of objects, each with cells by column")
+    check_count(len(value), limits)
+    return [row_of(row, at, columns) for at, row in enumerate(value, 1)]
+
+
+def check_count(rows: int, limits: Limits) -> None:
+    """Check the number of rows.
+
+    :raises RequestError: there are none, or too many (422, 413)
+    """
+    if not rows:
+        raise RequestError(422, "rows: found none; expected at least one")
+    if rows > limits.rows:
+        raise RequestError(413, f"rows: found {rows:,}; expected at most {limits.rows:,}; divide the request")
+
+
+def row_of(cells: Mapping[str, Any], at: int, columns: Sequence[str]) -> Row:
+    """Return a row with a cell for every column of the model, None = missing.
+
+    :param at: the number of the row, from 1
+    :raises RequestError: a column is not known, or no column is given (422)
+    """
+    for name in cells:
+        if name not in columns:
+            raise RequestError(
+                422, f"row {at}: no column {name[:80]!r}{nearest(name[:80], columns)}; expected {', '.join(map(repr, columns))}"
+            )
+    if not cells:
+        raise RequestError(422, f"row {at}: no column; expected at least one of {', '.join(map(repr, columns))}")
+    return {name: cell_of(cells.get(name), at, name) for name in columns}
+
+
+def cell_of(cell: Any, at: int, name: str) -> Any:
+    """Return a cell, the content of a file as bytes.
+
+    :raises RequestError: ``b64`` is not base64 (422)
+    """
+    if isinstance(cell, dict) and set(cell) == {"b64"}:
+        text = cell["b64"]
+        try:
+            return base64.b64decode(text, validate=True) if isinstance(text, str) else base64.b64decode(b"*", validate=True)
+        except (binascii.Error, ValueError):
+            raise RequestError(
+                422, f"row {at}, column {name!r}: b64 that is not base64; expected the content of a file as base64"
+            ) from None
+    if isinstance(cell, list):
+        return [cell_of(one, at, name) for one in cell]
+    return cell
+
+
+def check_coverage(coverage: Any) -> None:
+    """Check the coverage of the sets that a request asks for, None = no sets.
+
+    :raises RequestError: it is no number between 0 and 1 (422)
+    """
+    if coverage is not None and (isinstance(coverage, bool) or not isinstance(coverage, (int, float)) or not 0 < coverage < 1):
+        raise RequestError(422, "coverage: expected a number between 0 and 1, such as 0.9")

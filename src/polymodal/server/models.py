@@ -1,0 +1,189 @@
+"""The models that a server answers with, each with a queue of its own; a bundle that is replaced on disk is loaded again."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..bundle import Bundle
+from ..errors import UserError, without_warnings
+from ..outputs import PredictionTable
+from ..predictor import Predictor, load
+from ..training.devices import DeviceName
+from .batching import Batcher
+from .limits import Limits, RequestError
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The answer to one row.
+
+    :param record: the row that ``polymodal predict`` would write
+    :param scores: by task its scores (C,): probabilities, or the number
+    :param embedding: the fused representation, or None if it was not requested
+    """
+
+    record: Mapping[str, Any]
+    scores: Mapping[str, Any]
+    embedding: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A model as it was loaded.
+
+    :param version: the first part of the SHA-256 of ``bundle.json``
+    """
+
+    predictor: Predictor
+    version: str
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that the model reads."""
+        return self.predictor.bundle.experiment.columns()
+
+    def check(self, coverage: float | None) -> None:
+        """Check that the model can state sets of a coverage; None = no sets.
+
+        :raises RequestError: it cannot (422)
+        """
+        if coverage is not None:
+            try:
+                self.predictor.errors(coverage)
+            except UserError as error:
+                raise RequestError(422, str(error)) from None
+
+    def answer(self, rows: Sequence[Mapping[str, Any]], coverage: float | None, embed: bool) -> list[Answered]:
+        """Return the answers to rows. A cell that cannot be read counts as missing, and the record states it.
+
+        :param rows: the cells of each row by column; None = missing
+        """
+        table = PredictionTable(self.predictor, coverage=coverage)
+        answered: list[Answered] = []
+        with without_warnings():
+            for part in self.predictor.predictions(list(rows), on_error="blank", embed=embed, coverage=coverage):
+                for at, record in enumerate(table.rows([part])):
+                    scores = {name: values[at] for name, values in part.scores.items()}
+                    answered.append(Answered(record, scores, part.embedding[at] if part.embedding is not None else None))
+        return answered
+
+
+async def joined(futures: Sequence[Future[Sequence[Any]]], gone: Coroutine[Any, Any, None]) -> list[Any]:
+    """Return the answers to the parts of a request, in order.
+
+    :param gone: ends when the client has gone; its rows are then not computed
+    :raises RequestError: the model cannot read the rows (422), or the client has gone (499)
+    """
+    answers = asyncio.gather(*map(asyncio.wrap_future, futures))
+    leaving = asyncio.ensure_future(gone)
+    try:
+        await asyncio.wait((answers, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not answers.done():
+            raise RequestError(499, "the client has gone")
+        return [one for part in await answers for one in part]
+    except UserError as error:
+        raise RequestError(422, str(error)) from None
+    finally:
+        leaving.cancel()
+        answers.cancel()
+
+
+class Served:
+    """A model with its queue.
+
+    :param name: the name in URLs
+    :param path: the folder of the run or the bundle
+    :param root: folders in which paths in cells are looked up; empty = paths are refused
+    """
+
+    def __init__(self, name: str, path: str | Path, limits: Limits, root: Sequence[str] = (), device: DeviceName = "auto") -> None:
+        self.name, self.path = name, Path(path)
+        self._root, self._device = list(root), device
+        self.loaded = self._load()
+        """The model that answers new requests. It is replaced as a whole."""
+        workers = torch.get_num_threads() if self.loaded.predictor.device.type == "cpu" else 1
+        self.batcher = Batcher(limits.waiting_rows, workers, torch.set_num_threads)
+        self.explainer = Batcher(limits.waiting_explanations, 1, torch.set_num_threads, together=1)
+        self._refused = ""
+
+    def _load(self) -> Loaded:
+        """Load the model that is in the folder now."""
+        version = Bundle.digest(self.path)
+        predictor = load(self.path, root=self._root, device=self._device)
+        predictor.trained_in = []  # a request may not read the files of the training table
+        return Loaded(predictor, version[:12])
+
+    def reload(self) -> bool:
+        """Load the model again if its bundle was replaced, and return whether it was. Requests that were accepted keep their model.
+
+        :raises Exception: the new bundle cannot be loaded; it is not tried again
+        """
+        version = Bundle.digest(self.path)[:12]
+        if version in (self.loaded.version, self._refused):
+            return False
+        try:
+            self.loaded = self._load()
+        except Exception:
+            self._refused = version
+            raise
+        return True
+
+    def stop(self) -> None:
+        """Answer what was accepted, and end the threads."""
+        self.batcher.stop()
+        self.explainer.stop()
+
+
+class Models:
+    """The served models by name, in order.
+
+    :param paths: the folders of runs or bundles, by name
+    """
+
+    def __init__(
+        self, paths: Mapping[str, str | Path], limits: Limits | None = None, root: Sequence[str] = (), device: DeviceName = "auto"
+    ) -> None:
+        self.limits = limits or Limits()
+        self.by_name = {name: Served(name, path, self.limits, root, device) for name, path in paths.items()}
+        self._stopped = threading.Event()
+        self.stopping = False
+        """Whether the server stops: new connections are refused, and open ones end with their next answer."""
+
+    def of(self, name: str | None) -> Served:
+        """Return a model by its name; None = the first one.
+
+        :raises RequestError: there is no such model (404)
+        """
+        if name is None:
+            return next(iter(self.by_name.values()))
+        if name not in self.by_name:
+            raise RequestError(404, f"no model {name[:80]!r}; there are {', '.join(map(repr, self.by_name))}")
+        return self.by_name[name]
+
+    def watch(self, seconds: float = 2.0) -> None:
+        """Load models again whose bundles were replaced, in a thread, until ``stop``."""
+
+        def run() -> None:
+            while not self._stopped.wait(seconds):
+                for served in self.by_name.values():
+                    try:
+                        if served.reload():
+                            print(f"model {served.name!r}: loaded again, version {served.loaded.version}", flush=True)
+                    except Exception as error:  # such as a bundle that is written at this moment, or too little memory for both
+                        print(f"model {served.name!r}: not loaded again, and version {served.loaded.version} stays: {error}", flush=True)
+
+        threading.Thread(target=run, name="reload", daemon=True).start()
+
+    def stop(self) -> None:
+        """Answer what was accepted, and end the threads."""
+        self._stopped.set()
+        for served in self.by_name.values():
+            served.stop()
