@@ -39,7 +39,7 @@ _BARE = """
 import sys, warnings
 warnings.simplefilter("ignore")
 import base64, uvicorn
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 import polymodal as pm
 from polymodal.outputs import PredictionTable
 table = PredictionTable(pm.load(sys.argv[1]))
@@ -98,10 +98,11 @@ def raw(model: Any, rows: Sequence[dict[str, Any]], seconds: float) -> float:
 
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> tuple[int, bytes]:
     """Send a request over an open connection, and return the status and the body of the response."""
-    writer.write(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body)
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-    return int(head[9:12]), await reader.readexactly(length)
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
+    writer.write(head + str(len(body)).encode() + b"\r\n\r\n" + body)
+    answer = await reader.readuntil(b"\r\n\r\n")
+    length = int(answer.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    return int(answer[9:12]), await reader.readexactly(length)
 
 
 async def closed(port: int, bodies: Sequence[bytes], connections: int, seconds: float) -> dict[str, Any]:
