@@ -20,7 +20,7 @@ from polymodal.server.serving import config_of
 
 @dataclass
 class Served:
-    """A running server."""
+    """A running server: its models, and the port of this machine on which it listens."""
 
     models: Models
     port: int

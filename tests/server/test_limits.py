@@ -124,7 +124,7 @@ def test_a_large_number_of_elements_is_refused_before_it_is_read(server: Served,
 
 
 def test_the_bodies_of_all_requests_have_a_common_limit(shop_run: Path) -> None:
-    limits = Limits(body_bytes=100_000, held_bytes=150_000, body_seconds=20.0)
+    limits = Limits(body_bytes=100_000, pending_bytes=150_000, body_seconds=20.0)
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 90001\r\n\r\n"
     with serving({"shop": shop_run}, limits) as served, socket.create_connection(("127.0.0.1", served.port)) as waiting:
         waiting.sendall(head + b" " * 90_000)

@@ -80,7 +80,7 @@ def add_folds_alone(trainer: EnsembleTrainer, name: str, members: list[Member], 
     :param members: the trained members of the field, to which others are added
     :param most: the maximum number of folds
     """
-    later = trainer.fields[trainer.fields.index(name) + 1 :]
+    later = trainer.later(name)
     for fold in range(len(members), most):
         seconds = plan.reserved(later, fold + 1, trainer.pace_alone.network)
         if _epochs(trainer, f"epochs of {name}, fold {fold}", plan, name, 1, _MARGIN * seconds) < plan.epochs:

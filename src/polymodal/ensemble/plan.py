@@ -167,21 +167,21 @@ def make_plan(members: int, epochs: int, baselines: bool, seconds: Mapping[str, 
     """
     alone = _seconds_of_single_fields(seconds) if baselines else 0.0
 
-    def cost(all_fields: int, single_field: int, epochs: int) -> float:
-        return epochs * (all_fields * seconds[FUSED] + single_field * alone) + all_fields * trees
+    def an_epoch(all_fields: int, single_field: int) -> float:
+        return all_fields * seconds[FUSED] + single_field * alone
 
     few = min(3, members)
     for all_fields, choice in _choices(members)[:3]:
         single_field = choice if baselines else 0
-        if cost(all_fields, single_field, epochs) <= budget:
+        if epochs * an_epoch(all_fields, single_field) + all_fields * trees <= budget:
             return Plan(all_fields, single_field, epochs, dict(seconds), trees)
     single_field = 1 if baselines else 0
     fewest = fewest_epochs(epochs)
-    for all_fields in (few, 1):
-        an_epoch = all_fields * seconds[FUSED] + single_field * alone
-        if all_fields == 1:
-            trees = min(trees, max(_TREES * budget, budget - fewest * an_epoch))
-        fitting = int((budget - all_fields * trees) / max(an_epoch, 1e-9))
-        if fitting >= fewest or all_fields == 1:
-            return Plan(all_fields, single_field, max(1, min(epochs, fitting)), dict(seconds), max(0.0, trees))
-    return Plan(1, single_field, 1, dict(seconds), max(0.0, trees))
+
+    def fitting(all_fields: int, trees: float) -> int:
+        return int((budget - all_fields * trees) / max(an_epoch(all_fields, single_field), 1e-9))
+
+    if fitting(few, trees) >= fewest:
+        return Plan(few, single_field, min(epochs, fitting(few, trees)), dict(seconds), trees)
+    trees = max(0.0, min(trees, max(_TREES * budget, budget - fewest * an_epoch(1, single_field))))
+    return Plan(1, single_field, max(1, min(epochs, fitting(1, trees))), dict(seconds), trees)

@@ -199,7 +199,7 @@ class EnsembleTrainer:
         :param most: the number of folds up to which the time that is left within a time limit is used
         """
         members: list[Member] = []
-        later = self.fields[self.fields.index(name) + 1 :]
+        later = self.later(name)
         for fold in range(plan.baseline_members):
             if members and self._ends_before(f"folds of {name}", fold, [name]):
                 break
@@ -208,6 +208,10 @@ class EnsembleTrainer:
             members.append(self.train_one(label, fold, [name], plan, rest))
         add_folds_alone(self, name, members, plan, most)
         return members
+
+    def later(self, name: str) -> list[str]:
+        """Return the fields of which a model is trained after those of a field."""
+        return self.fields[self.fields.index(name) + 1 :]
 
     def _ends_before(self, key: str, fold: int, names: Sequence[str]) -> bool:
         """Return whether the models of this fold and of later ones are not trained, and record under ``key`` that the time was over."""
@@ -251,7 +255,7 @@ class EnsembleTrainer:
             self.decisions.decide("began", [*self.began, unit])
         begin, fused = time.monotonic(), len(names) == len(self.fields)
         trees = plan.trees if fused and number == 1 else 0.0
-        later = (self.fields if plan.baseline_members else []) if fused else self.fields[self.fields.index(names[0]) + 1 :]
+        later = (self.fields if plan.baseline_members else []) if fused else self.later(names[0])
         deadline = self._deadline(plan.cost(FUSED if fused else names[0]), rest + trees, later)
         often = self.config.checkpoint_steps, self.config.checkpoint_minutes
         keeper = Keeper(self.checkpoints, unit, label, *often, self.observer, lambda: self.clock.spent)

@@ -1,4 +1,4 @@
-"""A trained model as an HTTP service: ``polymodal serve``, or ``app`` for another ASGI server."""
+"""Trained models as an HTTP service: ``polymodal serve``, or ``make_app`` for another ASGI server."""
 
 from .app import make_app
 from .limits import Limits

@@ -21,12 +21,13 @@ from ..errors import without_warnings
 from ..outputs import PredictionTable
 from ..training.observers import plain
 from . import cells, protocol
+from .answering import joined, predicted
 from .beside import LARGE, MANY, beside
 from .guard import Guard, error_body
 from .limits import RequestError
 from .meters import Meters
-from .models import Answered, Loaded, Models, Served, joined
-from .schema import answer_schema, columns_of, row_schema
+from .models import Answered, Loaded, Models, Served
+from .schema import answer_schema, row_schema
 
 
 def make_app(models: Models, token: str | None = None) -> Any:
@@ -42,18 +43,19 @@ def make_app(models: Models, token: str | None = None) -> Any:
         await asyncio.to_thread(models.stop)
 
     app = FastAPI(title="polymodal", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False)
-    app.state.models = models
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(HTTPException, _unknown_route)
     app.add_exception_handler(Exception, _failed)
 
     @app.get("/live", summary="Whether the process answers")
+    @app.get("/v2/health/live", summary="Whether the process answers (Open Inference Protocol)")
     async def live() -> dict[str, bool]:
         return {"live": True}
 
     @app.get("/ready", summary="Whether the models are loaded")
+    @app.get("/v2/health/ready", summary="Whether the models are loaded (Open Inference Protocol)")
     async def ready() -> dict[str, bool]:
-        check_ready(models)
+        models.check_ready()
         return {"ready": True}
 
     @app.get("/models", summary="The models")
@@ -67,17 +69,8 @@ def make_app(models: Models, token: str | None = None) -> Any:
     for name, served in models.by_name.items():
         for prefix in ["", f"/models/{name}"] if served is models.of(None) else [f"/models/{name}"]:
             _add_routes(app, prefix, served, models)
-    protocol.add_routes(app, models, predicted, check_ready)
+    protocol.add_routes(app, models)
     return Guard(app, models.limits, token, meters.count, lambda: models.stopping)
-
-
-def check_ready(models: Models) -> None:
-    """Check that the server takes requests.
-
-    :raises RequestError: it stops (503)
-    """
-    if models.stopping:
-        raise RequestError(503, "the server stops")
 
 
 def _refused(_: Request, error: Exception) -> Response:
@@ -102,12 +95,13 @@ def _failed(_: Request, error: Exception) -> Response:
 
 def _facts(served: Served) -> dict[str, Any]:
     """Return what a model reads and predicts."""
-    predictor = served.loaded.predictor
+    loaded = served.loaded
     columns = [
-        {"name": one.name, "kind": one.kind, "fields": dict(one.fields), "values": list(one.values)} for one in columns_of(predictor)
+        {"name": one.name, "kind": one.kind, "fields": dict(one.fields), "values": list(one.values)} for one in loaded.columns.values()
     ]
-    targets = [{"name": task.config.column, "kind": task.config.kind, "classes": task.classes} for task in predictor.bundle.tasks.values()]
-    return {"name": served.name, "version": served.loaded.version, "columns": columns, "targets": targets}
+    tasks = loaded.predictor.bundle.tasks.values()
+    targets = [{"name": task.config.column, "kind": task.config.kind, "classes": task.classes} for task in tasks]
+    return {"name": served.name, "version": loaded.version, "columns": columns, "targets": targets}
 
 
 def _add_routes(app: FastAPI, prefix: str, served: Served, models: Models) -> None:
@@ -124,7 +118,9 @@ def _add_routes(app: FastAPI, prefix: str, served: Served, models: Models) -> No
     @app.post(f"{prefix}/predict", summary="Predict rows", openapi_extra=body, responses=described, name=f"predict {served.name}{prefix}")
     async def predict(request: Request) -> Response:
         loaded, rows, options = await _read(request, served, models)
-        answered = await predicted(served, loaded, rows, request, options.get("coverage"))
+        coverage = options.get("coverage")
+        loaded.check(coverage)
+        answered = await predicted(served, loaded, rows, request, coverage)
         blank = options.get("on_error") == "blank"
         return await beside(len(rows) > MANY, _answer, served, loaded, answered, blank)
 
@@ -141,28 +137,8 @@ def _add_routes(app: FastAPI, prefix: str, served: Served, models: Models) -> No
         if len(rows) > 1:
             raise RequestError(413, f"rows: found {len(rows):,}; expected one, which takes as long as hundreds of predictions")
         futures = served.explainer.submit(id(loaded), lambda part: [_explained(loaded, row) for row in part], rows)
-        (explained,) = await joined(futures, gone(request))
+        (explained,) = await joined(futures, request)
         return _json({"model": served.name, "version": loaded.version, **explained})
-
-
-async def gone(request: Request) -> None:
-    """Return when the client has gone."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-async def predicted(
-    served: Served, loaded: Loaded, rows: Sequence[cells.Row], request: Request, coverage: float | None = None, embed: bool = False
-) -> list[Answered]:
-    """Return the answers of a model to rows.
-
-    :param coverage: the coverage of the sets in the answers; None = no sets
-    :param embed: whether answers contain the fused representation
-    :raises RequestError: too many rows wait, the model cannot state sets of this coverage, or it cannot read the rows
-    """
-    loaded.check(coverage)
-    futures = served.batcher.submit((id(loaded), coverage, embed), lambda part: loaded.answer(part, coverage, embed), rows)
-    return await joined(futures, gone(request))
 
 
 def _answer(served: Served, loaded: Loaded, answered: Sequence[Answered], blank: bool) -> Response:
@@ -209,7 +185,7 @@ async def _read(request: Request, served: Served, models: Models) -> tuple[Loade
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data":
         given = await _form(request, limits.body_bytes)
         loaded = served.loaded
-        content = {one.name for one in columns_of(loaded.predictor) if one.kind in ("content", "numbers")}
+        content = {name for name, one in loaded.columns.items() if one.kind in ("content", "numbers")}
         for name, cell in given.items():
             if name not in content and not isinstance(cell, str):
                 raise RequestError(422, f"row 1, column {name[:80]!r}: found a file or several values; expected one text")
@@ -242,9 +218,9 @@ def _records(answered: Sequence[Answered], blank: bool) -> tuple[list[dict[str, 
     records: list[dict[str, Any]] = []
     failed = 0
     for at, one in enumerate(answered, 1):
-        row, *_, faults = one.record
-        if one.record[faults] and not blank:
-            records.append({row: at, "error": f"row {at}, {one.record[faults]}"})
+        row = next(iter(one.record))
+        if one.faults and not blank:
+            records.append({row: at, "error": f"row {at}, {one.faults}"})
             failed += 1
         else:
             records.append({**one.record, row: at})
@@ -253,7 +229,7 @@ def _records(answered: Sequence[Answered], blank: bool) -> tuple[list[dict[str, 
 
 def _body_schema(served: Served) -> dict[str, Any]:
     """Return the description of the body of a request."""
-    columns = columns_of(served.loaded.predictor)
+    columns = list(served.loaded.columns.values())
     row = row_schema(columns)
     options = {"coverage": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, "on_error": {"enum": ["error", "blank"]}}
     rows = {"type": "object", "properties": {"rows": {"type": "array", "items": row, "minItems": 1}, **options}, "required": ["rows"],

@@ -7,10 +7,9 @@ sound, is a data URI (``data:image/png;base64,...``) or ``{"b64": "..."}``. A mi
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..errors import nearest
@@ -66,7 +65,7 @@ def check_depth(value: Any, depth: int) -> None:
     raise RequestError(400, f"the JSON body is nested more than {depth} levels deep")
 
 
-def request_of(body: bytes, columns: Sequence[str], limits: Limits) -> tuple[list[Row], dict[str, Any]]:
+def request_of(body: bytes, columns: Collection[str], limits: Limits) -> tuple[list[Row], dict[str, Any]]:
     """Return the rows and the options of a JSON body: an object with ``rows`` and options, or rows alone.
 
     :raises RequestError: the body cannot be read, or has other options
@@ -86,7 +85,7 @@ def request_of(body: bytes, columns: Sequence[str], limits: Limits) -> tuple[lis
     return rows_of(value, columns, limits), options
 
 
-def rows_of(value: Any, columns: Sequence[str], limits: Limits) -> list[Row]:
+def rows_of(value: Any, columns: Collection[str], limits: Limits) -> list[Row]:
     """Return the rows of a JSON value: a list of objects, or one object.
 
     :raises RequestError: it is neither, there are too many rows, or a row has a column that the model does not know (422)
@@ -110,7 +109,7 @@ def check_count(rows: int, limits: Limits) -> None:
         raise RequestError(413, f"rows: found {rows:,}; expected at most {limits.rows:,}; divide the request")
 
 
-def row_of(cells: Mapping[str, Any], at: int, columns: Sequence[str]) -> Row:
+def row_of(cells: Mapping[str, Any], at: int, columns: Collection[str]) -> Row:
     """Return a row with a cell for every column of the model, None = missing.
 
     :param at: the number of the row, from 1
@@ -132,16 +131,21 @@ def cell_of(cell: Any, at: int, name: str) -> Any:
     :raises RequestError: ``b64`` is not base64 (422)
     """
     if isinstance(cell, dict) and set(cell) == {"b64"}:
-        text = cell["b64"]
-        try:
-            return base64.b64decode(text, validate=True) if isinstance(text, str) else base64.b64decode(b"*", validate=True)
-        except (binascii.Error, ValueError):
-            raise RequestError(
-                422, f"row {at}, column {name!r}: b64 that is not base64; expected the content of a file as base64"
-            ) from None
+        content = decoded(cell["b64"])
+        if content is None:
+            raise RequestError(422, f"row {at}, column {name!r}: b64 that is not base64; expected the content of a file as base64")
+        return content
     if isinstance(cell, list):
         return [cell_of(one, at, name) for one in cell]
     return cell
+
+
+def decoded(text: Any) -> bytes | None:
+    """Return the bytes that a text states in base64; None if it is no such text."""
+    try:
+        return base64.b64decode(text, validate=True) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def check_coverage(coverage: Any) -> None:

@@ -45,7 +45,7 @@ class Guard:
         self, app: Any, limits: Limits, token: str | None, count: Callable[[str, int, float], None], stopping: Callable[[], bool]
     ) -> None:
         self._app, self._limits, self._count, self._stopping = app, limits, count, stopping
-        self.held = 0
+        self.pending = 0
         """The size of the bodies of all requests that are not answered."""
         self._token = token.encode() if token is not None else None
 
@@ -88,7 +88,7 @@ class Guard:
             if not begun:
                 await refuse(RequestError(500, "internal error"))
         finally:
-            self.held -= body.size
+            self.pending -= body.size
             seconds = time.monotonic() - begin
             route = getattr(scope.get("route"), "path", "other")
             LOG.info("%s %s %d %.1f ms", scope["method"], route, status, 1e3 * seconds)
@@ -143,10 +143,10 @@ class _Body:
             raise RequestError(408, "the body did not arrive in time") from None
         size = len(message.get("body", b""))
         self.size += size
-        self._guard.held += size
+        self._guard.pending += size
         if self.size > self._limits.body_bytes:
             raise too_large(self._limits)
-        if self._guard.held > max(self._limits.held_bytes, self._limits.body_bytes):
+        if self._guard.pending > max(self._limits.pending_bytes, self._limits.body_bytes):
             raise RequestError(503, "the bodies of other requests take the memory that there is; try again later", 1)
         self._complete = message["type"] != "http.request" or not message.get("more_body", False)
         return message

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from ..predictor import Predictor, load
 from ..training.devices import DeviceName
 from .batching import Batcher
 from .limits import Limits, RequestError
+from .schema import Column, columns_of
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Answered:
     """The answer to one row.
 
     :param record: the row that ``polymodal predict`` would write
-    :param scores: by task its scores (C,): probabilities, or the number
+    :param faults: what could not be read in the row, "" = nothing
     :param embedding: the fused representation, or None if it was not requested
     """
 
     record: Mapping[str, Any]
-    scores: Mapping[str, Any]
+    faults: str
     embedding: Any
 
 
@@ -45,10 +45,10 @@ class Loaded:
     predictor: Predictor
     version: str
 
-    @property
-    def columns(self) -> list[str]:
-        """The columns that the model reads."""
-        return self.predictor.bundle.experiment.columns()
+    @cached_property
+    def columns(self) -> Mapping[str, Column]:
+        """The columns that the model reads, by name, in the order of its fields."""
+        return {column.name: column for column in columns_of(self.predictor)}
 
     def check(self, coverage: float | None) -> None:
         """Check that the model can state sets of a coverage; None = no sets.
@@ -71,29 +71,10 @@ class Loaded:
         with without_warnings():
             for part in self.predictor.predictions(list(rows), on_error="blank", embed=embed, coverage=coverage):
                 for at, record in enumerate(table.rows([part])):
-                    scores = {name: values[at] for name, values in part.scores.items()}
-                    answered.append(Answered(record, scores, part.embedding[at] if part.embedding is not None else None))
+                    answered.append(
+                        Answered(record, record[table.names.faults], part.embedding[at] if part.embedding is not None else None)
+                    )
         return answered
-
-
-async def joined(futures: Sequence[Future[Sequence[Any]]], gone: Coroutine[Any, Any, None]) -> list[Any]:
-    """Return the answers to the parts of a request, in order.
-
-    :param gone: ends when the client has gone; its rows are then not computed
-    :raises RequestError: the model cannot read the rows (422), or the client has gone (499)
-    """
-    answers = asyncio.gather(*map(asyncio.wrap_future, futures))
-    leaving = asyncio.ensure_future(gone)
-    try:
-        await asyncio.wait((answers, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not answers.done():
-            raise RequestError(499, "the client has gone")
-        return [one for part in await answers for one in part]
-    except UserError as error:
-        raise RequestError(422, str(error)) from None
-    finally:
-        leaving.cancel()
-        answers.cancel()
 
 
 class Served:
@@ -156,6 +137,14 @@ class Models:
         self._stopped = threading.Event()
         self.stopping = False
         """Whether the server stops: new connections are refused, and open ones end with their next answer."""
+
+    def check_ready(self) -> None:
+        """Check that the server takes requests.
+
+        :raises RequestError: it stops (503)
+        """
+        if self.stopping:
+            raise RequestError(503, "the server stops")
 
     def of(self, name: str | None) -> Served:
         """Return a model by its name; None = the first one.

@@ -9,7 +9,7 @@ is false. The outputs are the columns of ``polymodal predict``; a list is the JS
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,38 +19,23 @@ from .. import __version__
 from ..errors import nearest
 from ..outputs import PredictionTable
 from . import cells
+from .answering import predicted
 from .beside import LARGE, MANY, beside
 from .limits import Limits, RequestError
 from .models import Answered, Loaded, Models, Served
-from .schema import Column, columns_of
+from .schema import Column
 from .tensors import EMBEDDING, input_of, mapping, output_of
 
 _OUTPUTS = {"int64": "INT64", "double": "FP64", "bool": "BOOL", "string": "BYTES"}
 _HEADER = "inference-header-content-length"
 
 
-Predict = Callable[..., Awaitable[list[Answered]]]
-
-
-def add_routes(app: FastAPI, models: Models, predict: Predict, check_ready: Callable[[Models], None]) -> None:
-    """Add the routes of the protocol.
-
-    :param predict: returns the answers of a model to rows
-    :param check_ready: raises ``RequestError`` if the server stops
-    """
+def add_routes(app: FastAPI, models: Models) -> None:
+    """Add the routes of the protocol, except those of the health of the server, which ``app.py`` adds."""
 
     @app.get("/v2", summary="The server (Open Inference Protocol)")
     async def server() -> dict[str, Any]:
         return {"name": "polymodal", "version": __version__, "extensions": ["binary_tensor_data"]}
-
-    @app.get("/v2/health/live", summary="Whether the process answers (Open Inference Protocol)")
-    async def live() -> dict[str, bool]:
-        return {"live": True}
-
-    @app.get("/v2/health/ready", summary="Whether the models are loaded (Open Inference Protocol)")
-    async def ready() -> dict[str, bool]:
-        check_ready(models)
-        return {"ready": True}
 
     for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
 
@@ -60,12 +45,12 @@ def add_routes(app: FastAPI, models: Models, predict: Predict, check_ready: Call
 
         @app.get(f"{path}/ready", summary="Whether a model is loaded (Open Inference Protocol)", name=f"ready {path}")
         async def model_ready(name: str, version: str | None = None) -> dict[str, Any]:
-            check_ready(models)
+            models.check_ready()
             return {"name": _of(models, name, version).name, "ready": True}
 
         @app.post(f"{path}/infer", summary="Predict rows (Open Inference Protocol)", name=f"infer {path}")
         async def infer(name: str, request: Request, version: str | None = None) -> Response:
-            return await _infer(_of(models, name, version), models.limits, request, predict)
+            return await _infer(_of(models, name, version), models.limits, request)
 
 
 def _of(models: Models, name: str, version: str | None) -> Served:
@@ -83,7 +68,7 @@ def _metadata(served: Served) -> dict[str, Any]:
     """Return the metadata of a model."""
     loaded = served.loaded
     inputs = [{"name": one.name, "datatype": "FP64" if one.kind in ("number", "numbers") else "BYTES",
-               "shape": [-1, -1] if one.kind == "numbers" else [-1]} for one in columns_of(loaded.predictor)]  # fmt: skip
+               "shape": [-1, -1] if one.kind == "numbers" else [-1]} for one in loaded.columns.values()]  # fmt: skip
     outputs = [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in _outputs(loaded, None).items()]
     return {"name": served.name, "versions": [loaded.version], "platform": "polymodal", "inputs": inputs,
             "outputs": [*outputs, {"name": EMBEDDING, "datatype": "FP32", "shape": [-1, -1]}]}  # fmt: skip
@@ -110,12 +95,12 @@ class _Request:
     datatypes: Mapping[str, str]
 
 
-async def _infer(served: Served, limits: Limits, request: Request, predict: Predict) -> Response:
+async def _infer(served: Served, limits: Limits, request: Request) -> Response:
     """Answer a request for inference."""
     body = await request.body()
     loaded = served.loaded  # a bundle may have been replaced while the body arrived
     wanted = await beside(len(body) > LARGE, _request_of, body, request.headers.get(_HEADER), loaded, limits)
-    answered = await predict(served, loaded, wanted.rows, request, wanted.coverage, EMBEDDING in wanted.outputs)
+    answered = await predicted(served, loaded, wanted.rows, request, wanted.coverage, EMBEDDING in wanted.outputs)
     return await beside(len(answered) > MANY, _response, served, loaded, wanted, answered)
 
 
@@ -143,8 +128,7 @@ def _request_of(body: bytes, length: str | None, loaded: Loaded, limits: Limits)
             raise RequestError(
                 422, f"outputs: no output {name[:80]!r}{nearest(name[:80], list(datatypes))}; expected {', '.join(datatypes)}"
             )
-    columns = {one.name: one for one in columns_of(loaded.predictor)}
-    rows = _rows(value, tail, columns, limits)
+    rows = _rows(value, tail, loaded.columns, limits)
     return _Request(rows, value["id"] if isinstance(value.get("id"), str) else None, coverage, outputs, datatypes)
 
 
@@ -153,7 +137,7 @@ def _response(served: Served, loaded: Loaded, wanted: _Request, answered: Sequen
 
     :raises RequestError: a cell could not be read (422)
     """
-    faults = [f"row {at}, {list(one.record.values())[-1]}" for at, one in enumerate(answered, 1) if list(one.record.values())[-1]]
+    faults = [f"row {at}, {one.faults}" for at, one in enumerate(answered, 1) if one.faults]
     if faults:
         raise RequestError(422, "; ".join(faults[:5]))
     parts = [output_of(name, wanted.datatypes[name], answered, is_binary) for name, is_binary in wanted.outputs.items()]
@@ -225,5 +209,4 @@ def _rows(value: Mapping[str, Any], tail: memoryview, columns: Mapping[str, Colu
     if len(set(counts.values())) > 1:
         raise RequestError(422, f"inputs of different numbers of rows: {', '.join(f'{name} {count}' for name, count in counts.items())}")
     count = next(iter(counts.values()))
-    cells.check_count(count, limits)
     return [{name: by_name[name][at] if name in by_name else None for name in columns} for at in range(count)]

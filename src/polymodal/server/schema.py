@@ -83,7 +83,7 @@ def _cell_schema(column: Column) -> dict[str, Any]:
 
 
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-"""A PNG of one pixel."""
+"""The content of a PNG file of one pixel as base64: the example of a cell that is a picture."""
 
 
 def _example(column: Column) -> Any:

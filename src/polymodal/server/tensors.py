@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -11,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from . import cells
 from .limits import Limits, RequestError
 from .models import Answered
 from .schema import Column
@@ -48,8 +47,7 @@ def input_of(one: Mapping[str, Any], column: Column, tail: memoryview, limits: L
         raise RequestError(422, f"{place}: datatype {str(datatype)[:40]!r}; expected BYTES, {', '.join(DTYPES)}")
     if datatype != "BYTES" and column.kind == "content":
         raise RequestError(422, f"{place}: datatype {datatype}; expected BYTES, the content of a file")
-    if shape[0] > limits.rows:
-        raise RequestError(413, f"rows: found {shape[0]:,}; expected at most {limits.rows:,}; divide the request")
+    cells.check_count(shape[0], limits)
     count, size = math.prod(shape), parameters.get("binary_data_size")
     if size is not None:
         if type(size) is not int or not 0 <= size <= len(tail):
@@ -126,12 +124,10 @@ def _content(text: str | None, place: str) -> Any:
     """Return the content of a file that JSON gives as base64 or as a data URI."""
     if text is None or text.startswith("data:"):
         return text
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise RequestError(
-            422, f"{place}: a string that is not base64; expected the content of a file as base64, or as a data URI"
-        ) from None
+    content = cells.decoded(text)
+    if content is None:
+        raise RequestError(422, f"{place}: a string that is not base64; expected the content of a file as base64, or as a data URI")
+    return content
 
 
 def _cells(flat: Any, shape: Sequence[int], datatype: str, column: Column, place: str) -> list[Any]:
