@@ -76,8 +76,8 @@ class ReportConfig(Config):
     """The content of a run's report."""
 
     examples: bool | None = None
-    """Whether report.html shows rows: cells and small pictures of the largest errors; null = yes, unless there are medical pictures or
-    data.private is set.
+    """Whether report.html shows rows, cells and small pictures of the largest errors, and examples.json contains some for the page of
+    polymodal serve; null = yes, unless there are medical pictures or data.private is set.
     """
     language: Literal["auto", "en", "zh"] = "auto"
     """Language of the HTML pages: en = English, zh = Chinese, auto = Chinese if the locale is Chinese, otherwise English. Does not change

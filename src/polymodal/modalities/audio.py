@@ -67,6 +67,7 @@ class Audio(Modality):
 
     kind = "audio"
     sent_as = "content"
+    media = "audio/*"
     forms = ("spectrogram", "waveform")
     fit_cells = 128
     of_files = True

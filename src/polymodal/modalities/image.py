@@ -56,6 +56,7 @@ class Image(Modality):
 
     kind = "image"
     sent_as = "content"
+    media = "image/*"
     near_duplicates = "pixels"
     forms = ("pixels",)
     fit_cells = 256

@@ -154,6 +154,10 @@ class Modality(ABC):
     text (rows that share a long text also stay in one part of a split), or "" = not at all."""
     sent_as: ClassVar[Literal["content", "numbers", "text", "columns"]]
     """How a client sends a cell: as the content of a file, as a list of numbers, as text, or as the value of a column of some type."""
+    media: ClassVar[str] = ""
+    """The media type of the files that cells contain, such as "image/*", where browsers can show them; "" = another one, or no files."""
+    several: ClassVar[bool] = False
+    """Whether a cell may contain several files."""
     reads_strings: ClassVar[bool] = False
     """Whether this modality reads columns of many different short strings, besides the one that reads them as categories."""
     joins_columns: ClassVar[bool] = False

@@ -68,6 +68,8 @@ class Pictures(Modality):
 
     kind = "pictures"
     sent_as = "content"
+    media = "image/*"
+    several = True
     forms = ("frames",)
     fit_cells = 128
     of_files = True

@@ -66,6 +66,7 @@ class Video(Modality):
 
     kind = "video"
     sent_as = "content"
+    media = "video/*"
     forms = ("frames",)
     fit_cells = 64
     of_files = True

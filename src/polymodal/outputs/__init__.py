@@ -8,7 +8,7 @@
 """
 
 from .columns import ColumnNames
-from .files import check_path, json_line
+from .files import check_path, csv_lines, json_line
 from .table import PredictionTable
 
-__all__ = ["ColumnNames", "PredictionTable", "check_path", "json_line"]
+__all__ = ["ColumnNames", "PredictionTable", "check_path", "csv_lines", "json_line"]

@@ -21,6 +21,26 @@ def json_line(row: Row) -> str:
     return json.dumps(plain(row), ensure_ascii=False)
 
 
+def csv_lines(columns: Iterable[str], rows: Iterable[Row]) -> Iterator[str]:
+    """Yield a table as CSV: a header with the columns, and the record of each row, with their line breaks.
+
+    Lists are joined by ``;``, and no cell is text that a spreadsheet would take for a formula.
+    """
+    columns = list(columns)
+    written = csv.writer(_Returned()).writerow
+    yield written(map(no_formula, columns))
+    for row in rows:
+        cells = (row[name] for name in columns)
+        yield written(no_formula(";".join(map(str, cell)) if isinstance(cell, list) else cell) for cell in cells)
+
+
+class _Returned:
+    """A file whose ``write`` returns the text, which ``writerow`` returns in turn."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
 def check_path(path: str | Path, *, overwrite: bool = False) -> None:
     """Check the name of a file for rows before anything is predicted.
 
@@ -43,14 +63,11 @@ def write_rows(path: str | Path, columns: Mapping[str, str], rows: Iterable[Row]
 
 
 def _write_csv(path: Path, columns: Mapping[str, str], rows: Iterator[Row]) -> int:
-    """Write a CSV file. Lists are joined by ``;``, and no cell is text that a spreadsheet would take for a formula."""
-    count = 0
+    """Write a CSV file (see ``csv_lines``)."""
+    count = -1
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(map(no_formula, columns))
-        for row in rows:
-            cells = (row[name] for name in columns)
-            writer.writerow(no_formula(";".join(map(str, cell)) if isinstance(cell, list) else cell) for cell in cells)
+        for line in csv_lines(columns, rows):
+            file.write(line)
             count += 1
     return count
 

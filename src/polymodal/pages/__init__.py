@@ -11,9 +11,10 @@ from .explanation import page as explanation_page
 from .robustness import page as robustness_page
 from .run import page as run_page
 from .run import write
-from .run_folder import REPORT_DATA, read_run
+from .run_folder import EXAMPLES, REPORT_DATA, read_run
 
 __all__ = [
+    "EXAMPLES",
     "REPORT_DATA",
     "comparison_page",
     "examples_of",

@@ -131,7 +131,7 @@ def counts(names: Sequence[str], table: Sequence[Sequence[int]]) -> str:
             for count in row
         )
         rows.append(f'<tr><th title="{escape(name, quote=True)}">{escape(_short(name))}</th>{cells}</tr>')
-    return f'<table class="counts"><tr><th></th>{head}</tr>{"".join(rows)}</table>'
+    return f'<table class="counts"><tr><td></td>{head}</tr>{"".join(rows)}</table>'
 
 
 class _Place:

@@ -9,9 +9,9 @@ NO_ICON = '<link rel="icon" href="data:,">'
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _HTML_LANGUAGES = {"en": "en", "zh": "zh-Hans"}
 _STYLE = """
-:root{color-scheme:light dark;--ink:#1c2430;--soft:#667;--line:#d8dde6;--back:#fff;--card:#f6f8fb}
-@media(prefers-color-scheme:dark){:root{--ink:#e6e9ef;--soft:#9aa4b5;--line:#39414f;--back:#14181f;--card:#1c222c}}
-*{box-sizing:border-box}body{margin:0 auto;max-width:1120px;padding:24px;background:var(--back);color:var(--ink);
+:root,:host{color-scheme:light dark;--ink:#1c2430;--soft:#667;--line:#d8dde6;--back:#fff;--card:#f6f8fb;--bad:#b3261e}
+@media(prefers-color-scheme:dark){:root,:host{--ink:#e6e9ef;--soft:#9aa4b5;--line:#39414f;--back:#14181f;--card:#1c222c;--bad:#ff9d94}}
+*{box-sizing:border-box}body,.body{margin:0 auto;max-width:1120px;padding:24px;background:var(--back);color:var(--ink);
 font:15px/1.5 system-ui,"PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif}
 h1{font-size:26px;margin:0}h2{font-size:19px;margin:34px 0 10px;border-bottom:1px solid var(--line);padding-bottom:4px}
 h3{font-size:15px;margin:14px 0 6px}h4{font-size:14px;margin:10px 0 4px}h1,h2,h3,h4,p,.values td:last-child{overflow-wrap:anywhere}
@@ -35,7 +35,7 @@ svg .span{stroke:#3366cc;stroke-width:3}svg.interval circle{fill:#3366cc}svg .ab
 svg .below{stroke:#dc3912}svg .below+circle{fill:#dc3912}
 .words{line-height:2}.words span{padding:2px 1px;border-radius:3px}image{image-rendering:pixelated}.gray image{filter:grayscale(1)}
 .examples{display:grid;grid-template-columns:repeat(auto-fill,minmax(235px,1fr));gap:12px}
-.examples img{width:96px;height:auto;border-radius:4px}.examples .card{font-size:13px;overflow-wrap:anywhere}.examples b{color:#c0392b}
+.examples img{width:96px;height:auto;border-radius:4px}.examples .card{font-size:13px;overflow-wrap:anywhere}.examples b{color:var(--bad)}
 pre{overflow-x:auto;font-size:12px;white-space:pre-wrap}details{margin-top:10px}summary{cursor:pointer;color:var(--soft)}
 """
 

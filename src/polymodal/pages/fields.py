@@ -72,7 +72,7 @@ def balance(translate: Words, metrics: Mapping[str, Any]) -> str:
     if not rows:
         return ""
     head = "".join(f"<th>{text(title)}</th>" for title in columns.values())
-    table = f"<table><thead><tr><th></th>{head}<th></th></tr></thead>{''.join(rows)}</table>"
+    table = f"<table><thead><tr><td></td>{head}<td></td></tr></thead>{''.join(rows)}</table>"
     return f'<h3>{translate.html("run.balance")}</h3><div class="card">{table}</div>'
 
 

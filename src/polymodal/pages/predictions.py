@@ -73,7 +73,7 @@ def _calibration(
     note = translate.html("run.scaled", **{name: result[name] for name in ("scale", "rows", "chance")})
     return (
         f"<h3>{translate.html('run.calibration_both')}</h3>{charts.lines(translate, curves, *axes, square=True)}"
-        f"<table><thead><tr><th></th>{head}</tr></thead>{rows}</table><p><small>{note}</small></p>"
+        f"<table><thead><tr><td></td>{head}</tr></thead>{rows}</table><p><small>{note}</small></p>"
     )
 
 

@@ -113,7 +113,7 @@ def _metrics(translate: Words, metrics: Mapping[str, Any]) -> str:
         )
         rows = translate.html("run.validation_rows", rows=metrics["validation"]["rows"])
         out.append(f"<h3>{text(task)} <small>{rows}</small></h3>")
-        out.append(f'<div class="card"><table><thead><tr><th></th>{head}</tr></thead>{body}</table></div>')
+        out.append(f'<div class="card"><table><thead><tr><td></td>{head}</tr></thead>{body}</table></div>')
     return "".join(out)
 
 
@@ -136,7 +136,7 @@ def _leaderboard(translate: Words, metrics: Mapping[str, Any]) -> str:
             for entry in entries
         )
         title = translate.html("colon", name=task, value=entries[0]["metric"])
-        table = f"<table><thead><tr><th></th>{head}</tr></thead>{body}</table>"
+        table = f"<table><thead><tr><td></td>{head}</tr></thead>{body}</table>"
         out.append(f'<h3>{title}</h3><div class="card">{table}</div>')
     return f"<h2>{translate.html('run.leaderboard')}</h2>{''.join(out)}" if out else ""
 

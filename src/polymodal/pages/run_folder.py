@@ -14,6 +14,8 @@ from ..errors import ConfigError, UserError, nearest_folder
 
 REPORT_DATA = "report.json"
 """The file of a run's folder with the data that only its report needs."""
+EXAMPLES = "examples.json"
+"""The file of a run's folder with rows that the page of a server offers as examples."""
 _FAULTS = 50
 
 

@@ -261,22 +261,16 @@ class Predictor:
         return self.bundle.save(path)
 
     def predictions(
-        self,
-        table: Any,
-        *,
-        on_error: OnError | None = None,
-        strict: bool = False,
-        root: Folders = (),
-        encoding: str | None = None,
-        embed: bool = False,
-        coverage: float | None = None,
-    ) -> Iterator[Prediction]:
+        self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Folders = (), encoding: str | None = None,
+        embed: bool = False, coverage: float | None = None, hide: frozenset[str] = frozenset(),
+    ) -> Iterator[Prediction]:  # fmt: skip
         """Yield the predictions of all rows in order, some hundred rows at a time. The memory used does not grow with the table.
 
         :param embed: whether predictions contain the shared representation
         :param coverage: the coverage of the sets that predictions contain (``predict_sets``), between 0 and 1; None = no sets
+        :param hide: fields that are treated as missing in every row
         """
-        return self._open(table, on_error, strict, root, encoding, embed, coverage)[1]
+        return self._open(table, on_error, strict, root, encoding, embed, coverage, hide=hide)[1]
 
     def open(self, table: Any, encoding: str | None = None) -> Source:
         """Open a table for prediction.
@@ -336,12 +330,12 @@ class Predictor:
 
     def _open(
         self, table: Any, on_error: OnError | None, strict: bool, root: Folders, encoding: str | None, embed: bool = False,
-        coverage: float | None = None, empty: bool = True,
+        coverage: float | None = None, empty: bool = True, hide: frozenset[str] = frozenset(),
     ) -> tuple[Source, Iterator[Prediction]]:  # fmt: skip
         """Open a table, check its columns, and return it with an iterator over its predictions."""
         source = self.open(table, encoding)
         self.fields_of(source, strict)
-        return source, self._answer(source, on_error, root, embed, coverage, empty)
+        return source, self._answer(source, on_error, root, embed, coverage, empty, hide)
 
     def _modalities(self, source: Source, root: Folders) -> dict[str, Modality]:
         """Return the modalities of the fields, which look for files in the folders of ``source`` and of ``root``."""
@@ -357,14 +351,21 @@ class Predictor:
         return kept[1]
 
     def _answer(
-        self, source: Source, on_error: OnError | None, root: Folders, embed: bool, coverage: float | None, empty: bool
+        self,
+        source: Source,
+        on_error: OnError | None,
+        root: Folders,
+        embed: bool,
+        coverage: float | None,
+        empty: bool,
+        hide: frozenset[str],
     ) -> Iterator[Prediction]:
         """Yield the predictions of the rows of a table, window by window."""
         modalities = self._modalities(source, root)
         errors = self.errors(coverage) if coverage is not None else {}
         represent = embed or any(one.spreads for one in errors.values())
         for part in self._windows(source, modalities, on_error):
-            window = part.window
+            window = replace(part.window, index=part.window.without(hide))
             given = [one for (one,) in answers(self.bundle.members, modalities, window, represent=represent, exact=self.exact)]
             skipped = np.flatnonzero(part.skipped)
             scores, values, kept = {}, {}, {}

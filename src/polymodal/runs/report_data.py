@@ -14,15 +14,17 @@ from ..experiment import Experiment
 from ..flow import Cell
 from ..modalities import evenly
 from ..preparation import Prepared
+from .example_rows import example_rows
 
 _PROBE = 16
 """The number of rows, spread evenly over the table, whose cells are examined with the rows to show, to decide whether cells are private."""
 
 
 def report_data(experiment: Experiment, prepared: Prepared, measured: Measured, source: Source) -> dict[str, Any]:
-    """Return plain data for ``report.json``: ``curves`` and ``worst`` by task, ``command``, and ``data`` (digests of the training data).
+    """Return plain data for ``report.json``: ``curves`` and ``worst`` by task, ``command``, ``data`` (digests of the training data), and
+    ``examples``, some rows as a client of a server would send them (``example_rows``).
 
-    ``worst`` is empty if the rows are private.
+    ``worst`` and ``examples`` are empty if the rows are private.
 
     :param measured: the results of the model of all fields
     :param source: the table of the validation rows
@@ -31,6 +33,7 @@ def report_data(experiment: Experiment, prepared: Prepared, measured: Measured, 
         "command": " ".join(["polymodal", *sys.argv[1:]]) if sys.argv[0].endswith("polymodal") else "",
         "curves": {},
         "worst": {},
+        "examples": [],
     }
     kept["data"] = "; ".join(f"{name} {digest[:12]}" for name, digest in prepared.content().items())
     wanted: dict[str, list[int]] = {}
@@ -47,6 +50,9 @@ def report_data(experiment: Experiment, prepared: Prepared, measured: Measured, 
     cells, truths = _cells(experiment, source, worst | probed)
     if shown is None and pages.is_private(prepared.modalities, cells.values()):
         return kept
+    some_rows = {row: cells[row] for row in sorted(probed)}
+    classes = {row: {name: cell for name, cell in truths[row].items() if prepared.tasks[name].has_classes} for row in some_rows}
+    kept["examples"] = example_rows(experiment, prepared.modalities, some_rows, classes)
     for name, rows in wanted.items():
         some = {row: cells[row] for row in rows}
         truth_by_row = {row: truths[row][name] for row in rows}

@@ -306,12 +306,12 @@ class Run:
             self.observer.observe(WarningEvent(line))
 
     def _report(self, prepared: Prepared, measured: Measured, reliability: Mapping[str, Any]) -> None:
-        """Write ``report.json`` and ``report.html``. If they cannot be written, there is a warning, and the run continues."""
+        """Write ``report.json``, ``examples.json`` and ``report.html``. If this fails, there is a warning, and the run continues."""
         try:
             kept = report_data(self.experiment, prepared, measured, self.valid_source or self.source)
             kept["reliability"] = reliability
-            body = json.dumps(plain(kept), ensure_ascii=False).encode("utf-8", "replace")
-            write_whole(self.folder / pages.REPORT_DATA, body)
+            for name, content in ((pages.EXAMPLES, {"rows": kept.pop("examples")}), (pages.REPORT_DATA, kept)):
+                write_whole(self.folder / name, json.dumps(plain(content), ensure_ascii=False).encode("utf-8", "replace"))
             pages.write(self.folder)
         except OSError as error:
             text = f"report.html was not written ({error.strerror or error}); make it later: polymodal report {self.folder}"

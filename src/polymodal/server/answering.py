@@ -16,15 +16,18 @@ from .models import Answered, Loaded, Served
 
 
 async def predicted(
-    served: Served, loaded: Loaded, rows: Sequence[Row], request: Request, coverage: float | None = None, embed: bool = False
-) -> list[Answered]:
+    served: Served, loaded: Loaded, rows: Sequence[Row], request: Request, coverage: float | None = None, embed: bool = False,
+    hide: frozenset[str] = frozenset(),
+) -> list[Answered]:  # fmt: skip
     """Return the answers of a model to rows.
 
     :param coverage: the coverage of the sets in the answers, which the model can state; None = no sets
     :param embed: whether answers contain the fused representation
+    :param hide: fields that are treated as missing
     :raises RequestError: too many rows wait, the model cannot read them, or the client has gone
     """
-    futures = served.batcher.submit((id(loaded), coverage, embed), lambda part: loaded.answer(part, coverage, embed), rows)
+    key = (id(loaded), coverage, embed, hide)
+    futures = served.batcher.submit(key, lambda part: loaded.answer(part, coverage, embed, hide), rows)
     return await joined(futures, request)
 
 

@@ -1,7 +1,7 @@
 """The application: its routes, and the documents that describe them.
 
 ``/predict``, ``/embed`` and ``/explain`` answer rows; ``/models/NAME/predict`` and so on choose a model. ``protocol.py`` adds the routes of
-the Open Inference Protocol.
+the Open Inference Protocol, ``tables.py`` that for whole tables, and ``page.py`` the page for people.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .. import __version__
 from ..errors import without_warnings
 from ..outputs import PredictionTable
 from ..training.observers import plain
-from . import cells, protocol
+from . import cells, page, protocol, tables
 from .answering import joined, predicted
 from .beside import LARGE, MANY, beside
 from .guard import Guard, error_body
@@ -58,9 +58,9 @@ def make_app(models: Models, token: str | None = None) -> Any:
         models.check_ready()
         return {"ready": True}
 
-    @app.get("/models", summary="The models")
-    async def listed() -> dict[str, Any]:
-        return {"models": [_facts(served) for served in models.by_name.values()]}
+    @app.get("/models", summary="The models, with the columns that they read and the targets that they predict")
+    async def listed() -> Response:
+        return _json({"models": [page.facts(served) for served in models.by_name.values()]})
 
     @app.get("/metrics", summary="Counters for Prometheus")
     async def metrics() -> Response:
@@ -70,6 +70,8 @@ def make_app(models: Models, token: str | None = None) -> Any:
         for prefix in ["", f"/models/{name}"] if served is models.of(None) else [f"/models/{name}"]:
             _add_routes(app, prefix, served, models)
     protocol.add_routes(app, models)
+    tables.add_routes(app, models)
+    page.add_routes(app, models)
     return Guard(app, models.limits, token, meters.count, lambda: models.stopping)
 
 
@@ -93,17 +95,6 @@ def _failed(_: Request, error: Exception) -> Response:
     return Response(error_body("internal error"), 500, media_type="application/json")
 
 
-def _facts(served: Served) -> dict[str, Any]:
-    """Return what a model reads and predicts."""
-    loaded = served.loaded
-    columns = [
-        {"name": one.name, "kind": one.kind, "fields": dict(one.fields), "values": list(one.values)} for one in loaded.columns.values()
-    ]
-    tasks = loaded.predictor.bundle.tasks.values()
-    targets = [{"name": task.config.column, "kind": task.config.kind, "classes": task.classes} for task in tasks]
-    return {"name": served.name, "version": loaded.version, "columns": columns, "targets": targets}
-
-
 def _add_routes(app: FastAPI, prefix: str, served: Served, models: Models) -> None:
     """Add the routes of one model."""
     body = _body_schema(served)
@@ -118,22 +109,21 @@ def _add_routes(app: FastAPI, prefix: str, served: Served, models: Models) -> No
     @app.post(f"{prefix}/predict", summary="Predict rows", openapi_extra=body, responses=described, name=f"predict {served.name}{prefix}")
     async def predict(request: Request) -> Response:
         loaded, rows, options = await _read(request, served, models)
-        coverage = options.get("coverage")
-        loaded.check(coverage)
-        answered = await predicted(served, loaded, rows, request, coverage)
-        blank = options.get("on_error") == "blank"
-        return await beside(len(rows) > MANY, _answer, served, loaded, answered, blank)
+        loaded.check(options.coverage)
+        answered = await predicted(served, loaded, rows, request, options.coverage, hide=options.hide)
+        return await beside(len(rows) > MANY, _answer, served, loaded, answered, options.blank)
 
     @app.post(f"{prefix}/embed", summary="Return the fused representation of rows", openapi_extra=body, name=f"embed {served.name}{prefix}")
     async def embed(request: Request) -> Response:
         loaded, rows, options = await _read(request, served, models)
-        answered = await predicted(served, loaded, rows, request, embed=True)
-        blank = options.get("on_error") == "blank"
-        return await beside(len(rows) > MANY, _embeddings, served, loaded, answered, blank)
+        answered = await predicted(served, loaded, rows, request, embed=True, hide=options.hide)
+        return await beside(len(rows) > MANY, _embeddings, served, loaded, answered, options.blank)
 
     @app.post(f"{prefix}/explain", summary="Explain the prediction for one row", openapi_extra=body, name=f"explain {served.name}{prefix}")
     async def explain(request: Request) -> Response:
-        loaded, rows, _ = await _read(request, served, models)
+        loaded, rows, options = await _read(request, served, models)
+        if options != cells.Options():
+            raise RequestError(422, "explanations have no options; expected one row")
         if len(rows) > 1:
             raise RequestError(413, f"rows: found {len(rows):,}; expected one, which takes as long as hundreds of predictions")
         futures = served.explainer.submit(id(loaded), lambda part: [_explained(loaded, row) for row in part], rows)
@@ -174,7 +164,7 @@ def _json(value: Any, status: int = 200) -> Response:
     return Response(json.dumps(plain(value)).encode(), status, media_type="application/json")
 
 
-async def _read(request: Request, served: Served, models: Models) -> tuple[Loaded, list[cells.Row], dict[str, Any]]:
+async def _read(request: Request, served: Served, models: Models) -> tuple[Loaded, list[cells.Row], cells.Options]:
     """Return the model that answers a request, its rows and its options.
 
     :raises RequestError: the body cannot be read
@@ -189,10 +179,10 @@ async def _read(request: Request, served: Served, models: Models) -> tuple[Loade
         for name, cell in given.items():
             if name not in content and not isinstance(cell, str):
                 raise RequestError(422, f"row 1, column {name[:80]!r}: found a file or several values; expected one text")
-        return loaded, [cells.row_of(given, 1, loaded.columns)], {}
+        return loaded, [cells.row_of(given, 1, loaded.columns)], cells.Options()
     body = await request.body()
     loaded = served.loaded  # a bundle may have been replaced while the body arrived
-    return loaded, *await beside(len(body) > LARGE, cells.request_of, body, loaded.columns, limits)
+    return loaded, *await beside(len(body) > LARGE, cells.request_of, body, loaded.columns, loaded.fields, limits)
 
 
 async def _form(request: Request, most_bytes: int) -> dict[str, Any]:
@@ -231,7 +221,9 @@ def _body_schema(served: Served) -> dict[str, Any]:
     """Return the description of the body of a request."""
     columns = list(served.loaded.columns.values())
     row = row_schema(columns)
-    options = {"coverage": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, "on_error": {"enum": ["error", "blank"]}}
+    hide = {"type": "array", "items": {"enum": list(served.loaded.fields)}, "description": "Fields that are treated as missing."}
+    options = {"coverage": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, "on_error": {"enum": ["error", "blank"]},
+               "hide": hide}  # fmt: skip
     rows = {"type": "object", "properties": {"rows": {"type": "array", "items": row, "minItems": 1}, **options}, "required": ["rows"],
             "additionalProperties": False}  # fmt: skip
     text, file = {"type": "string"}, {"type": "string", "format": "binary"}

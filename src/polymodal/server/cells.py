@@ -10,12 +10,29 @@ import base64
 import json
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import nearest
 from .limits import Limits, RequestError
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a request for predictions states beside its rows.
+
+    :param coverage: the coverage of sets and intervals; None = none
+    :param blank: whether a cell that cannot be read counts as missing
+    :param hide: fields that are treated as missing
+    """
+
+    coverage: float | None = None
+    blank: bool = False
+    hide: frozenset[str] = frozenset()
+
+
 _TOO_LARGE = "the JSON body contains a number that is too large; expected finite numbers"
 
 
@@ -65,24 +82,40 @@ def check_depth(value: Any, depth: int) -> None:
     raise RequestError(400, f"the JSON body is nested more than {depth} levels deep")
 
 
-def request_of(body: bytes, columns: Collection[str], limits: Limits) -> tuple[list[Row], dict[str, Any]]:
+def request_of(body: bytes, columns: Collection[str], fields: Collection[str], limits: Limits) -> tuple[list[Row], Options]:
     """Return the rows and the options of a JSON body: an object with ``rows`` and options, or rows alone.
 
+    :param columns: the columns of the model
+    :param fields: the fields of the model
     :raises RequestError: the body cannot be read, or has other options
     """
     value = parsed(body, limits)
-    options: dict[str, Any] = {}
+    options = Options()
     if isinstance(value, Mapping) and "rows" in value and "rows" not in columns:
-        options = {name: one for name, one in value.items() if name != "rows"}
+        options = _options({name: one for name, one in value.items() if name != "rows"}, fields)
         value = value["rows"]
-        for name in options:
-            if name not in ("coverage", "on_error"):
-                hint = nearest(name[:80], ["coverage", "on_error"])
-                raise RequestError(422, f"no option {name[:80]!r}{hint}; expected rows, coverage or on_error")
-    check_coverage(options.get("coverage"))
-    if options.get("on_error", "error") not in ("error", "blank"):
-        raise RequestError(422, "on_error: expected error (the row gets an error) or blank (the cell counts as missing)")
     return rows_of(value, columns, limits), options
+
+
+def _options(given: Mapping[str, Any], fields: Collection[str]) -> Options:
+    """Return the options of a request.
+
+    :raises RequestError: there is no such option, or a value is not valid (422)
+    """
+    known = ["coverage", "on_error", "hide"]
+    for name in given:
+        if name not in known:
+            raise RequestError(422, f"no option {name[:80]!r}{nearest(name[:80], known)}; expected rows, coverage, on_error or hide")
+    check_coverage(given.get("coverage"))
+    if given.get("on_error", "error") not in ("error", "blank"):
+        raise RequestError(422, "on_error: expected error (the row gets an error) or blank (the cell counts as missing)")
+    hide = given.get("hide") or []
+    if not isinstance(hide, list) or not all(isinstance(name, str) for name in hide):
+        raise RequestError(422, "hide: expected a list of names of fields, which are treated as missing")
+    for name in hide:
+        if name not in fields:
+            raise RequestError(422, f"hide: no field {name[:80]!r}{nearest(name[:80], fields)}; expected {', '.join(map(repr, fields))}")
+    return Options(given.get("coverage"), given.get("on_error") == "blank", frozenset(hide))
 
 
 def rows_of(value: Any, columns: Collection[str], limits: Limits) -> list[Row]:

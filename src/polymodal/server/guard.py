@@ -14,12 +14,13 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 
 from .limits import Limits, RequestError
+from .page import PATHS
 
 LOG = logging.getLogger("polymodal.server")
 Message = MutableMapping[str, Any]
-_OPEN = ("/live", "/ready", "/v2/health/live", "/v2/health/ready")
+_OPEN = PATHS | {"/live", "/ready", "/v2/health/live", "/v2/health/ready"}
 """The paths that need no token."""
-_HEADERS = [
+_HEADERS = [  # of a response that does not state others
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -61,7 +62,9 @@ class Guard:
             if message["type"] == "http.response.start":
                 begun, status = True, message["status"]
                 closing = [(b"connection", b"close")] if self._stopping() else []
-                message = {**message, "headers": [*message.get("headers", []), *_HEADERS, *closing]}
+                own = list(message.get("headers", []))
+                names = {name for name, _ in own}
+                message = {**message, "headers": [*own, *(one for one in _HEADERS if one[0] not in names), *closing]}
             await send(message)
 
         async def refuse(error: RequestError) -> None:

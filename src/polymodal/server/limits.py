@@ -17,6 +17,8 @@ class Limits:
     """The maximum number of rows that wait for a prediction; a request beyond it gets 503."""
     waiting_explanations: int = 8
     """The maximum number of explanations that wait, each of which takes as long as many predictions."""
+    waiting_tables: int = 4
+    """The maximum number of tables that wait; they are predicted one at a time."""
     pending_bytes: int = 256 * 2**20
     """The maximum size of the bodies of all requests that are not answered; a request beyond it gets 503."""
     elements: int = 2_000_000

@@ -50,6 +50,11 @@ class Loaded:
         """The columns that the model reads, by name, in the order of its fields."""
         return {column.name: column for column in columns_of(self.predictor)}
 
+    @property
+    def fields(self) -> list[str]:
+        """The names of the fields."""
+        return list(self.predictor.bundle.experiment.fields)
+
     def check(self, coverage: float | None) -> None:
         """Check that the model can state sets of a coverage; None = no sets.
 
@@ -61,15 +66,18 @@ class Loaded:
             except UserError as error:
                 raise RequestError(422, str(error)) from None
 
-    def answer(self, rows: Sequence[Mapping[str, Any]], coverage: float | None, embed: bool) -> list[Answered]:
+    def answer(
+        self, rows: Sequence[Mapping[str, Any]], coverage: float | None, embed: bool, hide: frozenset[str] = frozenset()
+    ) -> list[Answered]:
         """Return the answers to rows. A cell that cannot be read counts as missing, and the record states it.
 
         :param rows: the cells of each row by column; None = missing
+        :param hide: fields that are treated as missing
         """
         table = PredictionTable(self.predictor, coverage=coverage)
         answered: list[Answered] = []
         with without_warnings():
-            for part in self.predictor.predictions(list(rows), on_error="blank", embed=embed, coverage=coverage):
+            for part in self.predictor.predictions(list(rows), on_error="blank", embed=embed, coverage=coverage, hide=hide):
                 for at, record in enumerate(table.rows([part])):
                     answered.append(
                         Answered(record, record[table.names.faults], part.embedding[at] if part.embedding is not None else None)

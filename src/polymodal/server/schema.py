@@ -18,14 +18,16 @@ class Column:
     """A column that a model reads.
 
     :param fields: the fields that read it, with the kind of each
-    :param is_picture: whether its content is that of pictures
+    :param media: the media type of the files that it contains (``Modality.media``)
+    :param several: whether a cell may contain several files
     :param values: the values that training saw, if it is a category
     """
 
     name: str
     kind: CellKind
     fields: Mapping[str, str]
-    is_picture: bool = False
+    media: str = ""
+    several: bool = False
     values: tuple[str, ...] = ()
 
 
@@ -34,27 +36,33 @@ def columns_of(predictor: Predictor) -> list[Column]:
     experiment, states = predictor.bundle.experiment, predictor.bundle.states
     fields: dict[str, dict[str, str]] = {name: {} for name in experiment.columns()}
     sent: dict[str, set[str]] = {name: set() for name in fields}
-    pictures: set[str] = set()
+    media: dict[str, str] = {}
+    several: set[str] = set()
     types: dict[str, Mapping[str, Any]] = {}
     for field, config in experiment.fields.items():
         modality = config.modality()
         for column in config.sources:
             fields[column][field] = config.kind
             sent[column].add(modality.sent_as)
-            pictures |= {column} if modality.near_duplicates == "pixels" else set()
+            media[column] = modality.media or media.get(column, "")
+            several |= {column} if modality.several else set()
         types |= {facts["name"]: facts for facts in states[field].get("columns", ()) if isinstance(facts, Mapping)}
-    return [_column(name, kinds, sent[name], name in pictures, types.get(name)) for name, kinds in fields.items()]
+    columns = []
+    for name, kinds in fields.items():
+        kind, values = _kind(sent[name], types.get(name))
+        columns.append(Column(name, kind, kinds, media[name], name in several, values))
+    return columns
 
 
-def _column(name: str, fields: Mapping[str, str], sent: set[str], is_picture: bool, facts: Mapping[str, Any] | None) -> Column:
-    """Return a column with its most specific kind: a column of texts may be read as a category as well.
+def _kind(sent: set[str], facts: Mapping[str, Any] | None) -> tuple[CellKind, tuple[str, ...]]:
+    """Return the most specific kind of a column, which may be read as a text and as a category, and its values if it is a category.
 
     :param sent: how its fields expect a cell (``Modality.sent_as``)
     :param facts: the facts of a column of numbers, dates or categories
     """
     values = tuple(facts["values"]) if facts is not None and facts["type"] == "category" else ()
     kind: CellKind = next((one for one in ("content", "numbers", "text") if one in sent), facts["type"] if facts is not None else "text")
-    return Column(name, kind, fields, is_picture, values)
+    return kind, values
 
 
 def row_schema(columns: list[Column]) -> dict[str, Any]:
@@ -89,7 +97,7 @@ _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhg
 def _example(column: Column) -> Any:
     """Return an example of a cell that can be predicted."""
     if column.kind == "content":
-        return {"b64": _PIXEL} if column.is_picture else None
+        return {"b64": _PIXEL} if column.media.startswith("image/") else None
     if column.kind == "category":
         return column.values[0] if column.values else "a"
     return {"number": 1.5, "date": "2024-05-01", "text": "a text", "numbers": None}[column.kind]
