@@ -22,7 +22,22 @@ import click
 from .. import __version__
 from .mistakes import Commands
 
-COMMANDS = ("inspect", "init", "check", "train", "compare", "evaluate", "explain", "predict", "report", "demo", "table", "schema", "serve")
+COMMANDS = (
+    "inspect",
+    "init",
+    "check",
+    "train",
+    "compare",
+    "evaluate",
+    "explain",
+    "predict",
+    "report",
+    "card",
+    "demo",
+    "table",
+    "schema",
+    "serve",
+)
 """The commands in the order in which messages name them. The command ``x`` is the object ``x`` of the module ``cli/x.py``."""
 
 

@@ -5,6 +5,7 @@ Each page is one self-contained file in English or Chinese, made from plain data
 
 from __future__ import annotations
 
+from .card import card
 from .comparison import page as comparison_page
 from .examples import examples_of, is_private, worst_rows
 from .explanation import page as explanation_page
@@ -16,6 +17,7 @@ from .run_folder import EXAMPLES, REPORT_DATA, read_run
 __all__ = [
     "EXAMPLES",
     "REPORT_DATA",
+    "card",
     "comparison_page",
     "examples_of",
     "explanation_page",

@@ -118,6 +118,37 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "run.row": ("row {row:,}", "第 {row:,} 行"),
     "run.predicted": ("prediction", "预测"),
     "run.probability": ("probability {share:.0%}", "概率 {share:.0%}"),
+    # The model card
+    "card.what": (
+        "A model trained with polymodal {version} on a table. It reads any of its fields, each of which may be missing.",
+        "由 polymodal {version} 在表格上训练的模型。它可读取下列任意字段，每个字段都允许缺失。",
+    ),
+    "card.predicts": ("What it predicts", "预测目标"),
+    "card.number": ("{column}: a number", "{column}：数值"),
+    "card.classes": ("{column}: {count} classes:", "{column}：{count} 个类别："),
+    "card.more": (", and {more:,} more", "，另有 {more:,} 个"),
+    "card.reads": ("What it reads", "输入字段"),
+    "card.missing": (
+        "A field that is missing, or a cell that cannot be read, changes only the prediction of its own row.",
+        "缺失的字段或无法读取的单元格，只影响它所在行的预测。",
+    ),
+    "card.kind": ("kind", "类型"),
+    "card.encoder": ("encoder", "编码器"),
+    "card.columns": ("columns", "列"),
+    "card.training": ("Training", "训练"),
+    "card.members": ("models: {members}; fusion: {fusion}", "模型数：{members}；融合方式：{fusion}"),
+    "card.validation": (
+        "Metrics on validation rows, which trained none of the models that predict them, beside those of each single field.",
+        "以下为验证行上的指标：这些行没有训练过对其进行预测的模型；并列出各单字段模型的指标。",
+    ),
+    "card.use": ("How to use it", "使用方法"),
+    "card.limits": ("Limits", "局限"),
+    "card.limits.text": (
+        "The metrics hold for new rows of the same distribution as the training table. Measure the model on rows of your own before you "
+        "rely on it: `polymodal evaluate`. Classes that are not listed above are never predicted.",
+        "以上指标适用于与训练表格同分布的新数据。在依赖该模型之前，请用自己的数据评估：`polymodal evaluate`。"
+        "模型不会预测上面未列出的类别。",
+    ),
     # The report of a run: fields
     "run.contribution": ("What each field contributes", "各字段的作用"),
     "run.shapley": ("contribution of each field (Shapley values)", "各字段的贡献（Shapley 值）"),

@@ -57,7 +57,7 @@ def page(content: Mapping[str, Any], language: str = "auto") -> str:
 
 def _head(translate: Words, content: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     rows = metrics.get("rows", {})
-    lead = "".join(f'<p class="lead">{text(line)}</p>' for line in _finding(translate, metrics))
+    lead = "".join(f'<p class="lead">{text(line)}</p>' for line in finding_lines(translate, metrics))
     facts = [translate.html("run.rows", rows=rows.get("table", 0), training=rows.get("training", 0), seed=metrics.get("seed"))]
     seconds = metrics.get("seconds", {}).get("total")
     if isinstance(seconds, (int, float)):
@@ -65,7 +65,7 @@ def _head(translate: Words, content: Mapping[str, Any], metrics: Mapping[str, An
     return f"<h1>{text(content['name'])}</h1>{lead}<p><small>{translate('comma').join(facts)}</small></p>"
 
 
-def _finding(translate: Words, metrics: Mapping[str, Any]) -> list[str]:
+def finding_lines(translate: Words, metrics: Mapping[str, Any]) -> list[str]:
     """Return the finding of the run, a sentence for each target: in English as it is stored, in Chinese made of its facts."""
     facts = metrics.get("comparison") or {}
     if translate.language == "en" or not facts:
@@ -129,7 +129,7 @@ def _leaderboard(translate: Words, metrics: Mapping[str, Any]) -> str:
         if not entries:
             continue
         body = "".join(
-            f"<tr{' class=best' if entry['kind'] == 'model' else ''}><th>{text(_name(translate, entry))}</th>"
+            f"<tr{' class=best' if entry['kind'] == 'model' else ''}><th>{text(entry_name(translate, entry))}</th>"
             f"<td>{number(entry['value'])} ± {number(entry['error'])}</td><td>{_difference(entry)}</td>"
             f"<td>{translate.html(_VERDICTS[entry['verdict']]) if entry['verdict'] else ''}</td><td>{entry['rows']:,}</td>"
             f"<td>{'' if entry['seconds'] is None else format(entry['seconds'], ',.0f')}</td></tr>"
@@ -141,7 +141,7 @@ def _leaderboard(translate: Words, metrics: Mapping[str, Any]) -> str:
     return f"<h2>{translate.html('run.leaderboard')}</h2>{''.join(out)}" if out else ""
 
 
-def _name(translate: Words, entry: Mapping[str, Any]) -> str:
+def entry_name(translate: Words, entry: Mapping[str, Any]) -> str:
     """Return the name of an entry of the leaderboard in the language of the page."""
     name, kind = str(entry["name"]), entry["kind"]
     if kind == "model":
