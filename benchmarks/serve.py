@@ -98,7 +98,7 @@ def raw(model: Any, rows: Sequence[dict[str, Any]], seconds: float) -> float:
 
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> tuple[int, bytes]:
     """Send a request over an open connection, and return the status and the body of the response."""
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
     writer.write(head + str(len(body)).encode() + b"\r\n\r\n" + body)
     answer = await reader.readuntil(b"\r\n\r\n")
     length = int(answer.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])

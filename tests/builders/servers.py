@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,19 @@ class Served:
             connection.request(method, path, given, dict(headers or {}))
             response = connection.getresponse()
             content: Any = response.read()
-            if (response.headers.get("content-type") or "").startswith("application/json"):
+            if content and (response.headers.get("content-type") or "").startswith("application/json"):
                 content = json.loads(content)
             return response.status, content, {name.lower(): value for name, value in response.headers.items()}
         finally:
             connection.close()
+
+    def raw(self, sent: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Return the status, the headers and the body of the response to bytes, after which the server ends the connection."""
+        with socket.create_connection(("127.0.0.1", self.port), 60) as connection:
+            connection.sendall(sent)
+            with closing(http.client.HTTPResponse(connection)) as response:
+                response.begin()
+                return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
 
     def post(self, path: str, body: Any, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
         """Return the status and the body of the response to a POST request."""
@@ -48,11 +57,12 @@ class Served:
 
 @contextmanager
 def serving(
-    paths: Mapping[str, Path], limits: Limits | None = None, token: str | None = None, root: Path | None = None
-) -> Iterator[Served]:
+    paths: Mapping[str, Path], limits: Limits | None = None, token: str | None = None, root: Path | None = None,
+    hosts: Sequence[str] = (),
+) -> Iterator[Served]:  # fmt: skip
     """Run a server on a free port of this machine."""
     models = Models(paths, limits, [str(root)] if root is not None else [])
-    server = uvicorn.Server(config_of(models, port=0, token=token))
+    server = uvicorn.Server(config_of(models, port=0, token=token, hosts=hosts))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

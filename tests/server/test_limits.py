@@ -125,7 +125,7 @@ def test_a_large_number_of_elements_is_refused_before_it_is_read(server: Served,
 
 def test_the_bodies_of_all_requests_have_a_common_limit(shop_run: Path) -> None:
     limits = Limits(body_bytes=100_000, pending_bytes=150_000, body_seconds=20.0)
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 90001\r\n\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90001\r\n\r\n"
     with serving({"shop": shop_run}, limits) as served, socket.create_connection(("127.0.0.1", served.port)) as waiting:
         waiting.sendall(head + b" " * 90_000)
         assert served.post("/predict", {"price": 1.0})[0] == 200
@@ -144,7 +144,9 @@ def test_an_answer_that_is_not_read_ends_the_connection(shop_run: Path) -> None:
         connection.connect(("127.0.0.1", served.port))
         body = json.dumps([{"price": 1.0}] * 1_000).encode()
         for _ in range(20):
-            connection.sendall(b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body)
+            connection.sendall(
+                b"POST /embed HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+            )
         time.sleep(3.0)
         connection.settimeout(10)
         received = 0
@@ -176,7 +178,7 @@ def test_a_body_beyond_the_limit_is_refused_whether_or_not_its_length_is_stated(
     assert (status, headers["connection"]) == (413, "close")
     assert "200,000" in body["error"]
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
-        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         answer = b""
         try:
             for _ in range(60):
@@ -196,8 +198,8 @@ def test_a_body_beyond_the_limit_is_refused_whether_or_not_its_length_is_stated(
 @pytest.mark.parametrize(
     "begin",
     [
-        b"", b"POST /predict HT", b"POST /predict HTTP/1.1\r\nHost: x\r\n",
-        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", b"GET /live HTTP/1.1\r\nHost: x\r\n\r\nGET /li",
+        b"", b"POST /predict HT", b"POST /predict HTTP/1.1\r\nHost: localhost\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n", b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\nGET /li",
     ],
 )  # fmt: skip
 def test_a_connection_that_is_slow_is_closed_and_others_are_answered(server: Served, begin: bytes) -> None:

@@ -18,6 +18,13 @@ from .options import device_option
 @click.option("--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="The port; 0 = any that is free.")
 @click.option("--token-file", metavar="FILE", help="A file with a token that requests must have as Authorization: Bearer TOKEN.")
 @click.option(
+    "--allow-host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A name of this server that requests may state in Host; without it those of this machine, or with --host of others any.",
+)
+@click.option(
     "--root", multiple=True, metavar="FOLDER", help="A folder below which requests may name files; without it they may name none."
 )
 @click.option("--max-body-mb", type=click.FloatRange(min=0.001), default=32.0, show_default=True, help="The maximum size of a request.")
@@ -25,8 +32,8 @@ from .options import device_option
 @click.option("--max-waiting", type=click.IntRange(1), default=2_000, show_default=True, help="The rows that may wait; more get 503.")
 @device_option
 def serve(
-    runs: tuple[str, ...], host: str, port: int, token_file: str | None, root: tuple[str, ...], max_body_mb: float, max_rows: int,
-    max_waiting: int, device: Any,
+    runs: tuple[str, ...], host: str, port: int, token_file: str | None, hosts: tuple[str, ...], root: tuple[str, ...],
+    max_body_mb: float, max_rows: int, max_waiting: int, device: Any,
 ) -> None:  # fmt: skip
     """Answer HTTP requests with trained runs or bundles.
 
@@ -39,11 +46,15 @@ def serve(
         requires(package, "serve")
     from ..server import Limits, Models
     from ..server import serve as run_server
+    from ..server.hosts import host_of
 
     if max_rows > max_waiting:
         raise click.UsageError(
             f"--max-rows {max_rows} above --max-waiting {max_waiting}: such a request could never wait; raise --max-waiting"
         )
+    for name in hosts:
+        if host_of(name) != name.lower().rstrip("."):
+            raise click.UsageError(f"--allow-host {name}: expected a name or an address without a port, such as shop.example or [::1]")
     token = _token(token_file)
     limits = Limits(body_bytes=int(max_body_mb * 2**20), rows=max_rows, waiting_rows=max_waiting)
     models = Models(_named(runs), limits, list(root), device)
@@ -53,7 +64,7 @@ def serve(
     def ready(chosen: int) -> None:
         click.echo(f"listening on http://{f'[{host}]' if ':' in host else host}:{chosen}  (documentation: /openapi.json; stop: Ctrl-C)")
 
-    run_server(models, host, port, token, ready)
+    run_server(models, host, port, token, ready, hosts)
 
 
 def _named(runs: tuple[str, ...]) -> dict[str, str]:

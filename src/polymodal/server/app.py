@@ -30,10 +30,11 @@ from .models import Answered, Loaded, Models, Served
 from .schema import answer_schema, row_schema
 
 
-def make_app(models: Models, token: str | None = None) -> Any:
+def make_app(models: Models, token: str | None = None, hosts: frozenset[str] | None = None) -> Any:
     """Return the ASGI application that answers with models.
 
     :param token: the token that requests must have; None = none
+    :param hosts: the names that requests may state in ``Host``; None = any
     """
     meters = Meters(models)
 
@@ -72,7 +73,7 @@ def make_app(models: Models, token: str | None = None) -> Any:
     protocol.add_routes(app, models)
     tables.add_routes(app, models)
     page.add_routes(app, models)
-    return Guard(app, models.limits, token, meters.count, lambda: models.stopping)
+    return Guard(app, models.limits, token, meters.count, lambda: models.stopping, hosts)
 
 
 def _refused(_: Request, error: Exception) -> Response:
@@ -87,7 +88,10 @@ def _refused(_: Request, error: Exception) -> Response:
 def _unknown_route(_: Request, error: Exception) -> Response:
     """Return the response to a path or a method that does not exist, or to a form that cannot be read."""
     assert isinstance(error, HTTPException)
-    return Response(error_body(str(error.detail)), error.status_code, error.headers, "application/json")
+    headers = dict(error.headers or {})
+    if allowed := set(headers.get("Allow", "").replace(" ", "").split(",")) - {""}:
+        headers["Allow"] = ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
+    return Response(error_body(str(error.detail)), error.status_code, headers, "application/json")
 
 
 def _failed(_: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""An ASGI layer around the application: the size and the time of a body, the token, and one line of log for each request."""
+"""An ASGI layer around the application: the size and the time of a body, the token, the origin, and one line of log for each request."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect
 
+from .hosts import check_host, check_origin
 from .limits import Limits, RequestError
 from .page import PATHS
 
@@ -20,7 +21,7 @@ LOG = logging.getLogger("polymodal.server")
 Message = MutableMapping[str, Any]
 _OPEN = PATHS | {"/live", "/ready", "/v2/health/live", "/v2/health/ready"}
 """The paths that need no token."""
-_HEADERS = [  # of a response that does not state others
+HEADERS = [  # of a response that does not state others
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -33,6 +34,11 @@ def error_body(text: str) -> bytes:
     return json.dumps({"error": text}).encode()
 
 
+def error_headers(body: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an error after which the connection ends."""
+    return [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+
+
 class Guard:
     """Limits requests before the application sees them.
 
@@ -40,12 +46,14 @@ class Guard:
     :param token: the token that requests must have as ``Authorization: Bearer TOKEN``; None = none
     :param count: called with the route, the status and the seconds of each request
     :param stopping: returns whether the server stops
+    :param hosts: the names that requests may state in ``Host``; None = any
     """
 
     def __init__(
-        self, app: Any, limits: Limits, token: str | None, count: Callable[[str, int, float], None], stopping: Callable[[], bool]
-    ) -> None:
-        self._app, self._limits, self._count, self._stopping = app, limits, count, stopping
+        self, app: Any, limits: Limits, token: str | None, count: Callable[[str, int, float], None], stopping: Callable[[], bool],
+        hosts: frozenset[str] | None = None,
+    ) -> None:  # fmt: skip
+        self._app, self._limits, self._count, self._stopping, self._hosts = app, limits, count, stopping, hosts
         self.pending = 0
         """The size of the bodies of all requests that are not answered."""
         self._token = token.encode() if token is not None else None
@@ -56,20 +64,24 @@ class Guard:
             await self._app(scope, receive, send)
             return
         begin, status, begun, body = time.monotonic(), 0, False, _Body(self._limits, self)
+        is_head = scope["method"] == "HEAD"
+        inner = {**scope, "method": "GET"} if is_head else scope
 
         async def sent(message: Message) -> None:
             nonlocal status, begun
+            if is_head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             if message["type"] == "http.response.start":
                 begun, status = True, message["status"]
                 closing = [(b"connection", b"close")] if self._stopping() else []
                 own = list(message.get("headers", []))
                 names = {name for name, _ in own}
-                message = {**message, "headers": [*own, *(one for one in _HEADERS if one[0] not in names), *closing]}
+                message = {**message, "headers": [*own, *(one for one in HEADERS if one[0] not in names), *closing]}
             await send(message)
 
         async def refuse(error: RequestError) -> None:
             text = error_body(error.text)
-            headers = [(b"content-type", b"application/json"), (b"content-length", str(len(text)).encode()), (b"connection", b"close")]
+            headers = error_headers(text)
             if error.status == 401:
                 headers.append((b"www-authenticate", b"Bearer"))
             await sent({"type": "http.response.start", "status": error.status, "headers": headers})
@@ -77,7 +89,7 @@ class Guard:
 
         try:
             self._check(scope)
-            await self._app(scope, partial(body.receive, receive), sent)
+            await self._app(inner, partial(body.receive, receive), sent)
         except RequestError as error:
             if not begun:
                 await refuse(error)
@@ -93,17 +105,20 @@ class Guard:
         finally:
             self.pending -= body.size
             seconds = time.monotonic() - begin
-            route = getattr(scope.get("route"), "path", "other")
+            route = getattr(inner.get("route"), "path", "other")
             LOG.info("%s %s %d %.1f ms", scope["method"], route, status, 1e3 * seconds)
             self._count(route, status, seconds)
 
     def _check(self, scope: Message) -> None:
-        """Check the token and the stated length of the body.
+        """Check the name of the server, the token or else the origin, and the stated length of the body.
 
         :raises RequestError: one of them is not accepted
         """
         headers = dict(scope["headers"])
-        if self._token is not None and scope["path"] not in _OPEN:
+        check_host(headers, self._hosts)
+        if self._token is None:
+            check_origin(scope["method"], headers)
+        elif scope["path"] not in _OPEN:
             scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
             if not hmac.compare_digest(given.strip(), self._token) or scheme.lower() != b"bearer":
                 raise RequestError(401, "expected the header Authorization: Bearer TOKEN with the token of this server")

@@ -6,16 +6,20 @@ import asyncio
 import logging
 import math
 import socket
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..errors import ConfigError
 from .app import make_app
+from .guard import HEADERS, error_body, error_headers
+from .hosts import hosts_of
 from .limits import Limits
 from .models import Models
 
@@ -59,6 +63,19 @@ def connection_class(limits: Limits) -> type[asyncio.Protocol]:
             super().on_response_complete()
             self._unwatch()  # uvicorn closes a connection that stays idle
 
+        def send_400_response(self, msg: str) -> None:
+            """Answer what is not HTTP in the form of all errors, unless an answer has begun. The application is not to answer any more."""
+            if self.cycle is not None:
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+                error = sys.exception()  # that of h11, which uvicorn handles
+                body = error_body(f"the request is not valid HTTP: {error or msg}")
+                response = h11.Response(status_code=getattr(error, "error_status_hint", 400), headers=[*error_headers(body), *HEADERS])
+                for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+                    self.transport.write(self.conn.send(event) or b"")
+            self.transport.close()
+
         def _waits(self) -> bool:
             """Return whether no request is being answered."""
             return self.cycle is None or self.cycle.response_complete
@@ -98,14 +115,17 @@ class Server(uvicorn.Server):
 
 
 def serve(
-    models: Models, host: str = "127.0.0.1", port: int = 8000, token: str | None = None, ready: Callable[[int], None] | None = None
-) -> None:
+    models: Models, host: str = "127.0.0.1", port: int = 8000, token: str | None = None, ready: Callable[[int], None] | None = None,
+    hosts: Sequence[str] = (),
+) -> None:  # fmt: skip
     """Answer requests until the process gets SIGTERM or SIGINT; then answer those that were accepted, and return.
 
     :param host: the address to listen on
     :param port: the port to listen on; 0 = any that is free
     :param token: the token that requests must have; None = none
     :param ready: called with the port when the server listens
+    :param hosts: the names that requests may state in ``Host``, beside those of this machine; empty = any, unless the address is that of
+        this machine only
     :raises ConfigError: the address cannot be listened on
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -114,7 +134,7 @@ def serve(
             ready(place.getsockname()[1])
         models.watch()
         with suppress(KeyboardInterrupt):  # uvicorn raises the signal again after it stopped
-            Server(models, config_of(models, host, port, token)).run([place])
+            Server(models, config_of(models, place.getsockname()[0], port, token, hosts)).run([place])
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -129,11 +149,13 @@ def listening(host: str, port: int) -> socket.socket:
         raise ConfigError(f"--host {host} --port {port}: cannot listen there ({reason}); choose another port, or 0 for any") from None
 
 
-def config_of(models: Models, host: str = "127.0.0.1", port: int = 8000, token: str | None = None) -> uvicorn.Config:
+def config_of(
+    models: Models, host: str = "127.0.0.1", port: int = 8000, token: str | None = None, hosts: Sequence[str] = ()
+) -> uvicorn.Config:
     """Return the configuration of uvicorn; see ``serve`` for the parameters."""
     return uvicorn.Config(
-        make_app(models, token), host=host, port=port, http=connection_class(models.limits), ws="none", lifespan="on",
-        access_log=False, log_level="warning", server_header=False, date_header=False, proxy_headers=False,
+        make_app(models, token, hosts_of(host, hosts)), host=host, port=port, http=connection_class(models.limits), ws="none",
+        lifespan="on", access_log=False, log_level="warning", server_header=False, date_header=False, proxy_headers=False,
         timeout_keep_alive=math.ceil(models.limits.header_seconds),
         timeout_graceful_shutdown=_STOP_SECONDS, h11_max_incomplete_event_size=32 * 2**10, backlog=1_024,
     )  # fmt: skip
