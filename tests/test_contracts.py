@@ -19,6 +19,8 @@ from polymodal.flow import Features, Field, Output
 from polymodal.inference import BLOCK, WINDOW, Window, answers
 from polymodal.modalities import Modality, Roots
 from polymodal.model import ModelConfig, MultiModalModel, build
+from polymodal.server.batching import Batcher
+from polymodal.server.models import one_core
 from polymodal.tasks import Task
 
 ALL = [*encoders.CONFIGS, *fusions.CONFIGS, *tasks.CONFIGS, *modalities.CONFIGS]
@@ -398,6 +400,34 @@ def test_answers_are_equal_to_the_bit_whatever_rows_stand_beside(encoder: Any, f
                 np.testing.assert_array_equal(votes, whole.votes[task][voter][ids])
         np.testing.assert_array_equal(part.fused_ND, whole.fused_ND[ids])
     assert len(everyone) < WINDOW
+
+
+@pytest.mark.parametrize("encoder", encoders.CONFIGS, ids=named)
+def test_the_server_gives_the_same_bits_on_one_core_and_on_several(encoder: Any) -> None:
+    model, read = model_of(made(encoder), fusions.LowRankConfig())
+    model.eval()  # as every model that was loaded
+
+    def work(numbers: Any) -> list[list[float]]:
+        assert torch.get_num_threads() == 1
+        logits = answers([model], read, window_of(read, list(numbers)))[0][0].logits
+        return np.concatenate([logits["y"], logits["z"]], 1).tolist()  # type: ignore[no-any-return]
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        expected = work(range(70))
+        for workers in (1, 2):
+            torch.set_num_threads(2)
+            batcher = Batcher(1_000, workers, one_core)
+            blocks = batcher.submit("a", work, range(64))
+            found = [answer for future in blocks for answer in future.result()]
+            for at in range(64, 70):
+                (alone,) = batcher.submit("a", work, [at])
+                found += alone.result()
+            batcher.stop()
+            assert found == expected
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(("encoder", "fusion"), ENTRIES, ids=lambda value: named(value if isinstance(value, type) else type(value)))

@@ -50,12 +50,12 @@ class Batcher:
 
     :param most_waiting: the maximum number of rows that wait
     :param workers: the number of threads, which answer full blocks at the same time
-    :param use_cores: called in a thread before a batch with the number of cores that it may use
+    :param prepare: called in each thread before its first batch
     :param together: the maximum number of rows of a batch
     """
 
-    def __init__(self, most_waiting: int, workers: int = 1, use_cores: Callable[[int], None] | None = None, together: int = BLOCK) -> None:
-        self._most_waiting, self._workers, self._use_cores, self._together = most_waiting, max(1, workers), use_cores, together
+    def __init__(self, most_waiting: int, workers: int = 1, prepare: Callable[[], None] | None = None, together: int = BLOCK) -> None:
+        self._most_waiting, self._workers, self._prepare, self._together = most_waiting, max(1, workers), prepare, together
         self._pieces: deque[_Piece] = deque()
         self._changed = threading.Condition()
         self._stopped = False
@@ -99,8 +99,8 @@ class Batcher:
         for thread in self._threads:
             thread.join()
 
-    def _take(self) -> tuple[list[_Piece], int]:
-        """Wait for pieces, and remove those of the next batch from the queue. Return them, and the number of cores for them.
+    def _take(self) -> list[_Piece]:
+        """Wait for pieces, and remove those of the next batch from the queue. Return them.
 
         :returns: no pieces if the batcher was stopped and there are no more
         """
@@ -119,10 +119,9 @@ class Batcher:
                         if self._rows() != rows or self._computing:
                             continue
                 if taken := self._next():
-                    alone = not self._computing and self._rows() < self._together
                     self._computing += 1
-                    return taken, self._workers if alone else 1
-            return [], 0
+                    return taken
+            return []
 
     def _rows(self) -> int:
         """Return the number of rows in the queue."""
@@ -150,15 +149,12 @@ class Batcher:
 
     def _run(self) -> None:
         """Answer batches until the batcher is stopped."""
-        while True:
-            pieces, cores = self._take()
-            if not pieces:
-                return
+        if self._prepare is not None:
+            self._prepare()
+        while pieces := self._take():
             begin = time.monotonic()
             count = sum(len(piece.rows) for piece in pieces)
             try:
-                if self._use_cores is not None:
-                    self._use_cores(cores)
                 self._answer(pieces)
             finally:
                 seconds = time.monotonic() - begin

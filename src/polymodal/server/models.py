@@ -85,22 +85,30 @@ class Loaded:
         return answered
 
 
+def one_core() -> None:
+    """Let torch compute on one core in this thread: on several, which share the elements unevenly, some operations round otherwise."""
+    torch.set_num_threads(1)
+
+
 class Served:
     """A model with its queue.
 
     :param name: the name in URLs
     :param path: the folder of the run or the bundle
     :param root: folders in which paths in cells are looked up; empty = paths are refused
+    :param threads: the number of batches that are computed at the same time, each on one core
     """
 
-    def __init__(self, name: str, path: str | Path, limits: Limits, root: Sequence[str] = (), device: DeviceName = "auto") -> None:
+    def __init__(
+        self, name: str, path: str | Path, limits: Limits, root: Sequence[str] = (), device: DeviceName = "auto", threads: int = 1
+    ) -> None:  # fmt: skip
         self.name, self.path = name, Path(path)
         self._root, self._device = list(root), device
         self.loaded = self._load()
         """The model that answers new requests. It is replaced as a whole."""
-        workers = torch.get_num_threads() if self.loaded.predictor.device.type == "cpu" else 1
-        self.batcher = Batcher(limits.waiting_rows, workers, torch.set_num_threads)
-        self.explainer = Batcher(limits.waiting_explanations, 1, torch.set_num_threads, together=1)
+        workers = threads if self.loaded.predictor.device.type == "cpu" else 1
+        self.batcher = Batcher(limits.waiting_rows, workers, one_core)
+        self.explainer = Batcher(limits.waiting_explanations, 1, one_core, together=1)
         self._refused = ""
 
     def _load(self) -> Loaded:
@@ -141,7 +149,8 @@ class Models:
         self, paths: Mapping[str, str | Path], limits: Limits | None = None, root: Sequence[str] = (), device: DeviceName = "auto"
     ) -> None:
         self.limits = limits or Limits()
-        self.by_name = {name: Served(name, path, self.limits, root, device) for name, path in paths.items()}
+        threads = torch.get_num_threads()
+        self.by_name = {name: Served(name, path, self.limits, root, device, threads) for name, path in paths.items()}
         self._stopped = threading.Event()
         self.stopping = False
         """Whether the server stops: new connections are refused, and open ones end with their next answer."""

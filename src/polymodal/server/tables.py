@@ -21,7 +21,7 @@ from ..errors import UserError, without_warnings
 from ..outputs import PredictionTable, csv_lines
 from .beside import beside
 from .limits import Limits, RequestError
-from .models import Loaded, Models
+from .models import Loaded, Models, one_core
 
 _LINES = 32
 """The number of rows that are written at once: those of a block."""
@@ -129,6 +129,7 @@ def _opened(loaded: Loaded, path: Path) -> tuple[int, Iterator[str]]:
 
     :raises RequestError: the table cannot be read, or has none of the columns (422)
     """
+    one_core()
     try:
         with without_warnings():
             table = PredictionTable(loaded.predictor)
@@ -151,5 +152,6 @@ async def _streamed(lines: Iterator[str], folder: Path, queue: _Queue) -> AsyncI
 
 def _some(lines: Iterator[str]) -> str:
     """Return the next lines, "" at the end."""
+    one_core()
     with without_warnings():
         return "".join(line for _, line in zip(range(_LINES), lines, strict=False))
