@@ -54,6 +54,48 @@ def test_sigterm_under_load_loses_no_accepted_request(shop_run: Path) -> None:
         assert "Traceback" not in server.stderr.read()
 
 
+def test_sigterm_while_clients_go_on_sending_loses_no_request(shop_run: Path) -> None:
+    command = [sys.executable, "-m", "polymodal.cli.main", "serve", str(shop_run), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        found = re.match(r"listening on http://127\.0\.0\.1:(\d+) ", [server.stdout.readline() for _ in range(2)][1])
+        assert found is not None
+        port, warm = int(found[1]), threading.Barrier(9)
+        outcomes: list[str] = []
+
+        def ask(keeps: bool) -> None:
+            """Send requests until the server says that it stops, or does not accept a connection."""
+            answered = 0
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            while True:
+                try:
+                    connection.connect()
+                except OSError:
+                    outcomes.append("refused")
+                    return
+                with closing(connection):
+                    for _ in range(1_000 if keeps else 1):
+                        connection.request("POST", "/predict", b'{"price": 1.0}')
+                        response = connection.getresponse()
+                        assert (response.status, len(json.loads(response.read())["predictions"])) == (200, 1)
+                        answered += 1
+                        if answered == 3:
+                            warm.wait()
+                        if response.headers.get("connection") == "close" and keeps:
+                            outcomes.append("last")
+                            return
+
+        threads = [threading.Thread(target=ask, args=(at % 2 == 0,)) for at in range(8)]
+        for thread in threads:
+            thread.start()
+        warm.wait()
+        server.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join(60)
+        assert sorted(outcomes) == ["last"] * 4 + ["refused"] * 4
+        assert server.wait(60) in (0, 128 + signal.SIGTERM)
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [

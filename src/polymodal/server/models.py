@@ -86,7 +86,7 @@ class Loaded:
 
 
 def one_core() -> None:
-    """Let torch compute on one core in this thread: on several, which share the elements unevenly, some operations round otherwise."""
+    """Let torch compute on one core in this thread. Some of its operations round otherwise on several cores."""
     torch.set_num_threads(1)
 
 

@@ -23,6 +23,8 @@ from .hosts import hosts_of
 from .limits import Limits
 from .models import Models
 
+_LINGER_SECONDS = 0.5
+"""The time for which connections still get answers, each its last one, before those that wait for a request are closed."""
 _STOP_SECONDS = 60
 """The time within which requests that were accepted are answered when the server stops."""
 
@@ -112,6 +114,11 @@ class Server(uvicorn.Server):
         """Begin to stop on a signal."""
         self._models.stopping = True
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop after a while in which connections that are in use end with an answer, and not between two requests."""
+        await asyncio.sleep(_LINGER_SECONDS)
+        await super().shutdown(sockets)
 
 
 def serve(
