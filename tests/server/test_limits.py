@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import random
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from builders import ROOT
+from builders.cells import picture
 from builders.servers import Served, serving
 from polymodal.server import Limits
 
@@ -173,6 +177,15 @@ def test_other_paths_methods_models_and_versions(server: Served) -> None:
     assert server.post("/predict", b"--X", {"content-type": "multipart/form-data"})[0] in (400, 422)
 
 
+@pytest.mark.parametrize("path", ["/predict", "/models/shop/table"])
+@pytest.mark.parametrize("end", [b"", b"\r\n", b"\r\n--X", b"\r\n--X\r\n"])
+def test_a_form_that_ends_too_soon_is_refused(server: Served, path: str, end: bytes) -> None:
+    body = b"--X\r\nContent-Disposition: form-data; name=price\r\n\r\n1.5\r\n--X\r\n"
+    body += b'Content-Disposition: form-data; name="photo"; filename="a.png"\r\n\r\nabc' + end
+    status, answer = server.post(path, body, {"content-type": "multipart/form-data; boundary=X"})
+    assert (status, answer["error"]) == (400, "the form cannot be read: it ends before its last boundary")
+
+
 def test_a_body_beyond_the_limit_is_refused_whether_or_not_its_length_is_stated(server: Served) -> None:
     status, body, headers = server.request("POST", "/predict", b" " * 200_001)
     assert (status, headers["connection"]) == (413, "close")
@@ -256,30 +269,31 @@ def test_more_rows_than_may_wait_get_503(server: Served) -> None:
     assert server.post("/predict", {"price": 1.0})[0] == 200
 
 
-def test_mutated_bodies_get_4xx_and_leave_the_server_alive(server: Served) -> None:
+@pytest.fixture(scope="module")
+def patient(shop_run: Path) -> Iterator[Served]:
+    with serving({"shop": shop_run}, Limits(rows=50)) as served:
+        yield served
+
+
+def test_changed_requests_get_4xx_and_leave_the_server_alive(patient: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    hostile = importlib.import_module("hostile_bodies")
     rng = random.Random(0)
-    seeds = [
-        ("/predict", json.dumps({"rows": [{"price": 1.5, "标题": "红色", "region": "north"}], "coverage": 0.8}).encode()),
-        ("/v2/models/shop/infer", json.dumps({"id": "1", "inputs": [
-            {"name": "price", "shape": [1], "datatype": "FP64", "data": [1.5], "parameters": {"mask": [True]}}]}).encode()),
-    ]  # fmt: skip
-    statuses = set()
-    for _ in range(300):
-        path, body = rng.choice(seeds)
-        mutated = bytearray(body)
-        for _ in range(rng.randrange(1, 4)):
-            at = rng.randrange(len(mutated))
-            kind = rng.randrange(3)
-            if kind == 0:
-                mutated[at] = rng.randrange(256)
-            elif kind == 1:
-                del mutated[at : at + rng.randrange(1, 9)]
-            else:
-                mutated[at:at] = mutated[: rng.randrange(20)]
-            mutated = mutated or bytearray(b"{")
-        statuses.add(server.post(path, bytes(mutated))[0])
-    assert statuses <= {200, 400, 413, 422}
-    assert server.request("GET", "/live")[0] == 200
+    requests = hostile.valid("shop", {"photo": picture(0), "标题": "红色", "price": 1.5, "region": "north"})
+    for request in requests:
+        status, body, _ = patient.request("POST", request.path, request.body, request.headers)
+        assert status == 200, (request, body)
+    statuses = Counter[int]()
+    for _ in range(400):
+        request = hostile.changed(rng.choice(requests), rng)
+        status, body, headers = patient.request("POST", request.path, request.body, request.headers)
+        assert 200 <= status < 300 or 400 <= status < 500, (request, body)
+        assert status < 300 or (isinstance(body["error"], str) and headers["content-type"] == "application/json")
+        statuses[status] += 1
+    assert set(statuses) <= {200, 400, 404, 413, 415, 422}
+    assert statuses[200] > 20
+    assert statuses[400] + statuses[422] > 200
+    assert patient.request("GET", "/live")[0] == 200
 
 
 def test_counters(server: Served) -> None:

@@ -23,6 +23,7 @@ from ..training.observers import plain
 from . import cells, page, protocol, tables
 from .answering import joined, predicted
 from .beside import LARGE, MANY, beside
+from .forms import form_of, is_form
 from .guard import Guard, error_body
 from .limits import RequestError
 from .meters import Meters
@@ -176,7 +177,7 @@ async def _read(request: Request, served: Served, models: Models) -> tuple[Loade
     limits = models.limits
     if request.headers.get("content-encoding", "identity") != "identity":
         raise RequestError(415, "expected a body without Content-Encoding")
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data":
+    if is_form(request):
         given = await _form(request, limits.body_bytes)
         loaded = served.loaded
         content = {name for name, one in loaded.columns.items() if one.kind in ("content", "numbers")}
@@ -195,12 +196,9 @@ async def _form(request: Request, most_bytes: int) -> dict[str, Any]:
     :raises RequestError: the form cannot be read (400)
     """
     given: dict[str, list[Any]] = {}
-    try:
-        async with request.form(max_files=256, max_fields=1_000, max_part_size=most_bytes) as form:
-            for name, part in form.multi_items():
-                given.setdefault(name, []).append(await part.read() if isinstance(part, UploadFile) else part)
-    except (UnicodeError, LookupError):
-        raise RequestError(400, "the form is not UTF-8") from None
+    async with form_of(request, 256, 1_000, most_bytes) as form:
+        for name, part in form.multi_items():
+            given.setdefault(name, []).append(await part.read() if isinstance(part, UploadFile) else part)
     return {name: parts if len(parts) > 1 else parts[0] for name, parts in given.items()}
 
 

@@ -20,6 +20,7 @@ from starlette.datastructures import UploadFile
 from ..errors import UserError, without_warnings
 from ..outputs import PredictionTable, csv_lines
 from .beside import beside
+from .forms import form_of, is_form
 from .limits import Limits, RequestError
 from .models import Loaded, Models, one_core
 
@@ -88,11 +89,11 @@ async def _received(request: Request, folder: Path, limits: Limits) -> Path:
 
     :raises RequestError: the form cannot be read, has no table, or the name of a file leads out of the folder (400, 422)
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
+    if not is_form(request):
         raise RequestError(415, "expected a form (multipart/form-data) with the file table, and files for those that its cells name")
     found: Path | None = None
     try:
-        async with request.form(max_files=_MOST_FILES, max_fields=16, max_part_size=limits.body_bytes) as form:
+        async with form_of(request, _MOST_FILES, 16, limits.body_bytes) as form:
             for name, part in form.multi_items():
                 if not isinstance(part, UploadFile) or name not in ("table", "files"):
                     raise RequestError(422, f"found {name[:80]!r}; expected the file table, and files for those that its cells name")
@@ -104,8 +105,6 @@ async def _received(request: Request, folder: Path, limits: Limits) -> Path:
                     raise RequestError(422, f"file {(part.filename or '')[:80]!r}: given twice")
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(await part.read())
-    except (UnicodeError, LookupError):
-        raise RequestError(400, "the form is not UTF-8") from None
     except OSError:
         raise RequestError(422, "the name of a file is too long, or is that of a folder of another file") from None
     if found is None:
