@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import re
 import shlex
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,9 @@ def test_nothing_is_killed_before_the_server_has_answered() -> None:
     grace = DEPLOYMENT["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
     assert grace >= _STOP_SECONDS + int(containers()[0]["lifecycle"]["preStop"]["exec"]["command"][1])
     assert int(unit()["Service"]["TimeoutStopSec"]) > _STOP_SECONDS
+    assert unit()["Service"]["SuccessExitStatus"] == str(128 + signal.SIGTERM)
+    assert INFERENCE["spec"]["predictor"]["terminationGracePeriodSeconds"] > _STOP_SECONDS
+    assert INFERENCE["metadata"]["annotations"] == {"serving.kserve.io/deploymentMode": "RawDeployment"}  # Knative refuses the period
     assert "STOPSIGNAL SIGTERM" in DOCKERFILE
 
 
@@ -103,6 +107,10 @@ def test_the_process_is_not_root_and_writes_only_temporary_files() -> None:
     assert settings["DynamicUser"] == settings["NoNewPrivileges"] == settings["PrivateTmp"] == "yes"
     assert settings["ProtectSystem"] == "strict"
     assert settings["CapabilityBoundingSet"] == ""
+
+
+def test_the_unit_does_not_hide_the_processor_from_torch() -> None:
+    assert "ProcSubset" not in unit()["Service"]  # torch would use other kernels, and other bits
 
 
 def test_versions_are_those_of_the_project() -> None:
