@@ -55,6 +55,15 @@ class Served:
         return self.request("POST", path, body, headers)[:2]
 
 
+def form(parts: Sequence[tuple[str, str | None, bytes]]) -> tuple[bytes, dict[str, str]]:
+    """Return the body and the headers of a form: the name of each part, its file name (None = no file) and its content."""
+    body = b""
+    for name, file, content in parts:
+        place = f'; filename="{file}"\r\nContent-Type: application/octet-stream' if file is not None else ""
+        body += f'--XX\r\nContent-Disposition: form-data; name="{name}"{place}\r\n\r\n'.encode() + content + b"\r\n"
+    return body + b"--XX--\r\n", {"content-type": "multipart/form-data; boundary=XX"}
+
+
 @contextmanager
 def serving(
     paths: Mapping[str, Path], limits: Limits | None = None, token: str | None = None, root: Path | None = None,

@@ -17,7 +17,7 @@ import pytest
 import tritonclient.http as triton
 
 import polymodal as pm
-from builders.servers import Served, serving
+from builders.servers import Served, form, serving
 from polymodal.server import Limits
 
 
@@ -72,12 +72,8 @@ def test_a_data_uri_and_a_single_row_get_the_same_bits(server: Served, rows: lis
 
 
 def test_a_form_with_a_file_gets_the_same_bits(server: Served, rows: list[dict[str, Any]], expected: np.ndarray) -> None:
-    parts = []
-    for name, value in rows[1].items():
-        file = '; filename="a.png"\r\nContent-Type: image/png' if isinstance(value, bytes) else ""
-        content = value if isinstance(value, bytes) else str(value).encode()
-        parts.append(f'--XX\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode() + content + b"\r\n")
-    status, body = server.post("/predict", b"".join([*parts, b"--XX--\r\n"]), {"content-type": "multipart/form-data; boundary=XX"})
+    cells = [(name, "a.png", value) if isinstance(value, bytes) else (name, None, str(value).encode()) for name, value in rows[1].items()]
+    status, body = server.post("/predict", *form(cells))
     assert status == 200
     assert np.array_equal(scores(body["predictions"][0]), expected[1])
 

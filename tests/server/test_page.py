@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import polymodal as pm
-from builders.servers import Served, serving
+from builders.servers import Served, form, serving
 from builders.tables import FAST
 from polymodal.outputs import PredictionTable
 from polymodal.outputs.files import write_rows
@@ -30,15 +30,6 @@ NAMES = ("blue", "green", "red")
 def server(shop_run: Path) -> Iterator[Served]:
     with serving({"shop": shop_run}) as served:
         yield served
-
-
-def form(parts: list[tuple[str, str, bytes]]) -> tuple[bytes, dict[str, str]]:
-    """Return the body and the headers of a form with files: the name of each part, its file name and its content."""
-    body = b"".join(
-        f'--XX\r\nContent-Disposition: form-data; name="{name}"; filename="{file}"\r\n\r\n'.encode() + content + b"\r\n"
-        for name, file, content in parts
-    )
-    return body + b"--XX--\r\n", {"content-type": "multipart/form-data; boundary=XX"}
 
 
 def test_the_page_and_its_files_are_served_with_a_strict_policy(shop_run: Path) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from .language import Words
-from .run import entry_name, finding_lines
+from .predictions import guarantee_texts
+from .run import entry_name, finding_lines, training_facts
 
 _SHOWN = 50
 """The number of classes, and of columns of a field, that a card lists."""
@@ -41,6 +42,8 @@ def card(facts: Mapping[str, Any], language: str = "auto", licence: str | None =
     """
     translate = Words.of(language)
     metrics = facts["metrics"]
+    rows, *seconds = training_facts(translate, metrics)
+    members = translate("card.members", members=len(metrics.get("members", [])), fusion=facts["fusion"])
     parts = [
         _metadata(facts, licence, languages),
         f"# {escaped(facts['name'])}",
@@ -53,7 +56,7 @@ def card(facts: Mapping[str, Any], language: str = "auto", licence: str | None =
         _table([translate("field"), translate("card.kind"), translate("card.encoder"), translate("card.columns")],
                [[one["name"], one["kind"], one["encoder"], _some(translate, one["columns"])] for one in facts["fields"]]),
         f"## {translate('card.training')}",
-        _training(translate, facts),
+        "\n".join(f"- {line}" for line in (rows, members, *seconds)),
         f"## {translate('run.leaderboard')}",
         translate("card.validation"),
         *_leaderboards(translate, metrics),
@@ -128,19 +131,6 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]], right: int = 0
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _training(translate: Words, facts: Mapping[str, Any]) -> str:
-    """Return how the model was trained."""
-    metrics = facts["metrics"]
-    rows, seconds = metrics.get("rows", {}), metrics.get("seconds", {}).get("total")
-    lines = [
-        translate("run.rows", rows=rows.get("table", 0), training=rows.get("training", 0), seed=metrics.get("seed")),
-        translate("card.members", members=len(metrics.get("members", [])), fusion=facts["fusion"]),
-    ]
-    if isinstance(seconds, (int, float)):
-        lines.append(translate("run.seconds", seconds=seconds))
-    return "\n".join(f"- {line}" for line in lines)
-
-
 def _leaderboards(translate: Words, metrics: Mapping[str, Any]) -> list[str]:
     """Return for each target the metric of the model, of its votes and of the model of each single field, with standard errors."""
     parts = []
@@ -181,9 +171,6 @@ def _with_error(value: float, error: float | None) -> str:
 
 def _guarantees(translate: Words, metrics: Mapping[str, Any]) -> list[str]:
     """Return the guarantee of the sets or intervals of each target."""
-    lines = []
-    for task, one in metrics.get("conformal", {}).items():
-        if one.get("rows") and "method" in one:
-            guarantee = translate("run.split_conformal" if one["method"] == "split" else "run.cv_plus", rows=one["rows"])
-            lines.append(f"- {translate('colon', name=escaped(task), value=guarantee)}")
+    texts = guarantee_texts(translate, metrics.get("conformal", {}))
+    lines = [f"- {translate('colon', name=escaped(task), value=one)}" for task, one in texts.items()]
     return [f"## {translate('run.sets')}", "\n".join(lines)] if lines else []

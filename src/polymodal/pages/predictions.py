@@ -99,13 +99,21 @@ def _pooled(translate: Words, pooled: Mapping[str, Any] | None) -> str:
 
 def guarantees(translate: Words, conformal: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the coverage guarantee of the sets or intervals of each task as HTML. Empty if the run has no such sets."""
+    lines = [f"<p>{translate.html('colon', name=task, value=one)}</p>" for task, one in guarantee_texts(translate, conformal).items()]
+    return f'<h2>{translate.html("run.sets")}</h2><div class="card">{"".join(lines)}</div>' if lines else ""
+
+
+def guarantee_texts(translate: Words, conformal: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the coverage guarantee as plain text, by task; a task without sets or intervals is left out.
+
+    :param conformal: ``conformal`` of ``metrics.json``: the facts of the sets by task
+    """
     methods = {"split": "run.split_conformal"}
-    lines = [
-        f"<p>{translate.html('colon', name=task, value=translate(methods.get(one['method'], 'run.cv_plus'), rows=one['rows']))}</p>"
+    return {
+        task: translate(methods.get(one["method"], "run.cv_plus"), rows=one["rows"])
         for task, one in conformal.items()
         if one.get("rows") and "method" in one
-    ]
-    return f'<h2>{translate.html("run.sets")}</h2><div class="card">{"".join(lines)}</div>' if lines else ""
+    }
 
 
 def examples(translate: Words, stored: Mapping[str, Any]) -> str:

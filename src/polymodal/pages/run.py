@@ -56,13 +56,16 @@ def page(content: Mapping[str, Any], language: str = "auto") -> str:
 
 
 def _head(translate: Words, content: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
-    rows = metrics.get("rows", {})
     lead = "".join(f'<p class="lead">{text(line)}</p>' for line in finding_lines(translate, metrics))
-    facts = [translate.html("run.rows", rows=rows.get("table", 0), training=rows.get("training", 0), seed=metrics.get("seed"))]
-    seconds = metrics.get("seconds", {}).get("total")
-    if isinstance(seconds, (int, float)):
-        facts.append(translate.html("run.seconds", seconds=seconds))
+    facts = map(text, training_facts(translate, metrics))
     return f"<h1>{text(content['name'])}</h1>{lead}<p><small>{translate('comma').join(facts)}</small></p>"
+
+
+def training_facts(translate: Words, metrics: Mapping[str, Any]) -> list[str]:
+    """Return the numbers of rows, the seed and, if they are known, the seconds of a run, each as plain text."""
+    rows, seconds = metrics.get("rows", {}), metrics.get("seconds", {}).get("total")
+    facts = [translate("run.rows", rows=rows.get("table", 0), training=rows.get("training", 0), seed=metrics.get("seed"))]
+    return [*facts, translate("run.seconds", seconds=seconds)] if isinstance(seconds, (int, float)) else facts
 
 
 def finding_lines(translate: Words, metrics: Mapping[str, Any]) -> list[str]:

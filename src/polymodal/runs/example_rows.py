@@ -53,15 +53,27 @@ def _row(experiment: Experiment, modalities: Mapping[str, Modality], by_field: M
     for name, cell in by_field.items():
         if modalities[name].is_missing(cell):
             continue
-        try:
-            sample = modalities[name].read(cell)
-        except Fault:
+        sent = _sent(modalities[name], cell)
+        if sent is None:
             return None
-        found = next((one for one in _forms(modalities[name], cell) if _is_read(modalities[name], one, sample)), None)
-        if found is None or len(written := json.dumps([_plain(part) for part in found])) > 2 * _MOST_BYTES:
-            return None
-        row |= dict(zip(experiment.fields[name].sources, json.loads(written), strict=True))
+        row |= dict(zip(experiment.fields[name].sources, sent, strict=True))
     return row
+
+
+def _sent(modality: Modality, cell: Cell) -> list[Any] | None:
+    """Return the values of a cell's columns as JSON data, from which the same sample is read without any file; None if there are none."""
+    try:
+        sample = modality.read(cell)
+    except Fault:
+        return None
+    for form in _forms(modality, cell):
+        try:
+            values = [_plain(part) for part in form]
+            if len(json.dumps(values)) <= 2 * _MOST_BYTES and _is_read(modality, form, sample):
+                return values
+        except (TypeError, ValueError):  # no JSON data
+            continue
+    return None
 
 
 def _forms(modality: Modality, cell: Cell) -> Iterator[Sequence[Cell]]:
@@ -86,7 +98,6 @@ def _is_read(modality: Modality, form: Sequence[Cell], sample: Sample) -> bool:
     alone = type(modality)(modality.config, modality.state, Roots())
     try:
         found = alone.read(tuple(form) if len(form) > 1 else form[0])
-        json.dumps([_plain(part) for part in form])
     except (Fault, TypeError, ValueError):
         return False
     return found.keys() == sample.keys() and all(found[name].tobytes() == sample[name].tobytes() for name in sample)

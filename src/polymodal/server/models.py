@@ -52,7 +52,7 @@ class Loaded:
 
     @property
     def fields(self) -> list[str]:
-        """The names of the fields."""
+        """The names of the fields of the model, in the order of its settings."""
         return list(self.predictor.bundle.experiment.fields)
 
     def check(self, coverage: float | None) -> None:

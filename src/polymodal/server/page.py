@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib import resources
+from pathlib import PurePath
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -22,11 +23,13 @@ from .schema import Column
 
 COVERAGE = 0.9
 """The coverage of the sets and intervals that the page shows."""
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FILES = {
-    "index.html": "text/html", "page.css": "text/css", "main.js": "text/javascript", "inputs.js": "text/javascript",
-    "answer.js": "text/javascript", "batch.js": "text/javascript", "server.js": "text/javascript", "words.js": "text/javascript",
-    "elements.js": "text/javascript", "sound.js": "text/javascript", "recorder.js": "text/javascript", "camera.js": "text/javascript",
-    "report.js": "text/javascript", "routes.js": "text/javascript", "icon.svg": "image/svg+xml",
+    name: _TYPES[PurePath(name).suffix]
+    for name in (
+        "index.html", "page.css", "icon.svg", "main.js", "inputs.js", "answer.js", "batch.js", "server.js", "words.js", "elements.js",
+        "sound.js", "recorder.js", "camera.js", "report.js", "routes.js",
+    )
 }  # fmt: skip
 """The static files with their types."""
 PATHS = frozenset({"/", *(f"/static/{name}" for name in FILES)})

@@ -7,19 +7,23 @@ const FIRST = 8; // classes that are shown at once
 
 /** Return the answer of one target as one line of text. */
 export function brief(target, record) {
+  const at = target.classes ? target.classes.indexOf(record[target.columns.answer]) : -1;
+  const text = answerText(target, record);
+  return at < 0 ? text : `${text} (${share(record[target.columns.scores[at]])})`;
+}
+
+/** Return the answer of one target as text: a class, a list of labels, or a number. */
+function answerText(target, record) {
   const answer = record[target.columns.answer];
   if (!target.classes) return numeral(answer);
-  if (Array.isArray(answer)) return answer.length ? answer.join(", ") : word("none");
-  const at = target.classes.findIndex((label) => label === answer);
-  return at < 0 ? String(answer) : `${answer} (${share(record[target.columns.scores[at]])})`;
+  return Array.isArray(answer) ? answer.join(", ") || word("none") : String(answer);
 }
 
 /** Return the elements that show the prediction of all targets. */
 export function predictionOf(model, record) {
   return model.targets.map((target) => {
-    const answer = record[target.columns.answer];
-    const text = target.classes ? (Array.isArray(answer) ? answer.join(", ") || word("none") : String(answer)) : numeral(answer);
-    const made = element("section", {}, element("h3", {}, target.name), element("div", { className: "answer" }, text));
+    const answer = element("div", { className: "answer" }, answerText(target, record));
+    const made = element("section", {}, element("h3", {}, target.name), answer);
     if (target.classes) made.append(...classes(target, record, model.coverage));
     else made.append(...interval(target, record, model.coverage));
     return made;
@@ -98,18 +102,14 @@ export function fieldsOf(model, present, hidden, facts, toggle) {
     input.dataset.field = field;
     input.addEventListener("change", () => toggle(field));
     const value = facts?.fields[field]?.shapley;
-    const bar = element("div", { className: "two", "aria-hidden": "true" });
-    if (has && value !== undefined && value !== null) {
-      const width = `${(100 * Math.abs(value)) / largest}%`;
-      bar.append(element("div", { className: value < 0 ? "bar against" : "bar", style: { width } }));
-    }
+    const isKnown = has && value !== undefined && value !== null;
     return element(
       "tr",
       {},
       element("td", {}, input),
       element("td", { className: hidden.has(field) ? "off" : "" }, field, has ? null : element("small", {}, ` ${word("missing")}`)),
-      element("td", {}, bar),
-      element("td", { className: "number" }, has && value !== undefined && value !== null ? signed(value) : ""),
+      element("td", {}, signedBar(isKnown ? value : null, largest)),
+      element("td", { className: "number" }, isKnown ? signed(value) : ""),
     );
   });
   const unit = facts ? (facts.unit === "log-odds" ? word("log-odds") : facts.unit) : null;
@@ -122,6 +122,13 @@ export function fieldsOf(model, present, hidden, facts, toggle) {
     element("td", {}),
   );
   return element("table", { className: "bars fields" }, element("thead", {}, head), element("tbody", {}, rows));
+}
+
+/** Return a bar from the middle: to the right for the prediction, to the left against it; only the middle if the value is null. */
+function signedBar(value, largest) {
+  const style = { width: `${(100 * Math.abs(value)) / largest}%` };
+  const bar = value === null ? null : element("div", { className: value < 0 ? "bar against" : "bar", style });
+  return element("div", { className: "two", "aria-hidden": "true" }, bar);
 }
 
 const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
@@ -170,9 +177,8 @@ function partTable(parts, values, largest) {
     .sort((one, other) => Math.abs(other.value) - Math.abs(one.value))
     .slice(0, 20)
     .map(({ name, value }) => {
-      const bar = element("div", { className: value < 0 ? "bar against" : "bar", style: { width: `${(100 * Math.abs(value)) / largest}%` } });
-      const cells = [element("td", {}, name), element("td", {}, element("div", { className: "two", "aria-hidden": "true" }, bar))];
-      return element("tr", {}, cells, element("td", { className: "number" }, signed(value)));
+      const bar = element("td", {}, signedBar(value, largest));
+      return element("tr", {}, element("td", {}, name), bar, element("td", { className: "number" }, signed(value)));
     });
   return element("table", { className: "bars" }, element("tbody", {}, rows));
 }

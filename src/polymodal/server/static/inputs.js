@@ -40,7 +40,7 @@ function textInput(column, changed) {
   };
 }
 
-/** Return a place for files: its `element`, `files()` as `{b64, name, type}`, `add(file)`, `put(contents)`. */
+/** Return a place for files: its `element`, `contents()` as `{b64, name, type}`, `add(file)`, `put(contents)`, `addButton(button)`. */
 function dropPlace(label, accept, several, changed) {
   const id = newId();
   const shown = element("div", { className: "shown" });
@@ -48,7 +48,8 @@ function dropPlace(label, accept, several, changed) {
   const input = element("input", { type: "file", id, accept, multiple: several, onchange: () => addAll([...input.files]) });
   const button = element("label", { className: "file", for: id }, word(several ? "choose.several" : "choose"));
   input.setAttribute("aria-label", label);
-  const place = element("div", { className: "drop" }, input, button, element("span", { className: "soft" }, word("drop")), shown);
+  const hint = element("span", { className: "soft" }, word("drop"));
+  const place = element("div", { className: "drop" }, input, button, hint, shown);
   place.addEventListener("dragover", (event) => {
     event.preventDefault();
     place.classList.add("over");
@@ -72,7 +73,7 @@ function dropPlace(label, accept, several, changed) {
     shown.replaceChildren(...contents.map((content) => figureOf(content, () => put(contents.filter((one) => one !== content)), changed)));
   }
 
-  return { element: place, contents: () => contents, put, add: (file) => addAll([file]) };
+  return { element: place, contents: () => contents, put, add: (file) => addAll([file]), addButton: (made) => hint.before(made) };
 }
 
 /** Return the content of a file in base64, with its name and type. */
@@ -108,10 +109,9 @@ function fileInput(column, changed) {
   const label = element("div", { className: "label" }, column.name, hint(column));
   const made = element("div", { className: "cell" }, label, place.element);
   if (column.media === "image/*") {
-    const button = element("button", { type: "button", onclick: async () => (await openCamera(place.add)) }, word("camera"));
-    place.element.insertBefore(button, place.element.children[2]);
+    place.addButton(element("button", { type: "button", onclick: () => openCamera(place.add) }, word("camera")));
   }
-  if (column.media === "audio/*") place.element.insertBefore(recordButton(place.add), place.element.children[2]);
+  if (column.media === "audio/*") place.addButton(recordButton(place.add));
   return {
     column,
     element: made,

@@ -21,7 +21,7 @@ function attempt(path, example) {
   const curl = element("pre", { tabIndex: 0 });
   const output = element("pre", { hidden: true, tabIndex: 0 });
   const update = () => {
-    const quoted = shortened(input.value).replaceAll("'", "'\\''");
+    const quoted = formatted(input.value, 0).replaceAll("'", "'\\''");
     curl.textContent = `curl ${location.origin}${path} -d '${quoted}'`;
   };
   input.addEventListener("input", update);
@@ -30,7 +30,7 @@ function attempt(path, example) {
   button.addEventListener("click", async () => {
     const response = await send(path, { method: "POST", body: input.value });
     output.hidden = false;
-    output.textContent = `${response.status}\n${indented(await response.text())}`;
+    output.textContent = `${response.status}\n${formatted(await response.text(), 1)}`;
   });
   return element(
     "div",
@@ -44,19 +44,10 @@ function attempt(path, example) {
   );
 }
 
-/** Return a JSON text in one line. */
-function shortened(text) {
+/** Return a JSON text with this indent, 0 = in one line; a text that is not JSON stays as it is. */
+function formatted(text, indent) {
   try {
-    return JSON.stringify(JSON.parse(text));
-  } catch {
-    return text;
-  }
-}
-
-/** Return a JSON text with indents. */
-function indented(text) {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 1);
+    return JSON.stringify(JSON.parse(text), null, indent);
   } catch {
     return text;
   }

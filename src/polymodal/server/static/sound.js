@@ -46,7 +46,7 @@ async function start(tick) {
 }
 
 /** Return the content of a WAV file of one channel. */
-export function wav(blocks, rate) {
+function wav(blocks, rate) {
   const count = blocks.reduce((sum, block) => sum + block.length, 0);
   const view = new DataView(new ArrayBuffer(44 + 2 * count));
   const letters = (at, text) => [...text].forEach((letter, place) => view.setUint8(at + place, letter.charCodeAt(0)));
