@@ -113,17 +113,15 @@ def _swap(body: bytes, rng: random.Random) -> bytes:
     """Replace a value of the JSON part by another one, or a name by another one."""
     try:
         tree, end = json.JSONDecoder().raw_decode(body.decode("latin-1"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return _flip(body, rng)
     places: list[tuple[Any, Any]] = []
-
-    def collect(node: Any) -> None:
-        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+    nodes = [tree] if isinstance(tree, (dict, list)) else []
+    while nodes:
+        node = nodes.pop()
+        for key, value in list(node.items()) if isinstance(node, dict) else enumerate(node):
             places.append((node, key))
-            if isinstance(value, (dict, list)):
-                collect(value)
-
-    collect(tree)
+            nodes += [value] if isinstance(value, (dict, list)) else []
     if not places:
         return json.dumps(rng.choice(_VALUES)).encode()
     node, key = rng.choice(places)

@@ -23,6 +23,7 @@ from ..training.observers import plain
 from . import cells, page, protocol, tables
 from .answering import joined, predicted
 from .beside import LARGE, MANY, beside
+from .document import describe
 from .forms import form_of, is_form
 from .guard import Guard, error_body
 from .limits import RequestError
@@ -64,7 +65,8 @@ def make_app(models: Models, token: str | None = None, hosts: frozenset[str] | N
     async def listed() -> Response:
         return _json({"models": [page.facts(served) for served in models.by_name.values()]})
 
-    @app.get("/metrics", summary="Counters for Prometheus")
+    @app.get("/metrics", summary="Counters for Prometheus", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+             response_class=Response)  # fmt: skip
     async def metrics() -> Response:
         return Response(meters.text(), media_type=meters.media_type)
 
@@ -74,6 +76,7 @@ def make_app(models: Models, token: str | None = None, hosts: frozenset[str] | N
     protocol.add_routes(app, models)
     tables.add_routes(app, models)
     page.add_routes(app, models)
+    describe(app, models)
     return Guard(app, models.limits, token, meters.count, lambda: models.stopping, hosts)
 
 
@@ -102,7 +105,7 @@ def _failed(_: Request, error: Exception) -> Response:
 
 def _add_routes(app: FastAPI, prefix: str, served: Served, models: Models) -> None:
     """Add the routes of one model."""
-    body = _body_schema(served)
+    body, one_row = _body_schema(served, models.limits.rows), _body_schema(served, 1, {})
     answers = {"type": "object", "properties": {"model": {"type": "string"}, "version": {"type": "string"}, "predictions": {
         "type": "array", "items": answer_schema(PredictionTable(served.loaded.predictor))}}}  # fmt: skip
     described: dict[int | str, dict[str, Any]] = {
@@ -124,7 +127,9 @@ def _add_routes(app: FastAPI, prefix: str, served: Served, models: Models) -> No
         answered = await predicted(served, loaded, rows, request, embed=True, hide=options.hide)
         return await beside(len(rows) > MANY, _embeddings, served, loaded, answered, options.blank)
 
-    @app.post(f"{prefix}/explain", summary="Explain the prediction for one row", openapi_extra=body, name=f"explain {served.name}{prefix}")
+    @app.post(
+        f"{prefix}/explain", summary="Explain the prediction for one row", openapi_extra=one_row, name=f"explain {served.name}{prefix}"
+    )
     async def explain(request: Request) -> Response:
         loaded, rows, options = await _read(request, served, models)
         if options != cells.Options():
@@ -180,10 +185,6 @@ async def _read(request: Request, served: Served, models: Models) -> tuple[Loade
     if is_form(request):
         given = await _form(request, limits.body_bytes)
         loaded = served.loaded
-        content = {name for name, one in loaded.columns.items() if one.kind in ("content", "numbers")}
-        for name, cell in given.items():
-            if name not in content and not isinstance(cell, str):
-                raise RequestError(422, f"row 1, column {name[:80]!r}: found a file or several values; expected one text")
         return loaded, [cells.row_of(given, 1, loaded.columns)], cells.Options()
     body = await request.body()
     loaded = served.loaded  # a bundle may have been replaced while the body arrived
@@ -219,17 +220,22 @@ def _records(answered: Sequence[Answered], blank: bool) -> tuple[list[dict[str, 
     return records, failed
 
 
-def _body_schema(served: Served) -> dict[str, Any]:
-    """Return the description of the body of a request."""
+def _body_schema(served: Served, most_rows: int, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the description of the body of a request.
+
+    :param options: the options beside its rows; None = those of predictions
+    """
     columns = list(served.loaded.columns.values())
     row = row_schema(columns)
     hide = {"type": "array", "items": {"enum": list(served.loaded.fields)}, "description": "Fields that are treated as missing."}
-    options = {"coverage": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, "on_error": {"enum": ["error", "blank"]},
-               "hide": hide}  # fmt: skip
-    rows = {"type": "object", "properties": {"rows": {"type": "array", "items": row, "minItems": 1}, **options}, "required": ["rows"],
+    given = {"coverage": {"type": ["number", "null"], "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+             "on_error": {"enum": ["error", "blank"]}, "hide": hide}  # fmt: skip
+    rows = {"type": "object", "properties": {"rows": {"type": "array", "items": row, "minItems": 1, "maxItems": most_rows},
+            **(given if options is None else options)}, "required": ["rows"],
             "additionalProperties": False}  # fmt: skip
-    text, file = {"type": "string"}, {"type": "string", "format": "binary"}
-    form = {"type": "object", "properties": {one.name: file if one.kind == "content" else text for one in columns}}
+    text, file = {"type": ["string", "number", "boolean", "null"]}, {"type": "string", "format": "binary"}
+    form = {"type": "object", "properties": {one.name: file if one.kind == "content" else text for one in columns},
+            "additionalProperties": False, "minProperties": 1}  # fmt: skip
     example = {"rows": row["examples"]}
     content = {"application/json": {"schema": rows, "example": example}, "multipart/form-data": {"schema": form}}
     return {"requestBody": {"required": True, "content": content}}

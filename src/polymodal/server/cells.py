@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import nearest
 from .limits import Limits, RequestError
+from .schema import Column
 
 Row = dict[str, Any]
 
@@ -82,7 +83,7 @@ def check_depth(value: Any, depth: int) -> None:
     raise RequestError(400, f"the JSON body is nested more than {depth} levels deep")
 
 
-def request_of(body: bytes, columns: Collection[str], fields: Collection[str], limits: Limits) -> tuple[list[Row], Options]:
+def request_of(body: bytes, columns: Mapping[str, Column], fields: Collection[str], limits: Limits) -> tuple[list[Row], Options]:
     """Return the rows and the options of a JSON body: an object with ``rows`` and options, or rows alone.
 
     :param columns: the columns of the model
@@ -109,7 +110,7 @@ def _options(given: Mapping[str, Any], fields: Collection[str]) -> Options:
     check_coverage(given.get("coverage"))
     if given.get("on_error", "error") not in ("error", "blank"):
         raise RequestError(422, "on_error: expected error (the row gets an error) or blank (the cell counts as missing)")
-    hide = given.get("hide") or []
+    hide = given.get("hide", [])
     if not isinstance(hide, list) or not all(isinstance(name, str) for name in hide):
         raise RequestError(422, "hide: expected a list of names of fields, which are treated as missing")
     for name in hide:
@@ -118,7 +119,7 @@ def _options(given: Mapping[str, Any], fields: Collection[str]) -> Options:
     return Options(given.get("coverage"), given.get("on_error") == "blank", frozenset(hide))
 
 
-def rows_of(value: Any, columns: Collection[str], limits: Limits) -> list[Row]:
+def rows_of(value: Any, columns: Mapping[str, Column], limits: Limits) -> list[Row]:
     """Return the rows of a JSON value: a list of objects, or one object.
 
     :raises RequestError: it is neither, there are too many rows, or a row has a column that the model does not know (422)
@@ -142,11 +143,11 @@ def check_count(rows: int, limits: Limits) -> None:
         raise RequestError(413, f"rows: found {rows:,}; expected at most {limits.rows:,}; divide the request")
 
 
-def row_of(cells: Mapping[str, Any], at: int, columns: Collection[str]) -> Row:
+def row_of(cells: Mapping[str, Any], at: int, columns: Mapping[str, Column]) -> Row:
     """Return a row with a cell for every column of the model, None = missing.
 
     :param at: the number of the row, from 1
-    :raises RequestError: a column is not known, or no column is given (422)
+    :raises RequestError: a column is not known, a cell has another type, or no column is given (422)
     """
     for name in cells:
         if name not in columns:
@@ -155,7 +156,26 @@ def row_of(cells: Mapping[str, Any], at: int, columns: Collection[str]) -> Row:
             )
     if not cells:
         raise RequestError(422, f"row {at}: no column; expected at least one of {', '.join(map(repr, columns))}")
+    for name, cell in cells.items():
+        _check_type(cell, at, columns[name])
     return {name: cell_of(cells.get(name), at, name) for name in columns}
+
+
+def _check_type(cell: Any, at: int, column: Column) -> None:
+    """Check that a cell has a type of JSON, or of a form, that a column can have.
+
+    :raises RequestError: it has not (422)
+    """
+    if column.kind == "numbers" or cell is None or isinstance(cell, str):
+        return
+    if column.kind == "content":
+        is_valid = isinstance(cell, (bytes, list)) or (isinstance(cell, dict) and set(cell) == {"b64"})
+        expected = '{"b64": "..."}, a data URI, or null'
+    else:
+        is_valid, expected = not isinstance(cell, (bytes, list, dict)), "a text, a number, true, false, or null"
+    if not is_valid:
+        found = {bool: "a boolean", dict: "an object", list: "a list", bytes: "a file"}.get(type(cell), "a number")
+        raise RequestError(422, f"row {at}, column {column.name!r}: found {found}; expected {expected}")
 
 
 def cell_of(cell: Any, at: int, name: str) -> Any:

@@ -8,16 +8,19 @@ import json
 import logging
 import time
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from starlette.requests import ClientDisconnect
 
-from .hosts import check_host, check_origin
+from .hosts import READS, check_host, check_origin
 from .limits import Limits, RequestError
 from .page import PATHS
 
 LOG = logging.getLogger("polymodal.server")
+_DROP_SECONDS = 2.0
+"""The time for which a body that an answer does not need is read."""
 Message = MutableMapping[str, Any]
 _OPEN = PATHS | {"/live", "/ready", "/v2/health/live", "/v2/health/ready"}
 """The paths that need no token."""
@@ -72,6 +75,8 @@ class Guard:
             if is_head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             if message["type"] == "http.response.start":
+                if scope["method"] not in READS and message["status"] not in (408, 413, 499):
+                    await body.drop_rest(scope, receive)
                 begun, status = True, message["status"]
                 closing = [(b"connection", b"close")] if self._stopping() else []
                 own = list(message.get("headers", []))
@@ -143,6 +148,18 @@ class _Body:
         self._begin, self._complete, self._late = time.monotonic(), False, False
         self.size = 0
         """The number of bytes that were received."""
+
+    async def drop_rest(self, scope: Message, receive: Any) -> None:
+        """Read what is left of a body before it is answered: a connection that ends with unread bytes may lose the answer."""
+        if any(name == b"expect" for name, _ in scope["headers"]):  # the client waits for the answer before it sends the body
+            return
+        dropped = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DROP_SECONDS):
+                while not self._complete and dropped < self._limits.body_bytes:
+                    message = await receive()
+                    dropped += len(message.get("body", b""))
+                    self._complete = message["type"] != "http.request" or not message.get("more_body", False)
 
     async def receive(self, receive: Any) -> Message:
         """Return the next message.

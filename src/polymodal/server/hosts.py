@@ -15,7 +15,7 @@ from .limits import RequestError
 LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
 """The names of this machine, which no other site can have."""
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:@/?#\[\]]+?)\.?(:\d*)?")
-_READS = ("GET", "HEAD", "OPTIONS")
+READS = ("GET", "HEAD", "OPTIONS")
 
 
 def host_of(text: str) -> str | None:
@@ -70,7 +70,7 @@ def check_origin(method: str, headers: Mapping[bytes, bytes]) -> None:
 
     :raises RequestError: one sends it (403)
     """
-    if method in _READS:
+    if method in READS:
         return
     site, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
     if site is not None:

@@ -59,7 +59,14 @@ def add_routes(app: FastAPI, models: Models) -> None:
     async def examples(name: str) -> Response:
         return Response(await beside(True, _examples, models.of(name)), media_type="application/json")
 
-    @app.get("/models/{name}/report", summary="The report of the run that trained a model, as HTML")
+    html = {"content": {"text/html": {"schema": {"type": "string"}}}}
+
+    @app.get(
+        "/models/{name}/report",
+        summary="The report of the run that trained a model, as HTML",
+        responses={200: html},
+        response_class=Response,
+    )
     async def report(name: str, request: Request) -> Response:
         language = "zh" if request.query_params.get("language") == "zh" else "en"
         headers = {"content-security-policy": _REPORT_POLICY}

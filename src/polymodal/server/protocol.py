@@ -21,6 +21,7 @@ from ..outputs import PredictionTable
 from . import cells
 from .answering import predicted
 from .beside import LARGE, MANY, beside
+from .document import inference_responses, inference_schema
 from .limits import Limits, RequestError
 from .models import Answered, Loaded, Models, Served
 from .schema import Column
@@ -34,6 +35,7 @@ def add_routes(app: FastAPI, models: Models) -> None:
     """Add the routes of the protocol, except those of the health of the server, which ``app.py`` adds."""
 
     @app.get("/v2", summary="The server (Open Inference Protocol)")
+    @app.get("/v2/", include_in_schema=False)
     async def server() -> dict[str, Any]:
         return {"name": "polymodal", "version": __version__, "extensions": ["binary_tensor_data"]}
 
@@ -48,9 +50,17 @@ def add_routes(app: FastAPI, models: Models) -> None:
             models.check_ready()
             return {"name": _of(models, name, version).name, "ready": True}
 
-        @app.post(f"{path}/infer", summary="Predict rows (Open Inference Protocol)", name=f"infer {path}")
+        @app.post(
+            f"{path}/infer", summary="Predict rows (Open Inference Protocol)", name=f"infer {path}",
+            openapi_extra=inference_schema(models), responses=inference_responses(),
+        )  # fmt: skip
         async def infer(name: str, request: Request, version: str | None = None) -> Response:
-            return await _infer(_of(models, name, version), models.limits, request)
+            try:
+                return await _infer(_of(models, name, version), models.limits, request)
+            except RequestError as error:
+                raise RequestError(
+                    400 if error.status == 422 else error.status, error.text, error.retry_after
+                ) from None  # the protocol has 400
 
 
 def _of(models: Models, name: str, version: str | None) -> Served:
@@ -129,7 +139,9 @@ def _request_of(body: bytes, length: str | None, loaded: Loaded, limits: Limits)
                 422, f"outputs: no output {name[:80]!r}{nearest(name[:80], list(datatypes))}; expected {', '.join(datatypes)}"
             )
     rows = _rows(value, tail, loaded.columns, limits)
-    return _Request(rows, value["id"] if isinstance(value.get("id"), str) else None, coverage, outputs, datatypes)
+    if not isinstance(value.get("id", ""), str):
+        raise RequestError(400, f"id: found {str(value['id'])[:40]}; expected a string")
+    return _Request(rows, value.get("id"), coverage, outputs, datatypes)
 
 
 def _response(served: Served, loaded: Loaded, wanted: _Request, answered: Sequence[Answered]) -> Response:

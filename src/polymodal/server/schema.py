@@ -80,14 +80,12 @@ def _cell_schema(column: Column) -> dict[str, Any]:
                    "additionalProperties": False}  # fmt: skip
         uri = {"type": "string", "description": "data:TYPE;base64,CONTENT"}
         return {"description": f"The content of a file. Read by {text}.", "anyOf": [content, uri, {"type": "array"}, {"type": "null"}]}
-    if column.kind == "number":
-        return {"description": f"A number. Read by {text}.", "type": ["number", "string", "null"]}
-    if column.kind == "category":
-        return {"description": f"A category; others count as unknown. Read by {text}.", "type": ["string", "number", "boolean", "null"],
-                "examples": list(column.values[:20])}  # fmt: skip
     if column.kind == "numbers":
         return {"description": f"Numbers, or the content of a file. Read by {text}."}
-    return {"description": f"Read by {text}."}
+    scalar = {"type": ["string", "number", "boolean", "null"]}
+    if column.kind == "category":
+        return {"description": f"A category; others count as unknown. Read by {text}.", **scalar, "examples": list(column.values[:20])}
+    return {"description": f"{'A number. ' if column.kind == 'number' else ''}Read by {text}.", **scalar}
 
 
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -35,7 +35,7 @@ def add_routes(app: FastAPI, models: Models) -> None:
     form = {"type": "object", "required": ["table"], "properties": {
         "table": {"type": "string", "format": "binary", "description": "A CSV, JSON Lines, Parquet or Excel file."},
         "files": {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "The files that its cells name."},
-    }}  # fmt: skip
+    }, "additionalProperties": False}  # fmt: skip
     body = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}}}
     answers: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 

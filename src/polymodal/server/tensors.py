@@ -19,7 +19,8 @@ DTYPES = {
     "INT64": "<i8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
 }  # fmt: skip
 EMBEDDING = "embedding"
-_MOST_RANK = 4
+MOST_RANK = 4
+MOST_SIZE = 2**31
 
 
 def mapping(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -39,8 +40,8 @@ def input_of(one: Mapping[str, Any], column: Column, tail: memoryview, limits: L
     shape, datatype, parameters = one.get("shape"), one.get("datatype"), mapping(one, "parameters")
     if (
         not isinstance(shape, list)
-        or not 1 <= len(shape) <= _MOST_RANK
-        or not all(type(size) is int and 0 <= size <= 2**31 for size in shape)
+        or not 1 <= len(shape) <= MOST_RANK
+        or not all(type(size) is int and 0 <= size <= MOST_SIZE for size in shape)
     ):
         raise RequestError(422, f"{place}: shape that is {str(shape)[:80]}; expected a list of sizes, such as [1]")
     if not isinstance(datatype, str) or (datatype != "BYTES" and datatype not in DTYPES):
