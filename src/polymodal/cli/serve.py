@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from .options import device_option
     "--host", default="127.0.0.1", show_default=True, help="The address to listen on. Others can reach 0.0.0.0; use a token there."
 )
 @click.option("--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="The port; 0 = any that is free.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="The processes that answer, each with models of its own."
+)
 @click.option("--token-file", metavar="FILE", help="A file with a token that requests must have as Authorization: Bearer TOKEN.")
 @click.option(
     "--allow-host",
@@ -32,7 +36,7 @@ from .options import device_option
 @click.option("--max-waiting", type=click.IntRange(1), default=2_000, show_default=True, help="The rows that may wait; more get 503.")
 @device_option
 def serve(
-    runs: tuple[str, ...], host: str, port: int, token_file: str | None, hosts: tuple[str, ...], root: tuple[str, ...],
+    runs: tuple[str, ...], host: str, port: int, workers: int, token_file: str | None, hosts: tuple[str, ...], root: tuple[str, ...],
     max_body_mb: float, max_rows: int, max_waiting: int, device: Any,
 ) -> None:  # fmt: skip
     """Answer HTTP requests with trained runs or bundles.
@@ -44,7 +48,7 @@ def serve(
 
     for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
         requires(package, "serve")
-    from ..server import Limits, Models
+    from ..server import Limits, Models, Settings, serve_in_processes
     from ..server import serve as run_server
     from ..server.hosts import host_of
 
@@ -57,13 +61,25 @@ def serve(
             raise click.UsageError(f"--allow-host {name}: expected a name or an address without a port, such as shop.example or [::1]")
     token = _token(token_file)
     limits = Limits(body_bytes=int(max_body_mb * 2**20), rows=max_rows, waiting_rows=max_waiting)
-    models = Models(_named(runs), limits, list(root), device)
-    for served in models.by_name.values():
-        click.echo(f"model {served.name!r}: {served.path}, version {served.loaded.version}")
+    named = _named(runs)
+
+    def show(versions: Mapping[str, str]) -> None:
+        for name, version in versions.items():
+            click.echo(f"model {name!r}: {named[name]}, version {version}")
 
     def ready(chosen: int) -> None:
         click.echo(f"listening on http://{f'[{host}]' if ':' in host else host}:{chosen}  (documentation: /openapi.json; stop: Ctrl-C)")
 
+    if workers > 1:
+
+        def all_ready(chosen: int, versions: Mapping[str, str]) -> None:
+            show(versions)
+            ready(chosen)
+
+        serve_in_processes(Settings(named, limits, list(root), device, token, hosts), workers, host, port, all_ready)
+        return
+    models = Models(named, limits, list(root), device)
+    show({name: served.loaded.version for name, served in models.by_name.items()})
     run_server(models, host, port, token, ready, hosts)
 
 

@@ -4,5 +4,6 @@ from .app import make_app
 from .limits import Limits
 from .models import Models
 from .serving import serve
+from .workers import Settings, serve_in_processes
 
-__all__ = ["Limits", "Models", "make_app", "serve"]
+__all__ = ["Limits", "Models", "Settings", "make_app", "serve", "serve_in_processes"]

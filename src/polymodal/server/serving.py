@@ -25,7 +25,7 @@ from .models import Models
 
 _LINGER_SECONDS = 0.5
 """The time for which connections still get answers, each its last one, before those that wait for a request are closed."""
-_STOP_SECONDS = 60
+STOP_SECONDS = 60
 """The time within which requests that were accepted are answered when the server stops."""
 
 
@@ -104,11 +104,20 @@ def connection_class(limits: Limits) -> type[asyncio.Protocol]:
 
 
 class Server(uvicorn.Server):
-    """A server that closes connections with their next answer when it stops."""
+    """A server that closes connections with their next answer when it stops.
 
-    def __init__(self, models: Models, config: uvicorn.Config) -> None:
+    :param started: called when it answers
+    """
+
+    def __init__(self, models: Models, config: uvicorn.Config, started: Callable[[], None] | None = None) -> None:
         super().__init__(config)
-        self._models = models
+        self._models, self._when_started = models, started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        if self._when_started is not None:
+            self._when_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop on a signal."""
@@ -157,12 +166,15 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def config_of(
-    models: Models, host: str = "127.0.0.1", port: int = 8000, token: str | None = None, hosts: Sequence[str] = ()
-) -> uvicorn.Config:
-    """Return the configuration of uvicorn; see ``serve`` for the parameters."""
+    models: Models, host: str = "127.0.0.1", port: int = 8000, token: str | None = None, hosts: Sequence[str] = (), backlog: int = 1_024
+) -> uvicorn.Config:  # fmt: skip
+    """Return the configuration of uvicorn; see ``serve`` for the parameters.
+
+    :param backlog: the maximum number of connections that are accepted at once
+    """
     return uvicorn.Config(
         make_app(models, token, hosts_of(host, hosts)), host=host, port=port, http=connection_class(models.limits), ws="none",
         lifespan="on", access_log=False, log_level="warning", server_header=False, date_header=False, proxy_headers=False,
         timeout_keep_alive=math.ceil(models.limits.header_seconds),
-        timeout_graceful_shutdown=_STOP_SECONDS, h11_max_incomplete_event_size=32 * 2**10, backlog=1_024,
+        timeout_graceful_shutdown=STOP_SECONDS, h11_max_incomplete_event_size=32 * 2**10, backlog=backlog,
     )  # fmt: skip

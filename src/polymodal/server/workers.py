@@ -1,0 +1,178 @@
+"""Several processes that answer on one socket, each with models of its own, and the process that watches over them.
+
+The processes that are free accept its connections, which wait in its queue while one process takes the place of another.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from types import FrameType
+from typing import Any
+
+import torch
+
+from ..errors import ConfigError, UserError
+from ..training.devices import DeviceName
+from .limits import Limits
+from .models import Models
+from .serving import STOP_SECONDS, Server, config_of, listening
+
+_SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable by which the client of Prometheus learns the folder in which processes add their counters."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every process serves, and how; see ``Models`` and ``serve`` for the meanings."""
+
+    paths: Mapping[str, str]
+    limits: Limits
+    root: Sequence[str]
+    device: DeviceName
+    token: str | None
+    hosts: Sequence[str]
+
+
+class _Socket(socket.socket):
+    """A socket that listens already. Each process accepts one connection at a time, so that the others get some too."""
+
+    def listen(self, backlog: int = 0) -> None:
+        """Keep the length of the queue."""
+
+
+def _work(settings: Settings, place: socket.socket, parent: Connection, threads: int) -> None:
+    """Answer requests in a process until it gets SIGTERM, or the process that started it has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one passes it on
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(threads)
+    try:
+        models = Models(settings.paths, settings.limits, settings.root, settings.device)
+    except UserError as error:
+        parent.send(str(error))
+        return
+    own = _Socket(fileno=place.detach())
+    config = config_of(models, own.getsockname()[0], 0, settings.token, settings.hosts, backlog=1)
+
+    def end() -> None:
+        with suppress(EOFError, OSError):
+            parent.recv()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def started() -> None:
+        parent.send({name: served.loaded.version for name, served in models.by_name.items()})
+        threading.Thread(target=end, name="parent", daemon=True).start()
+
+    models.watch()
+    Server(models, config, started).run([own])
+
+
+class _Worker:
+    """A process, and what it said when it was ready.
+
+    :param number: its number, from 1
+    """
+
+    def __init__(self, number: int, settings: Settings, place: socket.socket, threads: int) -> None:
+        context = get_context("spawn")
+        self.number = number
+        self.pipe, other = context.Pipe()
+        self.process = context.Process(target=_work, args=(settings, place, other, threads), name=f"serve {number}", daemon=True)
+        self.versions: Mapping[str, str] | None = None
+        self.process.start()
+        other.close()
+
+    def hear(self) -> None:
+        """Note that the process is ready.
+
+        :raises ConfigError: it is not, since the models cannot be loaded or it ended
+        """
+        with suppress(EOFError, OSError):
+            if self.versions is None and self.pipe.poll():
+                said: Any = self.pipe.recv()
+                if isinstance(said, str):
+                    raise ConfigError(said)
+                self.versions = said
+        if self.versions is None and not self.process.is_alive():
+            raise ConfigError(f"process {self.number} ended before it was ready ({_reason(self.process.exitcode)}); see its messages above")
+
+
+def _reason(code: int | None) -> str:
+    """Return the reason for which a process ended."""
+    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+
+def serve_in_processes(
+    settings: Settings, count: int, host: str = "127.0.0.1", port: int = 8000, ready: Callable[[int, Mapping[str, str]], None] | None = None
+) -> None:  # fmt: skip
+    """Answer requests in several processes until this one gets SIGTERM or SIGINT; then let each answer what it accepted, and return.
+
+    A process that ends by itself is replaced. If one ends before it is ready, the server stops.
+
+    :param count: the number of processes; they share the cores that torch has here
+    :param host: the address to listen on
+    :param port: the port to listen on; 0 = any that is free
+    :param ready: called with the port, and with the versions of the models, when every process answers
+    :raises ConfigError: the address cannot be listened on, or a process cannot start
+    """
+    threads = max(1, torch.get_num_threads() // count)
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    workers: list[_Worker] = []
+    with listening(host, port) as place, tempfile.TemporaryDirectory(prefix="polymodal-") as folder:
+        os.environ[_SHARED] = folder
+        try:
+            workers += [_Worker(number, settings, place, threads) for number in range(1, count + 1)]
+            is_ready = False
+            while not stopping.is_set():
+                wait([one.process.sentinel for one in workers] + [one.pipe for one in workers if one.versions is None], 0.2)
+                for at, one in enumerate(workers):
+                    one.hear()
+                    if not one.process.is_alive() and not stopping.is_set():
+                        print(f"process {one.number} ended ({_reason(one.process.exitcode)}); another one takes its place", flush=True)
+                        workers[at] = _Worker(one.number, settings, place, threads)
+                        _forget(one.process.pid, folder)
+                if not is_ready and all(one.versions is not None for one in workers):
+                    is_ready = True
+                    if ready is not None:
+                        ready(place.getsockname()[1], workers[0].versions or {})
+        finally:
+            _stop(workers)
+            os.environ.pop(_SHARED, None)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _forget(pid: int | None, folder: str) -> None:
+    """Let the counters no longer have the rows that wait in a process that has ended."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
+
+
+def _stop(workers: Sequence[_Worker]) -> None:
+    """Stop all processes, and wait until each has answered what it accepted."""
+    for one in workers:
+        if one.process.is_alive():
+            one.process.terminate()
+    end = time.monotonic() + STOP_SECONDS + 10
+    for one in workers:
+        one.process.join(max(0.0, end - time.monotonic()))
+        if one.process.is_alive():
+            one.process.kill()
+            one.process.join()
+        one.pipe.close()
