@@ -233,7 +233,7 @@ def _body_schema(served: Served, most_rows: int, options: Mapping[str, Any] | No
     rows = {"type": "object", "properties": {"rows": {"type": "array", "items": row, "minItems": 1, "maxItems": most_rows},
             **(given if options is None else options)}, "required": ["rows"],
             "additionalProperties": False}  # fmt: skip
-    text, file = {"type": ["string", "number", "boolean", "null"]}, {"type": "string", "format": "binary"}
+    text, file = {"description": "The text of the cell."}, {"type": "string", "format": "binary"}  # all values of a form are texts
     form = {"type": "object", "properties": {one.name: file if one.kind == "content" else text for one in columns},
             "additionalProperties": False, "minProperties": 1}  # fmt: skip
     example = {"rows": row["examples"]}
