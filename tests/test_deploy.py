@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from polymodal.cli.serve import serve
-from polymodal.server.serving import _STOP_SECONDS
+from polymodal.server.serving import STOP_SECONDS
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -87,10 +87,10 @@ def test_probes_are_routes_that_need_no_token() -> None:
 
 def test_nothing_is_killed_before_the_server_has_answered() -> None:
     grace = DEPLOYMENT["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
-    assert grace >= _STOP_SECONDS + int(containers()[0]["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert int(unit()["Service"]["TimeoutStopSec"]) > _STOP_SECONDS
+    assert grace >= STOP_SECONDS + int(containers()[0]["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert int(unit()["Service"]["TimeoutStopSec"]) > STOP_SECONDS
     assert unit()["Service"]["SuccessExitStatus"] == str(128 + signal.SIGTERM)
-    assert INFERENCE["spec"]["predictor"]["terminationGracePeriodSeconds"] > _STOP_SECONDS
+    assert INFERENCE["spec"]["predictor"]["terminationGracePeriodSeconds"] > STOP_SECONDS
     assert INFERENCE["metadata"]["annotations"] == {"serving.kserve.io/deploymentMode": "RawDeployment"}  # Knative refuses the period
     assert "STOPSIGNAL SIGTERM" in DOCKERFILE
 
