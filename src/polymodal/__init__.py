@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from os import environ as _environ
 from typing import TYPE_CHECKING, Any
+
+# MKL, which multiplies matrices for torch on x86, otherwise rounds the products of a row differently depending on its place in memory.
+_environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 __version__ = "0.1.0"
 
