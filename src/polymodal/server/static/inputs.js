@@ -140,24 +140,35 @@ function numbersInput(column, changed) {
   const id = newId();
   const input = element("textarea", { id, autocomplete: "off", spellcheck: false, oninput: changed });
   const place = dropPlace(column.name, undefined, false, changed);
-  let given; // nested lists of an example, which stay as they are while the text is not changed
   const label = element("label", { for: id }, column.name, hint(column));
   return {
     column,
     element: element("div", { className: "cell" }, label, input, place.element),
     value: () => {
       if (place.contents().length) return { b64: place.contents()[0].b64 };
-      if (given !== undefined && input.value === JSON.stringify(given)) return given;
-      const parts = input.value.split(/[\s,;，；]+/).filter(Boolean);
-      const wrong = parts.find((part) => !Number.isFinite(Number(part)));
-      if (wrong !== undefined) throw new Error(word("not.numbers", column.name, wrong));
-      return parts.length ? parts.map(Number) : undefined;
+      return input.value.trim().startsWith("[") ? listIn(input.value, column.name) : numbersIn(input.value, column.name);
     },
     set: (cell) => {
       const isFile = cell !== null && typeof cell === "object" && !Array.isArray(cell);
       place.put(isFile ? asContents(cell, "") : []);
-      given = Array.isArray(cell) ? cell : undefined;
-      input.value = given === undefined ? (typeof cell === "string" ? cell : "") : JSON.stringify(given);
+      input.value = Array.isArray(cell) ? JSON.stringify(cell) : typeof cell === "string" ? cell : "";
     },
   };
+}
+
+/** Return the list that a JSON text contains, which may be nested and contain null. */
+function listIn(text, name) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(word("not.list", name, text.trim().slice(0, 40)));
+  }
+}
+
+/** Return the numbers of a text that commas, semicolons or spaces separate; undefined = none. */
+function numbersIn(text, name) {
+  const parts = text.split(/[\s,;，；]+/).filter(Boolean);
+  const wrong = parts.find((part) => !Number.isFinite(Number(part)));
+  if (wrong !== undefined) throw new Error(word("not.numbers", name, wrong));
+  return parts.length ? parts.map(Number) : undefined;
 }

@@ -37,6 +37,7 @@ const WORDS = {
   "kind.image": ["picture", "图像"],
   "kind.audio": ["sound", "声音"],
   "kind.video": ["video", "视频"],
+  "not.list": ["{0}: “{1}” is not a list of numbers, such as [1, 2.5, null]", "{0}：“{1}”不是数值列表，应如 [1, 2.5, null]"],
   "not.numbers": ["{0}: “{1}” is not a number", "{0}：“{1}”不是数值"],
   probability: ["Probability", "概率"],
   class: ["Class", "类别"],
