@@ -27,7 +27,7 @@ FLOORS = [  # from floor 1 upwards; docs/design/000-architecture.md explains the
     {"preparation", "journal"},
     {"inspection", "bundle"},
     {"predictor", "ensemble"},
-    {"runs", "analysis", "outputs"},
+    {"runs", "analysis", "outputs", "exporting"},
     {"preflight", "comparison", "server"},
     {"cli"},
 ]

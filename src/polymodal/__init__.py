@@ -44,6 +44,7 @@ _HOME = {
     "compare": "comparison",
     "evaluate": "runs",
     "explain": "analysis",
+    "export": "exporting",
     "inspect": "inspection",
     "load": "predictor",
     "resume": "runs",
@@ -84,6 +85,7 @@ if TYPE_CHECKING:  # "X as X" marks an exported name for type checkers
         UserError as UserError,
     )
     from .experiment import Experiment as Experiment
+    from .exporting import export as export
     from .inspection import inspect as inspect
     from .model import MultiModalModel as MultiModalModel
     from .predictor import (

@@ -42,6 +42,7 @@ class Stream(Enum):
     PERMUTATIONS = None, "the permutations of a field (by number)"
     PROJECTED_CELLS = None, "the cells of other rows in a projection (by field)"
     PROJECTED_ROWS = None, "the rows of a projection"
+    MADE_UP_ROWS = None, "the cells of made-up rows on which an exported model is compared"
     CHANCE = None, "the predictions from which the calibration error by chance is simulated"
 
 

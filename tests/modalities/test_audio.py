@@ -17,7 +17,8 @@ import polymodal as pm
 from builders.sounds import RATE, encoded, sounds, tone
 from polymodal.errors import Fault
 from polymodal.modalities import Audio, AudioConfig, Roots
-from polymodal.modalities.audio import decode, mel_power, resample, spectrogram
+from polymodal.modalities.audio import decode, mel_power, spectrogram
+from polymodal.modalities.sound_values import resample
 
 
 def reader(**settings: Any) -> Audio:

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image as Pillow
 
 from polymodal.modalities import Image, ImageConfig, Pictures, PicturesConfig, Roots
-from polymodal.modalities.pixels import open_picture, pixels_of
+from polymodal.modalities.decoding import pixels_of
+from polymodal.modalities.pixels import open_picture
 
 SIDE = 64
 RAMP = np.linspace(0, 4_095, SIDE * SIDE).round().astype(np.uint16).reshape(SIDE, SIDE)
@@ -51,7 +52,7 @@ def expected(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 def test_twelve_bits_in_a_file_of_sixteen_use_all_greys() -> None:
     picture = open_picture(Roots(), png(RAMP), ImageConfig(column="c"), 1, (SIDE, SIDE))
-    pixels = pixels_of(picture, {"channels": 1, "size": SIDE, "deep_range": []})
+    pixels = pixels_of(picture, (SIDE, SIDE), {"channels": 1, "deep_range": []})
     assert len(np.unique(pixels)) == 256
     np.testing.assert_array_equal(pixels[0], expected(RAMP, *np.percentile(RAMP, (1, 99))))
 

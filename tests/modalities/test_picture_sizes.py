@@ -14,7 +14,8 @@ import polymodal as pm
 from polymodal.config import validate
 from polymodal.flow import height_and_width
 from polymodal.modalities import Image, ImageConfig, Pictures, PicturesConfig, Roots
-from polymodal.modalities.picture_sizes import letterboxed, usual_ratio, usual_size
+from polymodal.modalities.decoding import letterboxed
+from polymodal.modalities.picture_sizes import usual_ratio, usual_size
 
 RED, GREEN, BLUE = (250, 10, 20), (10, 240, 30), (20, 30, 230)
 

@@ -26,7 +26,8 @@ from polymodal.modalities import Roots, Text, TextConfig, is_empty
 from polymodal.modalities.graphemes import clusters, cut
 from polymodal.modalities.ngrams import hashes_of, words_in
 from polymodal.modalities.tags import BREAK
-from polymodal.modalities.text import _PRETOKENS_OF_POINTS, _train_tokenizer, normalise
+from polymodal.modalities.text import _PRETOKENS_OF_POINTS, _train_tokenizer
+from polymodal.modalities.text_content import normalise
 from polymodal.modalities.text_corruption import of_text
 
 NGRAMS = {"buckets": 4096, "max_ngrams": 64}

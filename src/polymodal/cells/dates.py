@@ -10,11 +10,14 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..flow import Cell
 from .words import LONGEST, plain_text
+
+if TYPE_CHECKING:
+    from ..flow import Cell
 
 ORDERS = ("ymd", "dmy", "mdy", "yymd")
 COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}

@@ -6,14 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..flow import Cell
 from .dates import COMPACT, ORDERS, date, order_of
 from .numbers import PLAIN, Decimal, Numbers, is_dressed, number, numbers_of
 from .words import is_missing_word, plain_text
+
+if TYPE_CHECKING:
+    from ..flow import Cell
 
 ColumnType = Literal["number", "category", "date"]
 

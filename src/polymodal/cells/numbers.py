@@ -17,12 +17,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..flow import Cell
 from .words import LONGEST, plain_text
+
+if TYPE_CHECKING:
+    from ..flow import Cell
 
 Decimal = Literal[".", ","]
 Clock = Literal["h:m", "m:s"]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..flow import Cell
+if TYPE_CHECKING:
+    from ..flow import Cell
+
 
 MISSING_WORDS = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "nil", "-", "--", "—", "?", "无", "空", "缺失"})
 """Words for a missing value in columns of numbers, dates and categories. In a text column they are ordinary words."""

@@ -24,6 +24,7 @@ from .mistakes import Commands
 
 COMMANDS = (
     "inspect", "init", "check", "train", "compare", "evaluate", "explain", "predict", "report", "card", "demo", "table", "schema", "serve",
+    "export",
 )  # fmt: skip
 """The commands in the order in which messages name them. The command ``x`` is the object ``x`` of the module ``cli/x.py``."""
 

@@ -22,6 +22,9 @@ from ..layers.positions import sines
 from ..layers.transformer import Transformer
 from .encoder import Encoder, EncoderConfig
 
+_MOST_STEPS = 2**14
+"""The maximum number of steps of a series."""
+
 
 class SeriesTransformerConfig(EncoderConfig):
     """The settings of a transformer over patches of a series."""
@@ -71,7 +74,8 @@ class SeriesTransformer(Encoder):
         own_UTC = (values_UTC - mean_U1C) * known_UTC
         own_UTC = own_UTC / (own_UTC.square().sum(1, keepdim=True) / count_U1C + 1e-4).sqrt()
         steps_UTK = torch.cat([values_UTC, own_UTC, known_UTC.to(values_UTC.dtype)], 2)
-        steps_UKS = functional.pad(steps_UTK.transpose(1, 2), (0, -steps_UTK.shape[1] % self.patch))
+        padding = (_MOST_STEPS * self.patch - steps_UTK.shape[1]) % self.patch  # C has another remainder of negative numbers
+        steps_UKS = functional.pad(steps_UTK.transpose(1, 2), (0, padding))
         real_U1S = (torch.arange(steps_UKS.shape[2], device=length_U.device) < length_U.unsqueeze(1)).unsqueeze(1)
         grid_UDS = functional.gelu(self.stem(steps_UKS)) * real_U1S  # padding does not affect the steps before it
         for shape in self.shapes:

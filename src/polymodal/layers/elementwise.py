@@ -17,8 +17,10 @@ def sigmoid(values: Tensor) -> Tensor:
 
     torch computes elements in vectors, and uses another formula for the last elements that do not fill a vector. On processors with AVX-512
     the two differ in the last bit, so that the prediction for a row would depend on the number of rows. This function pads the tensor to
-    whole vectors.
+    whole vectors. In an exported program (``exporting/program.py``), it is the sigmoid of the format.
     """
+    if torch.compiler.is_compiling():
+        return values.sigmoid()
     flat = values.flatten()
     filled = functional.pad(flat, (0, -len(flat) % _VECTOR))
     return torch.cat([part.sigmoid() for part in filled.split(_PART)])[: len(flat)].view_as(values) if len(flat) else values.sigmoid()

@@ -10,13 +10,15 @@ import json
 import math
 import os
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..cells import number, writing_of
 from ..errors import Fault
-from ..flow import Cell
+
+if TYPE_CHECKING:
+    from ..flow import Cell
 
 _TIME_NAMES = frozenset({"t", "time", "times", "timestamp", "date", "datetime", "seconds", "ts", "时间", "时刻"})
 _DAY = 86_400.0

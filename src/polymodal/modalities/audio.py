@@ -24,16 +24,15 @@ from torch import Tensor
 
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
-from ..layers.mel import slaney_filters
+from ..layers.mel_filters import slaney_filters
 from .files import Roots
 from .modality import Modality, OneColumn, Recognition, bucket, evenly, padded, percent
 from .signal_corruption import Corruption, of_sounds
+from .sound_values import HOP, decibels, frame_sizes, resample
 from .sounds import looks_like_a_sound, samples_of
 from .tracks import hold_sound_alone
 
 _PEEKED = 16  # the maximum number of files whose first bytes are read to recognise a column
-_WINDOW, _HOP = 0.025, 0.010  # seconds
-_FLOOR = 80.0  # the range of a spectrogram in decibels below its maximum
 _SHORTEST = 32  # the minimum number of frames that a spectrogram is padded to
 _SHORTEST_WAVE = 4_096  # the minimum number of samples that a waveform is padded to
 
@@ -106,7 +105,7 @@ class Audio(Modality):
             lengths.append(seconds)
             spectrograms.append(spectrogram(sound, config.rate, config.mels))
         seconds = config.seconds or min(10.0, max(0.25, float(np.quantile(lengths, 0.95)) if lengths else 1.0))
-        state: State = {"form": form, "rate": config.rate, "mels": config.mels, "frames": max(_SHORTEST, math.ceil(seconds / _HOP)),
+        state: State = {"form": form, "rate": config.rate, "mels": config.mels, "frames": max(_SHORTEST, math.ceil(seconds / HOP)),
                         "mean": 127.5, "std": 64.0, "level": -30.0, "level_std": 10.0}  # fmt: skip
         if spectrograms:
             values = np.concatenate([mel_TM.ravel() for mel_TM, _ in spectrograms]).astype(np.float64)
@@ -151,7 +150,7 @@ class Audio(Modality):
     def parsed(self, cell: Cell) -> np.ndarray:
         """Return the resampled sound, float64 (N,), up to the maximum length."""
         rate, is_waveform = self.state["rate"], self.state["form"] == "waveform"
-        seconds = self.state["samples"] / rate if is_waveform else self.state["frames"] * _HOP
+        seconds = self.state["samples"] / rate if is_waveform else self.state["frames"] * HOP
         return decode(self.roots.bytes_of(cell, int(self.config.max_mb * 2**20)), rate, seconds)[0]
 
     def sample_of(self, sound_N: np.ndarray) -> Sample:
@@ -217,6 +216,15 @@ class Audio(Modality):
         """Return the corruptions of the resampled sound."""
         return of_sounds(self.state["rate"])
 
+    def recipe(self) -> dict[str, Any]:
+        """Return the operation "sound". Exported models read WAV files by themselves, and other formats with the package soundfile."""
+        state = {name: value for name, value in self.state.items() if name != "form"}
+        if "samples" in state:
+            padding = {"padded": ["waveform"], "pad": 0, "lengths": [_SHORTEST_WAVE, state["samples"]]}
+        else:
+            padding = {"padded": ["mel"], "pad": 0, "lengths": [_SHORTEST, max(state["frames"], _SHORTEST)]}
+        return {"operation": "sound", **padding, **state, "max_mb": self.config.max_mb}
+
     def cost(self) -> float:
         """Return the approximate cost, which grows with the length."""
         if self.state["form"] == "waveform":
@@ -235,7 +243,7 @@ class Audio(Modality):
         """Return the maximum length, the number of bands and the sampling rate, in words."""
         if self.state["form"] == "waveform":
             return f"{self.state['samples'] / self.state['rate']:g} s at most, resampled to {self.state['rate']:,} Hz"
-        return f"{self.state['frames'] * _HOP:g} s at most, {self.state['mels']} mel bands, resampled to {self.state['rate']:,} Hz"
+        return f"{self.state['frames'] * HOP:g} s at most, {self.state['mels']} mel bands, resampled to {self.state['rate']:,} Hz"
 
 
 def decode(data: bytes, rate: int, seconds: float) -> tuple[np.ndarray, float]:
@@ -256,44 +264,15 @@ def decode(data: bytes, rate: int, seconds: float) -> tuple[np.ndarray, float]:
     return resample(sound_N, source, rate), length / source
 
 
-def resample(sound_N: np.ndarray, source: int, rate: int) -> np.ndarray:
-    """Resample a sound (N,) from the rate ``source`` to ``rate``, both in Hz, by truncating or padding its spectrum.
-
-    The sound is padded with silence first, because the Fourier transform treats it as periodic.
-    """
-    if source == rate:
-        return sound_N
-    length = max(1, round(len(sound_N) * rate / source))
-    unit = math.gcd(source, rate)
-    down, up = source // unit, rate // unit
-    blocks = -(-(len(sound_N) + min(source // 20, 4_096)) // down)  # so that both lengths are whole numbers of samples
-    if down * blocks > 4 * len(sound_N) + 1_000_000:  # the rates have no large common factor: the lengths are rounded
-        before = len(sound_N) + min(source // 20, 4_096)
-        after = max(1, round(before * rate / source))
-    else:
-        before, after = down * blocks, up * blocks
-    spectrum = np.fft.rfft(sound_N, before)
-    cut = np.zeros(after // 2 + 1, np.complex128)
-    kept = min(len(spectrum), len(cut))
-    cut[:kept] = spectrum[:kept]
-    return np.fft.irfft(cut, after)[:length] * (after / before)
-
-
 def spectrogram(sound_N: np.ndarray, rate: int, mels: int) -> tuple[np.ndarray, float]:
     """Return the spectrogram of a sound (N,) as uint8 (T, mels) in steps of 80/255 dB, 255 = its maximum, and the maximum in dB (full scale
     = 0)."""
-    power_TM = mel_power(sound_N, rate, mels)
-    loudest = float(power_TM.max())
-    if loudest <= 1e-12:  # silence, exact or approximate
-        return np.zeros(power_TM.shape, np.uint8), -120.0
-    below_TM = 10 * np.log10(np.maximum(power_TM / loudest, 1e-8))
-    return np.round((1 + below_TM / _FLOOR) * 255).clip(0, 255).astype(np.uint8), 10 * math.log10(loudest)
+    return decibels(mel_power(sound_N, rate, mels))
 
 
 def mel_power(sound_N: np.ndarray, rate: int, mels: int) -> np.ndarray:
     """Return the power of each band, float64 (T, mels), T = 1 + N / hop: centred windows of 25 ms every 10 ms, padded with zeros."""
-    window, hop = round(_WINDOW * rate), round(_HOP * rate)
-    size = 2 ** math.ceil(math.log2(window))
+    window, hop, size = frame_sizes(rate)
     sound = torch.from_numpy(np.ascontiguousarray(sound_N, np.float64))
     spectrum_FT = torch.stft(
         sound, size, hop, window, torch.hann_window(window, dtype=torch.float64), center=True, pad_mode="constant", return_complex=True

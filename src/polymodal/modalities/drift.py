@@ -10,10 +10,9 @@ import numpy as np
 
 from ..cells import Writing, category
 from ..flow import Cell, Sample, State
+from .column_values import DATE_PARTS
 from .modality import Drift
 
-DATE_PARTS = 6
-"""The number of values of a sample that represent one date."""
 _CLIPPED = 10.0
 """The distance from the mean, in standard deviations, at which the values of samples are clipped."""
 HUGE = 1e150

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import Fault
 from ..flow import Cell, Form, Sample, State, height_and_width
 from .array_images import is_a_picture, subsampled
+from .decoding import mean_color, sides_of
 from .files import Roots
 from .medical import is_medical
 from .modality import Modality, Parts, Recognition, evenly, percent
@@ -26,11 +27,10 @@ from .pixels import (
     augmented,
     check_pixel_facts,
     looks_like_a_picture,
-    mean_color,
     open_picture,
     pixel_facts,
+    pixel_recipe,
     read_pixels,
-    sides_of,
 )
 from .signal_corruption import Corruption, of_pictures
 
@@ -140,6 +140,10 @@ class Image(Modality):
                 without.append({"pixels": covered})
         shown = sample["pixels"][: 3 if channels >= 3 else 1].transpose(1, 2, 0)
         return Parts(names, without, grid=(counts[0], counts[1]), pixels=np.ascontiguousarray(shown))
+
+    def recipe(self) -> dict[str, Any]:
+        """Return the operation "picture". Exported models read no medical formats."""
+        return {"operation": "picture", "padded": [], **pixel_recipe(self.config, self.state)}
 
     def cost(self) -> float:
         """Return the approximate number of multiply-adds, proportional to the area. The first feature map of a small picture is as large as

@@ -283,6 +283,17 @@ class Modality(ABC):
         """Return the result of ``collate`` for a geometry, given that for a larger one of samples that fit into both."""
         return {name: value[:, : geometry[0]] for name, value in values.items()} if geometry else values
 
+    def recipe(self) -> dict[str, Any]:
+        """Return how a cell becomes a sample as plain JSON data, by which exported models read cells.
+
+        ``operation`` names the function of ``exporting/operations.py`` that reads a cell that is not missing; it takes the other facts.
+        ``padded`` are the names of the values that ``collate`` pads along axis 1, with ``pad`` (0, or None = NaN), to the smallest of
+        ``lengths``, doubled until it suffices, at most the largest.
+
+        :raises ConfigError: only polymodal can read such cells
+        """
+        raise ConfigError(f"found a field of kind {self.kind!r}, whose cells only polymodal reads; expected a model without it")
+
     def cost(self) -> float:
         """Return the approximate number of multiply-adds to encode one cell. It decides which cells are encoded once for several rows."""
         return 1.0

@@ -16,12 +16,10 @@ from typing import Any
 import numpy as np
 
 from ..flow import State, height_and_width
+from .decoding import ELONGATED
 
 SMALLEST, LARGEST = 4, 4_096
 """The smallest and the largest height or width in pixels."""
-_ELONGATED = 1.6
-"""The aspect ratio from which pictures are not squares, and the factor between two aspect ratios from which they are not alike. Photographs
-of 3:2 are below it, films of 16:9 above."""
 _MOST_ELONGATED = 8.0
 _ALIKE = 2 / 3
 """The smallest share of pictures of one aspect ratio for which a size keeps it."""
@@ -112,23 +110,10 @@ def usual_ratio(sides: Sequence[tuple[int, int]]) -> float:
     """
     logs = np.array([math.log(width / height) for height, width in sides])
     middle = float(np.median(logs)) if sides else 0.0
-    far = math.log(_ELONGATED)
+    far = math.log(ELONGATED)
     return math.exp(middle) if abs(middle) > far and (np.abs(logs - middle) <= far).mean() >= _ALIKE else 1.0
 
 
 def _multiple(side: float) -> int:
     """Return the multiple of ``_UNIT`` that is next to a side, at least twice ``_UNIT``."""
     return max(2, round(side / _UNIT)) * _UNIT
-
-
-def letterboxed(sides: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-    """Return the height and the width to which a picture is resized, at most ``size``: the size if the aspect ratios are alike.
-
-    :param sides: the height and the width of the picture
-    :param size: the height and the width at which the field reads pictures
-    """
-    scales = [full / side for full, side in zip(size, sides, strict=True)]
-    if max(scales) <= _ELONGATED * min(scales):
-        return size
-    height, width = (max(1, round(side * min(scales))) for side in sides)
-    return height, width

@@ -19,6 +19,7 @@ from ..cells import is_empty
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .array_images import subsampled
+from .decoding import Picture, sides_of
 from .files import NoFolder, Roots
 from .frames import (
     MOST,
@@ -34,14 +35,13 @@ from .modality import Modality, PartFault, Parts, Recognition, evenly, percent
 from .picture_sizes import described_pixels
 from .pixels import (
     FITTED,
-    Picture,
     PictureSettings,
     augmented,
     looks_like_a_picture,
     open_picture,
     pixel_facts,
+    pixel_recipe,
     read_pixels,
-    sides_of,
 )
 from .signal_corruption import Corruption, each, of_pictures
 
@@ -165,6 +165,11 @@ class Pictures(Modality):
     def parts(self, cell: Cell, sample: Sample) -> Parts:
         """Return one part for each picture of the cell."""
         return frame_parts(sample)
+
+    def recipe(self) -> dict[str, Any]:
+        """Return the operation "pictures". Exported models read no folders and no medical formats."""
+        padding = {"padded": ["pixels"], "pad": 0, "lengths": [1, self.state["frames"]]}
+        return {"operation": "pictures", "frames": self.state["frames"], **padding, **pixel_recipe(self.config, self.state)}
 
     def cost(self) -> float:
         """Return the approximate number of multiply-adds, proportional to the area and the number of the pictures."""

@@ -6,7 +6,6 @@ Colours: RGB, RGBA (over white, or as a fourth channel), CMYK, palettes, 1-, 8- 
 
 from __future__ import annotations
 
-import io
 import math
 import os
 from collections import Counter
@@ -15,7 +14,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
 from pydantic import Field as Setting
 from pydantic import ValidatorFunctionWrapHandler, field_validator
 
@@ -23,28 +21,21 @@ from ..errors import Fault
 from ..flow import Cell, State, height_and_width
 from ..quiet import ignore_warnings_of
 from .array_images import MAGIC as NPY
-from .array_images import MAX_CHANNELS, array_picture, is_array_of_pixels, npy_picture, range_of, scaled_to_bytes
+from .array_images import MAX_CHANNELS, array_picture, is_array_of_pixels, npy_picture, range_of
+from .decoding import Picture, opened, pixels_of
 from .files import Roots
-from .high_bit_depth import deep_values, is_deep, scaled_to_8_bits
+from .high_bit_depth import deep_values, is_deep
 from .medical import EXTENSIONS as MEDICAL
 from .medical import is_medical, open_medical
 from .modality import OneColumn
 from .objects import plain
-from .picture_sizes import LARGEST, SMALLEST, check_size_facts, checked_size, letterboxed, size_facts
+from .picture_sizes import LARGEST, SMALLEST, check_size_facts, checked_size, size_facts
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # the MPO files of cameras are opened as JPEG
 EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", *MEDICAL)
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"GIF8")
-_MAX_DEFLATE_RATIO = 1_032  # largest number of bytes from one byte of a deflate stream (RFC 1951); a pixel takes at least one bit
-_SCAN, _MAX_SCANS = b"\xff\xda", 200
-_MAX_SEGMENTS, _MAX_HEADER = 1_000, 16 * 2**20
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 FITTED = (256, 256)
 """The height and the width of pictures that are needed to learn the facts of a field."""
-
-Pillow.MAX_IMAGE_PIXELS = None  # Pillow's limit would be a warning; max_pixels below is checked instead, with an error
-
 
 _Side = Annotated[int, Setting(ge=SMALLEST, le=LARGEST)]
 
@@ -83,13 +74,10 @@ class PictureSettings(OneColumn):
         return checked_size(value)
 
 
-Picture = Pillow.Image | np.ndarray
-"""A decoded picture: a PIL image, or an array (H, W, C)."""
-
-
 def read_pixels(cell: Cell, roots: Roots, config: PictureSettings, state: State) -> np.ndarray:
     """Return the picture of a cell as uint8 (C, H, W), by the state of its field; ``Fault`` if it cannot be read."""
-    return pixels_of(open_picture(roots, cell, config, state["channels"], height_and_width(state)), state)
+    size = height_and_width(state)
+    return pixels_of(open_picture(roots, cell, config, state["channels"], size), size, state)
 
 
 def pixel_facts(
@@ -123,7 +111,7 @@ def pixel_facts(
     plainly = {**state, "deep_range": state.get("deep_range", ()), "letterbox": False}  # the colour of the borders is not part of the mean
     for picture in pictures if "mean" not in needs else ():
         try:
-            pixels.append(pixels_of(picture, plainly))
+            pixels.append(pixels_of(picture, height_and_width(plainly), plainly))
         except Fault:
             continue
     if "resize" in needs:
@@ -163,6 +151,13 @@ def check_pixel_facts(state: State) -> None:
     resize = state.get("resize")
     if resize is not None and (resize["resample"] not in range(6) or resize["edge"] not in (None, *range(4, 4_097))):
         raise ValueError(f"pictures resized by {resize}")
+
+
+def pixel_recipe(config: PictureSettings, state: State) -> dict[str, Any]:
+    """Return the facts by which exported models read pictures (see ``Modality.recipe``)."""
+    names = ("channels", "mean", "range", "letterbox", "resize", "deep_range")
+    facts = {name: state[name] for name in names if name in state}
+    return {"size": list(height_and_width(state)), **facts, "max_pixels": config.max_pixels, "max_mb": config.max_mb}
 
 
 def augmented(pixels: np.ndarray, rng: np.random.Generator, config: PictureSettings) -> np.ndarray:
@@ -210,13 +205,6 @@ def looks_like_a_picture(cell: Cell) -> bool:
     return bool(names) and are_pictures[-1] and not (len(names) > 1 and all(are_pictures))  # several names are a set of pictures
 
 
-def sides_of(picture: Picture) -> tuple[int, int]:
-    """Return the height and the width of a picture in pixels."""
-    if isinstance(picture, np.ndarray):
-        return picture.shape[0], picture.shape[1]
-    return picture.height, picture.width
-
-
 def open_picture(roots: Roots, cell: Cell, config: PictureSettings, channels: int | None, at_least: tuple[int, int]) -> Picture:
     """Return the decoded picture of a cell, upright. Bounds are checked before bytes are read and before pixels are decoded.
 
@@ -236,136 +224,4 @@ def open_picture(roots: Roots, cell: Cell, config: PictureSettings, channels: in
     if is_medical(data):
         return open_medical(data, config.max_pixels, channels or 3, config.window, config.frame)
     ignore_warnings_of("PIL")
-    try:
-        _check_segments(data)
-        picture = Pillow.open(io.BytesIO(data), formats=FORMATS)
-        width, height = picture.size
-        most = config.max_pixels // 2 if picture.format == "WEBP" else config.max_pixels  # the WebP decoder keeps two canvases
-        if width * height > most:
-            raise Fault(f"a picture of {width:,} x {height:,} pixels; expected at most {most:,}")
-        _check_cost(picture, data, most)
-        if picture.format == "JPEG":
-            picture.draft(None, (2 * at_least[1], 2 * at_least[0]))
-        picture.load()
-        _repair(picture, data)
-        ImageOps.exif_transpose(picture, in_place=True)
-        return picture
-    except Fault:
-        raise
-    except UnidentifiedImageError:
-        raise Fault("not a picture that can be read; expected JPEG, PNG, WebP, BMP, TIFF or GIF") from None
-    except MemoryError:
-        raise Fault("a picture that needs more memory than is available") from None
-    except Exception as error:  # decoders may raise anything on hostile bytes
-        kind = "truncated" if "truncated" in str(error) else "broken"
-        raise Fault(f"a {kind} picture; expected JPEG, PNG, WebP, BMP, TIFF or GIF") from None
-
-
-def _check_cost(picture: Pillow.Image, data: bytes, most: int) -> None:
-    """Raise ``Fault`` for a picture that takes much more time or memory to decode than its number of pixels suggests."""
-    width, height = picture.size
-    if picture.format == "PNG" and width * height > 8 * _MAX_DEFLATE_RATIO * len(data):
-        raise Fault(f"a PNG of {len(data):,} bytes that declares {width:,} x {height:,} pixels; expected more bytes for so many pixels")
-    scans = data.count(_SCAN) if picture.format in ("JPEG", "MPO") else 0
-    if scans > _MAX_SCANS:
-        raise Fault(f"a JPEG of {scans:,} scans; expected at most {_MAX_SCANS} (each is decoded over the whole picture)")
-    if picture.format == "TIFF":
-        tile = int(picture.tag_v2.get(322, 1)) * int(picture.tag_v2.get(323, 1))  # type: ignore[attr-defined]
-        if tile > max(most // 4, 1):
-            raise Fault(f"a TIFF of tiles of {tile:,} pixels; expected at most {most // 4:,}")
-
-
-def _check_segments(data: bytes) -> None:
-    """Raise ``Fault`` for a JPEG whose header has more segments or bytes than any camera writes, since Pillow joins them one by one."""
-    if data[:2] != b"\xff\xd8":
-        return
-    at, count = 2, 0
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _SCAN[1]:
-        at += 1 if data[at + 1] == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        count += 1
-        if count > _MAX_SEGMENTS or at > _MAX_HEADER:
-            raise Fault(f"a JPEG of more than {_MAX_SEGMENTS:,} segments or {_MAX_HEADER >> 20} MiB before its first pixel; expected fewer")
-
-
-def _repair(picture: Pillow.Image, data: bytes) -> None:
-    """Scale the transparent grey of a PNG of 2 or 4 bits to 8 bits: Pillow scales the pixels, but not this value."""
-    transparent = picture.info.get("transparency")
-    if picture.format == "PNG" and picture.mode == "L" and isinstance(transparent, int) and data[24:25] in (b"\2", b"\4"):
-        picture.info["transparency"] = transparent * (255 // (2 ** data[24] - 1))
-
-
-def pixels_of(picture: Picture, state: State) -> np.ndarray:
-    """Return a decoded picture as pixels, uint8 (C, H, W). It is resized before colours are converted, which saves memory.
-
-    :param picture: the picture
-    :param state: the facts of its field. ``range`` = the values of each channel of an array that become 0 and 255; empty = the range of
-        the array. ``resize`` = how the pictures of a pretrained model are resized: ``resample``, ``edge``. ``letterbox`` = whether a
-        picture of another aspect ratio than the size is surrounded by ``mean`` instead of being squeezed. ``deep_range`` = of grey of
-        more than 8 bits, the values that become 0 and 255; empty = the range of the picture; none, for models from before a range was
-        learned = the full range of 16 bits, and the smallest and the largest value of 32 bits and floats
-    :raises Fault: if the picture cannot have these channels, or its colours cannot be converted
-    """
-    channels, size, resize = state["channels"], height_and_width(state), state.get("resize")
-    inner = letterboxed(sides_of(picture), size) if state.get("letterbox") else size
-    pixels_CHW = _squeezed(picture, channels, inner, state, resize)
-    if inner == size:
-        return pixels_CHW
-    whole_CHW = np.empty((channels, *size), np.uint8)
-    whole_CHW[:] = mean_color(state)
-    top, left = ((outer - side) // 2 for outer, side in zip(size, inner, strict=True))
-    whole_CHW[:, top : top + inner[0], left : left + inner[1]] = pixels_CHW
-    return whole_CHW
-
-
-def mean_color(state: State) -> np.ndarray:
-    """Return the mean colour of the training pictures, uint8 (C, 1, 1)."""
-    return np.clip(np.round(state["mean"]), 0, 255).astype(np.uint8).reshape(-1, 1, 1)
-
-
-def _squeezed(picture: Picture, channels: int, size: tuple[int, int], state: State, resize: Mapping[str, Any] | None) -> np.ndarray:
-    """Return a picture as uint8 (C, H, W) of a height and a width, whatever its aspect ratio."""
-    if isinstance(picture, np.ndarray):
-        map_HWC = scaled_to_bytes(picture, channels, state.get("range", ()))
-        bands = [Pillow.fromarray(np.ascontiguousarray(map_HWC[:, :, at])) for at in range(channels)]
-        return np.stack([np.asarray(_resized(band, size, resize)) for band in bands])
-    mode = _MODES.get(channels)
-    if mode is None:
-        raise Fault(f"a picture of grey or colour; expected {channels} channels, which only .npy arrays have")
-    try:
-        picture = _resized(_eight_bits(picture, state.get("deep_range")), size, resize)
-        if picture.mode == "RGBA" != mode:
-            picture = Pillow.alpha_composite(Pillow.new("RGBA", picture.size, (255, 255, 255, 255)), picture)
-        picture = picture.convert(mode)
-    except MemoryError:
-        raise Fault("a picture that needs more memory than is available") from None
-    except (ValueError, OSError):
-        raise Fault("a picture whose colours cannot be converted") from None
-    pixels = np.asarray(picture)
-    return np.ascontiguousarray(pixels[None] if channels == 1 else pixels.transpose(2, 0, 1))
-
-
-def _resized(picture: Pillow.Image, size: tuple[int, int], resize: Mapping[str, Any] | None) -> Pillow.Image:
-    """Resize a picture to a height and a width; with an ``edge``, resize its shorter side to it and crop the centre, as a pretrained model
-    expects."""
-    height, width = size
-    if resize is not None:
-        resample, edge = Pillow.Resampling(resize["resample"]), resize["edge"]
-        if edge is None:
-            return picture.resize((width, height), resample)
-        sides = picture.size
-        longer = max(edge, min(int(edge * max(sides) / min(sides)), 8 * max(size)))  # bounded for very long pictures
-        picture = picture.resize((edge, longer) if sides[0] <= sides[1] else (longer, edge), resample)
-        left, top = (picture.width - width) // 2, (picture.height - height) // 2
-        return picture.crop((left, top, left + width, top + height))
-    return picture if picture.size == (width, height) else picture.resize((width, height), Pillow.Resampling.BILINEAR, reducing_gap=3.0)
-
-
-def _eight_bits(picture: Pillow.Image, deep: Sequence[float] | None) -> Pillow.Image:
-    """Convert a picture of any mode to L, RGB or RGBA of 8 bits; grey of more bits is scaled by a range, and transparency is kept."""
-    if is_deep(picture):
-        return scaled_to_8_bits(picture, deep)
-    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        return picture if picture.mode == "RGBA" else picture.convert("RGBA")
-    if picture.mode in ("L", "RGB"):
-        return picture
-    return picture.convert("L" if picture.mode == "1" else "RGB")
+    return opened(data, config.max_pixels, at_least)

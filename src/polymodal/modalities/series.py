@@ -21,18 +21,17 @@ from pydantic import Field as Setting
 from pydantic import model_validator
 from torch import Tensor
 
-from ..cells import number
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State, Unreadable
-from .arrays import list_of_numbers, numbers_of
+from .arrays import numbers_of
 from .files import Roots
 from .modality import FieldConfig, Modality, Recognition, bucket, percent
 from .objects import called, plain
+from .series_values import MAX_CHANNELS, array_of, averaged, series_of, window_of
 from .signal_corruption import Corruption, of_series
 
 EXTENSIONS = (".npy", ".csv", ".parquet")
 _SHORTEST, _LONGEST = 16, 1_024
-_MAX_CHANNELS, _MAX_VALUES = 256, 16_000_000
 _FEWEST = 8  # the minimum length of a list that is recognised as a series
 
 
@@ -95,7 +94,7 @@ class Series(Modality):
         files = sum(_names_a_file(cell) for cell in cells) / len(cells)
         if files >= 0.5:
             return Recognition(0.5 + 0.4 * files, {}, f"{percent(files)} of the cells looked at are files of numbers")
-        arrays = [array for cell in cells if (array := _array(cell)) is not None and len(array) >= _FEWEST]
+        arrays = [array for cell in cells if (array := array_of(cell)) is not None and len(array) >= _FEWEST]
         if len(arrays) < 0.9 * len(cells):
             return Recognition(0.0)
         shape = f"{min(map(len, arrays)):,} to {max(map(len, arrays)):,} steps of {arrays[0].shape[1]} channels"
@@ -131,7 +130,7 @@ class Series(Modality):
         """Check that sizes are within bounds, and that each channel has a finite mean and a positive standard deviation."""
         self.check_form(self.state["form"])
         channels, length, mean, std = (self.state[name] for name in ("channels", "length", "mean", "std"))
-        if type(channels) is not int or not 1 <= channels <= _MAX_CHANNELS or type(length) is not int or not _SHORTEST <= length <= 16_384:
+        if type(channels) is not int or not 1 <= channels <= MAX_CHANNELS or type(length) is not int or not _SHORTEST <= length <= 16_384:
             raise ValueError(f"{length} steps of {channels} channels")
         facts = [*mean, *std]
         if (
@@ -155,7 +154,7 @@ class Series(Modality):
         channels = self.state["channels"]
         if series_TC.shape[1] != channels:
             raise Fault(f"a series of {series_TC.shape[1]} channels; expected {channels}, as in training")
-        series_TC = _averaged(series_TC, self.state["length"])
+        series_TC = averaged(series_TC, self.state["length"])
         centred_TC = (series_TC - np.array(self.state["mean"])) / np.array(self.state["std"])
         return {"values": centred_TC.clip(-20, 20).astype(np.float32)}
 
@@ -191,6 +190,12 @@ class Series(Modality):
         """Return the corruptions of the values as they were measured, before they are standardised."""
         return of_series(self.state["mean"], self.state["std"])
 
+    def recipe(self) -> dict[str, Any]:
+        """Return the operation "series". Exported models read lists and ``.npy`` files by themselves, other files with pyarrow."""
+        facts = {name: self.state[name] for name in ("length", "mean", "std")}
+        padding = {"padded": ["values"], "pad": None, "lengths": [_SHORTEST, self.state["length"]]}
+        return {"operation": "series", **padding, **facts, "rate": self.config.rate, "max_mb": self.config.max_mb}
+
     def cost(self) -> float:
         """Return the approximate cost, which grows with the length."""
         return 2e3 * int(self.state["length"])
@@ -208,12 +213,6 @@ def _names_a_file(cell: Cell) -> bool:
     return isinstance(cell, str) and len(cell) < 4096 and cell.strip().casefold().endswith(EXTENSIONS)
 
 
-def _array(cell: Cell) -> np.ndarray | None:
-    """Return a list, an array or JSON text as float64 (T, C); None for other cells."""
-    array = list_of_numbers(cell)
-    return array[:, None] if array is not None and array.ndim == 1 else array
-
-
 def _series(cell: Cell, config: SeriesConfig, roots: Roots) -> np.ndarray:
     """Return a cell as float64 (T, C), NaN = missing.
 
@@ -222,9 +221,9 @@ def _series(cell: Cell, config: SeriesConfig, roots: Roots) -> np.ndarray:
     window: tuple[float, float] | None = None
     if config.start is not None:
         cell, *ends = cell
-        window = _window(*ends)
+        window = window_of(*ends)
     cell = plain(cell)
-    array_TC = _array(cell)
+    array_TC = array_of(cell)
     times_T = None
     if array_TC is None:
         if isinstance(cell, (dict, Unreadable)):
@@ -232,63 +231,7 @@ def _series(cell: Cell, config: SeriesConfig, roots: Roots) -> np.ndarray:
         if isinstance(cell, (list, tuple, np.ndarray, int, float)) or (isinstance(cell, str) and cell.lstrip().startswith("[")):
             raise Fault("a list that is not a series; expected numbers, or steps with equally many numbers each")
         array_TC, times_T = numbers_of(roots.bytes_of(cell, int(config.max_mb * 2**20)), cell)
-    if array_TC.size > _MAX_VALUES or array_TC.shape[1] > _MAX_CHANNELS:
-        raise Fault(f"a series of {array_TC.shape[0]:,} x {array_TC.shape[1]:,} values; expected at most {_MAX_CHANNELS} channels")
-    if np.isinf(array_TC).any():
-        raise Fault("a series with infinite values; expected finite numbers, and null for missing ones")
-    if times_T is not None:
-        array_TC, rate = _on_a_grid(array_TC, times_T)
-    else:
-        rate = config.rate or 0.0
-    if window is not None:
-        if not rate:
-            raise Fault("a window of a series without times; expected a column of times in its file, or a rate (fields.NAME.rate)")
-        origin = float(times_T[0]) if times_T is not None and times_T[0] < 1e8 else 0.0
-        low, high = (round((second - origin) * rate) for second in window)
-        array_TC = array_TC[max(low, 0) : max(high, 0)]
-    if not len(array_TC) or not array_TC.shape[1]:
-        raise Fault("a series without any step" + (f" between {window[0]:g} s and {window[1]:g} s" if window is not None else ""))
-    if np.isnan(array_TC).all():
-        raise Fault("a series of which every value is missing")
-    return array_TC
-
-
-def _window(start: Cell, end: Cell) -> tuple[float, float]:
-    low, high = number(start), number(end)
-    if low is None or high is None or not high > low:
-        raise Fault(f"a window from {str(start)[:20]!r} to {str(end)[:20]!r}; expected two seconds, the first smaller")
-    return low, high
-
-
-def _on_a_grid(array_TC: np.ndarray, times_T: np.ndarray) -> tuple[np.ndarray, float]:
-    """Interpolate a series at equally many regular times. Return it, and the number of steps per second."""
-    steps_T = np.diff(times_T)
-    if (steps_T < 0).any():
-        raise Fault(f"times that decrease (at step {int(np.argmax(steps_T < 0)) + 2:,}); expected ascending times")
-    if (steps_T == 0).any():
-        raise Fault(f"a time that occurs twice (at step {int(np.argmax(steps_T == 0)) + 2:,}); expected each time once")
-    if len(times_T) < 2:
-        return array_TC, 1.0
-    grid_T = np.linspace(times_T[0], times_T[-1], len(times_T))
-    out_TC = np.empty_like(array_TC)
-    for at in range(array_TC.shape[1]):
-        known = ~np.isnan(array_TC[:, at])
-        out_TC[:, at] = np.interp(grid_T, times_T[known], array_TC[known, at]) if known.any() else np.nan
-        gaps = np.interp(grid_T, times_T, known.astype(float)) < 0.5  # times nearer to a missing value than to a known one
-        out_TC[gaps, at] = np.nan
-    return out_TC, (len(times_T) - 1) / (times_T[-1] - times_T[0])
-
-
-def _averaged(series_TC: np.ndarray, length: int) -> np.ndarray:
-    """Return at most ``length`` steps, each the mean of the known values in its part of the series."""
-    if len(series_TC) <= length:
-        return series_TC
-    starts = np.linspace(0, len(series_TC), length + 1).round().astype(np.int64)[:-1]
-    known_TC = ~np.isnan(series_TC)
-    sums = np.add.reduceat(np.where(known_TC, series_TC, 0.0), starts, axis=0)
-    counts = np.add.reduceat(known_TC.astype(np.float64), starts, axis=0)
-    averaged_TC: np.ndarray = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    return averaged_TC
+    return series_of(array_TC, times_T, config.rate, window)
 
 
 def _at(values_TC: np.ndarray, at_J: np.ndarray) -> np.ndarray:

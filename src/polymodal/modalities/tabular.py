@@ -21,16 +21,15 @@ from ..cells import ColumnType, Decimal, Writing, category, check_facts, check_o
 from ..errors import ConfigError, nearest
 from ..flow import Cell, Form, Sample, State, Unreadable
 from .column_corruption import of_columns
-from .drift import DATE_PARTS, HUGE, ColumnDrift
+from .column_values import DATE_PARTS, NO_VALUE, Column
+from .drift import HUGE, ColumnDrift
 from .files import Roots
 from .modality import FieldConfig, Modality, PartFault, Parts, Recognition, percent
 from .objects import called
 from .signal_corruption import Corruption
 
 _MAX_CATEGORIES = 1_000
-_MAX_KNOWN = 4_096
-"""The maximum number of texts of a column whose category is remembered."""
-_NO_VALUE = (bytes, list, dict, tuple, np.ndarray, Unreadable)
+_NO_VALUE = (*NO_VALUE, Unreadable)
 """Types of cells that are neither a number, nor a date, nor the name of a category."""
 
 
@@ -154,10 +153,7 @@ class Tabular(Modality):
 
     def is_missing(self, cell: Cell) -> bool:
         """Whether every column is empty, or a word that means missing."""
-        for part, writing in zip(self._parts(cell), self.writings, strict=True):
-            if not is_missing_word(part) and not (writing.words and writing.is_word(part)):
-                return False
-        return True
+        return all(column.is_missing(part) for column, part in zip(self._columns, self._parts(cell), strict=True))
 
     def read(self, cell: Cell) -> Sample:
         """Return ``numbers`` float32 (K,), standardised, NaN = missing, and ``categories`` int32 (M,), 0 = missing, 1 = other. A number has
@@ -170,20 +166,15 @@ class Tabular(Modality):
         faults: dict[str, str] = {}
         for column, part in zip(self._columns, self._parts(cell), strict=True):
             if column.type == "category":
-                code = column.code(part)
+                code = None if isinstance(part, Unreadable) else column.code(part)
                 if code is None:
                     faults[column.name] = f"found {called(part)}; expected the name of a category"
                 categories.append(code or 0)
                 continue
-            value = column.writing.value(part)
-            if value is None:
-                if not is_missing_word(part) and not column.writing.is_word(part):
-                    faults[column.name] = no_value(column.writing, part)
-                numbers += column.missing
-                continue
-            numbers.append(max(-10.0, min(10.0, (value - column.mean) / column.std)))
-            if column.type == "date":
-                numbers += _calendar(value)
+            values = column.values(part)
+            if values is None:
+                faults[column.name] = no_value(column.writing, part)
+            numbers += values or column.missing
         sample = {"numbers": np.array(numbers, np.float32), "categories": np.array(categories, np.int32)}
         if faults:
             is_empty = bool(np.isnan(sample["numbers"]).all() and not sample["categories"].any())
@@ -200,15 +191,19 @@ class Tabular(Modality):
         return [Writing.of_facts(column["type"], column.get("writing")) for column in self.state["columns"]]
 
     @cached_property
-    def _columns(self) -> list[_Column]:
+    def _columns(self) -> list[Column]:
         """The columns, for reading."""
-        return [_Column(facts, writing) for facts, writing in zip(self.state["columns"], self.writings, strict=True)]
+        return [Column(facts, writing) for facts, writing in zip(self.state["columns"], self.writings, strict=True)]
 
     def blank(self) -> Sample:
         """Return a sample in which every column is missing."""
         kinds = [column["type"] for column in self.state["columns"]]
         width = kinds.count("number") + DATE_PARTS * kinds.count("date")
         return {"numbers": np.full(width, np.nan, np.float32), "categories": np.zeros(kinds.count("category"), np.int32)}
+
+    def recipe(self) -> dict[str, Any]:
+        """Return the operation "columns", with the facts of each column."""
+        return {"operation": "columns", "padded": [], "columns": self.state["columns"]}
 
     def drift(self) -> ColumnDrift:
         """Return counts of numbers in another range, and of new categories."""
@@ -251,38 +246,6 @@ class Tabular(Modality):
         return "; ".join([columns, *written])
 
 
-class _Column:
-    """A column of the field, prepared for reading.
-
-    :param facts: what ``fit`` learned of it
-    :param writing: the format of its cells
-    """
-
-    def __init__(self, facts: Mapping[str, Any], writing: Writing) -> None:
-        self.name: str = facts["name"]
-        self.type: ColumnType = facts["type"]
-        self.writing = writing
-        self.mean: float = facts.get("mean", 0.0)
-        self.std: float = facts.get("std", 1.0)
-        self.missing = [math.nan] * (DATE_PARTS if self.type == "date" else 1)
-        self._codes: dict[str, int] = {}
-        for code, value in enumerate(facts.get("values", ()), start=2):
-            self._codes.setdefault(category(value), code)  # bundles of earlier versions contain "true", which is now "True"
-            self._codes.setdefault(value, code)
-        self._known: dict[str, int] = {}  # the codes of texts that were read
-
-    def code(self, cell: Cell) -> int | None:
-        """Return the code of the category in a cell, from 2 up; 0 = missing, 1 = other; None if the cell cannot be a category."""
-        if type(cell) is str and (known := self._known.get(cell)) is not None:
-            return known
-        if isinstance(cell, _NO_VALUE):
-            return None
-        code = 0 if is_missing_word(cell) else self._codes.get(category(cell), 1)
-        if type(cell) is str and len(self._known) < _MAX_KNOWN:
-            self._known[cell] = code
-        return code
-
-
 def no_value(writing: Writing, cell: Cell) -> str:
     """Return the message of a fault: what was found, and what is expected in a column of numbers or of dates."""
     return f"found {_short(cell)}; expected {'a finite number' if writing.type == 'number' else f'a date {_as_dates_are(writing.order)}'}"
@@ -313,12 +276,6 @@ def _fit_column(name: str, cells: list[Cell], config: TabularConfig, bins: int) 
     return {"name": name, "type": kind, "writing": writing.facts(), "mean": mean, "std": std, "scale": float(abs(values_N).mean()),
             "low": float(values_N.min()), "high": float(values_N.max()),
             "edges": [float(f"{edge:.9g}") for edge in np.clip(edges, -10, 10)]}  # fmt: skip
-
-
-def _calendar(days: float) -> list[float]:
-    """Return the position of a date in the year and the week as sine and cosine, and in the day as sine."""
-    year, week, day = 2 * math.pi * days / 365.2425, 2 * math.pi * days / 7, 2 * math.pi * (days % 1)
-    return [math.sin(year), math.cos(year), math.sin(week), math.cos(week), math.sin(day)]
 
 
 def _written(column: Mapping[str, Any]) -> str:

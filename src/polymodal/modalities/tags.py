@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..cells import text_of
-from ..flow import Cell
+
+if TYPE_CHECKING:
+    from ..flow import Cell
 
 BREAK = "\n\x1f\n"
 """The separator after every text of a list. It consists of control characters, which do not occur in this order in natural text."""

@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -31,12 +29,12 @@ from ..cells import is_empty
 from ..errors import ConfigError, Fault
 from ..flow import Cell, Form, Geometry, Sample, State, Unreadable
 from .files import Roots
-from .graphemes import cut
 from .modality import FieldConfig, Modality, Parts, Recognition, bucket, padded, percent
 from .ngrams import hashes_of, reading_units, words_in
 from .objects import called
 from .signal_corruption import Corruption
-from .tags import BREAK, are_texts, as_list, spans_of, tagged_text, tags_of
+from .tags import BREAK, are_texts, as_list, spans_of, tags_of
+from .text_content import IDF_STEP, idf_of, normalise, text_in, weighted
 from .text_corruption import of_text
 from .tokenizers import check_given, ids_of
 
@@ -44,7 +42,6 @@ _MOST_PARTS = 64
 _NO_TEXT = (bytes, bytearray, dict, np.ndarray, Unreadable)
 _CLUSTERS = "clusters"
 _NEEDED = {"ngrams": ("buckets", "max_ngrams"), "tokens": ("vocabulary", "max_tokens")}  # what an encoder of a form must state
-_IDF_STEP = 1 / 16  # the IDF is stored as bytes in this unit: 0 to 16
 _PRETOKENS = (
     r"\s?(?:[\p{Han}\p{Hiragana}\p{Katakana}]\p{M}*){1,8}|\s?(?:[[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]&&\p{L}]\p{M}*){1,8}"
     r"|\s?\p{L}[\p{L}\p{M}\x{200c}\x{200d}]*|\s?\p{N}{1,3}\p{M}*|\s?[^\s\p{L}\p{N}]+|\s+"
@@ -136,7 +133,7 @@ class Text(Modality):
                 frequencies[np.unique(hashes_of(text, buckets))] += 1
                 count += 1
             idf = np.log((1 + count) / (1 + frequencies)) + 1  # as in scikit-learn's smooth_idf
-            steps = np.clip(np.round(idf / _IDF_STEP), 1, 255).astype(np.uint8)
+            steps = np.clip(np.round(idf / IDF_STEP), 1, 255).astype(np.uint8)
             return {"form": form, "buckets": buckets, "max_ngrams": int(needs["max_ngrams"]),
                     "idf": base64.b64encode(steps.tobytes()).decode(), "letters": _CLUSTERS,
                     "known": base64.b64encode(np.packbits(frequencies > 0).tobytes()).decode()}  # fmt: skip
@@ -176,25 +173,16 @@ class Text(Modality):
         """Return the text of a cell after Unicode normalisation."""
         if _unreadable(cell):
             raise Fault(f"found {called(cell)}; expected text")
-        if not self._by_clusters:
-            cell = _cut_anywhere(cell, self.config.max_chars)
-        cell = as_list(cell) if self.config.lists else cell
-        return normalise(cell, self.config.max_chars, form=None if "given" in self.state else "NFKC")
+        form: Literal["NFKC"] | None = None if "given" in self.state else "NFKC"
+        return text_in(cell, self.config.max_chars, self.config.lists, self._by_clusters, form)
 
     def sample_of(self, text: str) -> Sample:
         """Return the n-grams or the tokens of a text."""
         if self.state["form"] == "tokens":
             ids = np.array(ids_of(self._tokenizer, text)[: self.state["max_tokens"]], np.int32)
             return {"ids": ids + 1 if len(ids) else np.ones(1, np.int32)}
-        hashes, counts = np.unique(hashes_of(text, self.state["buckets"], self._by_clusters), return_counts=True)
-        if not len(hashes):
-            return self.blank()
-        weights = (1 + np.log(counts)) * self._idf[hashes]
-        if len(hashes) > self.state["max_ngrams"]:
-            keep = np.sort(np.argsort(-weights, kind="stable")[: self.state["max_ngrams"]])
-            hashes, weights = hashes[keep], weights[keep]
-        weights = weights / math.sqrt(float((weights**2).sum()))
-        return {"ids": (hashes + 1).astype(np.int32), "weights": weights.astype(np.float32)}
+        ids, weights = weighted(text, self.state["buckets"], self._idf, self.state["max_ngrams"], self._by_clusters)
+        return {"ids": ids, "weights": weights}
 
     @property
     def _by_clusters(self) -> bool:
@@ -203,7 +191,7 @@ class Text(Modality):
 
     @cached_property
     def _idf(self) -> np.ndarray:
-        return np.frombuffer(base64.b64decode(self.state["idf"]), np.uint8).astype(np.float64) * _IDF_STEP
+        return idf_of(self.state["idf"])
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -264,6 +252,22 @@ class Text(Modality):
         tags = tags_of(cell) if isinstance(cell, list) else None
         return super().show(cell if tags is None else ", ".join(tags))
 
+    def recipe(self) -> dict[str, Any]:
+        """Return the operation "text", with the tokenizer in the format of its library, or the facts of n-grams."""
+        state, is_given = self.state, "given" in self.state
+        facts = {"operation": "text", "padded": ["ids"], "pad": 0, "max_chars": self.config.max_chars, "lists": self.config.lists,
+                 "by_clusters": self._by_clusters, "normalisation": None if is_given else "NFKC"}  # fmt: skip
+        if state["form"] == "ngrams":
+            return {
+                **facts,
+                "padded": ["ids", "weights"],
+                "lengths": [64, state["max_ngrams"]],
+                "max_ngrams": state["max_ngrams"],
+                "idf": state["idf"],
+            }
+        tokenizer = json.loads(self._tokenizer.to_str())
+        return {**facts, "lengths": [16, state["max_tokens"]], "max_tokens": state["max_tokens"], "tokenizer": tokenizer}
+
     def cost(self) -> float:
         """Return the approximate cost, which is small compared to that of a picture."""
         return 1e4 if self.state["form"] == "ngrams" else 1e6
@@ -275,28 +279,9 @@ class Text(Modality):
         return f"n-grams hashed into {self.state['buckets']:,} buckets"
 
 
-def normalise(cell: Cell, max_chars: int = 20_000, form: Literal["NFKC"] | None = "NFKC") -> str:
-    """Return a cell, or its joined parts, as text: normalised by ``form`` (None = not), without NUL, and of at most ``max_chars``
-    characters, none of which is cut from its marks."""
-    if isinstance(cell, tuple):
-        cell = "\n".join(tagged_text(part)[:max_chars] for part in cell if not is_empty(part))
-    text = cut(tagged_text(cell), max_chars)
-    text = unicodedata.normalize(form, text) if form else text
-    if not text.isascii():
-        text = text.encode("utf-8", "ignore").decode("utf-8")  # without lone surrogates
-    return text.replace("\0", " ")
-
-
 def _unreadable(cell: Cell) -> bool:
     parts = cell if isinstance(cell, tuple) else (cell,)
     return any(isinstance(part, _NO_TEXT) or (isinstance(part, list) and tags_of(part) is None) for part in parts)
-
-
-def _cut_anywhere(cell: Cell, max_chars: int) -> Cell:
-    """Cut a text after ``max_chars`` code points, even before a mark."""
-    if isinstance(cell, tuple):
-        cell = "\n".join(tagged_text(part)[:max_chars] for part in cell if not is_empty(part))
-    return cell[:max_chars] if isinstance(cell, str) else cell
 
 
 def _without_words(tokenizer: Any) -> Any:

@@ -152,6 +152,10 @@ class Vector(Modality):
         """Return the corruptions of the numbers as they are in the cell, before they are standardised."""
         return of_vectors(self.state["mean"], self.state["std"])
 
+    def recipe(self) -> dict[str, Any]:
+        """Return the operation "vector"."""
+        return {"operation": "vector", "padded": [], "mean": self.state["mean"], "std": self.state["std"]}
+
     def cost(self) -> float:
         """Return the approximate cost, which grows with the length."""
         return 128.0 * int(self.state["length"])

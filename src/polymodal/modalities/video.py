@@ -14,8 +14,9 @@ from pydantic import Field as Setting
 from torch import Tensor
 
 from ..errors import Fault
-from ..flow import Cell, Form, Geometry, Sample, State
+from ..flow import Cell, Form, Geometry, Sample, State, height_and_width
 from .containers import EXTENSIONS, frames_of, is_video
+from .decoding import Picture, pixels_of, sides_of
 from .files import Roots
 from .frames import (
     MOST,
@@ -29,7 +30,7 @@ from .frames import (
 )
 from .modality import Modality, Parts, Recognition, evenly, percent
 from .picture_sizes import described_pixels
-from .pixels import Picture, PictureSettings, augmented, pixel_facts, pixels_of, sides_of
+from .pixels import PictureSettings, augmented, pixel_facts
 from .signal_corruption import Corruption, of_pictures
 from .tracks import hold_sound_alone
 
@@ -113,7 +114,7 @@ class Video(Modality):
     def parsed(self, cell: Cell) -> np.ndarray:
         """Return the pixels of the selected frames, uint8 (T, C, H, W)."""
         clip = _clip(cell, self.config, self.roots, self.state["frames"])
-        return np.stack([pixels_of(picture, self.state) for picture in clip])
+        return np.stack([pixels_of(picture, height_and_width(self.state), self.state) for picture in clip])
 
     def sample_of(self, content: np.ndarray) -> Sample:
         """Return the pixels of the frames as a sample."""

@@ -20,7 +20,7 @@ from .doubles import InDoubles
 
 Objective = Literal["squared", "logistic", "softmax"]
 
-_WIDEST = 4.0
+WIDEST = 4.0
 """The largest distance of a number from its mean, in standard deviations; larger ones count as this."""
 _PENALTIES: Mapping[Objective, tuple[float, ...]] = {"squared": (1.0, 10.0, 100.0), "logistic": (1.0, 10.0, 100.0), "softmax": (1.0, 10.0)}
 _STEPS = 60
@@ -63,7 +63,7 @@ class Start(InDoubles):
 
     def forward(self, numbers_BK: Tensor) -> Tensor:
         """Return the outputs (B, C) of rows of numbers, NaN = missing."""
-        values_BK = ((numbers_BK.double() - self.center_K.double()) / self.scale_K.double()).clamp(-_WIDEST, _WIDEST).nan_to_num(0.0)
+        values_BK = ((numbers_BK.double() - self.center_K.double()) / self.scale_K.double()).clamp(-WIDEST, WIDEST).nan_to_num(0.0)
         return (values_BK @ self.weights_KC.double() + self.bias_C.double()).float()
 
     @classmethod
@@ -97,7 +97,7 @@ class Scaling:
 
     def scaled(self, numbers_NK: np.ndarray) -> np.ndarray:
         """Return the numbers as a linear model takes them, with a last column of ones."""
-        values_NK = np.clip((numbers_NK.astype(np.float64) - self.center_K) / self.scale_K, -_WIDEST, _WIDEST)
+        values_NK = np.clip((numbers_NK.astype(np.float64) - self.center_K) / self.scale_K, -WIDEST, WIDEST)
         return np.concatenate([np.nan_to_num(values_NK), np.ones((len(values_NK), 1))], 1)
 
 
