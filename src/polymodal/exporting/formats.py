@@ -38,8 +38,9 @@ class Format(ABC):
 
         :raises MissingDependency: a package is not installed
         """
-        for package in self.packages:
-            requires(package, self.extra)
+        with _quiet():  # some use parts of Python that are deprecated
+            for package in self.packages:
+                requires(package, self.extra)
 
     @abstractmethod
     def write(self, program: ExportedProgram, inputs: Sequence[str], outputs: Sequence[str], folder: Path) -> str:

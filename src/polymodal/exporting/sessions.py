@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -31,7 +32,9 @@ def _openvino(path: str, facts: Mapping[str, Any]) -> Run:
 def _executorch(path: str, facts: Mapping[str, Any]) -> Run:
     """ExecuTorch's Python runtime takes tensors of torch, which phones do not need."""
     torch: Any = importlib.import_module("torch")
-    method = importlib.import_module("executorch.runtime").Runtime.get().load_program(path).load_method("forward")
+    with warnings.catch_warnings(action="ignore"):  # that its Python interface may change
+        runtime = importlib.import_module("executorch.runtime").Runtime.get()
+    method = runtime.load_program(path).load_method("forward")
     names = [one["name"] for field in facts["fields"] for one in field["inputs"]]
     return lambda inputs: [
         output.numpy().copy() for output in method.execute([torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in names])
