@@ -20,9 +20,11 @@ import torch
 
 import polymodal as pm
 from builders.tables import FAST, shop
+from polymodal.runs.card import write_card
 from polymodal.storage import checksum_of
 
-FILES = ("bundle.json", "states.json", "weights.safetensors", "README.md")
+CHECKED = ("bundle.json", "states.json", "weights.safetensors")
+FILES = (*CHECKED, "README.md")
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def refused(folder: Path, **settings: Any) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", CHECKED)
 @pytest.mark.parametrize("how", ["flip", "cut", "gone", "empty", "longer"])
 def test_an_altered_file_is_refused_by_name(copy: Path, name: str, how: str) -> None:
     path = copy / name
@@ -92,6 +94,23 @@ def test_an_altered_file_is_refused_by_name(copy: Path, name: str, how: str) -> 
     said = refused(copy)
     assert name in said
     assert str(copy) in said
+
+
+def test_the_model_card_may_be_edited_and_deleted(copy: Path, shop_run: Path, shop_folder: Path) -> None:
+    expected = pm.load(copy, root=[shop_folder]).predict_proba(shop_folder / "other.csv")
+    write_card(shop_run, copy / "README.md", overwrite=True)
+    np.testing.assert_array_equal(pm.load(copy, root=[shop_folder]).predict_proba(shop_folder / "other.csv"), expected)
+    (copy / "README.md").unlink()
+    np.testing.assert_array_equal(pm.load(copy, root=[shop_folder]).predict_proba(shop_folder / "other.csv"), expected)
+
+
+def test_names_from_a_table_stay_text_in_the_model_card(tmp_path: Path) -> None:
+    column = "a`b` <i>c</i> [d](https://e.com) www.f.com g@h.com"
+    rows = [{column: float(at % 7), "y": "yn"[at % 2]} for at in range(60)]
+    settings = ("training.epochs=1", "training.baselines=false", "data.split.kind=random", "data.split.valid=0.2")
+    pm.train(rows, *settings, target="y", out=tmp_path / "run", columns={column: "number"})
+    shown = "a\\`b\\` \\<i\\>c\\</i\\> \\[d\\](https\\://e.com) www\\.f.com g\\@h.com"
+    assert f"column '{shown}'" in (tmp_path / "run" / "bundle" / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +127,7 @@ def resealed(folder: Path, **changes: Any) -> None:
     head = json.loads((folder / "bundle.json").read_text())
     head |= changes
     head.pop("check")
-    head["sha256"] = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES[1:]}
+    head["sha256"] = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in CHECKED[1:]}
     (folder / "bundle.json").write_text(json.dumps(head | {"check": checksum_of(head)}))
 
 

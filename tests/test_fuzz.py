@@ -348,7 +348,7 @@ def resealed(folder: Path, head: Any) -> None:
     if isinstance(head, dict):
         head.pop("check", None)
         if isinstance(head.get("sha256"), dict):
-            for name in ("states.json", "weights.safetensors", "README.md"):
+            for name in ("states.json", "weights.safetensors"):
                 head["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         head["check"] = checksum_of(head)
     (folder / "bundle.json").write_text(json.dumps(head), encoding="utf-8")

@@ -1,9 +1,9 @@
 """The bundle: a saved model as a folder of JSON and safetensors files. It never contains a pickle.
 
-- ``bundle.json``: the format, versions, experiment, tasks, metrics, and the SHA-256 of every other file
+- ``bundle.json``: the format, versions, experiment, tasks, metrics, and the SHA-256 of every other file but the model card
 - ``states.json``: the fitted states of the modalities and tasks
 - ``weights.safetensors``: the weights of all members, with the prefixes ``0.``, ``1.``, ...
-- ``README.md``: the model card
+- ``README.md``: the model card, which is not read: people may edit it
 - ``frozen.safetensors``: the weights of frozen backbones, with the field's position as prefix; only if there are frozen backbones and
   ``bundle.frozen`` is not "reference"
 """
@@ -34,13 +34,14 @@ from .frozen import digest_of
 from .inference import BLOCK
 from .modalities import Roots
 from .model import MultiModalModel, build
+from .pages import escaped
 from .remote import url_of
 from .storage import checksum_of, not_written, write_whole
 from .tasks import Task
 from .weights import Parts, below, restored, stored
 
 FORMAT = 1
-_FILES = ("states.json", "weights.safetensors", "README.md")
+_FILES = ("states.json", "weights.safetensors")
 _FROZEN = "frozen.safetensors"
 
 
@@ -67,12 +68,12 @@ class Bundle:
             files = {
                 "states.json": _json({"fields": self.states, "tasks": {name: task.state for name, task in self.tasks.items()}}),
                 "weights.safetensors": save_tensors(self._tensors()),
-                "README.md": card(self).encode(),
             }
             if self.backbones and self.experiment.bundle.frozen == "pack":
                 files[_FROZEN] = save_tensors(self._frozen_tensors())
             for name, body in files.items():
                 write_whole(folder / name, body)
+            write_whole(folder / "README.md", card(self).encode("utf-8", "replace"))
             head = {
                 "format": FORMAT,
                 "polymodal": __version__,
@@ -113,7 +114,7 @@ class Bundle:
 
     @staticmethod
     def digest(folder: str | Path) -> str:
-        """Return a digest of a bundle's whole content: 32 hex digits of the SHA-256 of ``bundle.json``, which contains the other sums."""
+        """Return a digest of a bundle's content: 32 hex digits of the SHA-256 of ``bundle.json``, which contains the other sums."""
         return hashlib.sha256((find(folder) / "bundle.json").read_bytes()).hexdigest()[:32]
 
     @classmethod
@@ -282,16 +283,17 @@ def card(bundle: Bundle) -> str:
     """Return the model card in Markdown: the targets, the fields, the metrics and how to use the model."""
     experiment = bundle.experiment
     lines = ["# A polymodal model", "", "It predicts", ""]
-    lines += [f"- `{task.config.column}` ({task.config.kind}): {task.describe()}" for task in bundle.tasks.values()]
+    lines += [f"- {escaped(task.config.column)} ({task.config.kind}): {escaped(task.describe())}" for task in bundle.tasks.values()]
     lines += ["", "from", ""]
-    lines += [f"- `{name}` ({field.kind}, column {', '.join(map(repr, field.sources))}; encoder {experiment.model.encoders[name].kind})"
-              for name, field in experiment.fields.items()]  # fmt: skip
+    for name, config in experiment.fields.items():
+        columns = ", ".join(escaped(repr(source)) for source in config.sources)
+        lines.append(f"- {escaped(name)} ({config.kind}, column {columns}; encoder {escaped(experiment.model.encoders[name].kind)})")
     count = f", {len(bundle.members)} models averaged" if len(bundle.members) > 1 else ""
     lines += ["", f"fused by {experiment.model.fusion.kind}{count}. Any field may be missing in any row.", ""]
     validation = bundle.metrics.get("validation", {})
     if validation:
         lines += ["Metrics on validation rows, none of which selected the epoch or the vote weights of the model measured on them:", ""]
-        lines += [f"- {target}: " + ", ".join(f"{metric} {value:.4f}" for metric, value in values.items() if value is not None)
+        lines += [f"- {escaped(target)}: " + ", ".join(f"{metric} {value:.4f}" for metric, value in values.items() if value is not None)
                   for target, values in validation["tasks"].items()]  # fmt: skip
     lines += ["", "```", "polymodal predict THIS_FOLDER TABLE -o predictions.csv", "```", ""]
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from huggingface_hub import ModelCard
 
 from polymodal import UserError
 from polymodal.cli.main import main
+from polymodal.evaluation.conformal import FEWEST
 from polymodal.pages import card
 from polymodal.runs.card import write_card
 
@@ -71,6 +72,13 @@ def test_names_from_a_table_stay_text(metrics: dict[str, Any]) -> None:
     assert "[d](" not in body.replace("\\[d\\]", "")
     (line,) = [line for line in body.splitlines() if line.startswith("| a\\|b")]
     assert line.replace("\\|", "").count("|") == 5
+
+
+@pytest.mark.parametrize(("rows", "is_stated"), [(FEWEST - 1, False), (FEWEST, True)])
+def test_a_guarantee_is_stated_only_where_sets_are_given(metrics: dict[str, Any], rows: int, is_stated: bool) -> None:
+    conformal = {task: {**one, "rows": rows} for task, one in metrics["conformal"].items()}
+    facts = {"name": "n", "metrics": {**metrics, "conformal": conformal}, "fields": [], "targets": [], "fusion": "concat", "version": "1"}
+    assert (f"on {rows} rows" in card(facts, "en")) == is_stated
 
 
 def test_a_card_of_hundreds_of_classes_lists_the_first(metrics: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from .card import card
 from .comparison import page as comparison_page
 from .examples import examples_of, is_private, worst_rows
 from .explanation import page as explanation_page
+from .markdown import escaped
 from .robustness import page as robustness_page
 from .run import page as run_page
 from .run import write
@@ -19,6 +20,7 @@ __all__ = [
     "REPORT_DATA",
     "card",
     "comparison_page",
+    "escaped",
     "examples_of",
     "explanation_page",
     "is_private",

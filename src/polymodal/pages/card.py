@@ -6,13 +6,13 @@ Reporting*, arXiv:1810.03993). Text from a table or a model is escaped.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from .language import Words
+from .markdown import escaped, one_line
 from .predictions import guarantee_texts
 from .run import entry_name, finding_lines, training_facts
 
@@ -28,7 +28,6 @@ model.predict("new_rows.csv")
 ```
 polymodal serve MODEL
 ```"""
-_SPECIAL = re.compile(r"([\\`*_\[\]<>#!|~&$])")
 
 
 def card(facts: Mapping[str, Any], language: str = "auto", licence: str | None = None, languages: Sequence[str] = ()) -> str:
@@ -70,16 +69,6 @@ def card(facts: Mapping[str, Any], language: str = "auto", licence: str | None =
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def escaped(value: object) -> str:
-    """Return a value as one line of text that Markdown and HTML show as it is."""
-    return _SPECIAL.sub(r"\\\1", _line(value))
-
-
-def _line(value: object) -> str:
-    """Return a value as one line of text."""
-    return " ".join(str(value).split())
-
-
 def _metadata(facts: Mapping[str, Any], licence: str | None, languages: Sequence[str]) -> str:
     """Return the block of metadata."""
     metrics = facts["metrics"]
@@ -94,7 +83,7 @@ def _metadata(facts: Mapping[str, Any], licence: str | None, languages: Sequence
     for target in facts["targets"]:
         task = {
             "type": "tabular-regression" if target["classes"] is None else "tabular-classification",
-            "name": f"predict {_line(target['column'])}",
+            "name": f"predict {one_line(target['column'])}",
         }
         for name, one in measured:
             values = one["tasks"].get(target["name"], {})
@@ -102,7 +91,7 @@ def _metadata(facts: Mapping[str, Any], licence: str | None, languages: Sequence
             if found:
                 dataset = {"type": "table", "name": f"{name} ({one['rows']})"}
                 results.append({"task": task, "dataset": dataset, "metrics": found})
-    data["model-index"] = [{"name": _line(facts["name"]), "results": results}]
+    data["model-index"] = [{"name": one_line(facts["name"]), "results": results}]
     return f"---\n{yaml.safe_dump(data, allow_unicode=True, sort_keys=False)}---"
 
 

@@ -9,6 +9,9 @@ from . import charts
 from .document import number, text
 from .language import Words
 
+FEWEST_ROWS = 19
+"""The least number of rows for sets and intervals with a guarantee, as in ``evaluation.conformal``."""
+
 
 def plots(translate: Words, stored: Mapping[str, Any], validation: Mapping[str, Any]) -> str:
     """Return the curves of each task's predictions as HTML. Empty if none are stored.
@@ -104,7 +107,7 @@ def guarantees(translate: Words, conformal: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def guarantee_texts(translate: Words, conformal: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return the coverage guarantee as plain text, by task; a task without sets or intervals is left out.
+    """Return the coverage guarantee as plain text, by task; a task without sets or intervals, or with too few rows for them, is left out.
 
     :param conformal: ``conformal`` of ``metrics.json``: the facts of the sets by task
     """
@@ -112,7 +115,7 @@ def guarantee_texts(translate: Words, conformal: Mapping[str, Mapping[str, Any]]
     return {
         task: translate(methods.get(one["method"], "run.cv_plus"), rows=one["rows"])
         for task, one in conformal.items()
-        if one.get("rows") and "method" in one
+        if one.get("rows", 0) >= FEWEST_ROWS and "method" in one
     }
 
 
