@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -428,6 +429,27 @@ def test_the_server_gives_the_same_bits_on_one_core_and_on_several(encoder: Any)
             assert found == expected
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("encoder", encoders.CONFIGS, ids=named)
+def test_members_in_a_pool_of_threads_give_the_same_bits(encoder: Any) -> None:
+    (first, read), (second, _) = (model_of(made(encoder), fusions.LowRankConfig()) for _ in range(2))
+    with torch.no_grad():
+        for value in second.parameters():
+            value.mul_(1.5)
+    members = [first.eval(), second.eval(), first]
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        expected = answers(members, read, window_of(read, list(range(70))))
+        torch.set_num_threads(2)
+        with ThreadPoolExecutor(2, initializer=one_core) as pool:
+            found = answers(members, read, window_of(read, list(range(70))), each=pool.map)
+    finally:
+        torch.set_num_threads(before)
+    for (one,), (other,) in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(one.logits["y"], other.logits["y"])
+    assert not np.array_equal(found[0][0].logits["y"], found[1][0].logits["y"])
 
 
 @pytest.mark.parametrize(("encoder", "fusion"), ENTRIES, ids=lambda value: named(value if isinstance(value, type) else type(value)))

@@ -26,6 +26,8 @@ BLOCK = 32
 """The number of cells or rows in a block. Bit-identical predictions of a bundle depend on it: another size agrees only within rounding."""
 WINDOW = 512
 """The number of rows whose samples and features are in memory at a time."""
+Each = Callable[[Callable[[MultiModalModel], list["Answer"]], Sequence[MultiModalModel]], Iterable[list["Answer"]]]
+"""Calls a function with each model, and returns the results in order."""
 _KEPT_BYTES = 32 * 2**20
 """The largest size of the samples of a field in a window whose tensors are kept for all models of an ensemble."""
 
@@ -318,6 +320,7 @@ def answers(
     hidden: Sequence[frozenset[str]] = (frozenset(),),
     represent: bool = False,
     exact: bool = True,
+    each: Each = map,
 ) -> list[list[Answer]]:
     """Compute the outputs of the models of an ensemble for the rows of a window.
 
@@ -328,7 +331,8 @@ def answers(
     :param represent: whether to return the representation h
     :param exact: whether blocks of fewer than ``BLOCK`` cells or rows are padded. If not, few rows are answered faster, and the answers
         differ by rounding errors that depend on the rows of the window
+    :param each: ``map``, or that of a pool of threads
     :returns: by model, one ``Answer`` for each set in ``hidden``
     """
     blocks = Blocks.of(modalities, window, models[0].names, device_of(models[0]), hidden, exact)
-    return [blocks.answers(model, represent) for model in models]
+    return list(each(lambda model: blocks.answers(model, represent), models))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -147,3 +148,31 @@ def test_two_threads_compute_two_full_blocks_and_one_waits_with_less() -> None:
     batcher.stop()
     assert [len(batch) for batch in work.batches] == [BLOCK, BLOCK, 1]
     assert sorted(prepared) == ["batches 0", "batches 1"]
+
+
+def test_clients_that_come_back_after_an_answer_are_waited_for() -> None:
+    """Eight clients, of which five are answered first: from then on they share batches."""
+    batches: list[int] = []
+
+    def work(rows: Sequence[Any]) -> Sequence[Any]:
+        batches.append(len(rows))
+        time.sleep(0.2)
+        return rows
+
+    batcher = Batcher(1_000)
+
+    def client() -> None:
+        for at in range(6):
+            (future,) = batcher.submit("a", work, [at])
+            future.result()
+            time.sleep(0.06)  # longer than a fifth of a batch
+
+    clients = [threading.Thread(target=client) for _ in range(8)]
+    for at, one in enumerate(clients):
+        one.start()
+        time.sleep(0.05 if at == 4 else 0)
+    for one in clients:
+        one.join()
+    batcher.stop()
+    assert sum(batches) == 48
+    assert 8 in batches

@@ -19,7 +19,7 @@ from ..evaluation.conformal import Errors, scale_of, sets
 from ..evaluation.measure import hidden_sets, score
 from ..flow import Prediction
 from ..frozen import featured, through
-from ..inference import answers
+from ..inference import Each, answers
 from ..modalities import Modality, OnError, check_folders
 from ..preparation import roots_of
 from ..remote import is_remote
@@ -84,6 +84,8 @@ class Predictor:
         """The folder of the run that trained the model, or None."""
         self.trained_in = [str(folder) for folder in trained_in]
         """The folders of the files that training read. A bundle does not contain them, because it may come from another machine."""
+        self.each: Each = map
+        """Computes the members of the ensemble: one after the other, or in a pool of threads."""
         self.baselines: dict[str, Bundle] = {}
         """After training: the baseline of each single field, by field."""
 
@@ -351,22 +353,17 @@ class Predictor:
         return kept[1]
 
     def _answer(
-        self,
-        source: Source,
-        on_error: OnError | None,
-        root: Folders,
-        embed: bool,
-        coverage: float | None,
-        empty: bool,
+        self, source: Source, on_error: OnError | None, root: Folders, embed: bool, coverage: float | None, empty: bool,
         hide: frozenset[str],
-    ) -> Iterator[Prediction]:
+    ) -> Iterator[Prediction]:  # fmt: skip
         """Yield the predictions of the rows of a table, window by window."""
         modalities = self._modalities(source, root)
         errors = self.errors(coverage) if coverage is not None else {}
         represent = embed or any(one.spreads for one in errors.values())
         for part in self._windows(source, modalities, on_error):
             window = replace(part.window, index=part.window.without(hide))
-            given = [one for (one,) in answers(self.bundle.members, modalities, window, represent=represent, exact=self.exact)]
+            members = answers(self.bundle.members, modalities, window, represent=represent, exact=self.exact, each=self.each)
+            given = [one for (one,) in members]
             skipped = np.flatnonzero(part.skipped)
             scores, values, kept = {}, {}, {}
             for name, task in self.bundle.tasks.items():

@@ -18,8 +18,11 @@ from ..inference import BLOCK
 from .limits import RequestError
 
 _QUIET = 0.2
-"""The time without a new row after which a block that is not full is computed, if rows came together before; a part of the mean seconds of
-a batch."""
+"""The least time without a new row after which a block that is not full is computed, if rows came together before; a part of the mean
+seconds of a batch."""
+_RETURN = 1.5
+"""The same time as a multiple of the mean seconds from the end of a batch to the next row: that is how long clients that wait for an answer
+before they send the next request take to come back."""
 _GATHERING = 0.5
 """The largest part of the seconds of a batch for which rows are gathered."""
 _SMOOTHING = 0.2
@@ -59,7 +62,8 @@ class Batcher:
         self._pieces: deque[_Piece] = deque()
         self._changed = threading.Condition()
         self._stopped = False
-        self._seconds = 0.0
+        self._seconds, self._returning = 0.0, 0.0
+        self._ended: float | None = None
         self._computing = 0
         self._gathers = False
         self._threads = [threading.Thread(target=self._run, name=f"batches {at}", daemon=True) for at in range(self._workers)]
@@ -86,6 +90,9 @@ class Batcher:
             if self.waiting + len(rows) > self._most_waiting:
                 seconds = max(1, round(self.waiting / self._together * self._seconds / self._workers))
                 raise RequestError(503, f"{self.waiting:,} rows wait, and at most {self._most_waiting:,} may; try again later", seconds)
+            if self._ended is not None:  # the first row since a batch ended
+                self._returning = _mean(self._returning, min(time.monotonic() - self._ended, _GATHERING * self._seconds))
+                self._ended = None
             self.waiting += len(rows)
             self._pieces.extend(pieces)
             self._changed.notify_all()
@@ -115,7 +122,8 @@ class Batcher:
                         continue
                     if self._gathers and (until is None or time.monotonic() < until):
                         until = until or time.monotonic() + _GATHERING * self._seconds
-                        self._changed.wait(max(0.0, min(_QUIET * self._seconds, until - time.monotonic())))
+                        quiet = max(_QUIET * self._seconds, _RETURN * self._returning)
+                        self._changed.wait(max(0.0, min(quiet, until - time.monotonic())))
                         if self._rows() != rows or self._computing:
                             continue
                 if taken := self._next():
@@ -157,9 +165,10 @@ class Batcher:
             try:
                 self._answer(pieces)
             finally:
-                seconds = time.monotonic() - begin
+                end = time.monotonic()
                 with self._changed:
-                    self._seconds = seconds if self._seconds == 0 else (1 - _SMOOTHING) * self._seconds + _SMOOTHING * seconds
+                    self._ended = end
+                    self._seconds = _mean(self._seconds, end - begin)
                     self.batches += 1
                     self.waiting -= count
                     self._computing -= 1
@@ -181,3 +190,8 @@ class Batcher:
         for piece in pieces:
             piece.future.set_result(answers[at : at + len(piece.rows)])
             at += len(piece.rows)
+
+
+def _mean(mean: float, value: float) -> float:
+    """Return a running mean after another value; the mean 0 = no value yet."""
+    return value if mean == 0 else (1 - _SMOOTHING) * mean + _SMOOTHING * value

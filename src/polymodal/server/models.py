@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -96,7 +97,7 @@ class Served:
     :param name: the name in URLs
     :param path: the folder of the run or the bundle
     :param root: folders in which paths in cells are looked up; empty = paths are refused
-    :param threads: the number of batches that are computed at the same time, each on one core
+    :param threads: the number of batches, and of members of an ensemble, that are computed at the same time, each on one core
     """
 
     def __init__(
@@ -104,6 +105,8 @@ class Served:
     ) -> None:  # fmt: skip
         self.name, self.path = name, Path(path)
         self._root, self._device = list(root), device
+        self._pool = ThreadPoolExecutor(threads, f"members of {name}", one_core)
+        """Computes the members of an ensemble, so that a single batch uses several cores."""
         self.loaded = self._load()
         """The model that answers new requests. It is replaced as a whole."""
         workers = threads if self.loaded.predictor.device.type == "cpu" else 1
@@ -116,6 +119,8 @@ class Served:
         version = Bundle.digest(self.path)
         predictor = load(self.path, root=self._root, device=self._device)
         predictor.trained_in = []  # a request may not read the files of the training table
+        if predictor.device.type == "cpu":
+            predictor.each = self._pool.map
         return Loaded(predictor, version[:12])
 
     def reload(self) -> bool:
@@ -137,6 +142,7 @@ class Served:
         """Answer what was accepted, and end the threads."""
         self.batcher.stop()
         self.explainer.stop()
+        self._pool.shutdown()
 
 
 class Models:
