@@ -59,6 +59,6 @@ def test_the_protocol_has_its_root_with_a_slash_and_refuses_an_id_that_is_no_str
 def test_schemathesis_finds_nothing(server: Served, tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(SETTINGS, encoding="utf-8")
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml", "run"]
-    command += [f"http://127.0.0.1:{server.port}/openapi.json", "-n", "40", "--seed", "1", "--no-color"]
+    command += [f"http://127.0.0.1:{server.port}/openapi.json", "-n", "15", "--seed", "1", "--no-color"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "COLUMNS": "120"})
     assert done.returncode == 0, done.stdout

@@ -64,13 +64,14 @@ class Batcher:
         self._stopped = False
         self._seconds, self._returning = 0.0, 0.0
         self._ended: float | None = None
-        self._computing = 0
         self._gathers = False
         self._threads = [threading.Thread(target=self._run, name=f"batches {at}", daemon=True) for at in range(self._workers)]
         self.waiting = 0
         """The number of rows that wait or are computed."""
         self.batches = 0
         """The number of batches that were computed."""
+        self.computing = 0
+        """The number of batches that are computed now."""
         for thread in self._threads:
             thread.start()
 
@@ -116,7 +117,7 @@ class Batcher:
             while not (self._stopped and not self._pieces):
                 rows = self._rows()
                 if rows < self._together and not self._stopped:
-                    if not rows or self._computing:
+                    if not rows or self.computing:
                         until = None
                         self._changed.wait()
                         continue
@@ -124,10 +125,10 @@ class Batcher:
                         until = until or time.monotonic() + _GATHERING * self._seconds
                         quiet = max(_QUIET * self._seconds, _RETURN * self._returning)
                         self._changed.wait(max(0.0, min(quiet, until - time.monotonic())))
-                        if self._rows() != rows or self._computing:
+                        if self._rows() != rows or self.computing:
                             continue
                 if taken := self._next():
-                    self._computing += 1
+                    self.computing += 1
                     return taken
             return []
 
@@ -171,7 +172,7 @@ class Batcher:
                     self._seconds = _mean(self._seconds, end - begin)
                     self.batches += 1
                     self.waiting -= count
-                    self._computing -= 1
+                    self.computing -= 1
                     self._changed.notify_all()
             del pieces  # the content of the rows, while nothing waits
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -104,7 +104,7 @@ class Served:
         self, name: str, path: str | Path, limits: Limits, root: Sequence[str] = (), device: DeviceName = "auto", threads: int = 1
     ) -> None:  # fmt: skip
         self.name, self.path = name, Path(path)
-        self._root, self._device = list(root), device
+        self._root, self._device, self._threads = list(root), device, threads
         self._pool = ThreadPoolExecutor(threads, f"members of {name}", one_core)
         """Computes the members of an ensemble, so that a single batch uses several cores."""
         self.loaded = self._load()
@@ -120,8 +120,12 @@ class Served:
         predictor = load(self.path, root=self._root, device=self._device)
         predictor.trained_in = []  # a request may not read the files of the training table
         if predictor.device.type == "cpu":
-            predictor.each = self._pool.map
+            predictor.each = self._each
         return Loaded(predictor, version[:12])
+
+    def _each(self, compute: Callable[[Any], Any], members: Sequence[Any]) -> Iterable[Any]:
+        """Compute the members of an ensemble: in the pool, or here if every core has a batch."""
+        return (map if self.batcher.computing >= self._threads else self._pool.map)(compute, members)
 
     def reload(self) -> bool:
         """Load the model again if its bundle was replaced, and return whether it was. Requests that were accepted keep their model.
