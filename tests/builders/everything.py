@@ -13,7 +13,7 @@ from builders.tables import COLORS, picture, sentence
 
 TARGETS = ["label", "amount", "tags"]
 SETTINGS = (
-    "training.epochs=2", "data.split.folds=2", "training.baselines=false", "model.width=8", "model.encoders.photo.kind=convnet",
+    "training.epochs=2", "data.split.kind=random", "data.split.valid=0.2", "training.baselines=false", "model.width=8", "model.encoders.photo.kind=convnet",
     "model.encoders.photo.channels=[4, 8]", "fields.photo.size=16", "model.encoders.clip.channels=[4, 8]", "fields.clip.mels=16",
     "model.encoders.signal.hidden=8", "model.encoders.signal.heads=2", "model.encoders.标题.buckets=512", "model.trees.rounds=8", "model.trees.leaves=4",
     "model.encoders.signal.depth=1",
