@@ -145,9 +145,9 @@ async def slow(server: Server, body: bytes, count: int) -> None:
         ("headers", b"POST /predict HTTP/1.1\r\nHost: localhost\r\n", b"a: b\r\n"),
         ("body", b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n{", b" "),
     ):
-        held = [asyncio.ensure_future(hold(opening, drop)) for _ in range(count)]
+        connections = [asyncio.ensure_future(hold(opening, drop)) for _ in range(count)]
         beside = await latencies(15.0)
-        last = max(await asyncio.gather(*held))
+        last = max(await asyncio.gather(*connections))
         tail, usual = (1e3 * float(np.quantile(taken, 0.99)) for taken in (beside, alone))
         closed = f"{count} connections with slow {name}: the last one closed after {last:.1f} s"
         print(f"{closed}; others p99 {tail:.0f} ms, {tail / usual:.2f} of {usual:.0f} ms", flush=True)

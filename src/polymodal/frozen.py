@@ -32,7 +32,8 @@ from .errors import ConfigError
 from .flow import Cell, Form, Geometry, Sample, State
 from .inference import BLOCK, WINDOW, Window, block_of, device_of, grouped
 from .modalities import Modality, Recognition, Roots
-from .modalities.modality import Drift, Parts, bucket
+from .modalities.modality import Drift, Parts
+from .modalities.sequences import bucket
 from .modalities.signal_corruption import Corruption
 from .storage import write_whole
 

@@ -21,7 +21,7 @@ _FLAGS = [
 
 @contextmanager
 def opened() -> Iterator[Browser]:
-    """Run Chromium."""
+    """Run Chromium without a window, and yield it until the block ends."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
         yield browser

@@ -10,7 +10,7 @@ import numpy as np
 from ..cells import is_empty
 from ..data.sources import cells_of
 from ..data.store import Store
-from ..modalities.modality import evenly
+from ..modalities.sequences import evenly
 from ..model import MultiModalModel
 from ..preparation import Prepared
 from ..tasks import RULES

@@ -19,7 +19,7 @@ from ..errors import requires
 
 
 class Format(ABC):
-    """An exchange format."""
+    """An exchange format: the packages that write it, what its runtime can compute, and how a program is written in it."""
 
     name: ClassVar[str]
     packages: ClassVar[tuple[str, ...]]
@@ -122,7 +122,7 @@ class LiteRt(Format):
 
 
 FORMATS: dict[str, Format] = {one.name: one for one in (Onnx(), OpenVino(), ExecuTorch(), LiteRt())}
-"""The formats by name."""
+"""The format of each name that ``export`` and ``model.json`` have."""
 _MOST_INSIDE = 1_500_000_000
 """The number of bytes of weights from which they are in a file of their own: a file of ONNX has at most 2 GiB."""
 

@@ -21,7 +21,7 @@ READERS = (
     "errors.py", "cells/__init__.py", "cells/dates.py", "cells/formats.py", "cells/numbers.py", "cells/words.py", "exporting/decoders.py",
     "exporting/operations.py", "exporting/sessions.py", "layers/mel_filters.py", "modalities/array_images.py", "modalities/arrays.py",
     "modalities/column_values.py", "modalities/decoding.py", "modalities/graphemes.py", "modalities/high_bit_depth.py",
-    "modalities/ngrams.py", "modalities/series_values.py", "modalities/sound_values.py", "modalities/tags.py",
+    "modalities/ngrams.py", "modalities/sequences.py", "modalities/series_values.py", "modalities/sound_values.py", "modalities/tags.py",
     "modalities/text_content.py",
 )  # fmt: skip
 """The files of polymodal that read cells without torch, which are copied into the folder of an exported model."""

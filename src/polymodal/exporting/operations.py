@@ -6,7 +6,6 @@ Shapes: ``N`` cells, ``L`` the padded length of a sample.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +15,12 @@ import numpy as np
 from ..cells import Writing, is_empty
 from ..errors import Fault
 from ..modalities.array_images import MAGIC, npy_picture
-from ..modalities.arrays import list_of_numbers, numbers_of
+from ..modalities.arrays import HUGE, list_of_numbers, numbers_of, standardised
 from ..modalities.column_values import Column
 from ..modalities.decoding import opened, pixels_of
+from ..modalities.sequences import bucket, evenly, listed
 from ..modalities.series_values import array_of, averaged, series_of, window_of
-from ..modalities.sound_values import HOP, decibels
+from ..modalities.sound_values import HOP, spectrogram_sample, waveform_sample
 from ..modalities.tags import tags_of
 from ..modalities.text_content import idf_of, text_in, weighted
 from .decoders import content, decode, mel_power
@@ -28,7 +28,6 @@ from .decoders import content, decode, mel_power
 Facts = dict[str, Any]
 """The facts of a field in ``model.json``, with the objects that ``prepared`` makes of them."""
 Sample = Mapping[str, np.ndarray]
-_HUGE = 1e150
 
 
 def prepared(facts: Facts, tokenizer: Callable[[str], Any]) -> Facts:
@@ -56,16 +55,9 @@ def picture(cell: Any, facts: Facts, roots: Sequence[str]) -> Sample:
 
 def pictures(cell: Any, facts: Facts, roots: Sequence[str]) -> Sample:
     """Return the pixels of the pictures of a list, of JSON text, or of ``a;b``, uint8 (T, C, H, W)."""
-    items = listed(cell)
-    kept = sorted({round(at) for at in np.linspace(0, len(items) - 1, min(len(items), facts["frames"]))})
-    return {"pixels": np.stack([picture(items[at], facts, roots)["pixels"] for at in kept])}
-
-
-def listed(cell: Any) -> list[Any]:
-    """Return the items of a list, of JSON text or of ``a;b`` without empty ones; a single cell is a list of one."""
-    if isinstance(cell, str) and not cell.startswith("data:"):
-        cell = json.loads(cell) if cell.strip().startswith("[") else cell.split(";")
-    return [item for item in (cell if isinstance(cell, (list, tuple)) else [cell]) if not is_empty(item)]
+    found = listed(cell)
+    items = [cell] if found is None else found
+    return {"pixels": np.stack([picture(items[at], facts, roots)["pixels"] for at in evenly(len(items), facts["frames"])])}
 
 
 def table(cell: Any, facts: Facts, roots: Sequence[str]) -> Sample:
@@ -101,10 +93,8 @@ def sound(cell: Any, facts: Facts, roots: Sequence[str]) -> Sample:
     seconds = facts["samples"] / facts["rate"] if "samples" in facts else facts["frames"] * HOP
     wave = decode(content(cell, roots, facts["max_mb"]), facts["rate"], seconds)
     if "samples" in facts:
-        return {"waveform": np.round(wave[: facts["samples"]].clip(-1, 1) * 32_767).astype(np.int16)}
-    mel, level = decibels(mel_power(wave, facts["rate"], facts["mels"]))
-    level = max(-10.0, min(10.0, (level - facts["level"]) / facts["level_std"]))
-    return {"mel": mel[: facts["frames"]], "level": np.array([level], np.float32)}
+        return waveform_sample(wave, facts["samples"])
+    return spectrogram_sample(mel_power(wave, facts["rate"], facts["mels"]), facts)
 
 
 def series(cell: Any, facts: Facts, roots: Sequence[str]) -> Sample:
@@ -113,21 +103,23 @@ def series(cell: Any, facts: Facts, roots: Sequence[str]) -> Sample:
     values, times = array_of(cell), None
     if values is None:
         values, times = numbers_of(content(cell, roots, facts["max_mb"]), cell)
-    return _standardised(averaged(series_of(values, times, facts["rate"], window), facts["length"]), facts)
+    return _checked(averaged(series_of(values, times, facts["rate"], window), facts["length"]), facts)
 
 
 def vector(cell: Any, facts: Facts, roots: Sequence[str]) -> Sample:
     """Return the standardised numbers of a vector, float32, NaN = missing."""
     values = list_of_numbers(cell, truths=True)
-    return _standardised(np.empty(0) if values is None else values, facts)
+    return _checked(np.empty(0) if values is None else values.clip(-HUGE, HUGE), facts)
 
 
-def _standardised(values: np.ndarray, facts: Facts) -> Sample:
-    """Return numbers in standard deviations from their means."""
+def _checked(values: np.ndarray, facts: Facts) -> Sample:
+    """Return standardised numbers.
+
+    :raises Fault: there are not as many as in training, all are missing, or one is infinite
+    """
     if values.shape[-1] != len(facts["mean"]) or np.isnan(values).all() or np.isinf(values).any():
         raise Fault(f"numbers of shape {values.shape}; expected {len(facts['mean'])} finite numbers, as in training")
-    centred = (values.clip(-_HUGE, _HUGE) - np.array(facts["mean"])) / np.array(facts["std"])
-    return {"values": centred.clip(-20, 20).astype(np.float32)}
+    return standardised(values, facts)
 
 
 def _lacks_all(cell: Any, facts: Facts) -> bool:
@@ -156,14 +148,14 @@ class Operation:
 
 OPERATIONS: Mapping[str, Operation] = {
     "picture": Operation(picture),
-    "pictures": Operation(pictures, lambda cell, _: is_empty(cell) or not listed(cell)),
+    "pictures": Operation(pictures, lambda cell, _: is_empty(cell) or listed(cell) == []),
     "columns": Operation(table, _lacks_all),
     "text": Operation(text, lambda cell, _: is_empty(cell) or (isinstance(cell, list) and tags_of(cell) == [])),
     "sound": Operation(sound),
     "series": Operation(series),
     "vector": Operation(vector, _is_empty_list),
 }
-"""The operations by name."""
+"""The operation of each name that a recipe may have in ``operation`` (see ``Modality.recipe``)."""
 
 
 def blank(facts: Facts) -> Sample:
@@ -197,8 +189,4 @@ def length_of(sample: Sample, facts: Facts) -> int:
     """Return the length to which a sample is padded: the smallest one doubled until it suffices, at most the largest; 0 = not padded."""
     if not facts["padded"]:
         return 0
-    smallest, largest = facts["lengths"]
-    size, length = smallest, min(len(sample[facts["padded"][0]]), largest)
-    while size < length:
-        size *= 2
-    return int(min(size, largest))
+    return bucket(len(sample[facts["padded"][0]]), *facts["lengths"])

@@ -38,7 +38,7 @@ class Input:
     shape: tuple[int | None, ...]
     """Its shape without the rows; None = any length."""
     longest: int
-    """The largest length."""
+    """The largest number of elements along an axis of any length; 0 = there is no such axis."""
 
 
 class Program(nn.Module):

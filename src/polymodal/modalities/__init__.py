@@ -6,9 +6,10 @@ from ..request import OnError
 from .audio import Audio, AudioConfig
 from .files import NoFolder, Roots, check_folders
 from .image import Image, ImageConfig
-from .modality import FieldConfig, Modality, PartFault, Recognition, evenly
+from .modality import FieldConfig, Modality, PartFault, Recognition
 from .pictures import Pictures, PicturesConfig
 from .points import Points, PointsConfig
+from .sequences import evenly
 from .series import Series, SeriesConfig
 from .tabular import Tabular, TabularConfig
 from .text import Text, TextConfig

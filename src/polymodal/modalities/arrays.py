@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from ..errors import Fault
 if TYPE_CHECKING:
     from ..flow import Cell
 
+HUGE = 1e150
+"""The absolute value to which numbers are clipped whose squares must be finite."""
 _TIME_NAMES = frozenset({"t", "time", "times", "timestamp", "date", "datetime", "seconds", "ts", "时间", "时刻"})
 _DAY = 86_400.0
 _PRINTED = re.compile(r"[\s\d.,eE+\-nainf\[\]]+")
@@ -182,3 +185,13 @@ def _columns(table: Any) -> tuple[np.ndarray, np.ndarray | None]:
     if not values:
         raise Fault("a file without columns; expected columns of numbers")
     return np.stack(values, 1), times_T
+
+
+def standardised(values: np.ndarray, state: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return ``values`` as float32 in standard deviations from the means, clipped to -20 to 20; NaN = missing.
+
+    :param values: float64 (..., K)
+    :param state: ``mean`` and ``std``, each K numbers
+    """
+    centred = (values - np.array(state["mean"])) / np.array(state["std"])
+    return {"values": centred.clip(-20, 20).astype(np.float32)}

@@ -26,9 +26,10 @@ from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from ..layers.mel_filters import slaney_filters
 from .files import Roots
-from .modality import Modality, OneColumn, Recognition, bucket, evenly, padded, percent
+from .modality import Modality, OneColumn, Recognition, padded, percent
+from .sequences import bucket, evenly
 from .signal_corruption import Corruption, of_sounds
-from .sound_values import HOP, decibels, frame_sizes, resample
+from .sound_values import HOP, decibels, frame_sizes, resample, spectrogram_sample, waveform_sample
 from .sounds import looks_like_a_sound, samples_of
 from .tracks import hold_sound_alone
 
@@ -156,10 +157,8 @@ class Audio(Modality):
     def sample_of(self, sound_N: np.ndarray) -> Sample:
         """Return the spectrogram of a sound (N,), or the sound as 16-bit integers."""
         if self.state["form"] == "waveform":
-            return {"waveform": np.round(sound_N[: self.state["samples"]].clip(-1, 1) * 32_767).astype(np.int16)}
-        mel_TM, level = spectrogram(sound_N, self.state["rate"], self.state["mels"])
-        centred = (level - self.state["level"]) / self.state["level_std"]
-        return {"mel": mel_TM[: self.state["frames"]], "level": np.array([max(-10.0, min(10.0, centred))], np.float32)}
+            return waveform_sample(sound_N, self.state["samples"])
+        return spectrogram_sample(mel_power(sound_N, self.state["rate"], self.state["mels"]), self.state)
 
     def blank(self) -> Sample:
         """Return a silent sample."""

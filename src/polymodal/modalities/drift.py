@@ -10,13 +10,12 @@ import numpy as np
 
 from ..cells import Writing, category
 from ..flow import Cell, Sample, State
+from .arrays import HUGE
 from .column_values import DATE_PARTS
 from .modality import Drift
 
 _CLIPPED = 10.0
 """The distance from the mean, in standard deviations, at which the values of samples are clipped."""
-HUGE = 1e150
-"""Larger numbers are replaced by this one, since their squares would overflow."""
 _SHARE, _FEW = 0.2, 5
 """The share and the number of values outside the range of the training rows from which they are reported."""
 _SCALE = 8.0

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from ..errors import ConfigError
 from ..flow import Geometry, Sample, State, height_and_width
-from .modality import Parts, bucket
+from .modality import Parts
 from .pixels import check_pixel_facts
+from .sequences import bucket
 
 MOST = 256
 """The largest number of pictures of a cell."""

@@ -19,7 +19,7 @@ from .array_images import is_a_picture, subsampled
 from .decoding import mean_color, sides_of
 from .files import Roots
 from .medical import is_medical
-from .modality import Modality, Parts, Recognition, evenly, percent
+from .modality import Modality, Parts, Recognition, percent
 from .picture_sizes import described_pixels
 from .pixels import (
     FITTED,
@@ -32,6 +32,7 @@ from .pixels import (
     pixel_recipe,
     read_pixels,
 )
+from .sequences import evenly
 from .signal_corruption import Corruption, of_pictures
 
 _GRID = 8  # rows and columns of the grid of a square whose places are covered one by one

@@ -325,21 +325,6 @@ class Modality(ABC):
         return ""
 
 
-def evenly(count: int, most: int) -> list[int]:
-    """Return at most ``most`` of the positions 0 to ``count - 1``, spread evenly from the first to the last, each once."""
-    if count <= most:
-        return list(range(count))
-    return sorted({round(at) for at in np.linspace(0, count - 1, most)})
-
-
-def bucket(length: int, smallest: int, largest: int) -> int:
-    """Return the padded length for ``length``: ``smallest`` doubled until it is long enough, at most ``largest``."""
-    size = smallest
-    while size < min(length, largest):
-        size *= 2
-    return min(size, largest)
-
-
 def padded(samples: Sequence[Sample], name: str, length: int) -> np.ndarray:
     """Return the value ``name`` of all samples as one array (U, length), truncated or padded with zeros on the right."""
     rows = np.zeros((len(samples), length), dtype=samples[0][name].dtype)

@@ -6,7 +6,6 @@ are read in the order of their names. Each picture is read like a single picture
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -31,7 +30,7 @@ from .frames import (
     frame_geometry,
     frame_parts,
 )
-from .modality import Modality, PartFault, Parts, Recognition, evenly, percent
+from .modality import Modality, PartFault, Parts, Recognition, percent
 from .picture_sizes import described_pixels
 from .pixels import (
     FITTED,
@@ -43,6 +42,7 @@ from .pixels import (
     pixel_recipe,
     read_pixels,
 )
+from .sequences import evenly, listed
 from .signal_corruption import Corruption, each, of_pictures
 
 _PEEKED = 16  # cells that are tried as folders to recognise a column
@@ -79,7 +79,7 @@ class Pictures(Modality):
         """Return a high confidence if the cells are lists or folders of pictures. If all cells are single pictures, the kind is image."""
         if not cells:
             return Recognition(0.0)
-        lists = [_listed(cell) for cell in cells]
+        lists = [listed(cell) for cell in cells]
         several = sum(_are_pictures(items) for items in lists)
         if several:
             count = sum(_are_pictures(items) or items == [] or looks_like_a_picture(c) for items, c in zip(lists, cells, strict=True))
@@ -108,7 +108,7 @@ class Pictures(Modality):
 
     def is_missing(self, cell: Cell) -> bool:
         """Return whether the cell is empty, or a list without pictures."""
-        return is_empty(cell) or _listed(cell) == []
+        return is_empty(cell) or listed(cell) == []
 
     def read(self, cell: Cell) -> Sample:
         """Return ``pixels``, uint8 (T, C, H, W).
@@ -179,7 +179,7 @@ class Pictures(Modality):
         """Return the paths, or the number of bytes or of pictures."""
         if isinstance(cell, bytes):
             return f"<{len(cell):,} bytes>"
-        items = _listed(cell)
+        items = listed(cell)
         are_paths = items is None or all(isinstance(item, str) for item in items)
         return super().show(cell) if are_paths else f"<{len(items or ()):,} pictures>"
 
@@ -193,24 +193,6 @@ class Pictures(Modality):
         return f"{self.state['frames']} pictures at most, {described_pixels(self.state)}"
 
 
-def _listed(cell: Cell) -> list[Cell] | None:
-    """Return the items of a list, of JSON text or of ``a;b`` without empty ones; None if the cell is not a list."""
-    if isinstance(cell, str):
-        text = cell.strip()
-        if text.startswith("[") and text.endswith("]"):
-            try:
-                cell = json.loads(text)
-            except (ValueError, RecursionError):
-                return None
-        elif ";" in text and not text.startswith("data:"):
-            cell = text.split(";")
-    if isinstance(cell, np.ndarray) and cell.dtype.kind in "OUS" and cell.ndim == 1:
-        cell = cell.tolist()
-    if not isinstance(cell, (list, tuple)):
-        return None
-    return [item for item in cell if not is_empty(item)]
-
-
 def _are_pictures(items: Sequence[Cell] | None) -> bool:
     """Return whether there are items, and all look like pictures."""
     return bool(items) and all(map(looks_like_a_picture, items or ()))
@@ -218,7 +200,7 @@ def _are_pictures(items: Sequence[Cell] | None) -> bool:
 
 def _items(cell: Cell, roots: Roots) -> list[Cell]:
     """Return the pictures of a cell; ``Fault`` for a folder or a list without pictures."""
-    items = _listed(cell)
+    items = listed(cell)
     if items is not None:
         if len(items) > _MOST_NAMES:
             raise Fault(f"a list of {len(items):,} pictures; expected at most {_MOST_NAMES:,}")
@@ -238,7 +220,7 @@ def _opened(config: PicturesConfig, cells: Iterable[Cell], roots: Roots) -> Iter
     """Yield at most two decoded pictures of each cell; those that cannot be read are left out."""
     for cell in cells:
         try:
-            items = _items(cell, roots) if not is_empty(cell) and _listed(cell) != [] else []
+            items = _items(cell, roots) if not is_empty(cell) and listed(cell) != [] else []
         except Fault:
             continue
         for at in evenly(len(items), 2):

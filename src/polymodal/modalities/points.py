@@ -27,7 +27,8 @@ from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
 from .clouds import EXTENSIONS, RAW, points_of, raw_channels
 from .files import Roots
-from .modality import Modality, OneColumn, Recognition, bucket, evenly, percent
+from .modality import Modality, OneColumn, Recognition, percent
+from .sequences import bucket, evenly
 from .signal_corruption import Corruption, of_points
 
 _ENOUGH = 256  # the maximum number of points of one cloud in a training step, unless ``points`` is more than twice as large

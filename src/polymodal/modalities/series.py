@@ -23,10 +23,11 @@ from torch import Tensor
 
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State, Unreadable
-from .arrays import numbers_of
+from .arrays import numbers_of, standardised
 from .files import Roots
-from .modality import FieldConfig, Modality, Recognition, bucket, percent
+from .modality import FieldConfig, Modality, Recognition, percent
 from .objects import called, plain
+from .sequences import bucket
 from .series_values import MAX_CHANNELS, array_of, averaged, series_of, window_of
 from .signal_corruption import Corruption, of_series
 
@@ -154,9 +155,7 @@ class Series(Modality):
         channels = self.state["channels"]
         if series_TC.shape[1] != channels:
             raise Fault(f"a series of {series_TC.shape[1]} channels; expected {channels}, as in training")
-        series_TC = averaged(series_TC, self.state["length"])
-        centred_TC = (series_TC - np.array(self.state["mean"])) / np.array(self.state["std"])
-        return {"values": centred_TC.clip(-20, 20).astype(np.float32)}
+        return standardised(averaged(series_TC, self.state["length"]), self.state)
 
     def blank(self) -> Sample:
         """Return a series without any measurement."""

@@ -1,12 +1,14 @@
 """From the samples of a sound to another sampling rate, and from the power of bands to bytes. The file needs no torch, so that exported
 models read sounds by it.
 
-Shapes: ``N`` samples, ``T`` frames.
+Shapes: ``N`` samples, ``T`` frames, ``M`` bands.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -52,3 +54,22 @@ def decibels(power_TM: np.ndarray) -> tuple[np.ndarray, float]:
         return np.zeros(power_TM.shape, np.uint8), -120.0
     below_TM = 10 * np.log10(np.maximum(power_TM / loudest, 1e-8))
     return np.round((1 + below_TM / _FLOOR) * 255).clip(0, 255).astype(np.uint8), 10 * math.log10(loudest)
+
+
+def waveform_sample(sound_N: np.ndarray, samples: int) -> dict[str, np.ndarray]:
+    """Return the start of a sound as ``waveform``, int16 (N,).
+
+    :param samples: the maximum length
+    """
+    return {"waveform": np.round(sound_N[:samples].clip(-1, 1) * 32_767).astype(np.int16)}
+
+
+def spectrogram_sample(power_TM: np.ndarray, state: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return the spectrogram of a sound as ``mel``, uint8 (T, M), and its standardised maximum as ``level``, float32 (1,).
+
+    :param power_TM: the power of each band
+    :param state: ``frames`` = the maximum length, and ``level`` and ``level_std`` = the mean and the standard deviation of maxima in dB
+    """
+    mel_TM, level = decibels(power_TM)
+    centred = (level - state["level"]) / state["level_std"]
+    return {"mel": mel_TM[: state["frames"]], "level": np.array([max(-10.0, min(10.0, centred))], np.float32)}

@@ -20,9 +20,10 @@ from pydantic import field_validator, model_validator
 from ..cells import ColumnType, Decimal, Writing, category, check_facts, check_order, is_missing_word, text_of, writing_of
 from ..errors import ConfigError, nearest
 from ..flow import Cell, Form, Sample, State, Unreadable
+from .arrays import HUGE
 from .column_corruption import of_columns
 from .column_values import DATE_PARTS, NO_VALUE, Column
-from .drift import HUGE, ColumnDrift
+from .drift import ColumnDrift
 from .files import Roots
 from .modality import FieldConfig, Modality, PartFault, Parts, Recognition, percent
 from .objects import called

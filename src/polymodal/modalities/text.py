@@ -29,9 +29,10 @@ from ..cells import is_empty
 from ..errors import ConfigError, Fault
 from ..flow import Cell, Form, Geometry, Sample, State, Unreadable
 from .files import Roots
-from .modality import FieldConfig, Modality, Parts, Recognition, bucket, padded, percent
+from .modality import FieldConfig, Modality, Parts, Recognition, padded, percent
 from .ngrams import hashes_of, reading_units, words_in
 from .objects import called
+from .sequences import bucket
 from .signal_corruption import Corruption
 from .tags import BREAK, are_texts, as_list, spans_of, tags_of
 from .text_content import IDF_STEP, idf_of, normalise, text_in, weighted

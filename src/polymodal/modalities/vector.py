@@ -18,10 +18,11 @@ import numpy as np
 from ..cells import is_empty
 from ..errors import Fault
 from ..flow import Cell, Form, Sample, State
-from .arrays import list_of_numbers
+from .arrays import HUGE, list_of_numbers, standardised
 from .files import Roots
-from .modality import Modality, OneColumn, Parts, Recognition, evenly
+from .modality import Modality, OneColumn, Parts, Recognition
 from .objects import FixedList, called, is_empty_list, plain
+from .sequences import evenly
 from .signal_corruption import Corruption, of_vectors
 
 _LONGEST = 65_536
@@ -36,8 +37,6 @@ _CORRELATED = 0.2
 """Lists whose mean lag-1 autocorrelation is larger than this, in absolute value, are series."""
 _MOST_PARTS = 64
 _COMPARED = 256  # the maximum number of cells from which the autocorrelation is computed
-_HUGE = 1e150
-"""Numbers are clipped to this absolute value, so that their squares are finite."""
 
 
 class VectorConfig(OneColumn):
@@ -126,8 +125,7 @@ class Vector(Modality):
         """Standardise each position of a vector (K,)."""
         if len(vector_K) != self.state["length"]:
             raise Fault(f"a vector of {len(vector_K):,} numbers; expected {self.state['length']:,}, as in training")
-        centred_K = (vector_K.clip(-_HUGE, _HUGE) - np.array(self.state["mean"])) / np.array(self.state["std"])
-        return {"values": centred_K.clip(-20, 20).astype(np.float32)}
+        return standardised(vector_K.clip(-HUGE, HUGE), self.state)
 
     def blank(self) -> Sample:
         """Return a vector in which every number is missing."""
@@ -171,13 +169,13 @@ class _Moments:
 
     def __init__(self, first_K: np.ndarray) -> None:
         self.cells = 0
-        self.shift_K = np.nan_to_num(first_K, nan=0.0).clip(-_HUGE, _HUGE)
+        self.shift_K = np.nan_to_num(first_K, nan=0.0).clip(-HUGE, HUGE)
         self.count_K, self.sum_K, self.square_K = (np.zeros(len(first_K)) for _ in range(3))
 
     def add(self, vector_K: np.ndarray) -> None:
         """Add the vector of one cell."""
         known_K = ~np.isnan(vector_K)
-        away_K = np.where(known_K, vector_K.clip(-_HUGE, _HUGE) - self.shift_K, 0.0)
+        away_K = np.where(known_K, vector_K.clip(-HUGE, HUGE) - self.shift_K, 0.0)
         self.cells += 1
         self.count_K += known_K
         self.sum_K += away_K
@@ -217,7 +215,7 @@ def _vector(cell: Cell) -> np.ndarray:
 
 def _neighbours(vectors_NK: np.ndarray) -> float:
     """Return the mean lag-1 autocorrelation of the vectors after each position is standardised; 0 for independent positions."""
-    values_NK = np.where(np.isfinite(vectors_NK), vectors_NK, np.nan).clip(-_HUGE, _HUGE)
+    values_NK = np.where(np.isfinite(vectors_NK), vectors_NK, np.nan).clip(-HUGE, HUGE)
     count, length = values_NK.shape
     if count > 1:
         known_NK = ~np.isnan(values_NK)

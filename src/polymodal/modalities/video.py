@@ -28,9 +28,10 @@ from .frames import (
     frame_geometry,
     frame_parts,
 )
-from .modality import Modality, Parts, Recognition, evenly, percent
+from .modality import Modality, Parts, Recognition, percent
 from .picture_sizes import described_pixels
 from .pixels import PictureSettings, augmented, pixel_facts
+from .sequences import evenly
 from .signal_corruption import Corruption, of_pictures
 from .tracks import hold_sound_alone
 

@@ -114,7 +114,7 @@ class Server(uvicorn.Server):
         self._models, self._when_started = models, started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to answer."""
+        """Listen on the sockets, and call ``started`` when requests are answered."""
         await super().startup(sockets)
         if self._when_started is not None:
             self._when_started()

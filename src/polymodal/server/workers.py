@@ -78,7 +78,7 @@ def _work(settings: Settings, place: socket.socket, parent: Connection, threads:
 
 
 class _Worker:
-    """A process, and what it said when it was ready.
+    """A process, and the message that it sent when it was ready.
 
     :param number: its number, from 1
     """
@@ -92,17 +92,17 @@ class _Worker:
         self.process.start()
         other.close()
 
-    def hear(self) -> None:
-        """Note that the process is ready.
+    def receive(self) -> None:
+        """Receive the message that the process is ready, if it has arrived.
 
         :raises ConfigError: it is not, since the models cannot be loaded or it ended
         """
         with suppress(EOFError, OSError):
             if self.versions is None and self.pipe.poll():
-                said: Any = self.pipe.recv()
-                if isinstance(said, str):
-                    raise ConfigError(said)
-                self.versions = said
+                message: Any = self.pipe.recv()
+                if isinstance(message, str):
+                    raise ConfigError(message)
+                self.versions = message
         if self.versions is None and not self.process.is_alive():
             raise ConfigError(f"process {self.number} ended before it was ready ({_reason(self.process.exitcode)}); see its messages above")
 
@@ -141,7 +141,7 @@ def serve_in_processes(
             while not stopping.is_set():
                 wait([one.process.sentinel for one in workers] + [one.pipe for one in workers if one.versions is None], 0.2)
                 for at, one in enumerate(workers):
-                    one.hear()
+                    one.receive()
                     if not one.process.is_alive() and not stopping.is_set():
                         print(f"process {one.number} ended ({_reason(one.process.exitcode)}); another one takes its place", flush=True)
                         workers[at] = _Worker(one.number, settings, place, threads)
