@@ -9,7 +9,7 @@ A model of a picture, a text and columns answers requests of one row each on thi
   their ratio to the former; every answer is compared with that of the predictor;
 * the same for a bare FastAPI handler that predicts each request by itself (32 connections);
 * the latency at 70 % of the throughput, with requests at random times: its median, and its 99th percentile divided by it;
-* at three times the throughput: the statuses of the responses.
+* at three times the throughput, in requests of 16 rows each, so that more rows are sent than may wait: the statuses of the responses.
 
 The client uses some time of the same cores, as much as the ratio shows.
 """
@@ -33,6 +33,7 @@ from typing import Any
 
 import numpy as np
 
+_LARGE = 16
 SEED = 0
 
 _BARE = """
@@ -248,7 +249,9 @@ def main() -> None:
             found = load(arguments.port, bodies, arguments.seconds, rate=0.7 * best)
             median, last = percentiles(found["latencies"])
             print(f"70 % load: p50 {median:.0f} ms, p99 {last:.0f} ms, ratio {last / median:.1f}; statuses {found['statuses']}", flush=True)
-            found = load(arguments.port, bodies, min(20.0, arguments.seconds), rate=3 * best)
+            large = folder / "large.jsonl"
+            large.write_text("\n".join(f"[{','.join(encoded[at : at + _LARGE])}]" for at in range(0, len(rows), _LARGE)), encoding="utf-8")
+            found = load(arguments.port, large, min(20.0, arguments.seconds), rate=3 * best / _LARGE)
             print(f"300 % load: statuses {found['statuses']}", flush=True)
         finally:
             server.terminate()

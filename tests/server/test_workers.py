@@ -111,6 +111,24 @@ def test_a_process_that_ends_is_replaced_and_keeps_its_counters(shop_run: Path) 
     assert "process 2 ended (signal 9); another one takes its place\n" in lines
 
 
+def test_a_process_that_cannot_load_its_model_is_replaced_after_a_pause_while_the_others_answer(shop_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(shop_run / "bundle", tmp_path / "m")
+    with processes(tmp_path / "m") as (process, server, lines):
+        (tmp_path / "m").rename(tmp_path / "away")
+        first = children(process)
+        os.kill(first[1], signal.SIGKILL)
+        wait_for(lambda: any(line.endswith("; another one takes its place in 1 s\n") for line in lines))
+        assert all(server.post("/predict", {"price": 1.0})[0] == 200 for _ in range(5))
+        (tmp_path / "away").rename(tmp_path / "m")
+        wait_for(lambda: len(set(children(process)) - set(first)) == 1)
+        wait_for(lambda: len({server.post("/predict", {"price": 1.0})[1]["version"] for _ in range(5)}) == 1)
+        assert process.poll() is None
+    assert lines[0] == "process 2 ended (signal 9); another one takes its place\n"
+    failed = [line for line in lines if line.endswith(" in 1 s\n")]
+    assert len(failed) == 1
+    assert str(tmp_path / "m") in failed[0]
+
+
 def test_every_process_loads_a_replaced_bundle(shop_run: Path, shop_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(shop_run / "bundle", tmp_path / "m")
     other = pm.train(shop_folder / "shop.csv", *FAST, "training.epochs=1", target="label")

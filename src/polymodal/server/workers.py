@@ -6,6 +6,7 @@ The processes that are free accept its connections, which wait in its queue whil
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import socket
@@ -30,6 +31,11 @@ from .serving import STOP_SECONDS, Server, config_of, listening
 
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which the client of Prometheus learns the folder in which processes add their counters."""
+
+
+_EARLY_SECONDS = 60
+"""A process that ends sooner than this after its start may do so again."""
+_LONGEST_PAUSE = 32
 
 
 @dataclass(frozen=True)
@@ -81,11 +87,13 @@ class _Worker:
     """A process, and the message that it sent when it was ready.
 
     :param number: its number, from 1
+    :param early: the number of processes in a row that had this number and ended early
     """
 
-    def __init__(self, number: int, settings: Settings, place: socket.socket, threads: int) -> None:
+    def __init__(self, number: int, settings: Settings, place: socket.socket, threads: int, early: int = 0) -> None:
         context = get_context("spawn")
-        self.number = number
+        self.number, self.early = number, early
+        self.begun, self.replaced_at = time.monotonic(), math.inf
         self.pipe, other = context.Pipe()
         self.process = context.Process(target=_work, args=(settings, place, other, threads), name=f"serve {number}", daemon=True)
         self.versions: Mapping[str, str] | None = None
@@ -104,12 +112,23 @@ class _Worker:
                     raise ConfigError(message)
                 self.versions = message
         if self.versions is None and not self.process.is_alive():
-            raise ConfigError(f"process {self.number} ended before it was ready ({_reason(self.process.exitcode)}); see its messages above")
+            raise ConfigError(f"process {self.number} ended before it was ready ({self.reason()}); see its messages above")
 
+    def reason(self) -> str:
+        """Return the reason for which the process ended."""
+        code = self.process.exitcode
+        return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
 
-def _reason(code: int | None) -> str:
-    """Return the reason for which a process ended."""
-    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+    def ends(self, message: str) -> None:
+        """Print that the process has ended, and set the time at which another one takes its place.
+
+        A process that ended early is replaced after a pause, which doubles with each that does so after another.
+        """
+        now = time.monotonic()
+        self.early = self.early + 1 if now - self.begun < _EARLY_SECONDS else 0
+        pause = min(_LONGEST_PAUSE, 2 ** (self.early - 2)) if self.early > 1 else 0
+        self.replaced_at = now + pause
+        print(f"{message}; another one takes its place" + (f" in {pause} s" if pause else ""), flush=True)
 
 
 def serve_in_processes(
@@ -117,13 +136,13 @@ def serve_in_processes(
 ) -> None:  # fmt: skip
     """Answer requests in several processes until this one gets SIGTERM or SIGINT; then let each answer what it accepted, and return.
 
-    A process that ends by itself is replaced. If one ends before it is ready, the server stops.
+    A process that ends by itself is replaced. If one ends before all have been ready once, the server stops.
 
     :param count: the number of processes; they share the cores that torch has here
     :param host: the address to listen on
     :param port: the port to listen on; 0 = any that is free
     :param ready: called with the port, and with the versions of the models, when every process answers
-    :raises ConfigError: the address cannot be listened on, or a process cannot start
+    :raises ConfigError: the address cannot be listened on, or a process cannot be started at the beginning
     """
     threads = max(1, torch.get_num_threads() // count)
     stopping = threading.Event()
@@ -139,13 +158,24 @@ def serve_in_processes(
             workers += [_Worker(number, settings, place, threads) for number in range(1, count + 1)]
             is_ready = False
             while not stopping.is_set():
-                wait([one.process.sentinel for one in workers] + [one.pipe for one in workers if one.versions is None], 0.2)
+                alive = [one for one in workers if one.process.is_alive()]
+                wait([one.process.sentinel for one in alive] + [one.pipe for one in alive if one.versions is None], 0.2)
                 for at, one in enumerate(workers):
-                    one.receive()
-                    if not one.process.is_alive() and not stopping.is_set():
-                        print(f"process {one.number} ended ({_reason(one.process.exitcode)}); another one takes its place", flush=True)
-                        workers[at] = _Worker(one.number, settings, place, threads)
+                    message = f"process {one.number} ended ({one.reason()})"
+                    try:
+                        one.receive()
+                    except ConfigError as error:
+                        if not is_ready:
+                            raise
+                        message = str(error)
+                        one.process.join()
+                    if stopping.is_set() or one.process.is_alive():
+                        continue
+                    if one.replaced_at == math.inf:
+                        one.ends(message)
                         _forget(one.process.pid, folder)
+                    if time.monotonic() >= one.replaced_at:
+                        workers[at] = _Worker(one.number, settings, place, threads, one.early)
                 if not is_ready and all(one.versions is not None for one in workers):
                     is_ready = True
                     if ready is not None:
