@@ -342,6 +342,33 @@ def test_fitted_weights_prefer_the_voter_that_knows() -> None:
     assert sum(weights) == pytest.approx(1.0, abs=1e-5)
 
 
+def test_equal_weights_are_selected_where_fitted_ones_only_follow_chance() -> None:
+    rng = np.random.default_rng(0)
+    coin, half = rng.integers(0, 2, 160).astype(np.float32)[:, None], rng.random(160) < 0.5
+    noise = [rng.normal(0, 4, (160, 1)) for _ in range(5)]
+    task, present = binary(["a", "b"]), [half, ~half, half, np.ones(160, bool)]
+    weights = fit_weights(task, noise, coin, present, select=True)
+    assert len(set(weights)) == 1
+    assert 0 < 5 * weights[0] < 0.5, "the sum is fitted: votes without any signal are shrunk"
+    assert len(set(fit_weights(task, noise, coin, present))) > 1
+    number = regression([0.0, 1.0, 2.0])
+    target = rng.normal(0, 1, (160, 1))
+    votes = [rng.normal(0, 0.3, (160, 1)) for _ in range(4)]
+    assert fit_weights(number, votes, target, [np.ones(160, bool)] * 3, select=True) == [0.25] * 4
+
+
+def test_fitted_weights_are_selected_where_voters_differ_and_where_rows_are_many() -> None:
+    rng = np.random.default_rng(1)
+    label = rng.integers(0, 2, 3_000).astype(np.float32)[:, None]
+    knows, noise = 4 * label - 2 + rng.normal(0, 2, (3_000, 1)), rng.normal(0, 1, (3_000, 1))
+    task = binary(["a", "b"])
+    alike = [knows, 4 * label - 2 + rng.normal(0, 2, (3_000, 1))]
+    for rows, votes in ((160, [noise, knows]), (160, alike), (3_000, [noise + 0.1 * label, noise[::-1]])):
+        given = (task, [vote[:rows] for vote in votes], label[:rows], [np.ones(rows, bool)])
+        assert fit_weights(*given, select=True) == fit_weights(*given)
+        assert len(set(fit_weights(*given))) == 2
+
+
 def test_few_rows_and_rows_without_a_target_leave_the_fused_vote_alone() -> None:
     rng = np.random.default_rng(0)
     votes = [rng.normal(size=(300, 3)), rng.normal(size=(300, 3))]

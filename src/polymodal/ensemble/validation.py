@@ -232,7 +232,7 @@ class Validation:
         if model.has_votes:
             part_N = self.votes.parts(answers[0].votes, len(rows))
             weights = {name: self.votes.cross_fit(model, name, answers[0].votes[name], rows, part_N) for name in tasks}
-            fitted = [self.votes.fit(model, name, answers[0].votes[name], rows) for name in tasks]
+            fitted = [self.votes.fit(model, name, answers[0].votes[name], rows, select=True) for name in tasks]
             for member in members:
                 self.votes.assign(member.model, fitted)
             voters = [voter_label(voter) for voter in answers[0].votes[model.tasks[0]]]

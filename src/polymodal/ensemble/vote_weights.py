@@ -26,14 +26,16 @@ class VoteWeights:
         self.prepared = prepared
 
     def fit(
-        self, model: MultiModalModel, name: str, votes: Mapping[str, np.ndarray], rows: np.ndarray, places: np.ndarray | None = None
-    ) -> list[float]:
+        self, model: MultiModalModel, name: str, votes: Mapping[str, np.ndarray], rows: np.ndarray, places: np.ndarray | None = None,
+        select: bool = False,
+    ) -> list[float]:  # fmt: skip
         """Return the vote weights of one task, fitted on these rows.
 
         :param name: the task
         :param votes: by voter (N, C)
         :param rows: (N,) the 0-based row numbers of the votes
         :param places: the positions in ``rows`` to fit on; None = all
+        :param select: whether equal weights are considered too
         """
         places = np.arange(len(rows)) if places is None else places
         places = places[:: max(1, -(-len(places) // _MAX_ROWS))]
@@ -41,7 +43,7 @@ class VoteWeights:
         target_NT = self.prepared.valid.targets[name][rows[places]]
         by_voter = model.present(self.present(rows[places], model.names))
         present = [by_voter[voter].numpy() for voter in votes if voter != FUSED]
-        return rule.fit(task, [vote[places] for vote in votes.values()], target_NT, present)
+        return rule.fit(task, [vote[places] for vote in votes.values()], target_NT, present, select)
 
     def assign(self, model: MultiModalModel, weights: Sequence[Sequence[float]]) -> None:
         """Set the vote weights of a model, for each task in the order of the model."""
@@ -60,7 +62,7 @@ class VoteWeights:
         if parts == 1:
             rule = model.rules[model.tasks.index(name)]
             return np.array([rule.start(len(votes) - rule.fused)])
-        return np.array([self.fit(model, name, votes, rows, np.flatnonzero(part_N != part)) for part in range(parts)])
+        return np.array([self.fit(model, name, votes, rows, np.flatnonzero(part_N != part), select=True) for part in range(parts)])
 
     def pool(
         self, model: MultiModalModel, name: str, answer: Answer, rows: np.ndarray, part_N: np.ndarray, weights: Mapping[str, np.ndarray],

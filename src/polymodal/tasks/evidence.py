@@ -55,7 +55,9 @@ class Evidential(Rule):
         """Return a weight of 1 for each vote."""
         return [1.0] * voters
 
-    def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
+    def fit(
+        self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray], select: bool = False
+    ) -> list[float]:
         """Fit one weight for all votes: the evidence of each field contains its uncertainty, and the weight calibrates it on validation
         rows."""
         return scaled(np.ones(len(votes)), FittingRows(self, task, votes, target_NT, present), whole=len(votes))

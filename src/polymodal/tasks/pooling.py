@@ -97,6 +97,19 @@ def least_weights(task: Task, votes_VNC: Tensor, present_VN: Tensor, target_NT: 
     return weights_V
 
 
+def equal_weights(task: Task, votes_VNC: Tensor, present_VN: Tensor, target_NT: Tensor) -> Tensor:
+    """Return equal weights (V,); for classes, their sum minimises the loss, with the prior of ``least_weights``.
+
+    The parameters are those of ``least_weights``.
+    """
+    equal_V = torch.full((len(votes_VNC),), 1 / len(votes_VNC), dtype=torch.float64)
+    if not task.has_classes:
+        return equal_V
+    mean_1NC = pooled(votes_VNC, present_VN, equal_V, fused=False).unsqueeze(0)
+    one_V = torch.ones(1, dtype=torch.float64)
+    return equal_V * least_weights(task, mean_1NC, torch.ones_like(present_VN[:1]), target_NT, one_V, scaled=True)
+
+
 def _newton_step(weights_V: Tensor, gradient_V: Tensor, hessian_VV: Tensor) -> Tensor:
     """Return the Newton step (V,) of the free weights; weights at their bound whose gradient points beyond it are fixed."""
     free_V = (weights_V > _LEAST_WEIGHT) | (gradient_V < 0)

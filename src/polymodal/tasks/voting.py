@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -21,13 +22,16 @@ import torch
 from torch import Tensor
 
 from ..flow import FUSED
-from .pooling import PRIOR_ROWS, least_weights, pooled
+from .pooling import PRIOR_ROWS, equal_weights, least_weights, pooled
 from .task import Task
 
 _PRIOR_ERRORS = 5.0
 _PRIOR_SCALE = 5.0
 _START = 0.1  # the weight of a single field, beside 1 of the fused vote, at which fitting begins
 _CONSTANT_ON, _CONSTANT_SIZE = 4_000, 4_000_000
+_PARTS = 5
+_CERTAIN_ROWS = 2_000
+"""From this number of validation rows, weights are fitted without a comparison with equal ones."""
 FEWEST = 16
 """Below this number of validation rows, the weights keep their initial values."""
 
@@ -66,11 +70,15 @@ class Rule(ABC):
         """Return the initial weights for a number of single fields."""
 
     @abstractmethod
-    def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
+    def fit(
+        self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray], select: bool = False
+    ) -> list[float]:
         """Fit the weights of the voters on validation rows.
 
         :param votes: the votes (N, width of a vote) of each voter
         :param present: which rows have each single field, bool (N,)
+        :param select: whether equal weights replace the fitted ones where the rows show no signal; takes about twelve times as long.
+            Rules without fitted shares ignore it
         """
 
     def pool(self, votes: Votes, present: Mapping[str, Tensor], weights_V: Tensor) -> Tensor:
@@ -110,9 +118,11 @@ class Weighed(Rule):
         """Return a weight of 1 for the fused vote, and 0 for the others."""
         return [1.0] + [0.0] * voters
 
-    def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
+    def fit(
+        self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray], select: bool = False
+    ) -> list[float]:
         """Fit the weights by ``fit_weights``."""
-        return fit_weights(task, votes, target_NT, present)
+        return fit_weights(task, votes, target_NT, present, select)
 
 
 class Mean(Rule):
@@ -122,7 +132,9 @@ class Mean(Rule):
         """Return equal weights that sum to 1."""
         return [1.0 / voters] * voters
 
-    def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
+    def fit(
+        self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray], select: bool = False
+    ) -> list[float]:
         """Return equal weights whose sum is the fitted scale."""
         return scaled(np.ones(len(votes)), FittingRows(self, task, votes, target_NT, present))
 
@@ -134,12 +146,14 @@ class Learned(Rule):
         """Return equal weights that sum to 1."""
         return [1.0 / voters] * voters
 
-    def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
+    def fit(
+        self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray], select: bool = False
+    ) -> list[float]:
         """Return the weights that minimise the loss of the pooled prediction, over all rows that have any field."""
         rows = FittingRows(self, task, votes, target_NT, present)
         if rows.count < FEWEST:
             return self.start(len(votes))
-        return _listed(task, _fitted(task, *_stacked(rows.votes, rows.present), rows.target, self.start(len(votes))))
+        return _listed(task, _fitted(task, *_stacked(rows.votes, rows.present), rows.target, self.start(len(votes)), select))
 
 
 class Uncertainty(Rule):
@@ -151,7 +165,9 @@ class Uncertainty(Rule):
         """Return equal weights that sum to 1."""
         return [1.0 / voters] * voters
 
-    def fit(self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
+    def fit(
+        self, task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray], select: bool = False
+    ) -> list[float]:
         """Return weights in proportion to the precision of each field on the rows that have it; for classes the sum is fitted too."""
         rows = FittingRows(self, task, votes, target_NT, present)
         return scaled(np.array([rows.precision(at) for at in range(len(votes))]), rows)
@@ -172,7 +188,9 @@ def _stacked(votes: Votes, present: Mapping[str, Tensor]) -> tuple[Tensor, Tenso
     return torch.stack(list(votes.values())), torch.stack(present_voters)
 
 
-def fit_weights(task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray]) -> list[float]:
+def fit_weights(
+    task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, present: Sequence[np.ndarray], select: bool = False
+) -> list[float]:
     """Return weights of the voters (the fused one first), each 0 or more, that minimise the loss on validation rows.
 
     A row that lacks fields is predicted by ``pool``. The initial weights are those of the fused vote alone: with few rows or one voter the
@@ -180,6 +198,7 @@ def fit_weights(task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, 
 
     :param votes: the logits (N, C) of each voter
     :param present: which rows have each single field, bool (N,)
+    :param select: see ``Rule.fit``
     """
     known_N = task.known(target_NT)
     weights = [1.0] + [0.0] * (len(votes) - 1)
@@ -192,7 +211,7 @@ def fit_weights(task: Task, votes: Sequence[np.ndarray], target_NT: np.ndarray, 
     }
     target = torch.from_numpy(np.asarray(target_NT, np.float64)[known_N])
     stacked_VNC, present_VN = _stacked(logits, there)
-    fitted = _listed(task, _fitted(task, stacked_VNC, present_VN, target, [1.0] + [_START] * (len(voters) - 1)))
+    fitted = _listed(task, _fitted(task, stacked_VNC, present_VN, target, [1.0] + [_START] * (len(voters) - 1), select))
     for at, weight in zip(voters, fitted, strict=True):
         weights[at] = weight
     return weights
@@ -266,10 +285,35 @@ def _least_scale(task: Task, answer: Callable[[Tensor], Tensor], target_NT: Tens
     return torch.nn.functional.softplus(free).detach()
 
 
-def _fitted(task: Task, votes_VNC: Tensor, present_VN: Tensor, target_NT: Tensor, start: Sequence[float]) -> Tensor:
-    """Return the result of ``least_weights``; for classes the sum of the weights is free and scales the prediction."""
+def _fitted(
+    task: Task, votes_VNC: Tensor, present_VN: Tensor, target_NT: Tensor, start: Sequence[float], select: bool
+) -> Tensor:  # fmt: skip
+    """Return the weights of ``least_weights``; or equal weights, if these are to be considered and the rows show no signal.
+
+    Fitted weights follow chance in the targets of the rows, on most of which the voters were trained: where there is no signal, the
+    prediction seems better than it is. With few rows they are also often worse than a mean (the "forecast combination puzzle": Smith and
+    Wallis 2009, Oxford Bulletin of Economics and Statistics 71). So equal weights are selected if, in cross-validation, their loss is not
+    larger than that of fitted ones, and that of fitted ones is not smaller than that of
+    the best constant prediction by a standard error. With
+    ``_CERTAIN_ROWS`` rows or more, the weights are always fitted. For classes, the sum of the weights is free in both.
+    """
     start_V = torch.tensor(start, dtype=torch.float64)
-    return least_weights(task, votes_VNC, present_VN, target_NT, start_V, scaled=task.has_classes)
+    fit = partial(least_weights, task, start_V=start_V, scaled=task.has_classes)
+    voters, rows = present_VN.shape
+    if not select or voters == 1 or rows >= _CERTAIN_ROWS:
+        return fit(votes_VNC, present_VN, target_NT)
+    losses = torch.zeros(2, rows, dtype=torch.float64)
+    for part in range(_PARTS):
+        out_N = torch.arange(rows) % _PARTS == part
+        for at, weights_of in enumerate((fit, partial(equal_weights, task))):
+            weights_V = weights_of(votes_VNC[:, ~out_N], present_VN[:, ~out_N], target_NT[~out_N])
+            logits = pooled(votes_VNC[:, out_N], present_VN[:, out_N], weights_V, fused=False)
+            losses[at, out_N] = task.plain_losses(logits, target_NT[out_N])
+    fitted_N, equal_N = losses
+    gain_N = task.plain_losses(task.constant_logits(target_NT).expand(rows, -1), target_NT) - fitted_N
+    if equal_N.mean() <= fitted_N.mean() and gain_N.mean() < gain_N.std() / rows**0.5:
+        return equal_weights(task, votes_VNC, present_VN, target_NT)
+    return fit(votes_VNC, present_VN, target_NT)
 
 
 def _listed(task: Task, fitted: Tensor) -> list[float]:
