@@ -190,7 +190,7 @@ def test_a_run_of_an_older_version_and_one_without_an_end(shop_run: Path, tmp_pa
 def test_curves_are_those_computed_by_hand() -> None:
     truth, scores = np.array([0, 0, 1, 1]), np.array([[0.9, 0.1], [0.4, 0.6], [0.35, 0.65], [0.2, 0.8]])
     found = curves.classification(["no", "yes"], truth, scores)
-    assert found["confusion"]["counts"] == [[1, 1], [0, 2]]
+    assert found["confusion"] == {"classes": ["no", "yes"], "counts": [[1, 1], [0, 2]], "of": 2}
     (curve,) = found["curves"]
     assert curve["roc"] == [[0.0, 0.0], [0.0, 0.5], [0.0, 1.0], [0.5, 1.0], [1.0, 1.0]]
     assert curve["precision_recall"] == [[0.5, 1.0], [1.0, 1.0], [1.0, 2 / 3], [1.0, 0.5]]
@@ -198,3 +198,33 @@ def test_curves_are_those_computed_by_hand() -> None:
     assert found["calibration"] == [[pytest.approx(0.625), 0.5, 2], [pytest.approx(0.8), 1.0, 1], [pytest.approx(0.9), 1.0, 1]]
     assert curves.doubt(np.array([1, -1]), scores[:2]) == pytest.approx([0.9, 1.0])
     assert curves.regression(np.array([2.0, 1.0]), np.array([3.0, 1.5]))["scatter"] == [[1.0, 1.5], [2.0, 3.0]]
+
+
+def test_of_many_classes_the_most_confused_are_shown_and_the_others_are_summed() -> None:
+    names = [f"class {at}" for at in range(30)]
+    truth, answers = [], []
+    for at in range(30):
+        truth += [at] * 10
+        answers += [at] * 10
+    for true, given, rows in ((20, 3, 5), (3, 20, 4), (*range(7, 9), 3), *((at, at + 1, 1) for at in range(10, 17))):
+        truth += [true] * rows
+        answers += [given] * rows
+    truth += [29] * 2
+    answers += [0, 1]
+    found = curves.confusion(names, np.array(truth), np.array(answers))
+    kept = [3, 7, 8, 11, 12, 13, 14, 15, 16, 20, 29]  # 3 and 20 have 9 errors, 7 and 8 have 3, and so on; 0, 1, 10 and 17 have one
+    assert found["of"] == 30
+    assert [name for name in found["classes"] if name != "class 10"] == [f"class {at}" for at in kept]
+    assert len(found["classes"]) == curves.MOST_CLASSES == len(found["counts"]) - 1
+    counts = np.array(found["counts"])
+    assert counts.sum() == len(truth)
+    assert counts[0].tolist() == [10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0]
+    assert counts[-2].tolist() == [0] * 11 + [10, 2]
+    assert counts[-1, -1] == 18 * 10
+    assert counts[-1].tolist()[:-1] == [0] * 12
+    assert found["pairs"][:3] == [["class 20", "class 3", 5, 15], ["class 3", "class 20", 4, 14], ["class 7", "class 8", 3, 13]]
+    assert len(found["pairs"]) == 12
+    assert curves.confusion(names[:13], np.zeros(0, np.int64), np.zeros(0, np.int64))["pairs"] == []
+    many = curves.confusion([str(at) for at in range(100_000)], np.array([99_999, 5]), np.array([99_999, 6]))  # no table of all pairs
+    assert many["pairs"] == [["5", "6", 1, 1]]
+    assert many["classes"][:2] == ["0", "1"]

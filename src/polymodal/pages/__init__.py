@@ -13,10 +13,12 @@ from .markdown import escaped
 from .robustness import page as robustness_page
 from .run import page as run_page
 from .run import write
-from .run_folder import EXAMPLES, REPORT_DATA, read_run
+from .run_folder import ENDED, EXAMPLES, INTERRUPTED, REPORT_DATA, read_run
 
 __all__ = [
+    "ENDED",
     "EXAMPLES",
+    "INTERRUPTED",
     "REPORT_DATA",
     "card",
     "comparison_page",

@@ -27,12 +27,30 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "有目标值的行共 {with_target:,} 行，测量了其中 {sampled:,} 行（随机种子 {seed}）。",
     ),
     "field": ("field", "字段"),
-    # The report of a run: the head and the metrics
+    # The report of a run: the head
     "run.rows": (
         "{rows:,} rows in the table, {training:,} training rows for each model, seed {seed}",
         "表共 {rows:,} 行，每个模型用 {training:,} 行训练，随机种子 {seed}",
     ),
     "run.seconds": ("{seconds:,.0f} s", "用时 {seconds:,.0f} 秒"),
+    # The report of a run that has not ended
+    "run.interrupted": ("This run was interrupted before its end.", "本次运行在结束之前中断。"),
+    "run.running": ("This run is still in training.", "本次运行仍在训练。"),
+    "run.not_begun": ("Training had not begun, so that there are no figures.", "训练尚未开始，因此没有任何指标。"),
+    "run.partial": (
+        "The figures below are those of the models that were trained until then.",
+        "以下指标只包含到那时为止已训练的模型。",
+    ),
+    "run.unmeasured": ("No model had been measured, so that there are no metrics.", "还没有模型经过测量，因此没有指标。"),
+    "run.in_training": (
+        "In training: {model}, after epoch {epoch} of at most {epochs}.",
+        "正在训练：{model}，已完成第 {epoch} 轮，最多 {epochs} 轮。",
+    ),
+    "run.models": ("models", "模型"),
+    "run.trained": ("trained", "已训练"),
+    "run.planned": ("planned", "计划"),
+    "run.resume": ("To resume it:", "继续训练："),
+    # The report of a run: the metrics
     "run.metrics": ("Metrics", "指标"),
     "run.validation_rows": ("{rows:,} validation rows", "验证行 {rows:,} 行"),
     "run.pooled": ("mean of all models, {rows:,} calibration rows", "所有模型的平均，校准行 {rows:,} 行"),
@@ -54,6 +72,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "run.learning": ("Learning curves", "学习曲线"),
     "run.fused": ("fused", "融合模型"),
     "run.fold": ("{model}, fold {fold}", "{model}，第 {fold} 折"),
+    "run.fold_of": ("fold {fold}", "第 {fold} 折"),
     "run.epoch": ("epoch", "轮（epoch）"),
     "run.training_loss": ("training loss", "训练损失"),
     "run.monitored": ("monitored metric after each epoch, 0 = perfect", "每轮之后监控的指标（0 为最佳）"),
@@ -70,6 +89,17 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "run.predictions": ("Predictions on validation rows", "验证行上的预测"),
     "run.confusion": ("Confusion matrix: a row for each true class", "混淆矩阵：每行对应一个真实类别"),
     "run.most_frequent": ("{shown} most frequent of {classes} classes", "{classes} 个类别中最常见的 {shown} 个"),
+    "run.most_confused": (
+        "the {shown} of {classes} classes with the most errors; the others are summed",
+        "{classes} 个类别中错误最多的 {shown} 个，其余类别合并",
+    ),
+    "run.other_classes": ("{count:,} other classes", "其余 {count:,} 个类别"),
+    "run.other_classes_note": (
+        "The last cell, of the other classes with themselves, includes their correct predictions and the confusions among them.",
+        "最后一格是其余类别之间的合计，既包含正确的预测，也包含它们之间的混淆。",
+    ),
+    "run.confusions": ("Most frequent confusions", "最常见的混淆"),
+    "run.share_of_class": ("share of class", "占该类比例"),
     "run.roc": ("ROC curve", "ROC 曲线"),
     "run.false_positives": ("false positive rate", "假阳性率"),
     "run.true_positives": ("true positive rate", "真阳性率"),
@@ -176,6 +206,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "run.command": ("command", "命令"),
     "run.data": ("digests of the data", "数据摘要"),
     "run.plan": ("plan", "训练计划"),
+    "run.plan_models": ("models of all fields: {members}", "全部字段的模型：{members} 个"),
+    "run.plan_alone": ("models of each single field: {alone}", "每个单字段的模型：{alone} 个"),
+    "run.plan_no_alone": ("no models of single fields", "没有单字段模型"),
+    "run.plan_epochs": ("at most {epochs} epochs for each model", "每个模型最多 {epochs} 轮"),
+    "run.plan_trees": ("boosted trees: about {trees:.0f} s for each model", "提升树：每个模型约 {trees:.0f} 秒"),
     "run.notes": ("notes and warnings of the log", "日志中的说明与警告"),
     # The page of explain
     "explain.title": ("Contribution of each field: {table}", "各字段的贡献：{table}"),

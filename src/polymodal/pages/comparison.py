@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .document import NO_ICON, document, number, text
+from .document import NO_ICON, document, number, scroll, text
 from .language import Words
 
 _WIDTH, _HEIGHT = 260, 16
@@ -137,7 +137,7 @@ def _row(cells: Sequence[str], bold: bool) -> str:
 def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
     """Return a table with these heads (plain text) and rows (HTML)."""
     head = "".join(f"<th>{text(cell)}</th>" for cell in heads)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    return scroll(f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>", wide=True)
 
 
 def _ends(translate: Words, span: Mapping[str, Any]) -> str:
@@ -148,7 +148,7 @@ def _ends(translate: Words, span: Mapping[str, Any]) -> str:
 
 
 def _interval(span: Mapping[str, Any] | None, reach: float) -> str:
-    """Return a drawing of an interval, its mean and 0; ``reach`` is the largest absolute end of all intervals."""
+    """Return a drawing of an interval, its mean and 0, beside their numbers; ``reach`` is the largest absolute end of all intervals."""
 
     def x(value: float) -> float:
         return _WIDTH / 2 + value / reach * (_WIDTH / 2 - 8)
@@ -158,7 +158,7 @@ def _interval(span: Mapping[str, Any] | None, reach: float) -> str:
     kind = "above" if span["low"] > 0 else "below" if span["high"] < 0 else ""
     middle = _HEIGHT / 2
     return (
-        f'<svg class="interval" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"><path class="zero" d="M{_WIDTH / 2} 0V{_HEIGHT}"/>'
+        f'<svg class="interval" viewBox="0 0 {_WIDTH} {_HEIGHT}" aria-hidden="true"><path class="zero" d="M{_WIDTH / 2} 0V{_HEIGHT}"/>'
         f'<path class="span {kind}" d="M{x(span["low"]):.1f} {middle}H{x(span["high"]):.1f}"/>'
         f'<circle cx="{x(span["mean"]):.1f}" cy="{middle}" r="4"/></svg>'
     )
@@ -177,7 +177,7 @@ def _not_measured(translate: Words, result: Mapping[str, Any]) -> str:
     if not rows:
         return ""
     body = "".join(f'<tr><td>{text(name)}</td><td class="text">{text(reason)}</td></tr>' for name, reason in rows)
-    return f"<h2>{translate.html('compare.not_measured')}</h2><table>{body}</table>"
+    return f"<h2>{translate.html('compare.not_measured')}</h2>{scroll(f'<table>{body}</table>')}"
 
 
 def _left_out(translate: Words, about: Mapping[str, Any]) -> str:

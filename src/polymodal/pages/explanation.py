@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .document import document, number, text
+from .document import NO_ICON, document, number, scroll, text
 from .language import Words
 
 _FOR, _AGAINST = "#1f6fb4", "#d9731a"  # distinguishable with red-green color blindness
@@ -30,7 +30,7 @@ def page(result: Mapping[str, Any], language: str = "auto") -> str:
     title, members = translate("explain.title", table=result["table"]), result["members"]
     rows = translate("explain.members" if members > 1 else "explain.rows", rows=result["rows"], members=members)
     head = f'<h1>{text(title)}</h1><p class="note">{text(rows)}</p>'
-    return document(title, "\n".join([head, *body]), translate.language)
+    return document(title, "\n".join([head, *body]), translate.language, NO_ICON)
 
 
 def _line(*cells: str, tag: str = "td") -> str:
@@ -57,16 +57,15 @@ def _target(translate: Words, name: str, facts: Mapping[str, Any]) -> str:
     lines = [
         f"<h2>{text(name)}</h2>",
         f"<p>{translate.html('explain.metric', metric=metric, whole=whole, nothing=nothing, rows=facts['rows'])}</p>",
-        '<div class="scroll"><table>',
-        _line(translate.html("field"), *heads[:2], "", *heads[2:], tag="th"),
     ]
+    rows = [_line(translate.html("field"), *heads[:2], "", *heads[2:], tag="th")]
     for field, one in fields.items():
         permuted = one["permuted"]
         share = "–" if one["share"] is None else f"{one['share']:.1%}"
         value, bar = _with_error(one["shapley"], one["error"], True), _bar(one["shapley"], _largest(fields))
         others = (number(each) for each in (one["alone"], one["without"][metric], permuted["mean"]))
-        lines.append(_line(text(field), share, value, bar, *others, f"{number(permuted['score'])} ± {number(permuted['spread'])}"))
-    lines.append("</table></div>")
+        rows.append(_line(text(field), share, value, bar, *others, f"{number(permuted['score'])} ± {number(permuted['spread'])}"))
+    lines.append(scroll(f"<table>{''.join(rows)}</table>", wide=True))
     if additive is not None:
         value, whole = _with_error(additive["metric"], additive["error"]), number(additive["whole"])
         lines.append(f"<p>{translate.html('explain.additive', rows=additive['rows'], metric=metric, value=value, whole=whole)}</p>")
@@ -88,12 +87,13 @@ def _row(translate: Words, row: Mapping[str, Any]) -> str:
         lines += [
             f"<h3>{translate.html('colon', name=name, value=_prediction(translate, facts))}</h3>",
             f'<p class="note">{translate.html("explain.whole", unit=unit, whole=whole, nothing=nothing)}</p>',
-            '<table class="values">',
         ]
+        rows = []
         for field, one in facts["fields"].items():
             value, bar = _with_error(one["shapley"], one["error"], True), _bar(one["shapley"], _largest(facts["fields"]))
-            lines.append(_line(text(field), value, bar, text(row["cells"][field]["shown"])))
-        lines.append("</table>")
+            shown = f'<br><small class="shown">{text(row["cells"][field]["shown"])}</small>'
+            rows.append(_line(text(field) + shown, value, bar))
+        lines.append(scroll(f"<table>{''.join(rows)}</table>"))
         for field, one in facts["fields"].items():
             if one["parts"] is not None:
                 lines += [f"<h4>{text(field)}</h4>", _parts(row["cells"][field]["parts"], one["parts"])]
@@ -105,6 +105,8 @@ def _prediction(translate: Words, facts: Mapping[str, Any]) -> str:
     prediction, label = facts["answer"], facts["label"]
     if label is None:
         return number(prediction) if isinstance(prediction, float) else str(prediction)
+    if isinstance(prediction, list | tuple):
+        prediction = translate("enumeration").join(map(str, prediction)) or "–"
     if label == prediction:
         return translate("explain.probability", prediction=prediction, score=facts["score"])
     return translate("explain.label_probability", prediction=prediction, label=label, score=facts["score"])
@@ -124,8 +126,8 @@ def _parts(parts: Mapping[str, Any], values: Sequence[float]) -> str:
             words.append(f'<span style="background: {color}{round(strength * 160):02x}" title="{value:+z.4f}">{text(word)}</span>')
             words.append(text(between))
         return f'<p class="words">{"".join(words)}</p>'
-    lines = (_line(text(name), f"{value:+z.4f}", _bar(value, largest)) for name, value in zip(parts["names"], values, strict=True))
-    return f"<table>{''.join(lines)}</table>"
+    lines = (_line(text(name), number(value, True), _bar(value, largest)) for name, value in zip(parts["names"], values, strict=True))
+    return scroll(f"<table>{''.join(lines)}</table>")
 
 
 def _picture(parts: Mapping[str, Any], values: Sequence[float], largest: float) -> str:
@@ -135,6 +137,7 @@ def _picture(parts: Mapping[str, Any], values: Sequence[float], largest: float) 
     height, width = round(_SIDE * math.sqrt(height / width)), round(_SIDE * math.sqrt(width / height))
     high, wide = height / rows, width / columns
     size = f'width="{width}" height="{height}"'
+    shape = f'{size} viewBox="0 0 {width} {height}"'
     image = f'<image href="{text(parts["picture"])}" {size}/>'
     places = []
     for at, value in enumerate(values):
@@ -144,7 +147,7 @@ def _picture(parts: Mapping[str, Any], values: Sequence[float], largest: float) 
             f'<rect x="{column * wide:g}" y="{row * high:g}" width="{wide:g}" height="{high:g}" fill="{color}" '
             f'fill-opacity="{0.7 * strength:.3f}"><title>{value:+z.4f}</title></rect>'
         )
-    return f'<p><svg {size}>{image}</svg> <svg class="gray" {size}>{image}{"".join(places)}</svg></p>'
+    return f'<p><svg class="map" {shape}>{image}</svg> <svg class="map gray" {shape}>{image}{"".join(places)}</svg></p>'
 
 
 def _bar(value: float | None, largest: float) -> str:

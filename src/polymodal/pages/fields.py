@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import charts
-from .document import number, text
+from .document import number, scroll, text
 from .language import Words
 
 
@@ -19,35 +19,40 @@ def curves(translate: Words, log: Sequence[Mapping[str, Any]]) -> str:
     titles = {"loss": translate("run.own_loss"), "held_out": translate("run.own_validation_loss"), "gradient": translate("run.gradient")}
     charted: dict[str, dict[str, list[list[float]]]] = {figure: {} for figure in titles}
     families: dict[str, str] = {}
+    folds: dict[str, str] = {}
     for event in log:
         by_field = event.get("fields")
         if event.get("event") != "epoch" or not isinstance(by_field, Mapping) or len(by_field) < 2:
             continue
         model, _ = model_label(translate, str(event["name"]))
+        fold = fold_label(translate, str(event["name"]))
         for name, facts in by_field.items():
             label = translate("colon", name=model, value=name)
             families[label] = str(name)
+            folds |= {label: fold} if fold else {}
             for figure, series in charted.items():
                 if isinstance(facts.get(figure), (int, float)):
                     series.setdefault(label, []).append([event["epoch"], facts[figure]])
+    across = translate("run.epoch")
     cards = "".join(
-        f'<div class="card"><h3>{text(titles[figure])}</h3>'
-        f"{charts.lines(translate, series, translate('run.epoch'), titles[figure], families=families)}</div>"
+        f'<div class="card">{charts.lines(translate, series, across, titles[figure], families=families, folds=folds)}</div>'
         for figure, series in charted.items()
         if series
     )
     return f'<h3>{translate.html("run.fields_in_training")}</h3><div class="columns">{cards}</div>' if cards else ""
 
 
-def model_label(translate: Words, name: str) -> tuple[str, str]:
-    """Return the label of a model of the log (``fused``, ``only FIELD``, ``network N``, each also with ``, fold N``), and it without its
-    fold.
-
-    :param name: the name of the model in the log
+def model_parts(name: str) -> tuple[str, str]:
+    """Return a model of the log (``fused``, ``only FIELD``, ``network N``, each also with ``, fold N``) without its fold, and the fold;
+    empty if it has none.
     """
     model, comma, fold = name.rpartition(", fold ")
-    if not comma or not fold.isdigit():
-        model, fold = name, ""
+    return (model, fold) if comma and fold.isdigit() else (name, "")
+
+
+def model_label(translate: Words, name: str) -> tuple[str, str]:
+    """Return the label of a model of the log, and the label without its fold."""
+    model, fold = model_parts(name)
     if model == "fused":
         family = translate("run.fused")
     elif model.startswith("network "):
@@ -55,6 +60,12 @@ def model_label(translate: Words, name: str) -> tuple[str, str]:
     else:
         family = translate("only", field=model.removeprefix("only ")) if model.startswith("only ") else model
     return (translate("run.fold", model=family, fold=fold) if fold else family), family
+
+
+def fold_label(translate: Words, name: str) -> str:
+    """Return the label of the fold of a model of the log; empty if it has none."""
+    _, fold = model_parts(name)
+    return translate("run.fold_of", fold=fold) if fold else ""
 
 
 def balance(translate: Words, metrics: Mapping[str, Any]) -> str:
@@ -73,7 +84,7 @@ def balance(translate: Words, metrics: Mapping[str, Any]) -> str:
         return ""
     head = "".join(f"<th>{text(title)}</th>" for title in columns.values())
     table = f"<table><thead><tr><td></td>{head}<td></td></tr></thead>{''.join(rows)}</table>"
-    return f'<h3>{translate.html("run.balance")}</h3><div class="card">{table}</div>'
+    return f'<h3>{translate.html("run.balance")}</h3><div class="card">{scroll(table)}</div>'
 
 
 def contribution(translate: Words, metrics: Mapping[str, Any]) -> str:
@@ -105,7 +116,7 @@ def _shapley(translate: Words, result: Mapping[str, Any] | None, task: str, fiel
     if result is None:
         return [f"{title}<p><small>{translate.html('run.too_many_fields', fields=fields)}</small></p>"]
     values = {
-        name: (one["value"], f"{one['value']:+z.4f}" + ("" if one["share"] is None else f" ({one['share']:z.0%})"))
+        name: (one["value"], number(one["value"], True) + ("" if one["share"] is None else f" ({one['share']:z.0%})"))
         for name, one in sorted(result["fields"].items(), key=lambda pair: -(pair[1]["value"] or 0.0))
         if one["value"] is not None
     }
@@ -124,12 +135,13 @@ def _sets(translate: Words, present: Sequence[Mapping[str, Any]], task: str, met
     names = sorted(fields)
     head = "".join(f'<th class="mark">{text(name)}</th>' for name in names)
     lines = [
-        "".join(f'<td class="mark">{"●" if name in some else ""}</td>' for name in names) + f"<td>{value:z.4f}</td>"
+        "".join(f'<td class="mark">{"●" if name in some else ""}</td>' for name in names) + f"<td>{number(value)}</td>"
         for some, value in sorted(by_set.items(), key=lambda pair: (-len(pair[0]), sorted(pair[0])))
     ]
     rows = "".join(f"<tr>{line}</tr>" for line in lines)
     title = translate.html("colon", name=task, value=translate("run.present"))
-    cards = [f"<h3>{title}</h3><table><thead><tr>{head}<th>{text(metric)}</th></tr></thead>{rows}</table>"]
+    table = f"<table><thead><tr>{head}<th>{text(metric)}</th></tr></thead>{rows}</table>"
+    cards = [f"<h3>{title}</h3>{scroll(table)}"]
     if metric in ("accuracy", "mae"):  # means over rows: with cells missing at random, expected to be a mean over the sets
         total = len(fields)
         curve = [

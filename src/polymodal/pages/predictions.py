@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import charts
-from .document import number, text
+from . import charts, confusion
+from .document import number, scroll, text
 from .language import Words
 
 FEWEST_ROWS = 19
@@ -23,7 +23,7 @@ def plots(translate: Words, stored: Mapping[str, Any], validation: Mapping[str, 
     for task, plotted in stored.get("curves", {}).items():
         cards = []
         if "confusion" in plotted:
-            cards.append(_confusion(translate, plotted["confusion"]))
+            cards.append(confusion.matrix(translate, plotted["confusion"]))
         if plotted.get("calibration"):
             scaled = stored.get("reliability", {}).get(task)
             cards.append(
@@ -33,11 +33,11 @@ def plots(translate: Words, stored: Mapping[str, Any], validation: Mapping[str, 
         if plotted.get("curves"):
             roc = {curve["class"]: curve["roc"] for curve in plotted["curves"]}
             recall = {curve["class"]: curve["precision_recall"] for curve in plotted["curves"]}
-            for title, series, across, up in (
-                (translate("run.roc"), roc, translate("run.false_positives"), translate("run.true_positives")),
-                (translate("run.precision_recall"), recall, translate("run.recall"), translate("run.precision")),
+            for title, series, across, up, rule in (
+                (translate("run.roc"), roc, translate("run.false_positives"), translate("run.true_positives"), True),
+                (translate("run.precision_recall"), recall, translate("run.recall"), translate("run.precision"), False),
             ):
-                cards.append(f"<h3>{text(title)}</h3>{charts.lines(translate, series, across, up, square=True, dots=False)}")
+                cards.append(f"<h3>{text(title)}</h3>{charts.lines(translate, series, across, up, square=True, rule=rule, dots=False)}")
         if plotted.get("scatter"):
             chart = charts.scatter(plotted["scatter"], translate("run.truth"), translate("run.prediction"))
             cards.append(f"<h3>{translate.html('run.scatter')}</h3>{chart}")
@@ -45,12 +45,6 @@ def plots(translate: Words, stored: Mapping[str, Any], validation: Mapping[str, 
             f"<h3>{text(task)}</h3>" + '<div class="columns">' + "".join(f'<div class="card">{one}</div>' for one in cards) + "</div>"
         )
     return f"<h2>{translate.html('run.predictions')}</h2>" + "".join(out) if out else ""
-
-
-def _confusion(translate: Words, confusion: Mapping[str, Any]) -> str:
-    shown, classes = len(confusion["classes"]), confusion["of"]
-    some = f" <small>{translate.html('run.most_frequent', shown=shown, classes=classes)}</small>" if classes > shown else ""
-    return f"<h3>{translate.html('run.confusion')}{some}</h3>{charts.counts(confusion['classes'], confusion['counts'])}"
 
 
 def _calibration(
@@ -64,7 +58,7 @@ def _calibration(
     """
     axes = translate("run.confidence"), translate("run.accuracy")
     if not scaled or not result:
-        chart = charts.lines(translate, {translate("run.accuracy"): used}, *axes, square=True)
+        chart = charts.lines(translate, {translate("run.accuracy"): used}, *axes, square=True, rule=True)
         return f"<h3>{translate.html('run.calibration')}</h3>{chart}"
     both = (translate("run.before"), "before"), (translate("run.after"), "after")
     curves = {label: scaled[name] for label, name in both}
@@ -75,8 +69,8 @@ def _calibration(
     head = "".join(f"<th>{text(label)}</th>" for label, _ in both)
     note = translate.html("run.scaled", **{name: result[name] for name in ("scale", "rows", "chance")})
     return (
-        f"<h3>{translate.html('run.calibration_both')}</h3>{charts.lines(translate, curves, *axes, square=True)}"
-        f"<table><thead><tr><td></td>{head}</tr></thead>{rows}</table><p><small>{note}</small></p>"
+        f"<h3>{translate.html('run.calibration_both')}</h3>{charts.lines(translate, curves, *axes, square=True, rule=True)}"
+        f"{scroll(f'<table><thead><tr><td></td>{head}</tr></thead>{rows}</table>')}<p><small>{note}</small></p>"
     )
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .axes import Axis
 from .charts import lines
-from .document import document, number, text
+from .document import NO_ICON, document, number, scroll, text
 from .language import Words
 
 MISSING = "missing cells"
@@ -28,7 +29,7 @@ def page(result: Mapping[str, Any], language: str = "auto") -> str:
     legend = translate.html("robustness.legend")
     head = f'<h1>{text(title)}</h1><p>{translate("sentence_space").join(facts)}</p><p class="note">{legend}</p>'
     body = [head, *(_target(translate, name, target) for name, target in result["targets"].items())]
-    return document(title, "\n".join(body), translate.language)
+    return document(title, "\n".join(body), translate.language, NO_ICON)
 
 
 def _baseline(translate: Words, name: str) -> str:
@@ -46,25 +47,39 @@ def _target(translate: Words, name: str, facts: Mapping[str, Any]) -> str:
     metric, curves = facts["metric"], facts["curves"]
     whole = facts["whole"][metric]
     out = [f"<h2>{translate.html('colon', name=name, value=f'{metric} {number(whole)}')}</h2>", '<div class="columns">']
+    heights = Axis.of(height for curve in curves for _, height in _points(curve, whole, metric))  # one range, to compare the panels
     for field in dict.fromkeys(curve["field"] for curve in curves):
         own = {
             translate.value("corruption", curve["corruption"]): curve
             for curve in curves
             if curve["field"] == field and curve["corruption"] != MISSING
         }
-        out.append(_chart(translate, _field(translate, field), own, whole, metric, translate("robustness.severity")))
+        out.append(_chart(translate, _field(translate, field), own, whole, metric, heights, translate("robustness.severity")))
     missing = {_field(translate, curve["field"]): curve for curve in curves if curve["corruption"] == MISSING}
-    out += [_chart(translate, translate("robustness.missing"), missing, whole, metric, translate("robustness.share_missing")), "</div>"]
+    across = translate("robustness.share_missing")
+    out += [_chart(translate, translate("robustness.missing"), missing, whole, metric, heights, across), "</div>"]
     for which, heads in ((False, range(1, 6)), (True, [f"{at / 10:g}" for at in range(1, 10)])):
         shown = [curve for curve in curves if (curve["corruption"] == MISSING) == which]
         out.append(_table(translate, heads, shown, metric))
     return "\n".join(out)
 
 
-def _chart(translate: Words, title: str, curves: Mapping[str, Mapping[str, Any]], whole: float | None, metric: str, across: str) -> str:
-    """Return a chart of curves by name; empty if no metric is defined."""
-    chart = lines(translate, {name: _points(curve, whole, metric) for name, curve in curves.items()}, across, metric)
-    return f"<div><h3>{text(title)}</h3>{chart}</div>" if chart else ""
+def _chart(
+    translate: Words,
+    title: str,
+    curves: Mapping[str, Mapping[str, Any]],
+    whole: float | None,
+    metric: str,
+    heights: Axis,
+    across: str,
+) -> str:
+    """Return a chart of curves by name; empty if no metric is defined.
+
+    :param heights: the vertical axis of all charts of the target
+    """
+    points = {name: _points(curve, whole, metric) for name, curve in curves.items()}
+    chart = lines(translate, points, across, metric, heights=heights)
+    return f'<div class="card"><h3>{text(title)}</h3>{chart}</div>' if chart else ""
 
 
 def _points(curve: Mapping[str, Any], whole: float | None, metric: str) -> list[list[float]]:
@@ -81,7 +96,7 @@ def _table(translate: Words, heads: Sequence[object] | range, curves: Sequence[M
         names = _field(translate, curve["field"]), translate.value("corruption", curve["corruption"])
         values = (number(one[metric]) for one in curve["metrics"])
         rows.append(_line(*names, *values, number(curve["relative"]), number(curve["effective"], True)))
-    return f'<div class="scroll"><table class="labels">{"".join(rows)}</table></div>'
+    return scroll(f'<table class="labels">{"".join(rows)}</table>', wide=True)
 
 
 def _line(*cells: str, tag: str = "td") -> str:

@@ -4,28 +4,30 @@ escaped.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..storage import write_whole
 from . import charts, fields, predictions
-from .document import NO_ICON, document, number, text
+from .document import NO_ICON, document, number, scroll, text
 from .language import Words
-from .run_folder import read_run
+from .progress import progress
+from .run_folder import ENDED, read_run
 
 FILE = "report.html"
 
 
-def write(run: Path, language: str | None = None) -> Path:
+def write(run: Path, language: str | None = None, state: str | None = None) -> Path:
     """Write ``report.html`` into a run's folder, replacing an existing one, and return its path.
 
-    :param run: the folder of a finished run
+    :param run: the folder of a run
     :param language: ``"en"``, ``"zh"`` or ``"auto"`` (the locale's); None = ``report.language`` of the run's ``run.yaml``
+    :param state: the state of the run (see ``run_folder``); None = that of the folder
     :raises UserError: no report can be made of the folder (see ``read_run``), or the language is not known
     """
-    path, content = run / FILE, read_run(run)
+    path, content = run / FILE, read_run(run, measured=False)
+    content["state"] = content["state"] if state is None else state
     write_whole(path, page(content, content["language"] if language is None else language).encode())
     return path
 
@@ -39,15 +41,16 @@ def page(content: Mapping[str, Any], language: str = "auto") -> str:
     translate = Words.of(language)
     metrics, stored = content["metrics"], content["stored"]
     parts = [
-        _head(translate, content, metrics),
-        _metrics(translate, metrics),
+        f"<h1>{text(content['name'])}</h1>{progress(translate, content)}",
+        _head(translate, metrics, content["state"] == ENDED) if metrics else "",
+        _metrics(translate, metrics) if metrics else "",
         _leaderboard(translate, metrics),
         _learning(translate, content["log"]),
         fields.curves(translate, content["log"]),
         fields.balance(translate, metrics),
-        predictions.plots(translate, stored, metrics["validation"]),
+        predictions.plots(translate, stored, metrics["validation"]) if metrics else "",
         predictions.guarantees(translate, metrics.get("conformal", {})),
-        fields.contribution(translate, metrics),
+        fields.contribution(translate, metrics) if metrics else "",
         predictions.examples(translate, stored),
         _faults(translate, content),
         _made(translate, content, metrics),
@@ -55,10 +58,11 @@ def page(content: Mapping[str, Any], language: str = "auto") -> str:
     return document(f"{content['name']} - polymodal", "".join(parts), translate.language, NO_ICON)
 
 
-def _head(translate: Words, content: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
-    lead = "".join(f'<p class="lead">{text(line)}</p>' for line in finding_lines(translate, metrics))
+def _head(translate: Words, metrics: Mapping[str, Any], ended: bool) -> str:
+    """Return the finding and the numbers of the run."""
+    lead = "".join(f'<p class="lead">{text(line)}</p>' for line in finding_lines(translate, metrics, ended))
     facts = map(text, training_facts(translate, metrics))
-    return f"<h1>{text(content['name'])}</h1>{lead}<p><small>{translate('comma').join(facts)}</small></p>"
+    return f"{lead}<p><small>{translate('comma').join(facts)}</small></p>"
 
 
 def training_facts(translate: Words, metrics: Mapping[str, Any]) -> list[str]:
@@ -68,8 +72,11 @@ def training_facts(translate: Words, metrics: Mapping[str, Any]) -> list[str]:
     return [*facts, translate("run.seconds", seconds=seconds)] if isinstance(seconds, (int, float)) else facts
 
 
-def finding_lines(translate: Words, metrics: Mapping[str, Any]) -> list[str]:
-    """Return the finding of the run, a sentence for each target: in English as it is stored, in Chinese made of its facts."""
+def finding_lines(translate: Words, metrics: Mapping[str, Any], ended: bool = True) -> list[str]:
+    """Return the finding of the run, a sentence for each target: in English as it is stored, in Chinese made of its facts.
+
+    :param ended: whether the run has ended, so that a field that was not trained alone lacked time
+    """
     facts = metrics.get("comparison") or {}
     if translate.language == "en" or not facts:
         return str(metrics.get("finding") or "").splitlines()
@@ -89,7 +96,7 @@ def finding_lines(translate: Words, metrics: Mapping[str, Any]) -> list[str]:
         sentences.append(translate.sentence("finding", target=target, verdict=verdict, all_beside=beside["all"], **values) + why)
     trained = metrics.get("baselines", {})
     untrained = [name for name in metrics["validation"].get("hidden", {}) if name not in trained]
-    if untrained:
+    if untrained and ended:
         sentences[-1] += translate.sentence("finding.untried", fields=translate("enumeration").join(untrained))
     return [translate.sentence("finding.end", sentence=sentence) for sentence in sentences]
 
@@ -116,7 +123,8 @@ def _metrics(translate: Words, metrics: Mapping[str, Any]) -> str:
         )
         rows = translate.html("run.validation_rows", rows=metrics["validation"]["rows"])
         out.append(f"<h3>{text(task)} <small>{rows}</small></h3>")
-        out.append(f'<div class="card"><table><thead><tr><td></td>{head}</tr></thead>{body}</table></div>')
+        table = f"<table><thead><tr><td></td>{head}</tr></thead>{body}</table>"
+        out.append(f'<div class="card">{scroll(table)}</div>')
     return "".join(out)
 
 
@@ -140,7 +148,7 @@ def _leaderboard(translate: Words, metrics: Mapping[str, Any]) -> str:
         )
         title = translate.html("colon", name=task, value=entries[0]["metric"])
         table = f"<table><thead><tr><td></td>{head}</tr></thead>{body}</table>"
-        out.append(f'<h3>{title}</h3><div class="card">{table}</div>')
+        out.append(f'<h3>{title}</h3><div class="card">{scroll(table)}</div>')
     return f"<h2>{translate.html('run.leaderboard')}</h2>{''.join(out)}" if out else ""
 
 
@@ -170,16 +178,20 @@ def _learning(translate: Words, log: Sequence[Mapping[str, Any]]) -> str:
     losses: dict[str, list[list[float]]] = {}
     monitored: dict[str, list[list[float]]] = {}
     families: dict[str, str] = {}
+    folds: dict[str, str] = {}
     for event in log:
         if event.get("event") == "epoch" and isinstance(event.get("loss"), (int, float)):
             label, families[label] = fields.model_label(translate, str(event["name"]))
+            if fold := fields.fold_label(translate, str(event["name"])):
+                folds[label] = fold
             losses.setdefault(label, []).append([event["epoch"], event["loss"]])
             if isinstance(event.get("monitor"), (int, float)):
                 monitored.setdefault(label, []).append([event["epoch"], event["monitor"]])
     if not losses:
         return ""
+    across = translate("run.epoch")
     cards = "".join(
-        f'<div class="card">{charts.lines(translate, series, translate("run.epoch"), translate(title), families=families)}</div>'
+        f'<div class="card">{charts.lines(translate, series, across, translate(title), families=families, folds=folds)}</div>'
         for title, series in (("run.training_loss", losses), ("run.monitored", monitored))
     )
     return f'<h2>{translate.html("run.learning")}</h2><div class="columns">{cards}</div>'
@@ -190,12 +202,16 @@ def _faults(translate: Words, content: Mapping[str, Any]) -> str:
     faults = content["faults"]
     if not faults:
         return ""
-    rows = "".join("<tr>" + "".join(f'<td class="text">{text(cell)}</td>' for cell in row[:3]) + "</tr>" for row in faults)
+    kinds = ("row", "text", "text")
+    rows = "".join(
+        "<tr>" + "".join(f'<td class="{kind}">{text(cell)}</td>' for kind, cell in zip(kinds, row, strict=False)) + "</tr>"
+        for row in faults
+    )
     some = len(faults) < content["fault_count"]
     more = f"<small>{translate.html('run.some_faults', shown=len(faults), faults=content['fault_count'])}</small>" if some else ""
     head = "".join(f'<th class="text">{translate.html(key)}</th>' for key in ("run.fault_row", "run.fault_column", "run.fault"))
     table = f"<table><thead><tr>{head}</tr></thead>{rows}</table>"
-    return f'<h2>{translate.html("run.faults")}</h2><div class="card">{more}{table}</div>'
+    return f'<h2>{translate.html("run.faults")}</h2><div class="card">{more}{scroll(table)}</div>'
 
 
 def _made(translate: Words, content: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
@@ -205,11 +221,27 @@ def _made(translate: Words, content: Mapping[str, Any], metrics: Mapping[str, An
     facts |= {translate(key): start[name] for name, key in (("threads", "run.threads"), ("table", "run.table")) if name in start}
     stored = content["stored"]
     facts |= {translate(key): stored[name] for name, key in (("command", "run.command"), ("data", "run.data")) if stored.get(name)}
-    facts[translate("run.plan")] = json.dumps({name: value for name, value in metrics.get("plan", {}).items() if name != "share"})
+    if plan := _plan(translate, metrics.get("plan") or {}):
+        facts[translate("run.plan")] = plan
     rows = "".join(f'<tr><th>{text(name)}</th><td class="text">{text(value)}</td></tr>' for name, value in facts.items())
     notes = "\n".join(str(event.get("text")) for event in content["log"] if event.get("event") in ("note", "warning"))
     return (
-        f'<h2>{translate.html("run.made")}</h2><div class="card"><table>{rows}</table></div>'
+        f'<h2>{translate.html("run.made")}</h2><div class="card"><table class="facts">{rows}</table></div>'
         f"<details><summary>{translate.html('run.notes')}</summary><pre>{text(notes)}</pre></details>"
         f"<details><summary>run.yaml</summary><pre>{text(content['config'])}</pre></details>"
     )
+
+
+def _plan(translate: Words, plan: Mapping[str, Any]) -> str:
+    """Return the plan of the training in words; empty if the run has none."""
+    if not plan:
+        return ""
+    keys = ["run.plan_models", "run.plan_alone" if plan.get("baseline_members") else "run.plan_no_alone", "run.plan_epochs"]
+    keys += ["run.plan_trees"] if plan.get("trees") else []
+    values = {
+        "members": plan["members"],
+        "alone": plan.get("baseline_members", 0),
+        "epochs": plan["epochs"],
+        "trees": plan.get("trees", 0.0),
+    }
+    return translate("list_separator").join(translate(key, **values) for key in keys)

@@ -260,7 +260,7 @@ class Run:
         balance = diagnose(trainer.prepared, measured, alone)
         for line in warnings(balance, members, self.experiment.training.balance.kind):
             self.observer.observe(WarningEvent(line))
-        untried = [name for name in trainer.fields if name not in alone]
+        untried = [] if self.stopping.requested else [name for name in trainer.fields if name not in alone]
         text, comparison = finding(trainer.prepared, measured, alone, untried)
         seconds = {FUSED: metrics.seconds.fused, **{name: one.seconds for name, one in metrics.baselines.items()}}
         board = leaderboard(trainer.prepared, measured, alone, seconds)
@@ -312,7 +312,7 @@ class Run:
             kept["reliability"] = reliability
             for name, content in ((pages.EXAMPLES, {"rows": kept.pop("examples")}), (pages.REPORT_DATA, kept)):
                 write_whole(self.folder / name, json.dumps(plain(content), ensure_ascii=False).encode("utf-8", "replace"))
-            pages.write(self.folder)
+            pages.write(self.folder, state=pages.INTERRUPTED if self.stopping.requested else pages.ENDED)
         except OSError as error:
             text = f"report.html was not written ({error.strerror or error}); make it later: polymodal report {self.folder}"
             self.observer.observe(WarningEvent(text))

@@ -13,8 +13,9 @@ import numpy as np
 
 from .metrics import average_precision, roc_auc
 
-MOST_CLASSES, _POINTS, _BINS, _CURVES = 20, 60, 10, 6
-"""The maximum numbers of classes of a confusion matrix, points of a curve, bins of confidence, and classes with curves."""
+MOST_CLASSES, _PAIRS, _POINTS, _BINS, _CURVES = 12, 12, 60, 10, 6
+"""The maximum numbers of classes of a confusion matrix, pairs of confused classes, points of a curve, bins of confidence, and classes with
+curves."""
 
 Curves = dict[str, Any]
 
@@ -25,9 +26,7 @@ def classification(names: Sequence[Any], truth_N: np.ndarray, scores_NC: np.ndar
     answer_N = scores_NC.argmax(1)
     seen_N = truth_N >= 0
     counts = np.bincount(truth_N[seen_N], minlength=len(names))
-    kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
-    confusion = [[int(((truth_N == row) & (answer_N == column)).sum()) for column in kept] for row in kept]
-    data: Curves = {"confusion": {"classes": [str(names[at]) for at in kept], "counts": confusion, "of": len(names)}}
+    data: Curves = {"confusion": confusion([str(name) for name in names], truth_N[seen_N], answer_N[seen_N])}
     data["calibration"] = calibration(*confidence(truth_N, scores_NC))
     plotted = [1] if len(names) == 2 else sorted(np.argsort(-counts, kind="stable")[:_CURVES].tolist())
     data["curves"] = [
@@ -36,6 +35,46 @@ def classification(names: Sequence[Any], truth_N: np.ndarray, scores_NC: np.ndar
         if (curve := curve_of(str(names[at]), (truth_N[seen_N] == at).astype(float), scores_NC[seen_N, at])) is not None
     ]
     return data
+
+
+def confusion(names: Sequence[str], truth_N: np.ndarray, answer_N: np.ndarray) -> Curves:
+    """Return the confusion matrix of C classes, of which at most ``MOST_CLASSES`` are shown: those with the most errors.
+
+    :param truth_N: the true class of each row
+    :param answer_N: the predicted class of each row
+    :returns: ``classes``, the names of the shown classes in the order of ``names``; ``counts``, their rows by true and predicted class;
+        ``of``, the number of all classes. If classes are left out, they are summed in a last row and a last column of ``counts``, and
+        ``pairs`` has the most frequent confusions: the true and the predicted class, the number of rows, and the rows of the true class
+    """
+    many = len(names)
+    cell_P, count_P = np.unique(truth_N * many + answer_N, return_counts=True)  # only the pairs that occur: there may be many classes
+    true_P, given_P = cell_P // many, cell_P % many
+    kept = _most_confused(true_P, given_P, count_P, many)
+    place_C = np.full(many, len(kept))
+    place_C[kept] = np.arange(len(kept))
+    size = min(len(kept) + 1, many)
+    counts = np.zeros((size, size), np.int64)
+    np.add.at(counts, (place_C[true_P], place_C[given_P]), count_P)
+    found: Curves = {"classes": [names[at] for at in kept], "counts": counts.tolist(), "of": many}
+    if len(kept) < many:
+        of_C = np.bincount(truth_N, minlength=many)
+        wrong = np.flatnonzero(true_P != given_P)
+        most = wrong[np.argsort(-count_P[wrong], kind="stable")[:_PAIRS]]
+        found["pairs"] = [[names[true_P[at]], names[given_P[at]], int(count_P[at]), int(of_C[true_P[at]])] for at in most]
+    return found
+
+
+def _most_confused(true_P: np.ndarray, given_P: np.ndarray, count_P: np.ndarray, many: int) -> np.ndarray:
+    """Return the classes with the most errors, of which they are the true or the predicted class, in ascending order; of equal ones, the
+    more frequent.
+
+    :param true_P: the true class of each pair of a true and a predicted class; likewise the predicted one, and the number of rows
+    :param many: the number of classes, of which at most ``MOST_CLASSES`` are returned
+    """
+    count_P = count_P.astype(np.float64)
+    wrong_P = np.where(true_P != given_P, count_P, 0.0)
+    errors_C = np.bincount(true_P, wrong_P, many) + np.bincount(given_P, wrong_P, many)
+    return np.sort(np.lexsort((-np.bincount(true_P, count_P, many), -errors_C))[:MOST_CLASSES])
 
 
 def confidence(truth_N: np.ndarray, scores_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
