@@ -301,6 +301,7 @@ TARGETS: dict[str, list[Any]] = {
     "binary": ["no", "yes"] * 20,
     "multiclass": ["a", "b", "c", "d"] * 10,
     "multilabel": ["a;b", "b", ";", "c;a"] * 10,
+    "answers": [["a", "a", "b"], ["b", "c", "c"], ["a", "c"], ["d", "d"]] * 10,
     "regression": list(range(40)),
 }
 

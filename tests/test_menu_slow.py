@@ -228,6 +228,15 @@ def labels(rng: np.random.Generator, folder: Path, count: int) -> Table:
     return ["it", "y"], rows
 
 
+def opinions(rng: np.random.Generator, folder: Path, count: int) -> Table:
+    """Ten answers; most people say the colour that the sentence tells."""
+    rows = []
+    for color in rng.choice(list(COLORS), count):
+        people = [color if rng.random() < 0.7 else str(rng.choice(["dark", *COLORS])) for _ in range(10)]
+        rows.append([sentence(rng, WORDS[color]), json.dumps(people)])
+    return ["it", "y"], rows
+
+
 def amounts(rng: np.random.Generator, folder: Path, count: int) -> Table:
     """A number that a line and a category tell."""
     a, b, city = rng.uniform(-2, 2, count), rng.uniform(-2, 2, count), rng.choice(["north", "south"], count)
@@ -245,6 +254,7 @@ TASKS: dict[str, tuple[Callable[..., Table], str, tuple[str, ...]]] = {
     "binary": (numbers, "accuracy", ("training.epochs=25", "training.lr=3e-3", "tasks.y.positive=low")),
     "multiclass": (texts, "accuracy", ("training.epochs=8", "tasks.y.class_weight=balanced")),
     "multilabel": (labels, "accuracy", ("training.epochs=25",)),
+    "answers": (opinions, "vqa_accuracy", ("training.epochs=8",)),
     "regression": (amounts, "r2", ("training.epochs=30", "training.lr=5e-3")),
 }
 

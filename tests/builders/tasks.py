@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polymodal.tasks import (
+    Answers,
+    AnswersConfig,
     Binary,
     BinaryConfig,
     Multiclass,
@@ -16,6 +18,11 @@ from polymodal.tasks import (
 )
 
 PLACE = "t.csv, column 'y'"
+
+
+def answers(cells: list[Any], **settings: Any) -> Answers:
+    config = AnswersConfig(column="y", **settings)
+    return Answers(config, Answers.fit(config, cells, PLACE))
 
 
 def binary(cells: list[Any], **settings: Any) -> Binary:

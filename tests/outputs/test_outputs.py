@@ -27,6 +27,7 @@ KINDS = {
     "multiclass": ["color"],
     "regression": ["price"],
     "multilabel": ["tags"],
+    "answers": ["said"],
     "several": ["color", "price"],
 }
 """The targets of a model by the kind of its tasks."""
@@ -45,12 +46,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         answer = "yes" if x + rng.normal(0, 0.6) > 0 else "no"
         tags = ";".join(tag for tag, there in (("hot", x > 0), ("wet", z > 0)) if there) or "none"
         price = 3 * x + rng.normal(0, 0.2)
-        rows.append([f"{x:.4f}", f"{z:.4f}", f"a {word} thing {at % 7}", answer, color, f"{price:.4f}", tags])
+        said = json.dumps([color if rng.random() < 0.7 else "blue" for _ in range(4)])
+        rows.append([f"{x:.4f}", f"{z:.4f}", f"a {word} thing {at % 7}", answer, color, f"{price:.4f}", tags, said])
         new.append(rows[-1][:3])
     new[3][0], new[5][1], new[9] = "not a number", "", ["", "", ""]
-    write_csv(folder / "train.csv", [*COLUMNS, "answer", "color", "price", "tags"], rows)
+    write_csv(folder / "train.csv", [*COLUMNS, "answer", "color", "price", "tags", "said"], rows)
     write_csv(folder / "new.csv", COLUMNS, new)
-    targets = ["answer", "color", "price", "tags"]
+    targets = ["answer", "color", "price", "tags", "said"]
     words = ("training.epochs=3", "training.baselines=false", "model.width=8", "data.split.kind=random", "data.split.valid=0.4")
     types = ("fields.columns.types.x=number", "fields.columns.types.z=number")
     for kind, target in KINDS.items():
@@ -83,6 +85,7 @@ def csv_cell(cell: Any) -> str:
         ("multiclass", None, 0.6),
         ("regression", 0.9, None),
         ("multilabel", None, 0.7),
+        ("answers", 0.9, 0.5),
         ("several", 0.8, 0.6),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from builders.tasks import binary, multiclass, multilabel, regression
+from builders.tasks import answers, binary, multiclass, multilabel, regression
 from polymodal.evaluation.paired import variance
 from polymodal.tasks import Task
 
@@ -23,6 +23,12 @@ def measured(kind: str, rows: int = ROWS, seed: int = 0) -> tuple[Task, np.ndarr
         task = regression([1.0, 2.0, 7.0], unit="kg")
         target = rng.normal(0, 1, (rows, 1))
         return task, target, task.scores(torch.from_numpy(target + rng.normal(0, 1, (rows, 1)))).numpy()
+    if kind == "answers":
+        task = answers([["a", "b"], ["a", "b", "c"], ["c"]])
+        said = [[*rng.choice(["a", "b", "c", "other"], int(rng.integers(1, 7)), p=[0.5, 0.2, 0.2, 0.1])] for _ in range(rows)]
+        target = np.stack([task.encode(cell) for cell in said]).astype(float)
+        logits = np.round(rng.normal(0, 1, (rows, 3)) + np.array([1.0, 0.0, 0.0]), 1)
+        return task, target, task.scores(torch.from_numpy(logits)).numpy()
     task = {"binary": binary(["a", "b"]), "multiclass": multiclass(["a", "b", "c"]), "multilabel": multilabel(["a;b", "c"])}[kind]
     if kind == "multilabel":
         target = (rng.random((rows, 3)) < 0.4).astype(float)
@@ -34,7 +40,9 @@ def measured(kind: str, rows: int = ROWS, seed: int = 0) -> tuple[Task, np.ndarr
     return task, target, task.scores(torch.from_numpy(logits)).numpy()
 
 
-CASES = [(kind, metric) for kind in ("binary", "multiclass", "multilabel", "regression") for metric in measured(kind)[0].metric_names]
+CASES = [
+    (kind, metric) for kind in ("binary", "multiclass", "multilabel", "answers", "regression") for metric in measured(kind)[0].metric_names
+]
 
 
 @pytest.mark.parametrize(("kind", "metric"), CASES)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from builders.tasks import PLACE, binary, multiclass, multilabel, regression
+from builders.tasks import PLACE, answers, binary, multiclass, multilabel, regression
 from polymodal.errors import DataError, Fault
 from polymodal.flow import FUSED
 from polymodal.tasks import (
@@ -269,13 +269,15 @@ def test_a_target_that_cannot_be_learned_from(cells: list[Any], said: str) -> No
 
 # -- all tasks -----------------------------------------------------------------------------------------------------------
 
-TASKS: list[Task] = [binary(["a", "b"]), multiclass(["a", "b", "c"]), multilabel(["a;b", "c"]), regression([1, 2, 4])]
+CELLS: dict[str, Any] = {"answers": ["a", "a", "b"], "regression": 2, "multilabel": "c"}
+TASKS: list[Task] = [binary(["a", "b"]), multiclass(["a", "b", "c"]), multilabel(["a;b", "c"]), answers([["a", "b"], ["a", "b"]]),
+                     regression([1, 2, 4])]  # fmt: skip
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.config.kind)
 def test_a_row_without_a_target_gives_a_finite_loss_and_no_gradient_of_its_own(task: Task) -> None:
     logits = torch.randn(4, task.outputs, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    target = torch.zeros(4, task.target_width)
+    target = torch.from_numpy(np.stack([task.encode(CELLS.get(task.config.kind, "a"))] * 4))
     target[1:3] = float("nan")
     losses = task.losses(logits, target)
     assert losses.shape == (4,)

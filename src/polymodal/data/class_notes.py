@@ -63,7 +63,7 @@ def class_notes(
     """
     lines = []
     for name, task in tasks.items():
-        if not task.has_classes:
+        if not task.has_classes or task.has_vocabulary:
             continue
         names = list(map(str, task.classes or ()))
         totals = task.class_counts(targets[name][part_N != OUT])

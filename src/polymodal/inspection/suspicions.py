@@ -35,7 +35,7 @@ def target_line(experiment: Experiment, name: str, content: Targets, reasons: Ma
     if why is None:
         why = "; ".join(filter(None, [REQUESTED, facts.places_note if config.task().answers_are_lists else ""]))
     line = f"{config.kind} ({why})"
-    if config.task().has_classes and not config.task().answers_are_lists:
+    if config.task().has_classes and not config.task().cells_are_lists:
         missing = content.readings[name].missing
         counts = Counter(facts.names)
         counts.update({facts.written[word]: rows for word, rows in facts.words.items() if word not in missing})

@@ -2,6 +2,7 @@
 by which the votes of fields become a prediction, by the name that a fusion gives."""
 
 from ..config import kinds_of, menu
+from .answers import Answers, AnswersConfig
 from .binary import Binary, BinaryConfig
 from .classification import ClassTask
 from .evidence import Evidential
@@ -17,6 +18,7 @@ from .voting import Learned, Mean, Rule, Uncertainty, Weighed, constant
 CONFIGS = (
     BinaryConfig,
     MulticlassConfig,
+    AnswersConfig,
     MultilabelConfig,
     RegressionConfig,
 )
@@ -37,6 +39,8 @@ __all__ = [
     "KINDS",
     "RULES",
     "TASKS",
+    "Answers",
+    "AnswersConfig",
     "AnyTask",
     "Binary",
     "BinaryConfig",

@@ -22,7 +22,7 @@ MOST_NAMES = 10_000
 """The maximum number of different values that are counted."""
 MOSTLY = 0.9
 """A column is of numbers, of lists, or of labels by position if at least this share of its cells is."""
-_WAITING, _SHORT, _LOOKED_AT = 10_000, 200, 100
+_WAITING, _SHORT, _LOOKED_AT, _SOME = 10_000, 200, 100, 0.1
 _CIPHERS = frozenset("0123456789")
 _DIGITS = _CIPHERS | frozenset("+-.")
 _WORDS = frozenset(word for word in MISSING_WORDS if not empty_target(word))
@@ -68,6 +68,8 @@ class TargetFacts:
         self.lists = self.listed = self.left_out = self.garbled = self.separated = 0
         """The numbers of lists; of texts that contain a list; of those whose list is incomplete; of texts in brackets that are not a list;
         and of texts with the separator."""
+        self.repeats = 0
+        """The number of lists that contain nothing but texts, and one of them twice."""
         self.labels: Counter[str] = Counter()
         """The rows of each label, of texts with the separator."""
         self.fault = ""
@@ -135,6 +137,12 @@ class TargetFacts:
         return f"{len(places)} labels by place: its cells are lists of 0 and 1{named}"
 
     @property
+    def are_lists(self) -> bool:
+        """Whether the cells are lists: one in ten values of a table in memory, or most texts."""
+        written = self.listed + self.left_out
+        return self.lists > _SOME * self.values or (2 * written > self.values and written + self.garbled >= MOSTLY * self.values)
+
+    @property
     def classes(self) -> Counter[str]:
         """The rows of each class if the target is one of several classes: the values, and the words that do not mean a missing target."""
         names = Counter(self.names)
@@ -185,6 +193,7 @@ class TargetFacts:
                 self._count_foreign(f"found {type(cell).__name__}", rows)
                 return
             self.lists += rows
+            self.repeats += rows * _repeats(cell)
             self._see_parts(cell, rows)
         elif isinstance(cell, Unreadable):
             self._count_foreign(f"found {cell}", rows)
@@ -211,6 +220,7 @@ class TargetFacts:
             parts = None
         if parts is not None:
             self.listed += rows
+            self.repeats += rows * _repeats(parts)
         elif self.separator in cell:
             self.separated += rows
             parts = cell.split(self.separator)
@@ -285,6 +295,13 @@ def code_of(part: Cell) -> int | None:
     if isinstance(part, str) and len(part) < _SHORT:
         return _CODES.get(name_of(part)) if part.isascii() else None
     return None
+
+
+def _repeats(parts: Any) -> bool:
+    """Return whether a list contains nothing but texts, and one of them twice."""
+    if not isinstance(parts, (list, tuple)) or len(parts) > MOST_NAMES or not all(isinstance(part, str) for part in parts):
+        return False
+    return len(set(parts)) < len(parts)
 
 
 _CODES = {"0": 0, "1": 1, "False": 0, "True": 1}

@@ -35,7 +35,7 @@ def jackknife(value: Callable[[np.ndarray], float | None], rows: int) -> np.ndar
         without = value(np.flatnonzero(~inside_N)) if not inside_N.all() else None
         if without is not None and whole is not None:
             influence_N[inside_N] = (whole - without) * (rows - inside_N.sum()) / inside_N.sum()
-    return _centred(influence_N) if rows else influence_N
+    return centred(influence_N) if rows else influence_N
 
 
 def classification(metric: str, truth_N: np.ndarray, scores_NC: np.ndarray) -> np.ndarray:
@@ -44,7 +44,7 @@ def classification(metric: str, truth_N: np.ndarray, scores_NC: np.ndarray) -> n
     answer_N = scores_NC.argmax(1)
     right_N = (truth_N == answer_N).astype(np.float64)
     if metric == "accuracy":
-        return _centred(right_N)
+        return centred(right_N)
     if metric == "balanced_accuracy":
         return _balanced(truth_N, right_N)
     if metric == "macro_f1":
@@ -54,9 +54,9 @@ def classification(metric: str, truth_N: np.ndarray, scores_NC: np.ndarray) -> n
     influence_N = np.zeros(len(truth_N))
     truth, scores = truth_N[seen_N], scores_NC[seen_N].astype(np.float64)
     if metric == "log_loss":
-        inside = _centred(-np.log(np.clip(scores[np.arange(len(truth)), truth], 1e-7, 1.0)))
+        inside = centred(-np.log(np.clip(scores[np.arange(len(truth)), truth], 1e-7, 1.0)))
     elif metric == "ece":
-        inside = _ece(right_N[seen_N], scores.max(1), np.arange(len(truth)), len(truth))
+        inside = ece(right_N[seen_N], scores.max(1), np.arange(len(truth)), len(truth))
     else:
         labels = np.array([1]) if scores.shape[1] == 2 else np.unique(truth)
         each = [_area(metric, truth == label, scores[:, label]) for label in labels]
@@ -72,12 +72,12 @@ def multilabel(metric: str, truth_NC: np.ndarray, scores_NC: np.ndarray) -> np.n
     right_NC = (truth_NC == answer_NC).astype(np.float64)
     rows, labels = truth_NC.shape
     if metric == "accuracy":
-        return _centred(right_NC.all(1).astype(np.float64))
+        return centred(right_NC.all(1).astype(np.float64))
     if metric == "log_loss":
-        return _centred(-np.log(np.clip(np.where(truth_NC, scores_NC, 1 - scores_NC), 1e-7, 1.0)).mean(1))
+        return centred(-np.log(np.clip(np.where(truth_NC, scores_NC, 1 - scores_NC), 1e-7, 1.0)).mean(1))
     if metric == "ece":
         pair = np.repeat(np.arange(rows), labels)
-        return _ece(right_NC.ravel(), np.maximum(scores_NC, 1 - scores_NC).ravel(), pair, rows)
+        return ece(right_NC.ravel(), np.maximum(scores_NC, 1 - scores_NC).ravel(), pair, rows)
     each = []
     occurs_C = truth_NC.any(0) | (answer_NC.any(0) if metric == "macro_f1" else False)
     for at in np.flatnonzero(occurs_C):
@@ -98,15 +98,15 @@ def regression(metric: str, truth_N: np.ndarray, answer_N: np.ndarray) -> np.nda
     """Return the influence of each row on a metric of a number, float64 (N,)."""
     square_N = (answer_N - truth_N) ** 2
     if metric == "mae":
-        return _centred(np.abs(answer_N - truth_N))
+        return centred(np.abs(answer_N - truth_N))
     if metric == "rmse":
-        return _centred(square_N) / (2 * max(float(np.sqrt(square_N.mean())), 1e-300))
+        return centred(square_N) / (2 * max(float(np.sqrt(square_N.mean())), 1e-300))
     spread_N = (truth_N - truth_N.mean()) ** 2
     spread = max(float(spread_N.mean()), 1e-300)
-    return np.asarray(-_centred(square_N) / spread + (float(square_N.mean()) / spread) * (_centred(spread_N) / spread))
+    return np.asarray(-centred(square_N) / spread + (float(square_N.mean()) / spread) * (centred(spread_N) / spread))
 
 
-def _centred(value_N: np.ndarray) -> np.ndarray:
+def centred(value_N: np.ndarray) -> np.ndarray:
     """Return the values minus their mean."""
     return np.asarray(value_N - value_N.mean())
 
@@ -127,15 +127,17 @@ def _f1(truth_N: np.ndarray, answer_N: np.ndarray, labels: int) -> np.ndarray:
     return np.asarray((np.where(hit_N, each_C[truth_N], 0.0) - ratio_C[truth_N] - ratio_C[answer_N]) * (len(truth_N) / labels))
 
 
-def _ece(right_P: np.ndarray, confidence_P: np.ndarray, row_P: np.ndarray, rows: int) -> np.ndarray:
-    """Return the influence of each row on the expected calibration error over ``P`` pairs of a row and a label.
+def ece(right_P: np.ndarray, confidence_P: np.ndarray, row_P: np.ndarray, rows: int) -> np.ndarray:
+    """Return the influence of each row on the expected calibration error over ``P`` pairs of a row and a label (or a
+    person).
 
     The error is a sum of absolute values; their signs are treated as constant.
     """
     bin_P = np.clip((confidence_P * _BINS).astype(int), 0, _BINS - 1)
     off_P = right_P - confidence_P
     sign = np.sign(np.bincount(bin_P, off_P, _BINS))
-    return _centred(np.bincount(row_P, sign[bin_P] * off_P, rows) * (rows / max(len(row_P), 1)))
+    of_row_N = np.bincount(row_P, sign[bin_P] * off_P, rows)
+    return np.asarray((of_row_N - of_row_N.sum() / max(len(row_P), 1) * np.bincount(row_P, minlength=rows)) * (rows / max(len(row_P), 1)))
 
 
 def _area(metric: str, truth_N: np.ndarray, score_N: np.ndarray) -> np.ndarray | None:

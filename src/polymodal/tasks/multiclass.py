@@ -9,6 +9,7 @@ from pydantic import Field as Setting
 from torch import Tensor
 from torch.nn import functional
 
+from . import softmax
 from .classification import ClassMetric, ClassTask
 from .facts import TargetFacts
 from .task import Task, TaskConfig
@@ -65,9 +66,7 @@ class Multiclass(ClassTask):
 
     def plain_curvature(self, logits_NC: Tensor, target_NT: Tensor, slope_VNC: Tensor) -> Tensor:
         """Return the second derivatives (V, V), by diag(p) - p p' of each row, where p are its class probabilities."""
-        weighted_VNC = slope_VNC * logits_NC.softmax(1)
-        mean_VN = weighted_VNC.sum(2)
-        return weighted_VNC.flatten(1) @ slope_VNC.flatten(1).T - mean_VN @ mean_VN.T
+        return softmax.curvature(logits_NC, slope_VNC)
 
     def scores(self, logits_NC: Tensor) -> Tensor:
         """Return the softmax of the logits."""
@@ -75,9 +74,7 @@ class Multiclass(ClassTask):
 
     def log_chances(self, logits_NC: Tensor, label: int) -> tuple[Tensor, Tensor]:
         """Return the logarithms of the probability of one class, and of all others together."""
-        logs_NC = logits_NC.log_softmax(1)
-        others = [at for at in range(logs_NC.shape[1]) if at != label]
-        return logs_NC[:, label], logs_NC[:, others].logsumexp(1)
+        return softmax.log_chances(logits_NC, label)
 
     def constant_logits(self, target_NT: Tensor) -> Tensor:
         """Return the logarithm of the share of each class, (C,)."""

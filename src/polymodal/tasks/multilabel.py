@@ -23,7 +23,7 @@ from . import classes as naming
 from . import curves as plotting
 from . import influence, logistic
 from .classification import ClassMetric
-from .facts import MOSTLY, TargetFacts, code_of, parts_of, reading_of
+from .facts import TargetFacts, code_of, parts_of, reading_of
 from .metrics import CLASS_METRICS, Metrics, multilabel
 from .names import name_of
 from .reading import Reading
@@ -52,6 +52,7 @@ class Multilabel(Task):
 
     has_classes = True
     answers_are_lists = True
+    cells_are_lists = True
     boosting = "logistic"
     metrics = CLASS_METRICS
     default_metric = "log_loss"
@@ -61,9 +62,9 @@ class Multilabel(Task):
         """Return 1.0 for a column of lists, or of labels with a separator between them."""
         if facts.places is not None:
             return 1.0, facts.places_note
-        values, written = facts.values, facts.listed + facts.left_out
-        if facts.lists > _SOME * values or (2 * written > values and written + facts.garbled >= MOSTLY * values):
+        if facts.are_lists:
             return 1.0, "its cells are lists"
+        values = facts.values
         if values == facts.texts and facts.separated >= max(1, _SOME * values) and 2 * len(facts.labels) <= sum(facts.labels.values()) > 0:
             return 1.0, f"its cells are labels with {facts.separator!r} between them"
         return 0.0, ""

@@ -69,6 +69,11 @@ class Task(ABC):
     logits by a number calibrates them. Otherwise the first column of ``scores`` is a number, and the weights of votes sum to 1."""
     answers_are_lists: ClassVar[bool] = False
     """Whether a prediction is a list of any number of labels. A cell may then hold a 0 or a 1 for each label, by position."""
+    cells_are_lists: ClassVar[bool] = False
+    """Whether a cell lists labels or the answers of several people; otherwise it is one class or one number."""
+    has_vocabulary: ClassVar[bool] = False
+    """Whether the classes are a vocabulary from which rare answers are left out. Rows of rare classes are then neither kept for training
+    nor reported."""
     one_output_a_class: ClassVar[bool] = False
     """Whether the head has one output for each of several mutually exclusive classes (one output in total for two), and a target is the
     index of a class. Fusions that collect evidence for classes require it."""
@@ -163,7 +168,8 @@ class Task(ABC):
         """Return how well a column suits this kind of target, from 0 to 1, and the reason. The kind with the largest value is chosen where
         none is configured; the default 0 means that the kind must be configured.
 
-        Multilabel returns 1.0, regression 0.9, and binary and multiclass 0.5 for columns that suit them.
+        Answers and multilabel return 1.0, regression 0.9, and binary and multiclass 0.5 for columns that suit them. Of equal values, that
+        of the kind that is first on the menu is chosen.
 
         :param facts: statistics of the cells of the column
         """

@@ -208,7 +208,7 @@ def _codes(source: Source, column: str, name: Callable[[Cell], str]) -> np.ndarr
 
 
 def classes_of(source: Source, configs: Mapping[str, Any], readings: Mapping[str, Reading]) -> tuple[np.ndarray, np.ndarray]:
-    """Return all pairs of a row and a class (or label) that it has, over all targets with classes.
+    """Return all pairs of a row and a class (or label) that it has, over all targets whose rare classes are kept for training.
 
     :param configs: the configuration of each task
     :param readings: how the cells of each task are read
@@ -219,7 +219,7 @@ def classes_of(source: Source, configs: Mapping[str, Any], readings: Mapping[str
     numbers: dict[tuple[str, str], int] = {}
     for name, config in configs.items():
         kind, reading = config.task(), readings[name]
-        if not kind.has_classes:
+        if not kind.has_classes or kind.has_vocabulary:
             continue
 
         def classes_in(cell: Cell, name: str = name, config: Any = config, kind: Any = kind, reading: Reading = reading) -> list[int]:
