@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import click
 
+from ..layouts.mmf import LAYOUTS, PARTS, Layout, Option
 from .mistakes import Commands
 from .options import out_option, overwrite_option
+
+Convert = Callable[..., Any]
+"""A function that becomes a command, or a command."""
 
 _out_option = out_option("The CSV to write.", metavar="TABLE", default="table.csv")
 _overwrite_option = overwrite_option("Replace an existing file.")
@@ -75,6 +82,48 @@ def mimic_cxr(folder: str, out: str, overwrite: bool, labels: tuple[str, ...], n
     chosen = () if no_labels else labels or None
     columns = _write(lambda: rows(folder, labels=chosen, **settings), out, overwrite)
     click.echo(f"next: {shlex.join(next_command(out, folder, columns, chosen))}")
+
+
+def _flag(option: Option) -> Callable[[Convert], Convert]:
+    """Return the option of a command for a setting of a layout of MMF."""
+    kind = click.Choice(option.choices) if option.choices else None
+    default = option.default if option.choices else None
+    return click.option(f"--{option.name}", type=kind, multiple=option.repeated, default=default, show_default=default is not None,
+                        metavar=None if kind else "PART=FILE" if option.repeated else "NAME", help=option.help)  # fmt: skip
+
+
+def _mmf_command(layout: Layout) -> click.Command:
+    """Return the command that converts a folder in a layout of MMF."""
+
+    def run(folder: str, out: str, overwrite: bool, **settings: Any) -> None:
+        from ..layouts.mmf import open_layout
+        from ..storage import OutputFolder, discard_replaced
+
+        with ExitStack() as stack:
+            if layout.has_arrays:
+                arrays = Path(out).with_name(f"{Path(out).stem}_arrays")
+                place = OutputFolder(arrays, "a folder of arrays", "-o TABLE", "arrays.json", inputs=[folder])
+                stack.enter_context(place.claim(overwrite))
+                (arrays / place.marker).write_text(json.dumps({"layout": layout.name, "table": Path(out).name}) + "\n")
+                settings["arrays"] = arrays
+            reading = open_layout(layout.name, folder, **settings)
+            columns = _write(reading.rows, out, overwrite)
+            if layout.has_arrays:
+                discard_replaced(arrays)
+        for line in reading.commands(out, columns):
+            click.echo(f"next: {line}")
+
+    run.__doc__ = f"Convert {layout.title}: one row for each {layout.row}.\n\nThe folder contains {layout.content} ({layout.paper})."
+    parts = click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Write only the rows of this part; default: all.")
+    options: list[Callable[[Convert], Convert]] = [click.argument("folder"), _out_option, _overwrite_option, parts]
+    convert: Convert = run
+    for option in reversed([*options, *map(_flag, layout.options)]):
+        convert = option(convert)
+    return table.command(f"mmf-{layout.name}")(convert)
+
+
+for _layout in LAYOUTS.values():
+    _mmf_command(_layout)
 
 
 def _write(rows: Callable[[], Iterable[Mapping[str, Any]]], out: str, overwrite: bool) -> list[str]:

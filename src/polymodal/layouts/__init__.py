@@ -1,2 +1,2 @@
-"""Readers of data sets with a known folder layout, ``nuscenes`` and ``mimic_cxr``: they turn a folder into the rows of a table, before any
-training."""
+"""Readers of data sets with a known folder layout, ``nuscenes``, ``mimic_cxr`` and those of ``mmf``: they turn a folder into the rows of a
+table, before any training."""

@@ -7,7 +7,6 @@ import gzip
 import itertools
 import json
 import os
-import re
 import stat
 import warnings
 from collections import Counter
@@ -19,12 +18,7 @@ from typing import Any, TextIO
 
 from ..errors import DataError, nearest
 from ..storage import check_file, no_formula, replacing
-
-Record = dict[str, Any]
-_CHUNK = 2**20
-_LARGEST = 2**22
-"""The maximum number of characters of one entry of a JSON table, and of one line of a CSV."""
-_BETWEEN = re.compile(r"[\s,]*")
+from .json_stream import LARGEST, Record, objects, pairs
 
 
 class Folder:
@@ -107,19 +101,68 @@ class Folder:
 
     # -- tables ----------------------------------------------------------------------------------------------------
 
-    def entries(self, name: str, *keys: str) -> Iterator[Record]:
+    def entries(self, name: str, *keys: str, under: str | None = None) -> Iterator[Record]:
         """Yield the entries of a JSON table (a list of objects), with one in memory at a time.
+
+        :param keys: keys that every entry must have
+        :param under: the key of the list in the object that the file contains; None = the file contains the list
+        :raises DataError: the file cannot be read, or an entry lacks a key
+        """
+        with self.open(name) as file:
+            for at, entry in enumerate(objects(file, self.path / name, under), 1):
+                self._check_keys(f"{self.path / name} entry {at}", entry, keys)
+                yield entry
+
+    def pairs(self, name: str, *keys: str) -> Iterator[tuple[str, Record]]:
+        """Yield the keys and entries of a JSON table that is an object of objects, with one in memory at a time.
 
         :param keys: keys that every entry must have
         :raises DataError: the file cannot be read, or an entry lacks a key
         """
         with self.open(name) as file:
-            for at, entry in enumerate(_objects(file, self.path / name), 1):
-                absent = [key for key in keys if key not in entry]
-                if absent:
-                    hint = nearest(absent[0], entry)
-                    raise DataError(f"{self.path / name} entry {at}: no {absent[0]!r}; expected {', '.join(keys)}{hint}")
+            for key, entry in pairs(file, self.path / name):
+                self._check_keys(f"{self.path / name} entry {key[:60]!r}", entry, keys)
+                yield key, entry
+
+    def json_lines(self, name: str, *keys: str) -> Iterator[Record]:
+        """Yield the entries of a file with one JSON object a line.
+
+        :param keys: keys that every entry must have
+        :raises DataError: the file cannot be read, or an entry lacks a key
+        """
+        with self.open(name) as file:
+            for at, line in enumerate(iter(lambda: file.readline(LARGEST), ""), 1):
+                if line.isspace():
+                    continue
+                try:
+                    entry = json.loads(line)
+                except (ValueError, RecursionError):
+                    entry = None
+                if not isinstance(entry, dict):
+                    raise DataError(f"{self.path / name} line {at}: found {line[:20].strip()!r}; expected a JSON object in each line")
+                self._check_keys(f"{self.path / name} line {at}", entry, keys)
                 yield entry
+
+    def record(self, name: str) -> Record:
+        """Return the only JSON object of a small file.
+
+        :raises DataError: the file cannot be read, or contains something else
+        """
+        with self.open(name) as file:
+            text = file.read(LARGEST)
+        try:
+            entry = json.loads(text)
+        except (ValueError, RecursionError):
+            entry = None
+        if not isinstance(entry, dict):
+            raise DataError(f"{self.path / name}: found {text[:20].strip()!r}; expected a JSON object of at most {LARGEST:,} characters")
+        return entry
+
+    @staticmethod
+    def _check_keys(place: str, entry: Record, keys: Sequence[str]) -> None:
+        absent = [key for key in keys if key not in entry]
+        if absent:
+            raise DataError(f"{place}: no {absent[0]!r}; expected {', '.join(keys)}{nearest(absent[0], entry)}")
 
     def lines(self, name: str, *columns: str) -> Iterator[Record]:
         """Yield the rows of a CSV as dicts, with one in memory at a time.
@@ -138,7 +181,7 @@ def csv_lines(file: TextIO, place: Path, columns: Sequence[str]) -> Iterator[Rec
     :param columns: columns that the file must have
     :raises DataError: the file is not valid CSV, or lacks a column
     """
-    reader = csv.DictReader(iter(lambda: file.readline(_LARGEST), ""), restval="")
+    reader = csv.DictReader(iter(lambda: file.readline(LARGEST), ""), restval="")
     try:
         header = reader.fieldnames or []
         absent = [column for column in columns if column not in header]
@@ -150,31 +193,6 @@ def csv_lines(file: TextIO, place: Path, columns: Sequence[str]) -> Iterator[Rec
             yield row
     except csv.Error as error:
         raise DataError(f"{place} line {reader.line_num}: not valid CSV ({error}); expected rows") from None
-
-
-def _objects(file: TextIO, place: Path) -> Iterator[Record]:
-    decoder = json.JSONDecoder()
-    text, at, count = file.read(_CHUNK), 0, 0
-    at = _BETWEEN.match(text).end()  # type: ignore[union-attr]
-    if text[at : at + 1] != "[":
-        raise DataError(f"{place}: found {text[at : at + 20]!r}; expected a JSON list of objects")
-    at += 1
-    while True:
-        at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
-        if text[at : at + 1] == "]":
-            return
-        try:
-            entry, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            more = file.read(_CHUNK)
-            if not more or len(text) - at > _LARGEST:
-                raise DataError(f"{place} entry {count + 1}: invalid or truncated JSON; expected objects, followed by a ']'") from None
-            text, at = text[at:] + more, 0
-            continue
-        if not isinstance(entry, dict):
-            raise DataError(f"{place} entry {count + 1}: found {str(entry)[:20]!r}; expected an object")
-        yield entry
-        at, count = end, count + 1
 
 
 def below(name: Any, place: str) -> str:

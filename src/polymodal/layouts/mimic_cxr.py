@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import ConfigError, DataError, nearest
-from .folders import Folder, Record, csv_lines
+from .folders import Folder, csv_lines
+from .json_stream import Record
 
 LEAK = (
     "CheXpert labels were extracted from the text of the report: a model that receives {} can read the label from the text; expected a "

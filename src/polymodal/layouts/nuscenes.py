@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ConfigError, DataError, nearest
-from .folders import Folder, Record, below
+from .folders import Folder, below
+from .json_stream import Record
 
 TARGETS = ("nearest", "nearest_distance", "nearest_closing", "nearest_moves", "counts")
 """Targets on the objects within range: the category of the nearest one, its distance (m), its closing speed (m/s), its category and whether
