@@ -8,20 +8,25 @@ import gzip
 import importlib
 import lzma
 import re
+import shlex
 import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from pyarrow import feather, parquet
 
 import polymodal as pm
+from builders.formats import arrow_table
 from builders.sources import cells
-from polymodal.data.sources import content, excel, open_source
+from polymodal.data.sources import excel, open_source
 from polymodal.errors import DataError, MissingDependency
+from polymodal.storage import unpacking
 
 BODY = b"a,b\n1,x\n2,y\n"
 CELLS = [("1", "x"), ("2", "y")]
@@ -113,7 +118,7 @@ def test_several_tables_in_an_archive_are_named(tmp_path: Path) -> None:
 
 
 def test_archives_that_are_bombs_or_broken_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content, "_BOMB", 2**20)
+    monkeypatch.setattr(unpacking, "BOMB", 2**20)
     said = refused(archive(tmp_path / "bomb.zip", {"t.csv": bytes(3_000_000)}))
     assert "member 't.csv': 3,000,000 bytes, unpacked from 2" in said
     (tmp_path / "t.zip").write_bytes(b"PK\x03\x04junk")
@@ -191,7 +196,7 @@ def test_a_model_is_trained_on_a_sheet(tmp_path: Path) -> None:
 
 
 def test_workbooks_that_are_bombs_or_broken_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content, "_BOMB", 2**20)
+    monkeypatch.setattr(unpacking, "BOMB", 2**20)
     monkeypatch.setattr(excel, "_MOST_TAGS", 1_000)
     body = workbook(tmp_path / "t.xlsx", {"data": ROWS}).read_bytes()
     with zipfile.ZipFile(tmp_path / "t.xlsx") as book:
@@ -318,3 +323,90 @@ def test_a_folder_names_its_tables(tmp_path: Path) -> None:
     assert f"it contains one: {tmp_path / 't.csv'}" in refused(tmp_path)
     (tmp_path / "u.csv.gz").write_bytes(gzip.compress(BODY))
     assert "it contains 't.csv', 'u.csv.gz'; name one" in refused(tmp_path)
+
+
+# -- what other libraries write -------------------------------------------------------------------------------------------------
+
+
+def test_compressed_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b"a,b\n" + b"1,x\n" * 2_000_000
+    monkeypatch.setattr(unpacking, "BOMB", 2**20)
+    for kind in ("gz", "bz2", "zst", "xz"):
+        path = tmp_path / f"t.csv.{kind}"
+        path.write_bytes(compressed(kind, body))
+        assert f"{path}: " in refused(path)
+        assert "unpack" in refused(path)
+        assert path.stat().st_size * 200 < len(body), "it is a bomb"
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n" + b"".join(b"%d,%d\n" % (at * 7919 % 10**6, at) for at in range(300_000))))
+    assert open_source(path).rows == 300_000, "a table that is merely large"
+
+
+def test_an_archive_of_a_table_and_pictures_says_where_pictures_are_read(tmp_path: Path) -> None:
+    path = archive(tmp_path / "t.zip", {"t.csv": b"photo,b\np/1.jpg,2\n", "p/1.jpg": b"x", "p/2.png": b"x"})
+    with pytest.warns(UserWarning, match="2 pictures, sounds or videos beside the table are not read from the archive") as caught:
+        source = open_source(path)
+    assert str(caught[0].message).endswith(f"cells that name files are read below {tmp_path}; unpack the archive there")
+    assert (cells(source), source.folder) == ([("p/1.jpg", "2")], tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["memory", "parquet", "feather", "arrow"])
+def test_classes_of_datasets_have_their_names(tmp_path: Path, kind: str) -> None:
+    features = {"label": {"names": ["cat", "狗"], "_type": "ClassLabel"}, "other": {"names": ["x"], "_type": "ClassLabel"}}
+    rows: list[dict[str, Any]] = [{"label": 1, "n": 0, "other": "t"}, {"label": 0, "n": 1, "other": "t"}, {"label": -1, "n": 2, "other": "t"}, {"label": 7, "n": 3, "other": "t"},
+            {"label": None, "n": 4, "other": "t"}]  # fmt: skip
+    table = arrow_table(rows, features, {"label": pa.int64(), "n": pa.int64(), "other": pa.string()})
+    path = tmp_path / f"t.{kind}"
+    if kind == "parquet":
+        parquet.write_table(table, path)
+    elif kind == "feather":
+        feather.write_feather(table, path)
+    elif kind == "arrow":
+        with pa.ipc.new_stream(path, table.schema) as writer:
+            writer.write_table(table, 2)
+    source = open_source(table if kind == "memory" else path)
+    assert cells(source) == cells(source) == [("狗", 0, "t"), ("cat", 1, "t"), (None, 2, "t"), (7, 3, "t"), (None, 4, "t")]
+    assert [part["label"] for part in source.at(["label"], np.array([1, 3]))] in ([["cat", 7]], [["cat"], [7]])
+    for note in (
+        b"[",
+        b"{}",
+        b'{"info": 3}',
+        b'{"info": {"features": [1]}}',
+        b'{"info": {"features": {"label": {"names": 1, "_type": "ClassLabel"}}}}',
+    ):
+        assert cells(open_source(table.replace_schema_metadata({b"huggingface": note})))[0] == (1, 0, "t")
+
+
+def test_streams_of_arrow_that_are_broken_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.arrow"
+    with pa.ipc.new_stream(path, pa.schema([("a", pa.string())])) as writer:
+        for _ in range(3):
+            writer.write_table(pa.table({"a": ["x" * 100] * 10}))
+    body = path.read_bytes()
+    for part, words in (
+        (body[:-8], "its end is missing"),
+        (body[:900], "its end is missing"),
+        (b"junk" + body, "not a Feather file that can be read"),
+    ):
+        path.write_bytes(part)
+        assert words in refused(path)
+
+
+def test_a_folder_or_file_of_another_format_names_the_command(tmp_path: Path) -> None:
+    for at, (name, kind) in enumerate((
+        ("dataset_dict.json", "huggingface"), ("dataset_info.json", "huggingface"), ("features.json", "tfds"), ("train.tfrecord-00000-of-00001", "tfrecord"),
+        ("train-000.tar", "webdataset"), ("annotations/captions_train2017.json", "coco"),
+    )):  # fmt: skip
+        folder = tmp_path / f"{kind} {at}"
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("{}")
+        assert f"expected a table; write it as one: polymodal table {kind} {shlex.quote(str(folder))} -o table.csv" in refused(folder)
+    (tmp_path / "webdataset 4" / "table.csv").write_bytes(BODY)
+    assert "it contains one: " in refused(tmp_path / "webdataset 4")
+    assert "polymodal table tfrecord" in refused_file(tmp_path / "t.tfrecord")
+    assert "polymodal table webdataset" in refused_file(tmp_path / "t.tar")
+
+
+def refused_file(path: Path) -> str:
+    path.write_bytes(b"\1\2\3")
+    return refused(path)

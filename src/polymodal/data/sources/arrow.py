@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ import pyarrow as pa
 from ...errors import DataError
 from ...flow import Cell
 from ...remote import Remote
-from .arrow_cells import cells_of_column
+from .arrow_cells import cells_of_column, class_names, named
 from .source import SLICE, SLICE_BYTES, Slice, Source, short, unique
 
+_END = b"\xff\xff\xff\xff\0\0\0\0"
+"""The mark at the end of an Arrow stream."""
 _BROKEN = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
@@ -28,13 +32,14 @@ class ArrowSource(Source):
         self.table = table.select(keep) if len(set(table.column_names)) == len(table.column_names) else table
         self.columns = unique([str(column) for column in keep], name)
         self.index = _index_of(table.schema, self.columns)
+        self._classes = class_names(table.schema)
         self.rows = self.table.num_rows
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
         """Yield the rows in order, some at a time."""
         table = self.table.select(list(columns))
         for batch in table.to_batches(max_chunksize=_rows(table.nbytes, table.num_rows)):
-            yield _to_python(batch)
+            yield named(_to_python(batch), self._classes)
 
     def at(self, columns: Sequence[str], rows: np.ndarray) -> Iterator[Slice]:
         """Yield some rows. Only the requested cells are converted to Python objects."""
@@ -42,7 +47,8 @@ class ArrowSource(Source):
         size = _rows(table.nbytes, table.num_rows)
         for start in range(0, len(rows), size):
             here = rows[start : start + size]
-            yield {name: _cells_at(column, here) for name, column in zip(table.column_names, table.columns, strict=True)}
+            part = {name: _cells_at(column, here) for name, column in zip(table.column_names, table.columns, strict=True)}
+            yield named(part, self._classes)
 
 
 class ParquetSource(Source):
@@ -65,6 +71,7 @@ class ParquetSource(Source):
                 self.types = {name: file.schema_arrow.field(name).type for name in self.columns}
                 """The Arrow type of each column, by name."""
                 self.index = _index_of(file.schema_arrow, self.columns)
+                self._classes = class_names(file.schema_arrow)
                 self.rows = file.metadata.num_rows
         except _BROKEN as error:
             raise DataError(f"{self.path}: not a Parquet file that can be read ({short(error)})") from None
@@ -85,7 +92,7 @@ class ParquetSource(Source):
                 groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
                 size = min((_rows(group.total_byte_size, group.num_rows) for group in groups), default=SLICE)
                 for batch in file.iter_batches(batch_size=size, columns=list(columns), use_threads=False):
-                    part = _to_python(batch)
+                    part = named(_to_python(batch), self._classes)
                     at += batch.num_rows
                     yield part
         except _BROKEN as error:
@@ -93,38 +100,58 @@ class ParquetSource(Source):
 
 
 class FeatherSource(Source):
-    """The source of a Feather file (Arrow IPC), which is memory-mapped. The parameters are those of ``ParquetSource``."""
+    """The source of a Feather file or an Arrow stream (Arrow IPC), memory-mapped. The parameters are those of ``ParquetSource``."""
 
     def __init__(self, path: Path, buffer: pa.Buffer | None = None) -> None:
         self.path, self._buffer = path, buffer
-        with self._open() as file:
-            self.columns = unique([str(name) for name in file.schema.names if not name.startswith("__index_level_")], str(path))
-            self.index = _index_of(file.schema, self.columns)
-            self.rows = sum(self._batch(file, at).num_rows for at in range(file.num_record_batches))
+        self.rows = 0
+        with self._open() as (schema, batches):
+            self.columns = unique([str(name) for name in schema.names if not name.startswith("__index_level_")], str(path))
+            self.index = _index_of(schema, self.columns)
+            self._classes = class_names(schema)
+            for batch in batches:
+                self.rows += batch.num_rows
 
-    def _open(self) -> Any:
+    @contextmanager
+    def _open(self) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
+        """Open the file, and return its schema and its record batches."""
         try:
-            return pa.ipc.open_file(pa.memory_map(str(self.path)) if self._buffer is None else pa.BufferReader(self._buffer))
+            source = pa.memory_map(str(self.path)) if self._buffer is None else pa.BufferReader(self._buffer)
+            is_file = source.read(6) == b"ARROW1"
+            source.seek(max(0, source.size() - len(_END)))
+            if not is_file and source.read() != _END:  # whole batches would be missing without another error
+                raise pa.ArrowInvalid("its end is missing, or it is no Arrow stream")
+            source.seek(0)
+            reader = pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
         except _BROKEN as error:
             raise DataError(f"{self.path}: not a Feather file that can be read ({short(error)})") from None
+        with reader:
+            yield reader.schema, self._batches(reader, is_file)
 
-    def _batch(self, file: Any, at: int) -> pa.RecordBatch:
-        """Return one record batch after checking every offset in it; Arrow does not check them, and might read beyond the file."""
-        try:
-            batch = file.get_batch(at)
-            batch.validate(full=True)
-            return batch
-        except _BROKEN as error:
-            raise DataError(f"{self.path}: batch {at + 1} is broken ({short(error)}); expected a Feather file; write it again") from None
+    def _batches(self, reader: Any, is_file: bool) -> Iterator[pa.RecordBatch]:
+        """Yield the record batches after checking every offset in them; Arrow does not check them, and might read beyond the file."""
+        for at in itertools.count():
+            try:
+                if is_file and at == reader.num_record_batches:
+                    return
+                batch = reader.get_batch(at) if is_file else reader.read_next_batch()
+                batch.validate(full=True)
+            except StopIteration:
+                return
+            except _BROKEN as error:
+                raise DataError(
+                    f"{self.path}: batch {at + 1} is broken ({short(error)}); expected a Feather file; write it again"
+                ) from None
+            yield batch
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
         """Yield the rows in order, some of a record batch at a time."""
-        with self._open() as file:
-            for at in range(file.num_record_batches):
-                batch = self._batch(file, at).select(list(columns))
+        with self._open() as (_, batches):
+            for whole in batches:
+                batch = whole.select(list(columns))
                 size = _rows(batch.nbytes, batch.num_rows)
                 for start in range(0, batch.num_rows, size):
-                    yield _to_python(batch.slice(start, size))
+                    yield named(_to_python(batch.slice(start, size)), self._classes)
 
 
 def _index_of(schema: pa.Schema, columns: Sequence[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ reported as such.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,29 @@ def cells_of_column(column: pa.Array) -> list[Cell]:
     if pa.types.is_struct(kind) and _is_sound(kind):
         return _sounds(column)
     return list(map(plain, _values(column)))
+
+
+def class_names(schema: pa.Schema) -> dict[str, list[str]]:
+    """Return the names of the classes of each column that is a ``ClassLabel`` of Hugging Face's ``datasets``, by the metadata of a schema;
+    none if the metadata are invalid."""
+    try:
+        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"].items()
+        found = {name: list(map(str, feature["names"])) for name, feature in features if feature.get("_type") == "ClassLabel"}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {}
+    return {name: names for name, names in found.items() if name in schema.names and pa.types.is_integer(schema.field(name).type)}
+
+
+def named(part: dict[str, list[Cell]], classes: dict[str, list[str]]) -> dict[str, list[Cell]]:
+    """Return cells by column in which classes have their names; -1 means no class, and another unknown number stays.
+
+    :param part: the cells
+    :param classes: the names of the classes by column
+    """
+    for column in classes.keys() & part.keys():
+        names = dict(enumerate(classes[column])) | {-1: None}
+        part[column] = [names.get(cell, cell) if isinstance(cell, int) else cell for cell in part[column]]
+    return part
 
 
 def _again(stored: list[Cell], values: list[Cell]) -> list[Cell]:

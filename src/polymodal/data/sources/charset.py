@@ -20,7 +20,6 @@ from .content import Content
 from .garbled import are_suspect, is_suspect
 from .source import LARGEST_ROW
 
-_BLOCK = 2**20
 _MARKS = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\0\0", "utf-32"),
@@ -66,8 +65,16 @@ def charset_of(content: Content, place: str, encoding: str | None = None, fallba
     :param encoding: the encoding that the caller stated, which is only checked; None = detected
     :param fallback: the encoding to try first for text that is not UTF-8 and has no byte order mark; None = detected
     :param detect_any: whether encodings other than UTF-8, UTF-16 and UTF-32 are detected
-    :raises DataError: the encoding is unknown or contradicts the byte order mark, or no encoding is plausible
+    :raises DataError: the encoding is unknown or contradicts the byte order mark, or no encoding is plausible; or the file
+        is compressed, and unpacks to more than the bound
     """
+    charset = _charset_of(content, place, encoding, fallback, detect_any)
+    content.check()
+    return charset
+
+
+def _charset_of(content: Content, place: str, encoding: str | None, fallback: str | None, detect_any: bool) -> Charset:
+    """Return the encoding of a text file; the parameters are those of ``charset_of``."""
     with content.open() as stream:
         head = stream.read(_EVIDENCE)
     mark = next((name for mark, name in _MARKS if head.startswith(mark)), None)
@@ -162,17 +169,16 @@ def _narrow(content: Content, place: str, fallback: str | None, detect_any: bool
 def _lines(content: Content) -> Iterator[bytes]:
     """Yield the content in pieces of whole lines."""
     rest: list[bytes] = []  # the beginning of a line, in blocks; joined once
-    with content.open() as stream:
-        while block := stream.read(_BLOCK):
-            cut = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
-            if cut:
-                yield b"".join([*rest, block[:cut]])
-                rest = [block[cut:]]
-            else:
-                rest.append(block)
-                if sum(map(len, rest)) > LARGEST_ROW:
-                    yield b"".join(rest)
-                    rest = []
+    for block in content.blocks():
+        cut = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
+        if cut:
+            yield b"".join([*rest, block[:cut]])
+            rest = [block[cut:]]
+        else:
+            rest.append(block)
+            if sum(map(len, rest)) > LARGEST_ROW:
+                yield b"".join(rest)
+                rest = []
     if any(rest):
         yield b"".join(rest)
 

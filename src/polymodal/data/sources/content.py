@@ -13,15 +13,16 @@ from pathlib import Path
 import pyarrow as pa
 
 from ...errors import DataError
+from ...storage import RATIO, is_bomb
 
 CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".xz": "xz"}
 """Supported compressions by extension."""
 MOST_UNPACKED = 2**32
 """The maximum number of bytes of an unpacked member of an archive."""
-_BOMB, _RATIO = 2**28, 200
-"""A member with more bytes than ``_BOMB`` and a compression ratio above ``_RATIO`` is rejected; the ratio of text is about 10."""
 _BLOCK = 2**20
 _XZ_MEMORY = 2**28
+_MOST_RATIO = {"gzip": 1_032, "bz2": 50_000, "zstd": 1_000_000}
+"""A bound on the ratio of each compression, by which small files need not be unpacked to be known to be harmless."""
 
 _MAGIC = (
     (b"PAR1", "a Parquet file", ".parquet"),
@@ -52,6 +53,34 @@ class Content:
         if codec == "xz":  # Arrow does not read it
             with path.open("rb") as file:
                 self.buffer = _unpacked(_xz(file.read), f"{path}: compressed with xz", path.stat().st_size)
+        self._packed = path.stat().st_size if codec is not None and self.buffer is None else 0
+        self._is_bounded = not is_bomb(_MOST_RATIO.get(codec or "", 0) * self._packed, self._packed)
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the bytes from the start, a block at a time.
+
+        :raises DataError: a compressed file unpacks to more than the bound
+        """
+        size = 0
+        with self.open() as stream:
+            while block := stream.read(_BLOCK):
+                size += len(block)
+                if not self._is_bounded and is_bomb(size, self._packed):
+                    raise DataError(
+                        f"{self.path}: {self._packed:,} bytes that unpack to more than {size:,}; expected at most {RATIO} times the packed "
+                        f"size; unpack it, and name the unpacked file"
+                    )
+                yield block
+        self._is_bounded = True
+
+    def check(self) -> None:
+        """Raise ``DataError`` if a compressed file unpacks to more than the bound. Its other errors are left to its reader."""
+        if not self._is_bounded:
+            try:
+                for _ in self.blocks():
+                    pass
+            except (OSError, pa.ArrowException):
+                return
 
     def open(self) -> pa.NativeFile:
         """Return a new stream of the bytes from the start."""
@@ -124,9 +153,9 @@ def check_size(place: str, member: zipfile.ZipInfo, most: int = MOST_UNPACKED) -
     :param most: the maximum number of unpacked bytes
     """
     size = member.file_size
-    if size > most or (size > _BOMB and size > _RATIO * max(member.compress_size, 1)):
+    if size > most or is_bomb(size, member.compress_size):
         raise DataError(
-            f"{place}: {size:,} bytes, unpacked from {member.compress_size:,}; expected at most {most:,}, and at most {_RATIO} times "
+            f"{place}: {size:,} bytes, unpacked from {member.compress_size:,}; expected at most {most:,}, and at most {RATIO} times "
             f"the packed size; unpack it, and save the table as .csv or .parquet"
         )
 
@@ -137,7 +166,7 @@ def _unpacked(pieces: Iterator[bytes], place: str, packed: int) -> pa.Buffer:
     with tempfile.TemporaryFile(prefix="polymodal-") as file:
         for piece in pieces:
             size += len(piece)
-            if size > MOST_UNPACKED or (size > _BOMB and size > _RATIO * packed):
+            if size > MOST_UNPACKED or is_bomb(size, packed):
                 raise DataError(f"{place}: unpacks to more than {size:,} bytes; expected at most {MOST_UNPACKED:,}; unpack it first")
             file.write(piece)
         file.flush()

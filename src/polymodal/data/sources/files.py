@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import tempfile
 import weakref
 from pathlib import Path, PurePath, PurePosixPath
 
-from ...errors import DataError, nearest
+from ...errors import DataError, nearest, warn
 from ...remote import Remote, is_remote
 from .arrow import FeatherSource, ParquetSource
 from .content import CODECS, Content, kind_by_content, member_content, members
@@ -26,6 +27,7 @@ _TYPED = {".parquet": "parquet", ".pq": "parquet", ".feather": "feather", ".arro
           ".xlsm": "excel"}  # fmt: skip
 _KINDS = {**_TEXT, **_TYPED}
 _KNOWN = [*_KINDS, ".zip", *(f".csv{extension}" for extension in CODECS)]
+_MEDIA = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".wav", ".flac", ".mp3", ".ogg", ".mp4", ".npy", ".dcm")
 _SAVE = "save it as .xlsx, .csv or .parquet"
 _PICKLE = "a pickle can run code, and is never opened; write the table as Parquet where it was made: frame.to_parquet(...)"
 _ADVICE = {
@@ -44,11 +46,23 @@ _ADVICE = {
     **dict.fromkeys((".npy", ".npz"), "a numpy array; give it names: pandas.DataFrame(array, columns=[...]).to_parquet(...)"),
     **dict.fromkeys((".db", ".sqlite", ".sqlite3", ".duckdb", ".mdb", ".accdb"), "a database; export the table as .csv or .parquet"),
     **dict.fromkeys((".orc", ".avro"), "convert it to .parquet"),
-    **dict.fromkeys((".tar", ".tgz", ".7z", ".rar"), "an archive; unpack it, and name the table in it"),
+    **dict.fromkeys((".7z", ".rar"), "an archive; unpack it, and name the table in it"),
+    **dict.fromkeys((".tar", ".tgz"), "an archive; unpack it, and name the table in it, or, for WebDataset: polymodal table webdataset"),
+    **dict.fromkeys((".tfrecord", ".tfrecords", ".tfrec"), "TFRecord; write it as a table: polymodal table tfrecord"),
     ".pdf": f"a document; copy its table into a sheet, and {_SAVE}",
     **dict.fromkeys((".yaml", ".yml"), "settings of a run; name the table, or train it: polymodal train run.yaml"),
     ".html": f"a page; open it in a sheet, and {_SAVE}",
 }
+_DATA_SETS = (
+    ("dataset_dict.json", "huggingface", "a data set of Hugging Face"),
+    ("features.json", "tfds", "a data set of TensorFlow Datasets"),
+    ("dataset_info.json", "huggingface", "a data set of Hugging Face"),
+    ("annotations/captions_*.json", "coco", "a data set with annotations of COCO"),
+    ("annotations/instances_*.json", "coco", "a data set with annotations of COCO"),
+    ("*.tfrecord*", "tfrecord", "a folder of TFRecord files"),
+    ("*.tar", "webdataset", "a folder of tar files"),
+)
+"""Characteristic files of data sets that ``polymodal table`` converts: a pattern, the format, and a description."""
 _SCHEME = re.compile(r"(?:^|/)([A-Za-z][A-Za-z0-9+.-]+):/+")
 
 
@@ -100,10 +114,22 @@ def _of_folder(path: Path) -> Source:
     """Return the source of a folder of Parquet files, if it contains no other tables."""
     parts, others = parquet_files(str(path), local_listing(path))
     if not parts or any(map(_is_named_as_table, others)):
+        kind = _data_set(path)
+        if kind is not None:
+            command = shlex.join(["polymodal", "table", kind[0], str(path), "-o", "table.csv"])
+            raise DataError(f"{path}: {kind[1]}; expected a table; write it as one: {command}")
         raise DataError(f"{path}: a folder; expected a table ({', '.join(sorted(_KINDS))}), or a folder of Parquet files{_tables_in(path)}")
     source = ParquetFolderSource(str(path), {part: path / part for part in parts})
     source.folder = path.resolve()
     return source
+
+
+def _data_set(path: Path) -> tuple[str, str] | None:
+    """Return the format below ``polymodal table`` of a folder that contains the characteristic files of a data set, and a description."""
+    for name, kind, words in _DATA_SETS:
+        if any(path.glob(name)) and (not name.startswith("*") or not _tables_in(path)):
+            return kind, words
+    return None
 
 
 def is_table_folder(path: Path) -> bool:
@@ -203,7 +229,7 @@ def _kind_of(path: Path) -> tuple[str, str | None]:
     extensions = [extension.lower() for extension in path.suffixes]
     last, before = (["", "", *extensions])[-1], (["", "", *extensions])[-2]
     if before == ".tar":
-        raise DataError(f"{path}: an archive; expected a table; unpack it, and name the table in it")
+        raise DataError(f"{path}: {_ADVICE['.tar'].replace('; ', '; expected a table; ', 1)}")
     detected = kind_by_content(path)
     codec = CODECS.get(last)
     if codec is not None:
@@ -303,6 +329,10 @@ def _of_archive(path: Path, part: str | None, encoding: str | None, fallback: st
     if len(tables) > 1:
         example = names[0] if names[0].isprintable() else "NAME"
         raise DataError(f"{path}: {len(tables)} tables ({shown}); expected one; name it after the file: {path}#{example}")
+    media = sum(Path(one.filename).suffix.lower() in _MEDIA for one in every)
+    if media:
+        warn(f"{path}: {media:,} pictures, sounds or videos beside the table are not read from the archive; cells that name files are read "
+             f"below {path.resolve().parent}; unpack the archive there")  # fmt: skip
     content = member_content(path, tables[0])
     return _of_kind(_KINDS[Path(tables[0].filename).suffix.lower()], content, name, encoding, fallback, None)
 

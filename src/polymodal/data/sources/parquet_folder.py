@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from ...errors import DataError
 from ...flow import Cell
-from ...remote import Remote
+from ...remote import Remote, is_remote
 from .arrow import ParquetSource
 from .source import Slice, Source, unique
 
@@ -120,8 +121,10 @@ def _check_splits(name: str, files: Sequence[PurePosixPath]) -> None:
     kinds = {_SPLITS.get(re.split(r"[^a-z]", file.stem.casefold())[0], ""): file.name for file in files}
     if len(kinds) > 1:
         shown = ", ".join(map(repr, kinds.values()))
+        command = shlex.join(["polymodal", "table", "huggingface", name, "-o", "table.csv"])
+        fix = "move the others" if is_remote(name) else f"write one table with a column of the split: {command}"
         raise DataError(f"{name}: a folder of {' and '.join(kind or 'other' for kind in kinds)} rows ({shown}); expected the parts of one "
-                        f"table; name a single file, or move the others")  # fmt: skip
+                        f"table; name a single file, or {fix}")  # fmt: skip
 
 
 def _check_same(first: ParquetSource, other: ParquetSource, types: dict[str, pa.DataType]) -> None:
