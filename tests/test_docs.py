@@ -109,6 +109,8 @@ def test_the_commands_on_a_page_are_commands(page: Path) -> None:
     for line in lines:
         _, verb, *words = shlex.split(line, comments=True)
         command = main.commands[verb]
+        if verb == "table" and words[0] not in command.commands:  # type: ignore[attr-defined]
+            words = ["huggingface", *words]  # a folder, whose format the command recognises
         while isinstance(command, click.Group):
             verb, *words = words
             command = command.commands[verb]

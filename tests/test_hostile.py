@@ -220,6 +220,7 @@ except pm.DataError as error:
         "larger than 64 MiB" in done.stdout
         or "first line" in done.stdout
         or "67 million characters" in done.stdout
+        or "expected at most 200 times the packed size" in done.stdout
         or "64 million" in done.stdout
     ), done.stdout
 

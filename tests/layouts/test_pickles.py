@@ -56,6 +56,20 @@ def test_a_python_2_pickle_keeps_its_bytes_in_strings() -> None:
     assert loads(io.BytesIO(body), "p").tolist() == [1, -1]
 
 
+def test_values_that_contain_themselves_or_the_same_values_over_and_over_are_refused() -> None:
+    bomb: list[Any] = ["x"]
+    for _ in range(40):
+        bomb = [bomb, bomb]
+    with pytest.raises(DataError, match="values that contain the same values over and over; expected a pickle of arrays"):
+        loads(io.BytesIO(pickle.dumps(bomb)), "p")
+    itself: list[Any] = [1]
+    itself.append(itself)
+    with pytest.raises(DataError, match="a value that contains itself"):
+        loads(io.BytesIO(pickle.dumps({"a": itself})), "p")
+    shared = {"tokens": ["a", "b"]}
+    assert loads(io.BytesIO(pickle.dumps([shared] * 1_000)), "p") == [shared] * 1_000
+
+
 class Calls:
     """An object whose pickle calls a function."""
 

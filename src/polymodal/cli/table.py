@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ..layouts.mmf import LAYOUTS, PARTS, Layout, Option
-from .mistakes import Commands
+from .formats import FORMATS, TableCommands
 from .options import out_option, overwrite_option
 
 Convert = Callable[..., Any]
@@ -22,9 +22,12 @@ _out_option = out_option("The CSV to write.", metavar="TABLE", default="table.cs
 _overwrite_option = overwrite_option("Replace an existing file.")
 
 
-@click.group(cls=Commands)
+@click.group(cls=TableCommands)
 def table() -> None:
-    """Convert a folder with a known layout to a table."""
+    """Convert a folder with a known layout, or a data set in another format, to a table.
+
+    polymodal table FOLDER chooses the command for a folder whose format is obvious.
+    """
 
 
 @table.command()
@@ -114,7 +117,9 @@ def _mmf_command(layout: Layout) -> click.Command:
             click.echo(f"next: {line}")
 
     run.__doc__ = f"Convert {layout.title}: one row for each {layout.row}.\n\nThe folder contains {layout.content} ({layout.paper})."
-    parts = click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Write only the rows of this part; default: all.")
+    parts = click.option(
+        "--only", "parts", type=click.Choice(PARTS), multiple=True, help="Write the rows of this part; may be given several times."
+    )
     options: list[Callable[[Convert], Convert]] = [click.argument("folder"), _out_option, _overwrite_option, parts]
     convert: Convert = run
     for option in reversed([*options, *map(_flag, layout.options)]):
@@ -135,3 +140,7 @@ def _write(rows: Callable[[], Iterable[Mapping[str, Any]]], out: str, overwrite:
         count, columns = write_csv(rows(), out, overwrite)
     click.echo(f"wrote {out}: {count:,} rows")
     return columns
+
+
+for _format in FORMATS:
+    table.add_command(_format)

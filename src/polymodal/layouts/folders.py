@@ -63,6 +63,11 @@ class Folder:
         self._first.setdefault(column, names[0])
         return ""
 
+    @property
+    def named(self) -> int:
+        """The number of names of files that exist."""
+        return self._referenced.total() - self._missing.total()
+
     def warn_missing(self, apart: bool) -> None:
         """Issue a warning for each column with files that do not exist.
 
@@ -110,7 +115,7 @@ class Folder:
         """
         with self.open(name) as file:
             for at, entry in enumerate(objects(file, self.path / name, under), 1):
-                self._check_keys(f"{self.path / name} entry {at}", entry, keys)
+                self._check_keys(f"{self.path / name}{f' {under}' if under else ''} entry {at}", entry, keys)
                 yield entry
 
     def pairs(self, name: str, *keys: str) -> Iterator[tuple[str, Record]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..errors import DataError
+from ..errors import DataError, nearest
 
 Record = dict[str, Any]
 _CHUNK = 2**20
@@ -28,12 +28,15 @@ def objects(file: TextIO, place: Path, under: str | None = None) -> Iterator[Rec
     if under is None:
         yield from stream.objects()
         return
+    found = []
     for key in stream.keys(f"an object with a list {under!r}"):
         if key == under:
+            stream.name = f"{place} {under}"
             yield from stream.objects()
             return
+        found.append(key)
         stream.skip()
-    raise DataError(f"{place}: no {under!r}; expected an object with a list {under!r}")
+    raise DataError(f"{place}: no list {under!r}; expected an object with it{nearest(under, found)}")
 
 
 def pairs(file: TextIO, place: Path) -> Iterator[tuple[str, Record]]:
@@ -51,7 +54,8 @@ class _Stream:
     """The part of a JSON file that is in memory, and the position in it."""
 
     def __init__(self, file: TextIO, place: Path) -> None:
-        self.file, self.place = file, place
+        self.file, self.name = file, str(place)
+        """The path, and the key of the list that is read, for messages."""
         self.text, self.at = "", 0
 
     def sign(self) -> str:
@@ -64,7 +68,7 @@ class _Stream:
     def objects(self) -> Iterator[Record]:
         """Yield the objects of a list that begins here."""
         if self.sign() != "[":
-            raise DataError(f"{self.place}: found {self._start()!r}; expected a JSON list of objects")
+            raise DataError(f"{self.name}: found {self._start()!r}; expected a JSON list of objects")
         self.at += 1
         count = 0
         while self.sign() != "]":
@@ -76,18 +80,18 @@ class _Stream:
         """Return the object that begins here, entry number ``count``."""
         entry = self._value(f"entry {count}")
         if not isinstance(entry, dict):
-            raise DataError(f"{self.place} entry {count}: found {str(entry)[:20]!r}; expected an object")
+            raise DataError(f"{self.name} entry {count}: found {str(entry)[:20]!r}; expected an object")
         return entry
 
     def keys(self, expected: str) -> Iterator[str]:
         """Yield the keys of an object that begins here; the value of each must be consumed before the next."""
         if self.sign() != "{":
-            raise DataError(f"{self.place}: found {self._start()!r}; expected {expected}")
+            raise DataError(f"{self.name}: found {self._start()!r}; expected {expected}")
         self.at += 1
         while self.sign() != "}":
             key = self._value("a key")
             if not isinstance(key, str):
-                raise DataError(f"{self.place}: found {str(key)[:20]!r}; expected a key in quotes")
+                raise DataError(f"{self.name}: found {str(key)[:20]!r}; expected a key in quotes")
             yield key
         self.at += 1
 
@@ -114,7 +118,7 @@ class _Stream:
                 except (ValueError, RecursionError):
                     pass
             if len(self.text) - self.at > LARGEST or not self._more():
-                raise DataError(f"{self.place} {what}: invalid or truncated JSON; expected objects, followed by a ']' or '}}'") from None
+                raise DataError(f"{self.name} {what}: invalid or truncated JSON; expected objects, followed by a ']' or '}}'") from None
 
     def _more(self) -> bool:
         """Read on, and return whether there was something to read."""

@@ -37,6 +37,8 @@ _NAMES = {
 }
 """The accepted globals, and what the reader does instead of calling them."""
 _TYPES = re.compile(r"[|<>=]?(?:b1|[iu][1248]|f[248]|[?bhilqpBHILQPefd]|[SU]\d{1,6}|O[48]?)")
+_REPEATED = 100
+"""The number of parts of a value for each byte of its pickle above which it is refused."""
 _MARK = object()
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _VALUES = frozenset([
@@ -136,7 +138,9 @@ def loads(data: Any, place: str) -> Any:
         for opcode, argument, position in pickletools.genops(data):
             name, at = opcode.name, position or 0
             if name == "STOP":
-                return _plain(stack.pop())
+                value = _plain(stack.pop())
+                _check_size(value, at)
+                return value
             stack.step(name, argument)
     except _Refused as refusal:
         raise DataError(f"{place} byte {at}: {refusal}; {EXPECTED}; nothing of it was executed") from None
@@ -285,6 +289,32 @@ class _Stack:
             value.array = _array_of(raw, dtype, shape, "F" if fortran else "C")
         else:
             raise _Refused(f"the state of a {type(value).__name__}")
+
+
+def _check_size(value: Any, most: int) -> None:
+    """Check that a value has an end, and not many more parts than its pickle has bytes.
+
+    A value that is referenced many times is one in memory, but many for all that goes through it, prints it or copies it.
+
+    :param most: the size of the pickle
+    """
+    size, open_values, stack = dict[int, int](), set[int](), [(value, False)]
+    while stack:
+        one, is_complete = stack.pop()
+        parts = [*one.values()] if type(one) is dict else one if type(one) in (list, tuple) else ()
+        if type(one) is np.ndarray and one.dtype.hasobject:
+            parts = [*one.flat]
+        if is_complete:
+            size[id(one)] = 1 + sum(size[id(part)] for part in parts)
+            open_values.discard(id(one))
+            if size[id(one)] > _REPEATED * (most + 100):
+                raise _Refused("values that contain the same values over and over")
+        elif id(one) in open_values:
+            raise _Refused("a value that contains itself")
+        elif id(one) not in size:
+            open_values.add(id(one))
+            stack.append((one, True))
+            stack += [(part, False) for part in parts]
 
 
 def _done(value: Any) -> Any:

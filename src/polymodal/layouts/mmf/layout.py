@@ -188,7 +188,7 @@ class Reading:
         out = Path(table)
         made = {part: str(out.with_name(f"{out.stem}_{part}{out.suffix}")) for part in ("train", "test")}
         lines = [
-            shlex.join(["polymodal", "table", f"mmf-{layout.name}", folder, "--part", part, "-o", name]) for part, name in made.items()
+            shlex.join(["polymodal", "table", f"mmf-{layout.name}", folder, "--only", part, "-o", name]) for part, name in made.items()
         ]
         words = [made["train"], "--test", made["test"], *words[1:]]
         return [*lines, shlex.join(["polymodal", "train", *words, *group, "--ignore", "split", *ignored])]

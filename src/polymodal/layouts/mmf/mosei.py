@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _PARTS = {"train": "train", "valid": "valid", "val": "valid", "dev": "valid", "test": "test"}
 _EMOTIONS = ("happy", "sad", "anger", "surprise", "disgust", "fear")
 _NAME = re.compile(r"\w[\w-]{0,59}")
+_COLUMNS = {"video", "segment", "split"}
+"""The columns that every row has; no array has such a name."""
 _LABELS = {"labels", "regression_labels"}
 _LEFT_OUT = {"text_bert", "audio_lengths", "vision_lengths", "classification_labels", "annotations", "id", "ids"}
 """Arrays that other columns contain already, or that are no features."""
@@ -66,7 +68,7 @@ def _rows(reading: Reading, place: str, part: str, content: Any) -> Iterator[Rec
         raise DataError(f"{place}: {type(content).__name__}; expected a mapping from names to arrays")
     fields = {str(name): values for name, values in content.items() if _has_rows(values)}
     for name in fields:
-        if not _NAME.fullmatch(name) or name in ("video", "segment", "split"):
+        if not _NAME.fullmatch(name) or name in _COLUMNS:
             raise DataError(f"{place}: an array {name[:60]!r}; expected a name of letters and digits, such as audio")
     counts = {name: len(values) for name, values in fields.items()}
     if len(set(counts.values())) != 1:
