@@ -11,9 +11,10 @@ import pytest
 
 import polymodal as pm
 from polymodal.analysis.additive import affordable, project
-from polymodal.analysis.contribution import RowPredictor, contributions, jackknife
+from polymodal.analysis.contribution import contributions, jackknife
 from polymodal.data.sources import open_source
 from polymodal.evaluation.shapley import shapley
+from polymodal.predictor import RowPredictor
 
 # -- shares --------------------------------------------------------------------------------------------------------------
 

@@ -11,16 +11,14 @@ import numpy as np
 from ..data.sources import Source
 from ..errors import UserError
 from ..evaluation.robustness import compared
-from ..flow import Sample
-from ..frozen import Featured, features_of
 from ..modalities import OnError
 from ..pages import robustness_page
-from ..predictor import Predictor, as_predictor, load
+from ..predictor import Predictor, SampledRows, as_predictor, load, read_rows, read_targets_of, rows_with_target, sample_of
 from ..request import Folders
 from ..training.devices import DeviceName
 from ..training.observers import plain
 from .corruption_curves import corruption_curves
-from .sampling import SampledRows, output_folder, read_rows, read_targets_of, rows_with_target, sample_of, write_results
+from .results import output_folder, write_results
 
 FILES = ("robustness.json", "robustness.html")
 
@@ -69,7 +67,7 @@ def robustness(
     targets = read_targets_of(predictor, source, on_error)
     known = rows_with_target(source, targets)
     sampled = read_rows(predictor, source, sample_of(known, seed), targets, on_error, root)
-    results = _curves(predictor, sampled, fields, seed)
+    results = _curves(sampled, fields, seed)
     if other is not None:
         _compare(results, predictor, other, source, sampled.row_predictor.window.rows, seed, on_error, root)
     count = len(sampled.row_predictor.window.rows)
@@ -82,15 +80,9 @@ def robustness(
     return result
 
 
-def _curves(predictor: Predictor, sampled: SampledRows, fields: Sequence[str], seed: int) -> dict[str, Any]:
+def _curves(sampled: SampledRows, fields: Sequence[str], seed: int) -> dict[str, Any]:
     """Return the curves of the sampled rows by task."""
-    backbones = predictor.bundle.backbones
-
-    def see_through(name: str, samples: Sequence[Sample]) -> Sequence[Sample]:
-        modality = sampled.modalities[name]
-        return features_of(backbones[name], modality.inner, samples) if isinstance(modality, Featured) else samples
-
-    return corruption_curves(sampled.row_predictor, sampled.modalities, sampled.cells, sampled.targets, fields, see_through, seed)
+    return corruption_curves(sampled.row_predictor, sampled.modalities, sampled.cells, sampled.targets, fields, sampled.seen, seed)
 
 
 def _compare(
@@ -108,7 +100,7 @@ def _compare(
             f"against: a model that skips {skipped:,} of {len(rows):,} rows; expected answers to all of them; "
             "use on_error=blank (--on-error blank)"
         )
-    theirs = _curves(other, sampled, other.fields_of(source, False), seed)
+    theirs = _curves(sampled, other.fields_of(source, False), seed)
     read = set(other.bundle.experiment.columns())
     untouched = {name for name, field in predictor.bundle.experiment.fields.items() if not read & set(field.sources)}
     compared(results, theirs, untouched)

@@ -17,50 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation.measure import hidden_sets, measure, score
+from ..evaluation.measure import hidden_sets, measure
 from ..evaluation.shapley import shapley
-from ..inference import Cells, Encoded, Window, device_of, logits_of
-from ..modalities import Modality
-from ..model import MultiModalModel
+from ..predictor import RowPredictor
 from ..random_streams import Stream, generator
-from ..tasks import Task
 from ..tasks.metrics import Metrics
 from .additive import affordable, project
 
-MOST_ROWS = 500
-"""The maximum number of rows on which contributions are measured; at most ``inference.WINDOW``: their features are in memory together."""
 PERMUTATIONS = 5
 """The number of permutations of a field."""
-
-
-class RowPredictor:
-    """Predicts some rows repeatedly, with changed fields, by all members of a model.
-
-    Rows are described by the position of each field's cell among the samples of ``window``, (N,) by field; -1 = the row lacks the field.
-
-    :param members: the models, averaged as in every prediction
-    :param window: the rows, after frozen backbones
-    """
-
-    def __init__(
-        self, members: Sequence[MultiModalModel], modalities: Mapping[str, Modality], tasks: Mapping[str, Task], window: Window
-    ) -> None:
-        self.tasks, self.window, self.fields = tasks, window, list(modalities)
-        device = device_of(members[0])
-        cells = {name: Cells(modality, window.samples[name], device) for name, modality in modalities.items()}
-        self.members = [Encoded(member, cells) for member in members]
-
-    def scores(self, index: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the predictions by task: probabilities (N, C), or numbers (N, 1)."""
-        return self.decoded(logits_of(self.members, index))
-
-    def decoded(self, logits: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        """Return the predictions by task from the logits of all members, in the dtype of the logits."""
-        return {name: score(task, [one[name] for one in logits]) for name, task in self.tasks.items()}
-
-    def logits(self, index: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
-        """Return the logits of each member by task, float64 (N, C)."""
-        return [{task: logits.astype(np.float64) for task, logits in one.items()} for one in logits_of(self.members, index)]
 
 
 def contributions(predictor: RowPredictor, targets: Mapping[str, np.ndarray], fields: Sequence[str], seed: int = 0) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from ..flow import Cell, Sample
 from ..inference import Cells, Encoded, EncodedCells, device_of, logits_of
 from ..modalities import Modality
 from ..modalities.signal_corruption import SEVERITIES, generator
+from ..predictor import RowPredictor
 from ..tasks.metrics import Metrics
-from .contribution import RowPredictor
 
 SHARES = tuple(at / 10 for at in range(1, 10))
 """The shares of cells that are missing."""

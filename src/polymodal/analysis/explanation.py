@@ -12,13 +12,13 @@ from ..data.sources import Source
 from ..errors import UserError
 from ..modalities import OnError
 from ..pages import explanation_page
-from ..predictor import Predictor, SelectedRows, as_predictor
+from ..predictor import Predictor, SelectedRows, as_predictor, read_rows, read_targets_of, rows_with_target, sample_of
 from ..request import Folders
 from ..training.devices import DeviceName
 from ..training.observers import plain
 from .contribution import contributions
+from .results import output_folder, write_results
 from .rows import explain_row
-from .sampling import output_folder, read_rows, read_targets_of, rows_with_target, sample_of, write_results
 
 MOST_EXPLAINED = 50
 """The maximum number of rows explained one by one in a call."""

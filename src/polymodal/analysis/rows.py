@@ -24,9 +24,8 @@ from ..flow import Sample
 from ..frozen import through
 from ..inference import Window
 from ..modalities.modality import Parts
-from ..predictor import SelectedRows
+from ..predictor import RowPredictor, SelectedRows
 from ..tasks import Task
-from .contribution import RowPredictor
 
 
 def explain_row(bundle: Bundle, selected: SelectedRows, at: int, seed: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from .clusters import clusters_of
 from .finding import same_rows
 from .validation import Measured
 
-Kind = Literal["model", "network", "trees", "vote", "single field"]
+Kind = Literal["model", "network", "trees", "vote", "single field", "member"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Entry:
 
     :param name: what is measured
     :param kind: ``model`` = all votes together; ``network``, ``trees`` and ``vote`` (of a field) = one of its votes by itself;
-        ``single field`` = a model of one field only
+        ``single field`` = a model of one field only; ``member`` = one model of the ensemble, on its own validation rows
     :param metric: the name of the metric
     :param value: its value on validation rows
     :param error: the standard error of the value
@@ -72,6 +72,25 @@ def leaderboard(prepared: Prepared, whole: Measured, alone: Mapping[str, Measure
         kept = [entry for entry in entries if entry is not None]
         boards[name] = sorted(kept, key=lambda entry: (task.sign(entry.metric) * (entry.difference or 0.0), entry.kind != "model"))
     return boards
+
+
+def members_of(prepared: Prepared, whole: Measured) -> dict[str, list[Entry]]:
+    """Return an entry for each member of an ensemble of several, by task: its metric on the validation rows that it predicts. Members are
+    measured on different rows, so that their values differ by chance too."""
+    clusters = clusters_of(prepared, prepared.valid)[whole.rows]
+    entries: dict[str, list[Entry]] = {name: [] for name in prepared.tasks}
+    numbers = np.unique(whole.member_N).tolist()
+    for name, task in prepared.tasks.items():
+        metric, target_NT = task.judged_by, whole.targets[name]
+        known_N = ~np.isnan(target_NT).any(1)
+        for number in numbers if len(numbers) > 1 else ():
+            at = np.flatnonzero(known_N & (whole.member_N == number))
+            values = task.row_values(target_NT[at], whole.scores[name][at], metric)
+            if values is not None:
+                error = advantage(values, np.zeros(len(at)), clusters[at], task.bounds(metric) == (0.0, 1.0)).error
+                label = f"model {number + 1}"
+                entries[name].append(Entry(label, "member", metric, float(values.mean()), error, None, None, "", len(at), None))
+    return entries
 
 
 def _candidates(

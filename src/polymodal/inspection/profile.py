@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 
 from rich.cells import cell_len, set_cell_size
 
@@ -11,7 +12,7 @@ from ..experiment import Experiment
 from .columns import Column
 
 
-@dataclass
+@dataclass(repr=False)
 class Profile:
     """The result of ``inspect``: the role of each column, the experiment that would be run, and suspicious findings."""
 
@@ -52,3 +53,10 @@ class Profile:
         lines += ["", "to be checked:" if self.suspicions else "nothing suspicious found"]
         lines += [f"  - {suspicion}" for suspicion in self.suspicions]
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        """Return the profile as HTML, for notebooks. All text is escaped."""
+        return f'<pre style="overflow-x:auto">{escape(self.text())}</pre>'

@@ -10,6 +10,7 @@ from .comparison import page as comparison_page
 from .examples import examples_of, is_private, worst_rows
 from .explanation import page as explanation_page
 from .markdown import escaped
+from .records import Records, aligned, html_table, plain, with_error
 from .robustness import page as robustness_page
 from .run import page as run_page
 from .run import write
@@ -20,15 +21,20 @@ __all__ = [
     "EXAMPLES",
     "INTERRUPTED",
     "REPORT_DATA",
+    "Records",
+    "aligned",
     "card",
     "comparison_page",
     "escaped",
     "examples_of",
     "explanation_page",
+    "html_table",
     "is_private",
+    "plain",
     "read_run",
     "robustness_page",
     "run_page",
+    "with_error",
     "worst_rows",
     "write",
 ]

@@ -10,13 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..bundle import Bundle
-from ..data.class_notes import Unknown
-from ..data.reading import FaultBook, read_targets
 from ..data.sources import Source, open_source
-from ..data.splits import TEST
-from ..errors import ConfigError, DataError, nearest, warn
+from ..errors import ConfigError, warn
 from ..evaluation.conformal import Errors, scale_of, sets
-from ..evaluation.measure import hidden_sets, score
+from ..evaluation.measure import score
 from ..flow import Prediction
 from ..frozen import featured, through
 from ..inference import Each, answers
@@ -26,8 +23,12 @@ from ..remote import is_remote
 from ..request import Folders, listed
 from ..tasks.classes import array_of
 from ..training.devices import DeviceName, pick_device
-from .measuring import measured_on
-from .reading import ReadWindow, SelectedRows, TableReader
+from .importance import MOST_SAMPLED, Kind, check_arguments, importances
+from .measuring import evaluate_rows
+from .reading import ReadWindow, SelectedRows, TableReader, fields_there
+from .report import RunReport, report_of
+from .summary import ModelSummary, summary_of
+from .tables import importance_table, leaderboard_table
 
 
 class Predictor:
@@ -94,15 +95,37 @@ class Predictor:
         """The metrics that training measured: the content of ``metrics.json``."""
         return self.bundle.metrics
 
-    def leaderboard(self) -> Any:
+    def leaderboard(self, members: bool = False) -> Any:
         """Return what training measured by one metric on validation rows: the model, each of its votes by itself, and the model of each
         single field, the best first.
 
-        :returns: a list of dicts with ``name``, ``kind``, ``metric``, ``value``, ``error`` (its standard error), ``difference`` and
-            ``difference_error`` (the model's value minus this one, on the same rows), ``verdict``, ``rows`` and ``seconds``; a dict of such
-            lists by target if there are several targets. The list is empty if the model was not measured
+        :param members: whether the models of an ensemble follow, each measured on the validation rows that it predicts
+        :returns: a list of dicts, which prints as a table, with ``name``, ``kind``, ``metric``, ``value``, ``error`` (its standard error),
+            ``difference`` and ``difference_error`` (the model's value minus this one, on the same rows), ``verdict``, ``rows`` and
+            ``seconds``; a dict of such lists by target if there are several targets. The list is empty if the model was not measured
         """
-        return self._single({name: self.metrics.get("leaderboard", {}).get(name, []) for name in self.bundle.tasks})
+        keys = ("leaderboard", "leaderboard_members") if members else ("leaderboard",)
+        entries = {name: [one for key in keys for one in self.metrics.get(key, {}).get(name, [])] for name in self.bundle.tasks}
+        return self._single({name: leaderboard_table(name, of_task) for name, of_task in entries.items()})
+
+    def summary(self) -> ModelSummary:
+        """Return the summary of the model: its targets, fields, encoders, parameters, size, and how it was trained. It prints as text."""
+        return summary_of(self.bundle, self.run)
+
+    def report(self, language: str | None = None) -> RunReport:
+        """Return the report of the run, which a notebook shows. Without the folder of the run, it has the metrics of the bundle only.
+
+        :param language: "en", "zh" or "auto" (the locale's); None = ``report.language`` of the run
+        :raises UserError: the model was not measured, or a file of the run cannot be read
+        """
+        return report_of(self.bundle, self.run, language)
+
+    def __repr__(self) -> str:
+        return self.summary().text()
+
+    def _repr_html_(self) -> str:
+        """Return the summary as HTML, for notebooks."""
+        return self.summary()._repr_html_()
 
     @property
     def classes(self) -> Any:
@@ -194,14 +217,8 @@ class Predictor:
         return errors
 
     def embed(
-        self,
-        table: Any,
-        *,
-        on_error: OnError | None = None,
-        strict: bool = False,
-        root: Folders = (),
-        encoding: str | None = None,
-    ) -> np.ndarray:
+        self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Folders = (), encoding: str | None = None,
+    ) -> np.ndarray:  # fmt: skip
         """Return the shared representation h of each row, (N, D) float32. The representations of several members are concatenated."""
         source, parts = self._open(table, on_error, strict, root, encoding, embed=True)
         embeddings = [part.embedding for part in parts if part.embedding is not None]
@@ -209,14 +226,8 @@ class Predictor:
         return np.concatenate(embeddings) if embeddings else np.zeros((source.rows, width), np.float32)
 
     def evaluate(
-        self,
-        table: Any,
-        *,
-        on_error: OnError | None = None,
-        strict: bool = False,
-        root: Folders = (),
-        encoding: str | None = None,
-    ) -> dict[str, Any]:
+        self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Folders = (), encoding: str | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """Measure the model on a table with targets.
 
         Classes that the model does not know count as wrong predictions. Rows without a target are not measured.
@@ -230,30 +241,35 @@ class Predictor:
         source = self.open(table, encoding)
         source.check_rows(" to measure on")
         source.check([task.config.column for task in self.bundle.tasks.values()])
-        book = FaultBook(source.name, lambda _: on_error or self.bundle.experiment.data.on_error)
-        unknown = Unknown()
-        listener = unknown.listener(np.full(source.rows, TEST, np.uint8))
-        targets: dict[str, np.ndarray] = {}
-        unreadable: dict[str, int] = {}
-        for name, task in self.bundle.tasks.items():
-            before = book.counts[task.config.column]
-            targets |= read_targets(source, {name: task}, book.record, listener)
-            unreadable[name] = book.counts[task.config.column] - before
-        hidden = hidden_sets(self.fields_of(source, strict))
         modalities = self._modalities(source, root)
-        scores: list[dict[str, list[np.ndarray]]] = [{name: [] for name in self.bundle.tasks} for _ in hidden]
-        skipped: list[int] = []
-        for part in self._windows(source, modalities, on_error):
-            members = answers(self.bundle.members, modalities, part.window, hidden, exact=self.exact)
-            for at, into in enumerate(scores):
-                for name, task in self.bundle.tasks.items():
-                    into[name].append(score(task, [member[at].logits[name] for member in members]))
-            skipped += part.window.rows[part.skipped].tolist()
-        joined = [{name: np.concatenate(parts) for name, parts in into.items()} for into in scores]
-        for by_task in joined:
-            for values in by_task.values():
-                values[skipped] = np.nan
-        return measured_on(self.bundle.tasks, joined, hidden, targets, unreadable, unknown)
+        return evaluate_rows(self.bundle, source, modalities, self.fields_of(source, strict), self._windows(source, modalities, on_error),
+                             on_error, self.exact)  # fmt: skip
+
+    def feature_importance(
+        self, table: Any, *, by: Kind | None = None, repeats: int = 5, max_rows: int = MOST_SAMPLED, seed: int = 0,
+        on_error: OnError | None = None, strict: bool = False, root: Folders = (), encoding: str | None = None,
+    ) -> Any:  # fmt: skip
+        """Measure how much worse the model predicts a table with targets if the cells of a field, or of a column, are exchanged between its
+        rows at random (Breiman 2001; Fisher, Rudin and Dominici 2019).
+
+        The result describes the model on this table, not causes. Columns that state the same share their importance, so that each of
+        them may seem unimportant, and exchanged cells may form rows that do not occur.
+
+        :param by: "field" or "column"; None = both
+        :param repeats: the number of permutations, whose mean and standard deviation are returned
+        :param max_rows: the maximum number of rows with a target, sampled by ``seed``
+        :param seed: the seed of the permutations; the same seed gives the same result
+        :returns: a list of dicts, which prints as a table, fields first, the most important first: ``name``, ``kind``, ``fields`` (which
+            read the column), ``metric``, ``importance`` (how much of the metric is lost) with its ``spread``, ``loss_importance`` (how much
+            the loss rises) with its ``loss_spread``, ``rows`` and ``repeats``; None = undefined on these rows. A dict of such lists by
+            target if there are several targets
+        :raises ConfigError: an argument is invalid
+        """
+        check_arguments(by, repeats, max_rows)
+        source = self.open(table, encoding)
+        source.check_rows(" to measure on")
+        found = importances(self, source, self.fields_of(source, strict), by, repeats, max_rows, seed, on_error, root)
+        return self._single({name: importance_table(name, records) for name, records in found.items()})
 
     def save(self, path: str | Path) -> Path:
         """Save the bundle in a folder and return its path.
@@ -296,20 +312,7 @@ class Predictor:
 
         :raises DataError: a column is absent and ``strict`` is True, or the table has no column of any field
         """
-        experiment = self.bundle.experiment
-        if not source.rows:
-            return list(experiment.fields)
-        absent = [column for column in experiment.columns() if column not in source.columns]
-        unused = [column for column in source.columns if column not in experiment.columns()]
-        hints = [f"{column!r}{nearest(column, unused)}" for column in absent]
-        there = [name for name, field in experiment.fields.items() if any(column in source.columns for column in field.sources)]
-        if absent and (strict or not there):
-            raise DataError(
-                f"{source.name}: no column {', '.join(hints)}; expected {', '.join(map(repr, experiment.columns()))}; rename the columns"
-            )
-        if absent:
-            warn(f"{source.name}: no column {', '.join(hints)}; missing in every row")
-        return there
+        return fields_there(self.bundle.experiment, source, strict)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 

@@ -2,14 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..bundle import Bundle
 from ..data.class_notes import Unknown
-from ..evaluation.measure import measure
+from ..data.reading import FaultBook, read_targets
+from ..data.sources import Source
+from ..data.splits import TEST
+from ..evaluation.measure import hidden_sets, measure, score
+from ..inference import answers
+from ..modalities import Modality, OnError
 from ..tasks import Task
+from .reading import ReadWindow
+
+
+def evaluate_rows(
+    bundle: Bundle, source: Source, modalities: Mapping[str, Modality], fields: Sequence[str], windows: Iterable[ReadWindow],
+    on_error: OnError | None, exact: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the result of ``Predictor.evaluate``.
+
+    :param fields: the fields of which the table has a column
+    :param windows: the rows of the table, after frozen backbones
+    :param on_error: the action for a target that cannot be read; None = as configured
+    :param exact: as for ``answers``
+    """
+    book = FaultBook(source.name, lambda _: on_error or bundle.experiment.data.on_error)
+    unknown = Unknown()
+    listener = unknown.listener(np.full(source.rows, TEST, np.uint8))
+    targets: dict[str, np.ndarray] = {}
+    unreadable: dict[str, int] = {}
+    for name, task in bundle.tasks.items():
+        before = book.counts[task.config.column]
+        targets |= read_targets(source, {name: task}, book.record, listener)
+        unreadable[name] = book.counts[task.config.column] - before
+    hidden = hidden_sets(fields)
+    scores: list[dict[str, list[np.ndarray]]] = [{name: [] for name in bundle.tasks} for _ in hidden]
+    skipped: list[int] = []
+    for part in windows:
+        members = answers(bundle.members, modalities, part.window, hidden, exact=exact)
+        for at, into in enumerate(scores):
+            for name, task in bundle.tasks.items():
+                into[name].append(score(task, [member[at].logits[name] for member in members]))
+        skipped += part.window.rows[part.skipped].tolist()
+    joined = [{name: np.concatenate(parts) for name, parts in into.items()} for into in scores]
+    for by_task in joined:
+        for values in by_task.values():
+            values[skipped] = np.nan
+    return measured_on(bundle.tasks, joined, hidden, targets, unreadable, unknown)
 
 
 def measured_on(

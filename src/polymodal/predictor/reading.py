@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data.reading import CellFault, FaultBook, faults_of, joined, numbered_slices, read_distinct
 from ..data.sources import Slice, Source, cells_of
-from ..errors import DataError
+from ..errors import DataError, nearest, warn
 from ..experiment import Experiment
 from ..flow import Cell, Sample
 from ..inference import WINDOW, Window
@@ -173,6 +173,23 @@ class TableReader:
         counts = {column: self._cells[column] for column in self.book.counts}
         lines = [self.book.line(column, cells) for column, cells in counts.items() if self.book.exceeds(column, cells, limit)]
         return [*lines, *(f"{self.source.name}, {line}" for drift in self._drifts.values() if drift is not None for line in drift.lines())]
+
+
+def fields_there(experiment: Experiment, source: Source, strict: bool) -> list[str]:
+    """Return the fields of which a table has at least one column (see ``Predictor.fields_of``)."""
+    if not source.rows:
+        return list(experiment.fields)
+    absent = [column for column in experiment.columns() if column not in source.columns]
+    unused = [column for column in source.columns if column not in experiment.columns()]
+    hints = [f"{column!r}{nearest(column, unused)}" for column in absent]
+    there = [name for name, field in experiment.fields.items() if any(column in source.columns for column in field.sources)]
+    if absent and (strict or not there):
+        raise DataError(
+            f"{source.name}: no column {', '.join(hints)}; expected {', '.join(map(repr, experiment.columns()))}; rename the columns"
+        )
+    if absent:
+        warn(f"{source.name}: no column {', '.join(hints)}; missing in every row")
+    return there
 
 
 def _length(part: Slice) -> int:

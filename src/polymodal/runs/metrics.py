@@ -101,6 +101,7 @@ class RunMetrics:
     :param comparison: by task, the facts of these sentences
     :param test: the metrics on the test table or the test rows; None = there are none, or they could not be measured
     :param leaderboard: by task, the model, its votes and the models of single fields, the best first
+    :param single: by task, each member of an ensemble of several on its own validation rows
     """
 
     rows: RowCounts
@@ -116,6 +117,7 @@ class RunMetrics:
     comparison: Mapping[str, TargetComparison] | None = None
     test: Mapping[str, Any] | None = None
     leaderboard: Mapping[str, Sequence[Entry]] | None = None
+    single: Mapping[str, Sequence[Entry]] | None = None
 
     def facts(self) -> dict[str, Any]:
         """Return the parts that were computed as plain data for ``metrics.json``."""
@@ -137,6 +139,8 @@ class RunMetrics:
             facts["comparison"] = {name: one.facts() for name, one in self.comparison.items()}
         if self.leaderboard is not None:
             facts["leaderboard"] = {name: [entry.facts() for entry in entries] for name, entries in self.leaderboard.items()}
+        if self.single is not None:
+            facts["leaderboard_members"] = {name: [entry.facts() for entry in entries] for name, entries in self.single.items()}
         if self.test is not None:
             facts["test"] = self.test
         return facts

@@ -30,7 +30,7 @@ from ..data.splits import TEST
 from ..ensemble.calibration import EnsembleCalibration
 from ..ensemble.diagnosis import diagnose, warnings
 from ..ensemble.finding import finding
-from ..ensemble.leaderboard import leaderboard
+from ..ensemble.leaderboard import leaderboard, members_of
 from ..ensemble.plan import LEAST_SECONDS, RESERVE, Plan
 from ..ensemble.trainer import EnsembleTrainer
 from ..ensemble.validation import Measured, Member
@@ -264,7 +264,8 @@ class Run:
         text, comparison = finding(trainer.prepared, measured, alone, untried)
         seconds = {FUSED: metrics.seconds.fused, **{name: one.seconds for name, one in metrics.baselines.items()}}
         board = leaderboard(trainer.prepared, measured, alone, seconds)
-        return replace(metrics, balance=balance, finding=text, comparison=comparison, leaderboard=board)
+        single = members_of(trainer.prepared, measured)
+        return replace(metrics, balance=balance, finding=text, comparison=comparison, leaderboard=board, single=single)
 
     def _save(self, bundle: Bundle, metrics: RunMetrics) -> None:
         """Set the metrics of the bundle, and write both if the folder is kept."""

@@ -1,0 +1,96 @@
+"""Rows of results as a list of dicts that prints as a table: in 80 columns of a terminal, and as HTML in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.cells import cell_len, set_cell_size
+
+from .document import number, text
+from .markdown import one_line
+
+WIDTH = 80
+"""The number of columns of a terminal that printed tables fit."""
+Shown = Callable[[Mapping[str, Any]], str]
+"""A function of a module from a row to the text of a cell."""
+
+
+class Records(list[dict[str, Any]]):
+    """A list of dicts that prints as a table. ``pandas.DataFrame(records)`` has all keys; the printed table has the main ones.
+
+    :param rows: the dicts
+    :param title: the line above the table
+    :param shown: by heading, the text of each cell; the first column is aligned to the left and shortened where it is too wide
+    """
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]] = (), title: str = "", shown: Mapping[str, Shown] | None = None) -> None:
+        super().__init__(dict(row) for row in rows)
+        self.title = title
+        self.shown = dict(shown or {})
+
+    def text(self) -> str:
+        """Return the table as text of at most 80 columns."""
+        body = [[plain(show(row)) for show in self.shown.values()] for row in self]
+        title = [_fitted(plain(self.title), WIDTH).rstrip()] if self.title else []
+        return "\n".join([*title, *aligned([[plain(name) for name in self.shown], *body])])
+
+    def __repr__(self) -> str:
+        return self.text() if self.shown else super().__repr__()
+
+    def _repr_html_(self) -> str:
+        """Return the table as HTML, for notebooks. All text is escaped."""
+        return html_table(list(self.shown), [[show(row) for show in self.shown.values()] for row in self], self.title)
+
+
+def plain(value: object) -> str:
+    """Return a value as one line of text without characters that a terminal obeys."""
+    return "".join(char if char.isprintable() else "�" for char in one_line(value))
+
+
+def aligned(rows: Sequence[Sequence[str]], width: int = WIDTH) -> list[str]:
+    """Return rows of text as aligned lines: columns of numbers to the right, others to the left.
+
+    :param rows: the cells of each row; the first row has the headings
+    :param width: the greatest width of a line, to which the first column is shortened
+    """
+    sides = [_is_numeric(column) for column in zip(*rows[1:], strict=True)] or [False] * len(rows[0])
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    widths[0] = max(8, min(widths[0], width - sum(2 + other for other in widths[1:])))
+    lines = []
+    for row in rows:
+        cells = [_fitted(row[0], widths[0])]
+        for cell, right, space in zip(row[1:], sides[1:], widths[1:], strict=True):
+            filling = " " * (space - cell_len(cell))
+            cells.append(filling + cell if right else cell + filling)
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def _is_numeric(column: Sequence[str]) -> bool:
+    """Return whether every cell of a column that is not empty begins like a number."""
+    return all(cell[:1] in "0123456789+-–" for cell in column)
+
+
+def _fitted(cell: str, width: int) -> str:
+    """Return text of exactly a width, with an ellipsis where it is cut."""
+    return set_cell_size(cell, width) if cell_len(cell) <= width else set_cell_size(cell, width - 1) + "…"
+
+
+def html_table(head: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> str:
+    """Return a table as HTML without scripts and requests. All text is escaped."""
+    sides = ["right" if at and _is_numeric([str(row[at]) for row in rows]) else "left" for at in range(len(head))]
+    caption = f'<caption style="text-align:left">{text(plain(title))}</caption>' if title else ""
+    heads = "".join(_cell("th", side, cell) for side, cell in zip(sides, head, strict=True))
+    body = "".join("<tr>" + "".join(_cell("td", side, cell) for side, cell in zip(sides, row, strict=True)) + "</tr>" for row in rows)
+    return f"<table>{caption}" + (f"<thead><tr>{heads}</tr></thead>" if any(head) else "") + f"<tbody>{body}</tbody></table>"
+
+
+def _cell(tag: str, side: str, content: object) -> str:
+    """Return a cell of a table as HTML."""
+    return f'<{tag} style="text-align:{side}">{text(plain(content))}</{tag}>'
+
+
+def with_error(value: float | None, error: float | None) -> str:
+    """Return a value and its standard error or spread, if it is known."""
+    return number(value) if value is None or error is None else f"{number(value)} ± {number(error)}"

@@ -1,0 +1,56 @@
+"""The tables that a ``Predictor`` returns: what is shown of the leaderboard and of the importances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..pages import Records, with_error
+
+_VERDICTS = {"better than": "better", "worse than": "worse", "within noise of": "within noise"}
+
+
+def leaderboard_table(target: str, entries: Sequence[Mapping[str, Any]]) -> Records:
+    """Return the leaderboard of a task. The verdict is that of the model over each entry."""
+    metric = str(entries[0]["metric"]) if entries else "value"
+    title = f"{target}: measured on validation rows, the best first"
+    return Records(entries, title, {"": _name, metric: _value, "model is": _verdict, "rows": _rows, "seconds": _seconds})
+
+
+def importance_table(target: str, records: Sequence[Mapping[str, Any]]) -> Records:
+    """Return the importances of fields and columns for a task."""
+    metric, rows = (str(records[0]["metric"]), f", measured on {records[0]['rows']:,} rows") if records else ("metric", "")
+    title = f"{target}: cells exchanged between rows{rows}"
+    return Records(records, title, {"": _name, "kind": _kind, f"{metric} lost": _importance, "loss added": _loss})
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return str(row["name"])
+
+
+def _kind(row: Mapping[str, Any]) -> str:
+    return str(row["kind"])
+
+
+def _value(row: Mapping[str, Any]) -> str:
+    return with_error(row["value"], row["error"])
+
+
+def _verdict(row: Mapping[str, Any]) -> str:
+    return _VERDICTS.get(row["verdict"], "")
+
+
+def _rows(row: Mapping[str, Any]) -> str:
+    return f"{row['rows']:,}"
+
+
+def _seconds(row: Mapping[str, Any]) -> str:
+    return "" if row["seconds"] is None else f"{row['seconds']:,.1f}"
+
+
+def _importance(row: Mapping[str, Any]) -> str:
+    return with_error(row["importance"], row["spread"])
+
+
+def _loss(row: Mapping[str, Any]) -> str:
+    return with_error(row["loss_importance"], row["loss_spread"])
