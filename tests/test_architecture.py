@@ -28,7 +28,7 @@ FLOORS = [  # from floor 1 upwards; docs/design/000-architecture.md explains the
     {"inspection", "bundle"},
     {"predictor", "ensemble"},
     {"runs", "analysis", "outputs", "exporting"},
-    {"preflight", "comparison", "server"},
+    {"preflight", "comparison", "server", "sklearn"},
     {"cli"},
 ]
 HEAVY = {"torch", "tokenizers", "matplotlib", "easy_vqa", "tensorboard"}

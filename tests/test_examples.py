@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,3 +76,48 @@ def test_an_application_s_configuration_fits_the_table_of_its_layout(tmp_path: P
         header = file.readline().strip().split(",")
     (task,) = experiment.tasks.values()
     assert {*experiment.columns(), task.column, experiment.data.split.group} <= set(header)
+
+
+@pytest.fixture
+def notebook() -> Any:
+    """The module docs/notebook.py."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        return importlib.import_module("notebook")
+    finally:
+        sys.path.remove(str(ROOT / "docs"))
+
+
+NOTEBOOK = EXAMPLES / "products.ipynb"
+
+
+def test_the_cells_of_the_notebook_run_and_show_what_its_text_states(
+    notebook: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cells = notebook.cells_of(NOTEBOOK)
+    names = notebook.execute(cells)
+    assert names["model"].evaluate(names["test"])["tasks"]["price"]["r2"] > 0.9
+    importance = {(one["kind"], one["name"]): one["importance"] for one in names["importance"]}
+    assert importance["column", "title"] > 0.1
+    assert importance["column", "weight"] > 0.1
+    assert abs(importance["column", "colour_code"]) < 0.05
+    assert names["scores"].min() > 0.5
+    assert (names["loaded"].predict(names["X"]) == names["search"].predict(names["X"])).all()
+    assert [bool(cell["outputs"]) for cell in cells if cell["cell_type"] == "code"] == [True] * 9
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_notebook_has_outputs_which_are_small_and_of_no_machine(notebook: Any) -> None:
+    body = NOTEBOOK.read_text(encoding="utf-8")
+    content = json.loads(body)
+    assert (content["nbformat"], content["nbformat_minor"]) == (4, 5)
+    assert len(body) < 60_000
+    assert not re.search(r"/(?:tmp|home|root|Users)/", body)
+    assert "<script" not in body
+    cells = notebook.cells_of(NOTEBOOK)
+    assert len({cell["id"] for cell in cells}) == len(cells)
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    assert all(cell["outputs"] for cell in code)
+    assert {kind for cell in code for output in cell["outputs"] for kind in output.get("data", {})} == {"text/plain", "text/html"}

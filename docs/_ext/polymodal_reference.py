@@ -21,6 +21,7 @@ from sphinx.application import Sphinx
 
 import polymodal
 from polymodal import Experiment, encoders, fusions, modalities, tasks
+from polymodal import sklearn as polymodal_sklearn
 from polymodal.cli.main import main
 from polymodal.config import Config, External
 
@@ -222,20 +223,33 @@ def api() -> str:
 
 
 def results() -> str:
-    """Return the directives that document the objects that public functions return and that are no public name themselves."""
+    """Return the directives that document the objects that public functions and methods return and that are no public name themselves."""
     lines: list[str] = []
     for value in result_classes():
-        name = f"{value.__module__}.{value.__qualname__}"
-        lines += ["", "```{eval-rst}", f".. autoclass:: {name}", "   :no-index-entry:", "   :members: text", "```"]
+        name, members = f"{value.__module__}.{value.__qualname__}", ", ".join(key for key in ("text", "save") if key in vars(value))
+        lines += ["", "```{eval-rst}", f".. autoclass:: {name}", "   :no-index-entry:", f"   :members: {members}", "```"]
     return "\n".join(lines)
 
 
 def result_classes() -> list[type]:
-    """Return the classes of polymodal that public functions return and that are not public names themselves."""
+    """Return the classes of polymodal that public functions and some methods return and that are not public names themselves."""
     public = [getattr(polymodal, name) for name in polymodal.__all__]
-    returned = [typing.get_type_hints(value).get("return") for value in public if inspect.isfunction(value)]
+    functions = [*filter(inspect.isfunction, public), polymodal.Predictor.summary, polymodal.Predictor.report]
+    returned = [typing.get_type_hints(value).get("return") for value in functions]
     classes = [value for value in dict.fromkeys(returned) if isinstance(value, type) and value not in public]
     return [value for value in classes if value.__module__.startswith("polymodal")]
+
+
+def estimators() -> str:
+    """Return the directives that document the estimators of scikit-learn, with the methods that both inherit."""
+    lines: list[str] = []
+    for name in ("MultimodalClassifier", "MultimodalRegressor", "EstimatorError"):
+        value = getattr(polymodal_sklearn, name)
+        methods = {key for base in value.__mro__ if base.__module__.startswith("polymodal.sklearn") for key in vars(base)}
+        members = ", ".join(sorted(key for key in methods if not key.startswith("_") and _documented(value, key)))
+        shown = ["   :members: " + members, "   :inherited-members:"] if members else []
+        lines += ["", "```{eval-rst}", f".. autoclass:: polymodal.sklearn.{name}", *shown, "```"]
+    return "\n".join(lines)
 
 
 EXTENSION_POINTS = (
@@ -312,6 +326,7 @@ def resolve(app: Sphinx, env: Any, node: Any, contnode: Any) -> Any:
 PARTS: dict[str, Callable[[], str]] = {
     "api": api,
     "commands": commands,
+    "estimators": estimators,
     "extensions": extensions,
     "kinds": kinds,
     "results": results,
