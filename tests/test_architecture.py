@@ -22,7 +22,7 @@ FLOORS = [  # from floor 1 upwards; docs/design/000-architecture.md explains the
     {"modalities", "encoders", "fusions", "tasks"},
     {"data", "model", "layouts", "pages"},
     {"inference"},
-    {"collection", "evaluation", "training", "frozen"},
+    {"collection", "evaluation", "training", "frozen", "zoo"},
     {"experiment"},
     {"preparation", "journal"},
     {"inspection", "bundle"},

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from builders.cells import FIELDS, cell_of, defaults, made, named
+from builders.cells import FIELDS, cell_of, defaults, fusing, made, named
 from polymodal import encoders, fusions, modalities, tasks
 from polymodal.config import validate
 from polymodal.data.loader import field_of
@@ -211,7 +211,7 @@ def features_of(rows: int, widths: dict[str, int], seed: int = 0) -> dict[str, F
 
 def fusion_of(config: Any, widths: dict[str, int]) -> fusions.Fusion:
     torch.manual_seed(0)
-    return config().build(widths, WIDTH).eval()  # type: ignore[no-any-return]
+    return fusing(config).build(widths, WIDTH).eval()  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -267,7 +267,7 @@ def test_gradients_reach_every_parameter_of_a_fusion_and_weights_survive(config:
         assert (one.tokens_BLD.grad[one.mask_BL] != 0).any(-1).all()
         assert (one.tokens_BLD.grad[~one.mask_BL] == 0).all()
     assert not [name for name, parameter in fusion.named_parameters() if parameter.grad is None or not (parameter.grad != 0).any()]
-    other = config().build(FUSED_WIDTHS, WIDTH).eval()
+    other = fusing(config).build(FUSED_WIDTHS, WIDTH).eval()
     other.load_state_dict(fusion.state_dict())
     features = features_of(3, FUSED_WIDTHS)
     assert torch.equal(fusion(features).tokens_BLD, other(features).tokens_BLD)
@@ -494,7 +494,7 @@ def test_a_model_answers_with_an_output_and_gradients_reach_all_of_it(config: An
     encoder = {"a": small, "b": small}
     read = {name: fitted(one) for name, one in encoder.items()}
     model = build(
-        ModelConfig(width=WIDTH, encoders=encoder, fusion=config(), missing=missing),
+        ModelConfig(width=WIDTH, encoders=encoder, fusion=fusing(config), missing=missing),
         {name: modality.state for name, modality in read.items()},
         {"y": task_of(tasks.MulticlassConfig)},
     )

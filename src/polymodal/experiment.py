@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field as Setting
 from pydantic import model_validator
@@ -38,6 +38,7 @@ from .model import ModelConfig, check_tasks
 from .tasks import KINDS as TASK_KINDS
 from .tasks import RULES, AnyTask
 from .training.config import TrainingConfig
+from .zoo import ARCHITECTURES, PREFIX, encoder_of
 
 
 class DataConfig(Config):
@@ -131,6 +132,7 @@ class Experiment(Config):
         if self.fields and isinstance(self.model.fusion, FusionConfig):
             try:
                 self.model.fusion.check(list(self.fields), self.model.width)
+                self.model.fusion.check_forms({name: field.modality().forms for name, field in self.fields.items()})
                 check_tasks(self.model.fusion, self.tasks)
             except ConfigError as error:
                 raise ValueError(str(error)) from None
@@ -236,6 +238,9 @@ def _advice(path: Sequence[str], value: Any, data: Mapping[str, Any]) -> str | N
         flag = "leave fields out, they are found in the table" if path == ["fields"] else "name the target by --target"
         instead = f"{where}: {{{name}: {{kind: {kind}, column: {name}}}}}"
         return f"{where}: found {shortened(value)}; expected settings by name; write {instead}, or {flag}"
+    if path == ["training", "preset"] and plain:
+        names = [*get_args(TrainingConfig.model_fields["preset"].annotation), *ARCHITECTURES]
+        return f"{where}: found {shortened(value)}; expected one of {', '.join(names)}{nearest(f'{PREFIX}{value}', names)}"
     if path[:1] in (["fields"], ["tasks"]) and len(path) > 1:
         return _of_name(path, value, data)
     if path == ["data"] and isinstance(value, str):
@@ -336,11 +341,16 @@ def usual_encoder(
 
     :param field: the configuration of the field
     :param rows: the number of rows of the table
-    :param preset: ``"scratch"``, or ``"pretrained"`` for a frozen pretrained encoder where there is one
+    :param preset: ``"scratch"``, ``"pretrained"`` for a frozen pretrained encoder where there is one, or a model of MMF
     :param models: the pretrained models
     :raises ConfigError: no encoder on the menu accepts a form that the modality makes
     """
     forms = field.modality().forms
+    own = encoder_of(preset, forms, models.model_dump())
+    if own is not None:
+        config: type[EncoderConfig] = ENCODERS[ENCODER_KINDS.index(own[0]["kind"])]
+        usual = config.usual(rows) if set(own[0]) == {"kind"} else None
+        return (usual or (config.model_validate(own[0]), ""))[0], own[1]
     choices = (config.usual_pretrained(forms, models) for config in ENCODERS) if preset == "pretrained" else ()
     pretrained = [choice for choice in choices if choice is not None]
     scratch = (config.usual(rows) for form in forms for config in ENCODERS if config.form == form)

@@ -22,6 +22,7 @@ from .flow import FUSED, TREES, Features, Field, Form, Output, State, network
 from .fusions import AnyFusion, Fusion, FusionConfig, LowRankConfig, menu_of
 from .fusions.fusion import linear
 from .layers.pooling import mean_pool
+from .request import MMFPreset
 from .tasks import RULES, Task
 from .trees import BoostedTrees, TreesConfig
 from .weights import Parts
@@ -32,11 +33,11 @@ class ModelConfig(Config):
 
     width: int = Setting(128, ge=4, le=2**16)
     """The width of every field's tokens and of the fused representation, 4 to 65,536."""
-    preset: Literal["scratch", "pretrained"] = "scratch"
+    preset: Literal["scratch", "pretrained", MMFPreset] = "scratch"
     """The default encoder of each field: trained from scratch, or a pretrained one (docs/pretrained.md), which is downloaded from the
-    Hugging Face hub unless it is on this machine."""
+    Hugging Face hub unless it is on this machine; mmf/NAME = a model of MMF, with its fusion (docs/howto/mmf-models.md)."""
     pretrained: PretrainedModels = USUAL_MODELS
-    """The models that the preset pretrained uses, by kind of field."""
+    """The models that the presets use, by kind of field."""
     encoders: dict[str, AnyEncoder] = {}
     """The encoder of each field."""
     fusion: AnyFusion = LowRankConfig()
@@ -63,9 +64,8 @@ class ModelConfig(Config):
 class MultiModalModel(nn.Module):
     """A model with any number of encoders, a fusion and linear heads.
 
-    ``MultiModalModel(image_model, text_model)`` takes any modules that return (B, D) or (B, L, D). Their widths are inferred at
-    the first call. ``model(images, texts)`` returns a tensor (B, outputs) of logits, or an ``Output`` if ``heads`` is given.
-    Optimizers may be created before the first call.
+    ``MultiModalModel(image_model, text_model)`` takes any modules that return (B, D) or (B, L, D). Their widths are inferred at the first
+    call; optimizers may be created before it. ``model(images, texts)`` returns logits (B, outputs), or an ``Output`` if ``heads`` is given.
 
     :param encoders: one module for each input, in the order of the call, or by keyword: ``image_model=..., text_model=...``
     :param fusion: the name of a fusion (``"concat"``, ``"lowrank"``, ``"attention"``, ...), its config, or a ``Fusion``
@@ -200,10 +200,10 @@ class MultiModalModel(nn.Module):
         return voters | {network(number): every_B for number in range(2, 2 + len(self.further))}
 
     def start(self) -> None:
-        """Load the pretrained weights of the encoders that have some. Called before training."""
-        for encoder in self.encoders:
-            if isinstance(encoder, Encoder):
-                encoder.start()
+        """Load the pretrained weights of the encoders and the fusion that have some. Called before training."""
+        for part in (*self.encoders, self.fusion):
+            if isinstance(part, (Encoder, Fusion)):
+                part.start()
 
     def represent(self, *inputs: Tensor | Field, **named: Tensor | Field) -> Tensor:
         """Return the shared representation h, (B, width of the fusion)."""
@@ -317,10 +317,12 @@ def build(config: ModelConfig, states: Mapping[str, State], tasks: Mapping[str, 
             encoders.append(_own_encoder(encoder, width=config.width, state=state))
         else:
             encoders.append(encoder.build(config.width, state))
+    widths = {name: encoder.width for name, encoder in zip(states, encoders, strict=True)}
+    fusion = config.fusion
     return MultiModalModel(
         *encoders,
         names=list(states),
-        fusion=config.fusion,
+        fusion=fusion.build_for(widths, config.width, states) if isinstance(fusion, FusionConfig) else fusion,
         heads={name: task.outputs for name, task in tasks.items()},
         width=config.width,
         dropout=config.dropout,

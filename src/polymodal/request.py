@@ -22,7 +22,8 @@ class Setting(NamedTuple):
     """How a setting is written: its ``flag`` on the command line, ``help`` for people, and its ``path`` in ``run.yaml``, "" if it does not
     simply fill one place there. ``metavar`` names the value in help texts. ``repeated`` flags may be given several times. ``choices``
     are all values, empty if any value is possible. ``least`` is the least value of a whole number, None if the value is no whole number.
-    ``argument`` describes the argument of a Python function where the help text of the flag does not fit.
+    ``argument`` describes the argument of a Python function where the help text of the flag does not fit. ``others`` is a prefix of
+    values that fill another place in ``run.yaml`` than ``path``, and that place.
     """
 
     flag: str
@@ -33,6 +34,11 @@ class Setting(NamedTuple):
     choices: tuple[str, ...] = ()
     least: int | None = None
     argument: str = ""
+    others: tuple[str, str] | None = None
+
+    def place(self, value: Any) -> str:
+        """Return the place in ``run.yaml`` that a value fills."""
+        return self.others[1] if self.others is not None and str(value).startswith(self.others[0]) else self.path
 
 
 Names = str | Sequence[str]
@@ -48,8 +54,13 @@ def listed(given: str | Path | Iterable[str | Path]) -> list[str]:
 
 OnError = Literal["error", "skip", "blank"]
 """What to do with a cell that cannot be read: raise an error, skip the row, or leave the field of the row blank."""
-Preset = Literal["fast", "good", "best"]
-"""How much is trained without a time limit: one model for a first look, the default, or more folds and networks."""
+MMFPreset = Literal[
+    "mmf/concat_bow", "mmf/concat_bert", "mmf/late_fusion", "mmf/unimodal_text", "mmf/unimodal_image", "mmf/mmbt", "mmf/visual_bert",
+    "mmf/vilt", "mmf/lxmert", "mmf/mmf_transformer",
+]  # fmt: skip
+"""The models of MMF by their names there."""
+Preset = Literal["fast", "good", "best", MMFPreset]
+"""How much is trained without a time limit (one model for a first look, the default, or more folds and networks), or a model of MMF."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -141,10 +152,11 @@ class TrainingSettings(ComparisonSettings, total=False):
         Preset | None,
         Setting(
             "--preset",
-            "How much is trained: fast, good (the default) or best (training.preset).",
+            "How much is trained: fast, good (the default) or best (training.preset); or a model of MMF: mmf/NAME (model.preset).",
             "training.preset",
             choices=get_args(Preset),
-            argument="how much is trained: fast, good or best; None = good (training.preset)",
+            others=("mmf/", "model.preset"),
+            argument="how much is trained: fast, good or best (training.preset); or a model of MMF: mmf/NAME (model.preset); None = good",
         ),
     ]
     valid: Annotated[
@@ -197,7 +209,11 @@ class Request:
     def lines(self) -> list[str]:
         """Return the settings that fill one place of ``run.yaml``, as overrides."""
         known = declared(TrainingSettings)
-        return [f"{known[name].path}={json.dumps(value, ensure_ascii=False)}" for name, value in self.settings.items() if known[name].path]
+        return [
+            f"{known[name].place(value)}={json.dumps(value, ensure_ascii=False)}"
+            for name, value in self.settings.items()
+            if known[name].path
+        ]
 
 
 def is_nothing(value: Any) -> bool:

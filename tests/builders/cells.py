@@ -32,6 +32,11 @@ def made(config: Any) -> Any:
     return config(model=str(tiny("vit")), tune="full") if config is encoders.PretrainedConfig else config()
 
 
+def fusing(config: Any) -> Any:
+    """A config of a fusion of the fields a, b and so on, of which the first is the text if the fusion has one."""
+    return config(text="a") if "text" in config.model_fields else config()
+
+
 def picture(seed: int) -> bytes:
     pixels = np.random.default_rng(seed).integers(0, 256, (20, 20, 3)).astype(np.uint8)
     file = io.BytesIO()

@@ -17,6 +17,8 @@ _WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "apple", "river", "stone", "cloud"
 FORMS = {"vit": "image", "dinov2": "image", "clip": "image", "siglip": "image", "resnet": "image", "bert": "text", "xlm_roberta": "text",
          "clip_text": "text", "siglip_text": "text", "whisper": "audio", "wav2vec2": "audio"}  # fmt: skip
 """Every model of the table, and the kind of field that it reads."""
+JOINT = ("visual_bert", "vilt", "lxmert")
+"""The models that read texts and pictures together."""
 
 
 @functools.cache
@@ -27,10 +29,10 @@ def tiny(name: str) -> Path:
         torch.manual_seed(0)
         kind = name.removesuffix("_text")
         _model(kind).save_pretrained(folder)
-    if FORMS[name] == "text":
+    if name in JOINT or FORMS[name] == "text":
         _tokenizer().save_pretrained(folder)
     said = _PROCESSORS.get(kind)
-    if said is not None and FORMS[name] != "text":
+    if said is not None and FORMS.get(name) != "text":
         (folder / "preprocessor_config.json").write_text(json.dumps(said), encoding="utf-8")
     return folder
 
@@ -40,6 +42,7 @@ _PROCESSORS: dict[str, dict[str, Any]] = {
     "dinov2": {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 32}, "do_center_crop": True, "crop_size": {"height": 28, "width": 28}, "resample": 3, "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]},
     "clip": {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 32}, "do_center_crop": True, "crop_size": 32, "resample": 3, "image_mean": [0.48, 0.46, 0.41], "image_std": [0.27, 0.26, 0.28]},
     "siglip": {"image_processor_type": "SiglipImageProcessor", "size": {"height": 32, "width": 32}, "resample": 3, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]},
+    "vilt": {"image_processor_type": "ViltImageProcessor", "size": {"shortest_edge": 32}, "size_divisor": 8, "resample": 3, "image_mean": [0.5, 0.4, 0.5], "image_std": [0.5, 0.5, 0.25]},
     "whisper": {"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 80, "sampling_rate": 16_000},
     "wav2vec2": {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "sampling_rate": 16_000, "do_normalize": True, "return_attention_mask": False},
 }  # fmt: skip
@@ -63,6 +66,13 @@ def _model(kind: str) -> Any:
         return library.SiglipModel(library.SiglipConfig(text_config=text, vision_config=vision))
     if kind == "resnet":
         return library.ResNetModel(library.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic"))
+    if kind == "visual_bert":
+        return library.VisualBertModel(library.VisualBertConfig(**text, visual_embedding_dim=24, pad_token_id=0))
+    if kind == "vilt":
+        return library.ViltModel(library.ViltConfig(**text, image_size=32, patch_size=8, pad_token_id=0))
+    if kind == "lxmert":
+        sizes = {name: value for name, value in text.items() if name != "num_hidden_layers"}
+        return library.LxmertModel(library.LxmertConfig(**sizes, l_layers=2, r_layers=1, x_layers=1, visual_feat_dim=24, visual_pos_dim=4))
     if kind == "bert":
         return library.BertModel(library.BertConfig(**text))
     if kind == "xlm_roberta":

@@ -24,6 +24,7 @@ EXPECTED = {
     "model.pretrained.image",
     "model.pretrained.text",
     "model.pretrained.audio",
+    "model.pretrained.joint",
 }
 NO_PATHS = {"DataConfig.encoding", "SeriesConfig.column", "SeriesConfig.start"}
 """Settings whose description mentions a file or a folder, and that hold none."""

@@ -1,14 +1,19 @@
-"""The files of a backbone: in a folder or in the Hugging Face cache. They are downloaded only if that is requested."""
+"""The files of a backbone: in a folder or in the Hugging Face cache. They are downloaded only if that is requested, and read as JSON and
+safetensors."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..errors import ConfigError, requires
+from .backbone import Facts
 
 _FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "merges.txt", "vocab.*")
 _NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -76,3 +81,52 @@ def quiet() -> None:
     os.environ.setdefault("USE_HUB_KERNELS", "NO")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def library() -> Any:
+    """Import transformers without its messages."""
+    quiet()
+    transformers: Any = requires("transformers", "pretrained")
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    return transformers
+
+
+def read_json(path: Path, model: str) -> dict[str, Any]:
+    """Read a JSON file of a model. Raise ``ConfigError`` if it cannot be read, or is not a mapping."""
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        raise ConfigError(
+            f"model {model!r}: no {path.name} that can be read; expected the folder of a model; download all of its files again"
+        ) from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"model {model!r}: its {path.name} is not a mapping; expected the folder of a model")
+    return data
+
+
+def loaded(facts: Facts, download: bool) -> tuple[Any, list[str]]:
+    """Load the whole model of which facts describe a part, and return it with the names of the weights that its files lack.
+
+    :param download: whether files may be downloaded
+    :raises ConfigError: the weights cannot be found, or are no longer those that the facts describe
+    """
+    transformers = library()
+    model = facts["model"]
+    folder = locate(model, facts["revision"], download)
+    if digest(weights_of(folder, model)) != facts["sha256"]:
+        raise ConfigError(f"model {model!r}: its weights have changed since the training began; restore them, or train again")
+    try:
+        whole, loading_info = transformers.AutoModel.from_pretrained(
+            str(folder),
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"model {model!r}: cannot be loaded ({' '.join(str(error).split())[:200]}); download all of its files again"
+        ) from None
+    return whole, list(loading_info["missing_keys"])

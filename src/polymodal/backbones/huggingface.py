@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..errors import ConfigError, requires
+from ..errors import ConfigError
 from ..flow import Features, Form
 from ..layers.mel import log_mel
 from ..layers.patches import Normalise
 from ..quiet import ignore_warnings_of
 from .backbone import POOLS, Backbone, BackboneOptions, Facts, bounded_parts, check_allocation, check_plain, cost_of, plain, width_of
-from .hub import digest, locate, quiet, weights_of
+from .hub import digest, library, loaded, locate, read_json, weights_of
 
 _TOWER: dict[str, str] = {"pixels": "vision_model", "tokens": "text_model", "waveform": "audio_model"}
 _INPUT = {"pixels": ("pixel_values",), "tokens": ("input_ids",), "waveform": ("input_values", "input_features")}
@@ -36,25 +36,16 @@ _DETERMINISTIC = {"apply_spec_augment": False, "layerdrop": 0.0, "encoder_layerd
 """Settings that switch off operations whose random numbers do not come from torch."""
 
 
-def _library() -> Any:
-    """Import transformers without its messages."""
-    quiet()
-    transformers: Any = requires("transformers", "pretrained")
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    return transformers
-
-
 def describe(options: BackboneOptions) -> dict[str, Any]:
     """Return the settings of a model for the modality, and its facts under ``backbone``.
 
     :raises ConfigError: the model cannot be found or used
     """
-    transformers = _library()
+    transformers = library()
     model, form = options.model, options.form
     folder = locate(model, options.revision, options.download)
     files = weights_of(folder, model) if options.weights == "usual" else []
-    config = _read(folder / "config.json", model)
+    config = read_json(folder / "config.json", model)
     if "model_type" not in config:
         raise ConfigError(f"model {model!r}: its config.json names no model_type; expected a model that transformers saved")
     if config["model_type"] not in transformers.CONFIG_MAPPING:
@@ -92,14 +83,15 @@ def build(facts: Facts) -> Backbone:
 
 def _build(facts: Facts, device: str | None) -> Transformers:
     """Build the network on a device; None = the default device."""
-    transformers = _library()
+    transformers = library()
     try:
         config = transformers.AutoConfig.for_model(**facts["config"])
         ignore_warnings_of("transformers", "torch.nn.init")
         with torch.device(device or torch.get_default_device()), bounded_parts():
             whole = transformers.AutoModel.from_config(config, dtype=torch.float32)
-    except (AttributeError, ImportError, KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"model {facts['model']!r}: transformers cannot build it ({str(error)[:200]}); choose another model") from None
+    except Exception as error:  # the library raises errors of many types
+        why = " ".join(str(error).split())[:200]
+        raise ConfigError(f"model {facts['model']!r}: transformers cannot build it ({why}); choose another model") from None
     part = _tower(whole, facts)
     if device == "meta":
         check_allocation(whole, part)
@@ -203,31 +195,14 @@ class Transformers(Backbone):
         """Load the weights from the folder or the cache; nothing is loaded for random weights."""
         if self.facts["weights"] == "random":
             return
-        transformers = _library()
-        model = self.facts["model"]
-        folder = locate(model, self.facts["revision"], download)
-        if digest(weights_of(folder, model)) != self.facts["sha256"]:
-            raise ConfigError(f"model {model!r}: its weights have changed since the training began; restore them, or train again")
-        try:
-            whole, loading_info = transformers.AutoModel.from_pretrained(
-                str(folder),
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-        except (OSError, RuntimeError, ValueError) as error:
-            raise ConfigError(
-                f"model {model!r}: cannot be loaded ({' '.join(str(error).split())[:200]}); download all of its files again"
-            ) from None
+        whole, missing = loaded(self.facts, download)
         part = _tower(whole, self.facts)
         own_names = {name.replace(".base_layer.", "."): name for name in self.network.state_dict()}  # ".base_layer" is added by adapters
-        lacking = [name for name in loading_info["missing_keys"] if ".pooler" not in f".{name}"]
+        lacking = [name for name in missing if ".pooler" not in f".{name}"]
         lacking = [name for name in lacking if any(name.endswith(own) for own in own_names)]
         if lacking:
             raise ConfigError(
-                f"model {model!r}: {len(lacking)} of its weights are not in its files, such as {lacking[0]!r}; expected all; "
+                f"model {self.facts['model']!r}: {len(lacking)} of its weights are not in its files, such as {lacking[0]!r}; expected all; "
                 f"download all of its files again"
             )
         weights = {own_names[name]: value for name, value in part.state_dict().items() if name in own_names}
@@ -257,22 +232,9 @@ def _has_pooler(name: str) -> bool:
     return any(word in name for word in _PRETRAINED_POOLERS)
 
 
-def _read(path: Path, model: str) -> dict[str, Any]:
-    """Read a JSON file of a model. Raise ``ConfigError`` if it cannot be read, or is not a mapping."""
-    try:
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        raise ConfigError(
-            f"model {model!r}: no {path.name} that can be read; expected the folder of a model; download all of its files again"
-        ) from None
-    if not isinstance(data, dict):
-        raise ConfigError(f"model {model!r}: its {path.name} is not a mapping; expected the folder of a model")
-    return data
-
-
 def _pictures(folder: Path, model: str, backbone: Transformers, _: int | None) -> dict[str, Any]:
     """Return the size, the resizing and the normalisation of pictures."""
-    processor = _read(folder / "preprocessor_config.json", model) if (folder / "preprocessor_config.json").exists() else {}
+    processor = read_json(folder / "preprocessor_config.json", model) if (folder / "preprocessor_config.json").exists() else {}
     own = getattr(backbone.network.config, "image_size", None)
     own = own if isinstance(own, int) else own[0] if isinstance(own, (list, tuple)) else 224
     size = processor.get("size", own)
@@ -302,7 +264,7 @@ def _pictures(folder: Path, model: str, backbone: Transformers, _: int | None) -
 
 def _texts(folder: Path, model: str, backbone: Transformers, max_tokens: int | None) -> dict[str, Any]:
     """Return the tokenizer and the maximum number of tokens of texts."""
-    transformers = _library()
+    transformers = library()
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False, use_fast=True)
         fast = tokenizer.backend_tokenizer
@@ -316,7 +278,7 @@ def _texts(folder: Path, model: str, backbone: Transformers, max_tokens: int | N
     longest = min(_LONGEST_TEXT, int(getattr(tokenizer, "model_max_length", _LONGEST_TEXT)), _positions(own))
     options = folder / "sentence_bert_config.json"
     if options.exists():
-        longest = min(longest, int(_read(options, model).get("max_seq_length") or longest))
+        longest = min(longest, int(read_json(options, model).get("max_seq_length") or longest))
     if max_tokens is not None and max_tokens > _positions(own):
         raise ConfigError(f"model {model!r}: max_tokens {max_tokens:,}; expected at most {_positions(own):,}, the number of its positions")
     largest, embeddings = max(tokenizer.get_vocab().values(), default=0), _rows(backbone.network)
@@ -352,7 +314,7 @@ def _positions(config: Any) -> int:
 
 def _sounds(folder: Path, model: str, backbone: Transformers, _: int | None) -> dict[str, Any]:
     """Return the sampling rate, the maximum length in seconds (None = no limit) and the normalisation of sounds."""
-    processor = _read(folder / "preprocessor_config.json", model) if (folder / "preprocessor_config.json").exists() else {}
+    processor = read_json(folder / "preprocessor_config.json", model) if (folder / "preprocessor_config.json").exists() else {}
     own = backbone.network.config
     rate = int(processor.get("sampling_rate", 16_000))
     settings = own.to_dict()
@@ -394,6 +356,6 @@ def _usual_pool(folder: Path, form: Form, backbone: Transformers) -> str:
     if form == "tokens" and backbone.makes_vector:
         return "pooler"
     pooling = folder / "1_Pooling" / "config.json"
-    if form == "tokens" and pooling.exists() and _read(pooling, "1_Pooling").get("pooling_mode_cls_token"):
+    if form == "tokens" and pooling.exists() and read_json(pooling, "1_Pooling").get("pooling_mode_cls_token"):
         return "first"
     return "mean"

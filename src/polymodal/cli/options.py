@@ -67,6 +67,8 @@ def _with_overrides(command: Command) -> Command:
 
     @functools.wraps(command)
     def run(*args: Any, overrides: tuple[str, ...], pretrained: bool, **settings: Any) -> Any:
+        if pretrained and str(settings.get("preset")).startswith("mmf/"):
+            raise click.UsageError(f"--pretrained beside --preset {settings['preset']}; name its weights: model.pretrained.joint=FOLDER")
         if settings.get("resume") is None:
             check_overrides(list(overrides), settings["table"], settings["target"], settings["time_limit"])
         settings |= {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..config import override
 from ..errors import ConfigError, nearest
 from ..experiment import Experiment
-from ..fusions import KINDS
+from ..fusions import KINDS, menu_of
 
 MULTIPLES: tuple[dict[str, float], ...] = (
     {},
@@ -60,7 +60,7 @@ def settings_of(base: Experiment, trial: int) -> list[str]:
 def contenders(experiment: Experiment, fusions: Sequence[str] | None, also: Sequence[str] | None) -> tuple[list[Contender], dict[str, str]]:
     """Return the contenders, single fields first and then fusions; and the reason, by name, why a fusion of the menu cannot take part.
 
-    :param fusions: names on the menu; None or none = all of the menu, and the experiment's own
+    :param fusions: names on the menu; None or none = those that are compared by default, and the experiment's own
     :param also: settings under which each fusion takes part once more; None = the experiment's own fusion (else the first) with balancing,
         or without it if the experiment has it
     :raises ConfigError: there are fewer than two fields, a name is unknown, or a requested fusion cannot fuse these fields
@@ -69,7 +69,7 @@ def contenders(experiment: Experiment, fusions: Sequence[str] | None, also: Sequ
     if len(alone) < 2:
         raise ConfigError(f"compare: {len(alone)} field; expected two or more to fuse; train it: polymodal train TABLE --target COL")
     own, fused, refused = experiment.model.fusion, [], {}
-    kinds = list(fusions or KINDS)
+    kinds = list(fusions or (kind for kind in KINDS if menu_of(kind).is_compared))
     if own.kind not in kinds and not fusions:
         kinds.append(own.kind)
     for kind in dict.fromkeys(kinds):

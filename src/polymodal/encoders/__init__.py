@@ -3,6 +3,7 @@
 from ..config import kinds_of, menu
 from .bag import Bag, BagConfig
 from .convnet import Convnet, ConvnetConfig
+from .embeddings import PatchEmbeddings, PatchEmbeddingsConfig, WordEmbeddings, WordEmbeddingsConfig
 from .encoder import Encoder, EncoderConfig
 from .frames import Frames, FramesConfig
 from .pointnet import Pointnet, PointnetConfig
@@ -27,6 +28,8 @@ CONFIGS = (
     FramesConfig,
     PretrainedConfig,
     VectorConfig,
+    WordEmbeddingsConfig,
+    PatchEmbeddingsConfig,
 )
 KINDS = kinds_of(CONFIGS)
 AnyEncoder = menu(*CONFIGS)
@@ -45,6 +48,8 @@ __all__ = [
     "EncoderConfig",
     "Frames",
     "FramesConfig",
+    "PatchEmbeddings",
+    "PatchEmbeddingsConfig",
     "Pointnet",
     "PointnetConfig",
     "PretrainedConfig",
@@ -63,4 +68,6 @@ __all__ = [
     "VectorConfig",
     "ViT",
     "ViTConfig",
+    "WordEmbeddings",
+    "WordEmbeddingsConfig",
 ]

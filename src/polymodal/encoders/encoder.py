@@ -89,6 +89,8 @@ class Encoder(nn.Module, ABC):
     """The last layer, from the backbone's own width to ``width``."""
     lr_scale: float = 1.0
     """The factor on the learning rate of the encoder."""
+    standardised: bool = True
+    """Whether the scale of its features is set by the first batch before training. False for embeddings, whose scale is known."""
     halved: ClassVar[tuple[str, ...]] = ()
     """The names of parameters that are rounded to half precision after training, in which a bundle contains them: large tables."""
 

@@ -33,7 +33,7 @@ megabytes."""
 
 
 class PretrainedModels(Config):
-    """The models that ``model.preset: pretrained`` uses in place of those of the menu."""
+    """The models that the presets of ``model.preset`` use."""
 
     image: NameOrPath | None = None
     """The model for pictures: a folder saved by transformers, or a name on the Hugging Face hub; null = the usual one."""
@@ -41,6 +41,9 @@ class PretrainedModels(Config):
     """The model for texts, likewise."""
     audio: NameOrPath | None = None
     """The model for sounds, likewise."""
+    joint: NameOrPath | None = None
+    """The model of texts and pictures together whose weights a preset mmf/NAME starts with (a visual_bert, vilt or lxmert; a bert for mmbt
+    and mmf_transformer): a folder, or a name in the cache of the hub; null = trained from scratch."""
 
     def of(self, form: Form) -> tuple[str, str]:
         """Return the model for a form in ``PRETRAINED``, and a description of it."""

@@ -12,9 +12,14 @@ from .fusion import Fusion, FusionConfig
 from .gated import GatedConfig
 from .late import LateConfig
 from .lowrank import LowRank, LowRankConfig
+from .lxmert import LXMERTConfig
 from .mixture import MixtureConfig
+from .mmbt import MMBTConfig
+from .mmf_transformer import MMFTransformerConfig
 from .perceiver import PerceiverConfig
 from .tensor import TensorConfig
+from .vilt import ViLTConfig
+from .visual_bert import VisualBERTConfig
 
 CONFIGS = (
     ConcatConfig,
@@ -29,6 +34,11 @@ CONFIGS = (
     MixtureConfig,
     LateConfig,
     EvidentialConfig,
+    MMBTConfig,
+    VisualBERTConfig,
+    ViLTConfig,
+    LXMERTConfig,
+    MMFTransformerConfig,
 )
 KINDS = kinds_of(CONFIGS)
 AnyFusion = menu(*CONFIGS)
@@ -59,11 +69,16 @@ __all__ = [
     "Fusion",
     "FusionConfig",
     "GatedConfig",
+    "LXMERTConfig",
     "LateConfig",
     "LowRank",
     "LowRankConfig",
+    "MMBTConfig",
+    "MMFTransformerConfig",
     "MixtureConfig",
     "PerceiverConfig",
     "TensorConfig",
+    "ViLTConfig",
+    "VisualBERTConfig",
     "menu_of",
 ]

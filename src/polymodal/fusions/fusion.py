@@ -6,18 +6,22 @@ A field that a row lacks has no real token. It must not affect the representatio
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ..config import Config
 from ..errors import ConfigError
-from ..flow import Features
+from ..flow import Features, Form, State
 
 
 class FusionConfig(Config):
     """The base class of fusion configs."""
+
+    is_compared: ClassVar[bool] = True
+    """Whether a comparison that names no fusions includes it."""
 
     @property
     def voting(self) -> str:
@@ -33,6 +37,18 @@ class FusionConfig(Config):
         :raises ConfigError: the fields cannot be fused in a model of this width
         """
 
+    def check_forms(self, forms: Mapping[str, Sequence[Form]]) -> None:
+        """Check that fields of these kinds can be fused. Called when a config is read.
+
+        :param forms: the forms that the modality of each field makes
+        :raises ConfigError: the fields cannot be fused
+        """
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The packages that build the fusion, in addition to those of every run."""
+        return ()
+
     def build(self, widths: Mapping[str, int | None], width: int) -> Fusion:
         """Build the fusion.
 
@@ -41,6 +57,13 @@ class FusionConfig(Config):
         :raises ConfigError: the fields cannot be fused in a model of this width
         """
         raise NotImplementedError
+
+    def build_for(self, widths: Mapping[str, int | None], width: int, states: Mapping[str, State]) -> Fusion:
+        """Build the fusion for fields whose states are known. By default, it does not depend on them.
+
+        :param states: the fitted state of each field; empty for a model that is built by hand
+        """
+        return self.build(widths, width)
 
 
 class Fusion(nn.Module, ABC):
@@ -51,6 +74,17 @@ class Fusion(nn.Module, ABC):
 
     voting: str = "weighed"
     """The voting rule of its config (``FusionConfig.voting``)."""
+
+    lr_scale: float = 1.0
+    """The factor on the learning rate of the fusion."""
+
+    def start(self) -> None:
+        """Load the pretrained weights, if there are any. Called before training, but not for a model loaded from a bundle."""
+
+    def lr_scales(self) -> Iterator[tuple[nn.Parameter, float]]:
+        """Yield parameters with the factor on their learning rate. The factor of other parameters is 1."""
+        for parameter in self.parameters() if self.lr_scale != 1.0 else ():
+            yield parameter, self.lr_scale
 
     @abstractmethod
     def forward(self, features: Mapping[str, Features]) -> Features:

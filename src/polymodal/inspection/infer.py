@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .. import zoo
 from ..cells import Writing
 from ..config import override, quote
 from ..data.sources import Source
 from ..data.splits import FEW_ROWS
+from ..encoders import PretrainedModels
 from ..experiment import DataConfig, Experiment, usual_encoder, with_encoders
 from ..modalities import COLUMN_TYPES, OF_FILES, Roots, modality_of
 from ..model import ModelConfig
@@ -104,7 +106,10 @@ def infer(
                 f"{many:.1f} rows share a file of {shared.name!r}: they stay in one part, or validation would be optimistic"
             )
     tree_out["data"] = {**dict(base.get("data") or {}), "split": split_tree}
+    if "model" in early:
+        tree_out["model"] = zoo.with_settings(dict(base.get("model") or {}), early["model"])
     tree_out, notes = override(tree_out, overrides)
+    tree_out = of_preset(tree_out, reasons)
     experiment = _with_ngrams(Experiment.of(_with_kinds(tree_out, source.rows)), fields, source.rows, reasons)
     _drop_reasons(fields, experiment, reasons)
     experiment, chosen = with_encoders(experiment, source.rows)
@@ -128,6 +133,22 @@ def infer(
         reasons["training.batch_size"] = f"null takes {usual_batch_size(rows)} for {rows:,} rows"
     reasons |= {f"override {at}": note for at, note in enumerate(notes)}
     return experiment, reasons, columns
+
+
+def of_preset(tree: Mapping[str, Any], reasons: dict[str, str]) -> dict[str, Any]:
+    """Return the settings of an experiment without the fields that its preset (``model.preset``) leaves out, and add the reason.
+
+    :raises ConfigError: the preset cannot take the fields
+    """
+    model = dict(tree.get("model") or {})
+    preset = str(model.get("preset"))
+    if preset not in zoo.ARCHITECTURES:
+        return dict(tree)
+    fields = Experiment.of({"fields": tree["fields"]}).fields
+    forms = {name: field.modality().forms for name, field in fields.items()}
+    kept = zoo.taken(preset, forms, {name: field.sources for name, field in fields.items()})
+    reasons["model.preset"] = zoo.described(preset, model, [name for name in fields if name not in kept])
+    return {**tree, "fields": {name: tree["fields"][name] for name in kept}}
 
 
 def _split_of_time(experiment: Experiment, rows: int) -> tuple[str, str] | None:
@@ -182,7 +203,8 @@ def _with_kinds(tree: dict[str, Any], rows: int) -> dict[str, Any]:
     if isinstance(encoders, Mapping) and any(isinstance(settings, Mapping) and "kind" not in settings for settings in encoders.values()):
         fields = Experiment.of({"fields": tree["fields"]}).fields
         preset = str(model.get("preset", "scratch"))
-        usual = {name: usual_encoder(fields[name], rows, preset)[0].tree() for name in encoders if name in fields}
+        models = PretrainedModels.model_validate(model.get("pretrained") or {})
+        usual = {name: usual_encoder(fields[name], rows, preset, models)[0].tree() for name in encoders if name in fields}
         bare = {name for name, settings in encoders.items() if isinstance(settings, Mapping) and "kind" not in settings}
         completed = {name: {**usual.get(name, {}), **settings} if name in bare else settings for name, settings in encoders.items()}
         model = {**model, "encoders": completed}
@@ -196,6 +218,8 @@ def _with_ngrams(experiment: Experiment, fields: Mapping[str, Any], rows: int, r
 
     :param fields: the settings of the inferred fields
     """
+    if experiment.model.preset in zoo.ARCHITECTURES:
+        return experiment
     more, encoders = dict(experiment.fields), dict(experiment.model.encoders)
     for name in fields:
         field = experiment.fields.get(name)

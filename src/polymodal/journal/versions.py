@@ -18,7 +18,6 @@ import torch
 from .. import __version__
 from ..config import External
 from ..data.sources import Source
-from ..encoders import EncoderConfig
 from ..experiment import Experiment
 
 
@@ -34,9 +33,8 @@ def code_of(experiment: Experiment) -> dict[str, str]:
     files are digested."""
     parts = [*experiment.model.encoders.values(), experiment.model.fusion]
     external = {part.kind: _module(part) for part in parts if isinstance(part, External)}
-    for part in experiment.model.encoders.values():
-        libraries = part.libraries if isinstance(part, EncoderConfig) else ()
-        external |= {name: _version(name) for name in libraries}
+    for part in parts:
+        external |= {name: _version(name) for name in (() if isinstance(part, External) else part.libraries)}
     if experiment.model.trees is not None:
         external["lightgbm"] = _version("lightgbm")
     return {

@@ -22,6 +22,8 @@ def settings_notes(experiment: Experiment, reasons: Mapping[str, str]) -> list[s
     for path, reason in reasons.items():
         if path.startswith("model.encoders") and experiment.model.preset != "scratch":
             notes.append(f"{path}: {reason}")
+        if path == "model.preset":
+            notes.append(reason)
         if path.startswith("columns."):
             notes.append(f"column {path.removeprefix('columns.')}: {reason}")
         if path.startswith(("data.split", "override")):

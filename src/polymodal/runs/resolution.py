@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import zoo
 from ..bundle import find
 from ..config import External, absolute, override, quote, read_tree, with_paths_at
 from ..data.sources import Source, open_source
 from ..errors import ConfigError, DataError
 from ..experiment import DataConfig, Experiment, with_encoders
 from ..inspection.columns import REQUESTED
-from ..inspection.infer import LeftOut, encoding_in, infer, left_out
+from ..inspection.infer import LeftOut, encoding_in, infer, left_out, of_preset
 from ..inspection.targets import target_columns
 from ..modalities import OF_FILES, check_folders
 from ..model import ENCODER_CONTRACT, FUSION_CONTRACT
@@ -172,9 +173,28 @@ def _from_tree(tree: Mapping[str, Any], place: str, overrides: Sequence[str], se
     for flag, name in (("--target", "target"), ("--column", "columns"), ("--ignore", "ignore")):
         if name in settings:
             raise ConfigError(f"{place}: {flag} beside a file that names its fields; set it in the file, under fields and tasks")
-    experiment = Experiment.of(laid, place=place)
+    _check_preset(tree, laid, settings, place)
+    laid["model"] = zoo.with_settings(dict(laid.get("model") or {}), dict(laid.get("model") or {}))
+    of_fields: dict[str, str] = {}
+    experiment = Experiment.of(of_preset(laid, of_fields), place=place)
     if not experiment.tasks:
         raise ConfigError(f"{place}: tasks: missing; expected a task for each target column")
     source = open_source(table, encoding=experiment.data.encoding)
     experiment, reasons = with_encoders(experiment, source.rows)
-    return source, experiment, reasons | {f"override {at}": note for at, note in enumerate(notes)}, []
+    return source, experiment, reasons | of_fields | {f"override {at}": note for at, note in enumerate(notes)}, []
+
+
+def _check_preset(tree: Mapping[str, Any], laid: Mapping[str, Any], settings: TrainingSettings, place: str) -> None:
+    """Check that a requested model of MMF does not meet the encoders or the fusion of another model in a file.
+
+    :param tree: the settings of the file
+    :param laid: the same with overrides
+    :raises ConfigError: the file names them
+    """
+    model, preset = dict(tree.get("model") or {}), settings.get("preset")
+    named = [name for name in ("encoders", "fusion") if model.get(name)]
+    if dict(laid.get("model") or {}).get("preset") == preset and model.get("preset") != preset and named:
+        raise ConfigError(
+            f"{place}: --preset {preset} beside a file that sets model.{named[0]}; expected one of them; leave it out of the file, or "
+            f"train on the table itself"
+        )

@@ -11,6 +11,7 @@ from torch import nn
 
 from ..encoders import Encoder
 from ..flow import Batch
+from ..fusions import Fusion
 from ..layers.pooling import mean_pool
 from ..model import MultiModalModel
 from .config import TrainingConfig
@@ -22,10 +23,11 @@ _PROBES = 10.0
 def optimiser(model: MultiModalModel, config: TrainingConfig, device: torch.device) -> torch.optim.AdamW:
     """Return AdamW over the trainable parameters.
 
-    Vectors (biases, normalization layers, tokens) have no weight decay; each encoder has its own factor of the learning rate. The entry
-    ``field`` of a parameter group is the field of its encoder, None outside encoders.
+    Vectors (biases, normalization layers, tokens) have no weight decay; encoders and fusions have their own factors of the learning rate.
+    The entry ``field`` of a parameter group is the field of its encoder, None outside encoders.
     """
-    scale_of = {parameter: scale for module in model.modules() if isinstance(module, Encoder) for parameter, scale in module.lr_scales()}
+    parts = [module for module in model.modules() if isinstance(module, (Encoder, Fusion))]
+    scale_of = {parameter: scale for part in parts for parameter, scale in part.lr_scales()}
     if model.probing:
         scale_of |= dict.fromkeys(model.vote_heads.parameters(), _PROBES)
     field_of = {parameter: name for name, encoder in zip(model.names, model.encoders, strict=True) for parameter in encoder.parameters()}
@@ -55,7 +57,7 @@ def standardise(model: MultiModalModel, batch: Batch) -> None:
     model.eval()
     for name, encoder in zip(model.names, model.encoders, strict=True):
         field = batch.fields[name]
-        if not isinstance(encoder, Encoder) or len(field.present_B) < 8:
+        if not isinstance(encoder, Encoder) or not encoder.standardised or len(field.present_B) < 8:
             continue
         pooled_UD = mean_pool(model.encode(name, field)).float()
         if len(pooled_UD) < 8:
