@@ -27,8 +27,11 @@ FLOORS = [  # from floor 1 upwards; docs/design/000-architecture.md explains the
     {"preparation", "journal"},
     {"inspection", "bundle"},
     {"predictor", "ensemble"},
-    {"runs", "analysis", "outputs", "exporting"},
+    {"analysis", "outputs", "exporting"},
+    {"tracking"},
+    {"runs"},
     {"preflight", "comparison", "server", "sklearn"},
+    {"tuning"},
     {"cli"},
 ]
 HEAVY = {"torch", "tokenizers", "matplotlib", "easy_vqa", "tensorboard"}

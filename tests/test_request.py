@@ -22,6 +22,7 @@ from polymodal.request import ComparisonSettings, Request, Setting, TableSetting
 TABLE = ["target", "columns", "ignore", "group", "split", "root", "seed", "time_limit", "encoding"]
 KINDS: dict[str, tuple[Any, type]] = {
     "train": (pm.train, TrainingSettings), "check": (pm.check, TrainingSettings), "compare": (pm.compare, ComparisonSettings),
+    "tune": (pm.tune, TrainingSettings),
     "inspect": (pm.inspect, TableSettings), "init": (init, TableSettings),
 }  # fmt: skip
 
@@ -29,7 +30,7 @@ KINDS: dict[str, tuple[Any, type]] = {
 def test_the_settings_of_each_kind() -> None:
     assert list(declared(TableSettings)) == TABLE
     assert list(declared(ComparisonSettings)) == [*TABLE, "on_error"]
-    assert list(declared(TrainingSettings)) == [*TABLE, "on_error", "preset", "valid", "test"]
+    assert list(declared(TrainingSettings)) == [*TABLE, "on_error", "preset", "track", "valid", "test"]
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -102,7 +103,7 @@ def test_a_new_setting_is_one_declaration() -> None:
         return dict(settings)
 
     names = list(inspect.signature(function).parameters)
-    assert names == ["table", "overrides", *TABLE, "on_error", "preset", "valid", "test", "epochs", "out"]
+    assert names == ["table", "overrides", *TABLE, "on_error", "preset", "track", "valid", "test", "epochs", "out"]
     assert ":param epochs: times that every row is seen (training.epochs)\n" in (function.__doc__ or "")
     assert ":settings:" not in (function.__doc__ or "")
 

@@ -34,8 +34,9 @@ _HOME = {
     "ResumeEvent": "training.events",
     "StartEvent": "training.events",
     "StepEvent": "training.events",
-    "TensorBoard": "training.observers",
+    "TensorBoard": "tracking",
     "TrainingError": "errors",
+    "TrialEvent": "training.events",
     "UndefinedEvent": "training.events",
     "UserError": "errors",
     "VotesEvent": "training.events",
@@ -50,6 +51,7 @@ _HOME = {
     "resume": "runs",
     "robustness": "analysis",
     "train": "runs",
+    "tune": "tuning",
 }
 
 __all__ = ["__version__", *_HOME]
@@ -104,6 +106,7 @@ if TYPE_CHECKING:  # "X as X" marks an exported name for type checkers
     from .runs import (
         train as train,
     )
+    from .tracking import TensorBoard as TensorBoard
     from .training.events import (
         CellEvent as CellEvent,
     )
@@ -141,6 +144,9 @@ if TYPE_CHECKING:  # "X as X" marks an exported name for type checkers
         StepEvent as StepEvent,
     )
     from .training.events import (
+        TrialEvent as TrialEvent,
+    )
+    from .training.events import (
         UndefinedEvent as UndefinedEvent,
     )
     from .training.events import (
@@ -158,9 +164,7 @@ if TYPE_CHECKING:  # "X as X" marks an exported name for type checkers
     from .training.observers import (
         Observer as Observer,
     )
-    from .training.observers import (
-        TensorBoard as TensorBoard,
-    )
+    from .tuning import tune as tune
 
 
 def __getattr__(name: str) -> Any:

@@ -37,6 +37,7 @@ class Stream(Enum):
     TREES = 37, "the folds, summaries and boosters of boosted trees (by use, then by number)"
     ROUNDS = 41, "the rounds that the interval of a comparison samples"
     IMPORTANCE = 43, "the permutations of an importance (by part and repeat)"
+    TRIAL = 47, "the settings of a trial of a search (by trial)"
     AUGMENTATION = None, "the variation of a training cell (by epoch, field and content)"
     SHAPLEY_ORDERS = None, "the orders of the fields that Shapley values average"
     ANALYZED_ROWS = None, "the rows that an explanation samples"

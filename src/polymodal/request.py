@@ -61,6 +61,8 @@ MMFPreset = Literal[
 """The models of MMF by their names there."""
 Preset = Literal["fast", "good", "best", MMFPreset]
 """How much is trained without a time limit (one model for a first look, the default, or more folds and networks), or a model of MMF."""
+TrackerName = Literal["mlflow", "wandb", "tensorboard"]
+"""An experiment tracker to which a run is written besides its folder."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -157,6 +159,17 @@ class TrainingSettings(ComparisonSettings, total=False):
             choices=get_args(Preset),
             others=("mmf/", "model.preset"),
             argument="how much is trained: fast, good or best (training.preset); or a model of MMF: mmf/NAME (model.preset); None = good",
+        ),
+    ]
+    track: Annotated[
+        TrackerName | Sequence[TrackerName] | None,
+        Setting(
+            "--track",
+            "Write the run to mlflow, wandb or tensorboard as well; may be given several times (training.track).",
+            "training.track",
+            repeated=True,
+            choices=get_args(TrackerName),
+            argument="one or several trackers to which the run is written as well: mlflow, wandb, tensorboard (training.track)",
         ),
     ]
     valid: Annotated[

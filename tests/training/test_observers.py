@@ -27,6 +27,7 @@ from polymodal.training.events import (
     ResumeEvent,
     StartEvent,
     StepEvent,
+    TrialEvent,
     UndefinedEvent,
     VotesEvent,
     WarningEvent,
@@ -77,6 +78,11 @@ LINES: dict[type[Event], tuple[Event, str | None]] = {
         CellEvent("round", "concat", 0, 1, float("-inf"), {"y": None}, 3, 8, 1.5, ""),
         '"stage": "round", "name": "concat", "trial": 0, "round": 1, "worth": null, "scores": {"y": null}, "done": 3, "total": 8, '
         '"seconds": 1.5, "failed": ""',
+    ),
+    TrialEvent: (
+        TrialEvent(2, {"training.lr": 0.1}, "pruned", "accuracy", None, "after epoch 3", 3, 1.5, False, 9),
+        '"number": 2, "settings": {"training.lr": 0.1}, "state": "pruned", "metric": "accuracy", "value": null, '
+        '"reason": "after epoch 3", "epochs": 3, "seconds": 1.5, "best": false, "total": 9',
     ),
     EndEvent: (
         EndEvent({"fused": 1.0, "total": 2.0}, {"rows": 9, "tasks": {}}, ""),
@@ -145,23 +151,6 @@ def test_the_console_shows_epochs_notes_and_warnings() -> None:
         "warning: slow",
         "  fused  epoch 1/4  loss 0.2500  log_loss 0.2000  60 rows/s  waiting 2%  *",
     ]
-
-
-def test_tensorboard_gets_the_curves_of_an_epoch() -> None:
-    curves: dict[str, tuple[float, int]] = {}
-
-    class Writer:
-        def add_scalar(self, name: str, value: float, epoch: int) -> None:
-            curves[name] = (value, epoch)
-
-    board = pm.TensorBoard.__new__(pm.TensorBoard)
-    board._summary_writer = Writer()
-    for event, _ in LINES.values():
-        board.observe(event)
-    assert curves == {
-        "fused/loss": (0.25, 1), "fused/log_loss": (0.2, 1), "fused/title loss": (0.5, 1), "fused/title held_out": (0.6, 1),
-        "fused/title step": (1.0, 1),
-    }  # fmt: skip
 
 
 def test_an_event_of_ones_own_is_logged_and_passed_on(tmp_path: Path) -> None:

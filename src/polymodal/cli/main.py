@@ -23,8 +23,8 @@ from .. import __version__
 from .mistakes import Commands
 
 COMMANDS = (
-    "inspect", "init", "check", "train", "compare", "evaluate", "explain", "predict", "report", "card", "demo", "table", "schema", "serve",
-    "export",
+    "inspect", "init", "check", "train", "compare", "tune", "evaluate", "explain", "predict", "report", "card", "demo", "table", "schema",
+    "serve", "export",
 )  # fmt: skip
 """The commands in the order in which messages name them. The command ``x`` is the object ``x`` of the module ``cli/x.py``."""
 

@@ -18,6 +18,7 @@ _PATHS = {
 _ADVICE = {
     **dict.fromkeys(("features", "feature", "inputs", "x"), "every column but the target is a feature; leave one out: --ignore COL"),
     **dict.fromkeys(("verbose", "v", "debug", "progress"), "a command reports its progress, unless --quiet is given"),
+    **{name: f"write --track {name}" for name in ("mlflow", "wandb", "tensorboard")},
     **dict.fromkeys(("n", "rows", "nrows", "limit", "max_rows", "sample"), "all rows are read; use a table with fewer rows"),
 }
 """Advice by words that are not settings."""

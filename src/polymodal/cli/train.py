@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..predictor import Predictor
     from ..training.observers import Observer
 
-_WITH_RESUME = ("table", "overrides", "valid", "test", "resume", "force", "tensorboard", "quiet")
+_WITH_RESUME = ("table", "overrides", "valid", "test", "resume", "force", "quiet")
 
 
 @click.command()
@@ -27,7 +27,6 @@ _WITH_RESUME = ("table", "overrides", "valid", "test", "resume", "force", "tenso
 @overwrite_option("Replace an existing run.")
 @click.option("--resume", metavar="RUN", help="Resume a run that was interrupted or killed, from its last checkpoint.")
 @click.option("--force", is_flag=True, help="Resume although data, settings or code have changed.")
-@click.option("--tensorboard", is_flag=True, help="Write curves for TensorBoard to RUN/tensorboard.")
 @quiet_option("Print only the results and their folder.")
 def train(
     table: str | None,
@@ -36,7 +35,6 @@ def train(
     out: str | None,
     resume: str | None,
     force: bool,
-    tensorboard: bool,
     quiet: bool,
     **settings: Any,
 ) -> None:
@@ -56,14 +54,12 @@ def train(
     from ..runs import resume as resume_run
     from ..runs import train as train_run
     from ..storage import free_folder
-    from ..training.observers import Console, TensorBoard
+    from ..training.observers import Console
     from .warnings import warnings_as_lines
 
     start = click.get_current_context().obj
     folder = Path(resume) if resume is not None else Path(out) if out is not None else free_folder(Path("runs"), Path(str(table)).stem)
     observers: list[Observer] = [] if quiet else [Console()]
-    if tensorboard:
-        observers.append(TensorBoard(folder / "tensorboard"))
     try:
         with warnings_as_lines():
             if resume is not None:

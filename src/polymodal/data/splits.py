@@ -67,6 +67,11 @@ class SplitConfig(Config):
         return self
 
     @property
+    def has_test_rows(self) -> bool:
+        """Whether there may be test rows; a column of a table may name none."""
+        return self.test > 0 or self.kind == "column"
+
+    @property
     def columns(self) -> list[str]:
         """The columns that the split reads."""
         return [name for name in (self.group, self.column) if name is not None]

@@ -1,4 +1,4 @@
-"""What differs between the beginning of a run or a comparison and the moment when it is resumed, and whether that can be forced.
+"""What differs between the beginning of a run, a comparison or a search and the moment when it is resumed, and whether that can be forced.
 
 Settings that change no result may differ. All other differences are refused, each with its own line. ``--force`` accepts them, except those
 that would mix results that do not belong together.
@@ -17,16 +17,19 @@ from ..errors import UserError
 
 FREE = ("data.table", "data.valid", "data.test", "data.root", "data.cache_gb", "data.features_gb", "training.workers",
         "training.time_limit", "training.checkpoint_minutes", "training.checkpoint_steps",
-        "training.checkpoint_activations", "report.language")  # fmt: skip
+        "training.checkpoint_activations", "training.track", "report.language")  # fmt: skip
 """Settings that may differ: files are compared by what was read of them, and the other settings change no result."""
 MODEL = ("fields", "tasks", "model", "data.split", "seed")
 """Settings that determine the model and the rows that it is trained on. A difference in them cannot be forced in a run: models that are
 trained already would be combined with other models, or measured on rows that they were trained on."""
 
-_BEGAN = {"run": "training", "comparison": "the comparison"}
-_ANEW = {
+Kind = Literal["run", "comparison", "search"]
+"""What is resumed."""
+_BEGAN: dict[Kind, str] = {"run": "training", "comparison": "the comparison", "search": "the search"}
+_ANEW: dict[Kind, str] = {
     "run": "train anew in another folder (-o RUN): its trained models cannot be combined with models of other settings or other rows",
     "comparison": "compare anew in another folder (-o FOLDER): trainings under other settings or on other rows cannot be compared",
+    "search": "search anew in another folder (-o FOLDER): trials under other settings or on other rows cannot be compared",
 }
 
 
@@ -77,8 +80,8 @@ def differences(before: Basis, now: Basis, fixed: Sequence[str] = MODEL) -> list
     return differing
 
 
-def refuse(folder: Path, differing: Sequence[Difference], force: bool, kind: Literal["run", "comparison"] = "run") -> None:
-    """Refuse to resume a run or a comparison that differs from what it was when it began.
+def refuse(folder: Path, differing: Sequence[Difference], force: bool, kind: Kind = "run") -> None:
+    """Refuse to resume a run, a comparison or a search that differs from what it was when it began.
 
     :param folder: its folder
     :param differing: the differences

@@ -1,4 +1,4 @@
-"""The journal of a comparison: one JSON line for each decision and each result, appended and synced.
+"""The journal of a comparison or a search: one JSON line for each decision and each result, appended and synced.
 
 The first line describes what the results depend on: settings, data, code and arguments. A line that was cut off by the end of the process
 is dropped.
@@ -10,13 +10,13 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ..config import shortened
 from ..errors import UserError
 from ..storage import write_whole
 from ..training.observers import plain
-from .differences import Basis, Difference, differences, refuse
+from .differences import Basis, Difference, Kind, differences, refuse
 
 _FORMAT = 2
 
@@ -29,11 +29,14 @@ class LineJournal:
     """A journal to which lines are appended.
 
     :param path: the file; None = nothing is kept
-    :param about: what the comparison depends on: ``experiment``, ``content`` and ``code`` as in ``Basis``, and the arguments ``asked``
+    :param about: what the results depend on: ``experiment``, ``content`` and ``code`` as in ``Basis``, and the arguments ``asked``
     :param force: whether it is resumed in spite of differences that can be forced
     :param warn: called with a message for each difference that is forced
     :raises UserError: the file cannot be read, or the comparison differs from what it was when it began
     """
+
+    kind: ClassVar[Kind] = "comparison"
+    """What is resumed from it."""
 
     def __init__(self, path: Path | None, about: Mapping[str, Any], force: bool = False, warn: Callable[[str], None] = ignore) -> None:
         self.path = path
@@ -86,9 +89,9 @@ class LineJournal:
                     self.take(entry)
         except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise UserError(
-                f"{path}: cannot be read ({error!r}); expected the results of a comparison; compare anew (--overwrite)"
+                f"{path}: cannot be read ({error!r}); expected the results of a {self.kind}; begin it anew (--overwrite)"
             ) from None
-        refuse(path.parent, differing, force, "comparison")
+        refuse(path.parent, differing, force, self.kind)
         for one in differing:
             warn(f"resumed all the same (--force): {one.line}")
         if lines[-1] or differing:

@@ -5,26 +5,27 @@ from __future__ import annotations
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Unpack
 
 from ..config import absolute
 from ..data.sources import open_source
-from ..errors import UserError
+from ..errors import ConfigError, UserError
 from ..experiment import Experiment
 from ..journal import JOURNAL_FILE, refuse
 from ..modalities import OnError
 from ..predictor import Predictor, as_predictor, load
 from ..request import Folders, Request, TrainingSettings, accepts
 from ..storage import Lock, sweep
+from ..tracking import TRACKERS
 from ..training.checkpoint import Checkpoints
 from ..training.clock import Clock
 from ..training.observers import Observer
-from .resolution import open_others, resolve
+from .resolution import Resolved, open_others, resolve
 from .resuming import experiment_of, journal_of, output_folder
-from .run import Run
+from .run import Interrupted, Run
 
 
 @accepts(TrainingSettings)
@@ -56,12 +57,32 @@ def train(
         if one.unread:
             warnings.warn(f"{resolved.source.name}, {one.line}", UserWarning, stacklevel=2)
     clock.limit = resolved.experiment.training.time_limit
+    return train_resolved(resolved, out, overwrite, clock, observers)
+
+
+def train_resolved(
+    resolved: Resolved, out: str | Path | None, overwrite: bool, clock: Clock, observers: Sequence[Observer], tests: bool = True
+) -> Predictor:
+    """Train the model of a resolved request. The other parameters are those of ``train``.
+
+    :param tests: whether the model is measured on the test rows
+    """
+    track = resolved.experiment.training.track
+    if out is None and (lost := [name for name in track if TRACKERS[name].in_run]):
+        raise ConfigError(f"track: {lost[0]} writes to the folder of the run; expected a run that is kept; give out=RUN")
     with _folder(out, overwrite, resolved.experiment) as folder:
         run = Run(
             resolved.experiment, resolved.source, resolved.valid, resolved.test, folder, clock, observers, resolved.reasons,
-            keep=out is not None, left_out=resolved.left_out,
+            keep=out is not None or bool(track), left_out=resolved.left_out, tests=tests,
         )  # fmt: skip
-        return run.go()
+        try:
+            predictor = run.go()
+        except Interrupted as stopped:
+            stopped.run = None if out is None else stopped.run
+            raise
+        if out is None:
+            predictor.run = None  # the folder, which trackers read, is deleted
+        return predictor
 
 
 def resume(
@@ -89,7 +110,19 @@ def resume(
     :raises UserError: something differs, another process is training in the folder, or it contains no run
     :raises Interrupted: as ``train``
     """
-    folder = Path(run)
+    given = {name: value for name, value in (("table", table), ("valid", valid), ("test", test)) if value is not None}
+    return resume_run(Path(run), overrides, given, force, observers, start)
+
+
+def resume_run(
+    folder: Path, overrides: Sequence[str], given: Mapping[str, Any], force: bool, observers: Sequence[Observer],
+    start: float | None = None, tests: bool = True,
+) -> Predictor:  # fmt: skip
+    """Resume a run. The other parameters are those of ``resume``.
+
+    :param given: the tables that were given: ``table``, ``valid``, ``test``
+    :param tests: whether the model is measured on the test rows
+    """
     experiment_of(folder, ())  # before the folder is touched
     with Lock(folder):
         for place in (folder, folder / "checkpoints", folder / "bundle"):
@@ -100,7 +133,7 @@ def resume(
         data = experiment.data
         if journal is not None and journal.ended:
             changed = [one.line for one in journal.differences(experiment)] if overrides else []
-            if changed or any(given is not None for given in (table, valid, test)):
+            if changed or given:
                 what = "; ".join(changed) or "another table"
                 raise UserError(
                     f"{folder}: training has ended, so nothing can be changed ({what}); expected no changes; train anew in another folder "
@@ -111,7 +144,6 @@ def resume(
         if journal is None and (folder / "bundle" / "bundle.json").exists():
             fix = "use the bundle, or train anew in another folder (-o RUN)"
             raise UserError(f"{folder}: a bundle without checkpoints; expected {JOURNAL_FILE}, from which to resume; {fix}")
-        given = {name: value for name, value in (("table", table), ("valid", valid), ("test", test)) if value is not None}
         moved = {name: absolute(value) for name, value in given.items() if isinstance(value, (str, Path))}
         experiment = experiment.model_copy(update={"data": data.model_copy(update=moved)})
         memory = journal.memory if journal is not None else ["table"] if data.table is None else []
@@ -126,7 +158,7 @@ def resume(
         (folder / "checkpoints").mkdir(exist_ok=True)
         spent = max(journal.spent if journal is not None else 0.0, checkpoints.spent())
         clock = Clock(experiment.training.time_limit, (time.monotonic() if start is None else start) - spent)
-        return Run(experiment, source, valid_source, test_source, folder, clock, observers, {}, True, journal, force).go()
+        return Run(experiment, source, valid_source, test_source, folder, clock, observers, {}, True, journal, force, tests=tests).go()
 
 
 def evaluate(

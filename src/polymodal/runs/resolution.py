@@ -20,6 +20,7 @@ from ..inspection.targets import target_columns
 from ..modalities import OF_FILES, check_folders
 from ..model import ENCODER_CONTRACT, FUSION_CONTRACT
 from ..request import Request, TrainingSettings, is_nothing, listed
+from ..tracking import check_installed
 
 PATHS = ("table", "valid", "test")
 
@@ -85,6 +86,7 @@ def resolve(request: Request) -> Resolved:
         inferred = _from_table(table, settings.get("target"), overrides, settings)
     source, experiment, reasons, left = inferred
     experiment = experiment.with_paths_at(Path())
+    check_installed(experiment.training.track)
     if experiment.training.init is not None:
         find(experiment.training.init)
     own = [(part, ENCODER_CONTRACT) for part in experiment.model.encoders.values()] + [(experiment.model.fusion, FUSION_CONTRACT)]

@@ -17,16 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from .. import __version__, pages
 from ..bundle import Bundle
-from ..collection import collect
 from ..config import explain
-from ..data.class_notes import unknown_line
 from ..data.sources import Source
-from ..data.splits import TEST
 from ..ensemble.calibration import EnsembleCalibration
 from ..ensemble.diagnosis import diagnose, warnings
 from ..ensemble.finding import finding
@@ -35,16 +31,16 @@ from ..ensemble.plan import LEAST_SECONDS, RESERVE, Plan
 from ..ensemble.trainer import EnsembleTrainer
 from ..ensemble.validation import Measured, Member
 from ..errors import BundleError, UserError
-from ..evaluation.measure import every_set, measure, score
+from ..evaluation.measure import every_set
 from ..experiment import Experiment
 from ..flow import FUSED
-from ..inference import windows
 from ..inspection.infer import LeftOut
 from ..journal import JOURNAL_FILE, Journal, code_of, digest_of, refuse
 from ..predictor import Predictor
 from ..preparation import Prepared, prepare
 from ..remote import is_remote
 from ..storage import discard_replaced, write_whole
+from ..tracking import trackers
 from ..training.checkpoint import Checkpoints
 from ..training.clock import Clock
 from ..training.events import DeviceEvent, EndEvent, NoteEvent, ResumeEvent, StartEvent, WarningEvent
@@ -54,6 +50,7 @@ from .notes import data_notes, settings_notes
 from .report_data import report_data
 from .resolution import guessed, guessed_columns
 from .signals import Stop, StoppedAtOnce
+from .testing import measure_test
 
 _NOT_WRITTEN = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
@@ -85,6 +82,7 @@ class Run:
     :param journal: the journal of the run to resume; None = a new run
     :param force: whether a run is resumed although its data, settings or code have changed
     :param left_out: the columns that inference left out
+    :param tests: whether the model is measured on the test rows at the end
     """
 
     def __init__(
@@ -101,14 +99,15 @@ class Run:
         journal: Journal | None = None,
         force: bool = False,
         left_out: Sequence[LeftOut] = (),
+        tests: bool = True,
     ) -> None:
         if is_remote(experiment.data.table):  # the name of a folder ends in a slash, by which a run knows the folder of its files
             experiment = experiment.model_copy(update={"data": experiment.data.model_copy(update={"table": source.name})})
         self.experiment, self.source, self.valid_source, self.test_source = experiment, source, valid_source, test_source
         self.folder, self.clock, self.reasons, self.keep = folder, clock, reasons, keep
-        self.before, self.force, self.left_out = journal, force, left_out
+        self.before, self.force, self.left_out, self.tests = journal, force, left_out, tests
         self.log = JsonLines(folder / "log.jsonl")
-        self.observer = Observers([self.log, *observers])
+        self.observer = Observers([self.log, *trackers(experiment, folder, self._note), *observers])
         self.stopping = Stop()
 
     def go(self) -> Predictor:
@@ -206,7 +205,7 @@ class Run:
             baselines, predictor.baselines, alone = self._baselines(trainer, plan, measured, len(members), journal)
             metrics = replace(metrics, baselines=baselines)
         metrics = self._compare(trainer, members, measured, alone, metrics)
-        test = None if self.stopping.requested else self._test(predictor, prepared)
+        test = None if self.stopping.requested or not self.tests else measure_test(predictor, prepared, self.test_source, self.observer)
         metrics = replace(metrics, test=test, seconds=replace(metrics.seconds, total=round(self.clock.spent, 1)))
         self._save(bundle, metrics)
         if self.keep:
@@ -358,26 +357,6 @@ class Run:
         states = {name: prepared.modalities[name].state for name in fields}
         backbones = {name: backbone for name, backbone in prepared.backbones.items() if name in fields}
         return Bundle(experiment, prepared.tasks, states, [member.model for member in members], plain(metrics), backbones)
-
-    def _test(self, predictor: Predictor, prepared: Prepared) -> dict[str, Any] | None:
-        """Return the metrics on the test table or on the test rows; None if there are none, or the test table cannot be measured."""
-        if self.test_source is not None:
-            try:
-                measured = predictor.evaluate(self.test_source)
-                for name, counts in measured.get("unknown", {}).items():
-                    self.observer.observe(WarningEvent(f"target {name!r}: {unknown_line({'test': counts})}"))
-                return measured
-            except UserError as error:  # the model is trained and saved, so that a fault of the test table must not stop the run
-                self.observer.observe(WarningEvent(f"the test table was not measured: {error}"))
-                return None
-        rows = np.flatnonzero(prepared.split.part_N == TEST)
-        if not len(rows):
-            return None
-        store = prepared.train.store
-        collected = [collect(member, store.modalities, windows(store, rows)) for member in predictor.bundle.members]
-        scores = {name: score(task, [one.answers[0].logits[name] for one in collected]) for name, task in prepared.tasks.items()}
-        tasks, _ = measure(prepared.tasks, scores, {name: target[rows] for name, target in prepared.train.targets.items()})
-        return {"rows": len(rows), "tasks": tasks}
 
 
 @contextmanager

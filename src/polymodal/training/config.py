@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 from pydantic import Field as Setting
 
 from ..config import Config, PathText
+from ..request import TrackerName
 from .balance import AnyBalance, NoneConfig
 from .devices import DeviceName
 
@@ -54,6 +55,11 @@ def shares(value: Any) -> Any:
         if not 0 <= share < 1:
             raise ValueError("expected shares from 0 to under 1")
     return value
+
+
+def names(value: Any) -> Any:
+    """Return a single name as a list, and any other value unchanged."""
+    return [value] if isinstance(value, str) else value
 
 
 class TrainingConfig(Config):
@@ -112,6 +118,8 @@ class TrainingConfig(Config):
     results."""
     checkpoint_steps: int | None = Setting(None, ge=1)
     """The number of steps between two checkpoints, in addition to those by time; null = by time only. It does not change results."""
+    track: Annotated[list[TrackerName], BeforeValidator(names)] = []
+    """The experiment trackers to which the run is written besides its folder: mlflow, wandb, tensorboard. It does not change results."""
     bad_steps: int = Setting(10, ge=0)
     """The maximum number of steps of one model that are undone because the loss or the gradient is not finite; one more stops training."""
     init: PathText | None = None

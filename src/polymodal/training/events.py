@@ -280,6 +280,35 @@ class CellEvent(Event):
 
 
 @dataclass(frozen=True)
+class TrialEvent(Event):
+    """One trial of a search has ended, or its result was read from an earlier process.
+
+    :param number: the number of the trial, from 0
+    :param settings: the settings that the trial uses, by path
+    :param state: ``complete``, ``pruned``, ``failed`` or ``repeated`` (its settings were tried before)
+    :param metric: the name of the metric that is shown; empty if there are several targets
+    :param value: the value of the metric on the validation rows, or the mean over the targets; None = it was not measured
+    :param reason: the reason why the trial was pruned or failed; empty if it was neither
+    :param epochs: the number of epochs of its first model
+    :param seconds: the seconds of the trial
+    :param best: whether it is the best one so far
+    :param total: the number of trials of the search
+    """
+
+    kind: ClassVar[str] = "trial"
+    number: int
+    settings: Mapping[str, Any]
+    state: str
+    metric: str
+    value: float | None
+    reason: str
+    epochs: int
+    seconds: float
+    best: bool
+    total: int
+
+
+@dataclass(frozen=True)
 class EndEvent(Event):
     """A run has ended, or was interrupted after its model was saved.
 

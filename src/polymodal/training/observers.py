@@ -1,4 +1,4 @@
-"""Observers of training: a log of JSON Lines, the console, and TensorBoard. Observers do not change training."""
+"""Observers of training: a log of JSON Lines, and the console. Observers do not change training; ``tracking`` has more of them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..errors import requires
 from .events import EpochEvent, Event, NoteEvent, StepEvent, WarningEvent
 
 
@@ -42,7 +40,7 @@ class Observers(Observer):
             observer.observe(event)
 
     def close(self) -> None:
-        """Close each observer."""
+        """Close all observers in turn."""
         for observer in self.observers:
             observer.close()
 
@@ -79,6 +77,15 @@ class JsonLines(Observer):
     def close(self) -> None:
         """Close the log file."""
         self._file.close()
+
+
+def logged_epochs(path: Path) -> Iterator[EpochEvent]:
+    """Yield the epochs in a log that ``JsonLines`` wrote, such as those that earlier processes trained. No file = no epochs."""
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        facts = json.loads(line)
+        if facts.pop("event") == EpochEvent.kind:
+            del facts["time"]
+            yield EpochEvent.of(facts)
 
 
 class Console(Observer):
@@ -148,35 +155,6 @@ class Console(Observer):
             with contextlib.suppress(OSError, ValueError):
                 self._progress.stop()
             self._progress = None
-
-
-class TensorBoard(Observer):
-    """Write curves for TensorBoard to a folder (``pip install 'polymodal[tensorboard]'``)."""
-
-    def __init__(self, folder: str | Path) -> None:
-        requires("tensorboard", "tensorboard")
-        self.folder = str(folder)
-        self._summary_writer: Any = None
-
-    @property
-    def _writer(self) -> Any:
-        """The writer, which is created with the first event, since the run creates the folder."""
-        if self._summary_writer is None:
-            self._summary_writer = requires("torch.utils.tensorboard", "tensorboard").SummaryWriter(self.folder)
-        return self._summary_writer
-
-    def observe(self, event: Event) -> None:
-        """Write the loss, the validation results and the figures of each field by epoch, with one curve for each model."""
-        if isinstance(event, EpochEvent):
-            by_field = {f"{name} {figure}": value for name, of_field in event.fields.items() for figure, value in asdict(of_field).items()}
-            for name, value in {"loss": event.loss, **event.shown, **by_field}.items():
-                if value is not None:
-                    self._writer.add_scalar(f"{event.name}/{name}", value, event.epoch)
-
-    def close(self) -> None:
-        """Flush and close the writer."""
-        if self._summary_writer is not None:
-            self._summary_writer.close()
 
 
 def plain(value: Any) -> Any:
