@@ -30,7 +30,7 @@ from small_tables import emoji, vqa, write
 
 import polymodal as pm
 from polymodal.cli.compare import summary
-from polymodal.cli.comparison_console import GridConsole
+from polymodal.cli.output import plain_text
 
 Found = dict[str, Any]
 
@@ -51,8 +51,8 @@ def rerun(name: str, path: Path, target: str, options: argparse.Namespace, root:
     comparisons = []
     for seed in range(options.first, options.first + options.reruns):
         begin = time.monotonic()
-        comparisons.append(compared(path, target, options, seed, root=root, observers=[GridConsole()] if options.verbose else []))
-        print(f"{name}, seed {seed}, {time.monotonic() - begin:.0f} s\n{summary(comparisons[-1])}\n", flush=True)
+        comparisons.append(compared(path, target, options, seed, root=root, observers=[pm.Console()] if options.verbose else []))
+        print(f"{name}, seed {seed}, {time.monotonic() - begin:.0f} s\n{plain_text(summary(comparisons[-1]))}\n", flush=True)
     results = [one["targets"][target] for one in comparisons if target in one["targets"]]
     results = [one for one in results if one["difference"]["low"] is not None]  # fewer than three rounds give no interval
     if len(results) > 1:

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the suite runs as many processes as there are cores
-os.environ["LC_ALL"] = "C.UTF-8"  # pages are in English, whatever the locale of the machine
+os.environ["LC_ALL"] = "C.UTF-8"  # texts are in English, whatever the locale of the machine
+os.environ["COLUMNS"] = "80"  # and lines as long as on any other terminal
+for name in ("NO_COLOR", "FORCE_COLOR"):
+    os.environ.pop(name, None)
 
 import numpy as np
 import pytest

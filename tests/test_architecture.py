@@ -15,8 +15,8 @@ from builders import ROOT
 
 SOURCE = ROOT / "src" / "polymodal"
 FLOORS = [  # from floor 1 upwards; docs/design/000-architecture.md explains the rooms
-    {"allocator", "errors", "flow", "quiet", "random_streams", "request"},
-    {"remote"},
+    {"allocator", "errors", "flow", "quiet", "random_streams", "request", "terminal"},
+    {"language", "remote"},
     {"cells", "config", "storage", "layers", "weights"},
     {"backbones", "trees"},
     {"modalities", "encoders", "fusions", "tasks"},

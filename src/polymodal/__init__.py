@@ -15,7 +15,7 @@ _HOME = {
     "CellEvent": "training.events",
     "CheckpointEvent": "training.events",
     "ConfigError": "errors",
-    "Console": "training.observers",
+    "Console": "training.console",
     "DataError": "errors",
     "DeviceEvent": "training.events",
     "EndEvent": "training.events",
@@ -25,6 +25,7 @@ _HOME = {
     "JsonLines": "training.observers",
     "MemberEvent": "training.events",
     "MissingDependency": "errors",
+    "ModelEvent": "training.events",
     "MultiModalModel": "model",
     "NoteEvent": "training.events",
     "Observer": "training.observers",
@@ -107,6 +108,7 @@ if TYPE_CHECKING:  # "X as X" marks an exported name for type checkers
         train as train,
     )
     from .tracking import TensorBoard as TensorBoard
+    from .training.console import Console as Console
     from .training.events import (
         CellEvent as CellEvent,
     )
@@ -127,6 +129,9 @@ if TYPE_CHECKING:  # "X as X" marks an exported name for type checkers
     )
     from .training.events import (
         MemberEvent as MemberEvent,
+    )
+    from .training.events import (
+        ModelEvent as ModelEvent,
     )
     from .training.events import (
         NoteEvent as NoteEvent,
@@ -154,9 +159,6 @@ if TYPE_CHECKING:  # "X as X" marks an exported name for type checkers
     )
     from .training.events import (
         WarningEvent as WarningEvent,
-    )
-    from .training.observers import (
-        Console as Console,
     )
     from .training.observers import (
         JsonLines as JsonLines,

@@ -213,7 +213,7 @@ def test_sets_that_are_empty_are_told(tmp_path: Path) -> None:
     assert min(map(len, model.predict_sets(table, 0.75, empty=False))) == 1
     words = ["predict", str(tmp_path / "run"), str(table), "-o", str(tmp_path / "p.jsonl"), "--coverage"]
     result = CliRunner().invoke(main, [*words, "0.75"])
-    assert f"warning: target 'y': {none} of 400 sets are empty" in result.output
+    assert f"warning: target 'y': {none} of 400 sets are empty" in result.output.replace("\n  ", " ")
     told = [json.loads(line)["y:set"] for line in (tmp_path / "p.jsonl").read_text(encoding="utf-8").splitlines()]
     assert told == [list(one) for one in sets]
     assert "sets are empty" not in CliRunner().invoke(main, [*words, "0.995", "--overwrite"]).output

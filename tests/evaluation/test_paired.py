@@ -9,9 +9,11 @@ import pytest
 
 from builders.comparisons import judged_from
 from builders.tasks import binary, regression
-from polymodal.comparison.sentences import Wording, left_out
+from polymodal.comparison.sentences import Wording
 from polymodal.comparison.verdict import verdict
 from polymodal.evaluation.paired import Difference, against, chosen, paired
+from polymodal.language import Words
+from polymodal.pages import why_left_out
 from polymodal.tasks.metrics import CLASS_METRICS, NUMBER_METRICS
 
 METRICS = {metric.name: metric for metric in (*CLASS_METRICS, *NUMBER_METRICS)}
@@ -211,7 +213,8 @@ def test_figures_are_written_in_the_unit_of_the_metric() -> None:
 
 
 def test_scores_of_the_search_stand_beside_those_of_the_same_stage_only() -> None:
-    said = left_out({"search_scores": {"y": 0.71}, "search_best": {"y": 0.8}, "search_rows": 1_000})
-    assert said.startswith("left out after the search (y: 0.7100, the best there 0.8000; trained on 1,000 rows")
-    assert "not comparable with the rounds" in said
-    assert "nothing to choose by" in left_out({"search_scores": {}, "search_best": {}, "search_rows": 10})
+    words = Words("en")
+    said = why_left_out(words, {"search_scores": {"y": 0.71}, "search_best": {"y": 0.8}, "search_rows": 1_000})
+    assert said.startswith("left out after the search (y: 0.7100, the best of the same stage 0.8000). It was trained on 1,000 rows")
+    assert "cannot be compared with those of the rounds" in said
+    assert "no score is defined" in why_left_out(words, {"search_scores": {}, "search_best": {}, "search_rows": 10})

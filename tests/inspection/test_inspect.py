@@ -63,7 +63,7 @@ def test_modalities_and_roles_are_found_by_reading_cells(tmp_path: Path, rng: np
     assert found["half"].missing == 0.5
     assert found["label"].role == "target"
     assert profile.experiment.fields["columns"].columns == ["n", "few", "when", "flag", "city", "half"]
-    text = profile.text()
+    text = profile.text(1_000)
     for name in found:
         assert name in text
     assert "50.0%" in text
@@ -117,8 +117,8 @@ def test_unreadable_cells_are_told_by_their_row(tmp_path: Path, rng: np.random.G
     assert [row for row, _ in profile.unreadable["photo"]] == [8, 21, 34]
     assert dict(profile.unreadable["photo"])[8] == "no such file 'p/none.png' under the table's folder (--root adds folders)"
     assert profile.unreadable["n"] == [(12, "found 'cheap'; expected a finite number")]
-    assert "row 8, column 'photo': no such file 'p/none.png'" in profile.text()
-    assert "row 12, column 'n': found 'cheap'" in profile.text()
+    assert "row 8, column 'photo': no such file 'p/none.png'" in profile.text(1_000)
+    assert "row 12, column 'n': found 'cheap'" in profile.text(1_000)
 
 
 def test_a_sample_of_a_large_table_keeps_its_row_numbers(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_without_a_target_and_of_hostile_names(tmp_path: Path, rng: np.random.Ge
     profile = profile_of(tmp_path, columns)
     assert not profile.targets
     assert set(profile.experiment.fields) == {"x=y", "columns_"}, "the field of numbers and categories takes a name that is free"
-    assert "nothing suspicious" in profile.text()
+    assert "nothing suspicious" in profile.text(1_000)
     with pytest.raises(pm.DataError, match="every cell is empty"):
         profile_of(tmp_path, {**columns, "y": [""] * 40}, target="y")
 
@@ -262,7 +262,7 @@ def test_a_profile_stands_in_columns_whatever_the_script() -> None:
     from rich.cells import cell_len
 
     table = {"名称和描述": [f"词 {at} 语" for at in range(40)], "n": [at * 1.5 for at in range(40)], "标签": ["是", "否"] * 20}
-    lines = pm.inspect(table, target="标签").text().splitlines()
+    lines = pm.inspect(table, target="标签").text(1_000).splitlines()
     head = next(line for line in lines if "role" in line)
     for name in table:
         line = next(line for line in lines if line.startswith(f"  {name} "))

@@ -49,7 +49,7 @@ def test_a_category_of_many_rare_strings_is_also_text(rng: np.random.Generator) 
     names = pd.Series(next(one for one in profile.columns if one.name == "job").cells).value_counts()
     why = f"{len(names)} different values, {int((names == 1).sum())} of them in one row each, so that new rows have others"
     assert profile.reasons["fields.job"] == f"job: {why}"
-    assert f"also text: {why}" in profile.text()
+    assert f"also text: {why}" in profile.text(1_000)
     assert f"field 'job': text, encoder bag (job: {why})" in settings_notes(profile.experiment, profile.reasons)
     assert not any("occur once" in line for line in profile.suspicions), "the words of its values are read"
 
@@ -112,7 +112,7 @@ def test_texts_that_recur_are_also_categories(rng: np.random.Generator) -> None:
     assert kinds(profile) == {"bike": ("text", "category"), "mostly": ("text", None), "lists": ("text", None), "n": ("number", None)}
     assert fields(profile) == {"bike": ("bike",), "mostly": ("mostly",), "lists": ("lists",), "columns": ("bike", "n")}
     assert "bike: " in profile.reasons["fields.columns"]
-    assert re.search(r"; also category: 9\d% of the cells occur 3 times or more", profile.text())
+    assert re.search(r"; also category: 9\d% of the cells occur 3 times or more", profile.text(1_000))
     assert not any("column 'bike'" in line and "pairs of texts" in line for line in profile.suspicions)
     assert fields(inferred({"bike": cells, "n": range(ROWS)}, columns={"bike": "text", "n": "number"})) == {
         "bike": ("bike",),

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
+from polymodal.language import Words
 from polymodal.pages import charts, confusion
 from polymodal.pages.axes import Axis
 from polymodal.pages.confusion import shortened
-from polymodal.pages.language import Words
 
 EVIL = "<script>alert(1)</script>"
 ENGLISH = Words("en")

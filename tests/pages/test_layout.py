@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page
 import polymodal as pm
 from builders.browsers import CHROMIUM, opened
 from builders.pages import COMPARED, EVIL
+from polymodal.language import LANGUAGES
 from polymodal.pages import comparison_page, explanation_page, read_run, robustness_page, run_page
-from polymodal.pages.catalogue import LANGUAGES
 from polymodal.tasks import curves
 
 pytestmark = [

@@ -1,13 +1,9 @@
-"""Tests of the pages in two languages: a complete catalogue, one language a page, and one stylesheet for all pages."""
+"""Tests of the pages in two languages: one language a page, and one stylesheet for all pages."""
 
 from __future__ import annotations
 
-import ast
 import json
-import locale
 import re
-import string
-from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,13 +16,9 @@ import polymodal as pm
 from builders import ROOT
 from builders.pages import COMPARED
 from polymodal.cli.main import main
-from polymodal.evaluation import robustness
-from polymodal.experiment import ReportConfig
-from polymodal.modalities import column_corruption, signal_corruption, text_corruption
+from polymodal.language import LANGUAGES, Words
+from polymodal.language.page_texts import VALUES
 from polymodal.pages import comparison_page, explanation, explanation_page, read_run, robustness_page, run_page, write
-from polymodal.pages import robustness as robustness_pages
-from polymodal.pages.catalogue import LANGUAGES, SENTENCES, TEXTS, VALUES
-from polymodal.pages.language import SETTINGS, Words, language_of
 
 SOURCE = ROOT / "src" / "polymodal"
 CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
@@ -61,101 +53,6 @@ class Content(HTMLParser):
     def handle_data(self, data: str) -> None:
         if not {"pre", "style"} & set(self.open) and data.strip():
             self.texts.append(data.strip())
-
-
-# -- The catalogue ---------------------------------------------------------------------------------------------------------------
-
-
-def placeholders(template: str) -> set[tuple[str | None, str | None]]:
-    """The names and formats of the placeholders of a text."""
-    return {(name, form) for _, name, form, _ in string.Formatter().parse(template) if name is not None}
-
-
-@pytest.mark.parametrize("key", TEXTS)
-def test_each_text_has_both_languages_with_the_same_placeholders(key: str) -> None:
-    english, chinese = TEXTS[key]
-    assert english
-    assert not CHINESE.search(english)
-    assert placeholders(english) == placeholders(chinese)
-    joins = key in ("comma", "colon", "sentence_space", "list_separator", "enumeration")
-    assert joins or CHINESE.search(re.sub(r"\{.*?\}", "", chinese)) or english == chinese
-
-
-@pytest.mark.parametrize("chinese", [*(pair[1] for pair in TEXTS.values()), *SENTENCES.values(), *VALUES["corruption"].values()])
-def test_the_chinese_has_full_width_punctuation_and_no_needless_spaces(chinese: str) -> None:
-    plain = re.sub(r"\{.*?\}", "{}", chinese)
-    assert not re.search(r"[\u4e00-\u9fff] +[\u4e00-\u9fff]|[，。；：（）、] | [，。；：（）、]|  ", plain)
-    assert not re.search(r"[\u4e00-\u9fff][,;:()?!]|[,;:()?!][\u4e00-\u9fff]", plain)
-
-
-def calls() -> Iterator[tuple[str, str]]:
-    """Yield each text that the pages read from the catalogue, by a literal key: the method (``translate``, ``html``, ...) and the key."""
-    for path in (SOURCE / "pages").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
-                continue
-            if isinstance(node.func, ast.Name) and node.func.id == "translate":
-                yield "translate", str(node.args[0].value)
-            elif isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") == "translate":
-                yield node.func.attr, str(node.args[0].value)
-
-
-def test_each_text_is_used_and_each_used_text_is_there() -> None:
-    for method, key in calls():
-        assert key in {"sentence": SENTENCES, "value": VALUES}.get(method, TEXTS), (method, key)
-    strings: set[str] = set()
-    for path in (SOURCE / "pages").glob("*.py"):
-        if path.name != "catalogue.py":
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            strings |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    assert {*TEXTS, *SENTENCES, *VALUES} - strings == set()
-
-
-def test_no_other_module_of_the_pages_has_chinese_text() -> None:
-    for path in (SOURCE / "pages").glob("*.py"):
-        assert path.name == "catalogue.py" or not CHINESE.search(path.read_text(encoding="utf-8")), path
-
-
-def test_every_corruption_has_a_chinese_name() -> None:
-    names = {
-        *signal_corruption.of_pictures(3, [0.0] * 3), *signal_corruption.of_sounds(8_000), *signal_corruption.of_series([0.0], [1.0]),
-        *signal_corruption.of_vectors([0.0], [1.0]), *signal_corruption.of_points([0.0], [1.0]), *text_corruption.of_text(lambda _: []),
-        *column_corruption.of_columns([{"type": "number"}], []), robustness.ALL, robustness.MISSING,
-    }  # fmt: skip
-    assert set(VALUES["corruption"]) == names
-    assert robustness_pages.MISSING == robustness.MISSING
-
-
-# -- The language ----------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("variables", "platform", "language"),
-    [({"LC_ALL": "zh_CN.UTF-8"}, None, "zh"), ({"LANG": "zh_TW.UTF-8"}, None, "zh"), ({"LANG": "de_DE.UTF-8"}, "zh_CN", "en"),
-     ({"LC_ALL": "", "LC_MESSAGES": "zh_CN", "LANG": "en_US.UTF-8"}, None, "zh"), ({"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}, None, "en"),
-     ({}, "zh_CN", "zh"), ({}, "Chinese (Simplified)_China", "zh"), ({}, "English_United States", "en"), ({}, None, "en")],
-)  # fmt: skip
-def test_auto_is_the_language_of_the_locale(
-    variables: dict[str, str], platform: str | None, language: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(locale, "getlocale", lambda: (platform, None))
-    assert language_of("auto") == language
-    if not variables:
-        monkeypatch.setattr(locale, "getlocale", lambda: locale._parse_localename("unknown"))  # type: ignore[attr-defined]
-        assert language_of("auto") == "en"
-    assert [language_of(setting) for setting in LANGUAGES] == ["en", "zh"]
-
-
-def test_the_setting_takes_the_languages_of_the_catalogue() -> None:
-    annotation = ReportConfig.model_fields["language"].annotation
-    assert annotation.__args__ == SETTINGS  # type: ignore[union-attr]
-    assert ReportConfig().language == "auto"
-    with pytest.raises(pm.UserError, match=r"report.language: found 'english'; expected one of auto, en, zh"):
-        language_of("english")
 
 
 # -- The pages -------------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import pytest
 
 import polymodal as pm
 from builders.tables import FAST, shop
+from polymodal.training.console import Console
 from polymodal.training.events import (
     CellEvent,
     CheckpointEvent,
@@ -22,6 +23,7 @@ from polymodal.training.events import (
     Event,
     FieldFigures,
     MemberEvent,
+    ModelEvent,
     NoteEvent,
     PlanEvent,
     ResumeEvent,
@@ -32,7 +34,7 @@ from polymodal.training.events import (
     VotesEvent,
     WarningEvent,
 )  # fmt: skip
-from polymodal.training.observers import Console, JsonLines, Observer, Observers
+from polymodal.training.observers import JsonLines, Observer, Observers
 
 BEGUN = ("0.1.0", "2.13.0", "3.11.7", 2, "shop.csv", 90, 3)
 FIGURES = FieldFigures(loss=0.5, held_out=0.6, gradient=None, step=1.0)
@@ -53,10 +55,16 @@ LINES: dict[type[Event], tuple[Event, str | None]] = {
         '"polymodal": "0.1.0", "torch": "2.13.0", "python": "3.11.7", "threads": 2, "table": "shop.csv", "rows": 90, "seed": 3, '
         '"time_limit": 60.0',
     ),
-    NoteEvent: (NoteEvent("目标 is binary"), '"text": "目标 is binary"'),
+    NoteEvent: (NoteEvent("目标 is binary"), '"text": "目标 is binary", "detail": false'),
     WarningEvent: (WarningEvent("slow"), '"text": "slow"'),
     DeviceEvent: (DeviceEvent("cpu", "float32"), '"device": "cpu", "precision": "float32"'),
-    PlanEvent: (PlanEvent(5, 1, 4, {"": 0.5}, 2.5), '"members": 5, "baseline_members": 1, "epochs": 4, "share": {"": 0.5}, "trees": 2.5'),
+    PlanEvent: (
+        PlanEvent(5, 1, 4, {"": 0.5}, 2.5, work={"": 3.0, "title": 1.0}),
+        '"members": 5, "baseline_members": 1, "epochs": 4, "share": {"": 0.5}, "trees": 2.5, "networks": 1, "work": {"": 3.0, "title": 1.0}',
+    ),
+    ModelEvent: (
+        ModelEvent("fused", "", 4, trained=False), '"name": "fused", "field": "", "epochs": 4, "trained": false'
+    ),
     StepEvent: (STEP, None),
     EpochEvent: (
         EPOCH,
@@ -146,10 +154,13 @@ def test_the_console_shows_epochs_notes_and_warnings() -> None:
     console = Console(stream)
     for event, _ in LINES.values():
         console.observe(event)
-    assert stream.getvalue().splitlines() == [
+    assert [re.sub(r"  \d+ s left$", "", line) for line in stream.getvalue().splitlines()] == [
         "目标 is binary",
         "warning: slow",
-        "  fused  epoch 1/4  loss 0.2500  log_loss 0.2000  60 rows/s  waiting 2%  *",
+        "models, each with its metrics on validation rows at the epoch that is kept:",
+        "  1/6  fused                 log_loss 0.2000  epoch 4/4     1.5 s",
+        "trainings, each with its metric on the rows that select:",
+        "  3/8  round 2          concat                    -inf   1.5 s",
     ]
 
 
@@ -192,6 +203,6 @@ def test_an_exception_of_an_observer_ends_the_run(kind: type[Event], tmp_path: P
     assert observer.closed
     events = [json.loads(line)["event"] for line in (tmp_path / "run" / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     if kind is StepEvent:
-        assert events[-1] in ("plan", "note")
+        assert events[-1] == "model"
     else:
         assert events[-1] == kind.kind, "the log is written before other observers are called"

@@ -21,9 +21,10 @@ def check(table: str, overrides: tuple[str, ...], **settings: Any) -> None:
     Reports what would fail, by row; estimates the time, memory and disk space of the training; states the precision and the reason for it.
     """
     from ..preflight import check as check_training
+    from ..terminal import width_of
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():
         result = check_training(table, *overrides, **settings)
-    click.echo(result.text())
+    click.echo(result.text(width_of()))
     sys.exit(0 if result.ok else 2)

@@ -14,18 +14,20 @@ import click
 from ..request import ComparisonSettings
 from .options import (
     check_resume,
+    consoles,
     json_option,
     out_option,
     overwrite_option,
-    quiet_option,
+    progress_options,
     settings_options,
     table_argument,
 )
 
 if TYPE_CHECKING:
-    from ..training.observers import Observer
+    from ..language import Words
+    from .output import Line
 
-_WITH_RESUME = ("table", "resume", "force", "jobs", "as_json", "quiet")
+_WITH_RESUME = ("table", "resume", "force", "jobs", "as_json", "quiet", "verbose")
 
 
 @click.command()
@@ -61,7 +63,7 @@ _WITH_RESUME = ("table", "resume", "force", "jobs", "as_json", "quiet")
 @click.option("--resume", metavar="FOLDER", help="Resume a comparison that was interrupted or killed.")
 @click.option("--force", is_flag=True, help="Resume although the code has changed.")
 @json_option
-@quiet_option("Print only the results.")
+@progress_options("Print only the results.")
 def compare(
     table: str | None,
     overrides: tuple[str, ...],
@@ -73,6 +75,7 @@ def compare(
     resume: str | None,
     force: bool,
     as_json: bool,
+    verbose: int,
     quiet: bool,
     **settings: Any,
 ) -> None:
@@ -91,65 +94,77 @@ def compare(
     from ..comparison import resume_compare
     from ..runs import Interrupted
     from ..storage import free_folder
-    from .comparison_console import GridConsole
+    from .output import opening_lines, show
+    from .output import words as texts
     from .warnings import warnings_as_lines
 
-    start = click.get_current_context().obj
+    start = click.get_current_context().find_root().obj
     folder = resume or out or str(free_folder(Path("runs"), f"{Path(str(table)).stem}-compare"))
-    observers: list[Observer] = [] if quiet else [GridConsole()]
+    about: dict[str, Any] = {"jobs": jobs, "observers": consoles(verbose, quiet), "start": start, "verbose": False}
     try:
         with warnings_as_lines():
             if resume is not None:
-                result = resume_compare(folder, table, jobs=jobs, force=force, observers=observers, start=start)
+                result = resume_compare(folder, table, force=force, **about)
             else:
                 settings["also"] = None if not also else [setting for setting in also if setting != "none"]
-                result = compare_models(
-                    table, *overrides, jobs=jobs, out=folder, overwrite=overwrite, observers=observers, start=start, **settings
-                )
+                result = compare_models(table, *overrides, out=folder, overwrite=overwrite, **about, **settings)
     except Interrupted as stopped:
-        click.echo(f"interrupted; go on: polymodal compare --resume {shlex.quote(str(folder))}", err=True)
+        command = f"polymodal compare --resume {shlex.quote(str(folder))}"
+        show([(texts()("compare.interrupted", command=command), "")], error=True)
         sys.exit(128 + stopped.signal)
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False))
         return
-    click.echo(summary(result))
-    best = f"; train the best: polymodal train {shlex.quote(str(folder))}/best.yaml" if (Path(folder) / "best.yaml").exists() else ""
-    click.echo(f"{folder}/compare.html shows it{best}")
+    show([*([] if quiet else [("", "")]), *summary(result)])
+    words, page = texts(), Path(folder) / "compare.html"
+    show([("", ""), (words("train.report", path=page), ""), *opening_lines(page)])
+    if (Path(folder) / "best.yaml").exists():
+        show([(words("compare.train_best", command=f"polymodal train {shlex.quote(str(folder))}/best.yaml"), "")])
 
 
-def summary(result: Mapping[str, Any]) -> str:
-    """Return a comparison as text: a table and a conclusion for each target."""
-    from rich.cells import cell_len, set_cell_size
+def summary(result: Mapping[str, Any]) -> list[Line]:
+    """Return a comparison as lines: a table and a conclusion for each target."""
+    from ..pages import comparison_sentence, contender_label, why_left_out
+    from .metric_table import format_number
+    from .output import Table, legend_lines, table_lines, text_lines
+    from .output import words as texts
 
-    from ..comparison import left_out
-
-    lines = []
+    words, about = texts(), result["contenders"]
+    lines: list[Line] = []
+    keys = ("compare.rounds_spread", "compare.short_difference", "compare.interval", "compare.seconds", "compare.parameters")
     for name, target in result["targets"].items():
         ranked = sorted(target["contenders"].items(), key=lambda pair: pair[1]["mean"], reverse=target["larger_is_better"])
-        width = max(cell_len(contender) for contender, _ in ranked)
-        head = f"{target['metric']:>10}{'spread':>9}{'difference':>12}{'95 % interval':>21}{'seconds':>10}{'parameters':>12}"
-        lines += [f"{name}, {target['measured']:,} rows measured", "  " + " " * width + head]
+        rows = []
         for contender, figures in ranked:
-            about, span = result["contenders"][contender], figures["difference"]
-            ends = "" if span is None or span["low"] is None else f"{span['low']:+z.4f} to {span['high']:+z.4f}"
+            span = figures["difference"]
+            ends = ""
+            if span is not None and span["low"] is not None:
+                ends = words("compare.ends", low=f"{span['low']:+z.4f}", high=f"{span['high']:+z.4f}")
             gain = "-" if span is None else f"{span['mean']:+z.4f}"
-            spread = "-" if figures["spread"] is None else f"{figures['spread']:z.4f}"
-            line = f"{figures['mean']:>z10.4f}{spread:>9}{gain:>12}{ends:>21}{about['seconds']:>10.1f}{about['parameters']:>12,}"
-            lines.append("  " + set_cell_size(contender, width) + line)
-        lines += [_change_line(contender, figures["change"]) for contender, figures in ranked if figures["change"]]
-        lines.append(target["sentence"])
+            seconds, parameters = f"{about[contender]['seconds']:,.1f}", f"{about[contender]['parameters']:,}"
+            label = contender_label(words, contender, about)
+            rows.append([label, format_number(figures["mean"]), format_number(figures["spread"]), gain, ends, seconds, parameters])
+        lines += [("", "")] if lines else []
+        lines += text_lines(words("compare.measured", target=name, rows=target["measured"]), "bold")
+        lines += table_lines(Table(["", target["metric"], *map(words, keys)], rows))
+        lines += legend_lines(words("legend.contenders"))
+        for contender, figures in ranked:
+            if figures["change"]:
+                lines += text_lines(_change_line(words, contender, figures["change"]), "", "  ", "    ")
+        lines += [("", ""), *text_lines(comparison_sentence(words, name, target, result), "bold", "", "  ")]
     if not result["targets"]:
-        lines.append("nothing to compare: no single field, or no fusion, was trained to its end")
-    for name, about in result["contenders"].items():
-        if about["failed"]:
-            lines.append(f"{name}: training failed: {about['failed']}")
-        elif not about["rounds"]:
-            lines.append(f"{name}: {left_out(about)}")
-    return "\n".join(lines)
+        lines += text_lines(words("compare.nothing"))
+    for name, of in about.items():
+        if of["failed"] or not of["rounds"]:
+            reason = words("compare.failed", reason=of["failed"]) if of["failed"] else why_left_out(words, of)
+            lines += text_lines(words("colon", name=contender_label(words, name, about), value=reason), "", "", "  ")
+    return lines
 
 
-def _change_line(name: str, change: Mapping[str, Any]) -> str:
+def _change_line(words: Words, name: str, change: Mapping[str, Any]) -> str:
     """Return one line on the effect of other settings on a fusion."""
     span = change["difference"]
-    ends = "no interval" if span["low"] is None else f"95 % interval {span['low']:+z.4f} to {span['high']:+z.4f}"
-    return f"{name} against {change['of']}: {span['mean']:+z.4f}, {ends}"
+    ends = words("compare.without_interval")
+    if span["low"] is not None:
+        ends = words("compare.change_interval", low=f"{span['low']:+z.4f}", high=f"{span['high']:+z.4f}")
+    return words("compare.change_line", contender=name, other=change["of"], difference=f"{span['mean']:+z.4f}", interval=ends)

@@ -53,8 +53,9 @@ def run_demo(folder: Path) -> None:
     from ..predictor import Predictor
     from ..runs import Interrupted, train
     from ..storage import OutputFolder, discard_replaced, write_whole
+    from ..training.console import Console
     from ..training.devices import has_native_bfloat16, pick_device
-    from ..training.observers import Console, plain
+    from ..training.observers import plain
 
     start = time.monotonic()
     data = folder / "data"

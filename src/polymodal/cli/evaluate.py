@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import json_option, model_options, out_option, overwrite_option, run_argument
+from .options import complete_path, json_option, model_options, out_option, overwrite_option, run_argument
+
+if TYPE_CHECKING:
+    from .output import Line
 
 
 @click.command()
 @run_argument
-@click.argument("table")
+@click.argument("table", shell_complete=complete_path)
 @json_option
 @model_options
 @click.option("--robustness", is_flag=True, help="Also measure with cells that are corrupted, at five severities, or missing.")
@@ -53,36 +56,44 @@ def _evaluate(run: str, table: str, *, as_json: bool, trust: bool, device: Any, 
     from ..predictor import load
     from ..training.observers import plain
     from .metric_table import metric_lines
+    from .output import say, show
+    from .output import words as texts
     from .warnings import warnings_as_lines
 
+    words = texts()
     with warnings_as_lines():
-        result = load(run, trust=trust, device=device).evaluate(table, **settings)
+        predictor = load(run, trust=trust, device=device)
+        result = predictor.evaluate(table, **settings)
     for metric, reason in result.pop("undefined", {}).items():
-        click.echo(f"{metric}: undefined here ({reason})", err=True)
-    for facts, of in (("without_target", "without a target"), ("unreadable", "with a target that cannot be read")):
+        say(words("evaluate.undefined", metric=metric, reason=reason))
+    for facts in ("without_target", "unreadable"):
         for target, count in result.pop(facts, {}).items():
             if count:
-                click.echo(f"{target}: {count:,} row{' is' if count == 1 else 's are'} left out, {of}", err=True)
+                key = "evaluate.row_left_out" if count == 1 else "evaluate.rows_left_out"
+                say(words(key, target=target, rows=count, why=words(f"evaluate.{facts}")))
     measured = result.pop("measured", {})
     for target, counts in result.pop("unknown", {}).items():
-        click.echo(f"{target}: {unknown_line({'these': counts})}; they count as answered wrongly", err=True)
+        say(words("evaluate.unknown", target=target, line=unknown_line({"these": counts})))
     if as_json:
         click.echo(json.dumps(plain(result), ensure_ascii=False))
         return
     for target, metrics in result["tasks"].items():
-        rows = [("all fields", metrics), *((f"without {field}", by_task[target]) for field, by_task in result["hidden"].items())]
-        for line in metric_lines(f"{target}, {_of_rows(measured.get(target, result['rows']), result['rows'])}", list(metrics), rows):
-            click.echo(line)
-
-
-def _of_rows(measured: int, rows: int) -> str:
-    """Return the number of rows that were measured, and that of all rows if it is another one."""
-    return f"{measured:,} of {rows:,} rows" if measured != rows else f"{rows:,} rows"
+        task = predictor.bundle.tasks[target]
+        hidden = [(words("without", field=field), by_task[target]) for field, by_task in result["hidden"].items()]
+        rows = measured.get(target, result["rows"])
+        of = words("evaluate.rows", rows=rows)
+        if rows != result["rows"]:
+            of = words("evaluate.some_rows", measured=rows, rows=result["rows"])
+        smaller = [metric for metric in metrics if task.sign(metric) < 0]
+        groups = [[(words("all_fields"), metrics), *hidden]]
+        show(metric_lines(words, words("evaluate.title", target=target, rows=of), list(metrics), groups, smaller))
 
 
 def _evaluate_robustness(run: str, table: str, *, out: str | None, as_json: bool, **settings: Any) -> None:
     """Measure the robustness of a model, write the files, and print the result."""
     from ..analysis import robustness
+    from .output import say, show
+    from .output import words as texts
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():
@@ -90,45 +101,41 @@ def _evaluate_robustness(run: str, table: str, *, out: str | None, as_json: bool
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
-        for line in _robustness_lines(result):
-            click.echo(line)
-    click.echo(f"wrote {out}/robustness.html and robustness.json" if out is not None else "for a page of it: -o FOLDER", err=True)
+        show(_robustness_lines(result))
+    words = texts()
+    files = {"folder": out, "page": "robustness.html", "data": "robustness.json"}
+    say(words("wrote_page", **files) if out is not None else words("page_hint"))
 
 
-def _robustness_lines(result: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the metrics by field, corruption and severity, as lines of text."""
-    from rich.cells import cell_len, set_cell_size
-
+def _robustness_lines(result: Mapping[str, Any]) -> list[Line]:
+    """Return the metrics by field, corruption and severity, as lines of text."""
     from ..evaluation.robustness import MISSING
     from .metric_table import format_number
+    from .output import Table, legend_lines, table_lines, text_lines
+    from .output import words as texts
 
-    yield f"{result['table']}: {result['asked']:,} of {result['with_target']:,} rows with a target, seed {result['seed']}"
-    for target, facts in result["targets"].items():
-        metric, curves = facts["metric"], facts["curves"]
-        yield f"{target}: {metric} {format_number(facts['whole'][metric])} of untouched cells, {facts['rows']:,} rows"
-        name_width = max(5, *(cell_len(_name_of(curve)) for curve in curves))
-        corruption_width = max(10, *(cell_len(curve["corruption"]) for curve in curves))
+    words = texts()
+    facts = {"table": result["table"], "sampled": result["asked"], "with_target": result["with_target"], "seed": result["seed"]}
+    lines = text_lines(words("evaluate.sampled_seed", **facts))
+    for target, found in result["targets"].items():
+        metric, curves = found["metric"], found["curves"]
+        value = format_number(found["whole"][metric])
+        lines += [("", ""), *text_lines(words("evaluate.untouched", target=target, metric=metric, value=value, rows=found["rows"]), "bold")]
         for missing in (False, True):
             shown = [curve for curve in curves if (curve["corruption"] == MISSING) == missing]
             if not shown:
                 continue
-            heads = [f"{level:.0%}" if missing else str(level) for level in shown[0]["levels"]]
             has_effective = any(curve["effective"] is not None for curve in shown)
-            yield (
-                "  " + set_cell_size("field", name_width) + "  " + set_cell_size("corruption", corruption_width)
-                + "".join(f"{head:>8}" for head in heads) + f"{'relative':>10}" + (f"{'effective':>11}" if has_effective else "")
-            )  # fmt: skip
+            levels = [f"{level:.0%}" if missing else str(level) for level in shown[0]["levels"]]
+            last = [words("robustness.relative"), *([words("robustness.effective")] if has_effective else [])]
+            rows = []
             for curve in shown:
-                values = "".join(f"{format_number(metrics[metric]):>8}" for metrics in curve["metrics"])
-                effective = "-" if curve["effective"] is None else f"{curve['effective']:+z.4f}"
-                yield (
-                    "  " + set_cell_size(_name_of(curve), name_width) + "  " + set_cell_size(curve["corruption"], corruption_width) + values
-                    + f"{format_number(curve['relative']):>10}" + (f"{effective:>11}" if has_effective else "")
-                )  # fmt: skip
-    if result["against"] is not None:
-        yield f"effective: how much less is lost than by {result['against']}"
-
-
-def _name_of(curve: Mapping[str, Any]) -> str:
-    """Return the field of a curve, or "all fields"."""
-    return "all fields" if curve["field"] is None else str(curve["field"])
+                name = words("all_fields") if curve["field"] is None else str(curve["field"])
+                values = [*(format_number(metrics[metric]) for metrics in curve["metrics"]), format_number(curve["relative"])]
+                if has_effective:
+                    values.append("-" if curve["effective"] is None else f"{curve['effective']:+z.4f}")
+                rows.append([name, words.value("corruption", curve["corruption"]), *values])
+            heads = [words("field"), words("robustness.corruption"), *levels, *last]
+            lines += [("", ""), *table_lines(Table(heads, rows, left=2))]
+    against = "" if result["against"] is None else words("evaluate.against", baseline=words.value("baseline", result["against"]))
+    return [*lines, *legend_lines(words("legend.relative_only"), against)]

@@ -19,8 +19,10 @@ def inspect(table: str, overrides: tuple[str, ...], **settings: Any) -> None:
     Reports what each column contains, and what is missing, unreadable or suspicious.
     """
     from ..inspection import inspect as inspect_table
+    from ..terminal import width_of
+    from .output import show, words
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():
         profile = inspect_table(table, *overrides, **settings)
-    click.echo(profile.text())
+    show([(line, "") for line in profile.lines(width_of(), words())])

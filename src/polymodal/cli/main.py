@@ -20,13 +20,21 @@ from typing import Any, NoReturn
 import click
 
 from .. import __version__
+from .language_option import add_language, language_option
 from .mistakes import Commands
 
 COMMANDS = (
     "inspect", "init", "check", "train", "compare", "tune", "evaluate", "explain", "predict", "report", "card", "demo", "table", "schema",
-    "serve", "export",
+    "serve", "export", "completion",
 )  # fmt: skip
 """The commands in the order in which messages name them. The command ``x`` is the object ``x`` of the module ``cli/x.py``."""
+GROUPS = {
+    "Before training": ("inspect", "check", "init", "table"),
+    "Training": ("train", "compare", "tune", "demo"),
+    "Trained models": ("evaluate", "explain", "predict", "serve", "export"),
+    "Pages and files": ("report", "card", "schema", "completion"),
+}
+"""The commands by the heading under which ``--help`` lists them; commands of no group follow under ``Commands``."""
 
 
 class _LazyCommands(MutableMapping[str, click.Command]):
@@ -39,6 +47,7 @@ class _LazyCommands(MutableMapping[str, click.Command]):
         command = self._commands[name]
         if command is None:
             command = self._commands[name] = getattr(import_module(f".{name}", __package__), name)
+            add_language(command)
         return command
 
     def __setitem__(self, name: str, command: click.Command) -> None:
@@ -83,16 +92,20 @@ class _Group(Commands):
 def _fail(error: Exception, code: int) -> NoReturn:
     """Print the message of an error and exit."""
     with contextlib.suppress(OSError, ValueError):
-        click.echo(f"error: {error}", err=True)
+        from ..terminal import has_colors, painted
+
+        click.echo(f"{painted('error:', 'error', sys.stderr)} {error}", err=True, color=True if has_colors(sys.stderr) else None)
     sys.exit(code)
 
 
 @click.group(
     cls=_Group,
     commands=_LazyCommands(COMMANDS),
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    groups=GROUPS,
 )
 @click.version_option(__version__, prog_name="polymodal")
+@language_option()
 @click.pass_context
 def main(context: click.Context) -> None:
     """Train and measure one model on a table whose rows contain pictures, videos, text, sounds, series, points and numbers."""

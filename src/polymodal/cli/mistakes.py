@@ -17,7 +17,7 @@ _PATHS = {
 """Settings by common names that resemble another option."""
 _ADVICE = {
     **dict.fromkeys(("features", "feature", "inputs", "x"), "every column but the target is a feature; leave one out: --ignore COL"),
-    **dict.fromkeys(("verbose", "v", "debug", "progress"), "a command reports its progress, unless --quiet is given"),
+    **dict.fromkeys(("verbose", "v", "debug", "progress"), "train and compare report their progress, with -v every epoch too"),
     **{name: f"write --track {name}" for name in ("mlflow", "wandb", "tensorboard")},
     **dict.fromkeys(("n", "rows", "nrows", "limit", "max_rows", "sample"), "all rows are read; use a table with fewer rows"),
 }
@@ -26,7 +26,25 @@ _TABLES = re.compile(r".*\.(csv|tsv|txt|parquet|pq|jsonl|ndjson|feather|arrow|ip
 
 
 class Commands(click.Group):
-    """A group of commands that answers unknown names with suggestions."""
+    """A group of commands that answers unknown names with suggestions, and lists its commands under headings.
+
+    :param groups: the names of the commands by heading
+    """
+
+    def __init__(self, *args: Any, groups: Mapping[str, Sequence[str]] | None = None, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.groups = dict(groups or {})
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands under their headings, each with its whole first sentence."""
+        listed = [name for names in self.groups.values() for name in names]
+        others = [name for name in self.list_commands(ctx) if name not in listed]
+        for heading, names in {**self.groups, "Commands": others}.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name, command.get_short_help_str(200)) for name, command in commands if command is not None and not command.hidden]
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments and keep the words of the command line, since an error about an unknown option lacks its value."""

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..request import Setting, TrainingSettings, declared
 from .mistakes import check_overrides
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from ..training.observers import Observer
 
 _SETTINGS = declared(TrainingSettings)
 Command = Callable[..., Any]
@@ -40,6 +45,13 @@ def _parse_rows(_: click.Context, parameter: click.Parameter, value: str | None)
         raise click.BadParameter(f"{value!r}; expected numbers of rows, such as 3,17 (the first data row is 1)") from None
 
 
+def complete_path(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Let the shell complete the path of a file or a folder."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
 def _all(*options: Option) -> Option:
     """Return one decorator that adds several options, in the order in which ``--help`` shows them."""
 
@@ -57,7 +69,7 @@ def _all(*options: Option) -> Option:
 def table_argument(*, required: bool, metavar: str | None = None) -> Option:
     """Return the arguments of the commands that read a training table: the table, and overrides of settings."""
     return _all(
-        click.argument("table", required=required, metavar=metavar),
+        click.argument("table", required=required, metavar=metavar, shell_complete=complete_path),
         click.argument("overrides", nargs=-1, metavar="[PATH=VALUE]..."),
     )
 
@@ -122,7 +134,7 @@ def check_resume(allowed: Collection[str], advice: str) -> None:
 
 # -- trained models -------------------------------------------------------------------------------------------------------
 
-run_argument = click.argument("run", metavar="RUN")
+run_argument = click.argument("run", metavar="RUN", shell_complete=complete_path)
 device_option = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),
@@ -147,7 +159,9 @@ rows_option = click.option(
 
 def out_option(help_text: str, *, metavar: str | None = None, default: str | None = None) -> Option:
     """Return the option ``--out``, with its short form ``-o``."""
-    return click.option("-o", "--out", metavar=metavar, default=default, show_default=default is not None, help=help_text)
+    return click.option(
+        "-o", "--out", metavar=metavar, default=default, show_default=default is not None, help=help_text, shell_complete=complete_path
+    )
 
 
 def overwrite_option(help_text: str) -> Option:
@@ -155,9 +169,24 @@ def overwrite_option(help_text: str) -> Option:
     return click.option("--overwrite", is_flag=True, help=help_text)
 
 
-def quiet_option(help_text: str) -> Option:
-    """Return the flag ``--quiet``."""
-    return click.option("--quiet", is_flag=True, help=help_text)
+def progress_options(quiet_help: str) -> Option:
+    """Return the options that set how much is printed while models are trained.
+
+    :param quiet_help: what is printed with ``--quiet``
+    """
+    return _all(
+        click.option("-v", "--verbose", count=True, help="Print every epoch and further notes as well."),
+        click.option("-q", "--quiet", is_flag=True, help=quiet_help),
+    )
+
+
+def consoles(verbose: int, quiet: bool) -> list[Observer]:
+    """Return the console that shows the progress of a command, or nothing if it is to be quiet."""
+    from ..training.console import Console
+
+    if verbose and quiet:
+        raise click.UsageError("--verbose beside --quiet: expected one of them; leave out the other")
+    return [] if quiet else [Console(verbosity=1 + verbose)]
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, and nothing else.")

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from .options import model_options, out_option, overwrite_option, run_argument
+from .options import complete_path, model_options, out_option, overwrite_option, run_argument
 
 
 @click.command()
 @run_argument
-@click.argument("table", required=False)
+@click.argument("table", required=False, shell_complete=complete_path)
 @click.option("--row", metavar="JSON", help="One row as JSON, instead of a table.")
 @out_option("The file to write: .csv, .parquet or .jsonl.", metavar="OUT")
 @model_options
@@ -49,6 +49,7 @@ def predict(
         raise click.UsageError("missing -o OUT: the file to write (.csv, .parquet or .jsonl)")
     from ..outputs import PredictionTable, check_path, json_line
     from ..predictor import load
+    from .output import say, words
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():
@@ -68,7 +69,7 @@ def predict(
         assert out is not None
         predictions = outputs.predict(table, on_error=on_error, strict=strict, root=root, encoding=encoding)
         count = outputs.write(out, predictions, overwrite=overwrite)
-    click.echo(f"wrote {out}: {count:,} rows", err=True)
+    say(words()("predict.wrote", path=out, rows=count))
 
 
 def _parse_row(text: str) -> dict[str, Any]:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..request import TrainingSettings
-from .options import check_resume, out_option, overwrite_option, quiet_option, settings_options, table_argument
+from .options import check_resume, consoles, out_option, overwrite_option, progress_options, settings_options, table_argument
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
-    from ..training.observers import Observer
+    from .output import Line
 
-_WITH_RESUME = ("table", "overrides", "valid", "test", "resume", "force", "quiet")
+_WITH_RESUME = ("table", "overrides", "valid", "test", "resume", "force", "quiet", "verbose")
 
 
 @click.command()
@@ -27,7 +27,7 @@ _WITH_RESUME = ("table", "overrides", "valid", "test", "resume", "force", "quiet
 @overwrite_option("Replace an existing run.")
 @click.option("--resume", metavar="RUN", help="Resume a run that was interrupted or killed, from its last checkpoint.")
 @click.option("--force", is_flag=True, help="Resume although data, settings or code have changed.")
-@quiet_option("Print only the results and their folder.")
+@progress_options("Print only the results and their folder.")
 def train(
     table: str | None,
     overrides: tuple[str, ...],
@@ -35,6 +35,7 @@ def train(
     out: str | None,
     resume: str | None,
     force: bool,
+    verbose: int,
     quiet: bool,
     **settings: Any,
 ) -> None:
@@ -54,47 +55,75 @@ def train(
     from ..runs import resume as resume_run
     from ..runs import train as train_run
     from ..storage import free_folder
-    from ..training.observers import Console
+    from .output import show
+    from .output import words as texts
     from .warnings import warnings_as_lines
 
-    start = click.get_current_context().obj
+    start = click.get_current_context().find_root().obj
     folder = Path(resume) if resume is not None else Path(out) if out is not None else free_folder(Path("runs"), Path(str(table)).stem)
-    observers: list[Observer] = [] if quiet else [Console()]
+    observers = consoles(verbose, quiet)
+    about: dict[str, Any] = {"observers": observers, "start": start, "verbose": False}
     try:
         with warnings_as_lines():
             if resume is not None:
                 tables = {"table": table, "valid": settings["valid"], "test": settings["test"]}
-                predictor = resume_run(folder, *overrides, **tables, force=force, observers=observers, start=start)
+                predictor = resume_run(folder, *overrides, **tables, force=force, **about)
             else:
-                predictor = train_run(table, *overrides, out=folder, observers=observers, start=start, **settings)
+                predictor = train_run(table, *overrides, out=folder, **about, **settings)
     except Interrupted as stopped:
-        best = f"; the best weights so far are in {folder}/bundle" if stopped.predictor is not None else " before training began"
-        click.echo(f"interrupted{best}; go on: polymodal train --resume {shlex.quote(str(folder))}", err=True)
+        words = texts()
+        state = words("train.not_begun") if stopped.predictor is None else words("train.best_so_far", path=folder / "bundle")
+        line = words("train.interrupted", state=state, command=f"polymodal train --resume {shlex.quote(str(folder))}")
+        show([(line, "")], error=True)  # on one line, so that the command can be copied
         sys.exit(128 + stopped.signal)
-    click.echo(summary(predictor))
-    click.echo(f"run: {folder}  (bundle: {folder}/bundle)")
-    click.echo(f"next: polymodal predict {shlex.quote(str(folder))} NEW_TABLE -o predictions.csv")
+    show([*([] if quiet else [("", "")]), *summary(predictor)])
+    show(closing_lines(folder))
 
 
-def summary(predictor: Predictor) -> str:
-    """Return a run's results as text: the metrics of all fields, of each field alone, and without each field on the validation rows, and of
-    all fields on the test rows."""
+def closing_lines(folder: Path) -> list[Line]:
+    """Return where the report and the model of a run are, and what can be done with them."""
+    from .output import opening_lines
+    from .output import words as texts
+
+    words, report = texts(), folder / "report.html"
+    lines = [("", "")]
+    if report.exists():
+        lines += [(words("train.report", path=report), ""), *opening_lines(report)]
+    lines.append((words("train.bundle", path=folder / "bundle"), ""))
+    command = f"polymodal predict {shlex.quote(str(folder))} NEW_TABLE -o predictions.csv"
+    return [*lines, (words("train.next", command=command), "")]
+
+
+def summary(predictor: Predictor) -> list[Line]:
+    """Return a run's results as lines: the metrics of all fields, of each field alone, and without each field on the validation rows, of
+    all fields on the test rows, the leaderboard, and the finding."""
+    from ..pages import finding_lines
     from .metric_table import leaderboard_lines, metric_lines
+    from .output import text_lines
+    from .output import words as texts
 
-    metrics = predictor.metrics
-    lines: list[str] = []
+    words, metrics = texts(), predictor.metrics
+    lines: list[Line] = []
     for name, task in predictor.bundle.tasks.items():
-        rows = [("all fields", metrics["validation"]["tasks"][name])]
-        rows += [(f"only {field}", baseline["tasks"][name]) for field, baseline in metrics["baselines"].items()]
-        rows += [(f"without {field}", by_task[name]) for field, by_task in metrics["validation"].get("hidden", {}).items()]
+        whole = (words("all_fields"), metrics["validation"]["tasks"][name])
+        alone = [(words("only", field=field), baseline["tasks"][name]) for field, baseline in metrics["baselines"].items()]
+        hidden = [(words("without", field=field), by_task[name]) for field, by_task in metrics["validation"].get("hidden", {}).items()]
+        others = []
         if (pooled := metrics["validation"].get("pooled", {}).get(name)) and pooled["rows"]:
-            rows.append((f"mean of all models, {pooled['rows']:,} other rows", pooled["metrics"]))
-            rows.append(("single models, these rows", pooled.get("single", {})))
-        if "test" in metrics:
-            rows.append(("all fields, test rows", metrics["test"]["tasks"][name]))
-        title = f"{name} ({task.config.kind}), {metrics['validation']['rows']:,} rows held out of training"
-        lines += metric_lines(title, list(task.metric_names), rows)
-        lines += leaderboard_lines(name, metrics.get("leaderboard", {}).get(name, []))
-    if metrics.get("finding"):
-        lines.append(metrics["finding"])
-    return "\n".join(lines)
+            others.append((words("train.pooled", rows=pooled["rows"]), pooled["metrics"]))
+            others.append((words("train.single"), pooled.get("single", {})))
+        if metrics.get("test"):
+            others.append((words("train.test"), metrics["test"]["tasks"][name]))
+        groups = [group for group in ([whole, *alone], [whole, *hidden] if hidden and alone else hidden, others) if group]
+        title = words("train.title", target=name, kind=task.config.kind, rows=metrics["validation"]["rows"])
+        smaller = [metric for metric in task.metric_names if task.sign(metric) < 0]
+        lines += [("", "")] if lines else []
+        lines += metric_lines(words, title, list(task.metric_names), groups, smaller)
+        board = leaderboard_lines(words, name, metrics.get("leaderboard", {}).get(name, []))
+        lines += [("", ""), *board] if board else []
+    finding = finding_lines(words, metrics)
+    if finding:
+        lines.append(("", ""))
+    for sentence in finding:
+        lines += text_lines(sentence, "bold", "", "  ")
+    return lines

@@ -7,15 +7,12 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ..request import TrainingSettings
-from .options import json_option, out_option, overwrite_option, quiet_option, settings_options, table_argument
-
-if TYPE_CHECKING:
-    from ..training.observers import Observer
+from .options import consoles, json_option, out_option, overwrite_option, progress_options, settings_options, table_argument
 
 _SHOWN = 5
 
@@ -37,7 +34,7 @@ _SHOWN = 5
 @overwrite_option("Replace an existing search.")
 @click.option("--force", is_flag=True, help="Go on although the code has changed.")
 @json_option
-@quiet_option("Print only the results.")
+@progress_options("Print only the results.")
 def tune(
     table: str,
     overrides: tuple[str, ...],
@@ -46,6 +43,7 @@ def tune(
     no_prune: bool,
     out: str | None,
     as_json: bool,
+    verbose: int,
     quiet: bool,
     **settings: Any,
 ) -> None:
@@ -55,16 +53,14 @@ def tune(
     """
     from ..runs import Interrupted
     from ..tuning import tune as tune_settings
-    from .tuning_console import TuningConsole
     from .warnings import warnings_as_lines
 
     folder = out or str(Path("runs") / f"{Path(table).stem}-tune")
-    observers: list[Observer] = [] if quiet else [TuningConsole()]
     try:
         with warnings_as_lines():
             result = tune_settings(
-                table, *overrides, over=over, prune=not no_prune, out=folder, observers=observers,
-                start=click.get_current_context().obj, **settings,
+                table, *overrides, over=over, prune=not no_prune, out=folder, observers=consoles(verbose, quiet),
+                start=click.get_current_context().find_root().obj, verbose=False, **settings,
             )  # fmt: skip
     except Interrupted as stopped:
         click.echo("interrupted; go on: the same command", err=True)
@@ -74,14 +70,15 @@ def tune(
 
 def summary(result: Mapping[str, Any], folder: str) -> str:
     """Return a search as text: the best trials, what the figure of the best one means, and where its configuration is."""
-    from .tuning_console import settings_text, value_text
+    from ..training.console import settings_text
+    from .metric_table import format_number
 
     complete = [one for one in result["trials"] if one["state"] == "complete" and one["repeats"] is None]
     ranked = sorted(complete, key=lambda one: -one["goodness"])[:_SHOWN]
     lines = []
     metrics = result["best"]["metrics"]
     for one in ranked:
-        values = "  ".join(f"{metrics[name]} {value_text(value)}{_error(one, name)}" for name, value in one["scores"].items())
+        values = "  ".join(f"{metrics[name]} {format_number(value)}{_error(one, name)}" for name, value in one["scores"].items())
         lines.append(f"trial {one['number']}  {values}  {settings_text(one['settings'])}")
     counts = {state: sum(one["state"] == state for one in result["trials"]) for state in ("pruned", "failed")}
     if others := ", ".join(f"{count} {state}" for state, count in counts.items() if count):

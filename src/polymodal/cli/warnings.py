@@ -6,8 +6,6 @@ import contextlib
 import warnings
 from typing import Any
 
-import click
-
 
 class warnings_as_lines(warnings.catch_warnings):
     """A context in which each ``UserWarning`` is printed as a line ``warning: ...`` on standard error."""
@@ -22,5 +20,8 @@ class warnings_as_lines(warnings.catch_warnings):
     @staticmethod
     def _print(message: object, *_: object, **__: object) -> None:
         """Print a warning as a line."""
+        from .output import say, words
+
+        text = message.args[0] if isinstance(message, Warning) and message.args else message
         with contextlib.suppress(OSError, ValueError):  # standard error may be closed
-            click.echo(f"warning: {message}", err=True)
+            say(words()("warning", text=words().read(text)), "warning")

@@ -21,6 +21,7 @@ from ..errors import UserError
 from ..evaluation.paired import FEWEST_ROUNDS
 from ..experiment import Experiment
 from ..journal import code_of
+from ..language import Sentence
 from ..pages import comparison_page
 from ..preparation import Prepared, prepare
 from ..request import ComparisonSettings, Request, TrainingSettings, accepts, declared, listed
@@ -29,6 +30,7 @@ from ..runs.run import Interrupted
 from ..runs.signals import Stop, StoppedAtOnce
 from ..storage import Lock, OutputFolder, discard_replaced, write_texts, write_whole
 from ..training.clock import Clock
+from ..training.console import observers_of
 from ..training.events import NoteEvent, WarningEvent
 from ..training.observers import Observer, Observers, plain
 from .contenders import Contender, contenders, own_with_trees, settings_of
@@ -58,6 +60,7 @@ def compare(
     out: str | Path | None = None,
     overwrite: bool = False,
     observers: Sequence[Observer] = (),
+    verbose: bool | int | None = None,
     start: float | None = None,
     **settings: Unpack[ComparisonSettings],
 ) -> dict[str, Any]:
@@ -77,6 +80,8 @@ def compare(
         at most 8; always one without ``fork`` or on an accelerator
     :param out: the folder for ``compare.json`` (the returned data), ``compare.html``, ``best.yaml`` and the journal; None = nothing is kept
     :param overwrite: whether an existing comparison in ``out`` is replaced
+    :param verbose: what is shown of the progress: True or 1 = notes and a line for each training, with a bar on a terminal or in a
+        notebook; False = nothing; None = 1 on a terminal and in a notebook, otherwise nothing
     :returns: ``{"targets": {name: {"sentence", "verdict", "contenders", ...}}, "contenders": {...}, "best": ..., ...}``
     :raises UserError: an argument, a setting or the data is invalid
     :raises Interrupted: the process received a signal; the trainings that were completed are kept in ``out`` for ``resume_compare``
@@ -99,7 +104,8 @@ def compare(
     with _folder(out, overwrite, resolved.experiment) as folder:
         if out is not None:
             write_whole(folder / ARGUMENTS, json.dumps(arguments, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass"))
-        return _compare(resolved, arguments, folder, out is not None, jobs, observers, start, force=False)
+        own = observers_of(verbose, observers)
+        return _compare(resolved, arguments, folder, out is not None, jobs, own, start, force=False)
 
 
 def resume_compare(
@@ -109,6 +115,7 @@ def resume_compare(
     jobs: int | None = None,
     force: bool = False,
     observers: Sequence[Observer] = (),
+    verbose: bool | int | None = None,
     start: float | None = None,
 ) -> dict[str, Any]:
     """Resume a comparison that was interrupted or killed. The results are the same as without the interruption.
@@ -117,6 +124,8 @@ def resume_compare(
     :param table: the table, if it was not a file or has moved
     :param jobs: as in ``compare``
     :param force: whether to resume although the code differs from what it was; other differences cannot be forced
+    :param verbose: what is shown of the progress: True or 1 = notes and a line for each training, with a bar on a terminal or in a
+        notebook; False = nothing; None = 1 on a terminal and in a notebook, otherwise nothing
     :returns: as ``compare``
     :raises UserError: something differs, another process works in the folder, or it contains no comparison
     :raises Interrupted: as ``compare``
@@ -139,7 +148,7 @@ def resume_compare(
     with Lock(folder):
         settings = {name: arguments[name] for name in declared(ComparisonSettings) if name in arguments}
         resolved = _resolve(Request.of(table, arguments["overrides"], settings, ComparisonSettings))
-        return _compare(resolved, arguments, folder, True, jobs, observers, start, force)
+        return _compare(resolved, arguments, folder, True, jobs, observers_of(verbose, observers), start, force)
 
 
 def _output_folder(folder: Path, inputs: Sequence[str]) -> OutputFolder:
@@ -278,14 +287,14 @@ def _report_start(observer: Observer, grid: Grid, taking_part: Sequence[Contende
     """Send the contenders and the numbers of rows to an observer."""
     rounds = grid.rounds
     alone = sum(one.field is not None for one in taking_part)
-    observer.observe(NoteEvent(f"{alone} single fields and {len(taking_part) - alone} fusions take part"))
+    observer.observe(NoteEvent(Sentence("compare.take_part", fields=alone, fusions=len(taking_part) - alone)))
     for name, reason in refused.items():
-        observer.observe(NoteEvent(f"{name} does not take part: {reason}"))
+        observer.observe(NoteEvent(Sentence("compare.refused", contender=name, why=reason)))
     measured = len({int(row) for part in rounds.measure for row in part})
-    text = f"{rounds.most:,} rows can train in each of {len(rounds.train)} rounds, {len(rounds.choose):,} choose, {measured:,} measure"
-    observer.observe(NoteEvent(text))
+    counts = {"training": rounds.most, "rounds": len(rounds.train), "choosing": len(rounds.choose), "measured": measured}
+    observer.observe(NoteEvent(Sentence("compare.divided", **counts)))
     if grid.log.cells:
-        observer.observe(NoteEvent(f"goes on: {len(grid.log.cells):,} trainings were done before"))
+        observer.observe(NoteEvent(Sentence("compare.goes_on", trainings=len(grid.log.cells))))
 
 
 def _results(grid: Grid, course: Course, taking_part: Sequence[Contender], refused: Mapping[str, str], source: Source) -> dict[str, Any]:

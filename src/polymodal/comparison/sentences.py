@@ -84,21 +84,3 @@ def sentence(name: str, facts: Mapping[str, Any], difference: Difference, wordin
         f"{name}: {heads[facts['verdict']]} ({facts['metric']}: {means}; {span}{better}){nothing}."
         f"{why}{'.' if why else ''} It rests on {basis}."
     )
-
-
-def left_out(about: Mapping[str, Any]) -> str:
-    """Return why a contender was not measured: its scores in the search, and the best scores of the same stage of the search.
-
-    Such scores are of other rows and of fewer training rows than those of the rounds, so the text says that they are not comparable.
-    """
-    scores = ", ".join(_beside(target, value, about["search_best"].get(target)) for target, value in about["search_scores"].items())
-    return (
-        f"left out after the search ({scores or 'nothing to choose by'}; trained on {about['search_rows']:,} rows and scored on the "
-        f"rows that choose, so not comparable with the rounds)"
-    )
-
-
-def _beside(target: str, value: float | None, best: float | None) -> str:
-    """Return the score of a target in the search and the best one, as text."""
-    number, of = (("-" if one is None else f"{one:.4f}") for one in (value, best))
-    return f"{target}: {number}, the best there {of}"

@@ -10,6 +10,7 @@ import numpy as np
 from ..cells import is_empty
 from ..data.sources import cells_of
 from ..data.store import Store
+from ..language import Sentence
 from ..modalities.sequences import evenly
 from ..model import MultiModalModel
 from ..preparation import Prepared
@@ -66,7 +67,7 @@ class TreeTraining:
             if task.boosting is None or task.outputs > MOST_OUTPUTS:
                 return f"target {name!r}: {task.config.kind} with {task.outputs} outputs; trees learn up to {MOST_OUTPUTS}"
         if rows < FEWEST_ROWS:
-            return f"{rows} training rows; trees need {FEWEST_ROWS}"
+            return Sentence("no_trees.few_rows", rows=rows, least=FEWEST_ROWS)
         return "" if is_available() else "LightGBM cannot be imported; install it: pip install lightgbm"
 
     def seconds(self, workers: int, rows: int | None = None) -> float:

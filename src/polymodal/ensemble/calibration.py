@@ -14,6 +14,7 @@ from ..evaluation.conformal import KeptErrors, kept_errors
 from ..evaluation.measure import score
 from ..evaluation.spread import Spread, features_of, pooled
 from ..inference import Answer
+from ..language import Sentence
 from ..training.events import NoteEvent
 from .validation import Measured, Member, Validation
 
@@ -94,8 +95,8 @@ class EnsembleCalibration:
             for member in members if has_scale else ():
                 member.model.vote_weights_TV[at] *= scales[name].scale
             if has_scale and len(self.fields) == len(self.prepared.modalities):
-                text = f"the mean of {len(members)} models is multiplied by {scales[name].scale:.2f}, fitted on {scales[name].rows:,} rows"
-                self.observer.observe(NoteEvent(f"target {name!r}: {text} that none of them was trained on"))
+                values = {"models": len(members), "scale": scales[name].scale, "rows": scales[name].rows}
+                self.observer.observe(NoteEvent(Sentence("note.pooled", target=name, **values)))
         return scales
 
     def _spreads(self) -> dict[str, list[Spread]]:

@@ -6,12 +6,13 @@ rows, select among them (ensemble selection: Caruana et al. 2004).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..experiment import Experiment
 from ..flow import FUSED, network
+from ..language import Sentence
 from ..training.events import NoteEvent
 from ..training.progress import INTERRUPTED
 from ..weights import stored
@@ -66,7 +67,7 @@ def add_folds(trainer: EnsembleTrainer, members: list[Member], plan: Plan, after
         trees = trainer.pace_trees.epoch * plan.trees
         epochs = _epochs(trainer, f"epochs of fold {fold}", plan, FUSED, 1, later, trees)
         if not epochs:
-            _report_end(trainer, f"folds: fold {fold + 1} of {folds}", plan, 1, later, trees)
+            _report_end(trainer, {"fold": fold + 1, "folds": folds}, plan, 1, later, trees)
             return
         shortened = replace(plan, epochs=epochs)
         members.append(trainer.train_one(f"fused, fold {fold + 1}", fold, trainer.fields, shortened, later, hidden))
@@ -131,7 +132,7 @@ def add_networks(trainer: EnsembleTrainer, members: Sequence[Member], plan: Plan
             most = trainer.usual_epochs()  # more than those of a plan that a short time limit has cut
             epochs = _epochs(trainer, f"epochs of network {number}", plan, FUSED, len(members), later, most=most)
             if not epochs:
-                _report_end(trainer, f"networks: network {number} of {len(members)} models", plan, len(members), later)
+                _report_end(trainer, {"number": number, "models": len(members)}, plan, len(members), later)
                 return
             shortened = replace(plan, epochs=epochs)
         made: list[Member] = []
@@ -145,17 +146,21 @@ def add_networks(trainer: EnsembleTrainer, members: Sequence[Member], plan: Plan
                 return
         for member, other in zip(members, made, strict=True):
             member.add(network(number), other)
-    trainer.observer.observe(NoteEvent(f"every member has {MOST_NETWORKS} networks, the maximum: the rest of the time is not used"))
+    trainer.observer.observe(NoteEvent(Sentence("note.most_networks", networks=MOST_NETWORKS)))
 
 
-def _report_end(trainer: EnsembleTrainer, what: str, plan: Plan, models: int, later: float, trees: float = 0.0) -> None:
-    """Report that no further models are trained because the time does not suffice."""
+def _report_end(trainer: EnsembleTrainer, what: Mapping[str, int], plan: Plan, models: int, later: float, trees: float = 0.0) -> None:
+    """Report that no further models are trained because the time does not suffice.
+
+    :param what: the numbers of the fold, or of the network, that is not trained
+    """
     if trainer.clock.limit is None or trainer.interrupted():
         return
     seconds = _MARGIN * (models * trainer.pace.network * plan.cost(FUSED) + trees)
-    text = f"no further {what} would take about {seconds:,.0f} s"
-    text += f", and the baselines {later:,.0f} s" if later else ""
-    trainer.observer.observe(NoteEvent(f"{text}; {max(0.0, trainer.budget):,.0f} s are left"))
+    key = "note.no_further_folds" if "fold" in what else "note.no_further_networks"
+    baselines = Sentence("note.and_baselines", seconds=later) if later else ""
+    values = {"seconds": seconds, "baselines": baselines, "left": max(0.0, trainer.budget)}
+    trainer.observer.observe(NoteEvent(Sentence(key, **what, **values)))
 
 
 def _is_possible(trainer: EnsembleTrainer, number: int, members: Sequence[Member]) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..flow import FUSED
+from ..language import Sentence
 
 USUAL_SECONDS = 420.0
 """The maximum time in seconds that a run without a time limit takes on two cores, as ``usual_plan`` estimates it."""
@@ -85,6 +86,22 @@ class Plan:
         return sum(max(pace * models * self.cost(name), 2 * LEAST_SECONDS) for name in names)
 
 
+def plan_note(plan: Plan, members: int, rows: int) -> Sentence:
+    """Return the plan in words.
+
+    :param members: the number of folds, or 1
+    :param rows: the number of training rows of one model
+    """
+    models = Sentence("plan.models", models=plan.members) if plan.members > 1 else Sentence("plan.one_model")
+    epochs = Sentence("plan.one_epoch") if plan.epochs == 1 else Sentence("plan.epochs", epochs=plan.epochs)
+    more: list[Sentence] = []
+    if 0 < plan.baseline_members < plan.members:
+        more.append(Sentence("plan.alone", models=plan.baseline_members))
+    if plan.members < members:
+        more.append(Sentence("plan.folds", folds=members))
+    return Sentence.joined([Sentence("plan", models=models, rows=rows, epochs=epochs), *more])
+
+
 class Pace:
     """The seconds that networks took, compared with their estimates, by which the estimates of the next networks are corrected."""
 
@@ -128,13 +145,21 @@ def usual_plan(
     :param trees: the seconds of the boosted trees of one model of all fields
     :param is_bounded: whether the time is bounded; if not, nothing is left out
     """
-    seconds = {name: rows * (cost + _ROW) / _PACE for name, cost in costs.items()}
-    seconds[FUSED] = rows * (sum(costs.values()) + _ROW) / _PACE
+    seconds = usual_seconds(rows, costs)
     alone = _seconds_of_single_fields(seconds) if baselines else 0.0
     for all_fields, single_field in _choices(members):
         if not is_bounded or epochs * (all_fields * seconds[FUSED] + single_field * alone) <= USUAL_SECONDS:
             break
     return Plan(all_fields, single_field if baselines else 0, epochs, {}, trees)
+
+
+def usual_seconds(rows: int, costs: Mapping[str, float]) -> dict[str, float]:
+    """Return the seconds of one epoch by a fixed rule: under "" for all fields, and by single field.
+
+    :param rows: the number of training rows of one model
+    :param costs: the multiply-adds of training on one row, by field
+    """
+    return {name: rows * (cost + _ROW) / _PACE for name, cost in {FUSED: sum(costs.values()), **costs}.items()}
 
 
 def fewest_epochs(epochs: int) -> int:

@@ -19,6 +19,7 @@ from ..data.order import epoch_order
 from ..errors import TrainingError
 from ..experiment import Experiment
 from ..flow import FUSED
+from ..language import Sentence
 from ..layers.recomputed import recompute
 from ..model import MultiModalModel, build
 from ..preparation import Prepared
@@ -27,7 +28,7 @@ from ..training.checkpoint import Checkpoints, Keeper
 from ..training.clock import Clock
 from ..training.config import usual_batch_size, usual_epochs
 from ..training.devices import pick_device, pick_precision
-from ..training.events import MemberEvent, NoteEvent, PlanEvent, WarningEvent
+from ..training.events import MemberEvent, ModelEvent, NoteEvent, PlanEvent, WarningEvent
 from ..training.observers import Observer
 from ..training.optimization import standardise
 from ..training.progress import INTERRUPTED, Fitted, Replay
@@ -36,7 +37,7 @@ from ..weights import below
 from .boosting import TreeTraining
 from .decisions import Decisions
 from .further import add_folds, add_folds_alone, add_networks, varied
-from .plan import LEAST_SECONDS, RESERVE, Pace, Plan, Trial, make_plan, usual_plan
+from .plan import LEAST_SECONDS, RESERVE, Pace, Plan, Trial, make_plan, plan_note, usual_plan, usual_seconds
 from .validation import Member, Validation
 from .warm_start import start_from
 
@@ -102,27 +103,24 @@ class EnsembleTrainer:
         epochs = self.usual_epochs()
         baselines = self.has_baselines
         trees = self.trees.seconds(torch.get_num_threads())
+        costs = {name: self.prepared.train.store.modalities[name].cost_of_training() for name in self.fields}
+        if shared_by is not None:
+            costs[shared_by] *= distinct / len(rows)
         decided = self.decisions.decisions.get("plan")
         if decided is not None:
             plan = Plan(**decided)
         elif self.clock.limit is None:
-            costs = {name: self.prepared.train.store.modalities[name].cost_of_training() for name in self.fields}
-            if shared_by is not None:
-                costs[shared_by] *= distinct / len(rows)
             plan = usual_plan(members, epochs, baselines, len(rows), costs, trees, self.config.preset != "best")
         else:
             names = [FUSED, *(self.fields if baselines else [])]
             seconds = {name: self._seconds_of_an_epoch(name) for name in names}
             plan = make_plan(members, epochs, baselines, seconds, self.budget, trees)
         self.decisions.decide("plan", plan.facts())
-        self.observer.observe(PlanEvent(**plan.facts()))
-        models = f"{plan.members} models" if plan.members > 1 else "one model"
-        text = f"plan: {models} of {len(rows):,} rows, up to {plan.epochs} epoch{'' if plan.epochs == 1 else 's'}"
-        text += f"; each field alone on {plan.baseline_members} of them" if 0 < plan.baseline_members < plan.members else ""
-        text += f"; more of the {members} folds with a longer --time-limit" if plan.members < members else ""
-        self.observer.observe(NoteEvent(text))
+        work = plan.share or usual_seconds(len(rows), costs if plan.baseline_members else {FUSED: sum(costs.values())})
+        self.observer.observe(PlanEvent(**plan.facts(), networks=self.config.networks, work=work))
+        self.observer.observe(NoteEvent(plan_note(plan, members, len(rows))))
         if self.trees.is_missed:
-            self.observer.observe(NoteEvent(f"no boosted trees: {self.trees.refusal}"))
+            self.observer.observe(NoteEvent(Sentence("no_trees", why=self.trees.refusal)))
         return plan
 
     def usual_epochs(self) -> int:
@@ -248,12 +246,13 @@ class EnsembleTrainer:
         :param number: the number of the network in its member
         """
         unit = self.unit(fold, names, number)
-        done = self.checkpoints.read(unit)
+        done, fused = self.checkpoints.read(unit), len(names) == len(self.fields)
+        self.observer.observe(ModelEvent(label, FUSED if fused else names[0], plan.epochs, done is not None))
         if done is not None:
             return self._trained(fold, names, hidden, *done)
         if unit not in self.began:
             self.decisions.decide("began", [*self.began, unit])
-        begin, fused = time.monotonic(), len(names) == len(self.fields)
+        begin = time.monotonic()
         trees = plan.trees if fused and number == 1 else 0.0
         later = (self.fields if plan.baseline_members else []) if fused else self.later(names[0])
         deadline = self._deadline(plan.cost(FUSED if fused else names[0]), rest + trees, later)
@@ -266,7 +265,7 @@ class EnsembleTrainer:
         if latest is not None:
             trainer.restore(*latest, keep_deadline=not self.decisions.limit_changed)
             at = trainer.progress
-            self.observer.observe(NoteEvent(f"{label}: continues in epoch {at.epoch}, after step {at.step:,}"))
+            self.observer.observe(NoteEvent(Sentence("note.continues", model=label, epoch=at.epoch, step=at.step)))
         fitted = trainer.fit()
         self.observer.observe(MemberEvent(label, fitted.epoch, fitted.monitor, fitted.stopped))
         if latest is None:
@@ -303,7 +302,7 @@ class EnsembleTrainer:
         model.attach(trees.to(self.device))
         seconds = time.monotonic() - begin
         self.pace_trees.add(seconds, 1, 1, self.trees.seconds(torch.get_num_threads()))
-        self.observer.observe(NoteEvent(f"boosted trees: {sum(map(abs, rounds)):,} rounds in {seconds:.0f} s"))
+        self.observer.observe(NoteEvent(Sentence("note.trees", rounds=sum(map(abs, rounds)), seconds=seconds), detail=True))
 
     def _save(self, unit: str, label: str, member: Member, has_halves: bool) -> None:
         """Write the checkpoint of a trained member, with its predictions if they are from weights that are not saved."""

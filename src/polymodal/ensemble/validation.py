@@ -26,6 +26,7 @@ from ..evaluation.measure import measure, score
 from ..evaluation.shapley import shares_of_metrics
 from ..flow import FUSED, voter_label
 from ..inference import Answer, Blocks, windows
+from ..language import Sentence
 from ..model import MultiModalModel
 from ..preparation import Prepared
 from ..tasks import Task
@@ -275,7 +276,7 @@ class Validation:
             self.observer.observe(VotesEvent(name, list(names), by_voter))
             if len(by_voter) > 1:
                 text = ", ".join(f"{voter} {weight:.2f}" for voter, weight in by_voter.items())
-                self.observer.observe(NoteEvent(f"target {name!r}: weights of the votes: {text}"))
+                self.observer.observe(NoteEvent(Sentence("note.votes", target=name, weights=text)))
 
     def _own_scores(self, task: str, answers: Sequence[tuple[MultiModalModel, Answer]]) -> dict[str, np.ndarray]:
         """Return the scores of each vote by itself, concatenated over the members."""

@@ -15,6 +15,7 @@ from ..cells import LONGEST_MISSING_WORD, MISSING_WORDS, category, is_missing_wo
 from ..data.sources import Source
 from ..data.sources.source import body_of
 from ..flow import Cell
+from ..language import Sentence
 from ..modalities import is_empty
 from ..random_streams import Stream, generator
 
@@ -23,7 +24,7 @@ SAMPLE = 1_000
 _HEAVY_SAMPLE = 64
 _CHARS_SAMPLE = 20_000
 _DISTINCT = 10_000
-REQUESTED = "requested"
+REQUESTED = Sentence("why.requested")
 """The reason for the role of a column that the caller gave."""
 _WHOLE = re.compile(r"([+-]?[0-9]{1,38})(?:\.0*)?")
 FEWEST_IDS = 20
@@ -61,7 +62,9 @@ class Column:
     @property
     def reason(self) -> str:
         """The reasons for the modality and for the second one."""
-        return self.why if self.second is None else f"{self.why}; also {self.second}: {self.second_why}"
+        if self.second is None:
+            return self.why
+        return Sentence("why.and_also", why=self.why, second=self.second, second_why=self.second_why)
 
 
 @dataclass

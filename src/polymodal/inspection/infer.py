@@ -14,6 +14,7 @@ from ..data.sources import Source
 from ..data.splits import FEW_ROWS
 from ..encoders import PretrainedModels
 from ..experiment import DataConfig, Experiment, usual_encoder, with_encoders
+from ..language import Sentence
 from ..modalities import COLUMN_TYPES, OF_FILES, Roots, modality_of
 from ..model import ModelConfig
 from ..request import Names, listed
@@ -121,12 +122,8 @@ def infer(
         experiment = experiment.model_copy(update={"data": experiment.data.model_copy(update={"split": other})})
         reasons["data.split.kind"] = kind[1]
     elif experiment.data.split.kind == "auto" and experiment.data.valid is None:
-        what = (
-            f"folds: under {FEW_ROWS:,} rows every row should train, and every row should validate"
-            if rows < FEW_ROWS
-            else f"random: {rows:,} rows are enough to use some for validation only"
-        )
-        reasons["data.split.kind"] = f"auto takes {what}"
+        what = Sentence("split.folds", rows=FEW_ROWS) if rows < FEW_ROWS else Sentence("split.random", rows=rows)
+        reasons["data.split.kind"] = Sentence("split.auto", what=what)
     if experiment.training.epochs is None:
         reasons["training.epochs"] = f"null takes {usual_epochs(rows)} for {rows:,} rows"
     if experiment.training.batch_size is None:
@@ -180,7 +177,7 @@ class LeftOut:
     def line(self) -> str:
         """One line of text: a warning if the column is ``unread``, otherwise a note."""
         if not self.unread:
-            return f"column {self.column!r} is left out: {self.why}"
+            return Sentence("left_out", column=self.column, why=self.why)
         return (
             f"column {self.column!r} is not used: {self.why}; expected numbers, text, dates, files, bytes, pictures, sounds, or lists of "
             f"numbers or texts; convert its cells, or leave it out (--ignore)"
@@ -297,7 +294,8 @@ def _joins(kind: str | None) -> bool:
 
 def _listing(reasons: Mapping[str, str]) -> str:
     """Return the reasons for several columns as one text of at most 300 characters."""
-    return "; ".join(f"{column}: {why}" for column, why in reasons.items())[:300]
+    listed = Sentence.joined([Sentence("of_column", column=column, why=why) for column, why in reasons.items()])
+    return listed if len(listed) <= 300 else listed[:300]
 
 
 def _free(name: str, taken: Collection[str]) -> str:

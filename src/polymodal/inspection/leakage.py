@@ -16,6 +16,7 @@ from ..data.reading import CellFault, CellReader, faults_of
 from ..data.sampling import cells_at
 from ..data.sources import Source
 from ..flow import Cell
+from ..language import Sentence
 from ..modalities import Image, ImageConfig, Roots, evenly, is_missing_word
 
 _FITTED = 16  # the number of pictures from which the channels, and the range of arrays, are determined
@@ -78,17 +79,17 @@ def path_leaks(cells: Sequence[Cell], labels: Sequence[str]) -> list[str]:
     :param cells: the paths
     :param labels: the target of each row as text
     """
-    messages = []
+    messages: list[str] = []
     texts = [os.fspath(cell) if isinstance(cell, (str, os.PathLike)) else "" for cell in cells]
     stems = [os.path.splitext(os.path.basename(str(text)))[0] for text in texts]
     views = {
-        "folder": [os.path.dirname(str(text)) for text in texts],
-        "file name (without digits)": [re.sub(r"[\d_\W]+", "#", stem) for stem in stems],
+        "leak.folder": [os.path.dirname(str(text)) for text in texts],
+        "leak.file_name": [re.sub(r"[\d_\W]+", "#", stem) for stem in stems],
     }
     for what, keys in views.items():
         share, base, count = gives_away(keys, labels)
         if count > 1 and count < 0.5 * len(labels) and share > base + 0.5 * (1 - base):
-            messages.append(f"its {what} predicts the target ({share:.0%} against {base:.0%} without); a path's text is never a feature")
+            messages.append(Sentence("leak.path", part=Sentence(what), share=share, base=base))
     return messages
 
 
@@ -115,16 +116,16 @@ def column_leak(
         left, right = np.array(pairs).T
         if len(np.unique(left)) < _FEWEST or len(np.unique(right)) < _FEWEST:
             return None
-        for first, second, how in ((left, right, "correlation"), (_ranks(left), _ranks(right), "rank correlation")):
+        for first, second, how in ((left, right, "leak.correlation"), (_ranks(left), _ranks(right), "leak.rank_correlation")):
             if first.std() > 0 and second.std() > 0 and abs(np.corrcoef(first, second)[0, 1]) > _GOES_ALONG:
-                return f"it rises and falls with the target ({how} above {_GOES_ALONG}): is it known when you predict?"
+                return Sentence("leak.rises", how=Sentence(how), bound=_GOES_ALONG)
         return None
     share, base, count = gives_away([str(cell) for cell in cells], labels)
     bound = max(_GIVES_AWAY, base + 0.5 * (1 - base))
     if 1 < count < 0.5 * len(labels) and share >= bound:
-        return f"alone it predicts the target in {share:.0%} of the rows: is it known when you predict?"
+        return Sentence("leak.alone", share=share)
     if values is not None and (share := _by_thresholds(values, labels)) >= bound:
-        return f"by thresholds alone it predicts the target in {share:.0%} of the rows: is it known when you predict?"
+        return Sentence("leak.thresholds", share=share)
     return None
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 
-from rich.cells import cell_len, set_cell_size
-
 from ..experiment import Experiment
+from ..language import Words
+from ..terminal import USUAL_WIDTH, Table, paragraphs
 from .columns import Column
 
 
@@ -30,29 +30,45 @@ class Profile:
     experiment: Experiment | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
 
-    def text(self) -> str:
-        """Return the profile as text for a terminal."""
-        width = max([cell_len(column.name) for column in self.columns] + [6])
-        lines = [f"{self.table}: {self.rows:,} rows, {len(self.columns)} columns", ""]
-        lines.append(f"  {'column':{width}}  {'role':8}  {'modality':9}  {'missing':>7}  {'distinct':>9}  why")
+    def text(self, width: int = USUAL_WIDTH) -> str:
+        """Return the profile as English text for a terminal.
+
+        :param width: the number of cells of a line
+        """
+        return "\n".join(self.lines(width, Words("en")))
+
+    def lines(self, width: int, words: Words) -> list[str]:
+        """Return the profile as lines for a terminal.
+
+        :param width: the number of cells of a line
+        :param words: the texts in the language of the lines
+        """
+        lines = paragraphs([words("inspect.title", table=self.table, rows=self.rows, columns=len(self.columns))], width)
+        lines += ["", *self._table(words).lines(width)]
+        for name, line in self.targets.items():
+            lines += ["", *paragraphs([words("inspect.target", target=name, line=words.read(line))], width, "", "  ")]
+        if self.together:
+            lines += ["", *paragraphs(map(words.read, self.together), width, "", "  ")]
+        if self.unreadable:
+            some = self.looked_at < self.rows
+            lines += ["", words("inspect.unreadable_of", rows=self.looked_at) if some else words("inspect.unreadable")]
+            for name, faults in self.unreadable.items():
+                cells = [words("inspect.cell", row=row, column=name, fault=fault) for row, fault in faults[:10]]
+                cells += [words("inspect.more", more=len(faults) - 10, column=name)] if len(faults) > 10 else []
+                lines += paragraphs(cells, width, "  ", "    ")
+        lines += ["", words("inspect.suspicious" if self.suspicions else "inspect.nothing")]
+        return lines + paragraphs(map(words.read, self.suspicions), width, "  - ", "    ")
+
+    def _table(self, words: Words) -> Table:
+        """Return the table of the columns."""
+        rows = []
         for column in self.columns:
             kind = column.options.get("type", column.modality) or "-"
             distinct = f"{'>' if column.capped else ''}{min(column.distinct, 10_000):,}"
-            name = set_cell_size(column.name, width)
-            lines.append(f"  {name}  {column.role:8}  {kind:9}  {column.missing:7.1%}  {distinct:>9}  {column.reason}")
-        for name, line in self.targets.items():
-            lines += ["", f"target {name!r}: {line}"]
-        if self.together:
-            lines += ["", *self.together]
-        if self.unreadable:
-            lines += ["", "cells that cannot be read" + (f" (of {self.looked_at:,} rows read)" if self.looked_at < self.rows else "") + ":"]
-            for name, faults in self.unreadable.items():
-                lines += [f"  row {row}, column {name!r}: {fault}" for row, fault in faults[:10]]
-                if len(faults) > 10:
-                    lines.append(f"  ... and {len(faults) - 10:,} more in column {name!r}")
-        lines += ["", "to be checked:" if self.suspicions else "nothing suspicious found"]
-        lines += [f"  - {suspicion}" for suspicion in self.suspicions]
-        return "\n".join(lines)
+            role = words.value("role", column.role)
+            rows.append([column.name, role, kind, f"{column.missing:.1%}", distinct, words.read(column.reason)])
+        keys = ("inspect.column", "inspect.role", "inspect.modality", "inspect.missing", "inspect.distinct", "inspect.why")
+        return Table([*map(words, keys)], rows, left=3, rest=True)
 
     def __repr__(self) -> str:
         return self.text()

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ..cells import Writing, category, is_missing_word, writing_of
 from ..data.sources import Source
 from ..errors import ConfigError, nearest
+from ..language import Sentence
 from ..modalities import COLUMN_TYPES, KINDS, MODALITIES, Roots, is_empty, modality_of
 from ..modalities.objects import described, is_empty_list, is_object
 from .columns import FEWEST_IDS, REQUESTED, Column, Facts
@@ -60,7 +61,7 @@ def describe(
         elif name in roles:
             column.role, column.why = roles[name], REQUESTED
         elif name in source.index and name not in given:
-            column.role, column.why = "ignored", "the index of the table"
+            column.role, column.why = "ignored", Sentence("why.index")
         elif name in given:
             kind = given[name]
             column.modality = modality_of(kind).kind
@@ -85,7 +86,7 @@ def _recognise(column: Column, facts: Facts, roots: Roots) -> None:
     """Determine the role and the modality of a column for which the caller gave neither."""
     present = facts.rows - facts.missing[column.name]
     if not column.cells or present == facts.words[column.name]:
-        column.role, column.why = "ignored", "every cell is empty"
+        column.role, column.why = "ignored", Sentence("why.empty")
         return
     filled = [cell for cell in column.cells if not is_empty_list(cell)]
     cells = [cell for cell in filled if not is_object(cell)]
@@ -93,7 +94,7 @@ def _recognise(column: Column, facts: Facts, roots: Roots) -> None:
         _leave_unread(column)
         return
     if column.distinct == 1 and present == facts.rows:
-        column.role, column.why = "ignored", "every cell is the same"
+        column.role, column.why = "ignored", Sentence("why.same")
         return
     recognised = {modality.kind: modality.recognise(cells, roots) for modality in MODALITIES}
     best = max(recognised, key=lambda kind: recognised[kind].confidence)
@@ -109,7 +110,7 @@ def _leave_out_ids(column: Column, facts: Facts) -> None:
     present = facts.rows - facts.missing[column.name]
     unique = present >= FEWEST_IDS and (column.capped or column.distinct == present)
     if column.name in facts.ids and column.options.get("type") != "date":
-        column.role, column.why = "ignored", "different whole numbers, one after the other or in another order: an id"
+        column.role, column.why = "ignored", Sentence("why.numbers_id")
     elif (
         unique
         and not column.contradicted
@@ -117,7 +118,7 @@ def _leave_out_ids(column: Column, facts: Facts) -> None:
         and all(isinstance(cell, str) and _CODE.fullmatch(cell.strip()) for cell in column.cells)
         and len(set(column.cells)) == len(column.cells)
     ):
-        column.role, column.why = "ignored", "a different code in every row: an id"
+        column.role, column.why = "ignored", Sentence("why.code_id")
 
 
 def _count_missing(column: Column, facts: Facts) -> None:
@@ -137,4 +138,4 @@ def _leave_unread(column: Column) -> None:
     kinds = [kind for kind, _ in Counter(map(described, column.cells)).most_common(4)]
     types = ", ".join(kinds[:3]) + (", ..." if len(kinds) > 3 else "")
     column.role, column.modality, column.options, column.unread = "ignored", None, {}, True
-    column.why = f"cells of {types}: no modality reads them"
+    column.why = Sentence("why.unread", types=types)

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from ..language import Sentence
 from ..modalities import MODALITIES
 from .columns import Column, Facts
 
@@ -76,12 +77,12 @@ def _why_text(names: Counter[str], column: Column) -> str:
     if different < _FEWEST_VALUES or (with_content < _HALF * different and not column.contradicted):
         return ""
     if column.capped:
-        return f"over {different - 1:,} different values"
+        return Sentence("why.over", values=different - 1)
     once = sum(count == 1 for count in names.values())
     if once >= _UNSEEN * rows:
-        return f"{different:,} different values, {once:,} of them in one row each, so that new rows have others"
+        return Sentence("why.rare", values=different, once=once)
     if different >= _FEWEST_RELATED and rows <= _ROWS_OF_A_VALUE * different and _related(names) >= _HALF * different:
-        return f"{different:,} different values that share words or beginnings"
+        return Sentence("why.related", values=different)
     return ""
 
 
@@ -101,4 +102,4 @@ def _why_category(counts: Counter[str]) -> str:
     recurring = sum(count for text, count in counts.items() if count >= _RECURS and len(text) <= _LONGEST_NAME)
     if rows < _FEWEST_ROWS or len(counts) < 2 or recurring < _HALF * rows:
         return ""
-    return f"{recurring / rows:.0%} of the cells occur {_RECURS} times or more"
+    return Sentence("why.recur", share=recurring / rows, times=_RECURS)

@@ -16,6 +16,7 @@ from ..data.sources import Source
 from ..data.splits import OUT, Split
 from ..errors import DataError
 from ..experiment import Experiment
+from ..language import Sentence
 from ..modalities import OF_FILES, Roots, is_empty, is_missing_word, modality_of
 from ..modalities.tabular import no_value
 from ..random_streams import Stream, generator
@@ -33,17 +34,17 @@ def target_line(experiment: Experiment, name: str, content: Targets, reasons: Ma
     config, facts = experiment.tasks[name], content.facts[name]
     why = reasons.get(f"tasks.{quote(name)}.kind")
     if why is None:
-        why = "; ".join(filter(None, [REQUESTED, facts.places_note if config.task().answers_are_lists else ""]))
-    line = f"{config.kind} ({why})"
+        why = Sentence.joined([REQUESTED, *filter(None, [facts.places_note if config.task().answers_are_lists else ""])])
+    line = Sentence("target.kind", kind=config.kind, why=why)
     if config.task().has_classes and not config.task().cells_are_lists:
         missing = content.readings[name].missing
         counts = Counter(facts.names)
         counts.update({facts.written[word]: rows for word, rows in facts.words.items() if word not in missing})
         total = max(sum(counts.values()), 1)
         shown = ", ".join(f"{value} {count / total:.1%}" for value, count in counts.most_common(8))
-        line += f"; {shown}{', ...' if len(counts) > 8 else ''}"
+        line = Sentence("target.classes", kind=config.kind, why=why, shown=f"{shown}{', ...' if len(counts) > 8 else ''}")
     words = missing_line(facts, config.column, config.task())
-    return f"{line}; {words}" if words else line
+    return Sentence.joined([line, words]) if words else line
 
 
 def read_all_targets(profile: Profile, source: Source, content: Targets, part: Split) -> None:
@@ -52,7 +53,7 @@ def read_all_targets(profile: Profile, source: Source, content: Targets, part: S
     try:
         tasks = fit_tasks(source, profile.experiment.tasks, content.readings, part.fitting_N)
     except DataError as error:
-        profile.suspicions.append(f"training would stop: {error}")
+        profile.suspicions.append(Sentence("suspicion.stops", error=str(error)))
         return
     unknown = Unknown()
     faults: list[CellFault] = []
@@ -87,7 +88,7 @@ def add_suspicions(
     labels = None if content is None else _labels(profile, facts, targets[0], content)
     for column in profile.columns:
         if column.role == "ignored" and column.why and column.why != REQUESTED:
-            profile.suspicions.append(f"column {column.name!r} is left out: {column.why}")
+            profile.suspicions.append(Sentence("left_out", column=column.name, why=column.why))
         if column.role != "feature":
             continue
         near_duplicates = modality_of(column.modality).near_duplicates if column.modality is not None else ""
@@ -111,7 +112,7 @@ def add_suspicions(
 def _add_faults_of_writing(profile: Profile, facts: Facts, column: Column) -> None:
     """Record cells that do not match the type of their column, notes on how its cells are read, and categories that do not recur."""
     writing: Writing = column.options["writing"]
-    profile.suspicions += [f"column {column.name!r}: {line}" for line in writing.notes]
+    profile.suspicions += [Sentence("note.of_column", column=column.name, line=line) for line in writing.notes]
     if writing.type != "category":
         bad = [
             (int(row) + 1, no_value(writing, cell))
@@ -125,9 +126,7 @@ def _add_faults_of_writing(profile: Profile, facts: Facts, column: Column) -> No
     once = [name for name, count in names.items() if count == 1]
     if len(names) >= _SEVERAL and len(once) > 0.5 * len(names) and column.second is None:
         profile.suspicions.append(
-            f"column {column.name!r}: {len(once):,} of {len(names):,} different values occur once, such as {once[0][:40]!r}: as "
-            f"categories they give no information on new rows; if they are numbers or dates, write them in one way; take them as text with "
-            f"--column {column.name}=text, or leave them out (--ignore)"
+            Sentence("suspicion.once", column=column.name, once=len(once), different=len(names), example=once[0][:40])
         )
 
 
@@ -160,8 +159,8 @@ def _add_leaks(profile: Profile, facts: Facts, column: Column, labels: Sequence[
         texts = [str(rank) for rank in ranks]
     if column.modality in OF_FILES:
         for leak in path_leaks(cells, texts):
-            profile.suspicions.append(f"column {column.name!r}: {leak}")
+            profile.suspicions.append(Sentence("note.of_column", column=column.name, line=leak))
     elif not any(isinstance(cell, bytes) for cell in cells):
         notes = column_leak(cells, texts, numbers, column.options.get("writing"))
         if notes:
-            profile.suspicions.append(f"column {column.name!r}: likely a leak: {notes}")
+            profile.suspicions.append(Sentence("note.leak", column=column.name, line=notes))

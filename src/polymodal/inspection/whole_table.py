@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ..cells import Writing
 from ..data.sources import Source
 from ..flow import Cell
+from ..language import Sentence
 from ..modalities import is_missing_word
 from .columns import Column, Facts
 
@@ -86,7 +87,7 @@ class _Unread:
 def _to_category(column: Column, unread: _Unread) -> None:
     """Make a column one of categories, with a note that states why and how to prevent it."""
     kind, share, example = unread.writing.type, unread.count / unread.present, repr(unread.example[:30])
-    column.why = f"{share:.0%} of the cells are not {kind}s, such as {example}"
+    column.why = Sentence(f"why.not_{kind}s", share=share, example=example)
     line = (
         f"{unread.count:,} of {unread.present:,} cells are not {kind}s, such as {example}, so that all are read as categories; "
         f"to read {kind}s, and the others as missing, use --column {column.name}={kind} data.max_faults={math.ceil(share * 100) / 100:g}"

@@ -19,7 +19,8 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import DataError
-from .folders import Folder, Record, below
+from .folders import Folder, below
+from .json_stream import Record
 from .shards import files_below, in_split, split_folder, split_name, split_of, warn_absent
 
 _ORDER = ("", "train", "valid", "test")

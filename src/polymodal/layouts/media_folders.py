@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import DataError
-from .folders import Folder, Record, below
+from .folders import Folder, below
+from .json_stream import Record
 from .shards import files_below, flattened, in_split, split_folder
 
 _EXTENSIONS = {

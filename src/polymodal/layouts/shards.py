@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 
 from ..errors import DataError
-from .folders import Folder, Record
+from .folders import Folder
+from .json_stream import Record
 
 SPLIT = "split"
 """The column that names the part of each row: train, valid, test, or a name of the data set."""

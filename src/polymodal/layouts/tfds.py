@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from .folders import Folder, Record, below
+from .folders import Folder, below
+from .json_stream import Record
 from .protobuf import Values
 from .shards import in_split, split_name, warn_absent
 from .tfrecord import cell_of, cells_of, column_of, examples

@@ -19,7 +19,8 @@ import numpy as np
 from ..errors import DataError
 from ..storage import Inflated
 from .crc32c import masked_crc
-from .folders import Folder, Record
+from .folders import Folder
+from .json_stream import Record
 from .protobuf import Malformed, Values, example_of, length_of
 from .shards import files_below, in_split, split_of, warn_absent
 

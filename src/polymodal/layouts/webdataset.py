@@ -19,7 +19,8 @@ from typing import Any
 
 from ..errors import DataError
 from ..storage import Inflated
-from .folders import Folder, Record
+from .folders import Folder
+from .json_stream import Record
 from .shards import files_below, flattened, in_split, split_of, warn_absent
 
 KEY = "__key__"

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
+from ..language import Sentence
 from ..layers.mel_filters import slaney_filters
 from .files import Roots
 from .modality import Modality, OneColumn, Recognition, padded, percent
@@ -80,7 +81,7 @@ class Audio(Modality):
             return Recognition(0.0)
         looks = sum(map(looks_like_a_sound, cells)) / len(cells)
         if looks >= 0.5:
-            return Recognition(0.6 + 0.4 * looks, {}, f"{percent(looks)} of the cells looked at are sound files or bytes")
+            return Recognition(0.6 + 0.4 * looks, {}, Sentence("why.sounds", share=percent(looks)))
         peeked = [cells[at] for at in evenly(len(cells), _PEEKED)]
         others = [cell for cell in peeked if not looks_like_a_sound(cell)]
         begun = (len(peeked) - len(others) + sum(map(looks_like_a_sound, roots.heads(others)))) / len(peeked)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import Fault
 from ..flow import Cell, Form, Sample, State, height_and_width
+from ..language import Sentence
 from .array_images import is_a_picture, subsampled
 from .decoding import mean_color, sides_of
 from .files import Roots
@@ -71,7 +72,7 @@ class Image(Modality):
             return Recognition(0.0)
         looks = sum(looks_like_a_picture(cell) for cell in cells) / len(cells)
         if looks >= 0.5:
-            return Recognition(0.6 + 0.4 * looks, {}, f"{percent(looks)} of the cells looked at are picture files, bytes or arrays")
+            return Recognition(0.6 + 0.4 * looks, {}, Sentence("why.pictures", share=percent(looks)))
         peeked = [cells[at] for at in evenly(len(cells), _PEEKED)]
         share = sum(looks_like_a_picture(head) for head in roots.heads(peeked)) / len(peeked)  # DICOM files often have no extension
         if share >= 0.5:

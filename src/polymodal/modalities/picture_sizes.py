@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..flow import State, height_and_width
+from ..language import Sentence
 from .decoding import ELONGATED
 
 SMALLEST, LARGEST = 4, 4_096
@@ -79,8 +80,10 @@ def check_size_facts(state: State) -> None:
 def described_pixels(state: State) -> str:
     """Return the size and the channels of a field's pictures in words, with the reason for a size that was chosen by their shape."""
     height, width = height_and_width(state)
-    size = f"{height} x {width} pixels" if height == width else f"{height} pixels high and {width} wide"
     ratio = state.get("ratio", 1)
+    if height == width and ratio == 1:
+        return Sentence("describe.pixels", height=height, width=width, channels=state["channels"])
+    size = f"{height} x {width} pixels" if height == width else f"{height} pixels high and {width} wide"
     shape = f"{ratio:.1f} times as wide as high" if ratio > 1 else f"{1 / ratio:.1f} times as high as wide"
     return f"{size}, {state['channels']} channels{f' (most pictures are about {shape})' if ratio != 1 else ''}"
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..cells import is_empty
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
+from ..language import Sentence
 from .array_images import subsampled
 from .decoding import Picture, sides_of
 from .files import NoFolder, Roots
@@ -86,9 +87,7 @@ class Pictures(Modality):
             if count < 0.5 * len(cells):
                 return Recognition(0.0)
             share = count / len(cells)
-            return Recognition(
-                0.6 + 0.4 * share, {}, f"{percent(share)} of the cells looked at are pictures, in {several:,} of them a list"
-            )
+            return Recognition(0.6 + 0.4 * share, {}, Sentence("why.several_pictures", share=percent(share), several=several))
         return _recognise_folders(cells, roots)
 
     @classmethod
@@ -239,7 +238,7 @@ def _recognise_folders(cells: Sequence[Cell], roots: Roots) -> Recognition:
     share = sum(_has_pictures(path, roots) for path in peeked) / len(peeked)
     if share < 0.5:
         return Recognition(0.0)
-    return Recognition(0.6 + 0.4 * share, {}, f"{percent(share)} of the cells looked at are folders of pictures")
+    return Recognition(0.6 + 0.4 * share, {}, Sentence("why.folders", share=percent(share)))
 
 
 def _has_pictures(path: str, roots: Roots) -> bool:

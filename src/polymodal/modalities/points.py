@@ -25,6 +25,7 @@ from torch import Tensor
 
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State
+from ..language import Sentence
 from .clouds import EXTENSIONS, RAW, points_of, raw_channels
 from .files import Roots
 from .modality import Modality, OneColumn, Recognition, percent
@@ -75,7 +76,7 @@ class Points(Modality):
             return Recognition(0.0)
         named = sum(_ends_with(cell, EXTENSIONS) for cell in cells) / len(cells)
         if named >= 0.5:
-            return Recognition(0.6 + 0.4 * named, {}, f"{percent(named)} of the cells looked at are files of points")
+            return Recognition(0.6 + 0.4 * named, {}, Sentence("why.point_files", share=percent(named)))
         config = PointsConfig(column="x")
         shapes = []
         in_files = any(_ends_with(cell, (".npy", ".csv", ".parquet", RAW)) for cell in cells)

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State, Unreadable
+from ..language import Sentence
 from .arrays import numbers_of, standardised
 from .files import Roots
 from .modality import FieldConfig, Modality, Recognition, percent
@@ -94,7 +95,7 @@ class Series(Modality):
             return Recognition(0.0)
         files = sum(_names_a_file(cell) for cell in cells) / len(cells)
         if files >= 0.5:
-            return Recognition(0.5 + 0.4 * files, {}, f"{percent(files)} of the cells looked at are files of numbers")
+            return Recognition(0.5 + 0.4 * files, {}, Sentence("why.number_files", share=percent(files)))
         arrays = [array for cell in cells if (array := array_of(cell)) is not None and len(array) >= _FEWEST]
         if len(arrays) < 0.9 * len(cells):
             return Recognition(0.0)

@@ -20,6 +20,7 @@ from pydantic import field_validator, model_validator
 from ..cells import ColumnType, Decimal, Writing, category, check_facts, check_order, is_missing_word, text_of, writing_of
 from ..errors import ConfigError, nearest
 from ..flow import Cell, Form, Sample, State, Unreadable
+from ..language import Sentence
 from .arrays import HUGE
 from .column_corruption import of_columns
 from .column_values import DATE_PARTS, NO_VALUE, Column
@@ -104,13 +105,13 @@ class Tabular(Modality):
         if len(valued) < 0.9 * len(cells):
             return Recognition(0.0)
         if kind != "category":
-            why = f"{percent(writing.share)} of the cells are {kind}s"
+            why = Sentence(f"why.{kind}s", share=percent(writing.share))
             return Recognition(0.95 if writing.share > 0.98 else 0.8, {"type": kind, "writing": writing}, why)
         values = [category(cell) for cell in valued if not is_missing_word(cell)]
         different = len(set(values))
         share = different / max(len(values), 1)
         confidence = 0.7 if share <= 0.2 else 0.55 if share <= 0.5 else 0.4
-        return Recognition(confidence, {"type": kind, "writing": writing}, f"{different} different values in {len(values)} cells")
+        return Recognition(confidence, {"type": kind, "writing": writing}, Sentence("why.values", different=different, cells=len(values)))
 
     @classmethod
     def fit(cls, config: TabularConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
@@ -242,9 +243,9 @@ class Tabular(Modality):
         """Return the number of columns of each type, and formats of cells that differ from the default, in words."""
         counts = Counter(column["type"] for column in self.state["columns"])
         plural = {"number": "numbers", "category": "categories", "date": "dates"}
-        columns = ", ".join(f"{count} {kind if count == 1 else plural[kind]}" for kind, count in sorted(counts.items()))
+        parts = [f"{count} {kind if count == 1 else plural[kind]}" for kind, count in sorted(counts.items())]
         written = [f"{column['name']!r} with {text}" for column in self.state["columns"] if (text := _written(column))]
-        return "; ".join([columns, *written])
+        return "; ".join([", ".join(parts), *written])
 
 
 def no_value(writing: Writing, cell: Cell) -> str:

@@ -28,6 +28,7 @@ from torch import Tensor
 from ..cells import is_empty
 from ..errors import ConfigError, Fault
 from ..flow import Cell, Form, Geometry, Sample, State, Unreadable
+from ..language import Sentence
 from .files import Roots
 from .modality import FieldConfig, Modality, Parts, Recognition, padded, percent
 from .ngrams import hashes_of, reading_units, words_in
@@ -98,7 +99,7 @@ class Text(Modality):
         lists = sum(map(are_texts, cells))
         if lists and lists >= 0.5 * len(cells) and all(isinstance(cell, (str, list)) for cell in cells):
             written = any(isinstance(cell, str) and are_texts(cell) for cell in cells)
-            return Recognition(0.9, {"lists": True} if written else {}, f"{percent(lists / len(cells))} of the cells are lists of texts")
+            return Recognition(0.9, {"lists": True} if written else {}, Sentence("why.lists", share=percent(lists / len(cells))))
         words = [cell for cell in cells if isinstance(cell, str)]
         if len(words) < 0.9 * max(len(cells), 1):
             return Recognition(0.0)
@@ -111,7 +112,7 @@ class Text(Modality):
         confidence = 0.85 if phrases else 0.75 if pieces >= 1.5 and distinct > 0.5 else 0.5
         if not phrases and (distinct <= 0.2 or (distinct <= 0.5 and pieces < 3)):
             confidence = 0.3
-        return Recognition(confidence, {}, f"{pieces:.1f} words a cell, {percent(distinct)} of the cells differ")
+        return Recognition(confidence, {}, Sentence("why.words", words=pieces, share=percent(distinct)))
 
     @classmethod
     def fit(cls, config: TextConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
@@ -276,8 +277,8 @@ class Text(Modality):
     def describe(self) -> str:
         """Return the number of subwords or of buckets, in words."""
         if self.state["form"] == "tokens":
-            return f"{self._tokenizer.get_vocab_size():,} subwords, at most {self.state['max_tokens']}"
-        return f"n-grams hashed into {self.state['buckets']:,} buckets"
+            return Sentence("describe.subwords", subwords=self._tokenizer.get_vocab_size(), most=self.state["max_tokens"])
+        return Sentence("describe.ngrams", buckets=self.state["buckets"])
 
 
 def _unreadable(cell: Cell) -> bool:

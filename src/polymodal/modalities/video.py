@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..errors import Fault
 from ..flow import Cell, Form, Geometry, Sample, State, height_and_width
+from ..language import Sentence
 from .containers import EXTENSIONS, frames_of, is_video
 from .decoding import Picture, pixels_of, sides_of
 from .files import Roots
@@ -80,9 +81,7 @@ class Video(Modality):
         looks = sum(map(_looks_like_a_video, cells)) / max(len(cells), 1)
         if looks < 0.5 or hold_sound_alone([cells[at] for at in evenly(len(cells), _PEEKED)], roots):
             return Recognition(0.0)
-        return Recognition(
-            0.6 + 0.4 * looks, {}, f"{percent(looks)} of the cells looked at are videos (their sound: a field of kind audio)"
-        )
+        return Recognition(0.6 + 0.4 * looks, {}, Sentence("why.videos", share=percent(looks)))
 
     @classmethod
     def fit(cls, config: VideoConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:

@@ -6,14 +6,18 @@ Each page is one self-contained file in English or Chinese, made from plain data
 from __future__ import annotations
 
 from .card import card
+from .comparison import label_of as contender_label
+from .comparison import left_out as why_left_out
 from .comparison import page as comparison_page
+from .comparison import sentence_of as comparison_sentence
 from .examples import examples_of, is_private, worst_rows
 from .explanation import page as explanation_page
+from .fields import model_label
 from .markdown import escaped
 from .records import Records, aligned, html_table, plain, with_error
 from .robustness import page as robustness_page
+from .run import entry_name, finding_lines, write
 from .run import page as run_page
-from .run import write
 from .run_folder import ENDED, EXAMPLES, INTERRUPTED, REPORT_DATA, read_run
 
 __all__ = [
@@ -25,15 +29,21 @@ __all__ = [
     "aligned",
     "card",
     "comparison_page",
+    "comparison_sentence",
+    "contender_label",
+    "entry_name",
     "escaped",
     "examples_of",
     "explanation_page",
+    "finding_lines",
     "html_table",
     "is_private",
+    "model_label",
     "plain",
     "read_run",
     "robustness_page",
     "run_page",
+    "why_left_out",
     "with_error",
     "worst_rows",
     "write",

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from .language import Words
+from ..language import Words
 from .markdown import escaped, one_line
 from .predictions import guarantee_texts
 from .run import entry_name, finding_lines, training_facts

@@ -7,9 +7,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from ..language import Words
 from .axes import HEIGHT, UNIT, WIDTH, Axis, Place
 from .document import number, text
-from .language import Words
 
 COLORS = tuple(f"var(--c{at})" for at in range(10))
 """The colors of series: variables of the stylesheet, which has brighter ones for dark pages."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..language import Words
 from .document import NO_ICON, document, number, scroll, text
-from .language import Words
 
 _WIDTH, _HEIGHT = 260, 16
 _PERCENT = ("accuracy", "balanced_accuracy")
@@ -38,7 +38,7 @@ def _target(translate: Words, name: str, facts: Mapping[str, Any], result: Mappi
     bold = (facts["best_alone"], facts["best_fused"])
     rows, more = [], []
     for one, figures in ranked:
-        span, label = figures["difference"], text(_label(translate, one, about))
+        span, label = figures["difference"], text(label_of(translate, one, about))
         ends = None if span is None else _ends(translate, span)
         difference = translate.html("compare.best_alone") if span is None else f"{number(span['mean'], True)} ({text(ends)})"
         settings = text(" ".join(about[one]["settings"]) or translate("compare.as_configured"))
@@ -52,25 +52,25 @@ def _target(translate: Words, name: str, facts: Mapping[str, Any], result: Mappi
     note = [translate.html("compare.note", metric=metric, constant=number(facts["constant"])), *_changes(translate, facts["contenders"])]
     verdict = facts["verdict"] if facts["verdict"] in ("helps", "harms") else "undecided"
     return (
-        f'<h2>{text(name)}</h2><p class="lead {verdict}">{text(_sentence(translate, name, facts, result))}</p>{_table(heads, rows)}'
+        f'<h2>{text(name)}</h2><p class="lead {verdict}">{text(sentence_of(translate, name, facts, result))}</p>{_table(heads, rows)}'
         f'<p class="note">{translate("sentence_space").join(note)}</p>'
         f"<details><summary>{translate.html('compare.every_metric')}</summary>{_table(metrics, more)}</details>"
     )
 
 
-def _label(translate: Words, contender: str, about: Mapping[str, Any]) -> str:
+def label_of(translate: Words, contender: str, about: Mapping[str, Any]) -> str:
     """Return the name of a contender; of a single field, in the language of the page."""
     field = about[contender]["field"]
     return contender if field is None else translate("only", field=field)
 
 
-def _sentence(translate: Words, name: str, facts: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+def sentence_of(translate: Words, name: str, facts: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     """Return the sentence of a target: in English as it is stored, in Chinese made of its facts."""
     if translate.language == "en":
         return str(facts["sentence"])
     metric, difference, contenders, about = facts["metric"], facts["difference"], facts["contenders"], result["contenders"]
     by, small = _change(translate, metric, difference["mean"]), _change(translate, metric, facts["small"]).removeprefix("+")
-    alone, fused = (_label(translate, facts[side], about) for side in ("best_alone", "best_fused"))
+    alone, fused = (label_of(translate, facts[side], about) for side in ("best_alone", "best_fused"))
     keys = {"helps": "compare.helps", "harms": "compare.harms", "no difference": "compare.same"}
     head = translate.sentence(keys.get(facts["verdict"], "compare.undecided"), by=by, small=small, alone=alone)
     low, high = difference["low"], difference["high"]
@@ -168,11 +168,11 @@ def _not_measured(translate: Words, result: Mapping[str, Any]) -> str:
     """Return the contenders that were not measured, and the reason of each."""
     rows = []
     for name, about in result["contenders"].items():
-        label = _label(translate, name, result["contenders"])
+        label = label_of(translate, name, result["contenders"])
         if about["failed"]:
             rows.append((label, translate("compare.failed", reason=about["failed"])))
         elif not about["rounds"]:
-            rows.append((label, _left_out(translate, about)))
+            rows.append((label, left_out(translate, about)))
     rows += list(result["refused"].items())
     if not rows:
         return ""
@@ -180,7 +180,7 @@ def _not_measured(translate: Words, result: Mapping[str, Any]) -> str:
     return f"<h2>{translate.html('compare.not_measured')}</h2>{scroll(f'<table>{body}</table>')}"
 
 
-def _left_out(translate: Words, about: Mapping[str, Any]) -> str:
+def left_out(translate: Words, about: Mapping[str, Any]) -> str:
     """Return why a contender was left out: its scores in the search, beside the best of the same stage. They are of other rows than those
     of the rounds, and of models trained on fewer rows.
     """

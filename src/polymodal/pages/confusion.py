@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from unicodedata import east_asian_width
 
+from ..language import Words
 from .document import scroll, text
-from .language import Words
 
 _LONGEST = 18
 """The largest width of a name in the matrix, in letters; a Chinese one counts as two."""

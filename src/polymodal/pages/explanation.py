@@ -9,8 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..language import Words
 from .document import NO_ICON, document, number, scroll, text
-from .language import Words
 
 _FOR, _AGAINST = "#1f6fb4", "#d9731a"  # distinguishable with red-green color blindness
 _SIDE = 256  # side of a square picture on the page, in pixels; other pictures have the same area

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..language import Words
 from . import charts
 from .document import number, scroll, text
-from .language import Words
 
 
 def curves(translate: Words, log: Sequence[Mapping[str, Any]]) -> str:

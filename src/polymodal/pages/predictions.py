@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..language import Words
 from . import charts, confusion
 from .document import number, scroll, text
-from .language import Words
 
 FEWEST_ROWS = 19
 """The least number of rows for sets and intervals with a guarantee, as in ``evaluation.conformal``."""

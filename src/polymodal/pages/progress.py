@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..language import Words
 from .document import scroll, text
 from .fields import model_label, model_parts
-from .language import Words
 from .run_folder import ENDED, RUNNING
 
 _FUSED, _INTERRUPTED = "fused", "interrupted"

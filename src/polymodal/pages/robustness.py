@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..language import Words
 from .axes import Axis
 from .charts import lines
 from .document import NO_ICON, document, number, scroll, text
-from .language import Words
 
 MISSING = "missing cells"
 """The corruption of a curve over the share of missing cells, as ``evaluation.robustness`` names it."""

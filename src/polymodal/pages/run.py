@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..language import Words
 from ..storage import write_whole
 from . import charts, fields, predictions
 from .document import NO_ICON, document, number, scroll, text
-from .language import Words
 from .progress import progress
 from .run_folder import ENDED, read_run
 

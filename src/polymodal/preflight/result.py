@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..terminal import USUAL_WIDTH, Table, paragraphs
+
 
 @dataclass
 class Check:
@@ -35,20 +37,23 @@ class Check:
         """Whether nothing would stop the run."""
         return not self.stops
 
-    def text(self) -> str:
-        """Return the result as text for a terminal."""
-        lines = [f"{self.name}: {'nothing found that would stop the run' if self.ok else 'this would stop the run'}"]
-        lines += [f"  - {stop}" for stop in self.stops]
+    def text(self, width: int = USUAL_WIDTH) -> str:
+        """Return the result as text for a terminal.
+
+        :param width: the number of cells of a line
+        """
+        state = "nothing found that would stop the run" if self.ok else "this would stop the run"
+        lines = paragraphs([f"{self.name}: {state}"], width, "", "  ")
+        lines += paragraphs(self.stops, width, "  - ", "    ")
         if self.counts:
             lines += ["", "cells that cannot be read:"]
             for column, count in self.counts.items():
                 mine = [(row, text) for row, name, text in self.faults if name == column]
-                lines += [f"  row {row}, column {column!r}: {text}" for row, text in mine[:10]]
-                if count > len(mine[:10]):
-                    lines.append(f"  ... {count:,} in column {column!r}")
+                cells = [f"row {row}, column {column!r}: {text}" for row, text in mine[:10]]
+                cells += [f"... {count:,} in column {column!r}"] if count > len(mine[:10]) else []
+                lines += paragraphs(cells, width, "  ", "    ")
         if self.notes:
-            lines += ["", *self.notes]
+            lines += ["", *paragraphs(self.notes, width, "", "  ")]
         if self.facts:
-            width = max(map(len, self.facts))
-            lines += ["", *(f"  {name:{width}}  {value}" for name, value in self.facts.items())]
+            lines += ["", *Table(["", ""], list(self.facts.items()), rest=True).lines(width)]
         return "\n".join(lines)

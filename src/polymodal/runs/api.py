@@ -22,6 +22,7 @@ from ..storage import Lock, sweep
 from ..tracking import TRACKERS
 from ..training.checkpoint import Checkpoints
 from ..training.clock import Clock
+from ..training.console import observers_of
 from ..training.observers import Observer
 from .resolution import Resolved, open_others, resolve
 from .resuming import experiment_of, journal_of, output_folder
@@ -35,6 +36,7 @@ def train(
     out: str | Path | None = None,
     overwrite: bool = False,
     observers: Sequence[Observer] = (),
+    verbose: bool | int | None = None,
     start: float | None = None,
     **settings: Unpack[TrainingSettings],
 ) -> Predictor:
@@ -47,6 +49,8 @@ def train(
     :param out: the folder of the run; None = nothing is kept on disk
     :param overwrite: whether an existing run in ``out`` is replaced
     :param observers: called with the events of the run
+    :param verbose: what is shown of the progress: True or 1 = notes and a line for each model, with a bar on a terminal or in a notebook;
+        2 = every epoch as well; False = nothing; None = 1 on a terminal and in a notebook, otherwise nothing
     :param start: the moment (``time.monotonic()``) from which the time limit counts; None = now
     :raises UserError: an argument, a setting or the data is invalid
     :raises Interrupted: the process received a signal (Ctrl-C); what was trained by then is saved
@@ -57,7 +61,7 @@ def train(
         if one.unread:
             warnings.warn(f"{resolved.source.name}, {one.line}", UserWarning, stacklevel=2)
     clock.limit = resolved.experiment.training.time_limit
-    return train_resolved(resolved, out, overwrite, clock, observers)
+    return train_resolved(resolved, out, overwrite, clock, observers_of(verbose, observers))
 
 
 def train_resolved(
@@ -93,6 +97,7 @@ def resume(
     test: Any = None,
     force: bool = False,
     observers: Sequence[Observer] = (),
+    verbose: bool | int | None = None,
     start: float | None = None,
 ) -> Predictor:
     """Resume a run that was interrupted or killed from its last checkpoint. The result has the same bits as without the interruption.
@@ -106,12 +111,14 @@ def resume(
     :param test: the test table, likewise
     :param force: whether to resume although data, settings or code differ from what they were
     :param observers: called with the events of the run
+    :param verbose: what is shown of the progress: True or 1 = notes and a line for each model, with a bar on a terminal or in a notebook;
+        2 = every epoch as well; False = nothing; None = 1 on a terminal and in a notebook, otherwise nothing
     :param start: the moment (``time.monotonic()``) from which the time limit counts; None = now
     :raises UserError: something differs, another process is training in the folder, or it contains no run
     :raises Interrupted: as ``train``
     """
     given = {name: value for name, value in (("table", table), ("valid", valid), ("test", test)) if value is not None}
-    return resume_run(Path(run), overrides, given, force, observers, start)
+    return resume_run(Path(run), overrides, given, force, observers_of(verbose, observers), start)
 
 
 def resume_run(

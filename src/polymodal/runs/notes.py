@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..config import quote
 from ..experiment import Experiment
+from ..language import Sentence
 from ..preparation import Prepared
 
 
@@ -14,29 +15,31 @@ def settings_notes(experiment: Experiment, reasons: Mapping[str, str]) -> list[s
 
     :param reasons: why each setting has its value, by path
     """
-    notes = []
+    notes: list[str] = []
     for name, field in experiment.fields.items():
         encoder = experiment.model.encoders[name].kind
         why = reasons.get(f"fields.{quote(name)}", "")
-        notes.append(f"field {name!r}: {field.kind}, encoder {encoder}{f' ({why})' if why else ''}")
+        key = "note.field_why" if why else "note.field"
+        notes.append(Sentence(key, field=name, kind=field.kind, encoder=encoder, **({"why": why} if why else {})))
     for path, reason in reasons.items():
         if path.startswith("model.encoders") and experiment.model.preset != "scratch":
-            notes.append(f"{path}: {reason}")
+            notes.append(Sentence("note.setting", path=path, why=reason))
         if path == "model.preset":
             notes.append(reason)
         if path.startswith("columns."):
-            notes.append(f"column {path.removeprefix('columns.')}: {reason}")
+            notes.append(Sentence("note.plain_column", column=path.removeprefix("columns."), why=reason))
         if path.startswith(("data.split", "override")):
-            notes.append(f"{path}: {reason}" if path.startswith("data") else reason)
+            notes.append(Sentence("note.setting", path=path, why=reason) if path.startswith("data") else reason)
     return notes
 
 
 def data_notes(prepared: Prepared, reasons: Mapping[str, str]) -> list[str]:
     """Return a note for each field and each target of the prepared data."""
-    notes = [f"field {name!r}: {modality.describe()}" for name, modality in prepared.modalities.items()]
+    notes: list[str] = [Sentence("note.described", field=name, line=modality.describe()) for name, modality in prepared.modalities.items()]
     for name, task in prepared.tasks.items():
         count = prepared.unlabelled[name]
-        notes.append(f"target {name!r}: {task.config.kind}, {task.describe()}{f'; {count:,} rows without' if count else ''}")
+        key = "note.target_without" if count else "note.target"
+        notes.append(Sentence(key, target=name, kind=task.config.kind, line=task.describe(), rows=count))
         if words := reasons.get(f"tasks.{quote(name)}.missing"):
             notes.append(f"target {name!r}: {words}")
     return notes

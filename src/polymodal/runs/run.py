@@ -36,6 +36,7 @@ from ..experiment import Experiment
 from ..flow import FUSED
 from ..inspection.infer import LeftOut
 from ..journal import JOURNAL_FILE, Journal, code_of, digest_of, refuse
+from ..language import Sentence
 from ..predictor import Predictor
 from ..preparation import Prepared, prepare
 from ..remote import is_remote
@@ -333,7 +334,7 @@ class Run:
             no_time = self.clock.left < LEAST_SECONDS + RESERVE * (self.clock.limit or 0.0) and not trainer.has_begun(name)
             if name in journal.decisions.get("left out", []) or no_time:
                 journal.decide("left out", list(dict.fromkeys([*journal.decisions.get("left out", []), name])))
-                self._note(f"baseline {name!r}: left out, no time")
+                self._note(Sentence("note.no_time", field=name))
                 continue
             begin = time.monotonic()
             members = trainer.train_alone(plan, name, most)

@@ -19,7 +19,6 @@ from ..flow import Cell
 from ..request import Preset, is_nothing
 from ..runs import Interrupted, train
 from ..tasks import Task
-from ..training.observers import Console
 from . import files, targets
 from .tables import features_of
 
@@ -123,7 +122,7 @@ class _Multimodal(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
                 table.beside(beside), *lines, *self._overrides(), target=self.target_,
                 columns={**given, **self.columns} if isinstance(self.columns, Mapping) else self.columns or given,
                 ignore=self.ignore or (), group=self.group, preset=self.preset, time_limit=self.time_limit,
-                root=self.root or (), seed=self.seed_, observers=[Console()] if self.verbose else [],
+                root=self.root or (), seed=self.seed_, verbose=self.verbose,
             )  # fmt: skip
         return self
 

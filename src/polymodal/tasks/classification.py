@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from ..flow import Cell, State
+from ..language import Sentence
 from . import classes as naming
 from . import curves as plotting
 from . import influence
@@ -142,4 +143,4 @@ class ClassTask(Task):
         total = max(sum(self.state["counts"]), 1)
         pairs = sorted(zip(self.state["classes"], self.state["counts"], strict=True), key=lambda pair: -pair[1])
         shown = ", ".join(f"{name} {count / total:.0%}" for name, count in pairs[:6])
-        return f"{len(pairs)} classes: {shown}{', ...' if len(pairs) > 6 else ''}"
+        return Sentence("describe.classes", count=len(pairs), shown=f"{shown}{', ...' if len(pairs) > 6 else ''}")

@@ -12,6 +12,7 @@ import numpy as np
 from ..cells import MISSING_WORDS, PLAIN, Decimal, Numbers, is_empty, numbers_of
 from ..errors import Fault
 from ..flow import Cell, Unreadable
+from ..language import Sentence
 from .lists import LeftOut, listed
 from .names import name_of
 from .numbers import number_in
@@ -161,7 +162,7 @@ class TargetFacts:
     def classes_note(self) -> str:
         """A note on how many classes there are, and how many rows each has on average."""
         names = self.classes
-        return f"{len(names)} values, {sum(names.values()) / max(len(names), 1):.0f} rows each on average"
+        return Sentence("target.values", values=len(names), rows=sum(names.values()) / max(len(names), 1))
 
     def reading(self, task: type[Task], typed: bool = False) -> Reading:
         """Return how the cells are read in a task.

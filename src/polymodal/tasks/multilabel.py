@@ -18,6 +18,7 @@ from torch.nn import functional
 from ..cells import is_empty
 from ..errors import ConfigError, DataError, Fault
 from ..flow import Cell, State
+from ..language import Sentence
 from ..layers.elementwise import sigmoid
 from . import classes as naming
 from . import curves as plotting
@@ -211,7 +212,7 @@ class Multilabel(Task):
         """Return the labels and their shares of the rows."""
         pairs = sorted(zip(self.state["classes"], self.state["counts"], strict=True), key=lambda pair: -pair[1])
         shown = ", ".join(f"{name} {count / max(self.state['rows'], 1):.0%}" for name, count in pairs[:6])
-        return f"{len(pairs)} labels: {shown}{', ...' if len(pairs) > 6 else ''}"
+        return Sentence("describe.labels", count=len(pairs), shown=f"{shown}{', ...' if len(pairs) > 6 else ''}")
 
 
 def labels_of(cell: Cell, separator: str = ";") -> set[str]:

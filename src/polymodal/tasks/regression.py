@@ -13,6 +13,7 @@ from torch import Tensor
 from ..cells import Decimal, Writing, are_limits, are_words_among, check_facts
 from ..errors import DataError, Fault
 from ..flow import Cell, State
+from ..language import Sentence
 from .facts import MOSTLY, TargetFacts, reading_of
 from .metrics import CONSTANT
 from .numeric import NumberTask
@@ -142,7 +143,7 @@ class Regression(NumberTask):
     def describe(self) -> str:
         """Return the range of the target, in words."""
         unit = f" {self.config.unit}" if self.config.unit else ""
-        return f"a number from {self.state['low']:g} to {self.state['high']:g}{unit}"
+        return Sentence("describe.number", low=self.state["low"], high=self.state["high"], unit=unit)
 
 
 def _checked(cell: Cell, reading: Reading, transform: str | None) -> float:

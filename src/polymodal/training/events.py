@@ -7,7 +7,7 @@ plain data.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 
@@ -60,10 +60,12 @@ class NoteEvent(Event):
     """A note about the data, the settings or the progress of a run or comparison.
 
     :param text: the note, one line
+    :param detail: whether it is of interest only to those who follow single models and epochs
     """
 
     kind: ClassVar[str] = "note"
     text: str
+    detail: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,9 @@ class PlanEvent(Event):
     :param epochs: the maximum number of epochs of each model
     :param share: the estimated seconds of one epoch of one model, by single field, and under ``""`` for all fields; {} = not estimated
     :param trees: the estimated seconds of the boosted trees of one model
+    :param networks: the number of networks of each model of all fields, without those that a time limit adds
+    :param work: the cost of training one model for one epoch, in any unit, under ``""`` for all fields, and by each single field that is
+        trained alone, in the order of training
     """
 
     kind: ClassVar[str] = "plan"
@@ -107,6 +112,25 @@ class PlanEvent(Event):
     epochs: int
     share: Mapping[str, float]
     trees: float = 0.0
+    networks: int = 1
+    work: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelEvent(Event):
+    """Training of one model begins or continues, or the model was trained by an earlier process.
+
+    :param name: the name of the model, such as ``fused, fold 1`` or ``only title``
+    :param field: the single field that it is a model of; ``""`` = all fields
+    :param epochs: the maximum number of epochs
+    :param trained: whether an earlier process trained it, so that no other event about it follows
+    """
+
+    kind: ClassVar[str] = "model"
+    name: str
+    field: str
+    epochs: int
+    trained: bool
 
 
 @dataclass(frozen=True)

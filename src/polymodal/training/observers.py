@@ -1,18 +1,21 @@
-"""Observers of training: a log of JSON Lines, and the console. Observers do not change training; ``tracking`` has more of them."""
+"""Observers of training: a log of JSON Lines, and Python's ``logging``. Observers do not change training; ``tracking`` has more of them."""
 
 from __future__ import annotations
 
-import contextlib
 import json
+import logging
 import math
-import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from .events import EpochEvent, Event, NoteEvent, StepEvent, WarningEvent
+from .events import CellEvent, EndEvent, EpochEvent, Event, MemberEvent, NoteEvent, StepEvent, WarningEvent
+
+LOGGER = logging.getLogger("polymodal")
+"""The logger of the library."""
+LOGGER.addHandler(logging.NullHandler())
 
 
 class Observer:
@@ -88,73 +91,29 @@ def logged_epochs(path: Path) -> Iterator[EpochEvent]:
             yield EpochEvent.of(facts)
 
 
-class Console(Observer):
-    """Show the loss, the validation result, the rows per second and the fraction of time spent waiting for batches.
+class Logs(Observer):
+    """Send messages to ``logging.getLogger("polymodal")``, in English.
 
-    On a terminal there is a progress bar, elsewhere plain lines.
+    Warnings have the level WARNING; notes, trained models and the end INFO; epochs and further notes DEBUG. The only handler that is added
+    does nothing, so that the application decides what is shown.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = stream or sys.stderr
-        self.live = self.stream.isatty()
-        self._progress: Any = None
-        self._task: Any = None
-        self._is_closed = False
-
     def observe(self, event: Event) -> None:
-        """Show an event. After the stream was closed by its reader (``| head``), nothing is shown."""
-        if self._is_closed:
-            return
-        try:
-            self._show(event)
-        except (OSError, ValueError):  # ValueError: the stream is closed
-            self._is_closed = True
-
-    def _show(self, event: Event) -> None:
-        if isinstance(event, StepEvent) and self.live:
-            self._bar(event)
-        elif isinstance(event, EpochEvent):
-            self.print_line(
-                f"  {event.name}  epoch {event.epoch}/{event.epochs}  loss {event.loss:.4f}  "
-                + "  ".join(f"{name} {value:.4f}" for name, value in event.shown.items() if value is not None)
-                + f"  {event.rows_per_second:.0f} rows/s  waiting {event.waiting:.0%}"
-                + ("  *" if event.best else "")
-            )
+        """Send the message of an event."""
+        if isinstance(event, WarningEvent):
+            LOGGER.warning("%s", event.text)
         elif isinstance(event, NoteEvent):
-            self.print_line(event.text)
-        elif isinstance(event, WarningEvent):
-            self.print_line(f"warning: {event.text}")
-
-    def _bar(self, event: StepEvent) -> None:
-        if self._progress is None:
-            from rich.console import Console as RichConsole
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-            self._progress = Progress(
-                TextColumn("{task.description}"), BarColumn(), TextColumn("loss {task.fields[loss]:.4f}"),
-                TextColumn("{task.fields[speed]:.0f} rows/s"), TextColumn("waiting {task.fields[waiting]:.0%}"), TimeRemainingColumn(),
-                console=RichConsole(file=self.stream), transient=True,
-            )  # fmt: skip
-            self._progress.start()
-            self._task = self._progress.add_task("", loss=math.nan, speed=0.0, waiting=0.0)
-        self._progress.update(
-            self._task, description=f"{event.name} {event.epoch}/{event.epochs}", completed=event.step, total=event.steps,
-            loss=event.loss, speed=event.rows_per_second, waiting=event.waiting,
-        )  # fmt: skip
-
-    def print_line(self, text: str) -> None:
-        """Print one line, above the progress bar if there is one."""
-        if self._progress is not None:
-            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        else:
-            print(text, file=self.stream, flush=True)
-
-    def close(self) -> None:
-        """Remove the progress bar."""
-        if self._progress is not None:
-            with contextlib.suppress(OSError, ValueError):
-                self._progress.stop()
-            self._progress = None
+            LOGGER.log(logging.DEBUG if event.detail else logging.INFO, "%s", event.text)
+        elif isinstance(event, MemberEvent):
+            LOGGER.info("%s: trained, epoch %d is kept (%s)", event.name, event.epoch, event.stopped)
+        elif isinstance(event, CellEvent):
+            result = f"failed: {event.failed}" if event.failed else f"{event.worth:.4f}"
+            LOGGER.info("%d/%d  %s, %s: %s", event.done, event.total, event.stage, event.name, result)
+        elif isinstance(event, EndEvent):
+            LOGGER.info("the run has ended after %.1f s", event.seconds.get("total") or 0.0)
+        elif isinstance(event, EpochEvent) and LOGGER.isEnabledFor(logging.DEBUG):
+            shown = "".join(f", {name} {value:.4f}" for name, value in event.shown.items() if value is not None)
+            LOGGER.debug("%s, epoch %d of %d: loss %.4f%s", event.name, event.epoch, event.epochs, event.loss, shown)
 
 
 def plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..data.loader import Loader, Step
 from ..errors import TrainingError
+from ..language import Sentence
 from ..model import MultiModalModel
 from ..random_streams import Stream, generator
 from ..tasks import Task, constant
@@ -152,15 +153,12 @@ class Trainer:
 
     def _report_silent(self) -> None:
         """Report each field that learns nothing once. Training continues; the effect is measured when it has ended."""
-        fix = "its baseline, trained after this model, will show which" if self.config.baselines else "a model of it alone would show which"
+        fix = Sentence("note.silent_baseline" if self.config.baselines else "note.silent_alone")
         for name, other in silent(self.fitted.history, self.constant).items():
             figures, fitting = self.fitted.history[-1].fields[name], self.fitted.history[-1].fields[other]
-            text = (
-                f"field {name!r} has learned nothing so far that generalizes (its validation loss is {figures.held_out:.2f}, "
-                f"a constant's {self.constant:.2f}), while {other!r} fits the training rows ({fitting.loss:.2f}); it is uninformative, "
-                f"or it stopped learning: {fix}"
-            )
-            self.observer.observe(NoteEvent(f"{self.name}, epoch {self.progress.epoch}: {text}"))
+            values = {"loss": figures.held_out, "constant": self.constant, "fitting": fitting.loss, "fix": fix}
+            text = Sentence("note.silent", model=self.name, epoch=self.progress.epoch, field=name, other=other, **values)
+            self.observer.observe(NoteEvent(text, detail=True))
 
     def _give_up(self, what: str) -> None:
         """End training with the weights of the best epoch, since the present ones are not finite; ``TrainingError`` if there is none."""

@@ -24,6 +24,7 @@ from ..runs.resolution import Resolved, resolve
 from ..runs.testing import measure_test_later
 from ..storage import Lock, OutputFolder, discard_replaced, write_texts
 from ..training.clock import Clock
+from ..training.console import observers_of
 from ..training.events import NoteEvent, TrialEvent, WarningEvent
 from ..training.observers import Observer, Observers, plain
 from .space import Dimension, check, space_of
@@ -47,6 +48,7 @@ def tune(
     overwrite: bool = False,
     force: bool = False,
     observers: Sequence[Observer] = (),
+    verbose: bool | int | None = None,
     start: float | None = None,
     **settings: Unpack[TrainingSettings],
 ) -> dict[str, Any]:
@@ -70,6 +72,8 @@ def tune(
     :param overwrite: whether an existing search in ``out`` is replaced
     :param force: whether a search goes on although the code has changed
     :param observers: called with the events of the search, and with the steps, epochs and warnings of its trials
+    :param verbose: what is shown of the progress: True or 1 = notes and a line for each trial, with a bar on a terminal or in a notebook;
+        2 = every epoch as well; False = nothing; None = 1 on a terminal and in a notebook, otherwise nothing
     :param start: the moment (``time.monotonic()``) from which the time limit counts; None = now
     :returns: ``{"trials": [{"number", "settings", "state", "scores", ...}], "best": {...}, "test": {...} or None, ...}``
     :raises UserError: an argument, a setting or the data is invalid; all trials failed; or no trial ended within the time limit
@@ -91,7 +95,7 @@ def tune(
     if resolved.experiment.training.track and out is None:
         raise ConfigError("track: the trials are written to the folder of the search; expected a search that is kept; give out=FOLDER")
     clock.limit = resolved.experiment.training.time_limit
-    observer = Observers(observers)
+    observer = Observers(observers_of(verbose, observers))
     with _folder(out, overwrite, resolved.experiment) as folder:
         trainer = Trainer(table, overrides, settings, folder / RUNS, force, observer)
         about = {"experiment": resolved.experiment.tree(), "content": _content(resolved), "code": code_of(resolved.experiment),

@@ -1,4 +1,4 @@
-"""All texts of the pages, English and Chinese side by side. The Chinese terms are those of ``docs/glossary.md``.
+"""The texts of the pages, English and Chinese side by side. The Chinese terms are those of ``docs/glossary.md``.
 
 Placeholders in braces are filled by ``Words``. Names of columns, classes and metrics, cells, commands and messages of faults are data: they
 are shown as they are in either language.
@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-LANGUAGES = ("en", "zh")
-"""The languages of the catalogue, in the order of the texts of each key."""
-
-TEXTS: Mapping[str, tuple[str, str]] = {
+PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     # Texts of several pages
     "colon": ("{name}: {value}", "{name}：{value}"),
     "comma": (", ", "，"),
@@ -303,6 +300,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
 
 VALUES: Mapping[str, Mapping[str, str]] = {
     "unit": {"log-odds": "对数几率"},
+    "role": {"feature": "特征", "target": "目标", "ignored": "不使用", "group": "分组", "split": "划分", "weight": "权重"},
+    "stage": {"search": "搜索"},
+    "state": {"pruned": "提前结束", "failed": "失败"},
     "baseline": {"a model": "另一个模型"},
     "corruption": {
         "all at once": "全部字段同时损坏",

@@ -1,0 +1,163 @@
+"""The texts of the terminal, English and Chinese side by side: the progress of a run, and the results that commands print.
+
+Names of columns and metrics, commands and paths are shown as they are in either language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+TERMINAL_TEXTS: Mapping[str, tuple[str, str]] = {
+    "warning": ("warning: {text}", "警告：{text}"),
+    "time.seconds": ("{number} s", "{number} 秒"),
+    "time.minutes": ("{number} min", "{number} 分钟"),
+    "time.hours": ("{hours} h {minutes} min", "{hours} 小时 {minutes} 分钟"),
+    # The progress of a run or a comparison
+    "progress.reading": ("reading the table", "读取表"),
+    "progress.measuring": ("measuring", "评估"),
+    "progress.models": (
+        "models, each with its metrics on validation rows at the epoch that is kept:",
+        "各个模型，及其保留的那一轮（epoch）在验证行上的指标：",
+    ),
+    "progress.trainings": (
+        "trainings, each with its metric on the rows that select:",
+        "各次训练，及其在选择行上的指标：",
+    ),
+    "progress.symbols": (
+        "*: the best epoch so far; waiting: the share of the time in which no rows were ready",
+        "*：目前最好的一轮；等待：没有就绪数据的时间占比",
+    ),
+    "progress.begins": ("{model}:", "{model}："),
+    "progress.epoch": ("{model}, epoch {epoch} of {epochs}", "{model}，第 {epoch}/{epochs} 轮"),
+    "progress.speed": ("{speed:,.0f} rows/s", "{speed:,.0f} 行/秒"),
+    "progress.waiting": ("waiting {waiting:.0%}", "等待 {waiting:.0%}"),
+    "progress.kept": ("epoch {epoch}/{epochs}", "第 {epoch}/{epochs} 轮"),
+    "progress.seconds": ("{seconds:,.1f} s", "{seconds:,.1f} 秒"),
+    "progress.many_seconds": ("{seconds:,.0f} s", "{seconds:,.0f} 秒"),
+    "progress.left": ("{time} left", "剩 {time}"),
+    "progress.trained_before": ("trained before", "此前已训练"),
+    "progress.failed": ("failed", "失败"),
+    "progress.round": ("round {round}", "第 {round} 轮次"),
+    "progress.search": ("{stage}, trial {trial}", "{stage}，第 {trial} 组"),
+    "progress.trials": (
+        "trials, each with its metric on validation rows and the settings that are searched:",
+        "各次试验，及其在验证行上的指标和被搜索的设置：",
+    ),
+    "progress.mean": ("mean", "平均"),
+    "progress.repeated": ("the same as an earlier trial", "与之前的试验相同"),
+    "progress.best_so_far": ("best so far", "目前最好"),
+    # The results of a run
+    "train.title": (
+        "{target} ({kind}): metrics on {rows:,} rows held out of training",
+        "{target}（{kind}）：在 {rows:,} 个未用于训练的行上的指标",
+    ),
+    "train.pooled": ("mean of all models, {rows:,} other rows", "所有模型的平均，另外 {rows:,} 行"),
+    "train.single": ("single models, these rows", "单个模型，同样的行"),
+    "train.test": ("all fields, test rows", "全部字段，测试行"),
+    "train.leaderboard": (
+        "{target}: {metric} of the model, of its votes and of single fields",
+        "{target}：模型、其各个投票与单字段的 {metric}",
+    ),
+    "train.same_rows": ("{verdict} ({value} on its {rows:,} rows)", "{verdict}（在它的 {rows:,} 行上为 {value}）"),
+    "train.report": ("report: {path}", "报告：{path}"),
+    "train.open": ("open it: {command}", "打开：{command}"),
+    "train.open_anywhere": ("open it in a browser; it needs no other file", "用浏览器打开即可，不需要其他文件"),
+    "train.bundle": ("model: {path}", "模型：{path}"),
+    "train.next": ("next: {command}", "下一步：{command}"),
+    "train.interrupted": ("interrupted{state}; go on: {command}", "已中断{state}；继续：{command}"),
+    "train.best_so_far": ("; the best weights so far are in {path}", "；目前最好的权重在 {path}"),
+    "train.not_begun": (" before training began", "，训练尚未开始"),
+    "legend.smaller": ("smaller is better: {names}", "越小越好：{names}"),
+    "legend.undefined": ("-: undefined on these rows", "-：在这些行上没有定义"),
+    "legend.error": ("±: the standard error", "±：标准误"),
+    "legend.verdict": ("verdict: a paired test on the same rows", "结论：在相同行上的配对检验"),
+    "legend.contenders": (
+        "±: the standard deviation over rounds; difference: to the best single field, above 0 is better",
+        "±：各轮次的标准差；差：相对最好的单字段，大于 0 为更好",
+    ),
+    "legend.explain": (
+        "share: of the difference between all fields and none; Shapley value: the contribution of the field, ± its standard error; "
+        "permuted: with the cells of the field exchanged between rows; perceptual score: the share of the metric that is lost by that, "
+        "± its spread",
+        "占比：占“全部字段”与“没有任何字段”之差的比例；Shapley 值：该字段的贡献，± 为标准误；打乱：在行之间交换该字段的单元格；"
+        "感知分数：打乱后指标损失的比例，± 为离散程度",
+    ),
+    "legend.relative_only": ("relative: the mean over the severities", "相对：各严重程度的平均"),
+    # inspect
+    "inspect.title": ("{table}: {rows:,} rows, {columns} columns", "{table}：{rows:,} 行，{columns} 列"),
+    "inspect.column": ("column", "列"),
+    "inspect.role": ("role", "用途"),
+    "inspect.modality": ("modality", "模态"),
+    "inspect.missing": ("missing", "缺失"),
+    "inspect.distinct": ("distinct", "不同值"),
+    "inspect.why": ("why", "依据"),
+    "inspect.target": ("target {target!r}: {line}", "目标 {target!r}：{line}"),
+    "inspect.unreadable": ("cells that cannot be read:", "无法读取的单元格："),
+    "inspect.unreadable_of": ("cells that cannot be read (of {rows:,} rows read):", "无法读取的单元格（读取了 {rows:,} 行）："),
+    "inspect.cell": ("row {row}, column {column!r}: {fault}", "第 {row} 行，列 {column!r}：{fault}"),
+    "inspect.more": ("... and {more:,} more in column {column!r}", "……列 {column!r} 还有 {more:,} 个"),
+    "inspect.suspicious": ("to be checked:", "需要检查："),
+    "inspect.nothing": ("nothing suspicious found", "没有发现可疑之处"),
+    # evaluate, predict, explain
+    "evaluate.title": ("{target}, {rows}", "{target}，{rows}"),
+    "evaluate.rows": ("{rows:,} rows", "{rows:,} 行"),
+    "evaluate.some_rows": ("{measured:,} of {rows:,} rows", "共 {rows:,} 行，评估了 {measured:,} 行"),
+    "evaluate.undefined": ("{metric}: undefined here ({reason})", "{metric}：在这里没有定义（{reason}）"),
+    "evaluate.row_left_out": ("{target}: {rows:,} row is left out, {why}", "{target}：{rows:,} 行不参与评估，{why}"),
+    "evaluate.rows_left_out": ("{target}: {rows:,} rows are left out, {why}", "{target}：{rows:,} 行不参与评估，{why}"),
+    "evaluate.without_target": ("without a target", "没有目标值"),
+    "evaluate.unreadable": ("with a target that cannot be read", "目标值无法读取"),
+    "evaluate.unknown": ("{target}: {line}; they count as answered wrongly", "{target}：{line}；计为预测错误"),
+    "evaluate.sampled": (
+        "{table}: {sampled:,} of {with_target:,} rows with a target",
+        "{table}：有目标值的行共 {with_target:,} 行，测量了 {sampled:,} 行",
+    ),
+    "evaluate.sampled_seed": (
+        "{table}: {sampled:,} of {with_target:,} rows with a target, seed {seed}",
+        "{table}：有目标值的行共 {with_target:,} 行，测量了 {sampled:,} 行，随机种子 {seed}",
+    ),
+    "evaluate.untouched": (
+        "{target}: {metric} {value} of untouched cells, {rows:,} rows",
+        "{target}：单元格保持原样时 {metric} 为 {value}，{rows:,} 行",
+    ),
+    "evaluate.against": ("effective: how much less is lost than by {baseline}", "有效：比 {baseline} 少损失多少"),
+    "predict.wrote": ("wrote {path}: {rows:,} rows", "已写入 {path}：{rows:,} 行"),
+    "explain.whole_line": (
+        "{target}: {metric} {whole} with all fields, {nothing} with none, {rows:,} rows",
+        "{target}：有全部字段时 {metric} 为 {whole}，没有任何字段时为 {nothing}，{rows:,} 行",
+    ),
+    "explain.nearest_sum": (
+        "the nearest sum of the contributions of single fields (EMAP, {rows:,} rows): {metric} {value}, of {whole} with interaction",
+        "与模型最接近的各字段单独贡献之和（EMAP，{rows:,} 行）：{metric} 为 {value}，含交互为 {whole}",
+    ),
+    "explain.row_title": ("row {row}", "第 {row} 行"),
+    "explain.row_faults": ("row {row} ({faults})", "第 {row} 行（{faults}）"),
+    "explain.row_skipped": ("{row}: skipped", "{row}：跳过"),
+    "explain.row_prediction": (
+        "{target}: {prediction}; {unit} {whole}, without any field {nothing}",
+        "{target}：{prediction}；{unit} {whole}，没有任何字段时 {nothing}",
+    ),
+    "explain.row_probability": ("{prediction} (probability {score:z.4f})", "{prediction}（概率 {score:z.4f}）"),
+    "explain.row_label": ("{prediction} ({label}: probability {score:z.4f})", "{prediction}（{label} 的概率 {score:z.4f}）"),
+    "explain.contribution": ("contribution", "贡献"),
+    "explain.strongest": ("strongest parts", "贡献最大的部分"),
+    "explain.parts_legend": (
+        "contribution: what the field adds to the value of the prediction; the parts are those whose removal changes it most",
+        "贡献：该字段使预测的数值增加多少；列出的部分是去掉后变化最大的部分",
+    ),
+    "wrote_page": ("wrote {folder}/{page} and {data}", "已写入 {folder}/{page} 和 {data}"),
+    "page_hint": ("for a page of it: -o FOLDER", "需要网页时加 -o 文件夹"),
+    # compare
+    "compare.measured": ("{target}, {rows:,} rows measured", "{target}，测量了 {rows:,} 行"),
+    "compare.short_difference": ("difference", "差"),
+    "compare.rounds_spread": ("± over rounds", "± 各轮次"),
+    "compare.change_line": ("{contender} against {other}: {difference}, {interval}", "{contender} 相对 {other}：{difference}，{interval}"),
+    "compare.change_interval": ("95 % interval {low} to {high}", "95% 区间 {low} 至 {high}"),
+    "compare.without_interval": ("no interval", "没有区间"),
+    "compare.nothing": (
+        "nothing to compare: no single field, or no fusion, was trained to its end",
+        "没有可比较的：没有单字段或没有融合训练完成",
+    ),
+    "compare.train_best": ("train the best: {command}", "训练最好的：{command}"),
+    "compare.interrupted": ("interrupted; go on: {command}", "已中断；继续：{command}"),
+}
