@@ -161,18 +161,18 @@ def serve_in_processes(
                 alive = [one for one in workers if one.process.is_alive()]
                 wait([one.process.sentinel for one in alive] + [one.pipe for one in alive if one.versions is None], 0.2)
                 for at, one in enumerate(workers):
-                    message = f"process {one.number} ended ({one.reason()})"
+                    failure = ""
                     try:
                         one.receive()
                     except ConfigError as error:
                         if not is_ready:
                             raise
-                        message = str(error)
+                        failure = str(error)
                         one.process.join()
                     if stopping.is_set() or one.process.is_alive():
                         continue
                     if one.replaced_at == math.inf:
-                        one.ends(message)
+                        one.ends(failure or f"process {one.number} ended ({one.reason()})")
                         _forget(one.process.pid, folder)
                     if time.monotonic() >= one.replaced_at:
                         workers[at] = _Worker(one.number, settings, place, threads, one.early)
