@@ -186,7 +186,7 @@ def test_a_wrong_word_is_told_with_what_to_write(folder: Path, monkeypatch: pyte
     [
         (
             "resnet",
-            "one of bag, text_transformer, pretrained, module:Class; write model.encoders.title.kind=bag (trained from scratch), or",
+            "one of bag, text_transformer, pretrained, word_embeddings, module:Class; write model.encoders.title.kind=bag (trained from scratch), or",
         ),
         ("lstm", "write model.encoders.title.kind=text_transformer (trained from scratch), or model.encoders.title.kind=pretrained"),
         ("bert", "model.encoders.title.kind=pretrained model.encoders.title.model=NAME (such as sentence-transformers/"),
@@ -209,7 +209,7 @@ def test_a_network_for_pictures_is_trained_from_scratch_or_pretrained(kind: str)
         pm.Experiment.of(tree)
     assert str(caught.value) == (
         f"model.encoders.photo.kind: {kind!r} is not on the menu; expected, for a field of kind image, one of convnet, vit, pretrained, "
-        f"module:Class; write model.encoders.photo.kind=convnet (trained from scratch), or model.encoders.photo.kind=pretrained "
+        f"patch_embeddings, module:Class; write model.encoders.photo.kind=convnet (trained from scratch), or model.encoders.photo.kind=pretrained "
         f"model.encoders.photo.model=NAME (such as facebook/dinov2-small)"
     )
 

@@ -302,7 +302,7 @@ def clouds(rows: int, seed: int, as_text: bool = False) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("as_text", [False, True])
 def test_a_table_of_clouds_is_recognised_and_learned_with_nothing_said(tmp_path: Path, as_text: bool) -> None:
     rows, other = clouds(240, 0, as_text), clouds(60, 1, as_text)
-    assert "points (series with --column NAME=series)" in pm.inspect(rows, target="form").text()
+    assert "points (series with --column NAME=series)" in " ".join(pm.inspect(rows, target="form").text().split())
     assert "series" in pm.inspect(rows, target="form", columns={"scan": "series"}).text()
     model = pm.train(rows, "data.split.folds=2", "training.epochs=18", target="form", out=tmp_path / "run")
     assert model.evaluate(other)["tasks"]["form"]["accuracy"] > 0.9

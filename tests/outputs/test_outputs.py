@@ -282,7 +282,7 @@ def test_every_command_has_a_file_of_its_name_and_is_imported_only_when_it_runs(
         "import sys\nfrom polymodal.cli.main import main\n"
         "try:\n    main(['report', '--help'])\nexcept SystemExit:\n    pass\n"
         "files = {name for name in sys.modules if name.startswith('polymodal.cli.')}\n"
-        "assert files == {'polymodal.cli.' + name for name in ('main', 'mistakes', 'report', 'options')}, files\n"
+        "assert files == {'polymodal.cli.' + name for name in ('main', 'mistakes', 'report', 'options', 'language_option')}, files\n"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

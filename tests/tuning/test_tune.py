@@ -293,7 +293,9 @@ def test_the_command(table: Path, tmp_path: Path) -> None:
     assert " ± " in lines[0]
     assert "is the best of 2 trials; its validation figure is optimistic" in first.stdout
     assert f"polymodal train {tmp_path}/搜索/best.yaml" in first.stdout.replace("'", "")
-    assert "  1/2  accuracy " in first.stderr
+    progress = " ".join(first.stderr.split())
+    assert "trials, each with its metric on validation rows and its settings: 1/2 accuracy 0." in progress
+    assert " s best so far " in progress
     again = CliRunner().invoke(main, [*words, "--json", "--quiet"])
     assert json.loads(again.stdout)["trials"] == json.loads((tmp_path / "搜索" / "tune.json").read_bytes())["trials"]
     for wrong, message in (

@@ -96,9 +96,13 @@ def _option_of(name: str, setting: Setting, required: bool = False) -> Option:
     kind: Any = (
         click.Choice(setting.choices) if setting.choices else click.IntRange(min=setting.least) if setting.least is not None else None
     )
+    metavar = setting.metavar
+    if setting.others is not None:  # a help text has no room for all of them
+        prefix = setting.others[0]
+        metavar = f"[{'|'.join(choice for choice in setting.choices if not choice.startswith(prefix))}|{prefix}NAME]"
     callback = _parse_columns if setting.metavar == "NAME=MODALITY" else None
     return click.option(
-        setting.flag, name, type=kind, multiple=setting.repeated, required=required, metavar=setting.metavar, callback=callback,
+        setting.flag, name, type=kind, multiple=setting.repeated, required=required, metavar=metavar, callback=callback,
         help=setting.help,
     )  # fmt: skip
 

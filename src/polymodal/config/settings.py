@@ -26,7 +26,7 @@ class Setting:
     menu: tuple[str, ...] = ()
     """The path of the menu whose kinds have the setting; empty = it belongs to no menu."""
     kinds: tuple[str, ...] = ()
-    """The kinds on that menu that have the setting."""
+    """The kinds on that menu that have the setting, but those that are not suggested."""
     usual: bool = True
     """Whether the default kind of the menu has the setting."""
 
@@ -86,7 +86,7 @@ def _walk(annotation: Any, at: Setting, usual: str | None) -> Iterator[Setting]:
         yield replace(at, path=(*path, "kind"), choices=tuple(name for name in menu if name != "external"))
         for name, config in menu.items():
             if config is not External:
-                below = replace(at, menu=path, kinds=(name,), usual=name == usual)
+                below = replace(at, menu=path, kinds=(name,) if getattr(config, "suggested", True) else (), usual=name == usual)
                 yield from (setting for setting in _walk(config, below, None) if setting.path != (*path, "kind"))
         return
     while get_origin(annotation) is Annotated:

@@ -30,6 +30,8 @@ _FINE_TUNING = 0.03
 class EmbeddingsConfig(EncoderConfig):
     """The settings that both kinds of embeddings have."""
 
+    suggested: ClassVar[bool] = False
+    """Messages about unknown settings do not suggest embeddings, with which only some fusions begin."""
     model: NameOrPath | None = None
     """The model whose embeddings these are, and whose weights the fusion has: a folder saved by transformers, or a name on the Hugging Face
     hub; null = trained from scratch."""

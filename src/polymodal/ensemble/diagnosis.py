@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from ..flow import is_field
+from ..language import Sentence
 from ..preparation import Prepared
 from ..tasks import Task, constant
 from ..training.events import EpochEvent
@@ -109,18 +110,16 @@ def warnings(diagnosis: Diagnosis, members: Sequence[Member], kind: str) -> list
     :param members: the members of all fields
     :param kind: the balancer that they were trained with (``training.balance.kind``)
     """
-    lines = []
+    lines: list[str] = []
     history = members[0].fitted.history
-    fix = "a larger training.auxiliary, or training.balance.kind=" + ("ogm_ge with training.balance.alpha=2" if kind == "none" else "none")
+    fix = "ogm_ge with training.balance.alpha=2" if kind == "none" else "none"
     for field, by_task in diagnosis.items():
         for task, one in by_task.items():
             if one.stopped:
-                because = f"; {why}" if (why := _because(field, history)) else ""
-                lines.append(
-                    f"field {field!r} stopped learning beside the others: alone it reaches {one.metric} {one.alone:.4f} of "
-                    f"{task}, its vote inside the fused model {one.vote:.4f} (a constant {one.constant:.4f}), on the same "
-                    f"{one.rows:,} held-out rows{because}; try {fix}"
-                )
+                lines.append(Sentence(
+                    "note.stopped", field=field, task=task, metric=one.metric, alone=one.alone, vote=one.vote, constant=one.constant,
+                    rows=one.rows, because=_because(field, history), fix=fix,
+                ))  # fmt: skip
     return lines
 
 
@@ -132,5 +131,5 @@ def _because(field: str, history: Sequence[EpochEvent]) -> str:
             continue
         best = min(losses, key=lambda name: losses[name])
         if best != field and losses[best] < _FITS * losses[field]:
-            return f"{best!r} fits the training rows since epoch {epoch.epoch} (its own loss {losses[best]:.3f}, here {losses[field]:.3f})"
+            return Sentence("note.fits", field=best, epoch=epoch.epoch, loss=losses[best], here=losses[field])
     return ""

@@ -162,6 +162,18 @@ NOTE_TEXTS: Mapping[str, tuple[str, str]] = {
         "随后训练的单字段模型会说明是哪一种",
     ),
     "note.silent_alone": ("a model of it alone would show which", "单独训练它的模型可以说明是哪一种"),
+    "note.stopped": (
+        "field {field!r} stopped learning beside the others: alone it reaches {metric} {alone:.4f} of {task}, its vote inside the fused "
+        "model {vote:.4f} (a constant {constant:.4f}), on the same {rows:,} held-out rows{because}; try a larger training.auxiliary, or "
+        "training.balance.kind={fix}",
+        "字段 {field!r} 在其他字段旁停止了学习：单独训练时 {task} 的 {metric} 为 {alone:.4f}，它在融合模型里的投票为 {vote:.4f}"
+        "（常数预测为 {constant:.4f}），"
+        "在相同的 {rows:,} 个验证行上{because}；可试较大的 training.auxiliary，或 training.balance.kind={fix}",
+    ),
+    "note.fits": (
+        "; {field!r} fits the training rows since epoch {epoch} (its own loss {loss:.3f}, here {here:.3f})",
+        "；{field!r} 从第 {epoch} 轮起已能拟合训练行（其自身损失 {loss:.3f}，此字段 {here:.3f}）",
+    ),
     # The notes of a comparison
     "compare.take_part": ("{fields} single fields and {fusions} fusions take part", "参加比较：{fields} 个单字段和 {fusions} 种融合"),
     "compare.refused": ("{contender} does not take part: {why}", "{contender} 不参加：{why}"),

@@ -40,8 +40,8 @@ TERMINAL_TEXTS: Mapping[str, tuple[str, str]] = {
     "progress.round": ("round {round}", "第 {round} 轮次"),
     "progress.search": ("{stage}, trial {trial}", "{stage}，第 {trial} 组"),
     "progress.trials": (
-        "trials, each with its metric on validation rows and the settings that are searched:",
-        "各次试验，及其在验证行上的指标和被搜索的设置：",
+        "trials, each with its metric on validation rows and its settings:",
+        "各次试验，及其在验证行上的指标和所用的设置：",
     ),
     "progress.mean": ("mean", "平均"),
     "progress.repeated": ("the same as an earlier trial", "与之前的试验相同"),

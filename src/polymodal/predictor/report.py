@@ -9,7 +9,7 @@ from pathlib import Path
 from ..bundle import Bundle
 from ..config import explain
 from ..errors import DataError, UserError
-from ..pages import read_run, run_page
+from ..pages import ENDED, read_run, run_page
 from ..pages.document import text
 from ..storage import not_written, write_whole
 
@@ -60,7 +60,7 @@ def report_of(bundle: Bundle, run: Path | None, language: str | None) -> RunRepo
     if "validation" not in bundle.metrics:
         raise DataError("the model: no metrics; expected one that train has measured; train it again")
     content = {
-        "name": ", ".join(bundle.tasks), "metrics": bundle.metrics, "config": explain(bundle.experiment, {}), "log": [], "faults": [],
-        "fault_count": 0, "stored": {},
+        "name": ", ".join(bundle.tasks), "state": ENDED, "metrics": bundle.metrics, "config": explain(bundle.experiment, {}), "log": [],
+        "faults": [], "fault_count": 0, "stored": {},
     }  # fmt: skip
     return RunReport(run_page(content, language))
