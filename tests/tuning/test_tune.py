@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -287,12 +288,14 @@ def test_the_command(table: Path, tmp_path: Path) -> None:
              "-o", str(tmp_path / "搜索")]  # fmt: skip
     first = CliRunner().invoke(main, words)
     assert first.exit_code == 0, first.output
-    lines = first.stdout.splitlines()
-    assert lines[0].startswith("trial ")
-    assert " accuracy " in lines[0]
-    assert " ± " in lines[0]
-    assert "is the best of 2 trials; its validation figure is optimistic" in first.stdout
+    lines = first.stdout.splitlines()[1:]
+    assert lines[0] == "the best 2 of 2 trials, each with its metric on validation rows and its settings"
+    assert sorted(" ".join(lines[1:3]).split()) == ["accuracy", "fusion.kind", "model.", "training.lr", "trial"]
+    assert re.fullmatch(r"  [01] +0\.\d{4} ± 0\.\d{4} +0\.\d+ +(concat|gated)", lines[3])
+    said = " ".join(first.stdout.split())
+    assert "is the best of 2 trials; its validation figure is optimistic" in said
     assert f"polymodal train {tmp_path}/搜索/best.yaml" in first.stdout.replace("'", "")
+    assert "次试验是 2 次试验中最好的；它的验证指标偏乐观" in CliRunner().invoke(main, ["--lang", "zh", *words, "-q"]).stdout
     progress = " ".join(first.stderr.split())
     assert "trials, each with its metric on validation rows and its settings: 1/2 accuracy 0." in progress
     assert " s best so far " in progress

@@ -7,12 +7,15 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..request import TrainingSettings
 from .options import consoles, json_option, out_option, overwrite_option, progress_options, settings_options, table_argument
+
+if TYPE_CHECKING:
+    from .output import Line
 
 _SHOWN = 5
 
@@ -53,8 +56,11 @@ def tune(
     """
     from ..runs import Interrupted
     from ..tuning import tune as tune_settings
+    from .output import show
+    from .output import words as texts
     from .warnings import warnings_as_lines
 
+    words = texts()
     folder = out or str(Path("runs") / f"{Path(table).stem}-tune")
     try:
         with warnings_as_lines():
@@ -63,29 +69,47 @@ def tune(
                 start=click.get_current_context().find_root().obj, verbose=False, **settings,
             )  # fmt: skip
     except Interrupted as stopped:
-        click.echo("interrupted; go on: the same command", err=True)
+        show([(words("tune.interrupted"), "")], error=True)
         sys.exit(128 + stopped.signal)
-    click.echo(json.dumps(result, ensure_ascii=False) if as_json else summary(result, folder))
+    if as_json:
+        click.echo(json.dumps(result, ensure_ascii=False))
+    else:
+        show([*([] if quiet else [("", "")]), *summary(result, folder)])
 
 
-def summary(result: Mapping[str, Any], folder: str) -> str:
-    """Return a search as text: the best trials, what the figure of the best one means, and where its configuration is."""
+def summary(result: Mapping[str, Any], folder: str) -> list[Line]:
+    """Return a search as lines: the best trials, what the figure of the best one means, and where its configuration is."""
     from ..training.console import settings_text
     from .metric_table import format_number
+    from .output import Table, legend_lines, table_lines, text_lines
+    from .output import words as texts
 
+    words, metrics = texts(), result["best"]["metrics"]
     complete = [one for one in result["trials"] if one["state"] == "complete" and one["repeats"] is None]
     ranked = sorted(complete, key=lambda one: -one["goodness"])[:_SHOWN]
-    lines = []
-    metrics = result["best"]["metrics"]
-    for one in ranked:
-        values = "  ".join(f"{metrics[name]} {format_number(value)}{_error(one, name)}" for name, value in one["scores"].items())
-        lines.append(f"trial {one['number']}  {values}  {settings_text(one['settings'])}")
-    counts = {state: sum(one["state"] == state for one in result["trials"]) for state in ("pruned", "failed")}
-    if others := ", ".join(f"{count} {state}" for state, count in counts.items() if count):
-        lines.append(others)
-    place = shlex.quote(folder)
-    lines += [result["statement"], f"model: {result['best']['run']}", f"train it with each field alone: polymodal train {place}/best.yaml"]
-    return "\n".join(lines)
+    paths = list(dict.fromkeys(path for one in ranked for path in one["settings"]))
+    heads = [f"{name} {metric}" if len(metrics) > 1 else metric for name, metric in metrics.items()]
+    rows = [
+        [
+            str(one["number"]), *(f"{format_number(one['scores'][name])}{_error(one, name)}" for name in metrics),
+            *(settings_text({path: one["settings"][path]}).removeprefix(f"{path}=") if path in one["settings"] else "" for path in paths),
+        ]
+        for one in ranked
+    ]  # fmt: skip
+    trained = sum(one["repeats"] is None for one in result["trials"])
+    lines = text_lines(words("tune.trials", shown=len(ranked), trials=trained), "bold")
+    lines += table_lines(Table([words("tune.trial"), *heads, *paths], rows))
+    lines += legend_lines(words("legend.error") if any("±" in cell for row in rows for cell in row) else "")
+    lines.append(("", ""))
+    pruned = sum(one["state"] == "pruned" for one in result["trials"])
+    failed = [one["reason"] for one in result["trials"] if one["state"] == "failed"]
+    if pruned:
+        lines += text_lines(words("tune.pruned", count=pruned))
+    if failed:
+        lines += text_lines(words("tune.failed", count=len(failed), why=failed[0]), "", "", "  ")
+    lines += text_lines(words.read(result["statement"]), "bold", "", "  ")
+    command = f"polymodal train {shlex.quote(str(Path(folder) / 'best.yaml'))}"
+    return [*lines, (words("tune.model", path=result["best"]["run"]), ""), (words("tune.train", command=command), "")]
 
 
 def _error(trial: Mapping[str, Any], target: str) -> str:

@@ -182,4 +182,20 @@ NOTE_TEXTS: Mapping[str, tuple[str, str]] = {
         "{rounds} 个轮次中每次可用 {training:,} 行训练，{choosing:,} 行用于选择，{measured:,} 行用于测量",
     ),
     "compare.goes_on": ("goes on: {trainings:,} trainings were done before", "继续：此前已完成 {trainings:,} 次训练"),
+    # The notes and the conclusion of a search
+    "tune.goes_on": ("goes on: {trials:,} trials were done before", "继续：此前已完成 {trials:,} 次试验"),
+    "tune.all_tried": ("all {count:.0f} combinations were tried", "{count:.0f} 种组合都已试过"),
+    "tune.time": ("the time limit", "达到时间上限"),
+    "tune.best": ("trial {number} is the best of {trials} trials{stopped}", "第 {number} 次试验是 {trials} 次试验中最好的{stopped}"),
+    "tune.only": ("trial {number} is the best of one trial{stopped}", "第 {number} 次试验是唯一的一次{stopped}"),
+    "tune.stopped": (" ({why})", "（{why}）"),
+    "tune.optimistic": (
+        "its validation figure is optimistic, since it was selected by this figure",
+        "它的验证指标偏乐观，因为它正是按这一指标选出的",
+    ),
+    "tune.no_test": (
+        "for a figure without selection, keep test rows: --test TABLE, or data.split.test=0.2",
+        "要得到没有选择偏差的指标，请保留测试行：--test TABLE，或 data.split.test=0.2",
+    ),
+    "tune.test": ("on {rows:,} test rows, which selected nothing: {figures}", "在 {rows:,} 个没有参与选择的测试行上：{figures}"),
 }

@@ -160,4 +160,15 @@ TERMINAL_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "compare.train_best": ("train the best: {command}", "训练最好的：{command}"),
     "compare.interrupted": ("interrupted; go on: {command}", "已中断；继续：{command}"),
+    # The results of a search
+    "tune.trial": ("trial", "试验"),
+    "tune.trials": (
+        "the best {shown} of {trials} trials, each with its metric on validation rows and its settings",
+        "{trials} 次试验中最好的 {shown} 次，及其在验证行上的指标和所用的设置",
+    ),
+    "tune.pruned": ("{count:,} trials were pruned", "{count:,} 次试验提前结束"),
+    "tune.failed": ("{count:,} trials failed: the first for this reason: {why}", "{count:,} 次试验失败，第一次的原因：{why}"),
+    "tune.model": ("model: {path}", "模型：{path}"),
+    "tune.train": ("train it with each field alone: {command}", "连同各单字段一起训练：{command}"),
+    "tune.interrupted": ("interrupted; go on: the same command", "已中断；继续：重复同一命令"),
 }

@@ -17,6 +17,7 @@ from ..ensemble.plan import RESERVE
 from ..errors import ConfigError, UserError
 from ..experiment import Experiment
 from ..journal import code_of, digest_of
+from ..language import Sentence
 from ..predictor import load
 from ..request import Request, TrainingSettings, accepts
 from ..runs import Interrupted
@@ -164,13 +165,13 @@ class _Search:
             study.tell(trial)
             best = self._report(trial, best)
         if self.journal.ended:
-            self.observer.observe(NoteEvent(f"goes on: {len(self.journal.ended):,} trials were done before"))
+            self.observer.observe(NoteEvent(Sentence("tune.goes_on", trials=len(self.journal.ended))))
         size = _size(self.space)
         while len(self.journal.ended) < self.most and not self.stopped:
             if len({json.dumps(one.settings, sort_keys=True) for one in self.journal.ended}) >= size:
-                self.stopped = f"all {size:.0f} combinations were tried"
+                self.stopped = Sentence("tune.all_tried", count=size)
             elif not self._fits():
-                self.stopped = "the time limit"
+                self.stopped = Sentence("tune.time")
             else:
                 best = self._next(study, best)
 
@@ -197,7 +198,7 @@ class _Search:
             try:
                 trial = self.trainer.train(number, settings, suggestion.params, is_pruned, lambda: self._left < 0)
             except TimeIsOver:
-                self.stopped = "the time limit"
+                self.stopped = Sentence("tune.time")
                 return best
         study.tell(trial, suggestion)
         self.journal.add(trial, self.clock.spent)
@@ -282,15 +283,16 @@ def _row(trial: Trial) -> dict[str, Any]:
 def statement(best: Trial, ended: Sequence[Trial], test: Mapping[str, Any] | None, stopped: str) -> str:
     """Return what the figure of the best trial means, in words."""
     trained = sum(one.repeats is None for one in ended)
-    several = f"{trained} trials" if trained > 1 else "one trial"
-    text = f"trial {best.number} is the best of {several}{f' ({stopped})' if stopped else ''}"
+    why = Sentence("tune.stopped", why=stopped) if stopped else ""
+    parts = [Sentence("tune.best" if trained > 1 else "tune.only", number=best.number, trials=trained, stopped=why)]
     if trained > 1:
-        text += "; its validation figure is optimistic, since it was selected by this figure"
+        parts.append(Sentence("tune.optimistic"))
     if test is None:
-        return f"{text}; for a figure without selection, keep test rows: --test TABLE, or data.split.test=0.2"
-    figures = [f"{name}: {best.metrics[name]} {_number(test['tasks'][name].get(best.metrics[name]))}" for name in best.metrics]
-    rows = f"{test['rows']:,} test rows" if "rows" in test else "the test rows"
-    return f"{text}; on {rows}, which selected nothing: {', '.join(figures)}"
+        parts.append(Sentence("tune.no_test"))
+    else:
+        figures = [f"{name}: {best.metrics[name]} {_number(test['tasks'][name].get(best.metrics[name]))}" for name in best.metrics]
+        parts.append(Sentence("tune.test", rows=test["rows"], figures=", ".join(figures)))
+    return Sentence.joined(parts)
 
 
 def _number(value: float | None) -> str:
