@@ -33,9 +33,9 @@ def test_an_entry_on_fewer_rows_is_shown_beside_the_model_on_the_same_rows() -> 
         "price: r2 of the model, of its votes and of single fields",
         "                              r2  seconds  verdict",
         "  all fields     0.6100 ± 0.0500",
-        "  only name      0.7300 ± 0.0500           within noise of each other (0.7800 on",
+        "  only name      0.7300 ± 0.0500           within noise of all fields (0.7800 on",
         "                                           its 200 rows)",
-        "  boosted trees  0.6000 ± 0.0500           within noise of each other",
+        "  boosted trees  0.6000 ± 0.0500           within noise of all fields",
         "  ±: the standard error; verdict: a paired test on the same rows",
     ]
 
@@ -43,10 +43,11 @@ def test_an_entry_on_fewer_rows_is_shown_beside_the_model_on_the_same_rows() -> 
 def test_the_leaderboard_is_in_chinese() -> None:
     lines = plain_text(leaderboard_lines(Words("zh"), "价格", ENTRIES)).splitlines()
     assert lines[0] == "价格：模型、其各个投票与单字段的 r2"
-    assert lines[2:5] == [
+    assert lines[2:6] == [
         "  全部字段  0.6100 ± 0.0500",
-        "  仅 name   0.7300 ± 0.0500      差别在噪声之内（在它的 200 行上为 0.7800）",
-        "  提升树    0.6000 ± 0.0500      差别在噪声之内",
+        "  仅 name   0.7300 ± 0.0500      与全部字段差别在噪声内（在它的 200 行上为",
+        "                                 0.7800）",
+        "  提升树    0.6000 ± 0.0500      与全部字段差别在噪声内",
     ]
 
 

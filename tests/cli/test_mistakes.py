@@ -327,3 +327,14 @@ def test_what_is_told_is_told_by_the_process_as_well(folder: Path) -> None:
 def test_what_is_offered_is_spelled_alike_or_means_the_same(word: str, words: list[str], found: str | None) -> None:
     assert nearest_of(word, words) == found
     assert nearest(word, words) == ("" if found is None else f"; did you mean {found!r}?")
+
+
+def test_a_preset_is_suggested_by_the_setting_that_has_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reported = said(folder, monkeypatch, "compare", "t.csv", "--target", "category", "--preset", "fast")
+    assert "which is written without dashes: training.preset=fast" in reported
+
+
+def test_the_language_may_stand_behind_a_command_that_resumes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reported = said(folder, monkeypatch, "train", "--resume", "nowhere", "--lang", "zh")
+    assert "--lang" not in reported
+    assert "nowhere" in reported

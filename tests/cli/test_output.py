@@ -181,7 +181,7 @@ def test_compare_fits_80_columns_in_either_language(folder: Path) -> None:
         check_lines(result.stderr)
         assert len(re.findall(r"^ +\d+/\d+  ", result.stderr, re.MULTILINE)) == 12
     assert "report: c_en/compare.html\n" in english.stdout
-    assert "difference: to the best single field, above 0 is better" in " ".join(english.stdout.split())
+    assert "difference: to the single field that is best on the rows that select, above 0 is better" in " ".join(english.stdout.split())
     assert "报告：c_zh/compare.html\n" in chinese.stdout
     assert "依据：2个轮次" in "".join(chinese.stdout.split())
     assert (folder / "c_en" / "cells.jsonl").exists()

@@ -157,7 +157,7 @@ def test_each_model_has_one_line_and_epochs_are_shown_on_request() -> None:
 def test_the_lines_are_in_chinese() -> None:
     lines = shown(1, language="zh")
     assert max(map(cell_len, lines)) <= 80
-    assert "各个模型，及其保留的那一轮（epoch）在验证行上的指标：" in lines
+    assert "各个模型，及其在选择轮次（epoch）的行上、所选那一轮的指标：" in lines
     assert any(line.startswith("  1/4  融合模型，第 1 折") and "第 2/3 轮" in line for line in lines)
     assert lines[-1] == "警告：careful"
 

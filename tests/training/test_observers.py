@@ -157,12 +157,12 @@ def test_the_console_shows_epochs_notes_and_warnings() -> None:
     assert [re.sub(r"  \d+ s left$", "", line) for line in stream.getvalue().splitlines()] == [
         "目标 is binary",
         "warning: slow",
-        "models, each with its metrics on validation rows at the epoch that is kept:",
+        "models, each with its metric on the rows that select its epoch, at that epoch:",
         "  1/6  fused                 log_loss 0.2000  epoch 4/4     1.5 s",
         "trainings, each with its metric on the rows that select:",
         "  3/8  round 2          concat                    -inf   1.5 s",
         "trials, each with its metric on validation rows and its settings:",
-        "  3/9  pruned  training.lr=0.1   1.5 s  after epoch 3",
+        "  3/9  trial 2  pruned  training.lr=0.1   1.5 s  after epoch 3",
     ]
 
 

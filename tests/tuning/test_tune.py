@@ -297,7 +297,7 @@ def test_the_command(table: Path, tmp_path: Path) -> None:
     assert f"polymodal train {tmp_path}/搜索/best.yaml" in first.stdout.replace("'", "")
     assert "次试验是 2 次试验中最好的；它的验证指标偏乐观" in CliRunner().invoke(main, ["--lang", "zh", *words, "-q"]).stdout
     progress = " ".join(first.stderr.split())
-    assert "trials, each with its metric on validation rows and its settings: 1/2 accuracy 0." in progress
+    assert "trials, each with its metric on validation rows and its settings: 1/2 trial 0 accuracy 0." in progress
     assert " s best so far " in progress
     again = CliRunner().invoke(main, [*words, "--json", "--quiet"])
     assert json.loads(again.stdout)["trials"] == json.loads((tmp_path / "搜索" / "tune.json").read_bytes())["trials"]

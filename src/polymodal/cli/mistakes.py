@@ -129,6 +129,7 @@ def override_for(word: str, value: str | None) -> str:
         matching = [setting for setting in settings if setting.name == name]
     if not matching:
         return ""
+    matching.sort(key=lambda setting: bool(setting.choices) and value not in setting.choices)
     first, others = matching[0], [setting for setting in matching[1:] if setting.usual or len(setting.kinds) > 1][:2]
     written = value
     if first.choices and value not in first.choices:

@@ -132,7 +132,7 @@ def check_resume(allowed: Collection[str], advice: str) -> None:
     context = click.get_current_context()
     for parameter in context.command.params:
         name = str(parameter.name)
-        if name not in allowed and context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+        if name not in allowed and parameter.expose_value and context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
             raise click.UsageError(f"{parameter.opts[-1]} beside --resume: {advice}")
 
 

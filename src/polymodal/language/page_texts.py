@@ -59,7 +59,7 @@ PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     "run.model_verdict": ("verdict", "结论"),
     "run.model_better": ("all fields are better", "全部字段更好"),
     "run.model_worse": ("all fields are worse", "全部字段更差"),
-    "run.model_same": ("within noise of each other", "差别在噪声之内"),
+    "run.model_same": ("within noise of all fields", "与全部字段差别在噪声内"),
     "run.leaderboard_rows": ("rows", "行数"),
     "run.leaderboard_seconds": ("seconds", "秒"),
     "run.network": ("network{number}", "网络{number}"),

@@ -16,8 +16,8 @@ TERMINAL_TEXTS: Mapping[str, tuple[str, str]] = {
     "progress.reading": ("reading the table", "读取表"),
     "progress.measuring": ("measuring", "评估"),
     "progress.models": (
-        "models, each with its metrics on validation rows at the epoch that is kept:",
-        "各个模型，及其保留的那一轮（epoch）在验证行上的指标：",
+        "models, each with its metric on the rows that select its epoch, at that epoch:",
+        "各个模型，及其在选择轮次（epoch）的行上、所选那一轮的指标：",
     ),
     "progress.trainings": (
         "trainings, each with its metric on the rows that select:",
@@ -43,6 +43,7 @@ TERMINAL_TEXTS: Mapping[str, tuple[str, str]] = {
         "trials, each with its metric on validation rows and its settings:",
         "各次试验，及其在验证行上的指标和所用的设置：",
     ),
+    "progress.trial": ("trial {number}", "试验 {number}"),
     "progress.mean": ("mean", "平均"),
     "progress.repeated": ("the same as an earlier trial", "与之前的试验相同"),
     "progress.best_so_far": ("best so far", "目前最好"),
@@ -72,14 +73,16 @@ TERMINAL_TEXTS: Mapping[str, tuple[str, str]] = {
     "legend.error": ("±: the standard error", "±：标准误"),
     "legend.verdict": ("verdict: a paired test on the same rows", "结论：在相同行上的配对检验"),
     "legend.contenders": (
-        "±: the standard deviation over rounds; difference: to the best single field, above 0 is better",
-        "±：各轮次的标准差；差：相对最好的单字段，大于 0 为更好",
+        "±: the standard deviation over rounds; difference: to the single field that is best on the rows that select, above 0 is better",
+        "±：各轮次的标准差；差：相对在选择行上最好的单字段，大于 0 为更好",
     ),
     "legend.explain": (
-        "share: of the difference between all fields and none; Shapley value: the contribution of the field, ± its standard error; "
+        "share: of the difference between all fields and none; Shapley value: the contribution of the field, ± its standard error "
+        "if it is estimated; "
         "permuted: with the cells of the field exchanged between rows; perceptual score: the share of the metric that is lost by that, "
         "± its spread",
-        "占比：占“全部字段”与“没有任何字段”之差的比例；Shapley 值：该字段的贡献，± 为标准误；打乱：在行之间交换该字段的单元格；"
+        "占比：占“全部字段”与“没有任何字段”之差的比例；Shapley 值：该字段的贡献，若为估计值则 ± 为标准误；"
+        "打乱：在行之间交换该字段的单元格；"
         "感知分数：打乱后指标损失的比例，± 为离散程度",
     ),
     "legend.relative_only": ("relative: the mean over the severities", "相对：各严重程度的平均"),

@@ -206,7 +206,9 @@ class Console(Observer):
         else:
             result = f"{event.metric or self._words('progress.mean')} {event.value:z.4f}"
         took = self._words("progress.repeated") if event.state == "repeated" else self._took(event.seconds)
-        parts = [result, settings_text(event.settings), took, event.reason, self._words("progress.best_so_far") if event.best else ""]
+        trial = self._words("progress.trial", number=event.number)
+        best = self._words("progress.best_so_far") if event.best else ""
+        parts = [trial, result, settings_text(event.settings), took, event.reason, best]
         number = f"{event.number + 1:>{len(str(event.total))}}/{event.total}"
         self.print_line("  ".join([f"  {number}", *filter(None, parts), *self._left()]), rest=6)
 

@@ -113,18 +113,24 @@ class TrialObserver(Observer):
     """Reads the curve of a trial, ends its run where it is pruned or the time is over, and passes on steps, epochs and warnings.
 
     :param observer: the observer of the search
+    :param passed_on: the warnings of the trials so far, each of which is passed on once
     :param is_pruned: a function of an epoch and its monitored value that returns whether the trial is to be pruned
     :param is_over: a function that returns whether the time limit of the search is reached
     """
 
-    def __init__(self, observer: Observer, is_pruned: Callable[[int, float], bool], is_over: Callable[[], bool]) -> None:
-        self.observer, self.is_pruned, self.is_over = observer, is_pruned, is_over
+    def __init__(
+        self, observer: Observer, passed_on: set[str], is_pruned: Callable[[int, float], bool], is_over: Callable[[], bool]
+    ) -> None:  # fmt: skip
+        self.observer, self.passed_on, self.is_pruned, self.is_over = observer, passed_on, is_pruned, is_over
         self.curve: dict[int, float] = {}
         self._first: str | None = None
 
     def observe(self, event: Event) -> None:
         """Receive an event of the run of the trial."""
-        if isinstance(event, (StepEvent, EpochEvent, WarningEvent)):
+        is_new = isinstance(event, WarningEvent) and event.text not in self.passed_on
+        if isinstance(event, WarningEvent):
+            self.passed_on.add(event.text)
+        if is_new or isinstance(event, (StepEvent, EpochEvent)):
             self.observer.observe(event)
         if isinstance(event, EpochEvent):
             self.take(event)
@@ -150,6 +156,7 @@ class Trainer:
     :param folder: the folder of the trials
     :param force: whether an interrupted trial is resumed although the code has changed
     :param observer: the observer of the search
+    :param passed_on: the warnings of the trials so far
     """
 
     table: Any
@@ -158,6 +165,7 @@ class Trainer:
     folder: Path
     force: bool
     observer: Observer
+    passed_on: set[str] = field(default_factory=set)
 
     def place(self, number: int) -> Path:
         """Return the folder of a trial."""
@@ -179,7 +187,7 @@ class Trainer:
         :raises Interrupted: the process received a signal
         """
         begin = time.monotonic()
-        watch = TrialObserver(self.observer, is_pruned, is_over)
+        watch = TrialObserver(self.observer, self.passed_on, is_pruned, is_over)
         state, reason, result = COMPLETE, "", {}
         try:
             result = _result(self._run(number, settings, watch))
