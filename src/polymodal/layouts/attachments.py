@@ -48,7 +48,7 @@ class Attachments:
         self._stack = ExitStack()
 
     def __enter__(self) -> Attachments:
-        """Enter the context."""
+        """Return this object. Nothing is written before the first file is added."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import itertools
-import json
 import os
 import stat
 import warnings
@@ -18,7 +17,7 @@ from typing import Any, TextIO
 
 from ..errors import DataError, nearest
 from ..storage import check_file, no_formula, replacing
-from .json_stream import LARGEST, Record, objects, pairs
+from .json_stream import LARGEST, Record, object_of, objects, pairs
 
 
 class Folder:
@@ -139,28 +138,25 @@ class Folder:
             for at, line in enumerate(iter(lambda: file.readline(LARGEST), ""), 1):
                 if line.isspace():
                     continue
-                try:
-                    entry = json.loads(line)
-                except (ValueError, RecursionError):
-                    entry = None
-                if not isinstance(entry, dict):
+                entry = object_of(line)
+                if entry is None:
                     raise DataError(f"{self.path / name} line {at}: found {line[:20].strip()!r}; expected a JSON object in each line")
                 self._check_keys(f"{self.path / name} line {at}", entry, keys)
                 yield entry
 
-    def record(self, name: str) -> Record:
-        """Return the only JSON object of a small file.
+    def record(self, name: str, most: int = LARGEST, expected: str = "") -> Record:
+        """Return the only JSON object of a file.
 
+        :param most: the maximum number of characters
+        :param expected: what was expected, for the message; "" = a JSON object of that size
         :raises DataError: the file cannot be read, or contains something else
         """
         with self.open(name) as file:
-            text = file.read(LARGEST)
-        try:
-            entry = json.loads(text)
-        except (ValueError, RecursionError):
-            entry = None
-        if not isinstance(entry, dict):
-            raise DataError(f"{self.path / name}: found {text[:20].strip()!r}; expected a JSON object of at most {LARGEST:,} characters")
+            text = file.read(most)
+        entry = object_of(text)
+        if entry is None:
+            found = "not a JSON object" if expected else f"found {text[:20].strip()!r}"
+            raise DataError(f"{self.path / name}: {found}; expected {expected or f'a JSON object of at most {most:,} characters'}")
         return entry
 
     @staticmethod

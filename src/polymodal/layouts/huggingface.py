@@ -158,15 +158,7 @@ class _Reading:
         return [_Part(start + below(file["filename"], place), name, f"{start}dataset_info.json") for file in files]
 
     def _json(self, name: str) -> Record:
-        with self.folder.open(name) as file:
-            text = file.read(_MOST_TEXT)
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = None
-        if not isinstance(value, dict):
-            raise DataError(f"{self.folder.path / name}: not a JSON object; expected what datasets writes; copy the folder again")
-        return value
+        return self.folder.record(name, _MOST_TEXT, "what datasets writes; copy the folder again")
 
     # -- features --------------------------------------------------------------------------------------------------------------
 

@@ -50,6 +50,15 @@ def pairs(file: TextIO, place: Path) -> Iterator[tuple[str, Record]]:
         yield key, stream.object(count)
 
 
+def object_of(text: str) -> Record | None:
+    """Return the object that a JSON text is; None if the text is not JSON, or another value."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 class _Stream:
     """The part of a JSON file that is in memory, and the position in it."""
 

@@ -4,7 +4,6 @@ shards become one row for each example, with the types that ``features.json`` st
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 import warnings
@@ -99,15 +98,7 @@ class _Reading:
         return row
 
     def _json(self, name: str) -> Record:
-        with self.folder.open(name) as file:
-            text = file.read(_MOST_TEXT)
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = None
-        if not isinstance(value, dict):
-            raise DataError(f"{self.folder.path / name}: not a JSON object; expected the description of a TFDS data set")
-        return value
+        return self.folder.record(name, _MOST_TEXT, "the description of a TFDS data set")
 
     def _shards(self) -> Iterator[tuple[str, list[str], list[int]]]:
         """Yield the name, the files and the numbers of records of each split."""

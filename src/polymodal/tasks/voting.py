@@ -293,9 +293,8 @@ def _fitted(
     Fitted weights follow chance in the targets of the rows, on most of which the voters were trained: where there is no signal, the
     prediction seems better than it is. With few rows they are also often worse than a mean (the "forecast combination puzzle": Smith and
     Wallis 2009, Oxford Bulletin of Economics and Statistics 71). So equal weights are selected if, in cross-validation, their loss is not
-    larger than that of fitted ones, and that of fitted ones is not smaller than that of
-    the best constant prediction by a standard error. With
-    ``_CERTAIN_ROWS`` rows or more, the weights are always fitted. For classes, the sum of the weights is free in both.
+    larger than that of fitted ones, and that of fitted ones is not smaller than that of the best constant prediction by a standard
+    error. With ``_CERTAIN_ROWS`` rows or more, the weights are always fitted. For classes, the sum of the weights is free in both.
     """
     start_V = torch.tensor(start, dtype=torch.float64)
     fit = partial(least_weights, task, start_V=start_V, scaled=task.has_classes)
