@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-PARTS = ("step", "small_cells", "texts", "shared_pictures", "backbones", "decoding", "prediction", "start")
+PARTS = ("step", "small_cells", "busy", "texts", "shared_pictures", "backbones", "decoding", "prediction", "start")
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from builders import ROOT
 
 SOURCE = ROOT / "src" / "polymodal"
 FLOORS = [  # from floor 1 upwards; docs/design/000-architecture.md explains the rooms
-    {"allocator", "errors", "flow", "quiet", "random_streams", "request", "terminal"},
+    {"allocator", "errors", "flow", "quiet", "random_streams", "request", "terminal", "threads"},
     {"language", "remote"},
     {"cells", "config", "storage", "layers", "weights"},
     {"backbones", "trees"},

@@ -21,6 +21,7 @@ from .data.store import Store
 from .flow import Features, Field, Output, Sample
 from .modalities import Modality
 from .model import MultiModalModel
+from .threads import threads_for, using
 
 BLOCK = 32
 """The number of cells or rows in a block. Bit-identical predictions of a bundle depend on it: another size agrees only within rounding."""
@@ -100,6 +101,8 @@ class Cells:
         self._samples = [*samples, modality.blank()] if blank else list(samples)
         self._members = grouped(modality, self._samples)
         self._made: dict[int, list[Field]] = {}
+        self.cost = modality.cost_of_training()
+        """The approximate number of multiply-adds to encode a cell."""
         self.keeps = sum(array.nbytes for sample in self._samples for array in sample.values()) <= _KEPT_BYTES
         """Whether the tensors of the cells are kept after their first use."""
         self.groups = len(self._members)
@@ -208,12 +211,15 @@ class Encoded:
 
     def __init__(self, model: MultiModalModel, cells: Mapping[str, Cells]) -> None:
         self.model = model
+        self._threads = threads_for(model, sum(cells[name].cost for name in model.names))
         self.encoded = {name: self.encode(name, cells[name]) for name in model.names}
 
     @torch.inference_mode()
     def encode(self, name: str, cells: Cells) -> EncodedCells:
         """Encode cells of one field, which may be passed to ``given``."""
-        return EncodedCells(cells, [joined([self.model.encode(name, field) for field in cells.blocks(at)]) for at in range(cells.groups)])
+        with using(self._threads):
+            groups = [joined([self.model.encode(name, field) for field in cells.blocks(at)]) for at in range(cells.groups)]
+        return EncodedCells(cells, groups)
 
     def given(self, encoded: Mapping[str, EncodedCells]) -> Encoded:
         """Return a copy in which the cells of some fields are replaced. Nothing is encoded again."""
@@ -234,14 +240,8 @@ class Encoded:
 
         :param represent: whether to return the representation h
         """
-        parts: list[tuple[np.ndarray, Output]] = []
-        for block, fields in rows.blocks:
-            features = {
-                name: self.model.admit(name, self.encoded[name].features[group], field) for name, (group, field) in fields.items()
-            }  # fmt: skip
-            output = self.model.answer(features, {name: field.present_B for name, (_, field) in fields.items()})
-            assert isinstance(output, Output)
-            parts.append((block, output))
+        with using(self._threads):
+            parts = [(block, self._of_block(fields)) for block, fields in rows.blocks]
 
         def gather(pick: Callable[[Output], Tensor]) -> np.ndarray:
             out = np.empty((rows.rows, pick(parts[0][1]).shape[1]), np.float32)
@@ -258,6 +258,13 @@ class Encoded:
             {task: {voter: of(task, voter) for voter in votes} for task, votes in first.votes.items()},
             gather(lambda output: output.fused_BD) if represent else None,
         )
+
+    def _of_block(self, fields: Mapping[str, tuple[int, Field]]) -> Output:
+        """Return the output for a block of rows: by field, the group of their cells and the ``Field`` of the rows."""
+        features = {name: self.model.admit(name, self.encoded[name].features[group], field) for name, (group, field) in fields.items()}
+        output = self.model.answer(features, {name: field.present_B for name, (_, field) in fields.items()})
+        assert isinstance(output, Output)
+        return output
 
 
 def logits_of(members: Sequence[Encoded], index: Mapping[str, np.ndarray]) -> list[Mapping[str, np.ndarray]]:

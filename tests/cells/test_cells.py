@@ -13,6 +13,8 @@ import pytest
 
 import polymodal as pm
 from polymodal.cells import Numbers, Writing, category, check_facts, date, number, writing_of
+from polymodal.cells.numbers import _NUMBER, _plain_number
+from polymodal.cells.words import LONGEST
 from polymodal.config import validate
 from polymodal.modalities import PartFault, Roots, Tabular, TabularConfig
 
@@ -32,6 +34,19 @@ from polymodal.modalities import PartFault, Roots, Tabular, TabularConfig
 )  # fmt: skip
 def test_numbers(cell: Any, value: float | None) -> None:
     assert number(cell) == (value if value is None else pytest.approx(value, rel=1e-12))
+
+
+@pytest.mark.parametrize("cell", [
+    "1", "-1.5", "+.5", "5.", " 12 ", "\t7\n", "1e5", "1E-3", "007", "1e999", "-1e999", "1_000", "_1", "nan", "NaN", "inf", "-Infinity", "", " ", ".", "+",
+    "e5", "1e", "1 2", "0x10", "1,5", "１２", "٣", "\u20031", "1\x1c", "1\0", "9" * 400, "0" * 400 + "1", "1d", "1j", "True",
+])  # fmt: skip
+def test_what_float_reads_is_the_number_that_the_regular_expression_describes(cell: str) -> None:
+    text = cell.strip()
+    matched = _NUMBER.fullmatch(text) if text.isascii() and len(text) <= LONGEST else None
+    expected = float(text) if matched and np.isfinite(float(text)) else None
+    assert _plain_number(cell) in (None, expected)
+    assert expected is None or number(cell) == expected
+    assert _plain_number(cell) is not None or cell not in ("1", "-1.5", "+.5", "5.", " 12 ", "1e5", "007")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from polymodal.modalities.graphemes import clusters, cut
 from polymodal.modalities.ngrams import hashes_of, words_in
 from polymodal.modalities.tags import BREAK
 from polymodal.modalities.text import _PRETOKENS_OF_POINTS, _train_tokenizer
-from polymodal.modalities.text_content import normalise
+from polymodal.modalities.text_content import normalise, weighted
 from polymodal.modalities.text_corruption import of_text
 
 NGRAMS = {"buckets": 4096, "max_ngrams": 64}
@@ -398,3 +398,16 @@ def test_recognition_counts_words_with_marks_as_words() -> None:
     assert Text.recognise([" ".join(rng.sample(words, 4)) for _ in range(60)], Roots()).confidence >= 0.8
     assert Text.recognise(["हिन्दी", "தமிழ்"] * 30, Roots()).confidence < 0.5
     assert Text.recognise([f"ภาษาไทยสวยงามมากข้อ{at}" for at in range(60)], Roots()).confidence >= 0.8
+
+
+@pytest.mark.parametrize("text", [*TEXTS, "a", "a a a a", "ox " * 50, "红红红"])
+def test_the_weights_of_ngrams_are_those_of_numpy_unique(text: str) -> None:
+    idf = np.linspace(0.5, 8, 64)
+    hashes, counts = np.unique(hashes_of(text, 64), return_counts=True)
+    ids, weights = weighted(text, 64, idf, most=1_000)
+    if not len(hashes):
+        assert (ids.tolist(), weights.tolist()) == ([0], [0.0])
+        return
+    expected = (1 + np.log(counts)) * idf[hashes]
+    assert ids.tolist() == (hashes + 1).tolist()
+    assert weights.tolist() == (expected / np.sqrt((expected**2).sum())).astype(np.float32).tolist()

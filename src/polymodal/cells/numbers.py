@@ -85,6 +85,8 @@ class Numbers:
     def read(self, cell: Cell) -> float | None:
         """Return the finite number in a cell, the seconds of a duration, or None for anything else."""
         if isinstance(cell, str):
+            if self.decimal == "." and (plain := _plain_number(cell)) is not None:
+                return plain
             text = cell.strip()
             if len(text) > LONGEST:
                 return None
@@ -189,6 +191,20 @@ class Numbers:
 
 
 PLAIN = Numbers()
+
+
+def _plain_number(text: str) -> float | None:
+    """Return the finite number that ``float`` reads in a text, if ``_NUMBER`` would match it; None for any other text.
+
+    Most cells are such numbers, and ``float`` is faster than a regular expression.
+    """
+    if len(text) > LONGEST or "_" in text or not text.isascii():
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def number(cell: Cell) -> float | None:

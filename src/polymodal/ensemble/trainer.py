@@ -24,6 +24,7 @@ from ..layers.recomputed import recompute
 from ..model import MultiModalModel, build
 from ..preparation import Prepared
 from ..random_streams import Stream, seed_of
+from ..threads import using
 from ..training.checkpoint import Checkpoints, Keeper
 from ..training.clock import Clock
 from ..training.config import usual_batch_size, usual_epochs
@@ -156,13 +157,14 @@ class EnsembleTrainer:
         names = self.fields if name == FUSED else [name]
         trainer = self._trainer("trial", 0, names, 1, Observer(), float("inf"))
         steps = trainer.loader.epoch(0)
-        trainer.train_step(next(steps), 0)  # not measured: the first step allocates memory
-        begin, done = time.monotonic(), 0
-        for step in steps:
-            trainer.train_step(step, 0)
-            done += 1
-            if time.monotonic() - begin > seconds:
-                break
+        with using(trainer.threads):
+            trainer.train_step(next(steps), 0)  # not measured: the first step allocates memory
+            begin, done = time.monotonic(), 0
+            for step in steps:
+                trainer.train_step(step, 0)
+                done += 1
+                if time.monotonic() - begin > seconds:
+                    break
         steps.close()
         step_seconds = (time.monotonic() - begin) / done if done else 0.05
         rows = self.validation.selecting(0)
@@ -266,7 +268,8 @@ class EnsembleTrainer:
             trainer.restore(*latest, keep_deadline=not self.decisions.limit_changed)
             at = trainer.progress
             self.observer.observe(NoteEvent(Sentence("note.continues", model=label, epoch=at.epoch, step=at.step)))
-        fitted = trainer.fit()
+        with using(trainer.threads):
+            fitted = trainer.fit()
         self.observer.observe(MemberEvent(label, fitted.epoch, fitted.monitor, fitted.stopped))
         if latest is None:
             share = plan.share.get(FUSED if fused else names[0], 1.0)

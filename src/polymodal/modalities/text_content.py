@@ -20,6 +20,7 @@ from .tags import as_list, tagged_text
 if TYPE_CHECKING:
     from ..flow import Cell
 
+_START = np.zeros(1, np.int64)
 IDF_STEP = 1 / 16
 """The unit in which the IDF is stored as bytes: 0 to 16."""
 
@@ -70,9 +71,13 @@ def weighted(text: str, buckets: int, idf: np.ndarray, most: int, by_clusters: b
     :param most: the maximum number of n-grams: those with the largest weights
     :param by_clusters: whether a letter is a character with its marks, and not a single code point
     """
-    hashes, counts = np.unique(hashes_of(text, buckets, by_clusters), return_counts=True)
-    if not len(hashes):
+    every = hashes_of(text, buckets, by_clusters)
+    if not len(every):
         return np.zeros(1, np.int32), np.zeros(1, np.float32)
+    every.sort()
+    first = np.flatnonzero(every[1:] != every[:-1]) + 1  # ``np.unique`` takes three times as long for a short text
+    bounds = np.concatenate([_START, first, [len(every)]])
+    hashes, counts = every[bounds[:-1]], bounds[1:] - bounds[:-1]
     weights = (1 + np.log(counts)) * idf[hashes]
     if len(hashes) > most:
         keep = np.sort(np.argsort(-weights, kind="stable")[:most])

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -20,6 +20,7 @@ from ..model import MultiModalModel
 from ..random_streams import Stream, generator
 from ..tasks import Task, constant
 from ..tasks.metrics import Metrics
+from ..threads import threads_for
 from ..weights import below, kept
 from .balance import Moment, NoneConfig
 from .checkpoint import Facts, Keeper, generators, set_generators
@@ -30,7 +31,7 @@ from .objective import Objective, hide_some, share_hidden
 from .observers import Observer
 from .optimization import optimiser, share_of_peak
 from .progress import INTERRUPTED, Best, Fitted, NotFinite, Progress, Replay, Validated
-from .watch import StepFigures, clip, count, encoders_of, losses, report, silent
+from .watch import StepFigures, clip, count, encoders_of, listed, losses, report, silent
 
 _PERFECT = 0.003  # the value of ``Task.monitor`` (log loss, error rate, error in standard deviations) below which training stops
 
@@ -92,6 +93,8 @@ class Trainer:
         model.probing = self.objective.auxiliary == 0 and self.balancer.shares is None and model.rules[0].fused
         self.encoders = encoders_of(model)
         self.optimiser = optimiser(model, config, device)
+        cost = sum(loader.store.modalities[name].cost_of_training() for name in model.names)
+        self.threads = threads_for(model, cost, loader.batch_size)
         self.peaks = [group["lr"] for group in self.optimiser.param_groups]
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)
         self.steps = epochs * len(loader)
@@ -337,12 +340,12 @@ class Trainer:
                 loss = self.objective.loss(output, part, counts, done, self.balancer.shares)
             figures.add(float(loss.detach()), self.objective.own(output, part))
             if not np.isfinite(figures.loss):
-                raise NotFinite(f"the loss is {figures.loss}, in rows {_listed(self.objective.rows_not_finite(output, part))}")
+                raise NotFinite(f"the loss is {figures.loss}, in rows {listed(self.objective.rows_not_finite(output, part))}")
             self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimiser)
         norm, figures.norms = clip(self.model, self.encoders, self.config.clip)
         if not np.isfinite(norm) and not self.scaler.is_enabled():  # the scaler handles this itself
-            raise NotFinite(f"the gradient is {norm}, in rows {_listed([row for part in parts for row in part.rows])}")
+            raise NotFinite(f"the gradient is {norm}, in rows {listed([row for part in parts for row in part.rows])}")
         return figures
 
     # -- steps that cannot be completed ------------------------------------------------------------------------------
@@ -387,10 +390,6 @@ class Trainer:
         rows = -(-len(step.rows) // progress.parts)
         text = f"{place}: out of memory; from now on a batch is computed {rows} rows at a time (training.accumulate={progress.parts})"
         self.observer.observe(WarningEvent(text))
-
-
-def _listed(rows: Sequence[int]) -> str:
-    return ", ".join(map(str, rows[:10])) + (f" and {len(rows) - 10:,} more" if len(rows) > 10 else "")
 
 
 def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
