@@ -220,7 +220,7 @@ def test_a_network_for_pictures_is_trained_from_scratch_or_pretrained(kind: str)
         ("train", "missing TABLE"),
         ("t.csv", "write polymodal train t.csv --target COL"),
         ("tasks.yaml", "write polymodal train tasks.yaml"),
-        ("table t.csv", "no command 't.csv'; the commands are nuscenes, mimic-cxr"),
+        ("table t.csv", "t.csv: a table; expected the folder of a data set; a table needs no conversion: polymodal train t.csv --target COL"),
         ("train t.csv", "no target; expected the column to predict: --target COL (target=...); the columns are 'title', 'price', 'category'"),
         ("train t.csv category", "the column to predict is named by --target category"),
         ("train --time-limit 10 min t.csv --target category", "--time-limit '10 min'"),

@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from builders.formats import coco as write_coco
 from builders.formats import samples
 from polymodal.errors import ConfigError, DataError
 from polymodal.layouts import coco, media_folders
+from polymodal.layouts.kinds import recognised
 from polymodal.layouts.shards import split_of
 
 MADE = samples(3)
@@ -83,6 +86,24 @@ def test_metadata_give_the_rows(tmp_path: Path) -> None:
         {"image": "train/1.png", "text": "你好", "price": "2", "split": "train"},
         {"image": "train/in/2.png", "text": "b", "price": "3", "split": "train"},
     ]
+
+
+def test_metadata_may_be_parquet(tmp_path: Path) -> None:
+    files(tmp_path, "train/1.png", "train/2.png", "test/3.png")
+    lines = [
+        {"file_name": "1.png", "n": 1, "box": {"w": 1.5}, "tags": ["x"]},
+        {"file_name": "2.png", "n": None, "box": {"w": 2.0}, "tags": []},
+    ]
+    parquet.write_table(pa.Table.from_pylist(lines), tmp_path / "train" / "metadata.parquet")
+    parquet.write_table(pa.Table.from_pylist([{"file_name": "3.png", "n": 3}]), tmp_path / "test" / "metadata.parquet")
+    assert rows(tmp_path) == [
+        {"image": "test/3.png", "n": 3, "split": "test"},
+        {"image": "train/1.png", "n": 1, "box_w": 1.5, "tags": ["x"], "split": "train"},
+        {"image": "train/2.png", "n": None, "box_w": 2.0, "tags": [], "split": "train"},
+    ]
+    assert recognised(tmp_path) == ("imagefolder", "image files and their metadata")
+    (tmp_path / "test" / "metadata.parquet").write_bytes(b"PAR1")
+    assert "test/metadata.parquet: broken, or not a file of datasets" in refused(media_folders.rows, tmp_path)
 
 
 def test_metadata_with_several_files_in_a_row(tmp_path: Path) -> None:

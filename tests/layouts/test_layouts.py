@@ -406,7 +406,7 @@ def test_the_command_warns_of_the_leak_and_joins(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     assert "warning: CheXpert labels were extracted from the text of the report" in done.output
-    assert "--target labels --group subject_id --ignore study_id --ignore split" in done.output
+    assert "--target labels --split split --ignore study_id --ignore subject_id" in done.output
     assert CliRunner().invoke(main, ["table", "mimic-cxr", str(folder), "--join", "p.csv"]).exit_code == 2
 
 

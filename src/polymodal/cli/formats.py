@@ -1,41 +1,16 @@
-"""The commands below ``polymodal table`` that convert general formats of data sets, and the choice among them by what a folder contains."""
+"""The commands below ``polymodal table`` that convert general formats of data sets."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
-from ..errors import UserError
-from .mistakes import Commands
+from .conversion import convert
 from .options import out_option, overwrite_option
 
 Rows = Callable[[], Iterable[dict[str, Any]]]
-
-
-class TableCommands(Commands):
-    """The group ``polymodal table``, which recognises the format of a folder that is named without one."""
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """Return the command that the first word names, or that reads the folder or file of this name."""
-        if args[0] in self.commands or not Path(args[0]).exists():
-            return super().resolve_command(ctx, args)
-        from ..layouts.kinds import recognised
-
-        found = recognised(Path(args[0]))
-        if found is not None:
-            click.echo(f"{args[0]}: read as {found[0]} ({found[1]})", err=True)
-            return found[0], self.commands[found[0]], args
-        if Path(args[0]).is_file():
-            return super().resolve_command(ctx, args)
-        names = sorted(entry.name for entry in Path(args[0]).iterdir())[:5]
-        raise UserError(
-            f"{args[0]}: a folder whose format is not recognised (it contains {', '.join(map(repr, names)) or 'nothing'}); expected a data "
-            f"set; name its format: polymodal table FORMAT {args[0]}, one of {', '.join(self.commands)}"
-        )
 
 
 def _command(name: str, summary: str, several: bool = False) -> Callable[[Callable[..., Any]], click.Command]:
@@ -72,7 +47,7 @@ def _media_command(kind: str) -> click.Command:
 
     @_command(
         f"{kind}folder",
-        f"Convert a folder of {kind} files. Folders name the split and the class, or metadata.csv or metadata.jsonl describe the files.",
+        f"Convert a folder of {kind} files. Folders name the split and the class, or metadata.csv, .jsonl or .parquet describe the files.",
     )
     def convert(folder: str, **settings: Any) -> None:
         """Convert a folder of files."""
@@ -121,19 +96,14 @@ FORMATS = (huggingface, *map(_media_command, ("image", "audio", "video")), webda
 
 
 def _write(rows: Rows, inputs: Sequence[str], root: str | None, out: str, overwrite: bool, only: tuple[str, ...]) -> None:
-    """Write the rows as a table, and print what was written and the command that trains on it.
+    """Write the rows as a table, and print what was written and the commands that train on it.
 
     :param root: the folder whose files the rows may name
     """
-    from ..layouts.kinds import next_command, separate_tables
     from ..layouts.shards import only_splits
     from ..layouts.tables import write_table
-    from .warnings import warnings_as_lines
+    from ..layouts.usage import usual
 
-    with warnings_as_lines():
-        written = write_table(lambda: only_splits(rows(), only, inputs[0]), out, overwrite, inputs)
-    files = f", and files in {written.folder}" if written.folder is not None else ""
-    click.echo(f"wrote {out}: {written.rows:,} rows{files}")
-    name = click.get_current_context().command.name or ""
-    for words in separate_tables(name, inputs, written, root) or [next_command(out, written, root)]:
-        click.echo(f"next: {shlex.join(words)}")
+    convert(
+        lambda: write_table(lambda: only_splits(rows(), only, inputs[0]), out, overwrite, inputs), lambda written: usual(written, root), out
+    )

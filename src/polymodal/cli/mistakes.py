@@ -22,7 +22,12 @@ _ADVICE = {
     **dict.fromkeys(("n", "rows", "nrows", "limit", "max_rows", "sample"), "all rows are read; use a table with fewer rows"),
 }
 """Advice by words that are not settings."""
-_TABLES = re.compile(r".*\.(csv|tsv|txt|parquet|pq|jsonl|ndjson|feather|arrow|ipc)(\.gz)?", re.IGNORECASE)
+_TABLES = re.compile(r".*\.(csv|tsv|txt|parquet|pq|jsonl|ndjson|feather|arrow|ipc|xlsx|xlsm)(\.gz)?", re.IGNORECASE)
+
+
+def is_table_name(name: str) -> bool:
+    """Return whether a file has the name of a table."""
+    return _TABLES.fullmatch(name) is not None
 
 
 class Commands(click.Group):
@@ -72,7 +77,7 @@ class Commands(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError:
             fix = nearest(args[0], self.commands)
-            if not fix and (_TABLES.fullmatch(args[0]) or args[0].endswith((".yaml", ".yml"))):
+            if not fix and (is_table_name(args[0]) or args[0].endswith((".yaml", ".yml"))):
                 fix = f"; write polymodal train {args[0]}{'' if args[0].endswith(('.yaml', '.yml')) else ' --target COL'}"
             raise click.UsageError(f"no command {args[0]!r}; the commands are {', '.join(self.commands)}{fix}", ctx=ctx) from None
 
@@ -165,7 +170,7 @@ def check_overrides(words: Sequence[str], table: str | None, targets: Sequence[s
             raise click.UsageError(f"{reported}; write it without spaces around '=': {before}={following.strip('= ')}")
         if word.endswith("="):
             continue  # an empty value means null
-        if _TABLES.fullmatch(word):
+        if is_table_name(word):
             raise click.UsageError(
                 f"{reported}; one table is read; another one to validate on is --valid {word}, one to measure on --test {word}"
             )

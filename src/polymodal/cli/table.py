@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..layouts.mmf import LAYOUTS, PARTS, Layout, Option
-from .formats import FORMATS, TableCommands
+from .conversion import TableCommands, convert
+from .formats import FORMATS
 from .options import out_option, overwrite_option
+
+if TYPE_CHECKING:
+    from ..layouts.usage import Written
 
 Convert = Callable[..., Any]
 """A function that becomes a command, or a command."""
 
 _out_option = out_option("The CSV to write.", metavar="TABLE", default="table.csv")
 _overwrite_option = overwrite_option("Replace an existing file.")
+_only_option = click.option(
+    "--only", type=click.Choice(PARTS), multiple=True, help="Write the rows of this part; may be given several times."
+)
 
 
 @click.group(cls=TableCommands)
 def table() -> None:
     """Convert a folder with a known layout, or a data set in another format, to a table.
 
-    polymodal table FOLDER chooses the command for a folder whose format is obvious.
+    polymodal table FOLDER chooses the command for a folder whose format is obvious. A folder that has the name of a command is written
+    ./NAME.
     """
 
 
@@ -46,21 +53,22 @@ def table() -> None:
 @click.option("--within", default=50.0, show_default=True, help="Largest distance, in metres, of the objects that count.")
 def nuscenes(folder: str, out: str, overwrite: bool, targets: tuple[str, ...], **settings: Any) -> None:
     """Convert nuScenes: one row for each annotated moment of each scene."""
-    from ..layouts.nuscenes import next_command, rows
+    from ..layouts.nuscenes import rows, usage
 
-    columns = _write(lambda: rows(folder, targets=targets, **settings), out, overwrite)
-    click.echo(f"next: {shlex.join(next_command(out, folder, columns, targets))}")
+    convert(
+        lambda: _write(lambda: rows(folder, targets=targets, **settings), out, overwrite),
+        lambda written: usage(folder, written.columns, targets),
+        out,
+    )
 
 
-def _parse_joins(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, list[str]]:
-    """Return words of the form ``FILE:COL,COL`` as a mapping from files to columns."""
-    joins = {}
+def _check_joins(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return words of the form ``FILE:COL,COL`` unchanged."""
     for value in values:
-        path, sign, columns = value.rpartition(":")
-        if not sign or not path or not columns:
+        path, _sign, columns = value.rpartition(":")
+        if not path or not columns:
             raise click.BadParameter(f"{value!r}; expected FILE:COL,COL, such as patients.csv:gender,anchor_age")
-        joins[path] = columns.split(",")
-    return joins
+    return values
 
 
 @table.command("mimic-cxr")
@@ -76,15 +84,30 @@ def _parse_joins(_: click.Context, parameter: click.Parameter, values: tuple[str
 @click.option("--no-labels", is_flag=True, help="Write no CheXpert labels.")
 @click.option("--uncertain", type=click.Choice(["empty", "positive", "negative"]), default="empty", show_default=True,
               help="The value that replaces an uncertain label.")  # fmt: skip
-@click.option("--join", multiple=True, metavar="FILE:COL,COL", callback=_parse_joins,
+@_only_option
+@click.option("--join", multiple=True, metavar="FILE:COL,COL", callback=_check_joins,
               help="Add columns of another table, matched by its study_id or subject_id.")  # fmt: skip
-def mimic_cxr(folder: str, out: str, overwrite: bool, labels: tuple[str, ...], no_labels: bool, **settings: Any) -> None:
+def mimic_cxr(
+    folder: str,
+    out: str,
+    overwrite: bool,
+    only: tuple[str, ...],
+    labels: tuple[str, ...],
+    no_labels: bool,
+    join: tuple[str, ...],
+    **settings: Any,
+) -> None:
     """Convert MIMIC-CXR: one row for each study or picture."""
-    from ..layouts.mimic_cxr import next_command, rows
+    from ..layouts.mimic_cxr import rows, usage
+    from ..layouts.shards import only_splits
 
     chosen = () if no_labels else labels or None
-    columns = _write(lambda: rows(folder, labels=chosen, **settings), out, overwrite)
-    click.echo(f"next: {shlex.join(next_command(out, folder, columns, chosen))}")
+    joins: dict[Any, list[str]] = {path: columns.split(",") for path, _, columns in (word.rpartition(":") for word in join)}
+    convert(
+        lambda: _write(lambda: only_splits(rows(folder, labels=chosen, join=joins, **settings), only, folder), out, overwrite),
+        lambda written: usage(folder, written.columns, chosen),
+        out,
+    )
 
 
 def _flag(option: Option) -> Callable[[Convert], Convert]:
@@ -98,7 +121,7 @@ def _flag(option: Option) -> Callable[[Convert], Convert]:
 def _mmf_command(layout: Layout) -> click.Command:
     """Return the command that converts a folder in a layout of MMF."""
 
-    def run(folder: str, out: str, overwrite: bool, **settings: Any) -> None:
+    def run(folder: str, out: str, overwrite: bool, only: tuple[str, ...], **settings: Any) -> None:
         from ..layouts.mmf import open_layout
         from ..storage import OutputFolder, discard_replaced
 
@@ -109,37 +132,31 @@ def _mmf_command(layout: Layout) -> click.Command:
                 stack.enter_context(place.claim(overwrite))
                 (arrays / place.marker).write_text(json.dumps({"layout": layout.name, "table": Path(out).name}) + "\n")
                 settings["arrays"] = arrays
-            reading = open_layout(layout.name, folder, **settings)
-            columns = _write(reading.rows, out, overwrite)
+            reading = open_layout(layout.name, folder, parts=only, **settings)
+            convert(lambda: _write(reading.rows, out, overwrite), lambda written: reading.usage(), out)
             if layout.has_arrays:
                 discard_replaced(arrays)
-        for line in reading.commands(out, columns):
-            click.echo(f"next: {line}")
 
     run.__doc__ = f"Convert {layout.title}: one row for each {layout.row}.\n\nThe folder contains {layout.content} ({layout.paper})."
-    parts = click.option(
-        "--only", "parts", type=click.Choice(PARTS), multiple=True, help="Write the rows of this part; may be given several times."
-    )
-    options: list[Callable[[Convert], Convert]] = [click.argument("folder"), _out_option, _overwrite_option, parts]
-    convert: Convert = run
+    options: list[Callable[[Convert], Convert]] = [click.argument("folder"), _out_option, _overwrite_option, _only_option]
+    command: Convert = run
     for option in reversed([*options, *map(_flag, layout.options)]):
-        convert = option(convert)
-    return table.command(f"mmf-{layout.name}")(convert)
+        command = option(command)
+    return table.command(f"mmf-{layout.name}")(command)
 
 
 for _layout in LAYOUTS.values():
     _mmf_command(_layout)
 
 
-def _write(rows: Callable[[], Iterable[Mapping[str, Any]]], out: str, overwrite: bool) -> list[str]:
-    """Write the rows of a layout as a CSV file and return its columns."""
+def _write(rows: Callable[[], Iterable[Mapping[str, Any]]], out: str, overwrite: bool) -> Written:
+    """Write the rows of a layout as a CSV file, and return what is in it."""
     from ..layouts.folders import write_csv
-    from .warnings import warnings_as_lines
+    from ..layouts.usage import Contents
 
-    with warnings_as_lines():
-        count, columns = write_csv(rows(), out, overwrite)
-    click.echo(f"wrote {out}: {count:,} rows")
-    return columns
+    contents = Contents()
+    write_csv(contents.of(rows()), out, overwrite)
+    return contents.written()
 
 
 for _format in FORMATS:

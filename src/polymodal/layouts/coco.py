@@ -103,10 +103,13 @@ class _Reading:
                 raise DataError(f"{self.folder.path / name}, annotation {at}: category {category[:40]!r} is not among the categories; "
                                 f"expected one of them")  # fmt: skip
             found[_key(entry["image_id"])].add(category)
+        pictures = self._pictures(name)
+        for key in found.keys() - pictures.keys():
+            raise DataError(f"{self.folder.path / name}, annotations: image {key[:40]!r} is not among the images; expected the id of one")
         order = list(names)
         places = {category: at for at, category in enumerate(order)}
         labels = {key: [names[category] for category in sorted(ids, key=lambda one: places[one])] for key, ids in found.items()}
-        return labels, self._pictures(name)
+        return labels, pictures
 
     def _pictures(self, name: str) -> dict[str, str]:
         """Return the file of each picture by its id."""

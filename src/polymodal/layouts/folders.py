@@ -33,6 +33,8 @@ class Folder:
         if not self.path.is_dir():
             raise DataError(f"{path}: {'a file' if self.path.exists() else 'no such folder'}; expected the folder of {what}")
         self.root = os.path.realpath(self.path)
+        self.place = str(self.path)
+        """The entry that was read last, for messages."""
         self._referenced: Counter[str] = Counter()
         self._missing: Counter[str] = Counter()
         self._first: dict[str, str] = {}
@@ -114,7 +116,7 @@ class Folder:
         """
         with self.open(name) as file:
             for at, entry in enumerate(objects(file, self.path / name, under), 1):
-                self._check_keys(f"{self.path / name}{f' {under}' if under else ''} entry {at}", entry, keys)
+                self._enter(f"{self.path / name}{f' {under}' if under else ''} entry {at}", entry, keys)
                 yield entry
 
     def pairs(self, name: str, *keys: str) -> Iterator[tuple[str, Record]]:
@@ -125,7 +127,7 @@ class Folder:
         """
         with self.open(name) as file:
             for key, entry in pairs(file, self.path / name):
-                self._check_keys(f"{self.path / name} entry {key[:60]!r}", entry, keys)
+                self._enter(f"{self.path / name} entry {key[:60]!r}", entry, keys)
                 yield key, entry
 
     def json_lines(self, name: str, *keys: str) -> Iterator[Record]:
@@ -141,7 +143,7 @@ class Folder:
                 entry = object_of(line)
                 if entry is None:
                     raise DataError(f"{self.path / name} line {at}: found {line[:20].strip()!r}; expected a JSON object in each line")
-                self._check_keys(f"{self.path / name} line {at}", entry, keys)
+                self._enter(f"{self.path / name} line {at}", entry, keys)
                 yield entry
 
     def record(self, name: str, most: int = LARGEST, expected: str = "") -> Record:
@@ -157,13 +159,21 @@ class Folder:
         if entry is None:
             found = "not a JSON object" if expected else f"found {text[:20].strip()!r}"
             raise DataError(f"{self.path / name}: {found}; expected {expected or f'a JSON object of at most {most:,} characters'}")
+        self.place = str(self.path / name)
         return entry
 
-    @staticmethod
-    def _check_keys(place: str, entry: Record, keys: Sequence[str]) -> None:
+    def _enter(self, place: str, entry: Record, keys: Sequence[str]) -> None:
+        """Check the keys of an entry that is read.
+
+        :raises DataError: a key is absent, or its value is an object
+        """
+        self.place = place
         absent = [key for key in keys if key not in entry]
         if absent:
             raise DataError(f"{place}: no {absent[0]!r}; expected {', '.join(keys)}{nearest(absent[0], entry)}")
+        for key in keys:
+            if isinstance(entry[key], dict):
+                raise DataError(f"{place}: {key} {str(entry[key])[:40]!r}; expected a value, and no object")
 
     def lines(self, name: str, *columns: str) -> Iterator[Record]:
         """Yield the rows of a CSV as dicts, with one in memory at a time.

@@ -80,7 +80,7 @@ class _Reading:
                 raise DataError(f"{self.folder.path}: no file {part.name!r}, or it is outside the folder; expected a file that state.json "
                                 f"names; copy the folder again")  # fmt: skip
             decoders: dict[str, Decoder] | None = None
-            for batch in _batches(path):
+            for batch in record_batches(path):
                 if decoders is None:
                     decoders = self._decoders(batch.schema, part.info, str(path))
                 columns = {name: _values(batch.column(name), path) for name in decoders}
@@ -283,7 +283,7 @@ def _values(column: pa.Array, path: Path) -> list[Any]:
         raise DataError(f"{path}: a value that cannot be read ({str(error)[:80]}); expected values of {column.type}") from None
 
 
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+def record_batches(path: Path) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a Parquet file or of an Arrow file or stream, some at a time.
 
     :raises DataError: the file is broken or of another format

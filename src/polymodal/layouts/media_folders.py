@@ -1,7 +1,7 @@
 """Folders of pictures, sounds or videos in classes (``imagefolder``, ``audiofolder``, ``videofolder``): one row for each file.
 
 The class of a file is the folder that contains it, and the split a folder above: ``train/cat/1.jpg``. If a folder contains
-``metadata.csv`` or ``metadata.jsonl``, its rows are the rows of the table, and ``file_name`` is the file of each.
+``metadata.csv``, ``metadata.jsonl`` or ``metadata.parquet``, its rows are the rows of the table, and ``file_name`` is the file of each.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _EXTENSIONS = {
 }
 KINDS = tuple(_EXTENSIONS)
 """What a folder may contain; each is the name of the column of the files."""
-METADATA = ("metadata.csv", "metadata.jsonl")
+METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 """The files that describe the files of a folder."""
 _NAME, _NAMES = "file_name", "file_names"
 
@@ -43,7 +43,7 @@ class _Reading:
     def __init__(self, folder: Folder, kind: str) -> None:
         self.folder, self.kind = folder, kind
         self.files, self.metadata = [], []
-        for name in files_below(folder, (*_EXTENSIONS[kind], ".csv", ".jsonl")):
+        for name in files_below(folder, (*_EXTENSIONS[kind], ".csv", ".jsonl", ".parquet")):
             base = posixpath.basename(name)
             if base in METADATA:
                 self.metadata.append(name)
@@ -116,6 +116,12 @@ class _Reading:
         """Yield the rows of a metadata file."""
         if name.endswith(".csv"):
             yield from self.folder.lines(name)
+            return
+        if name.endswith(".parquet"):
+            from .huggingface import record_batches
+
+            for batch in record_batches(self.folder.path / name):
+                yield from map(flattened, batch.to_pylist())
             return
         yield from map(flattened, self.folder.json_lines(name))
 

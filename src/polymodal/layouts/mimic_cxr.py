@@ -21,6 +21,7 @@ from typing import Literal
 from ..errors import ConfigError, DataError, nearest
 from .folders import Folder, csv_lines
 from .json_stream import Record
+from .usage import TARGET, Usage
 
 LEAK = (
     "CheXpert labels were extracted from the text of the report: a model that receives {} can read the label from the text; expected a "
@@ -267,11 +268,7 @@ def _joined(path: Path, columns: list[str]) -> tuple[str, list[str], dict[str, l
     return key, columns, cells_by_key
 
 
-def next_command(table: str, folder: str, columns: Sequence[str], labels: Sequence[str] | None) -> list[str]:
-    """Return the words of the command that trains on the table: patients stay in one part of the split, and no id is a feature."""
-    target = "labels" if "labels" in columns else labels[0] if labels else "TARGET"
-    words = ["polymodal", "train", table, "--root", folder, "--target", target, "--group", "subject_id"]
-    for name in ("study_id", "split", *(labels or ())):
-        if name in columns and name != target:
-            words += ["--ignore", name]
-    return words
+def usage(folder: str, columns: Sequence[str], labels: Sequence[str] | None) -> Usage:
+    """Return how the table is used for training: no id is a feature, and patients stay in one part of the split."""
+    target = "labels" if "labels" in columns else labels[0] if labels else TARGET
+    return Usage(target, folder, "subject_id", ("study_id", *(labels or ())))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from typing import Any
 from ..errors import ConfigError, DataError, nearest
 from .folders import Folder, below
 from .json_stream import Record
+from .usage import TARGET, Usage
 
 TARGETS = ("nearest", "nearest_distance", "nearest_closing", "nearest_moves", "counts")
 """Targets on the objects within range: the category of the nearest one, its distance (m), its closing speed (m/s), its category and whether
@@ -122,7 +124,27 @@ class _Reading:
                     "description": str(scene["description"]), **self._targets(moment, names),
                 }  # fmt: skip
                 before = moment
+        self._check_contents()
         self.folder.warn_missing(apart=True)
+
+    def _check_contents(self) -> None:
+        """Check that there are samples, files of every channel, and objects.
+
+        :raises DataError: a table lacks all of them
+        """
+        tables = f"{self.folder.path / self.version}"
+        if not self.moments:
+            raise DataError(f"{tables}/sample.json: no samples; expected at least one; copy the folder again")
+        for channel in self.channels:
+            if not any(channel in moment.files for moment in self.moments.values()):
+                raise DataError(
+                    f"{tables}/sample_data.json: no file of {channel} in any sample; expected at least one; leave the channel out"
+                )
+        if self.targets and not any(moment.counts for moment in self.moments.values()):
+            warnings.warn(
+                f"{tables}/sample_annotation.json: no object within {self.within:g} m in any sample; the targets are empty", UserWarning,
+                stacklevel=3,
+            )  # fmt: skip
 
     def _version(self, version: str | None) -> str:
         versions = sorted(path.name for path in self.folder.path.glob("v1.*") if path.is_dir())
@@ -276,13 +298,9 @@ def _numbers(values: Any, place: str, count: int) -> list[float]:
     return [_number(value, place) for value in values]
 
 
-def next_command(table: str, folder: str, columns: Sequence[str], targets: Sequence[str]) -> list[str]:
-    """Return the words of the command that trains on the table: targets and names are not features, and each scene stays in one part of the
-    split."""
+def usage(folder: str, columns: Sequence[str], targets: Sequence[str]) -> Usage:
+    """Return how the table is used for training: targets and names are not features, and each scene stays in one part of the split."""
     made = [name for name in columns if name in TARGETS or name.startswith("count_")]
-    target = made[0] if made else "TARGET"
-    words = ["polymodal", "train", table, "--root", folder, "--target", target, "--group", "scene"]
-    for name in (*FACTS, "description", *made):
-        if name not in ("scene", target):
-            words += ["--ignore", name]
-    return words + [f"fields.{name}.channels=5" for name in columns if name.startswith("LIDAR_")]
+    ignored = [name for name in (*FACTS, "description", *made) if name != "scene"]
+    settings = [f"fields.{name}.channels=5" for name in columns if name.startswith("LIDAR_")]
+    return Usage(made[0] if made else TARGET, folder, "scene", ignored, settings)

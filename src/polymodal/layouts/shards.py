@@ -53,7 +53,7 @@ def only_splits(rows: Iterable[Record], splits: Sequence[str], place: str) -> It
     """Yield the rows of some splits; all if none are given.
 
     :param place: the name of the data set, for messages
-    :raises DataError: no row is of a split that is given
+    :raises DataError: there is no row, or none of a split that is given
     """
     wanted, found = {split_name(split) for split in splits}, set()
     for row in rows:
@@ -61,6 +61,8 @@ def only_splits(rows: Iterable[Record], splits: Sequence[str], place: str) -> It
         found.add(str(split))
         if not wanted or split in wanted:
             yield row
+    if not found:
+        raise DataError(f"{place}: no rows; expected at least one; name the folder of another data set")
     if wanted - found:
         shown = ", ".join(map(repr, sorted(filter(None, found)))) or "none"
         raise DataError(f"{place}: no rows of split {min(wanted - found)!r}; the splits are {shown}; name one of them")

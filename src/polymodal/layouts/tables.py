@@ -23,26 +23,9 @@ from ..errors import DataError
 from ..storage import check_file, replacing
 from .attachments import Attachments
 from .folders import write_csv
-from .shards import SPLIT
+from .usage import Contents, Written
 
-_MOST_COLUMNS = 10_000
 _MOST_DEPTH = 8
-
-
-@dataclass(frozen=True)
-class Written:
-    """What is in a table that was written.
-
-    :param rows: the number of rows
-    :param columns: the names of the columns
-    :param splits: the values of the column ``split``, at most a hundred
-    :param folder: the folder beside the table that contains the files of its cells; None = none were written
-    """
-
-    rows: int
-    columns: list[str]
-    splits: set[str]
-    folder: Path | None
 
 
 def write_table(
@@ -65,54 +48,31 @@ def write_table(
     with ExitStack() as stack:
         attachments = stack.enter_context(Attachments(path, overwrite, inputs))
         spool = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass", prefix="polymodal-"))
-        columns = _spooled(rows(), spool, attachments, str(path))
-        kept = _Kept(spool, columns)
+        contents = _spooled(rows(), spool, attachments, str(path))
+        kept = _Kept(spool, contents)
         if path.suffix.lower() == ".csv":
             write_csv(kept.rows(as_text=True), path, overwrite)
         else:
             _write_lines(kept.rows(as_text=False), path)
-        splits = columns.splits
-    return Written(columns.rows, list(columns.lists), splits, attachments.folder if attachments.count else None)
+    return contents.written(attachments.folder if attachments.count else None)
 
 
-class _Columns:
-    """The columns of the rows that were read, and whether each contains lists."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.lists: dict[str, bool] = {}
-        self.splits: set[str] = set()
-
-    def see(self, row: Mapping[str, Any]) -> None:
-        """Add a row.
-
-        :raises DataError: there are too many columns
-        """
-        self.rows += 1
-        for name, cell in row.items():
-            self.lists[name] = self.lists.get(name, False) or isinstance(cell, list)
-        if len(self.lists) > _MOST_COLUMNS:
-            raise DataError(f"row {self.rows}: more than {_MOST_COLUMNS:,} columns; expected rows with the same keys")
-        if len(self.splits) < 100 and isinstance(row.get(SPLIT), str):
-            self.splits.add(row[SPLIT])
-
-
-def _spooled(rows: Iterable[Mapping[str, Any]], spool: IO[str], attachments: Attachments, place: str) -> _Columns:
-    """Write rows to a temporary file, one JSON object a line, and the contents of files beside the table. Return the columns.
+def _spooled(rows: Iterable[Mapping[str, Any]], spool: IO[str], attachments: Attachments, place: str) -> Contents:
+    """Write rows to a temporary file, one JSON object a line, and the contents of files beside the table. Return what they contain.
 
     :raises DataError: there are no rows
     """
-    columns = _Columns()
+    contents = Contents()
     for row in rows:
         try:
             plain = {name: _plain(cell, attachments) for name, cell in row.items()}
         except DataError as error:
-            raise DataError(f"{place} row {columns.rows + 1}: {error}") from None
-        columns.see(plain)
+            raise DataError(f"{place} row {contents.rows + 1}: {error}") from None
+        contents.see(plain)
         spool.write(json.dumps(plain, ensure_ascii=False) + "\n")
-    if not columns.rows:
+    if not contents.rows:
         raise DataError(f"{place}: no rows to write; expected at least one")
-    return columns
+    return contents
 
 
 @dataclass(frozen=True)
@@ -120,11 +80,11 @@ class _Kept:
     """The rows of the temporary file.
 
     :param spool: the file
-    :param columns: the columns of all rows
+    :param contents: what they contain
     """
 
     spool: IO[str]
-    columns: _Columns
+    contents: Contents
 
     def rows(self, as_text: bool) -> Iterator[dict[str, Any]]:
         """Yield the rows, each with all columns.
@@ -135,7 +95,7 @@ class _Kept:
         for line in self.spool:
             row = json.loads(line)
             cells = {}
-            for name, is_list in self.columns.lists.items():
+            for name, is_list in self.contents.lists.items():
                 cell = row.get(name)
                 if is_list and cell is not None and not isinstance(cell, list):
                     cell = [cell]

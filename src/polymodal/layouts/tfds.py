@@ -108,14 +108,18 @@ class _Reading:
             raise DataError(f"{place}: no splits; expected their names and the lengths of their shards; prepare the data set again")
         for entry in splits:
             try:
-                split, lengths = str(entry["name"]), [int(length) for length in entry.get("shardLengths", ())]
+                split, lengths = entry["name"], [int(length) for length in entry.get("shardLengths", ())]
+                template = entry.get("filepathTemplate") or "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
+                names_data_set = isinstance(self.info.get("name"), str)
+                if not (isinstance(split, str) and isinstance(template, str) and names_data_set):
+                    raise TypeError
             except (TypeError, KeyError, ValueError, AttributeError):
-                raise DataError(f"{place}: a split {str(entry)[:60]!r}; expected its name and shardLengths") from None
-            template = str(entry.get("filepathTemplate") or "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}")
+                raise DataError(f"{place}: a split {str(entry)[:60]!r}; expected its name and shardLengths, and the name of the data set; "
+                                f"copy the file again") from None  # fmt: skip
             names = []
             for shard in range(len(lengths)):
                 values = {
-                    "DATASET": str(self.info.get("name", "")), "SPLIT": split, "FILEFORMAT": "tfrecord", "SHARD_INDEX": f"{shard:05d}",
+                    "DATASET": self.info["name"], "SPLIT": split, "FILEFORMAT": "tfrecord", "SHARD_INDEX": f"{shard:05d}",
                     "NUM_SHARDS": f"{len(lengths):05d}", "SHARD_X_OF_Y": f"{shard:05d}-of-{len(lengths):05d}",
                 }  # fmt: skip
                 name = re.sub(r"\{(\w+)\}", lambda found, values=values: values.get(found[1], found[0]), template)  # type: ignore[misc]
@@ -166,18 +170,29 @@ class _Reading:
         )  # fmt: skip
         return lambda features: cell_of(features[name]) if name in features else None
 
-    def _class(self, name: str, _: Record, listed: bool) -> Decoder:
+    def _class(self, name: str, facts: Record, listed: bool) -> Decoder:
         """Return the decoder of classes, by the names in the file of labels."""
         labels = self._labels(name)
+        stated = str(facts.get("numClasses") or len(labels or ()))
+        if labels is not None and stated != str(len(labels)):
+            raise DataError(
+                f"{self.folder.path / _label_file(name)}: {len(labels):,} classes; expected {stated[:20]}, as features.json states; copy "
+                f"the file again"
+            )
         return lambda features: _one_or_all([_label(value, labels) for value in _list(features, name)], listed)
 
-    def _labels(self, name: str) -> list[str]:
-        """Return the names of the classes of a feature; none if there is no file of them."""
-        file = f"{name.replace('/', '-')}.labels.txt"
+    def _labels(self, name: str) -> list[str] | None:
+        """Return the names of the classes of a feature; None if there is no file of them."""
+        file = _label_file(name)
         if not self.folder.there(file):
-            return []
+            return None
         with self.folder.open(file) as lines:
             return lines.read(_MOST_TEXT).splitlines()
+
+
+def _label_file(name: str) -> str:
+    """Return the name of the file that contains the names of the classes of a feature."""
+    return f"{name.replace('/', '-')}.labels.txt"
 
 
 def _list(features: Features, name: str) -> Any:
@@ -206,7 +221,7 @@ def _one_or_all(cells: list[Any], listed: bool) -> Any:
     return cells if listed else cells[0] if len(cells) == 1 else cells or None
 
 
-def _label(value: int, labels: list[str]) -> Any:
+def _label(value: int, labels: list[str] | None) -> Any:
     """Return the name of a class; None for -1, which means no label."""
     return None if value < 0 else labels[value] if labels else value
 

@@ -117,6 +117,7 @@ class _Reading:
                     member = archive.next()
                     archive.members.clear()  # type: ignore[attr-defined]  # otherwise it grows by every member
                 if member is None:
+                    _check_end(path, archive.offset)
                     return
                 name = member.name
                 place = f"{path}, member {name[:100]!r}"
@@ -180,6 +181,23 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile]:
             archive = tarfile.open(fileobj=source, mode="r|")  # noqa: SIM115
         with archive:
             yield archive
+
+
+def _check_end(path: Path, end: int) -> None:
+    """Check that a shard ends with blocks of zeros, as every complete archive does, and that nothing follows them. Compressed archives
+    have a mark of their own.
+
+    :param end: the number of bytes before the end of the archive
+    :raises DataError: they are missing, or something follows
+    """
+    with path.open("rb") as file:
+        if file.read(2) == b"\x1f\x8b":
+            return
+        file.seek(end)
+        if len(file.read(tarfile.BLOCKSIZE)) < tarfile.BLOCKSIZE:
+            raise DataError(f"{path}: truncated (the mark at its end is missing); expected a complete tar file; copy it again")
+        if any(part.strip(b"\0") for part in iter(lambda: file.read(2**20), b"")):
+            raise DataError(f"{path}: data after the end of the archive; expected one archive; join archives by tar --concatenate")
 
 
 @contextmanager

@@ -195,6 +195,43 @@ def test_a_model_is_trained_on_a_sheet(tmp_path: Path) -> None:
     assert model.bundle.experiment.data.table == f"{path}#data"
 
 
+def test_formulas_without_a_value_and_merged_cells_are_warned_of(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["a", "b", "c"], [1, "=A2*2", "x"], [2, "=A3*2", None]]
+    path = workbook(tmp_path / "t.xlsx", {"notes": [], "data": rows})
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    name = "xl/worksheets/sheet2.xml"
+    with pytest.warns(UserWarning, match="t.xlsx: 2 formulas without a computed value are empty cells; open the workbook in a spreadsheet"):
+        assert cells(open_source(path)) == [(1, None, "x"), (2, None, None)]
+    computed = (
+        parts[name]
+        .replace(b"<f>A2*2</f><v />", b"<f>A2*2</f><v>2</v>")
+        .replace(b'<c r="B3"><f>A3*2</f><v />', b'<c r="B3" t="str"><f>A3*2</f><v></v>')
+    )
+    assert computed.count(b"<v />") == 0
+    assert cells(open_source(archive(tmp_path / "c.xlsx", parts | {name: computed}))) == [(1, 2, "x"), (2, None, None)], (
+        "an empty text is a value"
+    )
+    merged = computed.replace(
+        b"</sheetData>", b'</sheetData><mergeCells count="2"><mergeCell ref="C2:C3"/><mergeCell ref="A1:A1"/></mergeCells>'
+    )
+    with pytest.warns(
+        UserWarning, match=r"m.xlsx: 2 ranges of merged cells \(first C2:C3\), of which only the first cell has a value; unmerge"
+    ):
+        open_source(archive(tmp_path / "m.xlsx", parts | {name: merged}))
+
+
+def test_what_is_lost_is_counted_across_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b"".join(b'<row r="%d"><c r="A%d"><f>1+1</f><v /></c></row>' % (at, at) for at in range(60_000))
+    merged = b"".join(b'<mergeCell ref="A%d:B%d"/>' % (at, at) for at in range(60_000))
+    path = archive(tmp_path / "t.zip", {"sheet.xml": b"<sheetData>" + body + b"</sheetData><mergeCells>" + merged + b"</mergeCells>"})
+    assert len(body) > 2**21
+    with path.open("rb") as file, pytest.warns(UserWarning, match="60,000") as caught:
+        excel._warn_lost(file, "sheet.xml", "t")
+    assert [str(one.message).partition(" (")[0] for one in caught][1] == "t: 60,000 ranges of merged cells"
+    assert str(caught[0].message).startswith("t: 60,000 formulas without a computed value")
+
+
 def test_workbooks_that_are_bombs_or_broken_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacking, "BOMB", 2**20)
     monkeypatch.setattr(excel, "_MOST_TAGS", 1_000)

@@ -5,13 +5,14 @@ Excel computed last.
 from __future__ import annotations
 
 import datetime
+import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-from ...errors import DataError, nearest, requires
+from ...errors import DataError, nearest, requires, warn
 from ...flow import Cell
 from .content import check_size
 from .garbled import Tally
@@ -25,6 +26,9 @@ _MOST_TAGS = 10_000_000
 """The maximum number of tags in the texts of a workbook, four for each text. Reading one takes some microseconds."""
 _WHOLE = ("xl/worksheets/", "xl/media/", "xl/embeddings/", "xl/drawings/", "xl/pivotCache/", "xl/charts/")
 """Parts of a workbook that are read piece by piece, or not at all; every other part is read into memory."""
+_NO_VALUE = re.compile(rb"<c(?![^>]*\bt=\"str\")[^>]*><f[^>]*?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*$")
+"""A cell with a formula whose value is not in the workbook, without its end. An empty text is a value."""
+_MERGED = re.compile(rb"<mergeCell [^>]*ref=\"([A-Z0-9:]{2,20})\"")
 _FIX = "save the sheet as .csv or .parquet"
 
 
@@ -45,9 +49,12 @@ def excel_source(file: IO[bytes], place: str, sheet: str | None) -> ColumnsSourc
             warnings.simplefilter("ignore")  # warnings about styles and extensions, which are not read
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
             try:
-                return _table(_chosen(book, place, sheet), place)
+                chosen = _chosen(book, place, sheet)
+                source = _table(chosen, place)
             finally:
                 book.close()
+        _warn_lost(file, getattr(chosen, "_worksheet_path", ""), place)
+        return source
 
 
 @contextmanager
@@ -80,6 +87,31 @@ def _check_parts(file: IO[bytes], place: str) -> None:
                 with archive.open(part) as opened:
                     if b"<!DOCTYPE" in opened.read(1024):
                         raise DataError(f"{name}: an XML document type declaration; expected a workbook as Excel writes it; {_FIX}")
+
+
+def _warn_lost(file: IO[bytes], part: str, place: str) -> None:
+    """Issue a warning if a sheet has formulas without a value, or merged cells, of which all but the first are empty.
+
+    :param part: the part of the workbook that contains the sheet
+    """
+    formulas, merged, cell, tag = 0, list[bytes](), b"", b""
+    with zipfile.ZipFile(file) as archive:
+        if part not in archive.namelist():
+            return
+        with archive.open(part) as opened:
+            for piece in iter(lambda: opened.read(2**20), b""):
+                *cells, cell = (cell + piece).split(b"</c>")
+                formulas += sum(b"<f" in one and _NO_VALUE.search(one) is not None for one in cells)
+                merged += _MERGED.findall(tag + piece)
+                cell, tag = cell[-(2**16) :], piece[piece.rfind(b"<") :][-(2**10) :]
+    if formulas:
+        warn(f"{place}: {formulas:,} formulas without a computed value are empty cells; open the workbook in a spreadsheet and save it")
+    if merged:
+        first = merged[0].decode("ascii", "replace")
+        warn(
+            f"{place}: {len(merged):,} ranges of merged cells (first {first}), of which only the first cell has a value; unmerge them, and "
+            f"write the value into every cell"
+        )
 
 
 def _chosen(book: Any, place: str, sheet: str | None) -> Any:

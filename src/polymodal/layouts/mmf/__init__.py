@@ -13,8 +13,9 @@ from typing import Any
 
 from ...errors import ConfigError, nearest
 from ..json_stream import Record
+from ..usage import PARTS
 from . import annotation_files, mosei, petfinder, sentences, single_pictures
-from .layout import PARTS, Layout, Option, Reading
+from .layout import Layout, Option, Reading
 
 LAYOUTS = {layout.name: layout for module in (single_pictures, sentences, petfinder, mosei, annotation_files) for layout in module.LAYOUTS}
 """The layouts by name."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from ...errors import ConfigError, DataError
 from ..json_stream import Record
-from .layout import PARTS, Layout, Option, Reading, json_of, text_of
+from ..usage import PARTS
+from .layout import Layout, Option, Reading, json_of, text_of
 
 _PICTURES = ("image_path", "image_name", "img", "image", "image_id")
 """The keys that may name the picture of an entry, the first that an entry has."""

@@ -1,14 +1,13 @@
-"""What the layouts of MMF's data sets share: a description, finding the annotation files of each part, pictures in one of several places,
-and the command that trains on the table."""
+"""What the layouts of MMF's data sets share: a description, finding the annotation files of each part, and pictures in one of several
+places."""
 
 from __future__ import annotations
 
 import json
 import os
 import posixpath
-import shlex
 import warnings
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,7 @@ from typing import Any
 from ...errors import ConfigError, DataError, nearest
 from ..folders import Folder, below
 from ..json_stream import Record
-
-PARTS = ("train", "valid", "test")
+from ..usage import PARTS, Usage
 
 
 @dataclass(frozen=True)
@@ -102,17 +100,25 @@ class Reading:
         self.layout, self.parts, self.arrays = layout, tuple(parts), arrays
         self.options = {name: option.default for name, option in known.items()} | dict(options)
         self.folder = Folder(folder, f"{layout.title}: {layout.content}")
-        self.counts: Counter[str] = Counter()
-        """The rows of each part that were read and have a target."""
+        self._read: defaultdict[str, list[str]] = defaultdict(list)
+        """The annotation files of each part that are read."""
 
     def rows(self) -> Iterator[Record]:
         """Yield the rows. Afterwards, pictures that do not exist are reported."""
-        target, count = self.options.get("target") or self.layout.target, 0
-        for count, row in enumerate(self.layout.read(self), 1):  # noqa: B007
-            self.counts[row["split"]] += row.get(target, "") != ""
-            yield row
-        if not count:
+        found: set[str] = set()
+        try:
+            for row in self.layout.read(self):
+                found.add(row["split"])
+                yield row
+        except NotText as error:
+            raise DataError(f"{self.folder.place}: {error}; expected text or a number") from None
+        if not found:
             raise DataError(f"{self.folder.path}: no rows; expected {self.layout.content}")
+        for part, names in self._read.items():
+            if part and part not in found:
+                raise DataError(
+                    f"{self.folder.path}: no rows in {', '.join(names)}; expected those of the part {part}; copy the files again"
+                )
         self.folder.warn_missing(apart=True)
 
     def wants(self, part: str) -> bool:
@@ -133,6 +139,8 @@ class Reading:
                 if not wanted:
                     found = ", ".join(f"{name} ({part})" for name, part in present)
                     raise DataError(f"{self.folder.path / place}: no file of the part {' or '.join(self.parts)}; found {found}")
+                for name, part in wanted:
+                    self._read[part].append(name)
                 return wanted
         here = sorted(path.name for path in self.folder.path.iterdir())
         near = next((hint for name in names if (hint := nearest(name, here))), "")
@@ -166,32 +174,11 @@ class Reading:
                 f"{self.folder.path}: {again:,} rows have the {key} of an earlier row; they are left out", UserWarning, stacklevel=2
             )
 
-    def commands(self, table: str, columns: Sequence[str]) -> list[str]:
-        """Return the commands that train on the table that was written.
-
-        :param table: its path
-        :param columns: its columns
-        """
-        layout, folder = self.layout, str(self.folder.path)
-        target = self.options.get("target") or layout.target
-        words = [table] if self.arrays else [table, "--root", folder]
-        words += ["--target", target, *layout.settings]
-        ignored = [word for name in columns if name in layout.ignored and name != target for word in ("--ignore", name)]
-        group = ["--group", layout.group] if layout.group in columns else []
-        labelled = {part for part, count in self.counts.items() if count}
-        if {"train", "valid"} <= labelled:
-            if layout.group in columns:
-                ignored += ["--ignore", layout.group]
-            return [shlex.join(["polymodal", "train", *words, "--split", "split", *ignored])]
-        if not {"train", "test"} <= labelled:  # rows without a target are left out of training
-            return [shlex.join(["polymodal", "train", *words, *group, "--ignore", "split", *ignored])]
-        out = Path(table)
-        made = {part: str(out.with_name(f"{out.stem}_{part}{out.suffix}")) for part in ("train", "test")}
-        lines = [
-            shlex.join(["polymodal", "table", f"mmf-{layout.name}", folder, "--only", part, "-o", name]) for part, name in made.items()
-        ]
-        words = [made["train"], "--test", made["test"], *words[1:]]
-        return [*lines, shlex.join(["polymodal", "train", *words, *group, "--ignore", "split", *ignored])]
+    def usage(self) -> Usage:
+        """Return how the table of the rows is used for training."""
+        layout = self.layout
+        target, root = self.options.get("target") or layout.target, None if self.arrays else str(self.folder.path)
+        return Usage(target, root, layout.group, layout.ignored, layout.settings)
 
 
 def json_of(values: Any) -> str:
@@ -199,6 +186,15 @@ def json_of(values: Any) -> str:
     return json.dumps(values, ensure_ascii=False)
 
 
+class NotText(Exception):
+    """A value of an annotation file is neither text nor a number."""
+
+
 def text_of(value: Any) -> str:
-    """Return a value of an annotation file as the text of a cell; "" for none."""
+    """Return a value of an annotation file as the text of a cell; "" for none.
+
+    :raises NotText: the value is a list or an object
+    """
+    if isinstance(value, (list, tuple, dict)):
+        raise NotText(f"found {str(value)[:40]!r}")
     return "" if value is None else " ".join(str(value).replace("\0", "").split())

@@ -86,6 +86,7 @@ def _rows(reading: Reading, place: str, part: str, content: Any) -> Iterator[Rec
                 row |= _labels(f"{place}, {name!r}", values[at])
             else:
                 value = values[at].ravel()[0] if isinstance(values[at], np.ndarray) and values[at].size == 1 else values[at]
+                value = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
                 row[name] = text_of(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
         yield row
 

@@ -42,9 +42,9 @@ def mm_imdb(reading: Reading) -> Iterator[Record]:
         if not isinstance(ids, list):
             raise DataError(f"{reading.folder.path / name}: found {str(ids)[:20]!r} under {key!r}; expected a list of ids")
         for film in ids if reading.wants(part) else ():
-            film = text_of(film)
+            film = text_of(film) if isinstance(film, str) or type(film) is int else ""
             if not _FILM.fullmatch(film):
-                raise DataError(f"{reading.folder.path / name}: id {film[:60]!r} in {key!r}; expected digits")
+                raise DataError(f"{reading.folder.path / name}: id {film[:60]!r} in {key!r}; expected text of digits")
             place = posixpath.join(home, "dataset", film)
             facts = reading.folder.record(f"{place}.json")
             genres = facts.get("genres") or []
