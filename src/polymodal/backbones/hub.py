@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -105,8 +106,36 @@ def read_json(path: Path, model: str) -> dict[str, Any]:
     return data
 
 
-def loaded(facts: Facts, download: bool) -> tuple[Any, list[str]]:
-    """Load the whole model of which facts describe a part, and return it with the names of the weights that its files lack.
+class Loaded(NamedTuple):
+    """A whole model, the names of the weights that its files lack, and those of the weights in its files that it does not have."""
+
+    whole: Any
+    missing: list[str]
+    others: list[str]
+
+
+def check_complete(facts: Facts, lacking: Sequence[str], others: Sequence[str]) -> None:
+    """Check that no weight is lacking.
+
+    :param lacking: the names of the weights that are needed and are not in the files of the model
+    :param others: the names of the weights in its files that it does not have
+    :raises ConfigError: one is lacking
+    """
+    if not lacking:
+        return
+    instead = f"; the files contain {len(others)} others, such as {_some(others)}" if others else ""
+    raise ConfigError(
+        f"model {facts['model']!r}: {len(lacking)} of its weights are not in its files, such as {_some(lacking)}{instead}; expected all of "
+        f"them by the names of transformers; download all of its files again"
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(repr(name[:100]) for name in sorted(names)[:2])
+
+
+def loaded(facts: Facts, download: bool) -> Loaded:
+    """Load the whole model of which facts describe a part.
 
     :param download: whether files may be downloaded
     :raises ConfigError: the weights cannot be found, or are no longer those that the facts describe
@@ -125,8 +154,8 @@ def loaded(facts: Facts, download: bool) -> tuple[Any, list[str]]:
             dtype=torch.float32,
             output_loading_info=True,
         )
-    except (OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # the library raises errors of many types
         raise ConfigError(
             f"model {model!r}: cannot be loaded ({' '.join(str(error).split())[:200]}); download all of its files again"
         ) from None
-    return whole, list(loading_info["missing_keys"])
+    return Loaded(whole, list(loading_info["missing_keys"]), list(loading_info["unexpected_keys"]))

@@ -24,7 +24,7 @@ from ..layers.mel import log_mel
 from ..layers.patches import Normalise
 from ..quiet import ignore_warnings_of
 from .backbone import POOLS, Backbone, BackboneOptions, Facts, bounded_parts, check_allocation, check_plain, cost_of, plain, width_of
-from .hub import digest, library, loaded, locate, read_json, weights_of
+from .hub import check_complete, digest, library, loaded, locate, read_json, weights_of
 
 _TOWER: dict[str, str] = {"pixels": "vision_model", "tokens": "text_model", "waveform": "audio_model"}
 _INPUT = {"pixels": ("pixel_values",), "tokens": ("input_ids",), "waveform": ("input_values", "input_features")}
@@ -195,16 +195,11 @@ class Transformers(Backbone):
         """Load the weights from the folder or the cache; nothing is loaded for random weights."""
         if self.facts["weights"] == "random":
             return
-        whole, missing = loaded(self.facts, download)
+        whole, missing, others = loaded(self.facts, download)
         part = _tower(whole, self.facts)
         own_names = {name.replace(".base_layer.", "."): name for name in self.network.state_dict()}  # ".base_layer" is added by adapters
         lacking = [name for name in missing if ".pooler" not in f".{name}"]
-        lacking = [name for name in lacking if any(name.endswith(own) for own in own_names)]
-        if lacking:
-            raise ConfigError(
-                f"model {self.facts['model']!r}: {len(lacking)} of its weights are not in its files, such as {lacking[0]!r}; expected all; "
-                f"download all of its files again"
-            )
+        check_complete(self.facts, [name for name in lacking if any(name.endswith(own) for own in own_names)], others)
         weights = {own_names[name]: value for name, value in part.state_dict().items() if name in own_names}
         self.network.load_state_dict(weights, strict=len(weights) == len(self.network.state_dict()))
 

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import ConfigError
+from ..errors import ConfigError, warn
 from ..flow import State
 from .backbone import BackboneOptions, Facts, bounded_parts, check_plain, plain
-from .hub import digest, library, loaded, locate, read_json, weights_of
+from .hub import check_complete, digest, library, loaded, locate, read_json, weights_of
 from .huggingface import describe
 
 NETWORKS: Mapping[str, tuple[str, ...]] = {
@@ -141,13 +141,12 @@ def load_network(network: nn.Module, facts: Facts) -> None:
 
     :raises ConfigError: the weights cannot be found, are no longer those that the facts describe, or lack a part
     """
-    weights = _weights(facts)
+    weights, missing = _weights(facts)
     own = network.state_dict()
-    lacking = [name for name in own if name not in weights and "visual_" not in name]
-    if lacking:
-        raise ConfigError(
-            f"model {facts['model']!r}: {len(lacking)} of the weights of its network are not in its files, such as {lacking[0]!r}"
-        )
+    check_complete(facts, [name for name in own if name not in weights and "visual_" not in name], list(weights))
+    new = [name for name in missing if name in own]
+    if new:
+        warn(f"model {facts['model']!r}: its files lack the pooler ({', '.join(new)}), which starts with random weights and is trained")
     network.load_state_dict({name: weights.get(name, value) for name, value in own.items()})
 
 
@@ -156,7 +155,7 @@ def words_of(facts: Facts) -> Tensor:
 
     :raises ConfigError: the weights cannot be found, or are no longer those that the facts describe
     """
-    return _weights(facts)[f"{_WORDS.get(facts['config']['model_type'], 'embeddings.word_embeddings')}.weight"]
+    return _weights(facts)[0][f"{_WORDS.get(facts['config']['model_type'], 'embeddings.word_embeddings')}.weight"]
 
 
 def patches_of(facts: Facts) -> dict[str, Tensor]:
@@ -164,21 +163,17 @@ def patches_of(facts: Facts) -> dict[str, Tensor]:
 
     :raises ConfigError: the weights cannot be found, or are no longer those that the facts describe
     """
-    weights = _weights(facts)
+    weights, _ = _weights(facts)
     places = ("patch_embeddings.projection.weight", "patch_embeddings.projection.bias", "cls_token", "position_embeddings")
     return dict(zip(("weight", "bias", "first", "positions"), (weights[f"embeddings.{name}"] for name in places), strict=True))
 
 
-def _weights(facts: Facts) -> dict[str, Tensor]:
-    whole, missing = loaded(facts, download=False)
-    lacking = [name for name in missing if ".pooler" not in f".{name}"]
-    if lacking:
-        raise ConfigError(
-            f"model {facts['model']!r}: {len(lacking)} of its weights are not in its files, such as {lacking[0]!r}; expected all; "
-            f"download all of its files again"
-        )
+def _weights(facts: Facts) -> tuple[dict[str, Tensor], list[str]]:
+    """Return the weights of a model, and the names of those of its pooler that its files lack; a model of masked words has none."""
+    whole, missing, others = loaded(facts, download=False)
+    check_complete(facts, [name for name in missing if ".pooler" not in f".{name}"], others)
     weights: dict[str, Tensor] = whole.state_dict()
-    return weights
+    return weights, missing
 
 
 def _ends(tokenizer: Any) -> list[int]:
