@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Unpack
 
@@ -70,16 +71,37 @@ def test_a_request_contains_what_was_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "message"),
+    ("function", "given", "message"),
     [
-        (TrainingSettings, "grup", "unexpected argument 'grup'; did you mean 'group'?"),
-        (TableSettings, "valid", "unexpected argument 'valid'; expected one of target, columns"),
+        (pm.train, {"grup": "x"}, "train: unexpected argument 'grup'; did you mean 'group'?"),
+        (pm.train, {"output": "x"}, "train: unexpected argument 'output'; did you mean 'out'?"),
+        (pm.train, {"epochs": 2}, "train: unexpected argument 'epochs'; it is a setting, which is passed as text: train(table, 'training.epochs=2')"),
+        (pm.train, {"learning_rate": 0.1}, "train(table, 'training.lr=0.1')"),
+        (pm.train, {"training": {"epochs": 2, "lr": 0.1}}, "train(table, 'training.epochs=2', 'training.lr=0.1')"),
+        (pm.train, {"training": {"a b": 2}}, "train(table, 'training.\"a b\"=2')"),
+        (pm.train, {"training": 3}, "settings are passed as text: train(table, 'path=value'), all of them: polymodal schema"),
+        (pm.train, {"no_baselines": True}, "train(table, 'training.baselines=false')"),
+        (pm.train, {"test_size": 0.2}, "train(table, 'data.split.test=0.2')"),
+        (pm.train, {"device": "gpu"}, "train(table, 'training.device=cuda'), one of auto, cpu, cuda, mps"),
+        (pm.train, {"encoder": "vit"}, "train(table, 'model.encoders.FIELD.kind=vit'); FIELD is the name of a field"),
+        (pm.train, {"模型": "x"}, "train(table, 'model.encoders.FIELD.kind=pretrained', 'model.encoders.FIELD.model=x'); FIELD is"),
+        (pm.train, {"epochs": object()}, "train(table, 'training.epochs=VALUE')"),
+        (pm.train, {"epochs": list(range(99))}, "train(table, 'training.epochs=VALUE')"),
+        (pm.train, {"nothing_like_it": 1}, "unexpected argument 'nothing_like_it'; expected one of target, columns, ignore"),
+        (pm.compare, {"epochs": 2}, "compare(table, 'training.epochs=2')"),
+        (pm.compare, {"fusion": "late"}, "compare: unexpected argument 'fusion'; did you mean 'fusions'?"),
+        (pm.compare, {"preset": "fast"}, "compare(table, 'training.preset=fast') (or 'model.preset=fast')"),
+        (partial(pm.tune, over=[]), {"epoch": 2}, "tune(table, 'training.epochs=2')"),
+        (partial(pm.tune, over=[]), {"n_trials": 2}, "tune: unexpected argument 'n_trials'; did you mean 'trials'?"),
+        (pm.check, {"epochs": 2}, "check(table, 'training.epochs=2')"),
+        (pm.inspect, {"valid": 1}, "inspect: unexpected argument 'valid'; it is a setting"),
+        (init, {"tagret": "x"}, "init: unexpected argument 'tagret'; did you mean 'target'?"),
     ],
-)
-def test_an_unknown_setting_is_named_with_the_nearest_one(kind: type, name: str, message: str) -> None:
+)  # fmt: skip
+def test_an_unknown_argument_is_answered_with_what_to_write(function: Any, given: dict[str, Any], message: str) -> None:
     with pytest.raises(TypeError) as caught:
-        Request.of("t.csv", (), {name: 1}, kind)
-    assert str(caught.value).startswith(message)
+        function("no such table.csv", **given)
+    assert message in str(caught.value)
 
 
 def test_one_name_or_several() -> None:

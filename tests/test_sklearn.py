@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import inspect
 import json
 import os
 import pickle
@@ -19,6 +20,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from PIL import Image
 from sklearn.base import BaseEstimator, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import DataConversionWarning, NotFittedError
@@ -28,6 +30,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import polymodal as pm
+from builders import ROOT
 from polymodal.errors import UserError
 from polymodal.sklearn import EXPECTED_FAILED_CHECKS, EstimatorError, MultimodalClassifier, MultimodalRegressor
 from polymodal.sklearn.targets import in_order
@@ -392,3 +395,82 @@ def test_without_scikit_learn_the_message_names_the_extra_and_polymodal_works() 
 def test_importing_polymodal_does_not_import_scikit_learn() -> None:
     code = "import sys, polymodal; polymodal.train; polymodal.Predictor; sys.exit('sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# Pictures given as paths
+
+
+@pytest.fixture(scope="module")
+def products(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The layout of the README: ``products.csv`` beside the folder ``photos``. The colour of a photo is the category."""
+    folder = tmp_path_factory.mktemp("products")
+    (folder / "photos").mkdir()
+    rng = np.random.default_rng(0)
+    rows = []
+    for at in range(48):
+        category = ("chair", "lamp")[at % 2]
+        pixels = rng.integers(0, 100, (8, 8, 3), np.uint8)
+        pixels[..., 0] += 150 * (category == "lamp")
+        Image.fromarray(pixels).save(folder / "photos" / f"{at:04}.png")
+        rows.append({"photo": f"photos/{at:04}.png", "title": f"thing number {at}", "price": 3.5 * at % 7, "category": category})
+    pd.DataFrame(rows).to_csv(folder / "products.csv", index=False)
+    return folder
+
+
+def test_the_example_of_the_documentation_runs(products: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "howto" / "scikit-learn.md").read_text(encoding="utf-8")
+    example = page.partition("```python\n")[2].partition("```")[0]
+    assert 'MultimodalClassifier(root=".", preset="fast", epochs=5)' in example
+    monkeypatch.chdir(products)
+    values: dict[str, Any] = {}
+    exec(compile(example, "scikit-learn.md", "exec"), values)
+    assert values["model"].score(values["X_test"], values["y_test"]) == 1.0, "the colour is the category"
+    assert values["search"].best_params_["fusion"] in ("concat", "lowrank")
+    assert len(values["search"].cv_results_["params"]) == 4
+    score, shape = capsys.readouterr().out.splitlines()[0].split(maxsplit=1)
+    assert (float(score), shape) == (1.0, "(12, 2)")
+
+
+def test_paths_without_root_are_an_error_that_names_it(products: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pd.read_csv(products / "products.csv")
+    X, y = frame.drop(columns="category"), frame["category"]
+    with pytest.raises(EstimatorError) as caught:
+        MultimodalClassifier(**FAST).fit(X, y)
+    assert str(caught.value) == (
+        "X, column 'photo': 48 of 48 cells are paths, and a table in memory has no folder; expected root=... (--root), the folder that they "
+        "are relative to; write root='.' for the current folder"
+    )
+    with pytest.raises(EstimatorError, match=r"root 'nowhere': no such folder"):
+        MultimodalClassifier(**FAST, root="nowhere").fit(X, y)
+    model = MultimodalClassifier(**FAST, root=str(products)).fit(X, y)
+    assert clone(model).root == str(products)
+    model.save(tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+    for other in (MultimodalClassifier.load(tmp_path / "model"), pickle.loads(pickle.dumps(model))):
+        assert other.root == str(products)
+        np.testing.assert_array_equal(other.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"epoch": 3}, "MultimodalClassifier: unexpected argument 'epoch'; did you mean 'epochs'?"),
+        ({"lr": 0.1}, "it is a setting, which is passed as text: MultimodalClassifier(overrides=['training.lr=0.1'])"),
+        ({"training": {"lr": 1}}, "MultimodalClassifier(overrides=['training.lr=1'])"),
+        ({"n_jobs": 3}, "MultimodalClassifier(overrides=['training.workers=3'])"),
+        ({"target": "x"}, "unexpected argument 'target'; expected one of baselines, columns, device, epochs"),
+    ],
+)
+def test_an_unknown_parameter_is_answered_with_what_to_write(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        MultimodalClassifier(**given)
+    assert message in str(caught.value)
+    with pytest.raises(EstimatorError) as refused:
+        MultimodalClassifier().set_params(**given)
+    assert str(refused.value) == str(caught.value)
+
+
+def test_the_signature_is_that_of_the_parameters() -> None:
+    for kind in (MultimodalClassifier, MultimodalRegressor):
+        assert list(inspect.signature(kind).parameters) == list(inspect.signature(kind.__init__).parameters)[1:]
+        assert sorted(inspect.signature(kind).parameters) == sorted(kind().get_params())

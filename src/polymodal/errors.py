@@ -108,6 +108,11 @@ _SYNONYMS = tuple(
     resume continue
     table data dataset input train train_data training_data file csv data_path train_file path config config_file yaml cfg
     cuda gpu nvidia
+    zh cn chinese zh_cn zh_hans 中文 汉语
+    en english en_us 英文 英语
+    tensorflow tf tflite litert keras
+    openvino vino
+    executorch pte
     mps metal apple
     float16 fp16 half
     bfloat16 bf16
@@ -241,14 +246,15 @@ def nearest_folder(folder: Path) -> str:
     return f"; did you mean {str(folder.parent / name)!r}?" if name is not None else ""
 
 
-def nearest_of(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
+def nearest_of(word: str, words: Iterable[str], cutoff: float = 0.6, *, columns: bool = True) -> str | None:
     """Return the candidate that ``nearest`` suggests, or None.
 
     :param cutoff: the least similarity (0 to 1) of two words that merely look alike
+    :param columns: whether the words may be names of columns, which have synonyms of their own
     """
     folded = {_folded(candidate): str(candidate) for candidate in words}
     given = _folded(word)
-    for candidate in (_alike(given, folded, 0.9), _synonym(given, folded), _alike(given, folded, cutoff)):
+    for candidate in (_alike(given, folded, 0.9), _synonym(given, folded, columns), _alike(given, folded, cutoff)):
         if candidate is not None:
             return folded[candidate]
     return None
@@ -264,9 +270,12 @@ def _alike(given: str, words: Iterable[str], cutoff: float) -> str | None:
     return next(iter(difflib.get_close_matches(given, list(words), n=1, cutoff=cutoff)), None)
 
 
-def _synonym(given: str, words: Iterable[str]) -> str | None:
-    """Return a synonym of a word; otherwise a word of several parts of which one is a synonym (``商品标题``: ``title``)."""
-    groups = [group for group in (*_SYNONYMS, *_OF_COLUMNS) if given in group]
+def _synonym(given: str, words: Iterable[str], columns: bool) -> str | None:
+    """Return a synonym of a word; otherwise a word of several parts of which one is a synonym (``商品标题``: ``title``).
+
+    :param columns: whether the words may be names of columns
+    """
+    groups = [group for group in (*_SYNONYMS, *(_OF_COLUMNS if columns else ())) if given in group]
     for group in groups:
         for word in words:
             if word in group:

@@ -240,7 +240,8 @@ def _advice(path: Sequence[str], value: Any, data: Mapping[str, Any]) -> str | N
         return f"{where}: found {shortened(value)}; expected settings by name; write {instead}, or {flag}"
     if path == ["training", "preset"] and plain:
         names = [*get_args(TrainingConfig.model_fields["preset"].annotation), *ARCHITECTURES]
-        return f"{where}: found {shortened(value)}; expected one of {', '.join(names)}{nearest(f'{PREFIX}{value}', names)}"
+        near = nearest(str(value), names) or nearest(f"{PREFIX}{value}", names)
+        return f"{where}: found {shortened(value)}; expected one of {', '.join(names)}{near}"
     if path[:1] in (["fields"], ["tasks"]) and len(path) > 1:
         return _of_name(path, value, data)
     if path == ["data"] and isinstance(value, str):

@@ -353,11 +353,10 @@ def _bound_faults(book: FaultBook, column: str, cells: int, limit: float, is_inf
     """Raise ``DataError`` if more than a share ``limit`` of a column's cells is unreadable; only warn if its type was inferred."""
     if not book.exceeds(column, cells, limit):
         return
-    line = book.line(column, cells)
     if not is_inferred:
-        raise DataError(f"{line}; expected at most {limit:.0%}; fix them, leave the column out (--ignore), or raise data.max_faults")
+        raise DataError(book.refusal(column, cells, limit))
     fix = f"state what the column is (--column {column}=category), or leave it out (--ignore)"
-    warnings.warn(f"{line}; they count as missing; {fix}", UserWarning, stacklevel=2)
+    warnings.warn(f"{book.line(column, cells)}; they count as missing; {fix}", UserWarning, stacklevel=2)
 
 
 def known_targets(source: Source, experiment: Experiment) -> np.ndarray:

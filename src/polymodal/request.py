@@ -13,7 +13,6 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, ParamSpec, TypedDict, TypeVar, get_args, get_type_hints
 
@@ -203,19 +202,11 @@ class Request:
     settings: TrainingSettings = field(default_factory=lambda: TrainingSettings())
 
     @classmethod
-    def of(cls, table: Any, overrides: Sequence[str], settings: Mapping[str, Any], kind: type = TrainingSettings) -> Request:
+    def of(cls, table: Any, overrides: Sequence[str], settings: Mapping[str, Any]) -> Request:
         """Return the request that corresponds to the arguments of a function.
 
         :param settings: the settings by name; None, an empty text and an empty list mean that a setting is not given
-        :param kind: the settings that the function accepts
-        :raises TypeError: a setting is unknown
         """
-        known = declared(kind)
-        for name in settings:
-            if name not in known:
-                near = get_close_matches(name, known, 1)
-                fix = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
-                raise TypeError(f"unexpected argument {name!r}; {fix}")
         given = {name: value for name, value in settings.items() if not is_nothing(value)}
         return cls(table, tuple(overrides), TrainingSettings(**given))  # type: ignore[typeddict-item]
 

@@ -43,6 +43,7 @@ COMPARED: dict[str, Any] = {
     "targets": {
         "y": {
             "metric": "accuracy", "why": "10_%_are_rare", "larger_is_better": True, "best_alone": "only photo", "best_fused": "concat",
+            "other_alone": None, "trained": 240, "selecting": 60, "rounds": 5,
             "difference": SPAN, "verdict": "helps", "beside": {"metric": "roc_auc", "means": {"only photo": 0.7, "concat": 0.75}},
             "small": 0.01, "measured": 300, "constant": 0.5, "learned": False, "sentence": "fusing_helps",
             "contenders": {"only photo": CONTENDER, "concat": CONTENDER | {"difference": SPAN, "change": {"of": "late", "difference": SPAN}}},

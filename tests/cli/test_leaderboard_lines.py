@@ -36,7 +36,8 @@ def test_an_entry_on_fewer_rows_is_shown_beside_the_model_on_the_same_rows() -> 
         "  only name      0.7300 ± 0.0500           within noise of all fields (0.7800 on",
         "                                           its 200 rows)",
         "  boosted trees  0.6000 ± 0.0500           within noise of all fields",
-        "  ±: the standard error; verdict: a paired test on the same rows",
+        "  ±: the standard error; of a metric from 0 to 1, wider than the binomial one on",
+        "  few rows (Bonett and Price 2012); verdict: a paired test on the same rows",
     ]
 
 

@@ -181,7 +181,13 @@ def test_compare_fits_80_columns_in_either_language(folder: Path) -> None:
         check_lines(result.stderr)
         assert len(re.findall(r"^ +\d+/\d+  ", result.stderr, re.MULTILINE)) == 12
     assert "report: c_en/compare.html\n" in english.stdout
-    assert "difference: to the single field that is best on the rows that select, above 0 is better" in " ".join(english.stdout.split())
+    printed = " ".join(english.stdout.split())
+    assert (
+        "*: the single field and the fusion chosen on the selection rows, which are not measured; difference: to that single field"
+        in printed
+    )
+    assert len(re.findall(r" \*(?= |$)", english.stdout, re.MULTILINE)) == 4, "one field and one fusion, in both parts of the table"
+    assert "4 contenders (single fields: 2, fusions: 1, fusions once more with other settings: 1)" in " ".join(english.stderr.split())
     assert "报告：c_zh/compare.html\n" in chinese.stdout
     assert "依据：2个轮次" in "".join(chinese.stdout.split())
     assert (folder / "c_en" / "cells.jsonl").exists()

@@ -8,6 +8,7 @@ import io
 import json
 import multiprocessing
 import os
+import re
 import signal
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -31,6 +32,7 @@ from polymodal.comparison import resume_compare
 from polymodal.comparison.contenders import Contender
 from polymodal.comparison.grid import LOG, Cell, Grid
 from polymodal.comparison.resampling import Rounds, dealt
+from polymodal.comparison.result import ComparisonResult
 from polymodal.comparison.schedule import Course, _going, _one_more
 from polymodal.data.sources import open_source
 from polymodal.errors import TrainingError
@@ -425,6 +427,48 @@ def test_the_best_configuration_is_the_one_that_the_sentence_advises() -> None:
     assert "take only say" in harms["targets"]["label"]["sentence"]
     assert harms["best"] == "only say"
     assert (helps["targets"]["label"]["verdict"], helps["best"]) == ("helps", "concat")
+
+
+def test_the_sentence_states_which_single_field_was_chosen_and_which_one_measured_better() -> None:
+    rng = np.random.default_rng(0)
+    chosen, better = (rng.random((3, 200)) < 0.7).astype(float), (rng.random((3, 200)) < 0.8).astype(float)
+    fused = (rng.random((3, 200)) < 0.75).astype(float)
+    told = judged_from(chosen, fused, other=better)["targets"]["label"]
+    shown = {name: f"{100 * one['mean']:.1f} %" for name, one in told["contenders"].items()}
+    assert (told["best_alone"], told["other_alone"]) == ("only say", "only size")
+    assert told["contenders"]["only size"]["difference"]["mean"] > 0.05
+    assert (
+        "(accuracy of the fusion and the single field that were chosen on the selection rows: "
+        f"concat {shown['concat']}, only say {shown['only say']}; 95 % interval"
+    ) in told["sentence"]
+    assert f". only size, which was not chosen, has {shown['only size']}. It rests on 3 rounds" in told["sentence"]
+    assert "600 rows in all rounds together, none of which selected anything. 40 further rows selected epochs" in told["sentence"]
+    same = judged_from(better, fused, other=chosen)["targets"]["label"]
+    assert same["other_alone"] is None
+    assert "which was not chosen" not in same["sentence"]
+
+
+def test_a_result_prints_as_a_summary_and_has_its_keys_as_attributes() -> None:
+    rng = np.random.default_rng(0)
+    alone, fused = (rng.random((3, 200)) < 0.7).astype(float), (rng.random((3, 200)) < 0.9).astype(float)
+    result = ComparisonResult({"table": "t.csv", **judged_from(alone, fused, other=fused)})
+    assert (result.best, result.targets) == ("concat", result["targets"])
+    with pytest.raises(AttributeError, match="no attribute 'target'; it has table, choose, best, targets"):
+        _ = result.target
+    lines = repr(result).splitlines()
+    told = result.targets["label"]
+    assert lines[0] == "label: measured on 600 rows over 3 rounds"
+    assert all(len(line) <= 80 for line in lines)
+    assert any(line.startswith("only say *") for line in lines)
+    assert any(re.match(r"concat \* +0\.9\d+ ± 0\.\d+ +\+0\.\d+ +\+0\.\d+ to \+0\.\d+", line) for line in lines)
+    assert any(line.startswith("only size  ") for line in lines), "not chosen, so without a mark"
+    assert told["sentence"] in " ".join(repr(result).split())
+    assert result._repr_html_().count("<table>") == 1
+    hostile = ComparisonResult({"targets": {"<b>\x1b": {**told, "sentence": "<script>"}}})
+    assert "<script>" not in hostile._repr_html_()
+    assert "\x1b" not in repr(hostile)
+    assert "nothing to compare" in repr(ComparisonResult({"targets": {}}))
+    assert json.loads(json.dumps(result)) == result
 
 
 def test_a_bar_that_nobody_reads_any_more_stops_nothing() -> None:

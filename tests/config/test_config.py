@@ -37,15 +37,15 @@ def refused(tree: dict[str, Any]) -> str:
 
 def test_a_wrong_key_names_its_path_and_the_nearest_right_one() -> None:
     tree = {**TREE, "model": {"encoders": {"photo": {"kind": "vit", "depht": 3}}}}
-    assert refused(tree) == "model.encoders.photo.depht: unknown setting; did you mean 'depth'?"
+    assert refused(tree) == "model.encoders.photo.depht: unknown setting; did you mean 'model.encoders.photo.depth'?"
 
 
 @pytest.mark.parametrize(
     ("tree", "said"),
     [
         ({"trainig": {}}, "trainig: unknown setting; did you mean 'training'?"),
-        ({"training": {"lr_": 1}}, "training.lr_: unknown setting; did you mean 'lr'?"),
-        ({"fields": {"a.b": {"kind": "text", "column": "x", "max_char": 3}}}, "fields.\"a.b\".max_char: unknown setting; did you mean 'max_chars'?"),
+        ({"training": {"lr_": 1}}, "training.lr_: unknown setting; did you mean 'training.lr'?"),
+        ({"fields": {"a.b": {"kind": "text", "column": "x", "max_char": 3}}}, "fields.\"a.b\".max_char: unknown setting; did you mean 'fields.\"a.b\".max_chars'?"),
         ({"model": {"fusion": {"kind": "lowrnk"}}}, "model.fusion.kind: 'lowrnk' is not on the menu"),
         ({"model": {"fusion": {"kind": "lowrnk"}}}, "did you mean 'lowrank'?"),
         ({"model": {"fusion": {"rank": 3}}}, "model.fusion.kind: missing; expected one of concat, lowrank, attention"),

@@ -101,8 +101,8 @@ def test_another_type_is_told_by_its_first_row(model: pm.Predictor) -> None:
 
 def test_a_renamed_column_is_offered_its_nearest_name(model: pm.Predictor) -> None:
     rows = [{("Weight_" if name == "weight" else name): value for name, value in row(at).items()} for at in range(10)]
-    assert told(model, rows) == ["rows: no column 'weight'; did you mean 'Weight_'?; missing in every row"]
-    with pytest.raises(pm.DataError, match=r"no column 'weight'; did you mean 'Weight_'\?"):
+    assert told(model, rows) == ["rows: no column 'weight'; missing in every row; did you mean 'weight' by 'Weight_'?"]
+    with pytest.raises(pm.DataError, match=r"no column 'weight'; expected .*; rename the columns; did you mean 'weight' by 'Weight_'\?$"):
         model.predict(rows, strict=True)
 
 

@@ -195,11 +195,14 @@ def test_the_map_of_a_picture_has_its_shape(size: list[int], grid: tuple[int, in
 def test_the_chinese_sentences_are_made_of_the_facts() -> None:
     sentence = next(text for text in Content(comparison_page(COMPARED, "zh")).texts if text.startswith("y："))
     assert sentence == (
-        "y：融合在这里有用，差为 +2.1 个百分点。accuracy：concat 为 80.0%，仅 photo 为 80.0%；95% 区间为 +0.4 至 +3.8 个百分点。"
+        "y：融合在这里有用，差为 +2.1 个百分点。在选择行上选出的融合和单字段的 accuracy：concat 为 80.0%，仅 photo 为 80.0%；95% 区间为 +0.4 至 +3.8 个百分点。"
         "没有证据表明有字段能预测 y：常数预测的 accuracy 为 50.0%。以 accuracy 为准，因为其中一个类别很少。"
         "同时给出 roc_auc：concat 为 0.750，仅 photo 为 0.700。"
-        "依据：5 个轮次，每个轮次换一个随机种子训练；共测量 300 行，这些行没有参与任何选择；每个候选模型在 100 行上试过 4 组设置。"
+        "依据：5 个轮次，每个轮次换一个随机种子，在 240 行上训练全部候选模型，在其他行上测量；各轮次共测量 300 行，这些行没有参与任何选择。"
+        "另有 60 行用于选择轮（epoch）和候选模型，并从每个候选模型在 100 行上试过的 4 组设置中选出一组。"
     )
+    other = COMPARED["targets"]["y"] | {"other_alone": "only photo"}
+    assert "另一个单字段（仅 photo）没有被选中，其值为 80.0%。" in comparison_page(COMPARED | {"targets": {"y": other}}, "zh")
     for verdict, words in {"harms": "应使用 仅 photo", "no difference": "其绝对值小于 1.0 个百分点", "undecided": "尚无定论"}.items():
         facts = COMPARED["targets"]["y"] | {"verdict": verdict, "difference": {"mean": 0.0, "low": None, "high": None}}
         html = comparison_page(COMPARED | {"targets": {"y": facts}}, "zh")

@@ -15,8 +15,9 @@ from polymodal.errors import ConfigError, DataError
 from polymodal.predictor import importance, repeated
 from polymodal.predictor.importance import rows_to_measure
 
-KEYS = ["name", "kind", "fields", "metric", "importance", "spread", "loss_importance", "loss_spread", "rows", "repeats"]
-
+KEYS = [
+    "name", "kind", "fields", "metric", "importance", "error", "spread", "loss_importance", "loss_error", "loss_spread", "rows", "repeats",
+]  # fmt: skip
 
 QUICK = ("model.trees.rounds=100", "model.trees.boosters=1", "training.lr=1e-2")
 
@@ -283,3 +284,43 @@ def test_a_model_that_was_not_measured_prints_and_has_no_report(regressor: pm.Pr
     assert other.leaderboard() == []
     with pytest.raises(DataError, match="no metrics"):
         other.report()
+
+
+def test_the_standard_error_is_the_deviation_over_tables(regressor: pm.Predictor) -> None:
+    """Of forty tables of 60 rows; the deviation over permutations of the same rows is less than half of it for the weak column."""
+    found = [regressor.feature_importance(numbers(60, seed=10 + at), by="column", seed=at) for at in range(40)]
+    for name in ("strong", "weak"):
+        records = [by_name(one, "column")[name] for one in found]
+        for value, error in (("importance", "error"), ("loss_importance", "loss_error")):
+            deviation = np.std([one[value] for one in records], ddof=1)
+            assert 0.7 < np.mean([one[error] for one in records]) / deviation < 1.4, (name, value)
+    assert np.mean([one["spread"] for one in records]) < 0.6 * np.std([one["importance"] for one in records], ddof=1)
+
+
+def test_an_error_is_not_0_where_no_permutation_changes_a_class(model: pm.Predictor, rows: list[dict[str, Any]]) -> None:
+    columns = by_name(model.feature_importance(rows), "column")
+    unchanged = [one for one in columns.values() if one["spread"] == 0.0]
+    assert unchanged, "the class is the colour of the photo"
+    for one in unchanged:
+        assert one["importance"] == 0.0
+        assert one["error"] == pytest.approx(2**0.5 / len(rows))
+    shown = str(model.feature_importance(rows))
+    assert f"0.0000 ± {2**0.5 / len(rows):.4f}" in shown
+    assert "± 0.0000" not in shown.replace("0.0000 ± 0.0000\n", ""), "an error above 0 is not shown as 0"
+    assert shown.splitlines()[-2:] == [
+        "±: the standard error; of a metric from 0 to 1, wider than the binomial one on", "few rows (Bonett and Price 2012)",
+    ]  # fmt: skip
+    assert "<small>±: the standard error; of a metric" in model.feature_importance(rows)._repr_html_()
+
+
+def test_one_row_and_one_repeat_have_no_error_or_a_wider_one(regressor: pm.Predictor) -> None:
+    table = numbers(60, seed=2)
+    once, often = (by_name(regressor.feature_importance(table, repeats=repeats), "column")["strong"] for repeats in (1, 10))
+    assert once["error"] > often["error"] > 0
+    assert regressor.feature_importance({name: cells[:1] for name, cells in table.items()})[0]["loss_error"] is None
+
+
+def test_a_summary_names_only_what_the_model_has(regressor: pm.Predictor, model: pm.Predictor) -> None:
+    assert regressor.summary().facts["size"].endswith(" MB with trees")
+    assert not any(member.trees is not None for member in model.bundle.members)
+    assert model.summary().facts["size"].endswith(" MB")

@@ -117,9 +117,9 @@ def test_an_absent_column_is_missing_in_every_row_with_one_warning(model: pm.Pre
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = model.predict_proba(renamed)
-    assert [str(one.message) for one in caught] == ["rows: no column 'photo'; did you mean 'Photos'?; missing in every row"]
+    assert [str(one.message) for one in caught] == ["rows: no column 'photo'; missing in every row; did you mean 'photo' by 'Photos'?"]
     np.testing.assert_array_equal(found, model.predict_proba([{**row, "photo": None} for row in rows]))
-    with pytest.raises(pm.DataError, match=r"no column 'photo'; did you mean 'Photos'"):
+    with pytest.raises(pm.DataError, match=r"no column 'photo'; expected .*; rename the columns; did you mean 'photo' by 'Photos'\?$"):
         model.predict(renamed, strict=True)
     with warnings.catch_warnings(record=True):
         warnings.simplefilter("always")

@@ -95,7 +95,7 @@ def test_what_would_stop_a_run_is_what_stops_it(table: Path, changes: dict[int, 
 def test_mistakes_are_told_as_train_tells_them(table: Path) -> None:
     for words, said in (
         (["--target", "labl"], "did you mean 'label'?"),
-        (["--target", "label", "training.epoch=3"], "did you mean 'epochs'?"),
+        (["--target", "label", "training.epoch=3"], "did you mean 'training.epochs'?"),
     ):
         found = run(table, *words)
         assert found.exit_code == 2

@@ -139,7 +139,9 @@ def test_a_setting_of_the_default_component_needs_no_kind() -> None:
     encoder = model.bundle.experiment.model.encoders["text"]
     assert (encoder.kind, encoder.tree()["max_ngrams"]) == ("bag", 99)
     assert model.bundle.experiment.model.fusion.tree()["rank"] == 2
-    with pytest.raises(pm.ConfigError, match=r"model\.encoders\.text\.max_ngrms: unknown setting; did you mean 'max_ngrams'"):
+    with pytest.raises(
+        pm.ConfigError, match=r"model\.encoders\.text\.max_ngrms: unknown setting; did you mean 'model\.encoders\.text\.max_ngrams'"
+    ):
         train(frame(), "model.encoders.text.max_ngrms=99")
 
 
@@ -163,7 +165,7 @@ IMPOSSIBLE: dict[str, tuple[Make, tuple[str, ...], dict[str, Any], str]] = {
     "valid lacks a column": (frame, (), {"valid": pd.DataFrame({"text": ["a"], "y": ["a"]})}, "no column 'n'"),
     "valid without rows": (frame, (), {"valid": pd.DataFrame({"text": [], "n": [], "y": []})}, "expected a table with rows to validate on"),
     "valid without targets": (frame, (), {"valid": frame(y=[""] * ROWS)}, "no row is left to validate on"),
-    "unreadable": (lambda: frame(**PICTURES), (), {"columns": {"p": "image"}}, "2 of 2 cells cannot be read (first in row 1: a path, but"),
+    "unreadable": (lambda: frame(**PICTURES), (), {"columns": {"p": "image"}}, "2 of 2 cells are paths, and a table in memory has no folder; expected root="),
     "no such class": (frame, ("tasks.y.positive=c",), {}, "'c' is no class of the target"),
     "metric": (frame, ("tasks.y.metric=mae",), {}, "tasks.y.metric: found 'mae'"),
     "form": (frame, ("model.encoders.text.kind=convnet",), {}, "an encoder of 'pixels' cannot read a field of kind 'text'"),

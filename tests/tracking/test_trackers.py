@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 import polymodal as pm
 from builders.interruptions import At, Broken, crash, digest, without_time
@@ -187,9 +188,9 @@ def test_mlflow_stores_parameters_metrics_files_and_a_model_that_answers_as_the_
     (run,) = client.search_runs(["0"])
     assert (run.info.status, run.info.run_name) == ("FINISHED", "run")
     settings = flat(yaml.safe_load((out / "run.yaml").read_text(encoding="utf-8")))
-    assert {
-        path: json.loads(value) if not isinstance(settings[path], str) else value for path, value in run.data.params.items()
-    } == settings
+    params = dict(run.data.params)
+    assert (params.pop("trust"), params.pop("root")) == ("False", ""), "MLflow adds the model_config of the stored model"
+    assert {path: json.loads(value) if not isinstance(settings[path], str) else value for path, value in params.items()} == settings
     metrics = json.loads((out / "metrics.json").read_bytes())
     assert run.data.metrics["validation/label/accuracy"] == metrics["validation"]["tasks"]["label"]["accuracy"]
     assert run.data.metrics["only photo/label/log_loss"] == metrics["baselines"]["photo"]["tasks"]["label"]["log_loss"]
@@ -223,6 +224,30 @@ def test_mlflow_stores_parameters_metrics_files_and_a_model_that_answers_as_the_
     got = TestClient(init(loaded)).post("/invocations", content=sent, headers={"content-type": "application/json"})
     assert got.status_code == 200, got.text
     assert [row["label"] for row in got.json()["predictions"]] == list(example["label"])
+
+    (tmp_path / "photos").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 255, (len(ROWS), 8, 8, 3), np.uint8)
+    for at in range(len(ROWS)):
+        Image.fromarray(pixels[at]).save(tmp_path / "photos" / f"{at}.png")
+    paths = frame.assign(photo=[f"photos/{at}.png" for at in range(len(ROWS))])
+    said = f"column 'photo': {len(ROWS)} of {len(ROWS)} cells are paths, and this table has no folder; expected the content of the files"
+    with pytest.raises(mlflow.exceptions.MlflowException, match=said) as refused:
+        loaded.predict(paths)
+    assert "model_config={'root': FOLDER}" in str(refused.value)
+    assert refused.value.get_http_status_code() == 400
+    sent = json.dumps({"dataframe_split": {"columns": list(paths), "data": [["photos/0.png", "red", 5, "north"]]}})
+    got = TestClient(init(loaded)).post("/invocations", content=sent, headers={"content-type": "application/json"})
+    assert got.status_code == 400
+    assert "cells are paths" in got.text
+    rooted = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model", model_config={"root": str(tmp_path)})
+    rows: Any = ROWS
+    pictures = [(tmp_path / "photos" / f"{at}.png").read_bytes() for at in range(len(ROWS))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        expected = model.predict_proba([{**row, "photo": picture} for row, picture in zip(rows, pictures, strict=True)])
+        found = rooted.predict(paths)
+    assert np.array_equal(found[[f"label:{name}" for name in model.classes]].to_numpy(), expected)
+    assert all("photo" in one.split(";") for one in found["present"])
 
 
 @pytest.mark.slow

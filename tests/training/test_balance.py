@@ -429,7 +429,7 @@ TREE: dict[str, Any] = {
         ({"training": {"modality_dropout": "some"}}, "training.modality_dropout: found 'some'; expected a share from 0 to under 1"),
         ({"training": {"rates": {"photo": 0}}}, "training.rates.photo: found 0; input should be greater than 0"),
         ({"training": {"balance": {"kind": "ogm"}}}, "training.balance.kind: 'ogm' is not on the menu; expected one of none, ogm_ge, gradient_blending"),
-        ({"training": {"balance": {"kind": "ogm_ge", "alfa": 1}}}, "training.balance.alfa: unknown setting; did you mean 'alpha'?"),
+        ({"training": {"balance": {"kind": "ogm_ge", "alfa": 1}}}, "training.balance.alfa: unknown setting; did you mean 'training.balance.alpha'?"),
         ({"training": {"balance": {"kind": "ogm_ge"}}, "model": {"votes": False}},
          "training.balance.kind: found ogm_ge with model.votes: false; it needs the vote of each field; leave model.votes out"),
         ({"training": {"balance": {"kind": "gradient_blending"}}, "model": {"fusion": {"kind": "late"}}},

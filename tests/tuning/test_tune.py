@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from rich.cells import cell_len
 
 import polymodal as pm
 from builders.interruptions import At, Broken, crash, digest, interrupt
@@ -23,6 +25,7 @@ from polymodal.errors import UserError
 from polymodal.runs import Interrupted
 from polymodal.training.events import Event, TrialEvent
 from polymodal.training.observers import Observer
+from polymodal.tuning import TuneResult
 from polymodal.tuning.space import space_of
 from polymodal.tuning.study import Study
 from polymodal.tuning.trials import Trial
@@ -265,6 +268,50 @@ def test_a_table_in_memory_and_no_folder() -> None:
     assert result["best"]["run"] is None
     assert result["test"] is None
     assert "keep test rows: --test TABLE, or data.split.test=0.2" in result["statement"]
+
+
+def test_a_result_prints_as_a_summary_and_has_its_keys_as_attributes(whole: tuple[Path, dict[str, Any], Trials]) -> None:
+    result: Any = whole[1]
+    assert isinstance(result, TuneResult)
+    assert (result.best, result.test, result.statement, result.seed) == tuple(result[key] for key in ("best", "test", "statement", "seed"))
+    assert {"best", "trials", "space", "stopped", "items"} <= set(dir(result))
+    with pytest.raises(AttributeError, match="no attribute 'bst'; it has table, rows, space, trials"):
+        _ = result.bst
+    lines = str(result).splitlines()
+    assert all(cell_len(line) <= 80 for line in lines)
+    complete = sorted(
+        (one for one in result["trials"] if one["state"] == "complete" and one["repeats"] is None), key=lambda one: -one["goodness"]
+    )
+    assert lines[0] == f"{result['table']}: the best {min(len(complete), 5)} of {TRIALS} trials, each with its metric on validation rows"
+    shown = next(line for line in lines if line.startswith(f"{result.best['number']} "))
+    assert f"{result.best['scores']['label']:.4f} ± {result.best['errors']['label']:.4f}" in shown
+    assert f"best: trial {result.best['number']}: training.lr=" in str(result)
+    assert result.statement.replace(" ", "") in str(result).replace("\n", "").replace(" ", "")
+    assert result.trials == result["trials"]
+    assert [len(one) for one in (result.trials, result["trials"])] == [TRIALS] * 2
+    assert "state" in str(result.trials)
+    html = result._repr_html_()
+    assert html.count("<table>") == 2
+    assert "<script" not in html
+    same = pickle.loads(pickle.dumps(result))
+    assert (type(same), same) == (TuneResult, result)
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_a_result_shows_hostile_names_as_text_and_many_settings_within_80_columns() -> None:
+    trial: dict[str, Any] = {
+        "number": 0, "state": "complete", "goodness": 0.5, "scores": {"<b>": 0.5, "价格": 0.25}, "errors": {}, "repeats": None, "reason": "",
+        "settings": {f"fields.<i>{at}.size": at / 3 for at in range(6)}, "epochs": 1, "seconds": 1.0,
+    }  # fmt: skip
+    result = TuneResult({
+        "table": "<script>.csv\x1b[31m", "space": [{"path": path} for path in trial["settings"]], "trials": [trial], "test": None,
+        "best": {**trial, "metrics": {"<b>": "accuracy", "价格": "r2"}, "run": None}, "statement": "one",
+    })  # fmt: skip
+    assert all(cell_len(line) <= 80 and line.isprintable() for line in repr(result).splitlines())
+    assert "<script>" not in result._repr_html_()
+    assert "<b>" not in result._repr_html_()
+    assert "0.3333" in repr(result)
+    assert "价格" in repr(result)
 
 
 def test_a_test_table_is_measured_once(table: Path, tmp_path: Path) -> None:

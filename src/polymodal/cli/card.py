@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from .mistakes import Menu
 from .options import run_argument
 
 
@@ -15,7 +16,7 @@ from .options import run_argument
 @click.option(
     "--text-language", "languages", multiple=True, metavar="CODE", help="A language of the texts that the model reads, such as en."
 )
-@click.option("--language", type=click.Choice(["auto", "en", "zh"]), help="Language of the card; default: the run's report.language.")
+@click.option("--language", type=Menu(["auto", "en", "zh"]), help="Language of the card; default: the run's report.language.")
 def card(run: str, out: str, overwrite: bool, licence: str | None, languages: tuple[str, ...], language: str | None) -> None:
     """Write a model card for the Hugging Face Hub.
 

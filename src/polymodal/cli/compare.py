@@ -143,9 +143,10 @@ def summary(result: Mapping[str, Any]) -> list[Line]:
             gain = "-" if span is None else f"{span['mean']:+z.4f}"
             seconds, parameters = f"{about[contender]['seconds']:,.1f}", f"{about[contender]['parameters']:,}"
             label = contender_label(words, contender, about)
+            label += " *" if contender in (target["best_alone"], target["best_fused"]) else ""
             rows.append([label, format_number(figures["mean"]), format_number(figures["spread"]), gain, ends, seconds, parameters])
         lines += [("", "")] if lines else []
-        lines += text_lines(words("compare.measured", target=name, rows=target["measured"]), "bold")
+        lines += text_lines(words("compare.measured", target=name, rows=target["measured"], rounds=target["rounds"]), "bold")
         lines += table_lines(Table(["", target["metric"], *map(words, keys)], rows))
         lines += legend_lines(words("legend.contenders"))
         for contender, figures in ranked:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from .mistakes import Menu
+
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=Menu(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the script that completes commands in a shell.
 

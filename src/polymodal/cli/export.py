@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from .mistakes import Menu
 from .options import out_option, overwrite_option, run_argument
 
 
@@ -13,7 +14,7 @@ from .options import out_option, overwrite_option, run_argument
 @run_argument
 @out_option("The folder to write.", metavar="FOLDER")
 @click.option(
-    "--format", "format_name", type=click.Choice(["onnx", "openvino", "executorch", "tensorflow"]), default="onnx", show_default=True,
+    "--format", "format_name", type=Menu(["onnx", "openvino", "executorch", "tensorflow"]), default="onnx", show_default=True,
     help="The exchange format; tensorflow = a LiteRT file.",
 )  # fmt: skip
 @click.option("--table", metavar="TABLE", help="The rows to compare on; without it, the training table, or made-up rows.")

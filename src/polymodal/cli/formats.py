@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .conversion import convert
+from .mistakes import Menu
 from .options import out_option, overwrite_option
 
 Rows = Callable[[], Iterable[dict[str, Any]]]
@@ -67,7 +68,7 @@ def webdataset(paths: tuple[str, ...], **settings: Any) -> None:
 
 
 @_command("coco", "Convert annotations of COCO. Captions are rows, and categories of objects are labels.")
-@click.option("--annotations", type=click.Choice(["captions", "labels"]), help="Read these only; default: both.")
+@click.option("--annotations", type=Menu(["captions", "labels"]), help="Read these only; default: both.")
 def coco(folder: str, annotations: Any, **settings: Any) -> None:
     """Convert annotations of COCO to a table."""
     from ..layouts.coco import rows

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from .mistakes import Menu
+
 LANGUAGES = ("en", "zh")
 """The values of the option. They are those of ``language.LANGUAGES``, which is imported only when a command runs."""
 
@@ -22,7 +24,7 @@ def _choose(context: click.Context, parameter: click.Parameter, value: str | Non
 def language_option() -> Callable[[Any], Any]:
     """Return the option as a decorator of a command."""
     return click.option(
-        "--lang", type=click.Choice(LANGUAGES), callback=_choose, expose_value=False, is_eager=True,
+        "--lang", type=Menu(LANGUAGES), callback=_choose, expose_value=False, is_eager=True,
         help="Language of what is printed; default: that of the locale.",
     )  # fmt: skip
 

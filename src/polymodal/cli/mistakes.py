@@ -10,11 +10,6 @@ import click
 
 from ..errors import nearest, nearest_of
 
-_PATHS = {
-    **dict.fromkeys(("val_size", "valid_size", "validation_size", "val_split", "validation_split", "valid_split"), "data.split.valid"),
-    **dict.fromkeys(("test_size", "test_split", "holdout"), "data.split.test"),
-}
-"""Settings by common names that resemble another option."""
 _ADVICE = {
     **dict.fromkeys(("features", "feature", "inputs", "x"), "every column but the target is a feature; leave one out: --ignore COL"),
     **dict.fromkeys(("verbose", "v", "debug", "progress"), "train and compare report their progress, with -v every epoch too"),
@@ -28,6 +23,16 @@ _TABLES = re.compile(r".*\.(csv|tsv|txt|parquet|pq|jsonl|ndjson|feather|arrow|ip
 def is_table_name(name: str) -> bool:
     """Return whether a file has the name of a table."""
     return _TABLES.fullmatch(name) is not None
+
+
+class Menu(click.Choice):  # type: ignore[type-arg]  # it has no parameter in older versions of click
+    """The values of an option that is one of a few words. An unknown word is answered with the one that is probably meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value if it is one of the words."""
+        if value in self.choices:
+            return value
+        self.fail(f"{value!r} is not one of {', '.join(map(repr, self.choices))}{nearest(str(value), self.choices)}", param, ctx)
 
 
 class Commands(click.Group):
@@ -97,7 +102,9 @@ def unknown_option(command: click.Command, option: str, words: Sequence[str], co
         return f"{reported}; {f'did you mean {chr(39)}{same[0]}{chr(39)}?' if same else _help(command)}"
     if word in _ADVICE:
         return f"{reported}; {_ADVICE[word]}"
-    near = nearest_of(word, options, cutoff=0.8) if word not in _PATHS else None
+    from ..config import PATHS
+
+    near = nearest_of(word, options, cutoff=0.8) if word not in PATHS else None
     if near is not None:
         return f"{reported}; did you mean {options[near]!r}?"
     arguments = [str(parameter.name) for parameter in command.params if isinstance(parameter, click.Argument)]
@@ -120,29 +127,16 @@ def unknown_option(command: click.Command, option: str, words: Sequence[str], co
 def override_for(word: str, value: str | None) -> str:
     """Return the override that ``--word value`` stands for, with other settings of that name; empty if no setting has that name or a
     similar one."""
-    from ..config import settings_of
+    from ..config import meant_by
     from ..experiment import Experiment
 
-    settings = settings_of(Experiment)
-    names = [setting.name for setting in settings]
-    if word in _PATHS:
-        matching = [setting for setting in settings if ".".join(setting.path) == _PATHS[word]]
-    else:
-        bare = word.removeprefix("no_")
-        name = word if word in names else bare if bare in names else nearest_of(word, names, 0.8)
-        value = "false" if word != bare and name == bare else value
-        matching = [setting for setting in settings if setting.name == name]
-    if not matching:
+    meant = meant_by(Experiment, word, value)
+    if meant is None:
         return ""
-    matching.sort(key=lambda setting: bool(setting.choices) and value not in setting.choices)
-    first, others = matching[0], [setting for setting in matching[1:] if setting.usual or len(setting.kinds) > 1][:2]
-    written = value
-    if first.choices and value not in first.choices:
-        written = nearest_of(value or "", first.choices) or nearest_of(word, first.choices, 0.8) or value
-    text = first.written(written)
-    text += f", one of {', '.join(first.choices)}" if first.choices and written != value else ""
-    text += f" (or {', or '.join(setting.written(written) for setting in others)})" if others else ""
-    return text + "".join(f"; {name} is the name of a {name.lower()}" for name in ("FIELD", "TARGET") if f".{name}" in text)
+    first, *others = meant.written
+    choices = f", one of {', '.join(meant.choices)}" if meant.choices else ""
+    also = f" (or {', or '.join(others)})" if others else ""
+    return f"{first}{choices}{also}{meant.placeholders}"
 
 
 def check_overrides(words: Sequence[str], table: str | None, targets: Sequence[str], time_limit: str | None) -> None:

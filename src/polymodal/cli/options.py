@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..request import Setting, TrainingSettings, declared
-from .mistakes import check_overrides
+from .mistakes import Menu, check_overrides
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -93,9 +93,7 @@ def _with_overrides(command: Command) -> Command:
 
 def _option_of(name: str, setting: Setting, required: bool = False) -> Option:
     """Return the option of a setting that a request may contain."""
-    kind: Any = (
-        click.Choice(setting.choices) if setting.choices else click.IntRange(min=setting.least) if setting.least is not None else None
-    )
+    kind: Any = Menu(setting.choices) if setting.choices else click.IntRange(min=setting.least) if setting.least is not None else None
     metavar = setting.metavar
     if setting.others is not None:  # a help text has no room for all of them
         prefix = setting.others[0]
@@ -141,7 +139,7 @@ def check_resume(allowed: Collection[str], advice: str) -> None:
 run_argument = click.argument("run", metavar="RUN", shell_complete=complete_path)
 device_option = click.option(
     "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    type=Menu(["auto", "cpu", "cuda", "mps"]),
     default="auto",
     show_default=True,
     help="Where to compute; auto = the first of CUDA, MPS and CPU that is available.",

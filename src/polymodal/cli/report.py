@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from .mistakes import Menu
 from .options import run_argument
 
 
 @click.command()
 @run_argument
-@click.option("--language", type=click.Choice(["auto", "en", "zh"]), help="Language of the page; default: the run's report.language.")
+@click.option("--language", type=Menu(["auto", "en", "zh"]), help="Language of the page; default: the run's report.language.")
 def report(run: str, language: str | None) -> None:
     """Write the report.html of a run again.
 

@@ -13,6 +13,7 @@ import click
 from ..layouts.mmf import LAYOUTS, PARTS, Layout, Option
 from .conversion import TableCommands, convert
 from .formats import FORMATS
+from .mistakes import Menu
 from .options import out_option, overwrite_option
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ Convert = Callable[..., Any]
 
 _out_option = out_option("The CSV to write.", metavar="TABLE", default="table.csv")
 _overwrite_option = overwrite_option("Replace an existing file.")
-_only_option = click.option(
-    "--only", type=click.Choice(PARTS), multiple=True, help="Write the rows of this part; may be given several times."
-)
+_only_option = click.option("--only", type=Menu(PARTS), multiple=True, help="Write the rows of this part; may be given several times.")
 
 
 @click.group(cls=TableCommands)
@@ -75,14 +74,14 @@ def _check_joins(_: click.Context, parameter: click.Parameter, values: tuple[str
 @click.argument("folder")
 @_out_option
 @_overwrite_option
-@click.option("--per", type=click.Choice(["study", "picture"]), default="study", show_default=True, help="What one row of the table is.")
+@click.option("--per", type=Menu(["study", "picture"]), default="study", show_default=True, help="What one row of the table is.")
 @click.option("--report", multiple=True, metavar="SECTION",
               help="A section of the report, such as indication; report = all of it. The labels were made from it.")  # fmt: skip
 @click.option(
     "--label", "labels", multiple=True, metavar="NAME", help="A CheXpert label, which becomes a column; default: all labels in one column."
 )
 @click.option("--no-labels", is_flag=True, help="Write no CheXpert labels.")
-@click.option("--uncertain", type=click.Choice(["empty", "positive", "negative"]), default="empty", show_default=True,
+@click.option("--uncertain", type=Menu(["empty", "positive", "negative"]), default="empty", show_default=True,
               help="The value that replaces an uncertain label.")  # fmt: skip
 @_only_option
 @click.option("--join", multiple=True, metavar="FILE:COL,COL", callback=_check_joins,
@@ -112,7 +111,7 @@ def mimic_cxr(
 
 def _flag(option: Option) -> Callable[[Convert], Convert]:
     """Return the option of a command for a setting of a layout of MMF."""
-    kind = click.Choice(option.choices) if option.choices else None
+    kind = Menu(option.choices) if option.choices else None
     default = option.default if option.choices else None
     return click.option(f"--{option.name}", type=kind, multiple=option.repeated, default=default, show_default=default is not None,
                         metavar=None if kind else "PART=FILE" if option.repeated else "NAME", help=option.help)  # fmt: skip

@@ -97,9 +97,9 @@ def closing_lines(folder: Path) -> list[Line]:
 def summary(predictor: Predictor) -> list[Line]:
     """Return a run's results as lines: the metrics of all fields, of each field alone, and without each field on the validation rows, of
     all fields on the test rows, the leaderboard, and the finding."""
-    from ..pages import finding_lines
+    from ..pages import finding_lines, p_legend
     from .metric_table import leaderboard_lines, metric_lines
-    from .output import text_lines
+    from .output import legend_lines, text_lines
     from .output import words as texts
 
     words, metrics = texts(), predictor.metrics
@@ -126,4 +126,4 @@ def summary(predictor: Predictor) -> list[Line]:
         lines.append(("", ""))
     for sentence in finding:
         lines += text_lines(sentence, "bold", "", "  ")
-    return lines
+    return lines + (legend_lines(p_legend(words, metrics)) if finding else [])

@@ -14,7 +14,7 @@ from typing import Any, Unpack
 
 import torch
 
-from ..config import absolute, explain, override
+from ..config import absolute, explain, override, request_of
 from ..data.sources import Source
 from ..ensemble.boosting import TreeTraining
 from ..errors import UserError
@@ -38,6 +38,7 @@ from .grid import LOG, Grid, Log
 from .process_pool import Stopped, can_fork
 from .process_pool import usual as usual_jobs
 from .resampling import Rounds, dealt
+from .result import ComparisonResult
 from .schedule import Course
 from .schedule import play as play_course
 from .verdict import judged
@@ -63,7 +64,7 @@ def compare(
     verbose: bool | int | None = None,
     start: float | None = None,
     **settings: Unpack[ComparisonSettings],
-) -> dict[str, Any]:
+) -> ComparisonResult:
     """Return whether fusion helps on a table: every single field and every fusion is tuned alike and measured on the same rows.
 
     :param table: what ``train`` takes
@@ -82,17 +83,18 @@ def compare(
     :param overwrite: whether an existing comparison in ``out`` is replaced
     :param verbose: what is shown of the progress: True or 1 = notes and a line for each training, with a bar on a terminal or in a
         notebook; False = nothing; None = 1 on a terminal and in a notebook, otherwise nothing
-    :returns: ``{"targets": {name: {"sentence", "verdict", "contenders", ...}}, "contenders": {...}, "best": ..., ...}``
+    :returns: a dict whose keys are attributes too, and which prints as a summary: ``{"targets": {name: {"sentence", "verdict",
+        "contenders", ...}}, "contenders": {...}, "best": ..., ...}``
     :raises UserError: an argument, a setting or the data is invalid
     :raises Interrupted: the process received a signal; the trainings that were completed are kept in ``out`` for ``resume_compare``
     """
+    request = request_of(Experiment, compare, table, overrides, settings, ComparisonSettings)
     if not 1 <= trials <= 4:
         raise UserError(f"trials: {trials}; expected 1 to 4 (--trials)")
     if jobs is not None and jobs < 1:
         raise UserError(f"jobs: {jobs}; expected 1 or more trainings at a time (--jobs)")
     if not 2 <= rounds <= 10:
         raise UserError(f"rounds: {rounds}; expected {FEWEST_ROUNDS} to 10, or 2, which give no interval; set --rounds {FEWEST_ROUNDS}")
-    request = Request.of(table, overrides, settings, ComparisonSettings)
     arguments = {
         "table": absolute(table) if isinstance(table, (str, Path)) else None, "overrides": list(overrides), **_plain(request.settings),
         "fusions": listed(fusions), "also": None if also is None else listed(also), "trials": trials, "rounds": rounds,
@@ -117,7 +119,7 @@ def resume_compare(
     observers: Sequence[Observer] = (),
     verbose: bool | int | None = None,
     start: float | None = None,
-) -> dict[str, Any]:
+) -> ComparisonResult:
     """Resume a comparison that was interrupted or killed. The results are the same as without the interruption.
 
     :param out: the folder of the comparison
@@ -147,7 +149,7 @@ def resume_compare(
         raise UserError(f"{folder}: its table came from memory; expected it again; give it: table=...")
     with Lock(folder):
         settings = {name: arguments[name] for name in declared(ComparisonSettings) if name in arguments}
-        resolved = _resolve(Request.of(table, arguments["overrides"], settings, ComparisonSettings))
+        resolved = _resolve(Request.of(table, arguments["overrides"], settings))
         return _compare(resolved, arguments, folder, True, jobs, observers_of(verbose, observers), start, force)
 
 
@@ -192,7 +194,7 @@ def _resolve(request: Request) -> Resolved:
 def _compare(
     resolved: Resolved, arguments: Mapping[str, Any], place: Path, keep: bool, jobs: int | None, observers: Sequence[Observer],
     start: float | None, force: bool,
-) -> dict[str, Any]:  # fmt: skip
+) -> ComparisonResult:  # fmt: skip
     """Run a comparison, or what is left of it, and write its files.
 
     :param place: its folder, or a temporary one
@@ -247,7 +249,7 @@ def _compare(
         raise Interrupted(None, stop.signal, place if keep else None) from None
     finally:
         observer.close()
-    return results
+    return ComparisonResult(results)
 
 
 def _note(observer: Observer, text: str) -> None:
@@ -287,11 +289,14 @@ def _report_start(observer: Observer, grid: Grid, taking_part: Sequence[Contende
     """Send the contenders and the numbers of rows to an observer."""
     rounds = grid.rounds
     alone = sum(one.field is not None for one in taking_part)
-    observer.observe(NoteEvent(Sentence("compare.take_part", fields=alone, fusions=len(taking_part) - alone)))
+    again = sum(bool(one.of) for one in taking_part)
+    fused = len(taking_part) - alone - again
+    key = "compare.take_part_again" if again else "compare.take_part"
+    observer.observe(NoteEvent(Sentence(key, fields=alone, fusions=fused, again=again, contenders=len(taking_part))))
     for name, reason in refused.items():
         observer.observe(NoteEvent(Sentence("compare.refused", contender=name, why=reason)))
     measured = len({int(row) for part in rounds.measure for row in part})
-    counts = {"training": rounds.most, "rounds": len(rounds.train), "choosing": len(rounds.choose), "measured": measured}
+    counts = {"training": rounds.most, "rounds": len(rounds.train), "selecting": len(rounds.choose), "measured": measured}
     observer.observe(NoteEvent(Sentence("compare.divided", **counts)))
     if grid.log.cells:
         observer.observe(NoteEvent(Sentence("compare.goes_on", trainings=len(grid.log.cells))))

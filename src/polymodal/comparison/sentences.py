@@ -50,7 +50,7 @@ def sentence(name: str, facts: Mapping[str, Any], difference: Difference, wordin
 
     :param name: the target
     :param facts: its results: see ``verdict.judged``
-    :param difference: the difference between the best fusion and the best single field
+    :param difference: the difference between the chosen fusion and the chosen single field
     :param wordings: by metric in ``facts``, the notation of its values
     :param basis: the rounds, rows and trials that it is based on
     """
@@ -75,12 +75,14 @@ def sentence(name: str, facts: Mapping[str, Any], difference: Difference, wordin
         beside, usual = facts["beside"], wordings[facts["beside"]["metric"]]
         means_beside = ", ".join(f"{one} {usual.value(beside['means'][one])}" for one in (fused, alone))
         why += f"; {beside['metric']} beside it: {means_beside}"
+    other = facts["other_alone"]
+    missed = f" {other}, which was not chosen, has {wording.value(contenders[other]['mean'])}." if other is not None else ""
     nothing = (
         ""
         if facts["learned"]
         else f"; no evidence that any field predicts {name!r}: a constant prediction has {wording.value(facts['constant'])}"
     )
     return (
-        f"{name}: {heads[facts['verdict']]} ({facts['metric']}: {means}; {span}{better}){nothing}."
-        f"{why}{'.' if why else ''} It rests on {basis}."
+        f"{name}: {heads[facts['verdict']]} ({facts['metric']} of the fusion and the single field that were chosen on the selection rows: "
+        f"{means}; {span}{better}){nothing}.{missed}{why}{'.' if why else ''} It rests on {basis}."
     )

@@ -19,17 +19,18 @@ from .schedule import Course
 from .sentences import Wording, sentence
 
 _SMALL = 0.01
-"""The largest negligible difference of a metric between 0 and 1 or of r2; of an error, as a share of the best single field's error."""
+"""The largest negligible difference of a metric between 0 and 1 or of r2; of an error, as a share of the chosen single field's error."""
 
 
 def judged(grid: Grid, course: Course, contenders: Sequence[Contender], seed: int) -> dict[str, Any]:
     """Return the results of a comparison: the mean score of each contender on the rows that choose, the ``best`` contender, and the results
     of each target.
 
-    The results of a target are: the ``metric`` by which it is judged, and ``why``; the best single field and the best fusion (by rows that
-    do not measure); for every contender its ``mean``, its ``spread`` over rounds, its ``difference`` to the best single field, and
-    ``change`` if it is another contender under other settings (the ``difference`` to the one that it is ``of``); ``beside``, the difference
-    by the usual metric if another metric judges; and the ``sentence``.
+    The results of a target are: the ``metric`` by which it is judged, and ``why``; ``best_alone`` and ``best_fused``, the single field and
+    the fusion that are best on the selection rows, which do not measure; ``other_alone``, the single field that measured best if it is
+    another one; for every contender its ``mean``, its ``spread`` over rounds, its ``difference`` to the chosen single field, and ``change``
+    if it is another contender under other settings (the ``difference`` to the one that it is ``of``); ``beside``, the difference by the
+    usual metric if another metric judges; and the ``sentence``.
 
     :param grid: the trained cells and their rows
     :param course: the trials and rounds that were completed
@@ -85,7 +86,7 @@ class _Judge:
         return against({one: self.row_values[one] for one in names}, self.row_values[of], self.clusters, self.seed, **self.settings)
 
     def gain(self, alone: Sequence[str], fused: Sequence[str]) -> Difference:
-        """Return the difference of the best fusion to the best single field. Its interval takes the choice of both into account."""
+        """Return the difference of the chosen fusion to the chosen single field. Its interval takes the choice of both into account."""
         first, second = ({one: self.row_values[one] for one in side} for side in (fused, alone))
         return chosen(first, second, self.goodness, self.clusters, self.seed, **self.settings)
 
@@ -103,7 +104,7 @@ def _target(
     """Return the results of one target by one metric.
 
     :param sides: the names of the single fields and of the fusions
-    :param best: the best single field and the best fusion
+    :param best: the single field and the fusion that were chosen on the selection rows
     :param again: by the name of a fusion that takes part once more, the name of the original
     """
     (alone, fused), (best_alone, best_fused) = sides, best
@@ -121,6 +122,8 @@ def _target(
         }  # fmt: skip
     for one, of in again.items():
         contenders[one]["change"] = {"of": of, "difference": judge.against([one], of)[one].facts()} if len(judge.rounds) > 1 else None
+    measured_best = max(alone, key=lambda one: judge.sign * contenders[one]["mean"])
+    is_missed = judge.sign * (contenders[measured_best]["mean"] - contenders[best_alone]["mean"]) > 0
     gain, beside = judge.gain(alone, fused), None
     constant = judge.sign * float(np.concatenate(judge.constant).mean())
     if metric != task.usual_metric and _defined(grid, course, name, task.usual_metric):
@@ -132,10 +135,12 @@ def _target(
     small = _SMALL * (max(abs(contenders[best_alone]["mean"]), 1e-300) if task.about(metric).in_unit else 1.0)
     facts = {
         "metric": metric, "why": task.judged_why if metric == task.judged_by else "", "larger_is_better": judge.sign > 0,
-        "best_alone": best_alone, "best_fused": best_fused, "difference": gain.facts(),
+        "best_alone": best_alone, "best_fused": best_fused, "other_alone": measured_best if is_missed else None,
+        "difference": gain.facts(),
         "verdict": verdict(gain, small), "beside": beside, "small": small,
         "measured": len(np.unique(np.concatenate([grid.rounds.measure[at] for at in range(len(course.rounds))]))),
-        "rounds": len(judge.rounds), "trainable": grid.rounds.most,
+        "rounds": len(judge.rounds), "trainable": grid.rounds.most, "selecting": len(grid.rounds.choose),
+        "trained": round(float(np.mean([cells[best_fused].rows for cells in course.rounds]))),
         "constant": constant, "learned": informed.learned([best_alone, best_fused]), "contenders": contenders,
     }  # fmt: skip
     wordings = {one: Wording(task.about(one), task.unit) for one in judging(task)}
@@ -153,13 +158,13 @@ def verdict(difference: Difference, small: float = _SMALL) -> str:
 
 def _basis(course: Course, fused: str, facts: Mapping[str, Any]) -> str:
     """Return the rounds, rows and trials on which the sentence is based, as text."""
-    trained = round(float(np.mean([cells[fused].rows for cells in course.rounds])))
-    few = trained < 0.9 * facts["trainable"]
+    few = facts["trained"] < 0.9 * facts["trainable"]
     of = f" of {facts['trainable']:,}" if few else ""
     more = " (a longer --time-limit trains on more)" if few else ""
-    epochs = course.rounds[0][fused].epochs
+    epochs, trials = course.rounds[0][fused].epochs, course.trials
     return (
-        f"{len(course.rounds)} rounds, each trained with another seed on {trained:,}{of} rows for up to {epochs} "
-        f"epoch{'' if epochs == 1 else 's'}{more}; {facts['measured']:,} rows measured, none of which chose anything; "
-        f"{course.trials} trial{'' if course.trials == 1 else 's'} of each contender on {course.search_rows:,} rows"
+        f"{len(course.rounds)} rounds, in each of which all contenders are trained with another seed on {facts['trained']:,}{of} rows "
+        f"for up to {epochs} epoch{'' if epochs == 1 else 's'}{more} and measured on others: {facts['measured']:,} rows in all rounds "
+        f"together, none of which selected anything. {facts['selecting']:,} further rows selected epochs and contenders, and the settings "
+        f"of each contender out of {trials} trial{'' if trials == 1 else 's'} on {course.search_rows:,} rows"
     )

@@ -11,10 +11,13 @@ from .overriding import flow, merge, override, quote, shortened, split_override
 from .paths import NameOrPath, PathText, absolute, path_settings, paths_in, with_absolute_paths, with_paths_at
 from .reading import parse_yaml, read_tree
 from .settings import Setting, settings_of
+from .suggesting import PATHS, Meant, meant_by, request_of, unexpected
 
 __all__ = [
+    "PATHS",
     "Config",
     "External",
+    "Meant",
     "NameOrPath",
     "PathText",
     "Setting",
@@ -22,6 +25,7 @@ __all__ = [
     "explain",
     "flow",
     "kinds_of",
+    "meant_by",
     "menu",
     "merge",
     "override",
@@ -30,10 +34,12 @@ __all__ = [
     "paths_in",
     "quote",
     "read_tree",
+    "request_of",
     "settings_of",
     "shaped",
     "shortened",
     "split_override",
+    "unexpected",
     "validate",
     "with_absolute_paths",
     "with_paths_at",

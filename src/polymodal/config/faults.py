@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, get_args, get_origin
+from collections.abc import Mapping, Sequence
+from typing import Any, get_origin
 
 from pydantic import ValidationError
 
 from ..errors import ConfigError, nearest, nearest_of
 from .base import Config
+from .locating import Place, expected_of, inner, is_optional, place_of
 from .overriding import flow, quote, shortened
-from .settings import members, settings_of
+from .settings import choices_of, settings_of
 
 _MOST = 50
 """The maximum number of errors in a message; of further errors it states the number."""
@@ -30,9 +31,14 @@ def validate(model: type[Config], data: Any, place: str = "") -> Any:
         return model.model_validate(data)
     except ValidationError as error:
         faults = error.errors()
-        lines = dict.fromkeys(_explain(fault, data, model) for fault in faults[:_MOST])
-        if len(faults) > _MOST:
-            lines[f"and {len(faults) - _MOST:,} more"] = None
+        places = [place_of(model, fault["loc"]) for fault in faults]
+        below = {one.path[: one.union] for one in places if one.union is not None and not one.is_of_union}
+        found = [(fault, one) for fault, one in zip(faults, places, strict=True) if not (one.is_of_union and one.path in below)]
+        lines = dict.fromkeys(_explain(fault, one, data, model) for fault, one in found[:_MOST])
+        for line in [one for one in lines if any(other.startswith(f"{one};") for other in lines)]:
+            del lines[line]  # of a union, the same error with the advice for another member
+        if len(found) > _MOST:
+            lines[f"and {len(found) - _MOST:,} more"] = None
         head = f"{place}: " if place else ""
         raise ConfigError("\n".join(head + line for line in lines)) from None
 
@@ -51,31 +57,41 @@ def shaped(model: type[Config], tree: Mapping[str, Any], place: str = "") -> Non
             validate(model, {name: node}, place)
 
 
-def _explain(fault: Any, data: Any, model: type[Config]) -> str:
+def _explain(fault: Any, place: Place, data: Any, model: type[Config]) -> str:
+    """Return the message for one error."""
     path: list[str] = []
     at = data
-    for part in fault["loc"]:
-        if (isinstance(at, Mapping) and part in at) or (isinstance(at, (list, tuple)) and isinstance(part, int) and part < len(at)):
-            at = at[part]
-        elif isinstance(at, Mapping) and (part == at.get("kind") or part == "external"):
-            continue  # the tag of a union is not part of the user's path
+    for part in place.path:
+        if isinstance(part, int) and not isinstance(at, (list, tuple)):
+            continue  # a single value that was made a list of one
         path.append(str(part))
+        at = _part_of(at, part)
     advice = model.advice(path, at, data)
     if advice is not None:
         return advice
     where = ".".join(map(quote, path))
     kind, value = fault["type"], fault["input"]
     if kind == "extra_forbidden":
-        return f"{where}: unknown setting{_instead(path, value, _settings_at(model, fault['loc'][:-1]), model)}"
+        return f"{where}: unknown setting{_instead(path, value, _siblings(model, fault['loc']), model)}"
     if kind == "union_tag_invalid":
         return _no_kind(where, at, fault["ctx"])
     if kind == "missing":
         return f"{where}: missing; expected a value; write {where}=VALUE"
+    if kind in ("dict_type", "model_type") and where and not place.is_of_union:
+        return f"{where}: found {shortened(value)}; {_no_section(where, value, place.annotation)}"
     message = fault["msg"].removeprefix("Value error, ")
     if not where:
         result: str = message  # a conflict between settings; the message names them
         return result
-    return f"{where}: found {shortened(value)}; {message[0].lower()}{message[1:]}{_advice(where, value, fault, model)}"
+    expected = f"expected {expected_of(place.annotation)}" if place.is_of_union else f"{message[0].lower()}{message[1:]}"
+    return f"{where}: found {shortened(value)}; {expected}{_advice(where, value, fault)}"
+
+
+def _part_of(value: Any, part: str | int) -> Any:
+    """Return a part of a mapping or a list; the value itself if it has no such part."""
+    if isinstance(value, Mapping):
+        return value.get(part, value)
+    return value[part] if isinstance(value, (list, tuple)) and isinstance(part, int) and part < len(value) else value
 
 
 def _instead(path: Sequence[str], value: Any, siblings: Sequence[str], model: type[Config]) -> str:
@@ -83,7 +99,7 @@ def _instead(path: Sequence[str], value: Any, siblings: Sequence[str], model: ty
     word = path[-1]
     near = nearest_of(word, siblings, cutoff=0.8)
     if near is not None:
-        return f"; did you mean {near!r}?"
+        return f"; did you mean {'.'.join(map(quote, (*path[:-1], near)))!r}?"
     settings = settings_of(model)
     name = word if word in {one.name for one in settings} else nearest_of(word, [one.name for one in settings], cutoff=0.8)
     named = [one for one in settings if one.name == name]
@@ -94,7 +110,29 @@ def _instead(path: Sequence[str], value: Any, siblings: Sequence[str], model: ty
             return f" of this kind; expected one of {', '.join(siblings)}; the kinds that have it are {', '.join(one.kinds)}: write {kind}"
     if named:
         return f"; did you mean {' or '.join(repr('.'.join(one.path)) for one in named[:2])}?"
-    return nearest(word, siblings) or "; expected one of " + ", ".join(siblings)
+    near = nearest_of(word, siblings)
+    if near is not None:
+        return f"; did you mean {'.'.join(map(quote, (*path[:-1], near)))!r}?"
+    return "; expected one of " + ", ".join(siblings)
+
+
+def _no_section(where: str, value: Any, annotation: Any) -> str:
+    """Return the message for a value in the place of settings: what is expected below it, and what to write instead.
+
+    :param annotation: the type of the settings: a configuration, a mapping of names to settings, or one of them or None
+    """
+    section = inner(annotation)
+    if get_origin(section) is dict:
+        written = "VALUE" if isinstance(value, (list, tuple)) else flow(value)
+        return f"expected settings below it; write {where}.NAME={written}"
+    names = list(section.model_fields)
+    expected = f"expected settings below it, one of {', '.join(names)}"
+    if is_optional(annotation) and isinstance(value, bool):
+        fix = f"{where}={{}} for its defaults" if value else f"{where}=null for none"
+        return f"{expected}; write {fix}"
+    own = [name for name in names if str(value) in choices_of(section.model_fields[name].annotation)]
+    usual = "kind" if "kind" in names else names[0]
+    return f"{expected}; write {where}.{own[0]}={value}" if own else f"{expected}; write {where}.{usual}=VALUE"
 
 
 def _no_kind(where: str, at: Any, facts: Any) -> str:
@@ -108,7 +146,7 @@ def _no_kind(where: str, at: Any, facts: Any) -> str:
     return f"{where}: found {shortened(at)}; expected settings with a kind; write {where}.kind={near or 'KIND'}, one of {offered}"
 
 
-def _advice(where: str, value: Any, fault: Any, model: type[Config]) -> str:
+def _advice(where: str, value: Any, fault: Any) -> str:
     """Return advice on what to write instead of a value of the wrong type, or an empty string."""
     kind = fault["type"]
     if kind == "literal_error" and isinstance(value, str):
@@ -122,13 +160,6 @@ def _advice(where: str, value: Any, fault: Any, model: type[Config]) -> str:
         return f"; it is a single value, not a list; write {where}={flow(value[0]) if value else 'VALUE'}"
     if kind == "list_type":
         return f"; write {where}={flow(list(value) if isinstance(value, Mapping) else [value])}"
-    if kind in ("dict_type", "model_type"):
-        settings = _settings_at(model, fault["loc"]) if kind == "model_type" else ["NAME"]
-        below = "kind" if "kind" in settings else settings[0]
-        offered = f", one of {', '.join(settings)}" if kind == "model_type" else ""
-        return (
-            f"; expected settings below it{offered}; write {where}.{below}={'VALUE' if isinstance(value, (list, tuple)) else flow(value)}"
-        )
     if kind in ("float_parsing", "int_parsing") and re.fullmatch(r"\d+,\d+", str(value).strip()):
         return f"; write {where}={str(value).strip().replace(',', '.' if kind == 'float_parsing' else '')}"
     limit = fault.get("ctx", {}).get("lt", fault.get("ctx", {}).get("le"))
@@ -137,17 +168,9 @@ def _advice(where: str, value: Any, fault: Any, model: type[Config]) -> str:
     return ""
 
 
-def _settings_at(model: Any, path: Iterable[Any]) -> list[str]:
-    """Return the names of the settings at the path of an error. The tags of unions are parts of that path."""
-    for part in path:
-        while get_origin(model) is Annotated:
-            model = get_args(model)[0]
-        if get_origin(model) is dict:
-            model = get_args(model)[1]
-        elif get_args(model):
-            model = members(model)[part]
-        else:
-            model = model.model_fields[part].annotation
-    while get_origin(model) is Annotated:
-        model = get_args(model)[0]
-    return list(model.model_fields)
+def _siblings(model: type[Config], location: Sequence[str | int]) -> list[str]:
+    """Return the names of the settings beside an unknown one.
+
+    :param location: the location of the unknown setting that pydantic reports
+    """
+    return list(getattr(inner(place_of(model, location[:-1]).annotation), "model_fields", {}))

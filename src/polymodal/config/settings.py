@@ -97,11 +97,11 @@ def _walk(annotation: Any, at: Setting, usual: str | None) -> Iterator[Setting]:
     elif get_origin(annotation) is dict:
         yield from _walk(get_args(annotation)[1], replace(at, path=(*path, "TARGET" if path[-1] == "tasks" else "FIELD")), None)
     else:
-        yield replace(at, choices=_BOOLEANS if annotation is bool else _choices(annotation))
+        yield replace(at, choices=_BOOLEANS if annotation is bool else choices_of(annotation))
 
 
-def _choices(annotation: Any) -> tuple[str, ...]:
+def choices_of(annotation: Any) -> tuple[str, ...]:
     """Return the words of a ``Literal`` type, alone or in a union."""
     if get_origin(annotation) is Literal:
         return tuple(map(str, get_args(annotation)))
-    return next((choices for part in get_args(annotation) if (choices := _choices(part))), ())
+    return next((choices for part in get_args(annotation) if (choices := choices_of(part))), ())

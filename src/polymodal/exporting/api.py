@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from torch.export import ExportedProgram
 
-from ..errors import ConfigError, UserError
+from ..errors import ConfigError, UserError, nearest
 from ..predictor import Predictor
 from ..predictor.loading import as_predictor
 from ..request import Folders
@@ -85,7 +85,7 @@ def export(
     :raises UserError: the folder exists, or cannot be written
     """
     if format not in FORMATS:
-        raise ConfigError(f"format: found {format!r}; expected one of {', '.join(FORMATS)}")
+        raise ConfigError(f"format: found {format!r}; expected one of {', '.join(FORMATS)}{nearest(str(format), FORMATS)}")
     if int8 and format != "onnx":
         raise ConfigError(f"int8: found format {format!r}; expected 'onnx', whose runtime computes with 8 bits; leave int8 out")
     place = OutputFolder(Path(out), "an exported model", "-o FOLDER", layout.FACTS)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from ..config import explain
+from ..config import explain, request_of
 from ..data.near_duplicates import sides
 from ..data.reading import examine_targets
 from ..data.sources import Source, open_source
@@ -33,7 +33,7 @@ def inspect(table: Any, *overrides: str, **settings: Unpack[TableSettings]) -> P
     :settings:
     :raises UserError: the table or a setting is invalid
     """
-    request = Request.of(table, overrides, settings, TableSettings)
+    request = request_of(Experiment, inspect, table, overrides, settings, TableSettings)
     seed = request.settings.get("seed") or 0
     lines = (*request.lines(), *overrides)
     source = open_source(table, encoding=encoding_in(lines))
@@ -70,7 +70,7 @@ def init(
     :param overwrite: whether an existing file is replaced
     :raises UserError: the table or a setting is invalid, or the file exists or cannot be written
     """
-    request = Request.of(table, overrides, settings, TableSettings)
+    request = request_of(Experiment, init, table, overrides, settings, TableSettings)
     lines = (*request.lines(), *overrides)
     source = open_source(table, encoding=encoding_in(lines))
     targets = target_columns(source, request.settings.get("target"))

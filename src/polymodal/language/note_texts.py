@@ -175,11 +175,20 @@ NOTE_TEXTS: Mapping[str, tuple[str, str]] = {
         "；{field!r} 从第 {epoch} 轮起已能拟合训练行（其自身损失 {loss:.3f}，此字段 {here:.3f}）",
     ),
     # The notes of a comparison
-    "compare.take_part": ("{fields} single fields and {fusions} fusions take part", "参加比较：{fields} 个单字段和 {fusions} 种融合"),
+    "compare.take_part": (
+        "{contenders} contenders (single fields: {fields}, fusions: {fusions})",
+        "{contenders} 个候选模型：{fields} 个单字段，{fusions} 种融合",
+    ),
+    "compare.take_part_again": (
+        "{contenders} contenders (single fields: {fields}, fusions: {fusions}, fusions once more with other settings: {again})",
+        "{contenders} 个候选模型：{fields} 个单字段，{fusions} 种融合，其中 {again} 种以其他设置再参加一次",
+    ),
     "compare.refused": ("{contender} does not take part: {why}", "{contender} 不参加：{why}"),
     "compare.divided": (
-        "{training:,} rows can train in each of {rounds} rounds, {choosing:,} choose, {measured:,} measure",
-        "{rounds} 个轮次中每次可用 {training:,} 行训练，{choosing:,} 行用于选择，{measured:,} 行用于测量",
+        "rows: {selecting:,} select (epochs, settings, contenders), {measured:,} others are measured over {rounds} rounds, up to "
+        "{training:,} train in each round",
+        "行：{selecting:,} 行用于选择（轮、设置、候选模型），另外 {measured:,} 行在 {rounds} 个轮次中测量，"
+        "每个轮次至多用 {training:,} 行训练",
     ),
     "compare.goes_on": ("goes on: {trainings:,} trainings were done before", "继续：此前已完成 {trainings:,} 次训练"),
     # The notes and the conclusion of a search

@@ -263,27 +263,31 @@ PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     "robustness.effective": ("effective", "有效"),
     # The page of compare
     "compare.title": ("Does fusion help? {table}", "融合有用吗？{table}"),
-    "compare.facts": ("{rows:,} rows; {seconds:,.0f} s; seed {seed}", "共 {rows:,} 行；用时 {seconds:,.0f} 秒；随机种子 {seed}"),
+    "compare.facts": (
+        "a table of {rows:,} rows; {seconds:,.0f} s; seed {seed}",
+        "表共 {rows:,} 行；用时 {seconds:,.0f} 秒；随机种子 {seed}",
+    ),
     "compare.facts_limited": (
-        "{rows:,} rows; {seconds:,.0f} of {limit:,.0f} s; seed {seed}",
-        "共 {rows:,} 行；用时 {seconds:,.0f} 秒，时限 {limit:,.0f} 秒；随机种子 {seed}",
+        "a table of {rows:,} rows; {seconds:,.0f} of {limit:,.0f} s; seed {seed}",
+        "表共 {rows:,} 行；用时 {seconds:,.0f} 秒，时限 {limit:,.0f} 秒；随机种子 {seed}",
     ),
     "compare.contender": ("contender", "候选模型"),
     "compare.spread": ("± over rounds", "各轮次的标准差"),
-    "compare.difference": ("against the best single field", "相对最好的单字段"),
+    "compare.difference": ("against the chosen single field", "相对选出的单字段"),
     "compare.interval": ("95 % interval", "95% 区间"),
     "compare.seconds": ("seconds", "秒"),
     "compare.parameters": ("parameters", "参数量"),
     "compare.settings": ("settings", "设置"),
-    "compare.best_alone": ("the best single field", "最好的单字段"),
+    "compare.best_alone": ("the chosen single field", "选出的单字段"),
     "compare.as_configured": ("as configured", "原配置"),
     "compare.ends": ("{low} to {high}", "{low} 至 {high}"),
     "compare.note": (
-        "Bold: the best single field and the best fusion, chosen on rows that are not measured. Each interval alone has a coverage of "
-        "95 %; among many contenders, one may look good by chance. Values above 0 are better than the best single field. A constant "
-        "prediction has {metric} {constant}.",
-        "粗体：最好的单字段和最好的融合，由不参与测量的行选出。每个区间单独来看覆盖率为 95%；候选模型很多时，其中一个可能只是偶然看起来好。"
-        "大于 0 表示比最好的单字段好。常数预测的 {metric} 为 {constant}。",
+        "* and bold: the single field and the fusion that are best on the selection rows, which are not measured; another one may measure "
+        "better. Each interval alone has a coverage of 95 %; among many contenders, one may look good by chance. Values above 0 are better "
+        "than the chosen single field. A constant prediction has {metric} {constant}.",
+        "* 和粗体：在选择行上最好的单字段和融合，选择行不参与测量；测量时另一个可能更好。"
+        "每个区间单独来看覆盖率为 95%；候选模型很多时，其中一个可能只是偶然看起来好。"
+        "大于 0 表示比选出的单字段好。常数预测的 {metric} 为 {constant}。",
     ),
     "compare.change": ("{contender} against {other}: {difference} ({ends}).", "{contender} 相对 {other}：{difference}（{ends}）。"),
     "compare.every_metric": ("every metric", "全部指标"),
@@ -346,7 +350,11 @@ SENTENCES: Mapping[str, str] = {
     "compare.harms": "融合在这里有害，差为 {by}；应使用 {alone}",
     "compare.same": "没有证据表明融合在这里有用：差为 {by}，其绝对值小于 {small}",
     "compare.undecided": "尚无定论：没有证据表明融合在这里有用或有害；差（{by}）可能只是噪声",
-    "compare.sentence": "{target}：{head}。{metric}：{fused} 为 {fused_value}，{alone} 为 {alone_value}；{interval}{smaller}。",
+    "compare.sentence": (
+        "{target}：{head}。在选择行上选出的融合和单字段的 {metric}："
+        "{fused} 为 {fused_value}，{alone} 为 {alone_value}；{interval}{smaller}。"
+    ),
+    "compare.other_alone": "另一个单字段（{field}）没有被选中，其值为 {value}。",
     "compare.interval": "95% 区间为 {low} 至 {high}",
     "compare.no_interval": "没有区间",
     "compare.smaller": "；{metric} 越小越好，差大于 0 表示融合更小",
@@ -354,8 +362,9 @@ SENTENCES: Mapping[str, str] = {
     "compare.why": "以 {metric} 为准，因为其中一个类别很少。",
     "compare.beside": "同时给出 {metric}：{fused} 为 {fused_value}，{alone} 为 {alone_value}。",
     "compare.basis": (
-        "依据：{rounds} 个轮次，每个轮次换一个随机种子训练；共测量 {measured:,} 行，这些行没有参与任何选择；"
-        "每个候选模型在 {search_rows:,} 行上试过 {trials} 组设置。"
+        "依据：{rounds} 个轮次，每个轮次换一个随机种子，在 {trained:,} 行上训练全部候选模型，在其他行上测量；"
+        "各轮次共测量 {measured:,} 行，这些行没有参与任何选择。"
+        "另有 {selecting:,} 行用于选择轮（epoch）和候选模型，并从每个候选模型在 {search_rows:,} 行上试过的 {trials} 组设置中选出一组。"
     ),
     "compare.points": "{value} 个百分点",
 }

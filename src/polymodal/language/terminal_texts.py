@@ -70,11 +70,20 @@ TERMINAL_TEXTS: Mapping[str, tuple[str, str]] = {
     "train.not_begun": (" before training began", "，训练尚未开始"),
     "legend.smaller": ("smaller is better: {names}", "越小越好：{names}"),
     "legend.undefined": ("-: undefined on these rows", "-：在这些行上没有定义"),
-    "legend.error": ("±: the standard error", "±：标准误"),
+    "legend.error": (
+        "±: the standard error; of a metric from 0 to 1, wider than the binomial one on few rows (Bonett and Price 2012)",
+        "±：标准误；0 到 1 之间的指标在行数少时比二项分布的标准误大（Bonett 和 Price 2012）",
+    ),
+    "legend.p": ("p: two-sided, of a paired test on the same rows", "p：在相同行上的配对检验，双侧"),
+    "legend.p_fields": (
+        "p: two-sided, of a paired test, corrected for {fields} fields (better: Berger 1982; worse: Bonferroni)",
+        "p：配对检验的双侧 p 值，已按 {fields} 个字段校正（优于：Berger 1982；不如：Bonferroni）",
+    ),
     "legend.verdict": ("verdict: a paired test on the same rows", "结论：在相同行上的配对检验"),
     "legend.contenders": (
-        "±: the standard deviation over rounds; difference: to the single field that is best on the rows that select, above 0 is better",
-        "±：各轮次的标准差；差：相对在选择行上最好的单字段，大于 0 为更好",
+        "*: the single field and the fusion chosen on the selection rows, which are not measured; difference: to that single field, above "
+        "0 is better; ±: the standard deviation over rounds",
+        "*：在选择行上选出的单字段和融合，选择行不参与测量；差：相对选出的单字段，大于 0 为更好；±：各轮次的标准差",
     ),
     "legend.explain": (
         "share: of the difference between all fields and none; Shapley value: the contribution of the field, ± its standard error "
@@ -151,7 +160,7 @@ TERMINAL_TEXTS: Mapping[str, tuple[str, str]] = {
     "wrote_page": ("wrote {folder}/{page} and {data}", "已写入 {folder}/{page} 和 {data}"),
     "page_hint": ("for a page of it: -o FOLDER", "需要网页时加 -o 文件夹"),
     # compare
-    "compare.measured": ("{target}, {rows:,} rows measured", "{target}，测量了 {rows:,} 行"),
+    "compare.measured": ("{target}: measured on {rows:,} rows over {rounds} rounds", "{target}：在 {rounds} 个轮次中共测量 {rows:,} 行"),
     "compare.short_difference": ("difference", "差"),
     "compare.rounds_spread": ("± over rounds", "± 各轮次"),
     "compare.change_line": ("{contender} against {other}: {difference}, {interval}", "{contender} 相对 {other}：{difference}，{interval}"),

@@ -4,7 +4,7 @@ from ..cells import is_empty, is_missing_word
 from ..config import kinds_of, menu
 from ..request import OnError
 from .audio import Audio, AudioConfig
-from .files import NoFolder, Roots, check_folders
+from .files import NO_FOLDER, NoFolder, Roots, check_folders
 from .image import Image, ImageConfig
 from .modality import FieldConfig, Modality, PartFault, Recognition
 from .pictures import Pictures, PicturesConfig
@@ -46,6 +46,7 @@ __all__ = [
     "CONFIGS",
     "KINDS",
     "MODALITIES",
+    "NO_FOLDER",
     "OF_FILES",
     "AnyField",
     "Audio",

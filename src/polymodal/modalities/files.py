@@ -28,6 +28,10 @@ _HEAD_BYTES = 512
 """The number of bytes at the beginning of a file from which its format is recognised."""
 
 
+NO_FOLDER = "a path, but this table has no folder"
+"""The beginning of the message of ``NoFolder``."""
+
+
 class NoFolder(Fault):
     """A cell names a file, but there is no root folder to find it in."""
 
@@ -163,7 +167,7 @@ class Roots:
         if not self.folders and self.remote:
             raise Fault("a path outside every root; expected a file under the table's folder (--root adds folders)")
         if not self.folders:
-            raise NoFolder("a path, but this table has no folder; pass root=... (--root) to say where its files are")
+            raise NoFolder(f"{NO_FOLDER}; pass root=... (--root) to say where its files are")
         missing = False
         for folder in self.folders:
             try:

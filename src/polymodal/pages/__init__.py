@@ -14,9 +14,9 @@ from .examples import examples_of, is_private, worst_rows
 from .explanation import page as explanation_page
 from .fields import model_label
 from .markdown import escaped
-from .records import Records, aligned, html_table, plain, with_error
+from .records import Records, Result, aligned, html_table, plain, with_error
 from .robustness import page as robustness_page
-from .run import entry_name, finding_lines, write
+from .run import entry_name, finding_lines, p_legend, write
 from .run import page as run_page
 from .run_folder import ENDED, EXAMPLES, INTERRUPTED, REPORT_DATA, read_run
 
@@ -26,6 +26,7 @@ __all__ = [
     "INTERRUPTED",
     "REPORT_DATA",
     "Records",
+    "Result",
     "aligned",
     "card",
     "comparison_page",
@@ -39,6 +40,7 @@ __all__ = [
     "html_table",
     "is_private",
     "model_label",
+    "p_legend",
     "plain",
     "read_run",
     "robustness_page",

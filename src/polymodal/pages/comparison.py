@@ -38,7 +38,7 @@ def _target(translate: Words, name: str, facts: Mapping[str, Any], result: Mappi
     bold = (facts["best_alone"], facts["best_fused"])
     rows, more = [], []
     for one, figures in ranked:
-        span, label = figures["difference"], text(label_of(translate, one, about))
+        span, label = figures["difference"], text(label_of(translate, one, about) + (" *" if one in bold else ""))
         ends = None if span is None else _ends(translate, span)
         difference = translate.html("compare.best_alone") if span is None else f"{number(span['mean'], True)} ({text(ends)})"
         settings = text(" ".join(about[one]["settings"]) or translate("compare.as_configured"))
@@ -85,6 +85,9 @@ def sentence_of(translate: Words, name: str, facts: Mapping[str, Any], result: M
         "alone_value": _value(metric, contenders[facts["best_alone"]]["mean"]),
     }
     parts = [translate.sentence("compare.sentence", target=name, head=head, metric=metric, interval=interval, smaller=smaller, **values)]
+    if facts["other_alone"] is not None:
+        other, mean = label_of(translate, facts["other_alone"], about), contenders[facts["other_alone"]]["mean"]
+        parts.append(translate.sentence("compare.other_alone", field=other, value=_value(metric, mean)))
     if not facts["learned"]:
         parts.append(translate.sentence("compare.constant", target=name, metric=metric, value=_value(metric, facts["constant"])))
     if facts["why"]:
@@ -94,7 +97,8 @@ def sentence_of(translate: Words, name: str, facts: Mapping[str, Any], result: M
             both = {f"{side}_value": _value(other, means[facts[f"best_{side}"]]) for side in ("fused", "alone")}
             parts.append(translate.sentence("compare.beside", metric=other, fused=fused, alone=alone, **both))
     searched = about[facts["best_fused"]]["search_rows"]
-    basis = {"rounds": result["rounds"], "measured": facts["measured"], "trials": result["trials"], "search_rows": searched}
+    basis = {name: facts[name] for name in ("measured", "trained", "selecting")}
+    basis |= {"rounds": result["rounds"], "trials": result["trials"], "search_rows": searched}
     return "".join([*parts, translate.sentence("compare.basis", **basis)])
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
+from ..terminal import Table
 from .document import number, text
 from .markdown import one_line
 
@@ -22,25 +24,48 @@ class Records(list[dict[str, Any]]):
     :param rows: the dicts
     :param title: the line above the table
     :param shown: by heading, the text of each cell; the first column is aligned to the left and shortened where it is too wide
+    :param note: the lines below the table, which explain its symbols
     """
 
-    def __init__(self, rows: Iterable[Mapping[str, Any]] = (), title: str = "", shown: Mapping[str, Shown] | None = None) -> None:
+    def __init__(
+        self, rows: Iterable[Mapping[str, Any]] = (), title: str = "", shown: Mapping[str, Shown] | None = None, note: str = ""
+    ) -> None:
         super().__init__(dict(row) for row in rows)
-        self.title = title
+        self.title, self.note = title, note
         self.shown = dict(shown or {})
 
     def text(self) -> str:
         """Return the table as text of at most 80 columns."""
+        head = [plain(name) for name in self.shown]
         body = [[plain(show(row)) for show in self.shown.values()] for row in self]
+        lines = aligned([head, *body])
+        if any(cell_len(line) > WIDTH for line in lines):  # too many columns for one table
+            lines = Table(head, body).lines(WIDTH, "")
         title = [_fitted(plain(self.title), WIDTH).rstrip()] if self.title else []
-        return "\n".join([*title, *aligned([[plain(name) for name in self.shown], *body])])
+        note = textwrap.wrap(plain(self.note), WIDTH) if self else []
+        return "\n".join([*title, *lines, *note])
 
     def __repr__(self) -> str:
         return self.text() if self.shown else super().__repr__()
 
     def _repr_html_(self) -> str:
         """Return the table as HTML, for notebooks. All text is escaped."""
-        return html_table(list(self.shown), [[show(row) for show in self.shown.values()] for row in self], self.title)
+        table = html_table(list(self.shown), [[show(row) for show in self.shown.values()] for row in self], self.title)
+        return f"{table}<small>{text(plain(self.note))}</small>" if self and self.note else table
+
+
+class Result(dict[str, Any]):
+    """A dict of results, every key of which is an attribute as well. Subclasses print as a summary."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}; it has {', '.join(self)}") from None
+
+    def __dir__(self) -> list[str]:
+        """Return the names of the attributes, keys among them."""
+        return sorted({*super().__dir__(), *self})
 
 
 def plain(value: object) -> str:
@@ -92,5 +117,8 @@ def _cell(tag: str, side: str, content: object) -> str:
 
 
 def with_error(value: float | None, error: float | None) -> str:
-    """Return a value and its standard error or spread, if it is known."""
-    return number(value) if value is None or error is None else f"{number(value)} ± {number(error)}"
+    """Return a value and its standard error, if it is known. An error above 0 is not rounded to 0."""
+    if value is None or error is None:
+        return number(value)
+    shown = number(error)
+    return f"{number(value)} ± {'<0.0001' if error > 0 and shown == number(0.0) else shown}"

@@ -62,7 +62,9 @@ def _head(translate: Words, metrics: Mapping[str, Any], ended: bool) -> str:
     """Return the finding and the numbers of the run."""
     lead = "".join(f'<p class="lead">{text(line)}</p>' for line in finding_lines(translate, metrics, ended))
     facts = map(text, training_facts(translate, metrics))
-    return f"{lead}<p><small>{translate('comma').join(facts)}</small></p>"
+    legend = p_legend(translate, metrics)
+    tests = f'<p class="note">{text(legend)}</p>' if lead and legend else ""
+    return f"{lead}{tests}<p><small>{translate('comma').join(facts)}</small></p>"
 
 
 def training_facts(translate: Words, metrics: Mapping[str, Any]) -> list[str]:
@@ -70,6 +72,12 @@ def training_facts(translate: Words, metrics: Mapping[str, Any]) -> list[str]:
     rows, seconds = metrics.get("rows", {}), metrics.get("seconds", {}).get("total")
     facts = [translate("run.rows", rows=rows.get("table", 0), training=rows.get("training", 0), seed=metrics.get("seed"))]
     return [*facts, translate("run.seconds", seconds=seconds)] if isinstance(seconds, (int, float)) else facts
+
+
+def p_legend(translate: Words, metrics: Mapping[str, Any]) -> str:
+    """Return what the p values of the finding are, as plain text; an empty text if there is no finding."""
+    fields = max((len(one.get("fields", ())) for one in (metrics.get("comparison") or {}).values()), default=0)
+    return "" if not fields else translate("legend.p") if fields == 1 else translate("legend.p_fields", fields=fields)
 
 
 def finding_lines(translate: Words, metrics: Mapping[str, Any], ended: bool = True) -> list[str]:
@@ -149,7 +157,8 @@ def _leaderboard(translate: Words, metrics: Mapping[str, Any]) -> str:
         title = translate.html("colon", name=task, value=entries[0]["metric"])
         table = f"<table><thead><tr><td></td>{head}</tr></thead>{body}</table>"
         out.append(f'<h3>{title}</h3><div class="card">{scroll(table)}</div>')
-    return f"<h2>{translate.html('run.leaderboard')}</h2>{''.join(out)}" if out else ""
+    note = f'<p class="note">{translate.html("legend.error")}</p>'
+    return f"<h2>{translate.html('run.leaderboard')}</h2>{''.join(out)}{note}" if out else ""
 
 
 def entry_name(translate: Words, entry: Mapping[str, Any]) -> str:

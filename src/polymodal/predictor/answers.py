@@ -256,13 +256,13 @@ class Predictor:
         them may seem unimportant, and exchanged cells may form rows that do not occur.
 
         :param by: "field" or "column"; None = both
-        :param repeats: the number of permutations, whose mean and standard deviation are returned
+        :param repeats: the number of permutations, whose mean is returned
         :param max_rows: the maximum number of rows with a target, sampled by ``seed``
         :param seed: the seed of the permutations; the same seed gives the same result
         :returns: a list of dicts, which prints as a table, fields first, the most important first: ``name``, ``kind``, ``fields`` (which
-            read the column), ``metric``, ``importance`` (how much of the metric is lost) with its ``spread``, ``loss_importance`` (how much
-            the loss rises) with its ``loss_spread``, ``rows`` and ``repeats``; None = undefined on these rows. A dict of such lists by
-            target if there are several targets
+            read the column), ``metric``, ``importance`` (how much of the metric is lost), its standard ``error`` over rows and its
+            ``spread`` (standard deviation) over permutations, ``loss_importance`` (how much the loss rises), ``loss_error``,
+            ``loss_spread``, ``rows`` and ``repeats``; None = undefined. A dict of such lists by target if there are several targets
         :raises ConfigError: an argument is invalid
         """
         check_arguments(by, repeats, max_rows)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
 from ..data.reading import CellFault, FaultBook, faults_of, joined, numbered_slices, read_distinct
 from ..data.sources import Slice, Source, cells_of
-from ..errors import DataError, nearest, warn
+from ..errors import ConfigError, DataError, nearest, nearest_of, warn
 from ..experiment import Experiment
 from ..flow import Cell, Sample
 from ..inference import WINDOW, Window
@@ -65,9 +66,13 @@ class TableReader:
     :param modalities: the modality of each field
     :param experiment: the experiment of the model, for the policy of each field for cells that cannot be read
     :param on_error: the policy of every field; None = as configured
+    :raises ConfigError: there is no such policy
     """
 
     def __init__(self, source: Source, modalities: Mapping[str, Modality], experiment: Experiment, on_error: OnError | None = None) -> None:
+        if on_error not in (None, *get_args(OnError)):
+            expected = f"expected one of {', '.join(get_args(OnError))}, or None{nearest(str(on_error), get_args(OnError))}"
+            raise ConfigError(f"on_error: found {on_error!r}; {expected}")
         self.source, self.modalities = source, modalities
         self.policies = {
             name: Policy(on_error or experiment.on_error(name), source.folder is None and on_error is None and field.on_error is None)
@@ -148,8 +153,8 @@ class TableReader:
         if without_folder * 2 > len(present) and policy.needs_folder and policy.on_error == "blank":
             found = f"{without_folder:,} of {len(present):,} cells are paths, and this table has no folder"
             raise DataError(
-                f"{self.source.name}, field {name!r}, column {columns[0]!r}: {found}; expected root=... (--root), the folder that its "
-                f"files are in; or answer without them: on_error='blank'"
+                f"{self.source.name}, field {name!r}, column {columns[0]!r}: {found}; expected root=... (--root), the folder that they are "
+                f"relative to, such as root='.'; or answer without them: on_error='blank'"
             )
         self._count(name, cells, len(present))
         drift = self._drifts[name]
@@ -181,14 +186,19 @@ def fields_there(experiment: Experiment, source: Source, strict: bool) -> list[s
         return list(experiment.fields)
     absent = [column for column in experiment.columns() if column not in source.columns]
     unused = [column for column in source.columns if column not in experiment.columns()]
-    hints = [f"{column!r}{nearest(column, unused)}" for column in absent]
+    meant = []
+    for column in absent:
+        near = nearest_of(column, unused)
+        if near is not None:
+            meant.append(f"{column!r} by {near!r}")
+            unused.remove(near)
+    hint = f"; did you mean {', '.join(meant)}?" if meant else ""
+    found = f"{source.name}: no column {', '.join(map(repr, absent))}"
     there = [name for name, field in experiment.fields.items() if any(column in source.columns for column in field.sources)]
     if absent and (strict or not there):
-        raise DataError(
-            f"{source.name}: no column {', '.join(hints)}; expected {', '.join(map(repr, experiment.columns()))}; rename the columns"
-        )
+        raise DataError(f"{found}; expected {', '.join(map(repr, experiment.columns()))}; rename the columns{hint}")
     if absent:
-        warn(f"{source.name}: no column {', '.join(hints)}; missing in every row")
+        warn(f"{found}; missing in every row{hint}")
     return there
 
 

@@ -83,7 +83,9 @@ def summary_of(bundle: Bundle, run: Path | None) -> ModelSummary:
     facts["trained"] = ", ".join(_trained(bundle)) or "unknown: the model was not measured"
     values = [value for part in (*bundle.members, *bundle.backbones.values()) for value in part.state_dict().values()]
     megabytes = sum(value.numel() * value.element_size() for value in values) / 1e6
-    facts["size"] = f"{sum(map(_size, bundle.members)):,} parameters; {megabytes:,.1f} MB with trees and frozen backbones"
+    beside = {"trees": any(member.trees is not None for member in bundle.members), "frozen backbones": bool(bundle.backbones)}
+    counted = " and ".join(name for name, is_there in beside.items() if is_there)
+    facts["size"] = f"{sum(map(_size, bundle.members)):,} parameters; {megabytes:,.1f} MB{f' with {counted}' if counted else ''}"
     facts["run"] = "-" if run is None else shlex.quote(str(run))
     return ModelSummary({name: plain(value) for name, value in facts.items()}, fields)
 

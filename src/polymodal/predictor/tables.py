@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..language import Words
 from ..pages import Records, with_error
 
 _VERDICTS = {"better than": "better", "worse than": "worse", "within noise of": "within noise"}
@@ -14,14 +15,16 @@ def leaderboard_table(target: str, entries: Sequence[Mapping[str, Any]]) -> Reco
     """Return the leaderboard of a task. The verdict is that of the model over each entry."""
     metric = str(entries[0]["metric"]) if entries else "value"
     title = f"{target}: measured on validation rows, the best first"
-    return Records(entries, title, {"": _name, metric: _value, "model is": _verdict, "rows": _rows, "seconds": _seconds})
+    shown = {"": _name, metric: _value, "model is": _verdict, "rows": _rows, "seconds": _seconds}
+    return Records(entries, title, shown, Words("en")("legend.error"))
 
 
 def importance_table(target: str, records: Sequence[Mapping[str, Any]]) -> Records:
     """Return the importances of fields and columns for a task."""
     metric, rows = (str(records[0]["metric"]), f", measured on {records[0]['rows']:,} rows") if records else ("metric", "")
     title = f"{target}: cells exchanged between rows{rows}"
-    return Records(records, title, {"": _name, "kind": _kind, f"{metric} lost": _importance, "loss added": _loss})
+    shown = {"": _name, "kind": _kind, f"{metric} lost": _importance, "loss added": _loss}
+    return Records(records, title, shown, Words("en")("legend.error"))
 
 
 def _name(row: Mapping[str, Any]) -> str:
@@ -49,8 +52,8 @@ def _seconds(row: Mapping[str, Any]) -> str:
 
 
 def _importance(row: Mapping[str, Any]) -> str:
-    return with_error(row["importance"], row["spread"])
+    return with_error(row["importance"], row["error"])
 
 
 def _loss(row: Mapping[str, Any]) -> str:
-    return with_error(row["loss_importance"], row["loss_spread"])
+    return with_error(row["loss_importance"], row["loss_error"])

@@ -9,6 +9,7 @@ from typing import Any, Unpack
 import numpy as np
 import torch
 
+from ..config import request_of
 from ..data.class_notes import Unknown, class_notes
 from ..data.reading import Targets, examine_targets, fit_tasks, read_weights
 from ..data.sources import Source, is_table_folder, open_source
@@ -21,7 +22,7 @@ from ..inspection.targets import missing_line
 from ..journal import digest_of
 from ..modalities import Modality
 from ..preparation import fit_modalities, roots_of, split_rows
-from ..request import Request, TrainingSettings, accepts
+from ..request import TrainingSettings, accepts
 from ..runs.resolution import Resolved, open_others, resolve
 from ..runs.resuming import look_at, output_folder
 from ..storage import unwritable
@@ -50,7 +51,7 @@ def check(table: Any, *overrides: str, out: str | Path | None = None, **settings
     :param out: the folder that the run would be written to; None = it is not checked
     :raises UserError: the arguments do not give an experiment (an unknown column or setting, for example)
     """
-    request = Request.of(table, overrides, settings)
+    request = request_of(Experiment, check, table, overrides, settings)
     if isinstance(table, (str, Path)) and Path(table).is_dir() and not is_table_folder(Path(table)):
         given = [*request.settings, *(["out"] if out is not None else [])]
         if given:

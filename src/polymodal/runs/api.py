@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Unpack
 
-from ..config import absolute
+from ..config import absolute, request_of
 from ..data.sources import open_source
 from ..errors import ConfigError, UserError
 from ..experiment import Experiment
 from ..journal import JOURNAL_FILE, refuse
 from ..modalities import OnError
 from ..predictor import Predictor, as_predictor, load
-from ..request import Folders, Request, TrainingSettings, accepts
+from ..request import Folders, TrainingSettings, accepts
 from ..storage import Lock, sweep
 from ..tracking import TRACKERS
 from ..training.checkpoint import Checkpoints
@@ -56,7 +56,7 @@ def train(
     :raises Interrupted: the process received a signal (Ctrl-C); what was trained by then is saved
     """
     clock = Clock(None, start)
-    resolved = resolve(Request.of(table, overrides, settings))
+    resolved = resolve(request_of(Experiment, train, table, overrides, settings))
     for one in resolved.left_out:
         if one.unread:
             warnings.warn(f"{resolved.source.name}, {one.line}", UserWarning, stacklevel=2)

@@ -1,4 +1,7 @@
-"""Estimators of scikit-learn: ``MultimodalClassifier`` and ``MultimodalRegressor``. They need the extra ``sklearn``."""
+"""Estimators of scikit-learn: ``MultimodalClassifier`` and ``MultimodalRegressor``. They need the extra ``sklearn``.
+
+Where cells are paths of files, ``root`` names the folder that they are relative to: ``MultimodalClassifier(root=".")``.
+"""
 
 from ..errors import requires
 

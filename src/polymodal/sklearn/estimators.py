@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ..config import quote
+from ..config import quote, unexpected
 from ..errors import ConfigError, DataError, UserError
+from ..experiment import Experiment
 from ..flow import Cell
 from ..request import Preset, is_nothing
 from ..runs import Interrupted, train
@@ -82,6 +84,34 @@ class _Multimodal(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+
+    if not TYPE_CHECKING:  # type checkers read the parameters of __init__
+
+        def __new__(cls, *_: Any, **parameters: Any) -> Self:
+            """Return a new estimator.
+
+            :raises TypeError: there is no such parameter; the message names the parameter or the setting that is probably meant
+            """
+            for name, value in parameters.items():
+                if name not in cls._get_param_names():
+                    raise TypeError(cls._unknown(name, value))
+            return super().__new__(cls)
+
+    @classmethod
+    def _unknown(cls, name: str, value: Any) -> str:
+        """Return the message for a parameter that the estimators do not have."""
+        return unexpected(Experiment, cls.__name__, name, value, cls._get_param_names(), f"{cls.__name__}(overrides=[{{}}])")
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, as scikit-learn does, and return the estimator.
+
+        :raises EstimatorError: there is no such parameter; the message names the parameter or the setting that is probably meant
+        """
+        for name, value in params.items():
+            if name.partition("__")[0] not in self._get_param_names():
+                raise EstimatorError(self._unknown(name, value))
+        estimator: Self = super().set_params(**params)
+        return estimator
 
     # -- what differs between the kinds ------------------------------------------------------------------------------
 
@@ -215,10 +245,17 @@ class _Multimodal(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
             files.unpack(self, state)
 
 
+_Multimodal.__signature__ = inspect.signature(_Multimodal.__init__).replace(
+    parameters=list(inspect.signature(_Multimodal.__init__).parameters.values())[1:]
+)  # without it, the signature would be that of __new__
+
+
 class MultimodalClassifier(ClassifierMixin, _Multimodal):  # type: ignore[misc]
     """A classifier of rows whose columns are pictures, texts, numbers, categories, sounds, series or point clouds.
 
-    It trains by ``polymodal.train``, with its defaults. Every parameter may be set by ``set_params`` and tuned by ``GridSearchCV``.
+    It trains by ``polymodal.train``, with its defaults. Every parameter may be set by ``set_params`` and tuned by ``GridSearchCV``. A table
+    in memory has no folder: if cells are paths such as ``photos/0001.jpg``, ``MultimodalClassifier(root=".")`` finds them below the current
+    folder.
 
     :param columns: the modality or type of columns whose inferred one is wrong: image, text, number, category, date or another kind
     :param ignore: one or several columns that are not features
@@ -230,7 +267,7 @@ class MultimodalClassifier(ClassifierMixin, _Multimodal):  # type: ignore[misc]
     :param fusion: the kind of the fusion, such as ``concat``; None = the default
     :param baselines: whether models of single fields are trained as well, for the leaderboard
     :param overrides: ``path=value`` settings of ``run.yaml``, which take precedence over other parameters
-    :param root: one or several folders in which to look for the files of cells
+    :param root: one or several folders that the paths in cells are relative to, such as ``"."``; a table in memory with paths requires it
     :param device: where the model is trained and predicts: auto, cpu, cuda or mps
     :param random_state: the seed of a training, or a ``RandomState`` that generates it; None = 0, so that a training can be repeated
     :param verbose: whether the progress of a training is printed

@@ -154,6 +154,7 @@ def stored(run: Path) -> dict[str, Any]:
         "python_model": str(Path(__file__).parent / "stored_model.py"),
         "artifacts": {"bundle": str(find(run))},
         "signature": signature,
+        "model_config": {"trust": False, "root": ""},  # MLflow ignores what is passed at loading unless it is here
         "input_example": requires("pandas", "mlflow").DataFrame(examples, dtype=object),
         "pip_requirements": [f"polymodal=={__version__}", "pandas"],
     }

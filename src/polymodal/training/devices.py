@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from ..errors import ConfigError
+from ..errors import ConfigError, nearest
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 """The name of a device; auto = the first of CUDA, MPS and CPU that is available."""
@@ -24,8 +24,11 @@ def pick_device(name: str, setting: str = "training.device") -> torch.device:
     if name == "auto":
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
     if not available.get(name):
-        usable = ", ".join(["auto", *(kind for kind, is_there in available.items() if is_there)])
-        raise ConfigError(f"{setting}: {name} is not {'available' if name in available else 'a device'}; expected one of {usable}")
+        usable = ["auto", *(kind for kind, is_there in available.items() if is_there)]
+        near = nearest(str(name), usable) if name not in available else ""
+        raise ConfigError(
+            f"{setting}: {name} is not {'available' if name in available else 'a device'}; expected one of {', '.join(usable)}{near}"
+        )
     return torch.device(name)
 
 

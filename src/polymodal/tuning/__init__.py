@@ -1,6 +1,7 @@
 """``tune``: a search for the best settings. ``space`` reads what is searched, ``study`` suggests settings and prunes trials with Optuna,
-``trials`` trains them, and ``api`` leads the search."""
+``trials`` trains them, ``api`` leads the search, and ``result`` shows it."""
 
 from .api import tune
+from .result import TuneResult
 
-__all__ = ["tune"]
+__all__ = ["TuneResult", "tune"]

@@ -12,14 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
-from ..config import explain, quote, split_override
+from ..config import explain, quote, request_of, split_override
 from ..ensemble.plan import RESERVE
 from ..errors import ConfigError, UserError
 from ..experiment import Experiment
 from ..journal import code_of, digest_of
 from ..language import Sentence
 from ..predictor import load
-from ..request import Request, TrainingSettings, accepts
+from ..request import TrainingSettings, accepts
 from ..runs import Interrupted
 from ..runs.resolution import Resolved, resolve
 from ..runs.testing import measure_test_later
@@ -28,6 +28,7 @@ from ..training.clock import Clock
 from ..training.console import observers_of
 from ..training.events import NoteEvent, TrialEvent, WarningEvent
 from ..training.observers import Observer, Observers, plain
+from .result import TuneResult
 from .space import Dimension, check, space_of
 from .study import Study
 from .trials import COMPLETE, FAILED, TimeIsOver, Trainer, Trial, Trials
@@ -52,7 +53,7 @@ def tune(
     verbose: bool | int | None = None,
     start: float | None = None,
     **settings: Unpack[TrainingSettings],
-) -> dict[str, Any]:
+) -> TuneResult:
     """Search for the settings with the best metric on the validation rows (``pip install 'polymodal[tune]'``).
 
     Each trial is a run of ``train`` with the settings that Optuna suggests after the trials before it. If ``out`` contains this search, it
@@ -76,10 +77,12 @@ def tune(
     :param verbose: what is shown of the progress: True or 1 = notes and a line for each trial, with a bar on a terminal or in a notebook;
         2 = every epoch as well; False = nothing; None = 1 on a terminal and in a notebook, otherwise nothing
     :param start: the moment (``time.monotonic()``) from which the time limit counts; None = now
-    :returns: ``{"trials": [{"number", "settings", "state", "scores", ...}], "best": {...}, "test": {...} or None, ...}``
+    :returns: a dict whose keys are attributes too, and which prints as a summary: ``trials``, ``best`` (with its ``settings``, ``scores``
+        and ``run``), ``test`` (None without test rows), ``statement``, ``space``, ``stopped``, ``seed``, ``seconds`` and others
     :raises UserError: an argument, a setting or the data is invalid; all trials failed; or no trial ended within the time limit
     :raises Interrupted: the process received a signal; the search goes on with the same call
     """
+    request = request_of(Experiment, tune, table, overrides, settings)
     if trials < 1:
         raise UserError(f"trials: {trials}; expected 1 or more (--trials)")
     space = space_of(over)
@@ -88,7 +91,7 @@ def tune(
         if given in (one.path for one in space):
             raise ConfigError(f"over: {given} is set as well, by {text}; expected one of the two; leave the other out")
     clock = Clock(None, start)
-    resolved = resolve(Request.of(table, overrides, settings))
+    resolved = resolve(request)
     check(space, resolved.experiment)
     for one in resolved.left_out:
         if one.unread:
@@ -220,7 +223,7 @@ class _Search:
                 self.trainer.clear(one, now is not None and one.number == now.number)
         return now
 
-    def conclude(self, folder: Path | None) -> dict[str, Any]:
+    def conclude(self, folder: Path | None) -> TuneResult:
         """Return the results of the search as plain data, and write its files."""
         ended, best = self.journal.ended, self.journal.best
         if best is None:
@@ -241,7 +244,7 @@ class _Search:
             written = experiment.with_absolute_paths()
             bodies = {RESULTS: json.dumps(result, ensure_ascii=False, indent=1) + "\n", BEST: explain(written, journal.reasons)}
             write_texts(folder, bodies)
-        return result
+        return TuneResult(result)
 
     def _nothing(self, folder: Path | None) -> str:
         """Return the message about a search without a complete trial."""

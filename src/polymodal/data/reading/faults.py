@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...errors import DataError
-from ...modalities import OnError
+from ...modalities import NO_FOLDER, OnError
 from ...storage import no_formula
 from .cells import CellFault
 
@@ -68,6 +68,18 @@ class FaultBook:
         first = self.first[column]
         count = f"{self.counts[column]:,} of {cells:,} cells cannot be read"
         return f"{self.table}, column {column!r}: {count} (first in row {first.row}: {first.message})"
+
+    def refusal(self, column: str, cells: int, limit: float) -> str:
+        """Return the message about a column of which too many cells cannot be read (see ``exceeds``).
+
+        If they are paths without a folder that they could be relative to, it states how the folder is given.
+        """
+        if self.first[column].message.startswith(NO_FOLDER):
+            found = f"{self.counts[column]:,} of {cells:,} cells are paths, and a table in memory has no folder"
+            fix = "expected root=... (--root), the folder that they are relative to; write root='.' for the current folder"
+            return f"{self.table}, column {column!r}: {found}; {fix}"
+        fix = "fix them, leave the column out (--ignore), or raise data.max_faults"
+        return f"{self.line(column, cells)}; expected at most {limit:.0%}; {fix}"
 
     def close(self) -> None:
         """Close the CSV file."""
