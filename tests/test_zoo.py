@@ -151,7 +151,7 @@ def test_the_notes_state_the_size_from_scratch_and_what_is_not_read(table: Path,
     assert "it does not read photo" in " ".join(run.output.split())
     words = ["--preset", "mmf/mmbt", *TINY, SMALL_NETWORK, "-o", str(tmp_path / "b")]
     run = CliRunner().invoke(main, ["train", str(table), "--target", "y", *words])
-    assert "mmf/mmbt: its network from scratch (16 wide, 1 blocks, 4 heads); model.pretrained.joint=FOLDER" in " ".join(run.output.split())
+    assert "mmf/mmbt: its network from scratch (16 wide, 1 block, 4 heads); model.pretrained.joint=FOLDER" in " ".join(run.output.split())
     again = CliRunner().invoke(main, ["train", str(tmp_path / "b" / "run.yaml"), "-o", str(tmp_path / "c"), "--quiet"])
     assert again.exit_code == 0, again.output
     written = [yaml.safe_load((tmp_path / name / "run.yaml").read_text()) for name in "bc"]

@@ -32,11 +32,12 @@ from .experiment import Experiment
 from .flow import State
 from .frozen import digest_of
 from .inference import BLOCK
+from .language import Sentence
 from .modalities import Roots
 from .model import MultiModalModel, build
 from .pages import escaped
 from .remote import url_of
-from .storage import checksum_of, not_written, write_whole
+from .storage import checksum_of, hint_of_runs, not_written, write_whole
 from .tasks import Task
 from .weights import Parts, below, restored, stored
 
@@ -231,7 +232,7 @@ def _backbones(
             if digest_of(backbone) != digests.get(name):
                 raise ValueError(f"field {name!r}: the frozen weights on this machine differ from those that it was trained with")
             model = states[name]["backbone"]["model"]
-            warn(f"field {name!r}: its frozen weights are not in the bundle, but taken from {model}; they are those of the training")
+            warn(Sentence("bundle.frozen_elsewhere", field=name, model=str(model)))
         backbones[name] = backbone
     return backbones
 
@@ -252,7 +253,7 @@ def find(folder: str | Path) -> Path:
         raise BundleError(f"{folder}: no such folder; expected a run or a bundle{fix}")
     if folder.is_file():
         raise BundleError(f"{folder}: a file; expected the folder of a run or a bundle; the run is named first, and then the table")
-    raise BundleError(f"{folder}: contains no bundle.json; expected a run that ended or a bundle")
+    raise BundleError(f"{folder}: contains no bundle.json; expected a run that ended or a bundle{hint_of_runs(folder)}")
 
 
 def _refuse_code(experiment: Experiment, trust: bool) -> None:

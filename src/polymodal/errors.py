@@ -310,6 +310,11 @@ def requires(package: str, extra: str) -> ModuleType:
         ) from error
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number and a noun that agrees with it, such as ``1 row`` and ``1,000 rows``, for a message."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 _SILENT: ContextVar[bool] = ContextVar("silent", default=False)
 
 

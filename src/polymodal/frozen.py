@@ -31,6 +31,7 @@ from .data.store import Store, pack
 from .errors import ConfigError
 from .flow import Cell, Form, Geometry, Sample, State
 from .inference import BLOCK, WINDOW, Window, block_of, device_of, grouped
+from .language import Sentence
 from .modalities import Modality, Recognition, Roots
 from .modalities.modality import Drift, Parts
 from .modalities.sequences import bucket
@@ -218,7 +219,7 @@ def fill(
         if time.monotonic() - reported_at > _REPORT_AFTER and done < total:
             reported_at = time.monotonic()
             left = (reported_at - begin) / done * (total - done)
-            note(f"field {name!r}: {done:,} of {total:,} cells seen by the frozen backbone, {left:.0f} s to go")
+            note(Sentence("note.frozen_part", field=name, done=done, total=total, left=left))
         return [{"features": features} for features in known if features is not None]
 
     try:
@@ -226,8 +227,8 @@ def fill(
     finally:
         cache.flush()
         backbone.to(before)
-    known = f", {total - computed:,} of them known from before" if computed < total else ""
-    note(f"field {name!r}: {total:,} cells seen by the frozen backbone{known}, {time.monotonic() - begin:.1f} s")
+    known = Sentence("note.frozen_known", known=total - computed) if computed < total else ""
+    note(Sentence("note.frozen", field=name, total=total, known=known, seconds=time.monotonic() - begin))
 
 
 # -- the cache between runs ----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .config import Config, External, quote
 from .encoders import USUAL_MODELS, AnyEncoder, Encoder, EncoderConfig, PretrainedModels
-from .errors import ConfigError
+from .errors import ConfigError, counted
 from .flow import FUSED, TREES, Features, Field, Form, Output, State, network
 from .fusions import AnyFusion, Fusion, FusionConfig, LowRankConfig, menu_of
 from .fusions.fusion import linear
@@ -112,7 +112,7 @@ class MultiModalModel(nn.Module):
         self.names = list(names) if names is not None else [f"input_{at}" for at in range(len(encoders))]
         self.names += list(named)
         if len(self.names) != len(modules):
-            raise ConfigError(f"MultiModalModel: {len(modules)} encoders, {len(self.names)} names; expected equal numbers")
+            raise ConfigError(f"MultiModalModel: {counted(len(modules), 'encoder')}, {counted(len(self.names), 'name')}; expected as many")
         self.encoders = nn.ModuleList(modules)
         widths = {name: module.width if isinstance(module, Encoder) else None for name, module in zip(self.names, modules, strict=True)}
         self.fusion = _fusion(fusion, widths, width)
@@ -291,7 +291,7 @@ class MultiModalModel(nn.Module):
     def _fields(self, inputs: Sequence[Tensor | Field], named: Mapping[str, Tensor | Field]) -> dict[str, Field]:
         given = {**dict(zip(self.names, inputs, strict=False)), **named}
         if len(inputs) > len(self.names) or set(given) != set(self.names):
-            raise ConfigError(f"model: called with {len(inputs)} inputs and {sorted(named)}; expected {', '.join(self.names)}")
+            raise ConfigError(f"model: called with {counted(len(inputs), 'input')} and {sorted(named)}; expected {', '.join(self.names)}")
         fields = {}
         for name in self.names:
             value = given[name]

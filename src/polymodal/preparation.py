@@ -38,6 +38,7 @@ from .errors import ConfigError, DataError, UserError
 from .experiment import Experiment
 from .flow import State
 from .frozen import FeatureCache, fill
+from .language import Sentence
 from .modalities import FieldConfig, Modality, Roots
 from .model import form_of
 from .tasks import Reading, Task
@@ -317,11 +318,11 @@ def read_table(
     store = Store(folder / f".{faults.stem}.cells", modalities, int(experiment.data.cache_gb * 2**30))
     try:
         targets = read_targets(source, tasks, book.record, unknown.listener(part_N))
-        faulty = {}
+        faulty: dict[str, str] = {}
         for name, task in tasks.items():
             cells = int((~np.isnan(targets[name]).any(1)).sum()) + book.counts[task.config.column]
             if line := book.line(task.config.column, cells):
-                faulty[name] = f"{line}; those rows have no target (faults.csv lists them)"
+                faulty[name] = Sentence("faults.targets", line=line)
             _bound_faults(book, task.config.column, cells, 1.0 if name in inferred_kinds else experiment.data.max_faults, is_inferred=False)
         store.fill(source, book.record, keep_N)
         usable_N = keep_N & np.logical_or.reduce([~np.isnan(target).any(1) for target in targets.values()])
@@ -355,8 +356,7 @@ def _bound_faults(book: FaultBook, column: str, cells: int, limit: float, is_inf
         return
     if not is_inferred:
         raise DataError(book.refusal(column, cells, limit))
-    fix = f"state what the column is (--column {column}=category), or leave it out (--ignore)"
-    warnings.warn(f"{book.line(column, cells)}; they count as missing; {fix}", UserWarning, stacklevel=2)
+    warnings.warn(Sentence("faults.columns", line=book.line(column, cells), column=column), UserWarning, stacklevel=2)
 
 
 def known_targets(source: Source, experiment: Experiment) -> np.ndarray:

@@ -53,8 +53,13 @@ def width_of(stream: TextIO | None = None) -> int:
 
 def is_live(stream: TextIO) -> bool:
     """Return whether a stream is a terminal on which lines can be replaced."""
+    return _is_terminal(stream) and os.environ.get("TERM", "") not in ("dumb", "unknown")
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    """Return whether a stream is a terminal."""
     try:
-        return stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+        return stream.isatty()
     except (OSError, ValueError, AttributeError):  # the stream is closed
         return False
 
@@ -101,6 +106,52 @@ def wrapped(text: str, width: int, first: str = "", rest: str = "") -> list[str]
             line, used, space = rest, cells(rest), ""
         line, used, is_empty = line + space + atom, used + len(space) + size, False
     return [*lines, line]
+
+
+def message_lines(
+    text: str, stream: TextIO | None = None, first: str = "", rest: str = "  ", several: bool = False
+) -> list[str]:  # fmt: skip
+    """Return a message, such as a warning or an error, as lines: of the width of a terminal, and otherwise one line, so that a log can be
+    searched for it.
+
+    :param text: the message
+    :param stream: where it is written; None = standard output
+    :param first: the beginning of the first line
+    :param rest: the beginning of the lines on which it continues
+    :param several: whether the lines of the message remain apart; otherwise it is one text
+    """
+    width = width_of(stream) if _is_terminal(stream or sys.stdout) else None
+    lines: list[str] = []
+    for at, own in enumerate(text.split("\n") if several else [text]):
+        line = printable(own)
+        indent = line[: len(line) - len(line.lstrip(" "))]
+        begin = (first if at == 0 else "") + indent
+        if width is None or cells(begin + line.lstrip(" ")) <= width:
+            lines.append(begin + line.lstrip(" "))
+        else:
+            lines += wrapped(line, width, begin, indent + rest)
+    return lines
+
+
+def joined(parts: Iterable[tuple[int, str]], width: int, indent: str = "", rest: str = "      ") -> list[str]:
+    """Return the parts of a line beside one another, without the least important ones if they do not fit. If those that must be there do
+    not fit either, they continue on further lines; a part is never broken.
+
+    :param parts: the parts in their order, each with its importance; those of 0 are never left out
+    :param indent: the beginning of the first line
+    :param rest: the beginning of the other lines
+    """
+    kept = [(importance, text) for importance, text in parts if text]
+    while cells(indent + _GAP.join(text for _, text in kept)) > width and any(importance for importance, _ in kept):
+        kept.remove(max(kept, key=lambda part: part[0]))
+    lines, line = [], indent
+    for at, (_, text) in enumerate(kept):
+        gap = _GAP if at and line != rest else ""
+        if at and cells(line + gap + text.rstrip()) > width:
+            lines.append(line.rstrip())
+            line, gap = rest, ""
+        line += gap + text
+    return [*lines, line.rstrip()]
 
 
 def _atoms(text: str) -> Iterator[tuple[str, bool]]:

@@ -13,6 +13,7 @@ from typing import Any
 from .backbones.joint import hidden_size
 from .errors import ConfigError
 from .flow import Form
+from .language import Sentence
 
 _WIDTH, _DEPTH, _HEADS = 256, 4, 4
 """The size of a network from scratch: that of BERT-mini (Turc et al. 2019, arXiv:1908.08962)."""
@@ -156,8 +157,8 @@ def encoder_of(preset: str, forms: Sequence[Form], models: Mapping[str, str | No
         return None
     model = models.get(reader.source)
     if model is None:
-        return dict(reader.scratch), f"that of {preset}, from scratch"
-    return {**reader.given, "model": model}, f"that of {preset}, with the weights of {model}"
+        return dict(reader.scratch), Sentence("zoo.encoder", preset=preset)
+    return {**reader.given, "model": model}, Sentence("zoo.encoder_weights", preset=preset, model=str(model))
 
 
 def described(preset: str, model: Mapping[str, Any], left_out: Sequence[str]) -> str:
@@ -167,20 +168,23 @@ def described(preset: str, model: Mapping[str, Any], left_out: Sequence[str]) ->
     :param left_out: the names of the fields that the preset does not read
     """
     architecture, models = ARCHITECTURES[preset], _models(model)
-    parts = []
+    parts: list[str] = []
     for kind, reader in {reader.source: (kind, reader) for kind, reader in architecture.readers.items()}.values():
-        what = "its network" if reader.source == "joint" else f"{_NAMES[kind][1]} by {reader.scratch['kind']}"
+        is_joint = reader.source == "joint"
+        what = Sentence("zoo.network") if is_joint else Sentence(f"zoo.{kind}_by", encoder=reader.scratch["kind"])
         if reader.source in models:
-            what = what if reader.source == "joint" else _NAMES[kind][1]
-            parts.append(f"{what} with the weights of {models[reader.source]}")
+            what = what if is_joint else Sentence(f"zoo.{kind}")
+            parts.append(Sentence("zoo.weights", what=what, model=models[reader.source]))
             continue
         size = {**reader.scratch, **_sizes(model, reader)}
-        named = [f"{size[key]} {word}" for key, word in (("hidden", "wide"), ("depth", "blocks"), ("heads", "heads")) if key in size]
-        start = f"; model.pretrained.{reader.source}=FOLDER starts with the weights of a model" if reader.source else ""
-        parts.append(f"{what} from scratch{' (' if named else ''}{', '.join(named)}{')' if named else ''}{start}")
+        named = [Sentence(f"zoo.{key}", number=size[key]) for key in ("hidden", "depth", "heads") if key in size]
+        sizes = Sentence("zoo.size", sizes=Sentence.joined(named, "enumeration")) if named else ""
+        parts.append(Sentence("zoo.scratch", what=what, size=sizes))
+        if reader.source:
+            parts.append(Sentence("zoo.start", setting=f"model.pretrained.{reader.source}"))
     if left_out:
-        parts.append(f"it does not read {', '.join(left_out)}")
-    return f"{preset}: " + "; ".join(parts)
+        parts.append(Sentence("zoo.left_out", fields=Sentence.joined(left_out, "enumeration")))
+    return Sentence("of_column", column=preset, why=Sentence.joined(parts))
 
 
 def _sizes(model: Mapping[str, Any], reader: Reader) -> dict[str, Any]:

@@ -400,17 +400,17 @@ def test_a_contender_that_fails_in_a_round_is_reported_as_failed(tmp_path: Path,
 def test_a_fusion_that_cannot_be_tried_out_does_not_keep_a_comparison_from_being_planned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from polymodal.ensemble.trainer import EnsembleTrainer
+    from polymodal.ensemble.trials import try_out
 
-    tried, try_out = [], EnsembleTrainer.try_out
+    tried = []
 
-    def failing(self: EnsembleTrainer, name: str, seconds: float) -> Any:
-        tried.append(self.experiment.model.fusion.kind)
+    def failing(trainer: Any, name: str, seconds: float) -> Any:
+        tried.append(trainer.experiment.model.fusion.kind)
         if len(tried) == 1:
             raise TrainingError("its loss is not finite")
-        return try_out(self, name, seconds)
+        return try_out(trainer, name, seconds)
 
-    monkeypatch.setattr(EnsembleTrainer, "try_out", failing)
+    monkeypatch.setattr("polymodal.comparison.schedule.try_out", failing)
     path = table(tmp_path / "t.csv", lambda one, two: one, rows=90)
     said = pm.compare(
         path, *TINY, target="label", columns={"say": "text"}, fusions=["concat", "gated"], also=[], trials=1, rounds=2, time_limit=60

@@ -397,7 +397,7 @@ def test_train_reports_near_copies(tmp_path: Path, rng: np.random.Generator) -> 
         cells, "training.epochs=1", "training.baselines=false", "model.width=8", target="y", split="part", out=tmp_path / "run"
     )  # fmt: skip
     log = (tmp_path / "run" / "log.jsonl").read_text()
-    assert "column 'photo': 1 pairs of pictures are (nearly) the same, but in different parts of the split (rows 1 and 60" in log
+    assert "column 'photo': 1 pair of pictures is (nearly) the same, but in different parts of the split (rows 1 and 60" in log
 
 
 def test_parts_are_numbered_apart() -> None:

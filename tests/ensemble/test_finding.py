@@ -147,7 +147,7 @@ def test_every_target_has_its_sentence_by_its_own_metric_on_its_own_rows() -> No
     assert compared["z"].fields["one"].rows == 200
     assert compared["y"].verdict == "better than"
     facts = compared["y"].facts()
-    assert list(facts) == ["metric", "why", "best", *compared["y"].fields["one"].facts(), "p", "verdict", "fields"]
+    assert list(facts) == ["metric", "why", "best", *compared["y"].fields["one"].facts(), "p", "verdict", "fields", "why_facts"]
     assert facts["beside"] == {"metric": "accuracy", "all": 0.9125, "alone": facts["fields"]["one"]["beside"]["alone"]}
     assert "beside" not in compared["z"].facts()
     assert finding(prepared(tasks, 400), measured(good, target), {}) == ("", {})

@@ -183,8 +183,8 @@ def test_near_twins_across_the_split_are_reported(tmp_path: Path, rng: np.random
     parts = ["train"] * 40 + ["valid"] * 20
     columns = {"photo": photos, "text": texts, "y": [at % 2 for at in range(60)], "part": parts}
     told = profile_of(tmp_path, columns, target="y", split="part").suspicions
-    assert any("column 'photo': 1 pairs of pictures" in line and "rows 1 and 60" in line for line in told)
-    assert any("column 'text': 1 pairs of texts" in line and "rows 4 and 59" in line for line in told)
+    assert any("column 'photo': 1 pair of pictures" in line and "rows 1 and 60" in line for line in told)
+    assert any("column 'text': 1 pair of texts" in line and "rows 4 and 59" in line for line in told)
     same_side = {**columns, "part": ["train"] * 20 + ["valid"] * 20 + ["train"] * 20}
     assert not any("pairs of" in line for line in profile_of(tmp_path, same_side, target="y", split="part").suspicions)
 

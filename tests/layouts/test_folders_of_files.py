@@ -119,7 +119,7 @@ def test_broken_and_hostile_metadata_are_refused(tmp_path: Path) -> None:
     for name, text, words in (
         ("csv", "file_name,text\n../../etc/passwd,x\n", "metadata.csv row 1: '../../etc/passwd'; expected the name of a file below the folder"),
         ("csv", "file_name,text\n/etc/passwd,x\n", "metadata.csv row 1: '/etc/passwd'; expected the name of a file below the folder"),
-        ("csv", "file_name,text\n2.png,x\n", "1 of 1 files do not exist, or are outside the folder (first '2.png')"),
+        ("csv", "file_name,text\n2.png,x\n", "1 of 1 file does not exist, or is outside the folder (first '2.png')"),
         ("csv", "text,label\nx,y\n", "no column 'file_name'; expected the file of each row"),
         ("csv", "file_name,image\n1.png,y\n", "two columns become 'image'; expected one"),
         ("jsonl", '{"file_name": ["1.png", 3]}', "'3'; expected the name of a file below the folder"),

@@ -374,7 +374,7 @@ def test_pictures_of_which_some_are_there_are_told_and_none_at_all_is_an_error(t
     (folder / "files/p10/p10000032/s50414267/aa-1.jpg").unlink()
     found, told = said(folder)
     assert [row["lateral"] for row in found] == ["", "", ""]
-    assert "column 'lateral': 1 of 1 files do not exist" in told[0]
+    assert "column 'lateral': 1 of 1 file does not exist" in told[0]
     for path in folder.rglob("*.jpg"):
         path.unlink()
     with pytest.raises(DataError, match="files do not exist"):

@@ -68,11 +68,11 @@ def test_shards_are_read_in_order_packed_or_not(tmp_path: Path) -> None:
 
 def test_pickles_are_never_opened(tmp_path: Path) -> None:
     path = shard(tmp_path / "s.tar", [("a.pyd", b"\x80\x04."), ("a.txt", b"x"), ("b.pyd", b"\x80\x04."), ("b.txt", b"y"), ("b.mp", b"z")])
-    with pytest.warns(UserWarning, match="members") as caught:
+    with pytest.warns(UserWarning, match="member") as caught:
         found = rows(path)
     assert [str(one.message) for one in caught] == [
         "2 members .pyd are pickles, which can run code; they are left out",
-        "1 members .mp are of a format that is not read; they are left out",
+        "1 member .mp is of a format that is not read; it is left out",
     ]
     assert found == [{"__key__": "a", "txt": "x"}, {"__key__": "b", "txt": "y"}]
 

@@ -51,7 +51,7 @@ def test_another_unit_is_told_with_numbers(model: pm.Predictor) -> None:
         "963 times that of training; check the unit"
     ]
     (line,) = told(model, [row(3, weight="13,000 ")])
-    assert "1 of 1 numbers" in line
+    assert "1 of 1 number is" in line
     (line,) = told(model, [*(row(at) for at in range(1000)), *(row(at, weight=-500) for at in range(20))])
     assert "20 of 1,020 numbers are outside the range of the training rows (10 to 29); here -500 to 29" in line
 

@@ -203,6 +203,17 @@ def test_the_chinese_sentences_are_made_of_the_facts() -> None:
     )
     other = COMPARED["targets"]["y"] | {"other_alone": "only photo"}
     assert "另一个单字段（仅 photo）没有被选中，其值为 80.0%。" in comparison_page(COMPARED | {"targets": {"y": other}}, "zh")
+    more: dict[str, Any] = {
+        "why": "2.3 % of the rows are of the rarer class",
+        "why_facts": {"key": "target.rare_class", "values": {"share": 2.3}},
+    }
+    more |= {"unit": "EUR", "fewest_rounds": 3, "epochs": 40, "trained": 200, "trainable": 900}
+    facts = COMPARED["targets"]["y"] | more | {"metric": "mae", "rounds": 2, "difference": {"mean": -12.3, "low": None, "high": None}}
+    html = comparison_page(COMPARED | {"targets": {"y": facts}}, "zh")
+    assert "差为 -12.3 EUR" in html
+    assert "没有区间（至少需要 3 个轮次）" in html
+    assert "以 mae 为准，因为较少的类别占 2.3% 的行。" in html
+    assert "在 200 行（可用 900 行，延长 --time-limit 可用更多行）上训练全部候选模型（最多 40 轮），在其他行上测量；" in html
     for verdict, words in {"harms": "应使用 仅 photo", "no difference": "其绝对值小于 1.0 个百分点", "undecided": "尚无定论"}.items():
         facts = COMPARED["targets"]["y"] | {"verdict": verdict, "difference": {"mean": 0.0, "low": None, "high": None}}
         html = comparison_page(COMPARED | {"targets": {"y": facts}}, "zh")

@@ -61,7 +61,7 @@ def run_events(limit: float | None = None) -> Iterator[Event]:
             yield StepEvent(name, number, 3, 2, 2, 0.5, 60.0, 0.0)
             yield epoch(name, number, number < 3)
         yield NoteEvent("a detail", detail=True)
-        yield MemberEvent(name, 2, 0.5, "all epochs done")
+        yield MemberEvent(name, 2, 0.5, "all epochs done", 3.4)
     yield EndEvent({"total": 9.0}, {}, "")
 
 
@@ -148,16 +148,64 @@ def test_each_model_has_one_line_and_epochs_are_shown_on_request() -> None:
     every = shown(2)
     assert sum("rows/s" in line for line in every) == 12
     assert "a detail" in every
+    assert not any("waiting" in line for line in every if line.startswith("    epoch"))
     assert max(map(cell_len, every)) <= 80
     assert any(line.startswith("    epoch 2/3") and "loss 0.5000" in line for line in every)
     assert sum(line.startswith("*: the best epoch so far") for line in every) == 1
+    begins = ("models, each with", "*: the best epoch", "fused, fold 1:", "    epoch 1/3 *")
+    places = [next(at for at, line in enumerate(every) if line.startswith(begin)) for begin in begins]
+    assert places == sorted(places), "the explanations precede what they explain"
     assert shown(0) == ["warning: careful"]
+
+
+def test_an_epoch_is_on_one_line_whatever_is_known_about_it() -> None:
+    stream = io.StringIO()
+    console = Console(stream, 2)
+    one = {"log_loss": 0.1, "accuracy": 0.5}
+    long = {"median_absolute_error_of_the_price": 12345.678, "mean_absolute_error_of_the_price": 12345.678}
+    for shown, metrics in ((one, {"y": one}), (long, {"price": long})):
+        console.observe(EpochEvent("fused", 10, 10, 0.5, 1.0, 123_456.0, 0.5, True, 0.5, True, shown, metrics, {}))
+    lines = [line for line in stream.getvalue().splitlines() if line.startswith("    epoch")]
+    assert lines == [
+        "    epoch 10/10 *  loss 0.5000  log_loss 0.1000  accuracy 0.5000  waiting 50%",
+        "    epoch 10/10 *  mean_absolute_error_of_the_price 12345.6780  waiting 50%",
+    ]
+
+
+def test_a_model_that_was_cut_short_says_so() -> None:
+    texts: dict[str, list[str]] = {}
+    for language in ("en", "zh"):
+        stream = io.StringIO()
+        console = Console(stream, language=language)
+        console.observe(PlanEvent(3, 0, 3, {}, work={"": 1.0}))
+        for name, stopped in (("fused, fold 1", "all epochs done"), ("fused, fold 2", "the time limit"), ("fused, fold 3", "interrupted")):
+            console.observe(ModelEvent(name, "", 3, trained=False))
+            console.observe(epoch(name, 1))
+            console.observe(MemberEvent(name, 1, 0.5, stopped, 12.3))
+        texts[language] = [line.partition("12.3 ")[2] for line in stream.getvalue().splitlines() if "12.3" in line]
+    assert [re.sub(r"  \d+ s left$", "", line) for line in texts["en"]] == ["s", "s  time limit", "s  interrupted"]
+    assert [re.sub(r"  剩 .*$", "", line) for line in texts["zh"]] == ["秒", "秒  达到时间上限", "秒  已中断"]
+
+
+def test_a_message_is_one_line_in_a_file_and_fits_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "60")
+    text = "column '价格': " + "a warning of many words, 许多中文字符的警告 " * 4 + "/a/path/that/is/longer/than/one/line/" + "x" * 40
+    for stream, lines in ((io.StringIO(), 1), (Terminal(), 5)):
+        console = Console(stream)
+        console.observe(WarningEvent(text))
+        shown = stream.getvalue().splitlines()
+        assert len(shown) == lines
+        assert "".join(shown).replace(" ", "") == f"warning:{text}".replace(" ", "")
+        if lines > 1:
+            assert max(map(cell_len, shown[:-1])) <= 60, "but for the path, which is not broken"
+            assert all(line.startswith("  ") for line in shown[1:])
 
 
 def test_the_lines_are_in_chinese() -> None:
     lines = shown(1, language="zh")
     assert max(map(cell_len, lines)) <= 80
-    assert "各个模型，及其在选择轮次（epoch）的行上、所选那一轮的指标：" in lines
+    assert "各个模型，及其在选择轮次（epoch）的行上的指标和用时：" in lines
     assert any(line.startswith("  1/4  融合模型，第 1 折") and "第 2/3 轮" in line for line in lines)
     assert lines[-1] == "警告：careful"
 
@@ -253,3 +301,23 @@ def test_a_script_prints_each_message_once(kind: str, tmp_path: Path) -> None:
     assert (done.stdout, flat.count("plan: 2 models")) == ("", 1)
     assert ("polymodal plan: 2 models" in flat) == (kind == "logging")
     assert flat.count("fused, fold 1") == 1
+
+
+def test_the_seconds_of_the_leaderboard_are_those_of_the_lines(tmp_path: Path) -> None:
+    kept: list[MemberEvent] = []
+
+    class Keep(pm.Observer):
+        def observe(self, event: Event) -> None:
+            if isinstance(event, MemberEvent):
+                kept.append(event)
+
+    settings = (*FAST, "training.epochs=1", "training.baselines=true")
+    model = pm.train(shop(tmp_path), *settings, target="label", observers=[Keep()], verbose=False)
+    by_model: dict[str, float] = {}
+    for event in kept:
+        name = event.name.partition(", fold")[0].replace("fused", "all fields")
+        by_model[name] = by_model.get(name, 0.0) + event.seconds
+    assert len(kept) > 3
+    assert all(event.seconds > 0 for event in kept)
+    board = {entry["name"]: entry["seconds"] for entry in model.leaderboard() if entry["seconds"] is not None}
+    assert board == pytest.approx(by_model)

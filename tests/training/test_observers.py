@@ -75,7 +75,8 @@ LINES: dict[type[Event], tuple[Event, str | None]] = {
     ),
     CheckpointEvent: (CheckpointEvent("fused", 8, 0.01), '"name": "fused", "step": 8, "seconds": 0.01'),
     MemberEvent: (
-        MemberEvent("fused", 4, 0.2, "all epochs done"), '"name": "fused", "epoch": 4, "monitor": 0.2, "stopped": "all epochs done"'
+        MemberEvent("fused", 4, 0.2, "all epochs done", 1.5),
+        '"name": "fused", "epoch": 4, "monitor": 0.2, "stopped": "all epochs done", "seconds": 1.5',
     ),
     VotesEvent: (
         VotesEvent("y", ["title"], {"fused": 1.0, "title": 0.5}),
@@ -157,7 +158,7 @@ def test_the_console_shows_epochs_notes_and_warnings() -> None:
     assert [re.sub(r"  \d+ s left$", "", line) for line in stream.getvalue().splitlines()] == [
         "目标 is binary",
         "warning: slow",
-        "models, each with its metric on the rows that select its epoch, at that epoch:",
+        "models, each with its metric on the rows that select its epoch, and its seconds:",
         "  1/6  fused                 log_loss 0.2000  epoch 4/4     1.5 s",
         "trainings, each with its metric on the rows that select:",
         "  3/8  round 2          concat                    -inf   1.5 s",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data.sources import Source
-from ..errors import UserError
+from ..errors import UserError, counted
 from ..evaluation.robustness import compared
 from ..modalities import OnError
 from ..pages import robustness_page
@@ -97,7 +97,7 @@ def _compare(
     if len(sampled.row_predictor.window.rows) < len(rows):
         skipped = len(rows) - len(sampled.row_predictor.window.rows)
         raise UserError(
-            f"against: a model that skips {skipped:,} of {len(rows):,} rows; expected answers to all of them; "
+            f"against: a model that skips {skipped:,} of {counted(len(rows), 'row')}; expected answers to all of them; "
             "use on_error=blank (--on-error blank)"
         )
     theirs = _curves(sampled, other.fields_of(source, False), seed)

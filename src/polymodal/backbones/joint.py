@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError, warn
 from ..flow import State
+from ..language import Sentence
 from .backbone import BackboneOptions, Facts, bounded_parts, check_plain, plain
 from .hub import check_complete, digest, library, loaded, locate, read_json, weights_of
 from .huggingface import describe
@@ -146,7 +147,7 @@ def load_network(network: nn.Module, facts: Facts) -> None:
     check_complete(facts, [name for name in own if name not in weights and "visual_" not in name], list(weights))
     new = [name for name in missing if name in own]
     if new:
-        warn(f"model {facts['model']!r}: its files lack the pooler ({', '.join(new)}), which starts with random weights and is trained")
+        warn(Sentence("bundle.no_pooler", model=str(facts["model"]), names=", ".join(new)))
     network.load_state_dict({name: weights.get(name, value) for name, value in own.items()})
 
 

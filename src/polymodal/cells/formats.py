@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..language import Sentence
 from .dates import COMPACT, ORDERS, date, order_of
 from .numbers import PLAIN, Decimal, Numbers, is_dressed, number, numbers_of
 from .words import is_missing_word, plain_text
@@ -21,6 +22,8 @@ ColumnType = Literal["number", "category", "date"]
 
 ENOUGH = 0.9
 """The fraction of cells that are numbers (or dates) from which a column is of that type regardless of the other cells."""
+UNKNOWN_PLACE = "fields.NAME."
+"""The beginning of the path of a setting in a note, until the field of the column is known."""
 _HALF, _FEW_WORDS, _MANY_VALUES = 0.5, 5, 20
 _MOST_WORDS, _LONGEST_WORD = 100, 60
 _INSPECTED, _EVIDENCE = 1_000, 5_000  # the numbers of cells of a long column that determine its type, and its notation
@@ -119,7 +122,7 @@ def writing_of(cells: Sequence[Cell], type: ColumnType | None = None, decimal: D
         if writing.share >= _HALF and _is_enough(writing, cells):
             compact = _compact_format(cells, writing) if order is None else None
             if compact is not None:
-                return Writing("date", order=compact, notes=(f"digits such as {cells[0]} are read as dates",))
+                return Writing("date", order=compact, notes=(Sentence("cells.compact_dates", example=str(cells[0])),))
             if not _are_codes(cells) and not are_limits(cells):
                 return _with_missing_words(writing, cells)
     if "date" in types:
@@ -150,14 +153,14 @@ def _numbers(cells: Sequence[Cell], decimal: Decimal | None) -> Writing:
     numbers, currencies, bound = numbers_of(_some(cells, _EVIDENCE), decimal)
     if numbers != PLAIN:
         plain = [numbers.read(cell) for cell in cells]
-    notes = []
+    notes: list[str] = []
     if numbers.decimal == "," and decimal is None:
         shown = next((cell for cell in cells if isinstance(cell, str) and ("," in cell or cell.count(".") > 1)), "")
-        notes.append(f"the comma is read as the decimal sign, as in {shown.strip()[:30]!r}; to change it, set fields.NAME.decimal='.'")
+        notes.append(Sentence("cells.comma", example=shown.strip()[:30], place=UNKNOWN_PLACE))
     if len(currencies) > 1:
-        notes.append(f"amounts in several currencies ({', '.join(currencies[:4])}) are read without conversion")
+        notes.append(Sentence("cells.currencies", names=", ".join(currencies[:4])))
     if bound is not None:
-        notes.append(f"bounds and approximate numbers, such as {bound[:30]!r}, are read as the number in them")
+        notes.append(Sentence("cells.bounds", example=bound[:30]))
     return Writing("number", numbers, share=sum(value is not None for value in plain) / len(cells), notes=tuple(notes))
 
 
@@ -166,13 +169,11 @@ def _dates(cells: Sequence[Cell], order: str | None) -> Writing:
         return Writing("date", share=0.0)
     parts, is_shown = (order, True) if order is not None else order_of(_some(cells, _EVIDENCE))
     share = sum(date(cell, parts) is not None for cell in cells) / len(cells)
-    notes = []
+    notes: list[str] = []
     if not is_shown and share >= _HALF:
         first, other = {"mdy": ("month", "dmy"), "dmy": ("day", "mdy"), "yymd": ("year", "dmy")}[parts]
-        notes.append(
-            f"no cell shows whether the day or the month comes first, as in {_example(cells, '/', '.', '-')}; the {first} is read first; "
-            f"to change it, set fields.NAME.date_format={other}"
-        )
+        values = {"example": _example(cells, "/", ".", "-"), "first": Sentence(f"cells.{first}"), "other": other}
+        notes.append(Sentence("cells.order", place=UNKNOWN_PLACE, **values))
     return Writing("date", order=parts, share=share, notes=tuple(notes))
 
 
@@ -299,7 +300,7 @@ def _with_missing_words(writing: Writing, cells: Sequence[Cell]) -> Writing:
     left = sum(counts.values())
     if left:
         shown = ", ".join(repr(word) for word, _ in counts.most_common(3)) + (", ..." if len(counts) > 3 else "")
-        notes.append(f"{left:,} of {len(cells):,} cells are not {writing.type}s ({shown}); they count as missing")
+        notes.append(Sentence(f"cells.other_{writing.type}s", count=left, cells=len(cells), shown=shown))
     return Writing(writing.type, writing.numbers, writing.order, frozenset(words), writing.share, tuple(notes))
 
 

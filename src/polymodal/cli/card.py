@@ -23,5 +23,6 @@ def card(run: str, out: str, overwrite: bool, licence: str | None, languages: tu
     The card states what the model reads and predicts, its metrics on validation rows beside those of single fields, and its guarantees.
     """
     from ..runs.card import write_card
+    from .output import show_wrote
 
-    click.echo(f"wrote {write_card(run, out, language=language, licence=licence, languages=languages, overwrite=overwrite)}")
+    show_wrote(write_card(run, out, language=language, licence=licence, languages=languages, overwrite=overwrite))

@@ -22,9 +22,10 @@ def check(table: str, overrides: tuple[str, ...], **settings: Any) -> None:
     """
     from ..preflight import check as check_training
     from ..terminal import width_of
+    from .output import show, words
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():
         result = check_training(table, *overrides, **settings)
-    click.echo(result.text(width_of()))
+    show([(line, "") for line in result.lines(width_of(), words())])
     sys.exit(0 if result.ok else 2)

@@ -34,11 +34,13 @@ class TableCommands(Commands):
         if not path.exists():
             raise UserError(_neither(args, self.commands))
         from ..layouts.kinds import recognised
+        from .output import say, words
 
         found = recognised(path)
         if found is None:
             raise UserError(_not_recognised(path, self.commands))
-        click.echo(f"{args[0]}: read as {found[0]} ({found[1]})", err=True)
+        texts = words()
+        say(texts("table.read_as", path=args[0], format=found[0], why=texts.read(found[1])))
         return found[0], self.commands[found[0]], args
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -109,16 +111,18 @@ def convert(write: Callable[[], Written], usage: Callable[[Written], Usage], out
     :param out: the path of the table
     """
     from ..layouts.usage import NO_FEATURES, TARGET, training_commands
+    from .output import show, show_next, words
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():
         written = write()
-    files = f", and files in {written.folder}" if written.folder is not None else ""
-    parts = ", ".join(f"{count:,} {name or 'without a split'}" for name, count in written.parts.items()) if any(written.parts) else ""
-    click.echo(f"wrote {out}: {written.rows:,} rows{f' ({parts})' if parts else ''}{files}")
+    texts = words()
+    each = [texts("wrote.part", rows=count, name=name or texts("wrote.no_split")) for name, count in written.parts.items()]
+    parts = texts("wrote.parts", parts=", ".join(each)) if any(written.parts) else ""
+    files = texts("wrote.files", folder=written.folder) if written.folder is not None else ""
+    show([(texts("wrote.rows", path=out, rows=written.rows, parts=parts, files=files), "")])
     used = usage(written)
-    for words in training_commands(out, given_words(), written, used):
-        click.echo(f"next: {shlex.join(words)}")
+    show_next(map(shlex.join, training_commands(out, given_words(), written, used)))
     if used.target == TARGET:
-        names = [name for name in written.columns if name not in NO_FEATURES]
-        click.echo(f"{TARGET} is the column to predict: {', '.join(names)}")
+        names = ", ".join(name for name in written.columns if name not in NO_FEATURES)
+        show([(texts("table.target", target=TARGET, names=names), "")])

@@ -23,15 +23,10 @@ from .options import out_option
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
+    from .output import Line
 
 _EPOCHS = 7
 """The number of epochs, fewer than the default: the finding is the same."""
-_NAMES = {
-    "image_only": "picture only",
-    "text_only": "text only",
-    "concat": "concatenation + one linear layer",
-    "default": "the default of `polymodal train`",
-}
 
 
 @click.command()
@@ -56,29 +51,29 @@ def run_demo(folder: Path) -> None:
     from ..training.console import Console
     from ..training.devices import has_native_bfloat16, pick_device
     from ..training.observers import plain
+    from .output import show, text_lines, words
 
+    texts = words()
     start = time.monotonic()
     data = folder / "data"
     with OutputFolder(folder, "a demo", "-o RUN", marker=".demo", begun=".demo", folders=("data",)).claim(overwrite=True):
         rows = write_tables(data)
         (folder / ".demo").touch()
         discard_replaced(folder)
-    click.echo(
-        f"easy-VQA: pictures of synthetic shapes with yes/no questions; {rows['train']:,} rows to train on, {rows['test']:,} to test on.\n"
-        f"tables: {data}/train.csv, {data}/test.csv\n"
-    )
+    show(text_lines(texts("demo.data", **rows)))
+    show([(texts("demo.tables", train=data / "train.csv", test=data / "test.csv"), ""), ("", "")])
     test = str(data / "test.csv")
     settings = [f"training.epochs={_EPOCHS}"]
     settings += ["training.precision=bfloat16"] if has_native_bfloat16(pick_device("auto")) else []
     fusion = ["model.fusion.kind=concat", "model.votes=false", "training.baselines=false"]
     try:
         command = f"polymodal train train.csv --target answer {' '.join(settings)}"
-        click.echo(f"1. {command}\n   Each single field is trained alone as well, as in every run.")
+        show([(f"1. {command}", ""), *text_lines(texts("demo.first"), "", "   ", "   ")])
         default = train(data / "train.csv", *settings, target="answer", test=test, out=folder / "default", observers=[Console()])
-        click.echo(f"2. The same encoders, concatenation and one linear layer: the same with {' '.join(fusion[:2])}")
+        show(text_lines(texts("demo.second", settings=" ".join(fusion[:2])), "", "2. ", "   "))
         concat = train(data / "train.csv", *settings, *fusion, target="answer", test=test, out=folder / "concat", observers=[Console()])
     except Interrupted as stopped:
-        click.echo("interrupted; begin again: polymodal demo", err=True)
+        show([(texts("demo.interrupted", command="polymodal demo"), "")], error=True)
         sys.exit(128 + stopped.signal)
     alone = {name: Predictor(bundle) for name, bundle in default.baselines.items()}
     results = {
@@ -93,27 +88,20 @@ def run_demo(folder: Path) -> None:
     body = json.dumps(plain({"models": models, "rows": rows, "seconds": round(time.monotonic() - start, 1)}), indent=1)
     write_whole(folder / "metrics.json", (body + "\n").encode())
     draw(folder, data, default, concat)
-    click.echo("\n" + table(models))
-    click.echo(textwrap.dedent(f"""
-        The text-only model predicts from the frequency of yes for each question; the picture-only model does not know the question.
-        Concatenation adds the contributions of both, which do not determine the answer. A fusion that multiplies them learns it.
-
-        results:  {folder}/metrics.json, {folder}/demo.png (learning curves, rows with their answers)
-        the model: {folder}/default/bundle
-        all of it took {time.monotonic() - start:.0f} s
-
-        next, on your own table:
-          polymodal inspect TABLE --target COL
-          polymodal train TABLE --target COL
-        """).rstrip())  # fmt: skip
+    show([("", ""), *table(models), ("", ""), *text_lines(texts("demo.meaning")), ("", "")])
+    show([(texts("demo.results", metrics=folder / "metrics.json", picture=folder / "demo.png"), "")])
+    show([(texts("train.bundle", path=folder / "default" / "bundle"), "")])
+    show([*text_lines(texts("demo.seconds", seconds=time.monotonic() - start)), ("", ""), (texts("demo.next"), "")])
+    show([(f"  polymodal {command} TABLE --target COL", "") for command in ("inspect", "train")])
 
 
-def table(models: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the test accuracies of the four models and their training times, as text."""
-    width = max(map(len, _NAMES.values()))
-    lines = [f"{'':{width}}  test accuracy  seconds"]
-    lines += [f"{_NAMES[name]:{width}}  {model['accuracy']:13.4f}  {model['seconds']:7.0f}" for name, model in models.items()]
-    return "\n".join(lines)
+def table(models: Mapping[str, Mapping[str, Any]]) -> list[Line]:
+    """Return the test accuracies of the four models and their training times, as lines."""
+    from .output import Table, table_lines, words
+
+    texts = words()
+    rows = [[texts(f"demo.{name}"), f"{model['accuracy']:.4f}", f"{model['seconds']:.0f}"] for name, model in models.items()]
+    return table_lines(Table(["", texts("demo.accuracy"), texts("run.leaderboard_seconds")], rows), "")
 
 
 def write_tables(folder: Path) -> dict[str, int]:

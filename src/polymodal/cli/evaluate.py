@@ -65,15 +65,14 @@ def _evaluate(run: str, table: str, *, as_json: bool, trust: bool, device: Any, 
         predictor = load(run, trust=trust, device=device)
         result = predictor.evaluate(table, **settings)
     for metric, reason in result.pop("undefined", {}).items():
-        say(words("evaluate.undefined", metric=metric, reason=reason))
+        say(words("evaluate.undefined", metric=metric, reason=words.read(reason)))
     for facts in ("without_target", "unreadable"):
         for target, count in result.pop(facts, {}).items():
             if count:
-                key = "evaluate.row_left_out" if count == 1 else "evaluate.rows_left_out"
-                say(words(key, target=target, rows=count, why=words(f"evaluate.{facts}")))
+                say(words("evaluate.rows_left_out", target=target, rows=count, why=words(f"evaluate.{facts}")))
     measured = result.pop("measured", {})
     for target, counts in result.pop("unknown", {}).items():
-        say(words("evaluate.unknown", target=target, line=unknown_line({"these": counts})))
+        say(words("evaluate.unknown", target=target, line=words.read(unknown_line({"these": counts}))))
     if as_json:
         click.echo(json.dumps(plain(result), ensure_ascii=False))
         return

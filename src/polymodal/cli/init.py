@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
@@ -21,8 +22,12 @@ def init(table: str, overrides: tuple[str, ...], out: str, **settings: Any) -> N
     The file states the reason for each choice.
     """
     from ..inspection import init as write_yaml
+    from .output import show, words
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():
         text = write_yaml(table, *overrides, out=None if out == "-" else out, **settings)
-    click.echo(text if out == "-" else f"wrote {out}; train it: polymodal train {out}")
+    if out == "-":
+        click.echo(text)
+    else:
+        show([(words()("init.train", path=out, command=f"polymodal train {shlex.quote(out)}"), "")])

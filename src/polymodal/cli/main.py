@@ -15,13 +15,14 @@ import time
 import traceback
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
-from typing import Any, NoReturn
+from io import StringIO
+from typing import IO, Any, NoReturn
 
 import click
 
 from .. import __version__
 from .language_option import add_language, language_option
-from .mistakes import Commands
+from .mistakes import Commands, refuse_empty_words
 
 COMMANDS = (
     "inspect", "init", "check", "train", "compare", "tune", "evaluate", "explain", "predict", "report", "card", "demo", "table", "schema",
@@ -48,6 +49,7 @@ class _LazyCommands(MutableMapping[str, click.Command]):
         if command is None:
             command = self._commands[name] = getattr(import_module(f".{name}", __package__), name)
             add_language(command)
+            refuse_empty_words(command)
         return command
 
     def __setitem__(self, name: str, command: click.Command) -> None:
@@ -63,8 +65,36 @@ class _LazyCommands(MutableMapping[str, click.Command]):
         return len(self._commands)
 
 
+class _Usage(click.UsageError):
+    """An error in the words of a command line, shown on lines of the width of the terminal."""
+
+    def __init__(self, error: click.UsageError) -> None:
+        super().__init__(error.format_message(), error.ctx)
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the usage of the command and the error."""
+        from ..terminal import has_colors, message_lines
+
+        shown = StringIO()
+        super().show(shown)
+        lines = message_lines(shown.getvalue().rstrip("\n"), sys.stderr, several=True)
+        click.echo("\n".join(lines), file=file, err=file is None, color=True if has_colors(sys.stderr) else None)
+
+
+def _on_lines(error: click.UsageError) -> click.UsageError:
+    """Return an error that is shown on lines of the width of the terminal; the help, which stands for missing words, is as it is."""
+    return error if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())) else _Usage(error)
+
+
 class _Group(Commands):
     """A group of commands that converts the library's errors into one message and an exit code."""
+
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        """Parse the words before the name of the command."""
+        try:
+            return super().make_context(*args, **settings)
+        except click.UsageError as error:
+            raise _on_lines(error) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. The exit code is 2 for an error that the user can fix, and 1 for another error of the library."""
@@ -72,6 +102,8 @@ class _Group(Commands):
 
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _on_lines(error) from None
         except UserError as error:
             _fail(error, 2)
         except PolymodalError as error:
@@ -85,16 +117,20 @@ class _Group(Commands):
             where = error.filename or "the output"
             _fail(UserError(f"{where}: cannot be written or opened ({error.strerror}); choose another place"), 2)
         except KeyboardInterrupt:
-            click.echo("interrupted at once", err=True)
+            from .output import say, words
+
+            say(words()("interrupted_at_once"))
             sys.exit(130)
 
 
 def _fail(error: Exception, code: int) -> NoReturn:
     """Print the message of an error and exit."""
     with contextlib.suppress(OSError, ValueError):
-        from ..terminal import has_colors, painted
+        from ..terminal import has_colors, message_lines, painted
 
-        click.echo(f"{painted('error:', 'error', sys.stderr)} {error}", err=True, color=True if has_colors(sys.stderr) else None)
+        first, *rest = message_lines(str(error), sys.stderr, "error: ", several=True)
+        begin = painted("error:", "error", sys.stderr)
+        click.echo("\n".join([begin + first.removeprefix("error:"), *rest]), err=True, color=True if has_colors(sys.stderr) else None)
     sys.exit(code)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -85,6 +85,29 @@ class Commands(click.Group):
             if not fix and (is_table_name(args[0]) or args[0].endswith((".yaml", ".yml"))):
                 fix = f"; write polymodal train {args[0]}{'' if args[0].endswith(('.yaml', '.yml')) else ' --target COL'}"
             raise click.UsageError(f"no command {args[0]!r}; the commands are {', '.join(self.commands)}{fix}", ctx=ctx) from None
+
+
+def refuse_empty_words(command: click.Command) -> None:
+    """Let the options and arguments of a command, and of the commands below it, refuse empty values, such as ``-o ""``."""
+    for parameter in command.params:
+        if isinstance(parameter.type, click.types.StringParamType) and parameter.name != "overrides":
+            parameter.callback = _not_empty(parameter.callback)
+    for below in getattr(command, "commands", {}).values():
+        refuse_empty_words(below)
+
+
+def _not_empty(callback: Callable[..., Any] | None) -> Callable[..., Any]:
+    """Return a callback that refuses an empty value, and otherwise does what ``callback`` does."""
+
+    def check(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        if any(isinstance(one, str) and not one.strip() for one in (value if isinstance(value, tuple) else [value])):
+            expected = parameter.make_metavar(context).strip("[].")
+            name = parameter.opts[-1] if isinstance(parameter, click.Option) else expected
+            fix = "; leave the option out for its default" if isinstance(parameter, click.Option) and not parameter.required else ""
+            raise click.UsageError(f"{name}: an empty value; expected {'text' if name == expected else expected}{fix}", ctx=context)
+        return value if callback is None else callback(context, parameter, value)
+
+    return check
 
 
 def unknown_option(command: click.Command, option: str, words: Sequence[str], commands: Mapping[str, click.Command]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..language import Words
-from ..terminal import Table, has_colors, padded, painted, paragraphs, width_of
+from ..terminal import Table, has_colors, message_lines, padded, painted, paragraphs, width_of
 
 Line = tuple[str, str]
 """A line of output, and its style (``terminal.painted``)."""
@@ -53,8 +53,18 @@ def show(lines: Iterable[Line], *, error: bool = False) -> None:
 
 
 def say(text: str, style: str = "", *, error: bool = True) -> None:
-    """Print a text on as many lines as it needs, on standard error unless ``error`` is False."""
-    show([(line, style) for line in paragraphs([text], width_of(sys.stderr if error else sys.stdout), "", "  ")], error=error)
+    """Print a message, on standard error unless ``error`` is False; see ``terminal.message_lines``."""
+    show([(line, style) for line in message_lines(text, sys.stderr if error else sys.stdout)], error=error)
+
+
+def show_wrote(path: str | Path) -> None:
+    """Print the path of a file that was written, on one line, so that it can be copied."""
+    show([(words()("wrote", path=path), "")])
+
+
+def show_next(commands: Iterable[str]) -> None:
+    """Print the commands that can follow, on one line each."""
+    show([(words()("train.next", command=command), "") for command in commands])
 
 
 def plain_text(lines: Iterable[Line]) -> str:
@@ -74,6 +84,6 @@ def opening_lines(path: str | Path) -> list[Line]:
 
 
 __all__ = [
-    "Line", "Table", "legend_lines", "named_lines", "opening_lines", "padded", "plain_text", "say", "show", "table_lines", "text_lines",
-    "words",
+    "Line", "Table", "legend_lines", "named_lines", "opening_lines", "padded", "plain_text", "say", "show", "show_next", "show_wrote",
+    "table_lines", "text_lines", "words",
 ]  # fmt: skip

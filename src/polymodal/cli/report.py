@@ -19,5 +19,6 @@ def report(run: str, language: str | None) -> None:
     The report is one page that needs no other file.
     """
     from ..pages import write
+    from .output import show_wrote
 
-    click.echo(f"wrote {write(Path(run), language)}")
+    show_wrote(write(Path(run), language))

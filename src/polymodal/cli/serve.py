@@ -51,6 +51,10 @@ def serve(
     from ..server import Limits, Models, Settings, serve_in_processes
     from ..server import serve as run_server
     from ..server.hosts import host_of
+    from .output import show as print_lines
+    from .output import words
+
+    texts = words()
 
     if max_rows > max_waiting:
         raise click.UsageError(
@@ -65,10 +69,11 @@ def serve(
 
     def show(versions: Mapping[str, str]) -> None:
         for name, version in versions.items():
-            click.echo(f"model {name!r}: {named[name]}, version {version}")
+            print_lines([(texts("serve.model", name=name, folder=named[name], version=version), "")])
 
     def ready(chosen: int) -> None:
-        click.echo(f"listening on http://{f'[{host}]' if ':' in host else host}:{chosen}  (documentation: /openapi.json; stop: Ctrl-C)")
+        address = f"http://{f'[{host}]' if ':' in host else host}:{chosen}"
+        print_lines([(texts("serve.listening", address=address), "")])
 
     if workers > 1:
 

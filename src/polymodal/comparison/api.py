@@ -203,7 +203,7 @@ def _compare(
     observer, stop = Observers(observers), Stop()
     for one in resolved.left_out:
         if one.unread:
-            warnings.warn(f"{resolved.source.name}, {one.line}", UserWarning, stacklevel=3)
+            warnings.warn(Sentence("table.said", table=resolved.source.name, line=one.line), UserWarning, stacklevel=3)
         else:
             observer.observe(NoteEvent(one.line))
     experiment = dealt(resolved.experiment, resolved.source, arguments["rounds"])

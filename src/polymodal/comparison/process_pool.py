@@ -23,6 +23,7 @@ from typing import Any
 import torch
 
 from ..errors import UserError
+from ..language import Sentence
 from ..training.devices import pick_device
 from ..training.observers import plain
 
@@ -126,7 +127,7 @@ class ProcessPool:
             self._ended(self._running.pop(connection), connection)
             return
         if "warning" in message:
-            self.warn(message["warning"])
+            self.warn(Sentence.read(message["warning"], message["sentence"]))
         one.result, one.error = message.get("result", one.result), message.get("error", one.error)
 
     def _ended(self, one: _Running, connection: Connection) -> None:
@@ -157,7 +158,15 @@ class ProcessPool:
             send.send_bytes(json.dumps(plain(message), ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
         try:
-            report({"result": self.train(job, lambda text: report({"warning": text}), lambda: os.getppid() != parent)})
+            report(
+                {
+                    "result": self.train(
+                        job,
+                        lambda text: report({"warning": text, "sentence": text.facts() if isinstance(text, Sentence) else None}),
+                        lambda: os.getppid() != parent,
+                    )
+                }
+            )
         except (Stopped, BrokenPipeError):
             return  # the parent process has ended
         except UserError as error:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..ensemble.plan import RESERVE
+from ..ensemble.trials import try_out
 from ..errors import TrainingError
 from ..flow import FUSED
 from .contenders import MULTIPLES, Contender
@@ -140,7 +141,7 @@ def _first_rows(grid: Grid, contenders: Sequence[Contender], usual: int) -> int:
     for one in contenders:
         if one.field is None:
             try:
-                trial = grid.trainer(one, 0, 0, usual).try_out(FUSED, min(3.0, 0.01 * (grid.clock.limit or 0.0)))
+                trial = try_out(grid.trainer(one, 0, 0, usual), FUSED, min(3.0, 0.01 * (grid.clock.limit or 0.0)))
                 break
             except TrainingError:  # its training will report the error
                 continue

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import counted
 from ..evaluation.measure import mean_of_known
-from ..evaluation.paired import Difference, against, chosen
+from ..evaluation.paired import FEWEST_ROUNDS, Difference, against, chosen
+from ..language import Sentence
 from ..tasks import Task
 from .contenders import Contender
 from .grid import Grid, judging
@@ -143,8 +145,11 @@ def _target(
         "trained": round(float(np.mean([cells[best_fused].rows for cells in course.rounds]))),
         "constant": constant, "learned": informed.learned([best_alone, best_fused]), "contenders": contenders,
     }  # fmt: skip
+    if isinstance(task.judged_why, Sentence):
+        facts["why_facts"] = task.judged_why.facts()
+    facts |= {"unit": task.unit, "fewest_rounds": FEWEST_ROUNDS, "epochs": course.rounds[0][best_fused].epochs}
     wordings = {one: Wording(task.about(one), task.unit) for one in judging(task)}
-    return {**facts, "sentence": sentence(name, facts, gain, wordings, _basis(course, best_fused, facts))}
+    return {**facts, "sentence": sentence(name, facts, gain, wordings, _basis(course, facts))}
 
 
 def verdict(difference: Difference, small: float = _SMALL) -> str:
@@ -156,15 +161,15 @@ def verdict(difference: Difference, small: float = _SMALL) -> str:
     return "no difference" if max(-difference.low, difference.high) < small else "undecided"
 
 
-def _basis(course: Course, fused: str, facts: Mapping[str, Any]) -> str:
+def _basis(course: Course, facts: Mapping[str, Any]) -> str:
     """Return the rounds, rows and trials on which the sentence is based, as text."""
-    few = facts["trained"] < 0.9 * facts["trainable"]
+    trained, epochs, trials = facts["trained"], facts["epochs"], course.trials
+    few = trained < 0.9 * facts["trainable"]
     of = f" of {facts['trainable']:,}" if few else ""
     more = " (a longer --time-limit trains on more)" if few else ""
-    epochs, trials = course.rounds[0][fused].epochs, course.trials
     return (
-        f"{len(course.rounds)} rounds, in each of which all contenders are trained with another seed on {facts['trained']:,}{of} rows "
-        f"for up to {epochs} epoch{'' if epochs == 1 else 's'}{more} and measured on others: {facts['measured']:,} rows in all rounds "
-        f"together, none of which selected anything. {facts['selecting']:,} further rows selected epochs and contenders, and the settings "
-        f"of each contender out of {trials} trial{'' if trials == 1 else 's'} on {course.search_rows:,} rows"
+        f"{counted(len(course.rounds), 'round')}, in each of which all contenders are trained with another seed on {trained:,}{of} rows "
+        f"for up to {counted(epochs, 'epoch')}{more} and measured on others: {counted(facts['measured'], 'row')} in all rounds together, "
+        f"none of which selected anything. {counted(facts['selecting'], 'further row')} selected epochs and contenders, and the settings "
+        f"of each contender out of {counted(trials, 'trial')} on {counted(course.search_rows, 'row')}"
     )

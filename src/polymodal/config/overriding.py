@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import ConfigError
+from ..language import Sentence
 from .reading import parse_yaml
 
 _PART = re.compile(r'"((?:[^"\\]|\\.)*)"|([^.="\s]+)')
@@ -62,7 +63,7 @@ def merge(tree: Mapping[str, Any], path: Sequence[str], value: Any, above: Seque
             kept: dict[str, Any] = {key: result[key] for key in ("column", "columns") if key in result}
             dropped = sorted(set(result) - set(kept) - {"kind"})
             if dropped:
-                notes.append(f"kind {result['kind']} -> {value}: dropped its settings {', '.join(dropped)}")
+                notes.append(Sentence("override.dropped", old=str(result["kind"]), new=str(value), settings=", ".join(dropped)))
             result = kept
         if isinstance(value, Mapping) and isinstance(result.get(head), Mapping):
             for key in sorted(value, key=lambda name: name != "kind"):

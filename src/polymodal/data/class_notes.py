@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..language import Sentence
 from ..tasks import Task
 from .reading.targets import OnUnknown
 from .splits import CALIBRATE, OUT, SELECT, TEST, TRAIN, VALID
@@ -48,8 +49,12 @@ def unknown_line(by_part: Mapping[str, Mapping[str, int]]) -> str:
 
     :param by_part: by part of the data, the rows of each class
     """
-    parts = [f"{_listing(counts)} in {part} rows" for part, counts in by_part.items() if counts]
-    return f"classes unknown to the model, since no training row has them: {'; '.join(parts)}" if parts else ""
+    parts = [
+        Sentence("classes.in_part", classes=_listing(counts), part=Sentence(f"classes.part.{part}"))
+        for part, counts in by_part.items()
+        if counts
+    ]
+    return Sentence("classes.unknown", classes=Sentence.joined(parts)) if parts else ""
 
 
 def class_notes(
@@ -61,25 +66,25 @@ def class_notes(
     :param part_N: the part of each row of the training table, ``OUT`` for rows that are not used
     :param members: the rows (0-based) that each member trains on
     """
-    lines = []
+    lines: list[str] = []
     for name, task in tasks.items():
         if not task.has_classes or task.has_vocabulary:
             continue
         names = list(map(str, task.classes or ()))
         totals = task.class_counts(targets[name][part_N != OUT])
         rare = {label: int(count) for label, count in zip(names, totals, strict=True) if count < FEW}
-        parts = []
+        parts: list[str] = []
         if rare:
-            parts.append(f"classes of fewer than {FEW} rows: {_listing(rare)}")
+            parts.append(Sentence("classes.rare", few=FEW, classes=_listing(rare)))
         if len(members) > 1:
             trained = np.array([task.class_counts(targets[name][rows]) for rows in members])
             absent = {label: int(totals[at]) for at, label in enumerate(names) if (trained[:, at] == 0).any()}
             if absent:
-                parts.append(f"classes that some folds do not train on: {_listing(absent)}")
+                parts.append(Sentence("classes.untrained", classes=_listing(absent)))
         if line := unknown_line(unknown.counts.get(name, {})):
             parts.append(line)
         if parts:
-            lines.append(f"target {name!r}: {'; '.join(parts)}; bring more rows of them, or merge them with other classes")
+            lines.append(Sentence("classes.advice", target=name, lines=Sentence.joined(parts)))
     return lines
 
 
@@ -87,4 +92,4 @@ def _listing(counts: Mapping[str, int]) -> str:
     """Return names with their rows, the rarest first."""
     ordered = sorted(counts.items(), key=lambda pair: (pair[1], pair[0]))
     shown = ", ".join(f"{name[:40]!r} ({count:,})" for name, count in ordered[:_NAMED])
-    return f"{shown}, and {len(ordered) - _NAMED:,} more" if len(ordered) > _NAMED else shown
+    return Sentence("classes.more", classes=shown, more=len(ordered) - _NAMED) if len(ordered) > _NAMED else shown

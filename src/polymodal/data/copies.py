@@ -40,6 +40,7 @@ from hashlib import blake2b
 
 import numpy as np
 
+from ..language import Sentence
 from ..modalities import FieldConfig, Roots
 from .fingerprints import Fingerprints, Rows, fingerprints, salted
 from .grouping import Links, units
@@ -83,10 +84,7 @@ class Together:
         copies = int((measured_N & np.isin(self.copy_N, trained)).sum())
         if not copies:
             return Together(None, self.copy_N)
-        line = (
-            f"{copies:,} of {int(measured_N.sum()):,} validation and test rows are copies of training rows, since the split is by {kind}: "
-            f"results may be worse on new rows; remove the copies from the table, or split otherwise (data.split.kind=auto)"
-        )
+        line = Sentence("copies.across", copies=copies, measured=int(measured_N.sum()), kind=kind)
         return Together(None, self.copy_N, warnings=[line])
 
 
@@ -186,33 +184,27 @@ def _joined_rows(parts: list[Links], kept_C: np.ndarray, rows: int) -> list[np.n
 
 def _note(shared: list[_Shared], joined: list[np.ndarray], count: int) -> str:
     """Return a message on the rows that stay together, and the reason."""
-    columns = [f"a {'file' if one.kind == _FILE else 'long text'} (column {one.column!r})"
+    columns = [Sentence("copies.file" if one.kind == _FILE else "copies.text", column=one.column)
                for one, rows_N in zip(shared, joined, strict=True) if one.column and rows_N.any()]  # fmt: skip
-    why = ["are copies of another row"] if joined[0].any() else []
-    why += [f"share {' or '.join(columns)} with another row"] if columns else []
+    why = [Sentence("copies.are")] if joined[0].any() else []
+    why += [Sentence("copies.share", what=Sentence.joined(columns, "or"))] if columns else []
     rows_N = np.logical_or.reduce(joined)
-    return (
-        f"{int(rows_N.sum()):,} of {count:,} rows {' or '.join(why)}; they stay in one part of the split "
-        f"(data.split.copies=ignore splits them like all other rows)"
-    )
+    return Sentence("copies.together", rows=int(rows_N.sum()), count=count, why=Sentence.joined(why, "or"))
 
 
 def _left_apart(shared: list[_Shared], joined: list[np.ndarray], group_N: np.ndarray | None, count: int, is_one: bool) -> list[str]:
     """Return a message for each kind of shared content whose rows could not be kept together. Shared texts are not reported."""
     if is_one:
-        return [f"all {count:,} rows are equal in every column that fields read: no model can distinguish them; add other columns"]
-    lines = []
+        return [Sentence("copies.all", count=count)]
+    lines: list[str] = []
     for one, rows_N in zip(shared, joined, strict=True):
         left_N = one.linked_N & ~rows_N
         _, counts = np.unique(one.key_N[left_N], return_counts=True)
         rows = int(counts[counts > 1].sum())
         if one.kind == _TEXT or not rows or group_N is not None:
             continue
-        what = f"share a file of column {one.column!r} with another row" if one.column else "are copies of another row"
-        lines.append(
-            f"{rows:,} of {count:,} rows {what}, but there are only {int((counts > 1).sum()):,} different ones: too few, or too frequent, "
-            f"to stay in one part of the split; results may be worse on new ones; name a column that groups rows (data.split.group)"
-        )
+        what = Sentence("copies.share_file", column=one.column) if one.column else Sentence("copies.are")
+        lines.append(Sentence("copies.apart", rows=rows, count=count, what=what, different=int((counts > 1).sum())))
     return lines
 
 

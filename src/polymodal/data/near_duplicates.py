@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..flow import Cell
+from ..language import Sentence
 from .sampling import sampled_evenly
 from .sources import Source
 from .splits import OUT, Split
@@ -50,12 +51,10 @@ class NearDuplicates:
         """Return a warning in one line, or an empty string if there are no near duplicates."""
         if not self.pairs:
             return ""
-        first = ", ".join(f"{left + 1} and {right + 1}" for left, right in self.pairs[:3])
-        return (
-            f"column {self.column!r}: {len(self.pairs):,} pairs of {self.what} are (nearly) the same, but in different parts of the "
-            f"split (rows {first}{', ...' if len(self.pairs) > 3 else ''}; {self.compared:,} rows compared): results may be worse on new "
-            f"rows; name a column that groups such rows (--group, data.split.group)"
-        )
+        first: list[str] = [Sentence("near.rows", left=left + 1, right=right + 1) for left, right in self.pairs[:3]]
+        rows = Sentence.joined([*first, *(["..."] if len(self.pairs) > 3 else [])], "enumeration")
+        values = {"pairs": len(self.pairs), "compared": self.compared, "rows": rows}
+        return Sentence("near", column=self.column, what=Sentence(f"near.{self.what}"), **values)
 
 
 def picture_duplicates(rows: np.ndarray, thumbs: np.ndarray, side_N: np.ndarray) -> list[tuple[int, int]]:

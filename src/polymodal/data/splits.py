@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from ..cells import date, is_empty, number
 from ..config import Config
-from ..errors import DataError
+from ..errors import DataError, counted
 from ..random_streams import Stream, generator
 from .rare_classes import RareClasses
 
@@ -326,5 +326,5 @@ def _by_time(config: SplitConfig, usable: np.ndarray, cells: list[object]) -> np
             )
         times[at] = moment
     if len(usable) < 3:
-        raise DataError(f"{len(usable)} rows to split by time; expected at least 3")
+        raise DataError(f"{counted(len(usable), 'row')} to split by time; expected at least 3")
     return usable[np.argsort(times, kind="stable")]

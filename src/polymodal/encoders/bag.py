@@ -15,6 +15,7 @@ from pydantic import Field as Setting
 from torch import Tensor, nn
 
 from ..flow import Features, Field, Form, State
+from ..language import Sentence
 from .encoder import Encoder, EncoderConfig
 
 SOME_ROWS = 10_000
@@ -50,10 +51,10 @@ class BagConfig(EncoderConfig):
     def usual(cls, rows: int) -> tuple[EncoderConfig, str] | None:
         """Return settings for a table, with stronger dropout and a higher learning rate if it is small; None from a million rows on."""
         if rows < SOME_ROWS:
-            why = f"a bag of n-grams with a high learning rate and strong dropout, because {rows:,} rows are few"
+            why = Sentence("encoder.bag_few", rows=rows)
             return cls(lr_scale=5.0, dropout=0.3, kept_ngrams=64), why
         if rows < MANY_ROWS:
-            why = f"a bag of n-grams, because a transformer from scratch needs {MANY_ROWS:,} rows, and there are {rows:,}"
+            why = Sentence("encoder.bag_some", needed=MANY_ROWS, rows=rows)
             return cls(lr_scale=0.5), why
         return None
 

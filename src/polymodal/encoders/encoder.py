@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ..backbones import Backbone
 from ..config import Config
 from ..flow import Features, Field, Form, State
+from ..language import Sentence
 
 
 class EncoderConfig(Config):
@@ -33,7 +34,7 @@ class EncoderConfig(Config):
 
         :param rows: the number of rows of the table
         """
-        return cls(), " ".join((cls.__doc__ or "").split("\n")[0].split()).rstrip(".").lower()
+        return cls(), Sentence(f"encoder.{cls.model_fields['kind'].default}")
 
     @classmethod
     def usual_pretrained(cls, forms: Sequence[Form], models: Any = None) -> tuple[EncoderConfig, str] | None:

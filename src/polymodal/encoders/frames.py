@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from ..backbones import Backbone
 from ..config import menu
 from ..flow import Features, Field, Form, State
+from ..language import Sentence
 from ..layers.pooling import AttentionPool, mean_pool
 from ..layers.positions import sines
 from ..layers.transformer import Transformer
@@ -69,7 +70,7 @@ class FramesConfig(EncoderConfig):
         if forms[0] != cls.form:
             return None
         model, about = models.of("pixels")
-        return cls(each=PretrainedConfig(model=model, download=True)), f"each picture by a pretrained, frozen {about}"
+        return cls(each=PretrainedConfig(model=model, download=True)), Sentence("encoder.frames_pretrained", model=about)
 
     def needs(self, form: Form) -> dict[str, Any]:
         """Return the settings that the encoder of each picture requires."""

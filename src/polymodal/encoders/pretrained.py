@@ -18,6 +18,7 @@ from ..backbones import build as build_backbone
 from ..config import Config, NameOrPath
 from ..errors import ConfigError, requires
 from ..flow import Features, Field, Form, State
+from ..language import Sentence
 from ..layers.lengths import by_length
 from ..quiet import ignore_warnings_of
 from .encoder import Encoder, EncoderConfig
@@ -51,7 +52,7 @@ class PretrainedModels(Config):
         if name is not None:
             return name, name
         model, megabytes = PRETRAINED[form]
-        return model, f"{model}, {megabytes} MB, fetched from the Hugging Face hub unless it is on this machine"
+        return model, Sentence("encoder.fetched", model=model, megabytes=megabytes)
 
 
 USUAL_MODELS = PretrainedModels()
@@ -99,7 +100,7 @@ class PretrainedConfig(EncoderConfig):
         if form is None:
             return None
         model, about = models.of(form)
-        return cls(model=model, download=True), f"pretrained and frozen: {about}"
+        return cls(model=model, download=True), Sentence("encoder.frozen", model=about)
 
     def form_for(self, made: Sequence[Form]) -> Form:
         """Return pixels, tokens or waveform: the first of them that the modality makes."""

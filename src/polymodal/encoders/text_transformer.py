@@ -10,6 +10,7 @@ from pydantic import Field as Setting
 from torch import nn
 
 from ..flow import Features, Field, Form, State
+from ..language import Sentence
 from ..layers.lengths import by_length
 from ..layers.positions import sines
 from ..layers.transformer import Transformer
@@ -37,7 +38,7 @@ class TextTransformerConfig(EncoderConfig):
     @classmethod
     def usual(cls, rows: int) -> tuple[EncoderConfig, str] | None:
         """Return the default settings; they are used for tables that are too large for a bag of n-grams."""
-        return cls(), f"a transformer, because {rows:,} rows are enough to train it from scratch"
+        return cls(), Sentence("encoder.transformer", rows=rows)
 
     def needs(self, form: Form) -> dict[str, Any]:
         """Return the size of the vocabulary and the maximum number of tokens of a text."""

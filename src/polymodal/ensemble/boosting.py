@@ -57,18 +57,18 @@ class TreeTraining:
         """Return the reason why there are no trees, "" if there are some."""
         model, rows = self.prepared.experiment.model, len(self.prepared.member(0)[0])
         if model.trees is None:
-            return "model.trees is null"
+            return Sentence("no_trees.none")
         voting = getattr(model.fusion, "voting", None)
         if voting not in RULES or not RULES[voting].takes_others or not model.votes:
-            return f"the votes of the fusion {model.fusion.kind!r} have a rule of their own"
+            return Sentence("no_trees.rule", fusion=model.fusion.kind)
         if not self.fields:
-            return "no field has columns, n-grams, vectors or frozen features"
+            return Sentence("no_trees.no_field")
         for name, task in self.prepared.tasks.items():
             if task.boosting is None or task.outputs > MOST_OUTPUTS:
-                return f"target {name!r}: {task.config.kind} with {task.outputs} outputs; trees learn up to {MOST_OUTPUTS}"
+                return Sentence("no_trees.outputs", target=name, kind=task.config.kind, outputs=task.outputs, most=MOST_OUTPUTS)
         if rows < FEWEST_ROWS:
             return Sentence("no_trees.few_rows", rows=rows, least=FEWEST_ROWS)
-        return "" if is_available() else "LightGBM cannot be imported; install it: pip install lightgbm"
+        return "" if is_available() else Sentence("no_trees.package")
 
     def seconds(self, workers: int, rows: int | None = None) -> float:
         """Return the estimated seconds of the trees of one member; 0 without trees.

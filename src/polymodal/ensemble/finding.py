@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..evaluation.advantage import Advantage, advantage, verdict
+from ..language import Sentence
 from ..preparation import Prepared
 from ..tasks import Task
 from .clusters import clusters_of
@@ -88,8 +89,9 @@ class TargetComparison:
     def facts(self) -> dict[str, Any]:
         """Return the fields as plain data for ``metrics.json``, with those of the comparison with the best field among them."""
         by_field = {name: one.facts() for name, one in self.fields.items()}
-        return {"metric": self.metric, "why": self.why, "best": self.best, **by_field[self.best], "p": self.p, "verdict": self.verdict,
-                "fields": by_field}  # fmt: skip
+        why = {"why_facts": self.why.facts()} if isinstance(self.why, Sentence) else {}
+        return {"metric": self.metric, "why": self.why, "best": self.best, **by_field[self.best], "p": self.p,
+                "verdict": self.verdict, "fields": by_field, **why}  # fmt: skip
 
 
 def finding(

@@ -172,7 +172,7 @@ def _is_possible(trainer: EnsembleTrainer, number: int, members: Sequence[Member
         return False
     size = sum(value.numel() * value.element_size() for value in map(stored, model.state_dict().values()))
     if size * len(members) * number / (number - 1) > MOST_BYTES:
-        text = f"the weights of {number} networks of {len(members)} models would exceed {MOST_BYTES // 2**20:,} MiB"
-        trainer.observer.observe(NoteEvent(f"{text}: the rest of the time is not used"))
+        values = {"networks": number, "models": len(members), "most": MOST_BYTES // 2**20}
+        trainer.observer.observe(NoteEvent(Sentence("note.too_large", **values)))
         return False
     return True

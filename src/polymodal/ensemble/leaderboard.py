@@ -38,7 +38,7 @@ class Entry:
     :param difference_error: the standard error of the difference; None for the model itself
     :param verdict: whether the model is ``better than``, ``worse than`` or ``within noise of`` this entry; empty for the model itself
     :param rows: the number of rows
-    :param seconds: the seconds that it took; None = not measured by itself
+    :param seconds: the seconds of training and validating its models; None = not measured by itself
     """
 
     name: str
@@ -63,7 +63,7 @@ def leaderboard(prepared: Prepared, whole: Measured, alone: Mapping[str, Measure
 
     :param whole: the results of the model of all fields
     :param alone: by field, the results of the model of that field alone
-    :param seconds: the seconds of the model, under "", and of the model of each single field
+    :param seconds: the seconds of the models of all fields, under "", and of those of each single field
     """
     cluster_N = clusters_of(prepared, prepared.valid)
     boards = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -38,16 +39,13 @@ from ..weights import below
 from .boosting import TreeTraining
 from .decisions import Decisions
 from .further import add_folds, add_folds_alone, add_networks, varied
-from .plan import LEAST_SECONDS, RESERVE, Pace, Plan, Trial, make_plan, plan_note, usual_plan, usual_seconds
+from .plan import LEAST_SECONDS, RESERVE, Pace, Plan, make_plan, plan_note, usual_plan, usual_seconds
+from .trials import seconds_of_an_epoch
 from .validation import Member, Validation
 from .warm_start import start_from
 
 _STANDARDISED_ON = 256
 """The number of rows on which the last layers of a new model are standardised."""
-_TRIAL_SECONDS = 4.0
-"""The maximum seconds of the trial of one model, by which a plan within a time limit is made."""
-_TRIAL_ROWS = 256
-"""The maximum number of rows that a trial validates on."""
 
 
 class EnsembleTrainer:
@@ -80,6 +78,8 @@ class EnsembleTrainer:
         self.trees = TreeTraining(prepared)
         self.pace, self.pace_alone, self.pace_trees = Pace(), Pace(), Pace()
         """The pace of networks of all fields, of networks of single fields, and of boosted trees, in this process."""
+        self.seconds = defaultdict[str, float](float)
+        """The seconds of the models of all fields (``FUSED``) and of each single field: the sums of those of ``MemberEvent``."""
 
     @property
     def has_baselines(self) -> bool:
@@ -114,7 +114,7 @@ class EnsembleTrainer:
             plan = usual_plan(members, epochs, baselines, len(rows), costs, trees, self.config.preset != "best")
         else:
             names = [FUSED, *(self.fields if baselines else [])]
-            seconds = {name: self._seconds_of_an_epoch(name) for name in names}
+            seconds = {name: seconds_of_an_epoch(self, name) for name in names}
             plan = make_plan(members, epochs, baselines, seconds, self.budget, trees)
         self.decisions.decide("plan", plan.facts())
         work = plan.share or usual_seconds(len(rows), costs if plan.baseline_members else {FUSED: sum(costs.values())})
@@ -141,38 +141,6 @@ class EnsembleTrainer:
     def budget(self) -> float:
         """The seconds that are left for training."""
         return self.clock.left - RESERVE * (self.clock.limit or 0.0)
-
-    def _seconds_of_an_epoch(self, name: str) -> float:
-        """Return the estimated seconds of an epoch on the first fold, with its validation."""
-        trial = self.try_out(name, min(_TRIAL_SECONDS, 0.02 * (self.clock.limit or 0.0)))
-        rows, _ = self.prepared.member(0)
-        return trial.epoch(len(rows), len(self.validation.selecting(0)))
-
-    def try_out(self, name: str, seconds: float) -> Trial:
-        """Train some steps of a new model, validate it on some rows, discard it, and return the measurements.
-
-        :param name: a single field, or "" for all fields
-        :param seconds: the approximate duration of the training steps
-        """
-        names = self.fields if name == FUSED else [name]
-        trainer = self._trainer("trial", 0, names, 1, Observer(), float("inf"))
-        steps = trainer.loader.epoch(0)
-        with using(trainer.threads):
-            trainer.train_step(next(steps), 0)  # not measured: the first step allocates memory
-            begin, done = time.monotonic(), 0
-            for step in steps:
-                trainer.train_step(step, 0)
-                done += 1
-                if time.monotonic() - begin > seconds:
-                    break
-        steps.close()
-        step_seconds = (time.monotonic() - begin) / done if done else 0.05
-        rows = self.validation.selecting(0)
-        part = rows[: max(1, min(len(rows), _TRIAL_ROWS))]
-        begin = time.monotonic()
-        self.validation.collect(trainer.model, part, names)
-        size = sum(value.numel() * value.element_size() for value in trainer.model.state_dict().values())
-        return Trial(trainer.loader.batch_size, step_seconds, (time.monotonic() - begin) / len(part), size)
 
     # -- training --------------------------------------------------------------------------------------------------
 
@@ -249,33 +217,39 @@ class EnsembleTrainer:
         """
         unit = self.unit(fold, names, number)
         done, fused = self.checkpoints.read(unit), len(names) == len(self.fields)
-        self.observer.observe(ModelEvent(label, FUSED if fused else names[0], plan.epochs, done is not None))
+        field = FUSED if fused else names[0]
+        self.observer.observe(ModelEvent(label, field, plan.epochs, done is not None))
         if done is not None:
-            return self._trained(fold, names, hidden, *done)
+            member = self._trained(fold, names, hidden, *done)
+            self.seconds[field] += member.fitted.seconds
+            return member
         if unit not in self.began:
             self.decisions.decide("began", [*self.began, unit])
         begin = time.monotonic()
         trees = plan.trees if fused and number == 1 else 0.0
         later = (self.fields if plan.baseline_members else []) if fused else self.later(names[0])
-        deadline = self._deadline(plan.cost(FUSED if fused else names[0]), rest + trees, later)
+        deadline = self._deadline(plan.cost(field), rest + trees, later)
         often = self.config.checkpoint_steps, self.config.checkpoint_minutes
         keeper = Keeper(self.checkpoints, unit, label, *often, self.observer, lambda: self.clock.spent)
         latest = self.checkpoints.latest(unit)
-        trainer = self._trainer(
+        trainer = self.trainer_of(
             label, fold, names, plan.epochs, self.observer, deadline, keeper, self._replay(unit), latest is None, number
         )
         if latest is not None:
             trainer.restore(*latest, keep_deadline=not self.decisions.limit_changed)
-            at = trainer.progress
-            self.observer.observe(NoteEvent(Sentence("note.continues", model=label, epoch=at.epoch, step=at.step)))
+            values = {"epoch": trainer.progress.epoch, "step": trainer.progress.step}
+            self.observer.observe(NoteEvent(Sentence("note.continues", model=label, **values)))
+        before = sum(event.seconds for event in trainer.fitted.history)
         with using(trainer.threads):
             fitted = trainer.fit()
-        self.observer.observe(MemberEvent(label, fitted.epoch, fitted.monitor, fitted.stopped))
         if latest is None:
-            share = plan.share.get(FUSED if fused else names[0], 1.0)
-            (self.pace if fused else self.pace_alone).add(time.monotonic() - begin, len(fitted.history), plan.epochs, share)
+            pace, share = self.pace if fused else self.pace_alone, plan.share.get(field, 1.0)
+            pace.add(time.monotonic() - begin, len(fitted.history), plan.epochs, share)
         if fused and number == 1 and self.trees.wanted and fitted.stopped != INTERRUPTED:
             self._attach_trees(trainer.model, fold, unit, self._deadline(trees, rest, later))
+        fitted.seconds = round(before + time.monotonic() - begin, 3)
+        self.seconds[field] += fitted.seconds
+        self.observer.observe(MemberEvent(label, fitted.epoch, fitted.monitor, fitted.stopped, fitted.seconds))
         answers = self.validation.answers(trainer.model.eval(), fitted, fold, names, hidden)
         member = Member(fold, trainer.model.to("cpu"), replace(fitted, halves=[]), answers)
         if fitted.stopped != INTERRUPTED:
@@ -314,8 +288,8 @@ class EnsembleTrainer:
             answers, names = member.answers.plain() if has_halves else ({}, None)
             self.checkpoints.write(unit, tensors | answers, {"fitted": member.fitted.facts(), "answers": names})
         except OSError as error:
-            text = f"{label}: checkpoint not written ({error.strerror or error}); resumed, it would be trained again; free some space"
-            self.observer.observe(WarningEvent(text))
+            why = str(error.strerror or error)
+            self.observer.observe(WarningEvent(Sentence("warning.member_checkpoint", model=label, why=why)))
 
     def _trained(
         self,
@@ -349,7 +323,7 @@ class EnsembleTrainer:
         states = {name: self.prepared.modalities[name].state for name in names}
         return build((experiment or self.experiment).model, states, self.prepared.tasks)
 
-    def _trainer(
+    def trainer_of(
         self,
         label: str,
         fold: int,
@@ -374,8 +348,8 @@ class EnsembleTrainer:
             model.start()
         if donor is not None:
             count = start_from(donor.members[fold % len(donor.members)], model)
-            text = f"init: {count} of {len(model.state_dict())} tensors taken from {self.config.init}"
-            observer.observe(NoteEvent(text))
+            values = {"count": count, "tensors": len(model.state_dict()), "weights": str(self.config.init)}
+            observer.observe(NoteEvent(Sentence("note.init", **values)))
         elif fresh:
             order = epoch_order(rows, None, seed, 0)[:_STANDARDISED_ON]
             standardise(model, self._loader(rows, names, augment=False).batch(order, 0))

@@ -174,7 +174,7 @@ class Validation:
         """
         collected = collect_blocks(model, self._blocks(self.selecting(fold), names))
         if not all(np.isfinite(logits).all() for logits in collected.answers[0].logits.values()):
-            raise NotFinite("its predictions for validation rows are not finite")
+            raise NotFinite(Sentence("warning.predictions"))
         halves: list[Mapping[str, Metrics] | None] = []
         for rows in self._halves(fold):
             at = np.flatnonzero(np.isin(collected.rows, rows))
@@ -275,8 +275,11 @@ class Validation:
             by_voter = dict(zip(voters, of_task, strict=True))
             self.observer.observe(VotesEvent(name, list(names), by_voter))
             if len(by_voter) > 1:
-                text = ", ".join(f"{voter} {weight:.2f}" for voter, weight in by_voter.items())
-                self.observer.observe(NoteEvent(Sentence("note.votes", target=name, weights=text)))
+                votes = [
+                    Sentence("note.vote", voter=Sentence("run.fused") if voter == "fused" else voter, weight=weight)
+                    for voter, weight in by_voter.items()
+                ]
+                self.observer.observe(NoteEvent(Sentence("note.votes", target=name, weights=Sentence.joined(votes, "enumeration"))))
 
     def _own_scores(self, task: str, answers: Sequence[tuple[MultiModalModel, Answer]]) -> dict[str, np.ndarray]:
         """Return the scores of each vote by itself, concatenated over the members."""

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from torch.export import ExportedProgram
 
 from ..errors import ConfigError, UserError, nearest
+from ..language import Sentence
 from ..predictor import Predictor
 from ..predictor.loading import as_predictor
 from ..request import Folders
@@ -44,16 +45,28 @@ class Export:
 
     @property
     def text(self) -> str:
-        """The folder, the differences, and the metrics before and after quantisation, as the command prints them."""
-        lines = [f"wrote {self.folder}: compared on {self.rows}"]
+        """The folder, the differences, and the metrics before and after quantisation, in English."""
+        return "\n".join(self.lines)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines that the command prints."""
+        first, *others = self.sentences
+        return [first, *(f"  {line}" for line in others)]
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """The folder, the differences, and the metrics before and after quantisation, as sentences in any language."""
+        sentences = [Sentence("export.wrote", folder=str(self.folder), rows=self.rows)]
         for name, difference in self.difference.items():
-            rounded = f", with 8 bits {self.difference_int8[name]:.1e}" if name in self.difference_int8 else ""
-            lines.append(f"  {name}: largest difference {difference:.1e}{rounded}")
+            has_int8 = name in self.difference_int8
+            rounded = Sentence("export.rounded", difference=self.difference_int8[name]) if has_int8 else ""
+            sentences.append(Sentence("export.difference", target=name, difference=difference, rounded=rounded))
         for when, metrics in self.metrics.items():
             for name, values in metrics.items():
                 known = ", ".join(f"{metric} {value:.4f}" for metric, value in values.items() if value is not None)
-                lines.append(f"  {name}, {when} quantisation: {known}")
-        return "\n".join(lines)
+                sentences.append(Sentence(f"export.{when}", target=name, metrics=known))
+        return sentences
 
 
 def export(

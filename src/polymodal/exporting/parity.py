@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, Fault, without_warnings
+from ..errors import ConfigError, Fault, counted, without_warnings
 from ..evaluation.measure import measure
 from ..predictor import Predictor
 from ..tasks import Task
@@ -70,7 +70,7 @@ def check(tasks: Mapping[str, Task], away: Mapping[str, np.ndarray], faults: lis
             count = int((away_N > TOLERANCE).sum())
             raise ConfigError(
                 f"target {name!r}: the exported model differs from the model by {away_N[at]:.2g} in row {at + 1}{fault}, and by more than "
-                f"{TOLERANCE:g} in {count:,} of {len(away_N):,} rows; expected the same answers; nothing is written"
+                f"{TOLERANCE:g} in {count:,} of {counted(len(away_N), 'row')}; expected the same answers; nothing is written"
             )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..config import read_tree
 from ..data.sources import Source
 from ..errors import UserError
+from ..language import Sentence
 from ..modalities import evenly
 from ..predictor import Predictor
 from ..request import Folders
@@ -46,9 +47,7 @@ def rows_of(predictor: Predictor, table: Any, root: Folders, fields: Sequence[Ma
     table = table if table is not None else _training_table(predictor)
     if table is None:
         cells: list[Mapping[str, Any]] = made_up.rows(fields, MOST // 4)
-        return Rows(
-            [*cells, *_with_hidden(cells, fields)], [], f"{len(cells)} made-up rows, because there is no training table", len(cells)
-        )
+        return Rows([*cells, *_with_hidden(cells, fields)], [], Sentence("export.made_up", rows=len(cells)), len(cells))
     source = predictor.open(table)
     source.check_rows(" to compare on")
     places = np.array(evenly(source.rows, MOST))
@@ -59,7 +58,7 @@ def rows_of(predictor: Predictor, table: Any, root: Folders, fields: Sequence[Ma
     modalities = predictor.read(source, places[:1], on_error="blank", root=root).modalities
     folders = next(iter(modalities.values())).roots.folders
     name = Path(table).name if isinstance(table, (str, Path)) else "the table"
-    return Rows([*cells, *_with_hidden(cells, fields)], folders, f"{len(cells):,} rows of {name}", len(cells))
+    return Rows([*cells, *_with_hidden(cells, fields)], folders, Sentence("export.table_rows", rows=len(cells), table=name), len(cells))
 
 
 def _cells(source: Source, columns: Sequence[str], places: np.ndarray) -> list[Mapping[str, Any]]:

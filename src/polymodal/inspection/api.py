@@ -10,7 +10,7 @@ from ..config import explain, request_of
 from ..data.near_duplicates import sides
 from ..data.reading import examine_targets
 from ..data.sources import Source, open_source
-from ..errors import UserError
+from ..errors import UserError, counted
 from ..experiment import Experiment
 from ..preparation import roots_of, split_rows
 from ..request import Request, TableSettings, accepts, listed
@@ -86,7 +86,7 @@ def init(
         for column in inferred
         if column.role not in ("feature", "target")
     ]
-    head = [f"# polymodal train {path or 'run.yaml'}", f"# {source.name}: {source.rows:,} rows", *left_out]
+    head = [f"# polymodal train {path or 'run.yaml'}", f"# {source.name}: {counted(source.rows, 'row')}", *left_out]
     text = "\n".join(head) + "\n" + explain(experiment, reasons)
     if path is not None:
         try:

@@ -27,7 +27,8 @@ from .targets import guess_task, missing_line, target_facts
 
 _FOLDED_ROWS = 50_000
 """The number of rows below which a table of cheap fields is split into folds within a time limit."""
-_UNKNOWN_PLACE = "fields.NAME."
+_LONGEST_REASONS = 300
+"""The length of the reasons for the columns of a field beyond which no further ones are listed."""
 _FEWEST_FILES = 20  # fewer distinct files than this are likely the levels of a factor
 
 
@@ -95,17 +96,14 @@ def infer(
     split_tree = {**dict(dict(base.get("data") or {}).get("split") or {})}
     if split is not None:
         split_tree |= {"kind": "column", "column": split}
-        reasons["data.split.kind"] = f"column {split!r} assigns rows to training, validation and test"
+        reasons["data.split.kind"] = Sentence("split.column", column=split)
     if group is not None:
         split_tree |= {"group": group}
     elif split is None and "group" not in given_split and given_split.get("kind") not in ("column", "time"):
         shared = _shared_files(columns, facts)
         if shared is not None:
             split_tree["group"] = shared.name
-            many = facts.rows / shared.distinct
-            reasons["data.split.group"] = (
-                f"{many:.1f} rows share a file of {shared.name!r}: they stay in one part, or validation would be optimistic"
-            )
+            reasons["data.split.group"] = Sentence("split.shared_file", many=facts.rows / shared.distinct, column=shared.name)
     tree_out["data"] = {**dict(base.get("data") or {}), "split": split_tree}
     if "model" in early:
         tree_out["model"] = zoo.with_settings(dict(base.get("model") or {}), early["model"])
@@ -125,9 +123,9 @@ def infer(
         what = Sentence("split.folds", rows=FEW_ROWS) if rows < FEW_ROWS else Sentence("split.random", rows=rows)
         reasons["data.split.kind"] = Sentence("split.auto", what=what)
     if experiment.training.epochs is None:
-        reasons["training.epochs"] = f"null takes {usual_epochs(rows)} for {rows:,} rows"
+        reasons["training.epochs"] = Sentence("usual.number", number=usual_epochs(rows), rows=rows)
     if experiment.training.batch_size is None:
-        reasons["training.batch_size"] = f"null takes {usual_batch_size(rows)} for {rows:,} rows"
+        reasons["training.batch_size"] = Sentence("usual.number", number=usual_batch_size(rows), rows=rows)
     reasons |= {f"override {at}": note for at, note in enumerate(notes)}
     return experiment, reasons, columns
 
@@ -154,14 +152,13 @@ def _split_of_time(experiment: Experiment, rows: int) -> tuple[str, str] | None:
     if experiment.data.split.kind != "auto" or experiment.data.valid is not None:
         return None
     if config.preset == "fast":
-        return "random", "random: the preset fast trains one model"
+        return "random", Sentence("split.fast")
     cheap = not any(field.modality().of_files for field in experiment.fields.values())
     if not cheap or not FEW_ROWS <= rows < _FOLDED_ROWS:
         return None
-    each = f"several models of {rows:,} rows without files; each row trains some and validates one"
     if config.time_limit is not None:
-        return "folds", f"folds: the time limit pays for {each}"
-    return ("folds", f"folds: the preset best trains {each}") if config.preset == "best" else None
+        return "folds", Sentence("split.time", rows=rows)
+    return ("folds", Sentence("split.best", rows=rows)) if config.preset == "best" else None
 
 
 @dataclass(frozen=True)
@@ -178,10 +175,7 @@ class LeftOut:
         """One line of text: a warning if the column is ``unread``, otherwise a note."""
         if not self.unread:
             return Sentence("left_out", column=self.column, why=self.why)
-        return (
-            f"column {self.column!r} is not used: {self.why}; expected numbers, text, dates, files, bytes, pictures, sounds, or lists of "
-            f"numbers or texts; convert its cells, or leave it out (--ignore)"
-        )
+        return Sentence("column.unused", column=self.column, why=self.why)
 
 
 def left_out(columns: Iterable[Column]) -> list[LeftOut]:
@@ -228,7 +222,7 @@ def _with_ngrams(experiment: Experiment, fields: Mapping[str, Any], rows: int, r
         beside = _free(f"{name}_ngrams", [*more, *experiment.columns_and_targets()])
         more[beside] = field
         encoders[beside], _ = usual_encoder(field, rows)
-        reasons[f"fields.{quote(beside)}"] = f"the n-grams of {name!r}, beside its pretrained features"
+        reasons[f"fields.{quote(beside)}"] = Sentence("why.ngrams_beside", field=name)
     model = experiment.model.model_copy(update={"encoders": encoders})
     return experiment.model_copy(update={"fields": more, "model": model})
 
@@ -264,7 +258,7 @@ def _fields(columns: Sequence[Column], given: Mapping[str, str], reasons: dict[s
         reasons[place] = _listing({column.name: column.why if _joins(column.modality) else column.second_why for column in tabular})
         for column in tabular:
             if notes := _notes(column):
-                reasons[f"columns.{quote(column.name)}"] = "; ".join(notes)
+                reasons[f"columns.{quote(column.name)}"] = Sentence.joined(notes)
     strings = [column for column in features if column in joined or (column.second is not None and not _joins(column.second))]
     if strings:  # after the tabular field, whose cells are compared as values when copies of rows are sought
         name = strings[0].name if len(strings) == 1 else _free("strings", taken)
@@ -294,8 +288,15 @@ def _joins(kind: str | None) -> bool:
 
 def _listing(reasons: Mapping[str, str]) -> str:
     """Return the reasons for several columns as one text of at most 300 characters."""
-    listed = Sentence.joined([Sentence("of_column", column=column, why=why) for column, why in reasons.items()])
-    return listed if len(listed) <= 300 else listed[:300]
+    parts: list[str] = []
+    left = _LONGEST_REASONS
+    for column, why in reasons.items():
+        parts.append(Sentence("of_column", column=column, why=why))
+        left -= len(parts[-1]) + 2
+        if left < 0:
+            parts[-1] = "..."
+            break
+    return Sentence.joined(parts)
 
 
 def _free(name: str, taken: Collection[str]) -> str:
@@ -315,7 +316,12 @@ def _name_settings(column: Column, place: str) -> None:
     """Insert the path of a column's field into its notes; the path is not known when the cells are inspected."""
     writing: Writing | None = column.options.get("writing")
     if writing is not None:
-        column.options["writing"] = replace(writing, notes=tuple(line.replace(_UNKNOWN_PLACE, place) for line in writing.notes))
+        column.options["writing"] = replace(writing, notes=tuple(_placed(line, place) for line in writing.notes))
+
+
+def _placed(line: str, place: str) -> str:
+    """Return a note with the path of a field."""
+    return Sentence(line.key, **{**line.values, "place": place}) if isinstance(line, Sentence) and "place" in line.values else line
 
 
 def _shared_files(columns: Sequence[Column], facts: Facts) -> Column | None:

@@ -10,7 +10,8 @@ from typing import Any
 from ..cells import writing_of
 from ..config import quote
 from ..data.sources import Source
-from ..errors import DataError
+from ..errors import DataError, counted
+from ..language import Sentence
 from ..tasks import KINDS, TASKS, Multiclass, TargetFacts, Task
 
 _SOME, _LOOKED_AT = 0.1, 100
@@ -71,10 +72,9 @@ def _no_classes(facts: TargetFacts, column: str) -> str:
         numbers = f"; {facts.numbers:,} of {facts.values:,} are numbers: correct the others" if 2 * facts.numbers > facts.values else ""
         if writing_of(list(islice(names, _LOOKED_AT))).type == "date":
             numbers = "; they are dates: to predict when, make a column of the days (or seconds) since a date, and choose that one"
-        return (
-            f"{'over ' if facts.capped else ''}{len(names):,} different values in {sum(names.values()):,} rows; expected classes that come "
-            f"back, or numbers; choose another target{numbers}"
-        )
+        found = f"{counted(len(names), 'different value')} in {counted(sum(names.values()), 'row')}"
+        over = "over " if facts.capped else ""
+        return f"{over}{found}; expected classes that come back, or numbers; choose another target{numbers}"
     fault = f" ({facts.fault})" if facts.fault else ""
     words = f"; {missing_line(facts, column, Multiclass)}" if facts.words and facts.reading(Multiclass).missing else ""
     return f"only one class, {next(iter(names), '')!r}{fault}; expected two classes or more; choose another target{words}"
@@ -90,19 +90,20 @@ def missing_line(facts: TargetFacts, column: str, task: type[Task]) -> str:
         return ""
     missing = facts.reading(task).missing
     setting = f"tasks.{quote(column)}.missing"
-    notes = []
+    notes: list[str] = []
     for are_missing in (True, False):
         words = {facts.written[word]: rows for word, rows in facts.words.items() if (word in missing) == are_missing}
         if not words:
             continue
-        listing = ", ".join(f"{word!r} in {rows:,} rows" for word, rows in list(words.items())[:10])
+        listing = Sentence.joined(
+            [Sentence("missing.word", word=word, rows=rows) for word, rows in list(words.items())[:10]], "enumeration"
+        )
         if facts.given is not None:
-            notes.append(f"{listing}: no target ({setting})")
+            notes.append(Sentence("missing.set", words=listing, setting=setting))
         elif are_missing:
-            every = "every other value is a number" if task.has_classes else "a number is expected"
-            notes.append(f"{listing}: no target, since {every}; to make a class of each: {setting}=[]")
+            key = "missing.beside_numbers" if task.has_classes else "missing.for_number"
+            notes.append(Sentence(key, words=listing, setting=setting))
         else:
-            classes = "a label" if task.answers_are_lists else "a class"
-            override = json.dumps(list(words), ensure_ascii=False)
-            notes.append(f"{listing}: {classes}, since other values are words; to leave out those rows: {setting}={override}")
-    return "; ".join(notes)
+            key = "missing.label" if task.answers_are_lists else "missing.class"
+            notes.append(Sentence(key, words=listing, setting=setting, override=json.dumps(list(words), ensure_ascii=False)))
+    return Sentence.joined(notes)

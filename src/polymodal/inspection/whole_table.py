@@ -88,9 +88,7 @@ def _to_category(column: Column, unread: _Unread) -> None:
     """Make a column one of categories, with a note that states why and how to prevent it."""
     kind, share, example = unread.writing.type, unread.count / unread.present, repr(unread.example[:30])
     column.why = Sentence(f"why.not_{kind}s", share=share, example=example)
-    line = (
-        f"{unread.count:,} of {unread.present:,} cells are not {kind}s, such as {example}, so that all are read as categories; "
-        f"to read {kind}s, and the others as missing, use --column {column.name}={kind} data.max_faults={math.ceil(share * 100) / 100:g}"
-    )
+    fix = f"--column {column.name}={kind} data.max_faults={math.ceil(share * 100) / 100:g}"
+    line = Sentence(f"cells.as_categories_{kind}s", count=unread.count, cells=unread.present, example=example, fix=fix)
     column.options = {"type": "category", "writing": Writing("category", notes=(line,))}
     column.contradicted = True

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from ..config import quote
 from ..errors import UserError
+from ..language import Sentence
 
 FREE = ("data.table", "data.valid", "data.test", "data.root", "data.cache_gb", "data.features_gb", "training.workers",
         "training.time_limit", "training.checkpoint_minutes", "training.checkpoint_steps",
@@ -62,12 +63,12 @@ def differences(before: Basis, now: Basis, fixed: Sequence[str] = MODEL) -> list
     :param fixed: the settings whose differences cannot be forced, by the beginning of their path; ``("",)`` = all settings and all data
     """
     differing = [
-        Difference(f"{path}: was {_short(old)}, is {_short(new)}", path.startswith(tuple(fixed)))
+        Difference(Sentence("resume.was", place=path, old=_short(old), new=_short(new)), path.startswith(tuple(fixed)))
         for path, old, new in _changes(before.settings, now.settings)
         if path not in FREE
     ]
     differing += [
-        Difference(f"{name}: was {before.code.get(name)}, is {now.code.get(name)}")
+        Difference(Sentence("resume.was", place=name, old=str(before.code.get(name)), new=str(now.code.get(name))))
         for name in sorted(before.code.keys() | now.code.keys())
         if before.code.get(name) != now.code.get(name)
     ]
@@ -75,7 +76,7 @@ def differences(before: Basis, now: Basis, fixed: Sequence[str] = MODEL) -> list
         old, new = before.content.get(name), now.content.get(name)
         if old != new:
             counted = name.endswith("rows")
-            line = f"{name}: were {old}, are {new}" if counted else f"{name}: other data than before"
+            line = Sentence("resume.were", place=name, old=old, new=new) if counted else Sentence("resume.other_data", place=name)
             differing.append(Difference(line, counted or name == "split" or "" in fixed))
     return differing
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..experiment import Experiment
+from ..language import Sentence
 from ..storage import checksum_of, write_whole
 from ..training.clock import Clock
 from .differences import Basis, Difference, differences
@@ -66,6 +67,8 @@ class Journal:
             check = tree.pop("check")
             if tree.pop("format") != _FORMAT or check != checksum_of(tree | {"format": _FORMAT}):
                 raise ValueError("altered since it was written, or of another format")
+            sentences = tree.pop("sentences", {})
+            tree["reasons"] = {name: Sentence.read(reason, sentences.get(name)) for name, reason in tree["reasons"].items()}
             return cls(path, **tree)
         except FileNotFoundError:
             return None
@@ -84,6 +87,7 @@ class Journal:
             self.spent = self.clock.spent
         names = ("experiment", "content", "states", "code", "threads", "decisions", "tables", "memory", "reasons", "spent", "ended")
         tree = {"format": _FORMAT, **{name: getattr(self, name) for name in names}}
+        tree["sentences"] = {name: reason.facts() for name, reason in self.reasons.items() if isinstance(reason, Sentence)}
         write_whole(self.path, json.dumps(tree | {"check": checksum_of(tree)}, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
     def differences(self, experiment: Experiment, content: dict[str, str] | None = None) -> list[Difference]:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from ..config import shortened
 from ..errors import UserError
+from ..language import Sentence
 from ..storage import write_whole
 from ..training.observers import plain
 from .differences import Basis, Difference, Kind, differences, refuse
@@ -93,7 +94,7 @@ class LineJournal:
             ) from None
         refuse(path.parent, differing, force, self.kind)
         for one in differing:
-            warn(f"resumed all the same (--force): {one.line}")
+            warn(Sentence("resume.forced", difference=one.line))
         if lines[-1] or differing:
             head = _line({"about": about}).rstrip(b"\n") if differing else lines[0]
             write_whole(path, b"\n".join([head, *lines[1:-1], b""]))

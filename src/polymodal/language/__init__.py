@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .words import LANGUAGES, SETTINGS, TEXTS, Sentence, Words, language_of, spoken_in
+from .words import LANGUAGES, SETTINGS, TEXTS, Sentence, Words, language_of, model_parts, spoken_in
 
-__all__ = ["LANGUAGES", "SETTINGS", "TEXTS", "Sentence", "Words", "language_of", "spoken_in"]
+__all__ = ["LANGUAGES", "SETTINGS", "TEXTS", "Sentence", "Words", "language_of", "model_parts", "spoken_in"]

@@ -18,15 +18,15 @@ PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     "all_fields": ("all fields", "全部字段"),
     "only": ("only {field}", "仅 {field}"),
     "without": ("without {field}", "不含 {field}"),
-    "rows_of_a_point": ("{rows:,} rows", "{rows:,} 行"),
+    "rows_of_a_point": ("{rows:,} {rows:row|rows}", "{rows:,} 行"),
     "sampled": (
-        "{sampled:,} of {with_target:,} rows with a target (seed {seed}).",
+        "{sampled:,} of {with_target:,} {with_target:row|rows} with a target (seed {seed}).",
         "有目标值的行共 {with_target:,} 行，测量了其中 {sampled:,} 行（随机种子 {seed}）。",
     ),
     "field": ("field", "字段"),
     # The report of a run: the head
     "run.rows": (
-        "{rows:,} rows in the table, {training:,} training rows for each model, seed {seed}",
+        "{rows:,} {rows:row|rows} in the table, {training:,} training {training:row|rows} for each model, seed {seed}",
         "表共 {rows:,} 行，每个模型用 {training:,} 行训练，随机种子 {seed}",
     ),
     "run.seconds": ("{seconds:,.0f} s", "用时 {seconds:,.0f} 秒"),
@@ -49,8 +49,8 @@ PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     "run.resume": ("To resume it:", "继续训练："),
     # The report of a run: the metrics
     "run.metrics": ("Metrics", "指标"),
-    "run.validation_rows": ("{rows:,} validation rows", "验证行 {rows:,} 行"),
-    "run.pooled": ("mean of all models, {rows:,} calibration rows", "所有模型的平均，校准行 {rows:,} 行"),
+    "run.validation_rows": ("{rows:,} validation {rows:row|rows}", "验证行 {rows:,} 行"),
+    "run.pooled": ("mean of all models, {rows:,} calibration {rows:row|rows}", "所有模型的平均，校准行 {rows:,} 行"),
     "run.single_models": ("single models, the same rows", "单个模型，同样的行"),
     "run.test_rows": ("all fields, test rows", "全部字段，测试行"),
     "run.leaderboard": ("Leaderboard on validation rows", "验证行上的排名"),
@@ -85,12 +85,12 @@ PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     # The report of a run: predictions
     "run.predictions": ("Predictions on validation rows", "验证行上的预测"),
     "run.confusion": ("Confusion matrix: a row for each true class", "混淆矩阵：每行对应一个真实类别"),
-    "run.most_frequent": ("{shown} most frequent of {classes} classes", "{classes} 个类别中最常见的 {shown} 个"),
+    "run.most_frequent": ("{shown} most frequent of {classes} {classes:class|classes}", "{classes} 个类别中最常见的 {shown} 个"),
     "run.most_confused": (
-        "the {shown} of {classes} classes with the most errors; the others are summed",
+        "the {shown} of {classes} {classes:class|classes} with the most errors; the others are summed",
         "{classes} 个类别中错误最多的 {shown} 个，其余类别合并",
     ),
-    "run.other_classes": ("{count:,} other classes", "其余 {count:,} 个类别"),
+    "run.other_classes": ("{count:,} other {count:class|classes}", "其余 {count:,} 个类别"),
     "run.other_classes_note": (
         "The last cell, of the other classes with themselves, includes their correct predictions and the confusions among them.",
         "最后一格是其余类别之间的合计，既包含正确的预测，也包含它们之间的混淆。",
@@ -113,7 +113,8 @@ PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     "run.before": ("before scaling", "缩放前"),
     "run.after": ("after scaling", "缩放后"),
     "run.scaled": (
-        "The votes are multiplied by {scale:.2f}. Each of the {rows:,} validation rows is scaled by a factor that was fitted on other rows "
+        "The votes are multiplied by {scale:.2f}. Each of the {rows:,} validation rows is scaled by a factor that was fitted on other "
+        "rows "
         "(cross-fitting). The ece of a perfectly calibrated model on as many rows is {chance:z.4f} by chance.",
         "投票乘以 {scale:.2f}。{rows:,} 个验证行各自使用在其他行上拟合的系数（交叉拟合）。"
         "完全校准的模型在同样多的行上，ece 的偶然值为 {chance:z.4f}。",
@@ -131,12 +132,14 @@ PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "run.sets": ("Prediction sets and intervals", "预测集合与预测区间"),
     "run.split_conformal": (
-        "split conformal prediction, on {rows:,} rows that no model was trained on: a set of coverage c contains the truth of a new row of "
+        "split conformal prediction, on {rows:,} {rows:row|rows} that no model was trained on: a set of coverage c contains the truth "
+        "of a new row of "
         "the same distribution with probability c at least",
         "分裂共形预测，依据 {rows:,} 个没有训练过任何模型的行：对同分布的新行，覆盖率为 c 的集合包含真实值的概率至少为 c",
     ),
     "run.cv_plus": (
-        "CV+, on {rows:,} rows, each predicted by the model that was not trained on it: a set of coverage c contains the truth of a new "
+        "CV+, on {rows:,} {rows:row|rows}, each predicted by the model that was not trained on it: a set of coverage c contains the "
+        "truth of a new "
         "row of the same distribution with probability 2c - 1 at least, and about c or more in practice",
         "CV+，依据 {rows:,} 行，每行由没有用它训练的模型预测：对同分布的新行，覆盖率为 c 的集合包含真实值的概率至少为 2c - 1，"
         "实际约为 c 或更高",
@@ -152,7 +155,7 @@ PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "card.predicts": ("What it predicts", "预测目标"),
     "card.number": ("{column}: a number", "{column}：数值"),
-    "card.classes": ("{column}: {count} classes:", "{column}：{count} 个类别："),
+    "card.classes": ("{column}: {count} {count:class|classes}:", "{column}：{count} 个类别："),
     "card.more": (", and {more:,} more", "，另有 {more:,} 个"),
     "card.reads": ("What it reads", "输入字段"),
     "card.missing": (
@@ -180,7 +183,8 @@ PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     "run.contribution": ("What each field contributes", "各字段的作用"),
     "run.shapley": ("contribution of each field (Shapley values)", "各字段的贡献（Shapley 值）"),
     "run.too_many_fields": (
-        "The model has {fields} fields, and not every set of them was measured. To compute the contribution of each field, run: "
+        "The model has {fields} {fields:field|fields}, and not every set of them was measured. To compute the contribution of each "
+        "field, run: "
         "polymodal explain RUN TABLE",
         "模型有 {fields} 个字段，没有测量字段的所有组合。要计算各字段的贡献，请运行：polymodal explain RUN TABLE",
     ),
@@ -206,13 +210,16 @@ PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     "run.plan_models": ("models of all fields: {members}", "全部字段的模型：{members} 个"),
     "run.plan_alone": ("models of each single field: {alone}", "每个单字段的模型：{alone} 个"),
     "run.plan_no_alone": ("no models of single fields", "没有单字段模型"),
-    "run.plan_epochs": ("at most {epochs} epochs for each model", "每个模型最多 {epochs} 轮"),
+    "run.plan_epochs": ("at most {epochs} {epochs:epoch|epochs} for each model", "每个模型最多 {epochs} 轮"),
     "run.plan_trees": ("boosted trees: about {trees:.0f} s for each model", "提升树：每个模型约 {trees:.0f} 秒"),
     "run.notes": ("notes and warnings of the log", "日志中的说明与警告"),
     # The page of explain
     "explain.title": ("Contribution of each field: {table}", "各字段的贡献：{table}"),
-    "explain.rows": ("{rows:,} rows in the table.", "表共 {rows:,} 行。"),
-    "explain.members": ("{rows:,} rows in the table; the mean of {members} models.", "表共 {rows:,} 行；{members} 个模型的平均。"),
+    "explain.rows": ("{rows:,} {rows:row|rows} in the table.", "表共 {rows:,} 行。"),
+    "explain.members": (
+        "{rows:,} {rows:row|rows} in the table; the mean of {members} {members:model|models}.",
+        "表共 {rows:,} 行；{members} 个模型的平均。",
+    ),
     "explain.legend": (
         "The Shapley values of the fields of a row sum to the difference between its prediction and that of a row without any field. The "
         "value of a word, a column or a place of a picture is what the prediction loses when that part alone is removed. Blue parts "
@@ -221,7 +228,7 @@ PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
         "一个词、一列或图片中一块的值，是单独去掉它时预测失去的部分。蓝色支持该预测，橙色反对该预测。",
     ),
     "explain.metric": (
-        "{metric} is {whole} with all fields and {nothing} without any, over {rows:,} rows.",
+        "{metric} is {whole} with all fields and {nothing} without any, over {rows:,} {rows:row|rows}.",
         "在 {rows:,} 行上，有全部字段时 {metric} 为 {whole}，没有任何字段时为 {nothing}。",
     ),
     "explain.share": ("share", "占比"),
@@ -231,7 +238,8 @@ PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     "explain.permuted": ("permuted", "打乱"),
     "explain.perceptual": ("perceptual score", "感知分数"),
     "explain.additive": (
-        "The nearest sum of one function of each field (EMAP, {rows:,} rows) has {metric} {value}; the model with interactions has "
+        "The nearest sum of one function of each field (EMAP, {rows:,} {rows:row|rows}) has {metric} {value}; the model with "
+        "interactions has "
         "{whole}.",
         "与模型最接近的、各字段单独贡献之和（EMAP，{rows:,} 行）的 {metric} 为 {value}；含交互的模型为 {whole}。",
     ),
@@ -264,11 +272,11 @@ PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     # The page of compare
     "compare.title": ("Does fusion help? {table}", "融合有用吗？{table}"),
     "compare.facts": (
-        "a table of {rows:,} rows; {seconds:,.0f} s; seed {seed}",
+        "a table of {rows:,} {rows:row|rows}; {seconds:,.0f} s; seed {seed}",
         "表共 {rows:,} 行；用时 {seconds:,.0f} 秒；随机种子 {seed}",
     ),
     "compare.facts_limited": (
-        "a table of {rows:,} rows; {seconds:,.0f} of {limit:,.0f} s; seed {seed}",
+        "a table of {rows:,} {rows:row|rows}; {seconds:,.0f} of {limit:,.0f} s; seed {seed}",
         "表共 {rows:,} 行；用时 {seconds:,.0f} 秒，时限 {limit:,.0f} 秒；随机种子 {seed}",
     ),
     "compare.contender": ("contender", "候选模型"),
@@ -294,7 +302,8 @@ PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     "compare.not_measured": ("Not measured", "没有测量"),
     "compare.failed": ("training failed: {reason}", "训练失败：{reason}"),
     "compare.left_out": (
-        "left out after the search ({scores}). It was trained on {rows:,} rows and scored on selection rows, so that the scores cannot be "
+        "left out after the search ({scores}). It was trained on {rows:,} {rows:row|rows} and scored on selection rows, so that the "
+        "scores cannot be "
         "compared with those of the rounds.",
         "搜索之后被淘汰（{scores}）。它在 {rows:,} 行上训练，在选择行上计分，因此分数不能与各轮次的指标比较。",
     ),
@@ -342,9 +351,10 @@ SENTENCES: Mapping[str, str] = {
     "finding.worse": "不如最好的单字段 {best}（{alone:z.4f}{beside}）",
     "finding.same": "与最好的单字段 {best}（{alone:z.4f}{beside}）的差别在噪声范围内",
     "finding.beside": "，{metric} {value:z.4f}",
-    "finding.why": "；以 {metric} 为准，因为其中一个类别很少",
+    "finding.why": "；以 {metric} 为准，因为{why}",
     "finding.untried": "；由于时间不够，没有单独训练 {fields}",
     "finding.end": "{sentence}。",
+    "rare_class": "其中一个类别很少",
     # compare.json, "sentence"
     "compare.helps": "融合在这里有用，差为 {by}",
     "compare.harms": "融合在这里有害，差为 {by}；应使用 {alone}",
@@ -357,15 +367,18 @@ SENTENCES: Mapping[str, str] = {
     "compare.other_alone": "另一个单字段（{field}）没有被选中，其值为 {value}。",
     "compare.interval": "95% 区间为 {low} 至 {high}",
     "compare.no_interval": "没有区间",
+    "compare.few_rounds": "没有区间（至少需要 {rounds} 个轮次）",
     "compare.smaller": "；{metric} 越小越好，差大于 0 表示融合更小",
     "compare.constant": "没有证据表明有字段能预测 {target}：常数预测的 {metric} 为 {value}。",
-    "compare.why": "以 {metric} 为准，因为其中一个类别很少。",
+    "compare.why": "以 {metric} 为准，因为{why}。",
     "compare.beside": "同时给出 {metric}：{fused} 为 {fused_value}，{alone} 为 {alone_value}。",
     "compare.basis": (
-        "依据：{rounds} 个轮次，每个轮次换一个随机种子，在 {trained:,} 行上训练全部候选模型，在其他行上测量；"
+        "依据：{rounds} 个轮次，每个轮次换一个随机种子，在 {trained:,} 行{of}上训练全部候选模型{epochs}，在其他行上测量；"
         "各轮次共测量 {measured:,} 行，这些行没有参与任何选择。"
         "另有 {selecting:,} 行用于选择轮（epoch）和候选模型，并从每个候选模型在 {search_rows:,} 行上试过的 {trials} 组设置中选出一组。"
     ),
+    "compare.epochs": "（最多 {epochs} 轮）",
+    "compare.of_trainable": "（可用 {rows:,} 行，延长 --time-limit 可用更多行）",
     "compare.points": "{value} 个百分点",
 }
 """Chinese sentences that pages make of the facts of a result; the English sentence is stored in its JSON file."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import locale
 import os
-from collections.abc import Iterator, Sequence
+import string
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -12,14 +13,18 @@ from html import escape
 from typing import Any
 
 from ..errors import UserError, nearest
+from .command_texts import COMMAND_TEXTS
+from .data_texts import DATA_TEXTS
 from .note_texts import NOTE_TEXTS
 from .page_texts import PAGE_TEXTS, SENTENCES, VALUES
 from .terminal_texts import TERMINAL_TEXTS
 
 LANGUAGES = ("en", "zh")
 """The languages of the catalogue, in the order of the texts of each key."""
-TEXTS = {**PAGE_TEXTS, **TERMINAL_TEXTS, **NOTE_TEXTS}
+TEXTS = {**PAGE_TEXTS, **TERMINAL_TEXTS, **NOTE_TEXTS, **DATA_TEXTS, **COMMAND_TEXTS}
 """The texts of pages and of the terminal in each language, by key."""
+_MOST_NESTED = 8
+"""The greatest depth of sentences in sentences that is read from data."""
 SETTINGS = ("auto", *LANGUAGES)
 """The values of the setting ``report.language``."""
 _VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
@@ -67,6 +72,23 @@ def _platform_locale() -> str:
         return ""
 
 
+class _Filler(string.Formatter):
+    """Fills placeholders. ``{rows:row|rows}`` is the first word if the value is 1, otherwise the second."""
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        """Return a value in a format, or the word that agrees with it."""
+        one, is_choice, many = format_spec.partition("|")
+        return (one if value == 1 else many) if is_choice else super().format_field(value, format_spec)
+
+
+_FILLER = _Filler()
+
+
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """Return a template of the catalogue, its placeholders replaced by values; see ``_Filler``."""
+    return _FILLER.vformat(template, (), values)
+
+
 class Sentence(str):
     """A text of the catalogue in English, which ``Words.read`` returns in another language.
 
@@ -78,7 +100,7 @@ class Sentence(str):
 
     def __new__(cls, key: str, **values: Any) -> Sentence:
         """Return the English text of a key, its placeholders replaced by ``values``."""
-        made = super().__new__(cls, TEXTS[key][0].format(**values))
+        made = super().__new__(cls, filled(TEXTS[key][0], values))
         made.key, made.values = key, values
         return made
 
@@ -89,9 +111,46 @@ class Sentence(str):
         made.key, made.values = separator, {"texts": list(texts)}
         return made
 
+    @classmethod
+    def read(cls, text: str, facts: object) -> str:
+        """Return the sentence that ``facts`` of an earlier sentence describe, or ``text`` if they do not describe it.
+
+        :param text: the English text
+        :param facts: data of any origin, such as a line of ``log.jsonl``
+        """
+        try:
+            made = _made(facts, 0)
+        except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
+            return text
+        return made if made == text else text
+
+    def facts(self) -> dict[str, Any]:
+        """Return the key and the values as plain data, from which ``read`` makes the sentence again."""
+        values = {name: _fact(value) for name, value in self.values.items() if name != "texts"}
+        if "texts" in self.values:
+            values["texts"] = list(map(_fact, self.values["texts"]))
+        return {"key": self.key, "values": values}
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how a copy is made, which is as good as the sentence itself."""
         return _restored, (str(self), self.key, self.values)
+
+
+def _fact(value: Any) -> Any:
+    """Return a value of a sentence as plain data."""
+    return value.facts() if isinstance(value, Sentence) else value
+
+
+def _made(facts: Any, depth: int) -> Any:
+    """Return the sentence that its facts describe, and any other value as it is."""
+    if not isinstance(facts, Mapping):
+        return facts
+    if depth > _MOST_NESTED:
+        raise ValueError("too many sentences in one another")
+    values = dict(facts["values"])
+    if "texts" in values:
+        return Sentence.joined([_made(one, depth + 1) for one in values["texts"]], facts["key"])
+    return Sentence(facts["key"], **{name: _made(value, depth + 1) for name, value in values.items()})
 
 
 def _restored(text: str, key: str, values: dict[str, Any]) -> Sentence:
@@ -99,6 +158,14 @@ def _restored(text: str, key: str, values: dict[str, Any]) -> Sentence:
     made = str.__new__(Sentence, text)
     made.key, made.values = key, values
     return made
+
+
+def model_parts(name: str) -> tuple[str, str]:
+    """Return the name of a model of a run (``fused``, ``only FIELD``, ``network N``, each also with ``, fold N``) without its fold, and the
+    fold; empty if it has none.
+    """
+    model, comma, fold = name.rpartition(", fold ")
+    return (model, fold) if comma and fold.isdigit() else (name, "")
 
 
 @dataclass(frozen=True)
@@ -115,7 +182,7 @@ class Words:
 
     def __call__(self, key: str, **values: Any) -> str:
         """Return a text of ``TEXTS`` as plain text, its placeholders replaced by ``values``."""
-        return TEXTS[key][LANGUAGES.index(self.language)].format(**values)
+        return filled(TEXTS[key][LANGUAGES.index(self.language)], values)
 
     def html(self, key: str, **values: Any) -> str:
         """Return the same text, escaped for HTML."""
@@ -127,8 +194,25 @@ class Words:
             return str(text)
         if "texts" in text.values:
             return self(text.key).join(map(self.read, text.values["texts"]))
-        values = {name: self.read(value) if isinstance(value, Sentence) else value for name, value in text.values.items()}
+        values = {
+            name: self.read(value) if isinstance(value, Sentence) else self.model(value) if name == "model" else value
+            for name, value in text.values.items()
+        }
         return self(text.key, **values)
+
+    def model(self, name: str) -> str:
+        """Return the name of a model of a run in this language.
+
+        :param name: ``fused``, ``only FIELD`` or ``network N``, each also with ``, fold N``; another name is returned as it is
+        """
+        of, fold = model_parts(name)
+        if of == "fused":
+            of = self("run.fused")
+        elif of.startswith("network "):
+            of = self("run.network", number=of.removeprefix("network"))
+        elif of.startswith("only "):
+            of = self("only", field=of.removeprefix("only "))
+        return self("run.fold", model=of, fold=fold) if fold else of
 
     def value(self, kind: str, word: object) -> str:
         """Return a value of the results, such as the name of a corruption or a verdict: as it is in English, translated in Chinese.
@@ -140,4 +224,4 @@ class Words:
 
     def sentence(self, key: str, **values: Any) -> str:
         """Return a Chinese sentence of ``SENTENCES``, the English of which is stored with the results."""
-        return SENTENCES[key].format(**values)
+        return filled(SENTENCES[key], values)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import DataError, nearest
+from ..language import Sentence
 from ..storage import check_file, no_formula, replacing
 from .json_stream import LARGEST, Record, object_of, objects, pairs
 
@@ -77,13 +78,11 @@ class Folder:
         """
         nothing = self._missing.total() == self._referenced.total()
         for column, missing in self._missing.items():
-            message = (
-                f"{self.path}, column {column!r}: {missing:,} of {self._referenced[column]:,} files do not exist, or are outside the "
-                f"folder (first {self._first[column]!r})"
-            )
+            values = {"missing": missing, "files": self._referenced[column], "first": self._first[column]}
+            message = Sentence("layout.files", folder=str(self.path), column=column, **values)
             if nothing or (apart and missing == self._referenced[column]):
                 raise DataError(f"{message}; expected at least one file; unpack the files below the folder")
-            warnings.warn(f"{message}; those cells are empty", UserWarning, stacklevel=4)
+            warnings.warn(Sentence("layout.empty_cells", line=message), UserWarning, stacklevel=4)
 
     @contextmanager
     def open(self, name: str, errors: str = "strict") -> Iterator[TextIO]:

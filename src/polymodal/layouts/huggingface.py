@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import DataError
+from ..language import Sentence
 from .folders import Folder, below
 from .json_stream import Record
 from .shards import files_below, in_split, split_folder, split_name, split_of, warn_absent
@@ -91,10 +92,8 @@ class _Reading:
                     yield in_split(row, part.split)
         self.folder.warn_missing(apart=False)
         if self.folder.named:
-            warnings.warn(
-                f"{self.folder.named:,} files are not in the data set but below {self.folder.path}; train with --root {self.folder.path}",
-                UserWarning, stacklevel=2,
-            )  # fmt: skip
+            text = Sentence("layout.outside", count=self.folder.named, folder=str(self.folder.path))
+            warnings.warn(text, UserWarning, stacklevel=2)
 
     def _put(self, row: Record, name: str, cell: Any, place: str) -> None:
         """Add a cell to a row; a struct becomes several columns."""

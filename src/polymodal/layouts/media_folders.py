@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import DataError
+from ..language import Sentence
 from .folders import Folder, below
 from .json_stream import Record
 from .shards import files_below, flattened, in_split, split_folder
@@ -92,10 +93,8 @@ class _Reading:
                 yield in_split(row, split)
         self.folder.warn_missing(apart=False)
         if count < len(self.files):
-            warnings.warn(
-                f"{self.folder.path}: {len(self.files) - count:,} of {len(self.files):,} files are in no row of the metadata; they are "
-                f"not in the table", UserWarning, stacklevel=2,
-            )  # fmt: skip
+            values = {"count": len(self.files) - count, "files": len(self.files)}
+            warnings.warn(Sentence("layout.unlisted", folder=str(self.folder.path), **values), UserWarning, stacklevel=2)
 
     def _cell(self, column: str, cell: Any, here: str, place: str) -> tuple[str, Any]:
         """Return the name of a column of the table and its cell; a name of a file becomes its path below the folder."""

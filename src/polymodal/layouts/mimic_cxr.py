@@ -19,14 +19,11 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import ConfigError, DataError, nearest
+from ..language import Sentence
 from .folders import Folder, csv_lines
 from .json_stream import Record
 from .usage import TARGET, Usage
 
-LEAK = (
-    "CheXpert labels were extracted from the text of the report: a model that receives {} can read the label from the text; expected a "
-    "target from another source, or a section that was written before the picture was examined (indication, history)"
-)
 _LABEL_SOURCES = ("report", "findings", "impression")
 SECTIONS = {
     "indication": ("indication", "indications", "reason for exam", "reason for examination", "clinical indication", "clinical information",
@@ -84,7 +81,7 @@ def rows(
         raise ConfigError("mimic-cxr: expected per study or picture, and uncertain as empty, positive or negative")
     given = [section for section in report if section in _LABEL_SOURCES]
     if given and (labels is None or labels):
-        warnings.warn(LEAK.format(" and ".join(given)), UserWarning, stacklevel=2)
+        warnings.warn(Sentence("layout.leak", sections=Sentence.joined(given, "and")), UserWarning, stacklevel=2)
     return _Reading(
         Folder(folder, "MIMIC-CXR (files, mimic-cxr-2.0.0-metadata.csv)"), per, list(report), labels, uncertain, join or {}
     ).rows()
@@ -126,11 +123,8 @@ class _Reading:
         self.folder.warn_missing(apart=False)
         for section, empty in self.without.items():
             if empty:
-                warnings.warn(
-                    f"{empty:,} of {count:,} rows have no report with a section {section!r}; those cells are empty",
-                    UserWarning,
-                    stacklevel=2,
-                )
+                text = Sentence("layout.section", empty=empty, count=count, section=section)
+                warnings.warn(text, UserWarning, stacklevel=2)
 
     def _table(self, name: str) -> str:
         names = sorted(path.name for extension in ("", ".gz") for path in self.folder.path.glob(f"mimic-cxr-*-{name}.csv{extension}"))

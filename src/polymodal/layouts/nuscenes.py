@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ConfigError, DataError, nearest
+from ..language import Sentence
 from .folders import Folder, below
 from .json_stream import Record
 from .usage import TARGET, Usage
@@ -141,10 +142,8 @@ class _Reading:
                     f"{tables}/sample_data.json: no file of {channel} in any sample; expected at least one; leave the channel out"
                 )
         if self.targets and not any(moment.counts for moment in self.moments.values()):
-            warnings.warn(
-                f"{tables}/sample_annotation.json: no object within {self.within:g} m in any sample; the targets are empty", UserWarning,
-                stacklevel=3,
-            )  # fmt: skip
+            text = Sentence("layout.no_objects", place=f"{tables}/sample_annotation.json", within=self.within)
+            warnings.warn(text, UserWarning, stacklevel=3)
 
     def _version(self, version: str | None) -> str:
         versions = sorted(path.name for path in self.folder.path.glob("v1.*") if path.is_dir())

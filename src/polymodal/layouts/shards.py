@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 
 from ..errors import DataError
+from ..language import Sentence
 from .folders import Folder
 from .json_stream import Record
 
@@ -120,7 +121,5 @@ def warn_absent(folder: Path, names: Iterable[str]) -> None:
     for (prefix, _, count), found in numbers.items():
         if len(found) < count:
             first = next(number for number in range(count) if number not in found)
-            warnings.warn(
-                f"{folder / prefix}: {count - len(found):,} of {count:,} shards are absent (first {first}); their rows are left out",
-                UserWarning, stacklevel=4,
-            )  # fmt: skip
+            text = Sentence("layout.shards", place=str(folder / prefix), absent=count - len(found), count=count, first=first)
+            warnings.warn(text, UserWarning, stacklevel=4)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from ..language import Sentence
 from .folders import Folder, below
 from .json_stream import Record
 from .protobuf import Values
@@ -164,10 +165,9 @@ class _Reading:
         for kind, maker in (_MAKERS | {"classLabel": self._class}).items():
             if isinstance(feature.get(kind), dict):
                 return maker(name, feature[kind], listed)
-        warnings.warn(
-            f"{self.folder.path}/features.json: {name!r} is a {str(feature.get('pythonClassName', 'feature')).rpartition('.')[2]}, "
-            f"which is read as it is stored", UserWarning, stacklevel=5,
-        )  # fmt: skip
+        type_name = str(feature.get("pythonClassName", "feature")).rpartition(".")[2]
+        text = Sentence("layout.as_stored", folder=str(self.folder.path), feature=name, type=type_name)
+        warnings.warn(text, UserWarning, stacklevel=5)
         return lambda features: cell_of(features[name]) if name in features else None
 
     def _class(self, name: str, facts: Record, listed: bool) -> Decoder:

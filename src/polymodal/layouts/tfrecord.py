@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, counted
 from ..storage import Inflated
 from .crc32c import masked_crc
 from .folders import Folder
@@ -102,7 +102,7 @@ def records(path: Path) -> Iterator[bytes]:
                 )
             length = length_of(header[:8])
             if length > _LARGEST:
-                raise DataError(f"{place}: {length:,} bytes; expected at most {_LARGEST:,}")
+                raise DataError(f"{place}: {counted(length, 'byte')}; expected at most {_LARGEST:,}")
             body = _read(file, length + 4, place)
             if int.from_bytes(body[length:], "little") != masked_crc(body[:length]):
                 raise DataError(f"{place}: broken (the checksum of its data is wrong); expected the bytes that were written; copy it again")
@@ -134,7 +134,10 @@ def _read(file: IO[bytes] | Inflated, size: int, place: str, can_end: bool = Fal
         parts.append(part)
         missing -= len(part)
     if missing and not (can_end and missing == size):
-        raise DataError(f"{place}: truncated ({missing:,} bytes are missing); expected a complete file; copy it again")
+        raise DataError(
+            f"{place}: truncated ({counted(missing, 'byte')} {'is' if missing == 1 else 'are'} missing); expected a complete file; copy it "
+            f"again"
+        )
     return b"".join(parts)
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from ..language import Sentence
 from ..storage import Inflated
 from .folders import Folder
 from .json_stream import Record
@@ -74,8 +75,8 @@ class _Reading:
             for row in self._shard(self.folder / name):
                 yield in_split(row, split)
         for extension, count in self._left_out.items():
-            reason = "pickles, which can run code" if extension in _PICKLES else "of a format that is not read"
-            warnings.warn(f"{count:,} members .{extension} are {reason}; they are left out", UserWarning, stacklevel=2)
+            key = "layout.pickles" if extension in _PICKLES else "layout.unread"
+            warnings.warn(Sentence(key, count=count, extension=extension), UserWarning, stacklevel=2)
 
     def _shard(self, path: Path) -> Iterator[Record]:
         """Yield the rows of one shard."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..cells import number, writing_of
-from ..errors import Fault
+from ..errors import Fault, counted
 
 if TYPE_CHECKING:
     from ..flow import Cell
@@ -142,7 +142,7 @@ def npy_header(data: bytes) -> tuple[tuple[int, ...], np.dtype]:
     if dtype.hasobject or dtype.kind not in "fiub":
         raise Fault(f"an array of {dtype}; expected numbers (an array of objects is never opened)")
     if math.prod(shape) * dtype.itemsize > len(data):
-        raise Fault(f"an array of shape {shape} in {len(data):,} bytes; expected a complete file")
+        raise Fault(f"an array of shape {shape} in {counted(len(data), 'byte')}; expected a complete file")
     return shape, dtype
 
 

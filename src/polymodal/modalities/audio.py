@@ -22,7 +22,7 @@ import torch
 from pydantic import Field as Setting
 from torch import Tensor
 
-from ..errors import Fault
+from ..errors import Fault, counted
 from ..flow import Cell, Form, Geometry, Sample, State
 from ..language import Sentence
 from ..layers.mel_filters import slaney_filters
@@ -86,9 +86,9 @@ class Audio(Modality):
         others = [cell for cell in peeked if not looks_like_a_sound(cell)]
         begun = (len(peeked) - len(others) + sum(map(looks_like_a_sound, roots.heads(others)))) / len(peeked)
         if begun >= 0.5:
-            return Recognition(0.95, {}, f"{percent(begun)} of the files looked at begin as sounds do")
+            return Recognition(0.95, {}, Sentence("why.begin_sounds", share=percent(begun)))
         alone = hold_sound_alone(peeked, roots)
-        return Recognition(0.95 if alone else 0.0, {}, "files with a sound track and no moving pictures" if alone else "")
+        return Recognition(0.95 if alone else 0.0, {}, Sentence("why.sound_track") if alone else "")
 
     @classmethod
     def fit(cls, config: AudioConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
@@ -233,7 +233,7 @@ class Audio(Modality):
 
     def show(self, cell: Cell) -> str:
         """Return the path, or the number of bytes, in words."""
-        return f"<{len(cell):,} bytes>" if isinstance(cell, bytes) else super().show(cell)
+        return f"<{counted(len(cell), 'byte')}>" if isinstance(cell, bytes) else super().show(cell)
 
     def preview(self, cell: Cell) -> np.ndarray | None:
         """Return the spectrogram as a picture with low frequencies at the bottom; None for the form "waveform"."""
@@ -242,8 +242,9 @@ class Audio(Modality):
     def describe(self) -> str:
         """Return the maximum length, the number of bands and the sampling rate, in words."""
         if self.state["form"] == "waveform":
-            return f"{self.state['samples'] / self.state['rate']:g} s at most, resampled to {self.state['rate']:,} Hz"
-        return f"{self.state['frames'] * HOP:g} s at most, {self.state['mels']} mel bands, resampled to {self.state['rate']:,} Hz"
+            return Sentence("describe.waveform", seconds=self.state["samples"] / self.state["rate"], rate=self.state["rate"])
+        values = {"seconds": self.state["frames"] * HOP, "bands": self.state["mels"], "rate": self.state["rate"]}
+        return Sentence("describe.spectrogram", **values)
 
 
 def decode(data: bytes, rate: int, seconds: float) -> tuple[np.ndarray, float]:

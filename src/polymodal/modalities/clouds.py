@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import Fault, requires
+from ..errors import Fault, counted, requires
 from ..flow import Cell
 from .arrays import numbers_of
 
@@ -71,7 +71,7 @@ def _raw(data: bytes, channels: int | None) -> np.ndarray:
     for count in (channels,) if channels else _COUNTS:
         if len(data) and len(data) % (4 * count) == 0:
             return np.frombuffer(data, "<f4").reshape(-1, count).astype(np.float64)
-    raise Fault(f"a raw file of {len(data):,} bytes; expected float32 of {channels or '3 to 6'} channels (fields.NAME.channels)")
+    raise Fault(f"a raw file of {counted(len(data), 'byte')}; expected float32 of {channels or '3 to 6'} channels (fields.NAME.channels)")
 
 
 def raw_channels(files: Iterable[bytes]) -> int | None:

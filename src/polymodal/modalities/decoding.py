@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
-from ..errors import Fault
+from ..errors import Fault, counted
 from .array_images import scaled_to_bytes
 from .high_bit_depth import is_deep, scaled_to_8_bits
 
@@ -74,7 +74,9 @@ def _check_cost(picture: Pillow.Image, data: bytes, most: int) -> None:
     """Raise ``Fault`` for a picture that takes much more time or memory to decode than its number of pixels suggests."""
     width, height = picture.size
     if picture.format == "PNG" and width * height > 8 * _MAX_DEFLATE_RATIO * len(data):
-        raise Fault(f"a PNG of {len(data):,} bytes that declares {width:,} x {height:,} pixels; expected more bytes for so many pixels")
+        raise Fault(
+            f"a PNG of {counted(len(data), 'byte')} that declares {width:,} x {height:,} pixels; expected more bytes for so many pixels"
+        )
     scans = data.count(_SCAN) if picture.format in ("JPEG", "MPO") else 0
     if scans > _MAX_SCANS:
         raise Fault(f"a JPEG of {scans:,} scans; expected at most {_MAX_SCANS} (each is decoded over the whole picture)")

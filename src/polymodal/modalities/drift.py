@@ -10,6 +10,7 @@ import numpy as np
 
 from ..cells import Writing, category
 from ..flow import Cell, Sample, State
+from ..language import Sentence
 from .arrays import HUGE
 from .column_values import DATE_PARTS
 from .modality import Drift
@@ -58,18 +59,12 @@ class _Numbers:
             return None
         mean, training_mean = self.sum / self.seen, self.state["mean"]
         factor = mean / training_mean if training_mean else 0.0
-        ratio = f", {factor:,.3g} times that of training" if factor > 2 or 0 < factor < 0.5 else ""
+        values = {"column": self.state["name"], "low": self.low, "high": self.high, "mean": mean}
+        values |= {"training_low": self.state["low"], "training_high": self.state["high"]}
         if self.outside == 0:
-            return (
-                f"column {self.state['name']!r}: numbers of another scale than in the training rows: here {self.low:,.6g} to "
-                f"{self.high:,.6g}, mean {mean:,.4g}; there {self.state['low']:,.6g} to {self.state['high']:,.6g}, mean "
-                f"{training_mean:,.4g}; check the unit"
-            )
-        return (
-            f"column {self.state['name']!r}: {self.outside:,} of {self.seen:,} numbers are outside the range of the training rows "
-            f"({self.state['low']:,.6g} to {self.state['high']:,.6g}); here {self.low:,.6g} to {self.high:,.6g}, mean {mean:,.4g}{ratio}; "
-            f"check the unit"
-        )
+            return Sentence("drift.scale", training_mean=training_mean, **values)
+        ratio = Sentence("drift.ratio", factor=factor) if factor > 2 or 0 < factor < 0.5 else ""
+        return Sentence("drift.outside", outside=self.outside, seen=self.seen, ratio=ratio, **values)
 
     def _is_scaled(self) -> bool:
         """Return whether the mean magnitude and the standard deviation both changed by about the same large factor."""
@@ -103,10 +98,7 @@ class _Categories:
             return None
         common = ", ".join(f"{name!r}" for name, _ in self.names.most_common(3))
         more = ", ..." if len(self.names) > 3 else ""
-        return (
-            f"column {self.state['name']!r}: {self.new:,} of {self.seen:,} cells have a category that fewer than two training rows have "
-            f"({common}{more}); they count as 'other'"
-        )
+        return Sentence("drift.categories", column=self.state["name"], new=self.new, seen=self.seen, names=f"{common}{more}")
 
 
 class ColumnDrift(Drift):

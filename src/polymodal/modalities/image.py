@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import Fault
+from ..errors import Fault, counted
 from ..flow import Cell, Form, Sample, State, height_and_width
 from ..language import Sentence
 from .array_images import is_a_picture, subsampled
@@ -76,11 +76,11 @@ class Image(Modality):
         peeked = [cells[at] for at in evenly(len(cells), _PEEKED)]
         share = sum(looks_like_a_picture(head) for head in roots.heads(peeked)) / len(peeked)  # DICOM files often have no extension
         if share >= 0.5:
-            return Recognition(0.95, {}, f"{percent(share)} of the files looked at begin as pictures do")
+            return Recognition(0.95, {}, Sentence("why.begin_pictures", share=percent(share)))
         if not all(_may_be_an_array(cell) for cell in peeked):
             return Recognition(0.0)
         arrays = sum(_is_an_array(cell, roots) for cell in peeked) / len(peeked)
-        return Recognition(0.95, {}, "arrays of height x width x channels") if arrays >= 0.5 else Recognition(0.0)
+        return Recognition(0.95, {}, Sentence("why.picture_arrays")) if arrays >= 0.5 else Recognition(0.0)
 
     @classmethod
     def fit(cls, config: ImageConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
@@ -155,7 +155,7 @@ class Image(Modality):
 
     def show(self, cell: Cell) -> str:
         """Return the path, or the number of bytes."""
-        return f"<{len(cell):,} bytes>" if isinstance(cell, bytes) else super().show(cell)
+        return f"<{counted(len(cell), 'byte')}>" if isinstance(cell, bytes) else super().show(cell)
 
     def preview(self, cell: Cell) -> np.ndarray | None:
         """Return the picture with a longer side of 128 pixels, uint8 (H, W, C)."""

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from ..errors import Fault, MissingDependency, requires
+from ..errors import Fault, MissingDependency, counted, requires
 from ..quiet import ignore_warnings_of
 from .dicom_lookup_tables import colours_of, table_of
 
@@ -199,7 +199,7 @@ def _nifti(data: bytes, max_pixels: int, channels: int, window: tuple[float, flo
     offset = int(header.get_data_offset()) or least
     declared = math.prod(shape) * header.get_data_dtype().itemsize
     if len(shape) < 2 or min(shape) < 1 or offset < least or offset + declared > len(data):
-        raise Fault(f"a NIfTI of shape {shape} in {len(data):,} bytes; expected a complete file of two dimensions or more")
+        raise Fault(f"a NIfTI of shape {shape} in {counted(len(data), 'byte')}; expected a complete file of two dimensions or more")
     stored = np.ndarray(shape, header.get_data_dtype(), data, offset, order="F")  # a view: only the selected slices are read
     first: Any = (..., None) if len(shape) == 2 else (..., *(0,) * (len(shape) - 3))  # the first of several volumes
     volume = _canonical(stored[first], header, nibabel)

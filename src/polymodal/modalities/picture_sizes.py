@@ -83,9 +83,13 @@ def described_pixels(state: State) -> str:
     ratio = state.get("ratio", 1)
     if height == width and ratio == 1:
         return Sentence("describe.pixels", height=height, width=width, channels=state["channels"])
-    size = f"{height} x {width} pixels" if height == width else f"{height} pixels high and {width} wide"
-    shape = f"{ratio:.1f} times as wide as high" if ratio > 1 else f"{1 / ratio:.1f} times as high as wide"
-    return f"{size}, {state['channels']} channels{f' (most pictures are about {shape})' if ratio != 1 else ''}"
+    size = {"height": height, "width": width, "channels": state["channels"]}
+    if ratio == 1:
+        return Sentence("describe.elongated", **size)
+    key = "describe.wide" if ratio > 1 else "describe.high"
+    return Sentence(
+        key, pixels=Sentence("describe.pixels" if height == width else "describe.elongated", **size), ratio=max(ratio, 1 / ratio)
+    )
 
 
 def usual_size(sides: Sequence[tuple[int, int]]) -> int | list[int]:

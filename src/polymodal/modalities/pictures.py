@@ -15,7 +15,7 @@ from pydantic import Field as Setting
 from torch import Tensor
 
 from ..cells import is_empty
-from ..errors import Fault
+from ..errors import Fault, counted
 from ..flow import Cell, Form, Geometry, Sample, State
 from ..language import Sentence
 from .array_images import subsampled
@@ -177,10 +177,10 @@ class Pictures(Modality):
     def show(self, cell: Cell) -> str:
         """Return the paths, or the number of bytes or of pictures."""
         if isinstance(cell, bytes):
-            return f"<{len(cell):,} bytes>"
+            return f"<{counted(len(cell), 'byte')}>"
         items = listed(cell)
         are_paths = items is None or all(isinstance(item, str) for item in items)
-        return super().show(cell) if are_paths else f"<{len(items or ()):,} pictures>"
+        return super().show(cell) if are_paths else f"<{counted(len(items or ()), 'picture')}>"
 
     def preview(self, cell: Cell) -> np.ndarray | None:
         """Return the first picture, uint8 (H, W, C)."""
@@ -189,7 +189,7 @@ class Pictures(Modality):
 
     def describe(self) -> str:
         """Return the largest number, the size and the channels of the pictures, in words."""
-        return f"{self.state['frames']} pictures at most, {described_pixels(self.state)}"
+        return Sentence("describe.pictures", pictures=self.state["frames"], pixels=described_pixels(self.state))
 
 
 def _are_pictures(items: Sequence[Cell] | None) -> bool:

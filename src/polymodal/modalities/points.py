@@ -205,7 +205,7 @@ class Points(Modality):
 
     def describe(self) -> str:
         """Return the maximum number of points and the number of channels, in words."""
-        return f"{self.state['points']:,} points at most, of {self.state['channels']} numbers each"
+        return Sentence("describe.points", points=self.state["points"], channels=self.state["channels"])
 
 
 def _ends_with(cell: Cell, extensions: tuple[str, ...]) -> bool:

@@ -99,8 +99,8 @@ class Series(Modality):
         arrays = [array for cell in cells if (array := array_of(cell)) is not None and len(array) >= _FEWEST]
         if len(arrays) < 0.9 * len(cells):
             return Recognition(0.0)
-        shape = f"{min(map(len, arrays)):,} to {max(map(len, arrays)):,} steps of {arrays[0].shape[1]} channels"
-        return Recognition(0.9, {}, f"lists of numbers, {shape}")
+        values = {"least": min(map(len, arrays)), "most": max(map(len, arrays)), "channels": arrays[0].shape[1]}
+        return Recognition(0.9, {}, Sentence("why.number_lists", **values))
 
     @classmethod
     def fit(cls, config: SeriesConfig, cells: Iterable[Cell], form: Form, needs: Mapping[str, Any], roots: Roots) -> State:
@@ -203,8 +203,8 @@ class Series(Modality):
     def describe(self) -> str:
         """Return the maximum length, the number of channels and the unit, in words."""
         unit = f" ({self.config.unit})" if self.config.unit else ""
-        rate = f", {self.config.rate:g} a second" if self.config.rate else ""
-        return f"{self.state['channels']} channels{unit}, {self.state['length']:,} steps at most{rate}"
+        rate = Sentence("describe.rate", rate=self.config.rate) if self.config.rate else ""
+        return Sentence("describe.series", channels=self.state["channels"], unit=unit, steps=self.state["length"], rate=rate)
 
 
 def _names_a_file(cell: Cell) -> bool:

@@ -242,10 +242,13 @@ class Tabular(Modality):
     def describe(self) -> str:
         """Return the number of columns of each type, and formats of cells that differ from the default, in words."""
         counts = Counter(column["type"] for column in self.state["columns"])
-        plural = {"number": "numbers", "category": "categories", "date": "dates"}
-        parts = [f"{count} {kind if count == 1 else plural[kind]}" for kind, count in sorted(counts.items())]
-        written = [f"{column['name']!r} with {text}" for column in self.state["columns"] if (text := _written(column))]
-        return "; ".join([", ".join(parts), *written])
+        parts = [Sentence(f"describe.column.{kind}", count=count) for kind, count in sorted(counts.items())]
+        written = [
+            Sentence("describe.with", column=column["name"], formats=Sentence.joined(formats, "enumeration"))
+            for column in self.state["columns"]
+            if (formats := _written(column))
+        ]
+        return Sentence.joined([Sentence.joined(parts, "enumeration"), *written])
 
 
 def no_value(writing: Writing, cell: Cell) -> str:
@@ -280,26 +283,25 @@ def _fit_column(name: str, cells: list[Cell], config: TabularConfig, bins: int) 
             "edges": [float(f"{edge:.9g}") for edge in np.clip(edges, -10, 10)]}  # fmt: skip
 
 
-def _written(column: Mapping[str, Any]) -> str:
+def _written(column: Mapping[str, Any]) -> list[str]:
     """Return the format of the cells of a column in words, as far as it differs from the default."""
     facts = column.get("writing", {})
-    parts = []
+    parts: list[str] = []
     if facts.get("decimal") == ",":
-        parts.append("a decimal comma")
+        parts.append(Sentence("describe.comma"))
     if facts.get("unit"):
-        parts.append(f"the unit {facts['unit']!r}")
+        parts.append(Sentence("describe.unit", unit=facts["unit"]))
     if facts.get("order", "ymd") != "ymd":
-        parts.append(f"dates {_as_dates_are(facts['order'])}")
+        parts.append(Sentence("describe.dates", form=_as_dates_are(facts["order"])))
     if facts.get("words"):
-        parts.append(f"{', '.join(map(repr, facts['words'][:3]))} as missing")
-    return ", ".join(parts)
+        parts.append(Sentence("describe.missing", words=", ".join(map(repr, facts["words"][:3]))))
+    return parts
 
 
 def _as_dates_are(order: str) -> str:
     """Return an example of a date of a column, or its format, in words."""
-    return {"ymd": "such as 2024-05-31", "dmy": "such as 31/05/2024", "mdy": "such as 05/31/2024", "yymd": "such as 24-05-31"}.get(
-        order, f"in the format {order}"
-    )
+    example = {"ymd": "2024-05-31", "dmy": "31/05/2024", "mdy": "05/31/2024", "yymd": "24-05-31"}.get(order)
+    return Sentence("describe.format", form=order) if example is None else Sentence("describe.such_as", example=example)
 
 
 def _short(cell: Cell) -> str:

@@ -107,7 +107,7 @@ class Text(Modality):
         letters = float(np.mean([any(char.isalpha() for char in text[:500]) for text in words]))
         distinct = len(set(words)) / len(words)
         if letters < 0.5:
-            return Recognition(0.1, {}, "few cells hold letters")
+            return Recognition(0.1, {}, Sentence("why.few_letters"))
         phrases = pieces >= 4 and len(set(words)) > 20  # questions may occur repeatedly, and are not categories
         confidence = 0.85 if phrases else 0.75 if pieces >= 1.5 and distinct > 0.5 else 0.5
         if not phrases and (distinct <= 0.2 or (distinct <= 0.5 and pieces < 3)):

@@ -16,8 +16,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ..cells import is_empty
-from ..errors import Fault
+from ..errors import Fault, counted
 from ..flow import Cell, Form, Sample, State
+from ..language import Sentence
 from .arrays import HUGE, list_of_numbers, standardised
 from .files import Roots
 from .modality import Modality, OneColumn, Parts, Recognition
@@ -68,18 +69,17 @@ class Vector(Modality):
         length, count = Counter(map(len, vectors)).most_common(1)[0]
         if count < _SAME_LENGTH * len(vectors) or length > _LONGEST:
             return Recognition(0.0)
-        what = f"lists of {length:,} numbers"
         if all(isinstance(cell, FixedList) for cell in cells):
-            return Recognition(0.97, {}, f"{what}, a length that the column's type declares")
+            return Recognition(0.97, {}, Sentence("why.declared_vectors", length=length))
         if length < _SHORT:
-            return Recognition(0.93, {}, f"{what} each")
+            return Recognition(0.93, {}, Sentence("why.vectors", length=length))
         if length > _LONGEST_RECOGNISED:
             return Recognition(0.0)
         same = [vector for vector in vectors if len(vector) == length]
         correlation = _neighbours(np.stack([same[at] for at in evenly(len(same), _COMPARED)]))
         if abs(correlation) > _CORRELATED:
             return Recognition(0.0)
-        why = f"{what} whose neighbours do not correlate (lag-1 autocorrelation {correlation:.2f}): vectors (--column NAME=series)"
+        why = Sentence("why.uncorrelated_vectors", length=length, correlation=correlation)
         return Recognition(0.93, {}, why)
 
     @classmethod
@@ -124,7 +124,7 @@ class Vector(Modality):
     def sample_of(self, vector_K: np.ndarray) -> Sample:
         """Standardise each position of a vector (K,)."""
         if len(vector_K) != self.state["length"]:
-            raise Fault(f"a vector of {len(vector_K):,} numbers; expected {self.state['length']:,}, as in training")
+            raise Fault(f"a vector of {counted(len(vector_K), 'number')}; expected {self.state['length']:,}, as in training")
         return standardised(vector_K.clip(-HUGE, HUGE), self.state)
 
     def blank(self) -> Sample:
@@ -160,7 +160,7 @@ class Vector(Modality):
 
     def describe(self) -> str:
         """Return the length of the vectors, in words."""
-        return f"vectors of {self.state['length']:,} numbers"
+        return Sentence("describe.vector", length=self.state["length"])
 
 
 class _Moments:

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field as Setting
 from torch import Tensor
 
-from ..errors import Fault
+from ..errors import Fault, counted
 from ..flow import Cell, Form, Geometry, Sample, State, height_and_width
 from ..language import Sentence
 from .containers import EXTENSIONS, frames_of, is_video
@@ -150,7 +150,7 @@ class Video(Modality):
 
     def show(self, cell: Cell) -> str:
         """Return the path, or the number of bytes."""
-        return f"<{len(cell):,} bytes>" if isinstance(cell, bytes) else super().show(cell)
+        return f"<{counted(len(cell), 'byte')}>" if isinstance(cell, bytes) else super().show(cell)
 
     def preview(self, cell: Cell) -> np.ndarray | None:
         """Return the first frame, uint8 (H, W, C)."""
@@ -159,7 +159,7 @@ class Video(Modality):
 
     def describe(self) -> str:
         """Return the number, the size and the channels of the frames, in words."""
-        return f"{self.state['frames']} frames of a clip, {described_pixels(self.state)}"
+        return Sentence("describe.frames", frames=self.state["frames"], pixels=described_pixels(self.state))
 
 
 def _clip(cell: Cell, config: VideoConfig, roots: Roots, frames: int) -> list[Any]:

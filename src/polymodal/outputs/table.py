@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import ConfigError, warn
 from ..flow import Prediction
+from ..language import Sentence
 from ..modalities import OnError
 from ..predictor import Predictor
 from ..request import Folders
@@ -109,10 +110,8 @@ class PredictionTable:
                     empty[name] += sum(not len(part.sets[name][at]) for at in np.flatnonzero(answered))
         for name, count in empty.items():
             if count:
-                warn(
-                    f"target {name!r}: {count:,} of {counts[name]:,} sets are empty: no class is probable enough there for a coverage of "
-                    f"{self.coverage:g}, as happens where more answers are right than that; ask for more coverage"
-                )
+                values = {"empty": count, "sets": counts[name], "coverage": self.coverage}
+                warn(Sentence("predict.empty_sets", target=name, **values))
 
     def as_columns(self, rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
         """Return rows as columns: for each name in ``columns``, in that order, the list of its values."""

@@ -7,9 +7,10 @@ from typing import Any
 
 from ..language import Words
 from .document import NO_ICON, document, number, scroll, text
+from .fields import why_judged
 
 _WIDTH, _HEIGHT = 260, 16
-_PERCENT = ("accuracy", "balanced_accuracy")
+_PERCENT = ("accuracy", "balanced_accuracy", "vqa_accuracy")
 _ERRORS = ("mae", "rmse")
 
 
@@ -69,44 +70,52 @@ def sentence_of(translate: Words, name: str, facts: Mapping[str, Any], result: M
     if translate.language == "en":
         return str(facts["sentence"])
     metric, difference, contenders, about = facts["metric"], facts["difference"], facts["contenders"], result["contenders"]
-    by, small = _change(translate, metric, difference["mean"]), _change(translate, metric, facts["small"]).removeprefix("+")
+    unit = f" {facts['unit']}" if facts.get("unit") else ""
+    by = _change(translate, metric, difference["mean"], unit)
+    small = _change(translate, metric, facts["small"], unit).removeprefix("+")
     alone, fused = (label_of(translate, facts[side], about) for side in ("best_alone", "best_fused"))
     keys = {"helps": "compare.helps", "harms": "compare.harms", "no difference": "compare.same"}
     head = translate.sentence(keys.get(facts["verdict"], "compare.undecided"), by=by, small=small, alone=alone)
     low, high = difference["low"], difference["high"]
     interval = translate.sentence("compare.no_interval")
+    if low is None and facts.get("rounds", 0) < facts.get("fewest_rounds", 0):
+        interval = translate.sentence("compare.few_rounds", rounds=facts["fewest_rounds"])
     if low is not None and high is not None:
-        interval = translate.sentence("compare.interval", low=_number(metric, low), high=_change(translate, metric, high))
+        interval = translate.sentence("compare.interval", low=_number(metric, low), high=_change(translate, metric, high, unit))
     smaller = "" if facts["larger_is_better"] else translate.sentence("compare.smaller", metric=metric)
     values = {
         "fused": fused,
         "alone": alone,
-        "fused_value": _value(metric, contenders[facts["best_fused"]]["mean"]),
-        "alone_value": _value(metric, contenders[facts["best_alone"]]["mean"]),
+        "fused_value": _value(metric, contenders[facts["best_fused"]]["mean"], unit),
+        "alone_value": _value(metric, contenders[facts["best_alone"]]["mean"], unit),
     }
     parts = [translate.sentence("compare.sentence", target=name, head=head, metric=metric, interval=interval, smaller=smaller, **values)]
     if facts["other_alone"] is not None:
         other, mean = label_of(translate, facts["other_alone"], about), contenders[facts["other_alone"]]["mean"]
-        parts.append(translate.sentence("compare.other_alone", field=other, value=_value(metric, mean)))
+        parts.append(translate.sentence("compare.other_alone", field=other, value=_value(metric, mean, unit)))
     if not facts["learned"]:
-        parts.append(translate.sentence("compare.constant", target=name, metric=metric, value=_value(metric, facts["constant"])))
+        parts.append(translate.sentence("compare.constant", target=name, metric=metric, value=_value(metric, facts["constant"], unit)))
     if facts["why"]:
-        parts.append(translate.sentence("compare.why", metric=metric))
+        parts.append(translate.sentence("compare.why", metric=metric, why=why_judged(translate, facts)))
         if facts["beside"] is not None:
             other, means = facts["beside"]["metric"], facts["beside"]["means"]
-            both = {f"{side}_value": _value(other, means[facts[f"best_{side}"]]) for side in ("fused", "alone")}
+            both = {f"{side}_value": _value(other, means[facts[f"best_{side}"]], unit) for side in ("fused", "alone")}
             parts.append(translate.sentence("compare.beside", metric=other, fused=fused, alone=alone, **both))
     searched = about[facts["best_fused"]]["search_rows"]
     basis = {name: facts[name] for name in ("measured", "trained", "selecting")}
     basis |= {"rounds": result["rounds"], "trials": result["trials"], "search_rows": searched}
+    few = facts["trained"] < 0.9 * facts.get("trainable", 0)
+    basis["of"] = translate.sentence("compare.of_trainable", rows=facts["trainable"]) if few else ""
+    basis["epochs"] = translate.sentence("compare.epochs", epochs=facts["epochs"]) if "epochs" in facts else ""
     return "".join([*parts, translate.sentence("compare.basis", **basis)])
 
 
-def _value(metric: str, value: float) -> str:
-    """Return a value of a metric: a share of rows in percent, an error with four digits, another metric with three decimal places."""
+def _value(metric: str, value: float, unit: str) -> str:
+    """Return a value of a metric: a share of rows in percent, an error with four digits and its unit, another metric with three decimal
+    places."""
     if metric in _PERCENT:
         return f"{100 * value:.1f}%"
-    return f"{value:.4g}" if metric in _ERRORS else f"{value:.3f}"
+    return f"{value:.4g}{unit}" if metric in _ERRORS else f"{value:.3f}"
 
 
 def _number(metric: str, value: float) -> str:
@@ -116,10 +125,12 @@ def _number(metric: str, value: float) -> str:
     return f"{value:+.4g}" if metric in _ERRORS else f"{value:+.3f}"
 
 
-def _change(translate: Words, metric: str, value: float) -> str:
-    """Return a signed difference of a metric, of a share of rows in percentage points."""
+def _change(translate: Words, metric: str, value: float, unit: str) -> str:
+    """Return a signed difference of a metric, of a share of rows in percentage points, of an error with its unit."""
     difference = _number(metric, value)
-    return translate.sentence("compare.points", value=difference) if metric in _PERCENT else difference
+    if metric in _PERCENT:
+        return translate.sentence("compare.points", value=difference)
+    return f"{difference}{unit}" if metric in _ERRORS else difference
 
 
 def _changes(translate: Words, contenders: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..language import Words
+from ..language import Sentence, Words, model_parts
 from . import charts
 from .document import number, scroll, text
 
@@ -42,24 +42,9 @@ def curves(translate: Words, log: Sequence[Mapping[str, Any]]) -> str:
     return f'<h3>{translate.html("run.fields_in_training")}</h3><div class="columns">{cards}</div>' if cards else ""
 
 
-def model_parts(name: str) -> tuple[str, str]:
-    """Return a model of the log (``fused``, ``only FIELD``, ``network N``, each also with ``, fold N``) without its fold, and the fold;
-    empty if it has none.
-    """
-    model, comma, fold = name.rpartition(", fold ")
-    return (model, fold) if comma and fold.isdigit() else (name, "")
-
-
 def model_label(translate: Words, name: str) -> tuple[str, str]:
     """Return the label of a model of the log, and the label without its fold."""
-    model, fold = model_parts(name)
-    if model == "fused":
-        family = translate("run.fused")
-    elif model.startswith("network "):
-        family = translate("run.network", number=model.removeprefix("network"))
-    else:
-        family = translate("only", field=model.removeprefix("only ")) if model.startswith("only ") else model
-    return (translate("run.fold", model=family, fold=fold) if fold else family), family
+    return translate.model(name), translate.model(model_parts(name)[0])
 
 
 def fold_label(translate: Words, name: str) -> str:
@@ -151,3 +136,12 @@ def _sets(translate: Words, present: Sequence[Mapping[str, Any]], task: str, met
         chart = charts.lines(translate, {metric: curve}, translate("run.share_missing"), metric)
         cards.append(f"<h3>{translate.html('colon', name=task, value=translate('run.by_missing'))}</h3>{chart}")
     return cards
+
+
+def why_judged(translate: Words, facts: Mapping[str, Any]) -> str:
+    """Return in Chinese why another metric than the usual one judges a target.
+
+    :param facts: the facts of the target, with the English sentence ``why`` and, but for results of earlier versions, ``why_facts``
+    """
+    why = Sentence.read(str(facts["why"]), facts.get("why_facts"))
+    return translate.read(why) if isinstance(why, Sentence) else translate.sentence("rare_class")

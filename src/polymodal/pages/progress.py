@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..language import Words
+from ..language import Words, model_parts
 from .document import scroll, text
-from .fields import model_label, model_parts
+from .fields import model_label
 from .run_folder import ENDED, RUNNING
 
 _FUSED, _INTERRUPTED = "fused", "interrupted"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..language import Words
+from ..language import Sentence, Words
 from ..storage import write_whole
 from . import charts, fields, predictions
 from .document import NO_ICON, document, number, scroll, text
@@ -100,7 +100,7 @@ def finding_lines(translate: Words, metrics: Mapping[str, Any], ended: bool = Tr
         key = keys.get(one["verdict"], "finding.same")
         verdict = translate.sentence(key, best=one["best"], alone=one["alone"], beside=beside["alone"])
         values = {name: one[name] for name in ("metric", "all", "difference", "error", "p", "rows")}
-        why = translate.sentence("finding.why", metric=one["metric"]) if one.get("why") else ""
+        why = translate.sentence("finding.why", metric=one["metric"], why=fields.why_judged(translate, one)) if one.get("why") else ""
         sentences.append(translate.sentence("finding", target=target, verdict=verdict, all_beside=beside["all"], **values) + why)
     trained = metrics.get("baselines", {})
     untrained = [name for name in metrics["validation"].get("hidden", {}) if name not in trained]
@@ -233,7 +233,8 @@ def _made(translate: Words, content: Mapping[str, Any], metrics: Mapping[str, An
     if plan := _plan(translate, metrics.get("plan") or {}):
         facts[translate("run.plan")] = plan
     rows = "".join(f'<tr><th>{text(name)}</th><td class="text">{text(value)}</td></tr>' for name, value in facts.items())
-    notes = "\n".join(str(event.get("text")) for event in content["log"] if event.get("event") in ("note", "warning"))
+    logged = [event for event in content["log"] if event.get("event") in ("note", "warning")]
+    notes = "\n".join(translate.read(Sentence.read(str(event.get("text")), event.get("sentence"))) for event in logged)
     return (
         f'<h2>{translate.html("run.made")}</h2><div class="card"><table class="facts">{rows}</table></div>'
         f"<details><summary>{translate.html('run.notes')}</summary><pre>{text(notes)}</pre></details>"

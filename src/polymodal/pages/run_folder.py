@@ -11,7 +11,7 @@ from typing import Any
 
 from ..config import read_tree
 from ..errors import ConfigError, UserError, nearest_folder
-from ..storage import Lock
+from ..storage import Lock, hint_of_runs
 
 REPORT_DATA = "report.json"
 """The file of a run's folder with the data that only its report needs."""
@@ -44,6 +44,8 @@ def read_run(run: Path, measured: bool = True) -> dict[str, Any]:
     except OSError as error:
         if not run.exists():
             raise UserError(f"{run}: no such folder; expected the folder of a run{nearest_folder(run)}") from None
+        if not (run / "run.yaml").exists() and (hint := hint_of_runs(run)):
+            raise UserError(f"{run}: contains no run.yaml; expected the folder of a run{hint}") from None
         name = Path(str(error.filename)).name
         raise UserError(
             f"{run}: no report can be made of it ({name}: {error.strerror}); expected a run that measured something; train it to its end"

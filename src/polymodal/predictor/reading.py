@@ -11,10 +11,11 @@ import numpy as np
 
 from ..data.reading import CellFault, FaultBook, faults_of, joined, numbered_slices, read_distinct
 from ..data.sources import Slice, Source, cells_of
-from ..errors import ConfigError, DataError, nearest, nearest_of, warn
+from ..errors import ConfigError, DataError, counted, nearest, nearest_of, warn
 from ..experiment import Experiment
 from ..flow import Cell, Sample
 from ..inference import WINDOW, Window
+from ..language import Sentence
 from ..modalities import Modality, NoFolder, OnError, is_empty
 
 
@@ -151,7 +152,7 @@ class TableReader:
                     self.book.record(one)
                     faults.append(one)
         if without_folder * 2 > len(present) and policy.needs_folder and policy.on_error == "blank":
-            found = f"{without_folder:,} of {len(present):,} cells are paths, and this table has no folder"
+            found = f"{without_folder:,} of {counted(len(present), 'cell')} are paths, and this table has no folder"
             raise DataError(
                 f"{self.source.name}, field {name!r}, column {columns[0]!r}: {found}; expected root=... (--root), the folder that they are "
                 f"relative to, such as root='.'; or answer without them: on_error='blank'"
@@ -177,7 +178,15 @@ class TableReader:
         """
         counts = {column: self._cells[column] for column in self.book.counts}
         lines = [self.book.line(column, cells) for column, cells in counts.items() if self.book.exceeds(column, cells, limit)]
-        return [*lines, *(f"{self.source.name}, {line}" for drift in self._drifts.values() if drift is not None for line in drift.lines())]
+        return [
+            *lines,
+            *(
+                Sentence("table.said", table=self.source.name, line=line)
+                for drift in self._drifts.values()
+                if drift is not None
+                for line in drift.lines()
+            ),
+        ]
 
 
 def fields_there(experiment: Experiment, source: Source, strict: bool) -> list[str]:
@@ -192,13 +201,21 @@ def fields_there(experiment: Experiment, source: Source, strict: bool) -> list[s
         if near is not None:
             meant.append(f"{column!r} by {near!r}")
             unused.remove(near)
-    hint = f"; did you mean {', '.join(meant)}?" if meant else ""
-    found = f"{source.name}: no column {', '.join(map(repr, absent))}"
+    hint = Sentence("table.meant", names=", ".join(meant)) if meant else ""
+    columns = ", ".join(map(repr, absent))
     there = [name for name, field in experiment.fields.items() if any(column in source.columns for column in field.sources)]
     if absent and (strict or not there):
-        raise DataError(f"{found}; expected {', '.join(map(repr, experiment.columns()))}; rename the columns{hint}")
+        expected = ", ".join(map(repr, experiment.columns()))
+        raise DataError(f"{source.name}: no column {columns}; expected {expected}; rename the columns{hint}")
     if absent:
-        warn(f"{found}; missing in every row{hint}")
+        warn(
+            Sentence(
+                "table.no_columns",
+                table=source.name,
+                columns=", ".join(map(repr, absent)),
+                hint=Sentence("table.meant", names=", ".join(meant)) if meant else "",
+            )
+        )
     return there
 
 

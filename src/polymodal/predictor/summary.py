@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from ..bundle import Bundle
+from ..errors import counted
 from ..model import MultiModalModel
 from ..pages import Records, html_table, plain, with_error
 from ..pages.records import WIDTH
@@ -110,7 +111,7 @@ def _trained(bundle: Bundle) -> Iterator[str]:
     training, metrics = bundle.experiment.training, bundle.metrics
     rows, members = metrics.get("rows", {}), metrics.get("members", [])
     if "table" in rows:
-        yield f"on {rows['table']:,} rows ({rows['training']:,} in the first model)"
+        yield f"on {counted(rows['table'], 'row')} ({rows['training']:,} in the first model)"
     if members:
         kept = [one["epoch"] for one in members]
         span = f"{min(kept)}" if len(set(kept)) == 1 else f"{min(kept)} to {max(kept)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..errors import counted
 from ..language import Words
 from ..pages import Records, with_error
 
@@ -21,7 +22,7 @@ def leaderboard_table(target: str, entries: Sequence[Mapping[str, Any]]) -> Reco
 
 def importance_table(target: str, records: Sequence[Mapping[str, Any]]) -> Records:
     """Return the importances of fields and columns for a task."""
-    metric, rows = (str(records[0]["metric"]), f", measured on {records[0]['rows']:,} rows") if records else ("metric", "")
+    metric, rows = (str(records[0]["metric"]), f", measured on {counted(records[0]['rows'], 'row')}") if records else ("metric", "")
     title = f"{target}: cells exchanged between rows{rows}"
     shown = {"": _name, "kind": _kind, f"{metric} lost": _importance, "loss added": _loss}
     return Records(records, title, shown, Words("en")("legend.error"))

@@ -20,6 +20,7 @@ from ..experiment import Experiment
 from ..flow import Cell
 from ..inspection.targets import missing_line
 from ..journal import digest_of
+from ..language import Sentence
 from ..modalities import Modality
 from ..preparation import fit_modalities, roots_of, split_rows
 from ..request import TrainingSettings, accepts
@@ -88,7 +89,7 @@ def _check_resolved(resolved: Resolved, result: Check, out: Path | None) -> None
     device = pick_device(experiment.training.device)
     precision = str(pick_precision(experiment.training.precision, device)).removeprefix("torch.")
     faults = FaultReport(experiment, result, inferred=resolved.guessed_columns)
-    result.notes += [f"warning: {one.line}" if one.unread else one.line for one in resolved.left_out]
+    result.notes += [Sentence("warning", text=one.line) if one.unread else one.line for one in resolved.left_out]
     try:
         source.check([*experiment.columns_and_targets(), *experiment.data.split.columns])
         source.check_rows()
@@ -123,15 +124,16 @@ def _check_resolved(resolved: Resolved, result: Check, out: Path | None) -> None
     try:
         trials = try_models(experiment, source, sample, reading)
     except UserError as error:  # the disk is too full for a trial, for example
-        result.notes.append(f"no model was tried: {error}")
+        result.notes.append(Sentence("check.untried", error=str(error)))
         return
     if trials is None:
-        result.notes.append("too few rows were looked at to try a model: no estimate of time and memory")
+        result.notes.append(Sentence("check.few_rows"))
         return
     estimate(experiment, resolved, part, reading, trials, result, out)
     threads = torch.get_num_threads()
-    result.facts["device"] = f"{device.type}, {threads} thread{'' if threads == 1 else 's'}"
-    result.facts["precision"] = f"{precision}: {why_precision(experiment.training.precision, device)}"
+    result.facts["device"] = Sentence("check.device_value", device=device.type, threads=threads)
+    why = why_precision(experiment.training.precision, device)
+    result.facts["precision"] = Sentence("check.precision_value", precision=precision, why=why)
 
 
 def _fit_modalities(experiment: Experiment, source: Source, sample: Mapping[int, Mapping[str, Cell]], part: Split) -> dict[str, Modality]:
@@ -143,11 +145,11 @@ def _fit_modalities(experiment: Experiment, source: Source, sample: Mapping[int,
 def _notes(resolved: Resolved, tasks: Mapping[str, Task], targets: Targets, split_notes: Sequence[str]) -> list[str]:
     """Return the notes on columns, on the split, and on words in target columns that count as missing."""
     reasons = {path.removeprefix("columns."): reason for path, reason in resolved.reasons.items() if path.startswith("columns.")}
-    notes = [f"column {column}: {reason}" for column, reason in reasons.items()]
+    notes: list[str] = [Sentence("note.plain_column", column=column, why=reason) for column, reason in reasons.items()]
     notes += split_notes
     for name, task in tasks.items():
         if words := missing_line(targets.facts[name], task.config.column, type(task)):
-            notes.append(f"target {name!r}: {words}")
+            notes.append(Sentence("note.of_target", target=name, line=words))
     return notes
 
 

@@ -14,6 +14,7 @@ from ..data.splits import TEST, TRAIN, Split
 from ..ensemble.plan import Trial, usual_plan
 from ..experiment import Experiment
 from ..flow import FUSED
+from ..language import Sentence
 from ..runs.resolution import Resolved
 from ..training.config import usual_epochs
 from .result import Check
@@ -66,26 +67,24 @@ def estimate(
     limit = config.time_limit
     result.seconds = min(total, limit) if limit is not None else total
     test = int((part.part_N == TEST).sum()) or (resolved.test.rows if resolved.test is not None else 0)
-    others = {"to select the epoch": selecting, "to calibrate on": len(part.calibrating), "to test on": test}
-    rows_of = [f"{training:,} to train on", f"{validating:,} to validate on", *(f"{n:,} {what}" for what, n in others.items() if n)]
-    result.facts["rows"] = ", ".join(rows_of)
-    alone = f", and {alone_members} of each of {len(trials) - 1} single fields" if len(trials) > 1 else ""
-    steps = -(-training // trials[FUSED].batch_size)
-    course = f"{epochs} epoch{'' if epochs == 1 else 's'} of {steps:,} step{'' if steps == 1 else 's'}"
-    result.facts["models"] = f"{members} of all fields{alone}; up to {course}"
-    parts = f"reading {_time(read)}, all fields {_time(every[FUSED])}"
-    if reading.frozen:
-        parts = f"reading {_time(read)}, frozen backbones {_time(frozen)} (less for cells that are known), all fields {_time(every[FUSED])}"
+    counts = {"train": training, "validate": validating}
+    counts |= {name: n for name, n in (("select", selecting), ("calibrate", len(part.calibrating)), ("test", test)) if n}
+    result.facts["rows"] = Sentence.joined([Sentence(f"check.to_{name}", rows=n) for name, n in counts.items()], "enumeration")
+    alone = Sentence("check.alone", alone=alone_members, fields=len(trials) - 1) if len(trials) > 1 else ""
+    course = Sentence("check.course", epochs=epochs, steps=-(-training // trials[FUSED].batch_size))
+    result.facts["models"] = Sentence("check.models_value", members=members, alone=alone, course=course)
+    parts = [Sentence("check.reading", time=_time(read))]
+    parts += [Sentence("check.frozen", time=_time(frozen))] if reading.frozen else []
+    parts.append(Sentence("check.all_fields", time=_time(every[FUSED])))
     if len(trials) > 1:
-        parts += f", single fields {_time(sum(every.values()) - every[FUSED])}"
-    bound = (
-        f"; training.time_limit ends it after {_time(limit)}, with fewer models or epochs" if limit is not None and limit < total else ""
-    )
-    result.facts["time"] = f"about {_time(total)} at most ({parts}); validation often stops it sooner{bound}"
+        parts.append(Sentence("check.single_fields", time=_time(sum(every.values()) - every[FUSED])))
+    bound = Sentence("check.bound", time=_time(limit)) if limit is not None and limit < total else ""
+    seconds = {"total": _time(total), "parts": Sentence.joined(parts, "enumeration"), "bound": bound}
+    result.facts["time"] = Sentence("check.time_value", **seconds)
     tables = rows * (48 * len(cells) + 4 * len(experiment.tasks) + 64)
     unit = 1 if sys.platform == "darwin" else 1024
     result.memory_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit + tables) / 2**20
-    result.facts["memory"] = f"about {result.memory_mb:,.0f} MiB (a trial's, and {tables / 2**20:,.0f} for the rows)"
+    result.facts["memory"] = Sentence("check.memory_value", most=result.memory_mb, tables=tables / 2**20)
     weights = trials[FUSED].size
     stored = min(sum(reading.size[name] * cells[name] for name in cells), experiment.data.cache_gb * 2**30)
     saved: float = 2 * 4 * weights + 2 * members * weights
@@ -97,10 +96,8 @@ def estimate(
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
-    result.facts["disk"] = (
-        f"about {result.disk_mb:,.0f} MiB while it trains (samples {stored / 2**20:,.0f}, checkpoints and bundle {saved / 2**20:,.0f}); "
-        f"{free / 2**30:,.0f} GiB free in {os.fspath(place)}"
-    )
+    sizes = {"most": result.disk_mb, "samples": stored / 2**20, "saved": saved / 2**20, "free": free / 2**30}
+    result.facts["disk"] = Sentence("check.disk_value", place=os.fspath(place), **sizes)
     if stored + saved > free:
         result.stops.append(
             f"{place}: {free / 2**20:,.0f} MiB free; expected {result.disk_mb:,.0f}; free some, choose another folder (-o RUN), or keep "
@@ -108,8 +105,10 @@ def estimate(
         )
 
 
-def _time(seconds: float) -> str:
+def _time(seconds: float) -> Sentence:
     """Return a duration as text, in seconds, minutes or hours."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3600:.1f} h"
+        return Sentence("time.seconds", number=max(1, round(seconds)))
+    if seconds < 5_400:
+        return Sentence("time.minutes", number=round(seconds / 60))
+    return Sentence("check.hours", hours=seconds / 3600)

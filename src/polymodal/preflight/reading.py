@@ -10,8 +10,10 @@ import numpy as np
 from ..data.reading import CellFault, CellReader, FaultBook, columns_of_faults, faults_of, is_inferred_column, numbered_slices
 from ..data.sources import Source, cells_of
 from ..data.store import pack
+from ..errors import counted
 from ..experiment import Experiment
 from ..flow import Cell, Sample
+from ..language import Sentence
 from ..modalities import Modality
 from .estimate import Reading
 from .result import Check
@@ -19,7 +21,8 @@ from .result import Check
 _SECONDS = 4.0
 """The time in seconds that reading the cells of one field may take."""
 _LISTED = 200
-_CONSEQUENCES = {"error": "stops the run", "skip": "the row is left out", "blank": "the cell counts as missing"}
+_CONSEQUENCES = {"error": "check.stops_run", "skip": "check.row_left_out", "blank": "check.cell_missing"}
+"""The keys of the texts about the consequences of a fault, by the policy of its field."""
 
 
 class FaultReport:
@@ -52,9 +55,10 @@ class FaultReport:
         name = self._name(fault.column)
         self.check.counts[name] = self.check.counts.get(name, 0) + 1
         if self.check.counts[name] <= _LISTED:
-            consequence = _CONSEQUENCES[policy] if policy == "error" or fault.field is not None else "the row has no target"
-            consequence = consequence if self.binding or policy != "error" else "the table is not measured"
-            self.check.faults.append((fault.row, name, f"{fault.message} ({consequence})"))
+            consequence = _CONSEQUENCES[policy] if policy == "error" or fault.field is not None else "check.row_without_target"
+            consequence = consequence if self.binding or policy != "error" else "check.table_unmeasured"
+            text = Sentence("check.fault", message=str(fault.message), consequence=Sentence(consequence))
+            self.check.faults.append((fault.row, name, text))
         if policy == "error" and self.binding and fault.column not in self.stopped:
             self.stopped.add(fault.column)
             self.check.stops.append(f"row {fault.row}, column {name!r}: {fault.message}; set data.on_error: blank to treat it as missing")
@@ -82,17 +86,15 @@ class FaultReport:
             if column in self.stopped or not self.book.exceeds(column, tally.cells, limit):
                 continue
             count = self._count(column, tally.cells)
+            counts = {"column": self._name(column), "count": self.book.counts[column], "cells": tally.cells}
             config = tally.modality.config
             if config.is_guess(column) or is_inferred_column(column, config.sources, self.inferred.get(tally.name, ())):
-                self.check.notes.append(
-                    f"{count} cannot be read and count as missing; state the type of the column (--column {column}=category)"
-                )
+                self.check.notes.append(Sentence("check.guessed", fix=f"--column {column}=category", **counts))
             elif tally.rows == rows or self.book.exceeds(column, rows, limit):
                 fix = "fix them, leave the column out (--ignore), or raise data.max_faults"
                 self.check.stops.append(f"{count} cannot be read; expected at most {limit:.0%}; {fix}")
             else:
-                rest = f"a run stops where that is more than {limit:.0%} of all (data.max_faults)"
-                self.check.notes.append(f"{count} looked at cannot be read; {rest}")
+                self.check.notes.append(Sentence("check.some", limit=limit, **counts))
 
     def _name(self, column: str) -> str:
         """Return the name of a column, with its table if that is not the training table."""
@@ -100,7 +102,7 @@ class FaultReport:
 
     def _count(self, column: str, cells: int) -> str:
         """Return the number of unreadable cells of a column, as text."""
-        return f"column {self._name(column)!r}: {self.book.counts[column]:,} of {cells:,} cells"
+        return f"column {self._name(column)!r}: {self.book.counts[column]:,} of {counted(cells, 'cell')}"
 
 
 class Tally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..language import Words
 from ..terminal import USUAL_WIDTH, Table, paragraphs
 
 
@@ -38,22 +39,30 @@ class Check:
         return not self.stops
 
     def text(self, width: int = USUAL_WIDTH) -> str:
-        """Return the result as text for a terminal.
+        """Return the result as English text for a terminal.
 
         :param width: the number of cells of a line
         """
-        state = "nothing found that would stop the run" if self.ok else "this would stop the run"
-        lines = paragraphs([f"{self.name}: {state}"], width, "", "  ")
-        lines += paragraphs(self.stops, width, "  - ", "    ")
+        return "\n".join(self.lines(width, Words("en")))
+
+    def lines(self, width: int, words: Words) -> list[str]:
+        """Return the result as lines for a terminal.
+
+        :param width: the number of cells of a line
+        :param words: the texts in the language of the lines
+        """
+        lines = paragraphs([words("check.ok" if self.ok else "check.stops", name=self.name)], width, "", "  ")
+        lines += paragraphs(map(words.read, self.stops), width, "  - ", "    ")
         if self.counts:
-            lines += ["", "cells that cannot be read:"]
+            lines += ["", words("inspect.unreadable")]
             for column, count in self.counts.items():
                 mine = [(row, text) for row, name, text in self.faults if name == column]
-                cells = [f"row {row}, column {column!r}: {text}" for row, text in mine[:10]]
-                cells += [f"... {count:,} in column {column!r}"] if count > len(mine[:10]) else []
+                cells = [words("inspect.cell", row=row, column=column, fault=words.read(text)) for row, text in mine[:10]]
+                cells += [words("check.more", count=count, column=column)] if count > len(mine[:10]) else []
                 lines += paragraphs(cells, width, "  ", "    ")
         if self.notes:
-            lines += ["", *paragraphs(self.notes, width, "", "  ")]
+            lines += ["", *paragraphs(map(words.read, self.notes), width, "", "  ")]
         if self.facts:
-            lines += ["", *Table(["", ""], list(self.facts.items()), rest=True).lines(width)]
-        return "\n".join(lines)
+            facts = [(words(f"check.{name}"), words.read(fact)) for name, fact in self.facts.items()]
+            lines += ["", *Table(["", ""], facts, rest=True).lines(width)]
+        return lines

@@ -14,6 +14,7 @@ from ..data.sources import Source, open_source
 from ..ensemble.decisions import DecisionsInMemory
 from ..ensemble.plan import Trial
 from ..ensemble.trainer import EnsembleTrainer
+from ..ensemble.trials import try_out
 from ..errors import DataError
 from ..experiment import Experiment
 from ..flow import FUSED, Cell, Sample
@@ -60,7 +61,7 @@ def try_models(
             names = [FUSED, *(trainer.fields if trainer.has_baselines else [])]
             reading.frozen = {name: _backbone_cost(name, prepared) for name in prepared.backbones}
             reading.trees = partial(trainer.trees.seconds, torch.get_num_threads())
-            return {name: trainer.try_out(name, _SECONDS) for name in names}
+            return {name: try_out(trainer, name, _SECONDS) for name in names}
         finally:
             prepared.close()
 

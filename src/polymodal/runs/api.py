@@ -15,6 +15,7 @@ from ..data.sources import open_source
 from ..errors import ConfigError, UserError
 from ..experiment import Experiment
 from ..journal import JOURNAL_FILE, refuse
+from ..language import Sentence
 from ..modalities import OnError
 from ..predictor import Predictor, as_predictor, load
 from ..request import Folders, TrainingSettings, accepts
@@ -59,7 +60,7 @@ def train(
     resolved = resolve(request_of(Experiment, train, table, overrides, settings))
     for one in resolved.left_out:
         if one.unread:
-            warnings.warn(f"{resolved.source.name}, {one.line}", UserWarning, stacklevel=2)
+            warnings.warn(Sentence("table.said", table=resolved.source.name, line=one.line), UserWarning, stacklevel=2)
     clock.limit = resolved.experiment.training.time_limit
     return train_resolved(resolved, out, overwrite, clock, observers_of(verbose, observers))
 

@@ -41,5 +41,5 @@ def data_notes(prepared: Prepared, reasons: Mapping[str, str]) -> list[str]:
         key = "note.target_without" if count else "note.target"
         notes.append(Sentence(key, target=name, kind=task.config.kind, line=task.describe(), rows=count))
         if words := reasons.get(f"tasks.{quote(name)}.missing"):
-            notes.append(f"target {name!r}: {words}")
+            notes.append(Sentence("note.of_target", target=name, line=words))
     return notes

@@ -11,7 +11,8 @@ from ..bundle import Bundle, find
 from ..errors import UserError, nearest_folder
 from ..experiment import Experiment
 from ..journal import JOURNAL_FILE, Journal
-from ..storage import Lock, OutputFolder, busy
+from ..language import Sentence
+from ..storage import Lock, OutputFolder, busy, hint_of_runs
 from ..training.checkpoint import LAST, PREVIOUS, Checkpoints
 
 
@@ -42,10 +43,9 @@ def experiment_of(folder: Path, overrides: Sequence[str]) -> Experiment:
     :raises UserError: the folder contains no ``run.yaml``, or the file or an override is invalid
     """
     if not (folder / "run.yaml").is_file():
-        fix = (
-            nearest_folder(folder)[2:]
-            or f"train one: polymodal train TABLE --target COL -o {folder}{' --overwrite' if folder.exists() else ''}"
-        )
+        fix = (nearest_folder(folder) or hint_of_runs(folder))[
+            2:
+        ] or f"train one: polymodal train TABLE --target COL -o {folder}{' --overwrite' if folder.exists() else ''}"
         raise UserError(f"{folder}: contains no run.yaml; expected the folder of a run; {fix}")
     return Experiment.read(folder / "run.yaml", overrides)
 
@@ -73,15 +73,16 @@ def look_at(folder: Path, overrides: Sequence[str]) -> State:
     if (folder / "bundle").exists():
         try:
             bundle = Bundle.load(find(folder / "bundle"), trust=False)
-            state.notes.append(f"bundle: whole, {len(bundle.members)} models, answers {', '.join(map(repr, bundle.experiment.tasks))}")
+            targets = ", ".join(map(repr, bundle.experiment.tasks))
+            state.notes.append(Sentence("check.bundle", models=len(bundle.members), targets=targets))
         except UserError as error:
-            state.notes.append(f"bundle: {error}")
+            state.notes.append(Sentence("check.broken_bundle", error=str(error)))
     if journal is None:
-        state.notes.append(f"training had not begun; to begin it: polymodal train --resume {shlex.quote(str(folder))}")
+        state.notes.append(Sentence("check.not_begun", command=f"polymodal train --resume {shlex.quote(str(folder))}"))
         return state
     state.journal, state.ended = journal, journal.ended
     if journal.ended:
-        state.notes.append("training has ended: there is nothing to resume")
+        state.notes.append(Sentence("check.ended"))
         return state
     checkpoints = Checkpoints(folder / "checkpoints")
     current = next((checkpoint[1] for name in (LAST, PREVIOUS) if (checkpoint := checkpoints.read(name)) is not None), None)
@@ -89,13 +90,13 @@ def look_at(folder: Path, overrides: Sequence[str]) -> State:
     whole = [name for name in done if checkpoints.read(name) is not None]
     state.notes += checkpoints.notes
     if whole:
-        state.notes.append(f"trained completely: {', '.join(whole)}")
+        state.notes.append(Sentence("check.trained", models=", ".join(whole)))
     if current is not None and current.get("unit") not in whole:
         at = current["progress"]
-        state.notes.append(f"in training: {current['unit']}, epoch {at['epoch']}, after step {at['step']:,}")
-    state.notes.append(f"to resume it: polymodal train --resume {shlex.quote(str(folder))}")
+        state.notes.append(Sentence("check.in_training", unit=str(current["unit"]), epoch=at["epoch"], step=at["step"]))
+    state.notes.append(Sentence("check.resume", command=f"polymodal train --resume {shlex.quote(str(folder))}"))
     if state.experiment.data.table is None:
-        state.notes.append("its table came from memory: give it again (polymodal train TABLE --resume RUN)")
+        state.notes.append(Sentence("check.from_memory"))
     for one in journal.differences(state.experiment):
         fix = "undo it, or train anew" if one.another else "undo it, or accept it: --force"
         state.stops.append(f"not as it was when training began: {one.line}; {fix}")

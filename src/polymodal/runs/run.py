@@ -33,7 +33,6 @@ from ..ensemble.validation import Measured, Member
 from ..errors import BundleError, UserError
 from ..evaluation.measure import every_set
 from ..experiment import Experiment
-from ..flow import FUSED
 from ..inspection.infer import LeftOut
 from ..journal import JOURNAL_FILE, Journal, code_of, digest_of, refuse
 from ..language import Sentence
@@ -169,7 +168,7 @@ class Run:
             differing = journal.differences(self.experiment, content)
             refuse(self.folder, differing, self.force)
             for one in differing:
-                self.observer.observe(WarningEvent(f"resumed all the same (--force): {one.line}"))
+                self.observer.observe(WarningEvent(Sentence("resume.forced", difference=one.line)))
             if differing:
                 journal.decisions.pop("plan", None)  # the plan was made for other settings or rows
             journal.limit_changed = journal.experiment["training"]["time_limit"] != self.experiment.training.time_limit
@@ -262,8 +261,7 @@ class Run:
             self.observer.observe(WarningEvent(line))
         untried = [] if self.stopping.requested else [name for name in trainer.fields if name not in alone]
         text, comparison = finding(trainer.prepared, measured, alone, untried)
-        seconds = {FUSED: metrics.seconds.fused, **{name: one.seconds for name, one in metrics.baselines.items()}}
-        board = leaderboard(trainer.prepared, measured, alone, seconds)
+        board = leaderboard(trainer.prepared, measured, alone, trainer.seconds)
         single = members_of(trainer.prepared, measured)
         return replace(metrics, balance=balance, finding=text, comparison=comparison, leaderboard=board, single=single)
 
@@ -315,7 +313,7 @@ class Run:
                 write_whole(self.folder / name, json.dumps(plain(content), ensure_ascii=False).encode("utf-8", "replace"))
             pages.write(self.folder, state=pages.INTERRUPTED if self.stopping.requested else pages.ENDED)
         except OSError as error:
-            text = f"report.html was not written ({error.strerror or error}); make it later: polymodal report {self.folder}"
+            text = Sentence("warning.report", why=str(error.strerror or error), folder=str(self.folder))
             self.observer.observe(WarningEvent(text))
 
     def _baselines(

@@ -17,6 +17,7 @@ from ..evaluation.measure import measure, score
 from ..experiment import Experiment
 from ..inference import windows
 from ..journal import Journal
+from ..language import Sentence
 from ..predictor import Predictor
 from ..preparation import Prepared, prepare
 from ..training.events import WarningEvent
@@ -60,10 +61,10 @@ def _on_table(predictor: Predictor, source: Source, observer: Observer) -> dict[
     try:
         measured = predictor.evaluate(source)
     except UserError as error:  # the model is trained and saved, so that a fault of the test table must not stop the run
-        observer.observe(WarningEvent(f"the test table was not measured: {error}"))
+        observer.observe(WarningEvent(Sentence("warning.no_test", error=str(error))))
         return None
     for name, counts in measured.get("unknown", {}).items():
-        observer.observe(WarningEvent(f"target {name!r}: {unknown_line({'test': counts})}"))
+        observer.observe(WarningEvent(Sentence("note.of_target", target=name, line=unknown_line({"test": counts}))))
     return measured
 
 

@@ -14,6 +14,7 @@ import torch
 
 from ..bundle import Bundle
 from ..errors import UserError, without_warnings
+from ..language import Words
 from ..outputs import PredictionTable
 from ..predictor import Predictor, load
 from ..training.devices import DeviceName
@@ -187,14 +188,17 @@ class Models:
     def watch(self, seconds: float = 2.0) -> None:
         """Load models again whose bundles were replaced, in a thread, until ``stop``."""
 
+        words = Words.of("auto")
+
         def run() -> None:
             while not self._stopped.wait(seconds):
                 for served in self.by_name.values():
                     try:
                         if served.reload():
-                            print(f"model {served.name!r}: loaded again, version {served.loaded.version}", flush=True)
+                            print(words("serve.loaded_again", name=served.name, version=served.loaded.version), flush=True)
                     except Exception as error:  # such as a bundle that is written at this moment, or too little memory for both
-                        print(f"model {served.name!r}: not loaded again, and version {served.loaded.version} stays: {error}", flush=True)
+                        facts = {"name": served.name, "version": served.loaded.version, "error": error}
+                        print(words("serve.not_loaded_again", **facts), flush=True)
 
         threading.Thread(target=run, name="reload", daemon=True).start()
 

@@ -24,6 +24,7 @@ from typing import Any
 import torch
 
 from ..errors import ConfigError, UserError
+from ..language import Words
 from ..training.devices import DeviceName
 from .limits import Limits
 from .models import Models
@@ -128,7 +129,7 @@ class _Worker:
         self.early = self.early + 1 if now - self.begun < _EARLY_SECONDS else 0
         pause = min(_LONGEST_PAUSE, 2 ** (self.early - 2)) if self.early > 1 else 0
         self.replaced_at = now + pause
-        print(f"{message}; another one takes its place" + (f" in {pause} s" if pause else ""), flush=True)
+        print(Words.of("auto")("serve.replaced_later" if pause else "serve.replaced", message=message, seconds=pause), flush=True)
 
 
 def serve_in_processes(

@@ -2,7 +2,7 @@
 output files and folders (``folders``), and the bound on what is unpacked (``unpacking``)."""
 
 from .files import checksum_of, no_formula, not_written, replacing, sweep, sync_folder, write_texts, write_whole
-from .folders import OutputFolder, check_file, check_files, discard_replaced, free_folder, unwritable
+from .folders import OutputFolder, check_file, check_files, discard_replaced, free_folder, hint_of_runs, unwritable
 from .locks import Lock, busy
 from .unpacking import RATIO, Inflated, is_bomb
 
@@ -17,6 +17,7 @@ __all__ = [
     "checksum_of",
     "discard_replaced",
     "free_folder",
+    "hint_of_runs",
     "is_bomb",
     "no_formula",
     "not_written",

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from ..errors import UserError
@@ -25,6 +26,8 @@ from ..remote import url_of
 from .files import not_written
 from .locks import Lock
 
+_MOST_NAMED = 5
+"""The number of runs that a message names at most."""
 REPLACED = ".replaced"
 """The folder, inside an output folder, that keeps the output that is being replaced."""
 
@@ -211,6 +214,20 @@ def check_files(folder: Path, names: Sequence[str], overwrite: bool) -> None:
         check_file(folder / name, overwrite, option="-o FOLDER")
     if (reason := unwritable(folder, "folder (-o FOLDER)")) is not None:
         raise UserError(reason)
+
+
+def hint_of_runs(folder: Path) -> str:
+    """Return the end of a message about a folder that is no run: the runs in it, or how its best settings are trained; "" = neither.
+
+    Such folders are those of a search, a comparison or a demo, or one with several runs.
+    """
+    runs = [path.parent for depth in ("*", "*/*") for path in islice(sorted(folder.glob(f"{depth}/bundle")), _MOST_NAMED + 1)]
+    if len(runs) == 1:
+        return f"; did you mean {str(runs[0])!r}?"
+    if runs:
+        return f"; it contains {', '.join(repr(str(run)) for run in runs[:_MOST_NAMED])}{', ...' if len(runs) > _MOST_NAMED else ''}"
+    best = folder / "best.yaml"
+    return f"; it keeps the best settings and no model; train it: polymodal train {shlex.quote(str(best))}" if best.is_file() else ""
 
 
 def free_folder(parent: Path, name: str) -> Path:

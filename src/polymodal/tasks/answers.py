@@ -25,6 +25,7 @@ from torch import Tensor
 from ..cells import is_empty, text_of
 from ..errors import DataError, Fault
 from ..flow import Cell, State
+from ..language import Sentence
 from . import classes as naming
 from . import curves as plotting
 from . import influence, softmax
@@ -87,7 +88,7 @@ class Answers(Task):
         """Return 1.0 for a column of lists of texts, at least half of which contain a text twice."""
         lists = facts.lists + facts.listed
         if facts.places is None and facts.are_lists and 2 * facts.repeats >= max(lists, 1):
-            return 1.0, "its cells are lists in which answers recur, as those of several people do"
+            return 1.0, Sentence("target.answers")
         return 0.0, ""
 
     @property
@@ -238,7 +239,7 @@ class Answers(Task):
         metrics of probabilities."""
         values: Metrics = {name: float(self._values(name, target_NT, scores_NC).mean()) for name in ("vqa_accuracy", "accuracy")}
         if not self.known(target_NT).any():
-            reason = "no row has an answer of the vocabulary"
+            reason = Sentence("undefined.no_answer")
             return values | {"log_loss": None, "ece": None}, {"log_loss": reason, "ece": reason}
         values["log_loss"] = float(self._values("log_loss", target_NT, scores_NC).mean())
         values["ece"] = ece(*self.confidence(target_NT, scores_NC))
@@ -299,10 +300,8 @@ class Answers(Task):
         """Return the size of the vocabulary, and the most frequent answers with their shares of the rows."""
         pairs = sorted(zip(self.state["classes"], self.state["counts"], strict=True), key=lambda pair: -pair[1])
         shown = ", ".join(f"{name} {count / self.state['rows']:.0%}" for name, count in pairs[:6])
-        return (
-            f"{len(pairs):,} answers: {shown}{', ...' if len(pairs) > 6 else ''}; {self.state['people']:.4g} people a row, "
-            f"{self.state['covered']:.0%} of whose answers are among these"
-        )
+        values = {"people": self.state["people"], "covered": self.state["covered"]}
+        return Sentence("describe.answers", count=len(pairs), shown=f"{shown}{', ...' if len(pairs) > 6 else ''}", **values)
 
 
 def given_in(cell: Cell, config: AnswersConfig) -> dict[str, int]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..errors import DataError
+from ..language import Sentence
 from ..layers.elementwise import sigmoid
 from . import classes as naming
 from . import logistic
@@ -78,7 +79,7 @@ class Binary(ClassTask):
         share = min(self.state["counts"]) / max(sum(self.state["counts"]), 1)
         if self.config.metric is not None or share >= RARE:
             return ""
-        return f"{100 * share:.2g} % of the rows are of the rarer class"
+        return Sentence("target.rare_class", share=100 * share)
 
     def losses(self, logits_BC: Tensor, target_BT: Tensor) -> Tensor:
         """Return the binary cross-entropy (B,), multiplied by the class weights."""

@@ -134,8 +134,7 @@ class TargetFacts:
         places = self.places
         if places is None:
             return ""
-        named = "" if isinstance(places[0], int) else ", by name"
-        return f"{len(places)} labels by place: its cells are lists of 0 and 1{named}"
+        return Sentence("target.places" if isinstance(places[0], int) else "target.named_places", count=len(places))
 
     @property
     def are_lists(self) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..language import Sentence
 from ..random_streams import Stream, generator
 
 Metrics = dict[str, float | None]
@@ -153,13 +154,13 @@ def classification(truth_N: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics,
         known = [value for value in each if value is not None]
         values[name] = float(np.mean(known)) if known and len(np.unique(truth_N)) > 1 else None
         if values[name] is None:
-            reasons[name] = "needs rows of two classes or more"
+            reasons[name] = Sentence("undefined.two_classes")
     if len(truth_N):
         values["log_loss"] = log_loss(truth_N, scores_NC)
         values["ece"] = ece(answer_N == truth_N, scores_NC.max(1))
     else:
         values["log_loss"] = values["ece"] = None
-        reasons["log_loss"] = reasons["ece"] = "no row of a class that was seen in training"
+        reasons["log_loss"] = reasons["ece"] = Sentence("undefined.no_known_class")
     return values, reasons
 
 
@@ -177,10 +178,10 @@ def multilabel(truth_NC: np.ndarray, scores_NC: np.ndarray) -> tuple[Metrics, di
     reasons: dict[str, str] = {}
     values: Metrics = {"accuracy": float((truth_NC == answer_NC).all(1).mean())}
     for name, metric, other_NC, labels_C, reason in (
-        ("balanced_accuracy", balanced_accuracy, answer_NC, has_C, "needs a label that some row has"),
-        ("macro_f1", _f1, answer_NC, has_C | answered_C, "needs a label that some row has, in truth or in the answer"),
-        ("roc_auc", roc_auc, scores_NC, has_C & ~(truth_NC > 0).all(0), "needs a label that some rows have and some have not"),
-        ("average_precision", average_precision, scores_NC, has_C, "needs a label that some row has"),
+        ("balanced_accuracy", balanced_accuracy, answer_NC, has_C, Sentence("undefined.some_label")),
+        ("macro_f1", _f1, answer_NC, has_C | answered_C, Sentence("undefined.label_anywhere")),
+        ("roc_auc", roc_auc, scores_NC, has_C & ~(truth_NC > 0).all(0), Sentence("undefined.label_both")),
+        ("average_precision", average_precision, scores_NC, has_C, Sentence("undefined.some_label")),
     ):
         each = [metric(truth_NC[:, at], other_NC[:, at]) for at in np.flatnonzero(labels_C)]
         known = [value for value in each if value is not None]
@@ -213,6 +214,6 @@ def regression(truth_N: np.ndarray, answer_N: np.ndarray) -> tuple[Metrics, dict
     values: Metrics = {"mae": float(np.abs(error_N).mean()), "rmse": float(np.sqrt((error_N**2).mean())), "r2": None}
     spread = variance(truth_N)
     if not spread:
-        return values, {"r2": "needs targets that differ"}
+        return values, {"r2": Sentence("undefined.differ")}
     values["r2"] = 1 - float((error_N**2).mean()) / spread
     return values, {}

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..cells import is_empty
-from ..errors import ConfigError, DataError, Fault
+from ..errors import ConfigError, DataError, Fault, counted
 from ..flow import Cell, State
 from ..language import Sentence
 from ..layers.elementwise import sigmoid
@@ -64,10 +64,10 @@ class Multilabel(Task):
         if facts.places is not None:
             return 1.0, facts.places_note
         if facts.are_lists:
-            return 1.0, "its cells are lists"
+            return 1.0, Sentence("target.lists")
         values = facts.values
         if values == facts.texts and facts.separated >= max(1, _SOME * values) and 2 * len(facts.labels) <= sum(facts.labels.values()) > 0:
-            return 1.0, f"its cells are labels with {facts.separator!r} between them"
+            return 1.0, Sentence("target.separated", separator=facts.separator)
         return 0.0, ""
 
     @property
@@ -241,7 +241,7 @@ def _at_places(cell: Cell, places: tuple[int | str, ...], separator: str) -> set
             raise Fault(f"found values called {', '.join(map(str, parts))[:60]!r}; {expected}, called {', '.join(map(str, places))[:60]!r}")
         parts = [parts[str(name)] for name in places]
     if len(parts) != len(places):
-        raise Fault(f"found {len(parts)} values; {expected}")
+        raise Fault(f"found {counted(len(parts), 'value')}; {expected}")
     codes = [code_of(part) for part in parts]
     if None in codes:
         raise Fault(f"found {str(parts[codes.index(None)])[:40]!r} at place {codes.index(None)}; {expected}")

@@ -61,11 +61,13 @@ class Regression(NumberTask):
         if not _are_numbers(facts) or _are_codes(facts):
             return 0.0, ""
         others = facts.values - facts.numbers
-        count = f"{'over ' if facts.capped else ''}{len(facts.number_names):,}"
-        sign = "; the comma is read as the decimal sign" if facts.how.decimal == "," and facts.decimal is None else ""
+        parts: list[str] = [Sentence("target.over_numbers" if facts.capped else "target.numbers", count=len(facts.number_names))]
         shown = ", ".join(repr(word[:30]) for word, _ in facts.others.most_common(3)) + (", ..." if len(facts.others) > 3 else "")
-        words = f", and {others:,} cells that are no number ({shown}): those rows have no target" if others else ""
-        return 0.9, f"{count} different numbers{words}{sign}"
+        if others:
+            parts = [Sentence("target.no_numbers", numbers=parts[0], others=others, shown=shown)]
+        if facts.how.decimal == "," and facts.decimal is None:
+            parts.append(Sentence("target.comma"))
+        return 0.9, Sentence.joined(parts)
 
     @classmethod
     def fit(cls, config: RegressionConfig, cells: Iterable[Cell], place: str, reading: Reading | None = None) -> State:

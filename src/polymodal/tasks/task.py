@@ -26,6 +26,7 @@ from torch import Tensor
 from ..config import Config
 from ..errors import ConfigError
 from ..flow import Cell, State
+from ..language import Sentence
 from . import classes as naming
 from .curves import Curves
 from .influence import jackknife
@@ -344,7 +345,9 @@ class Task(ABC):
 
     def describe(self) -> str:
         """Return one line on the fitted target."""
-        return "a number" if self.classes is None else f"{len(self.classes)} classes: {', '.join(map(str, self.classes[:6]))}"
+        if self.classes is None:
+            return Sentence("describe.a_number")
+        return Sentence("describe.classes", count=len(self.classes), shown=", ".join(map(str, self.classes[:6])))
 
     # -- evaluation: of rows that have a target and a prediction -----------------------------------------------------
 

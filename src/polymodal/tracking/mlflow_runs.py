@@ -14,6 +14,7 @@ from typing import Any
 from .. import __version__
 from ..bundle import find
 from ..errors import requires
+from ..language import Sentence
 from ..outputs import PredictionTable
 from ..predictor import Predictor, load
 from ..quiet import ignore_warnings_of
@@ -80,7 +81,7 @@ class MLflow(Tracker):
             if is_new:
                 self.state = {"id": identifier, "uri": place, "seen": {}}
                 self._write_parameters()
-        self.note(f"tracked by mlflow: run {identifier} in {place}")
+        self.note(Sentence("track.mlflow", run=str(identifier), place=str(place)))
 
     def _experiment(self) -> str:
         """Return the identifier of the experiment that MLflow is set to use, which is made if it does not exist."""

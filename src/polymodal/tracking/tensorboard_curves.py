@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import requires
+from ..language import Sentence
 from .tracker import Tracker
 
 
@@ -52,7 +53,7 @@ class TensorBoard(Tracker):
             lines = [f"    {path}: {value}" for path, value in self.settings.items()]
             self._writer.add_text("settings", "\n".join(lines))
             self.state["begun"] = True
-        self.note(f"curves for TensorBoard: {self.folder}")
+        self.note(Sentence("track.tensorboard", folder=str(self.folder)))
 
     def log(self, figures: Mapping[str, float], epoch: int) -> None:
         """Write figures of one epoch."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 from ..config import quote
 from ..errors import requires, warn
 from ..journal import JOURNAL_FILE, Journal
+from ..language import Sentence
 from ..storage import write_whole
 from ..training.events import EndEvent, EpochEvent, Event, StartEvent
 from ..training.observers import Observer, logged_epochs
@@ -64,15 +65,15 @@ class Tracker(Observer):
     def observe(self, event: Event) -> None:
         """Track an event. After an error, there is one warning, and further events are ignored."""
         if isinstance(event, StartEvent):
-            self._guarded("the run", self._start)
+            self._guarded(Sentence("track.run"), self._start)
         elif isinstance(event, EpochEvent):
-            self._guarded(f"{event.name}, epoch {event.epoch}", lambda: self._epoch(event))
+            self._guarded(Sentence("warning.at_epoch", model=event.name, epoch=event.epoch), lambda: self._epoch(event))
         elif isinstance(event, EndEvent):
-            self._guarded("the results", lambda: self._end(event))
+            self._guarded(Sentence("track.results"), lambda: self._end(event))
 
     def close(self) -> None:
         """Finish the tracked run."""
-        self._guarded("the end of the run", lambda: self.finish(self._ended))
+        self._guarded(Sentence("track.end"), lambda: self.finish(self._ended))
 
     # -- what a tracker does ---------------------------------------------------------------------------------------
 
@@ -103,7 +104,7 @@ class Tracker(Observer):
         except Exception as error:  # whatever a tracker raises, training goes on
             self._failed = True
             text = " ".join(str(error).split())[:300] or type(error).__name__
-            warn(f"{self.name}: {what} could not be tracked ({text}); training continues, and nothing more is tracked by {self.name}")
+            warn(Sentence("track.failed", tracker=self.name, what=what, error=text))
 
     def _start(self) -> None:
         """Read the state of an earlier process, and begin. Epochs that are only in the log of the run are tracked now."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import requires
+from ..language import Sentence
 from .tracker import FILES, Tracker
 
 _ANSWER_SECONDS = 15.0
@@ -48,9 +49,9 @@ class WandB(Tracker):
         self._run.define_metric("*", step_metric="epoch")
         place = self._run.settings.sync_dir
         if self._run.offline:
-            self.note(f"tracked by wandb without a server: {place}; to upload it: wandb sync {place}")
+            self.note(Sentence("track.wandb_offline", place=str(place)))
         else:
-            self.note(f"tracked by wandb: {self._run.url}")
+            self.note(Sentence("track.wandb", url=str(self._run.url)))
 
     def _opened(self, identifier: str) -> Any:
         """Return a run of wandb: with the server if the user has logged in and it answers, otherwise on disk."""
@@ -63,7 +64,7 @@ class WandB(Tracker):
         try:
             return self._wandb.init(mode=mode, settings=settings, **about)
         except self._wandb.errors.CommError as error:
-            self.note(f"wandb: the server does not answer ({' '.join(str(error).split())[:120]})")
+            self.note(Sentence("track.wandb_silent", error=" ".join(str(error).split())[:120]))
             about["id"] = secrets.token_hex(4)  # the other one remains in use in this process
             return self._wandb.init(mode="offline", settings=settings, **about)
 
@@ -91,4 +92,4 @@ class WandB(Tracker):
         thread.start()
         thread.join(_UPLOAD_SECONDS)
         if thread.is_alive():
-            self.note(f"wandb: not uploaded completely; to upload the rest: wandb sync {self._run.settings.sync_dir}")
+            self.note(Sentence("track.wandb_rest", place=str(self._run.settings.sync_dir)))

@@ -23,6 +23,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from ..errors import PolymodalError
+from ..language import Sentence
 from ..storage import write_whole
 from .events import CheckpointEvent, WarningEvent
 from .observers import Observer
@@ -99,7 +100,8 @@ class Checkpoints:
         except FileNotFoundError:
             return None
         except (OSError, BrokenCheckpoint) as error:
-            self.notes.append(f"{self._path(name)}: ignored, {getattr(error, 'strerror', None) or error}")
+            why = str(getattr(error, "strerror", None) or error)
+            self.notes.append(Sentence("note.checkpoint_ignored", path=str(self._path(name)), why=why))
             return None
 
     def latest(self, unit: str) -> tuple[dict[str, Tensor], Facts] | None:
@@ -162,9 +164,8 @@ class Keeper:
             self.checkpoints.write(LAST, tensors, {**facts, "unit": self.unit, "spent": self.spent()})
         except OSError as error:
             if not self._reported_once:
-                before = "the one before it is valid" if self.checkpoints.has(LAST) else "there is none before it"
-                place, why = f"{self.label}, step {step:,}", error.strerror or error
-                text = f"{place}: checkpoint not written ({why}); {before}; training continues; free some disk space"
+                key = "warning.checkpoint" if self.checkpoints.has(LAST) else "warning.first_checkpoint"
+                text = Sentence(key, model=self.label, step=step, why=str(error.strerror or error))
                 self.observer.observe(WarningEvent(text))
             self._reported_once = True
         else:

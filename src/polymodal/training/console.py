@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from ..language import Words
-from ..terminal import cells, has_colors, is_live, padded, painted, printable, shortened, width_of, wrapped
+from ..terminal import cells, has_colors, is_live, joined, message_lines, padded, painted, printable, shortened, width_of, wrapped
 from .events import (
     CellEvent,
     EndEvent,
@@ -28,9 +28,12 @@ from .events import (
 )
 from .observers import LOGGER, Logs, Observer
 from .overall import GridProgress, RunProgress
+from .progress import INTERRUPTED, TIME_LIMIT
 
 _BAR = 16
 """The width of the bar in cells."""
+_CUT_SHORT = {INTERRUPTED: "progress.interrupted", TIME_LIMIT: "progress.time_limit"}
+"""The texts about models whose training was cut short, by the reason."""
 _MUCH_WAITING = 0.1
 """The share of the time spent waiting for batches from which it is shown."""
 
@@ -62,7 +65,6 @@ class Console(Observer):
         self._status = ""
         self._model: ModelEvent | None = None
         self._best: dict[str, EpochEvent] = {}
-        self._seconds = 0.0
         self._explained: set[str] = set()
         self._is_closed = False
 
@@ -115,34 +117,37 @@ class Console(Observer):
         """Print an explanation the first time that it is needed."""
         if key not in self._explained:
             self._explained.add(key)
-            self.print_line(self._words(key, **values), "dim")
+            lines = wrapped(self._words(key, **values), width_of(self.stream), "", "  ")
+            self._print([painted(line, "dim", self.stream) for line in lines])
 
     # -- a run -----------------------------------------------------------------------------------------------------
 
     def _show_model(self, event: ModelEvent) -> None:
         """Show that a model begins, or that an earlier process trained it."""
-        self._model, self._seconds = event, 0.0
-        if event.trained:
-            if self.verbosity:
-                self._explain("progress.models")
-                self._print_model(event.name, [self._words("progress.trained_before")])
+        self._model = event
+        if self.verbosity:
+            self._explain("progress.models")
+        if event.trained and self.verbosity:
+            self._print_model(event.name, [(0, self._words("progress.trained_before"))])
         elif self.verbosity > 1:
+            self._explain("progress.symbols")
             self.print_line(self._words("progress.begins", model=self.label(event.name)), "bold")
 
     def _show_epoch(self, event: EpochEvent) -> None:
         """Keep the epoch if its weights are kept so far, and show it if every epoch is shown."""
-        self._seconds += event.seconds
         if event.best:
             self._best = {event.name: event}
         if self.verbosity > 1:
+            if self._model is None:  # a trial of a search, of which models are not reported
+                self._explain("progress.trials")
             self._explain("progress.symbols")
-            values = [f"{name} {value:.4f}" for name, value in {"loss": event.loss, **event.shown}.items() if value is not None]
-            values.append(self._words("progress.speed", speed=event.rows_per_second))
+            usual = _usual(event)
+            place = self._words("progress.kept", epoch=event.epoch, epochs=event.epochs) + (" *" if event.best else "  ")
+            parts = [(0, place), (2, f"loss {event.loss:.4f}")]
+            parts += [(0 if name in usual else 3, f"{name} {value:.4f}") for name, value in event.shown.items() if value is not None]
             if event.waiting >= _MUCH_WAITING:
-                values.append(self._words("progress.waiting", waiting=event.waiting))
-            mark = "  *" if event.best else ""
-            place = self._words("progress.kept", epoch=event.epoch, epochs=event.epochs)
-            self.print_line("  ".join([f"    {place}", *values]) + mark, rest=6)
+                parts.append((1, self._words("progress.waiting", waiting=event.waiting)))
+            self._print_parts([*parts, (4, self._words("progress.speed", speed=event.rows_per_second))], "    ")
 
     def _show_trained(self, event: MemberEvent) -> None:
         """Show the line of a model that is trained."""
@@ -150,13 +155,17 @@ class Console(Observer):
             return
         self._explain("progress.models")
         best = self._best.get(event.name)
-        values = [] if best is None else [padded(one, 15) for one in _usual(best)]
-        if best is not None:
-            values.append(padded(self._words("progress.kept", epoch=event.epoch, epochs=best.epochs), 11))
-        values.append(self._took(self._seconds))
-        self._print_model(event.name, values)
+        usual = [] if best is None else [f"{name} {value:.4f}" for name, value in _usual(best).items()]
+        parts = [(0, padded(one, 15)) for one in usual]
+        epochs = best.epochs if best is not None else self._model.epochs if self._model is not None else None
+        if epochs is not None:  # the best epoch may be one of an earlier process, whose metric is not known here
+            parts.append((0, padded(self._words("progress.kept", epoch=event.epoch, epochs=epochs), 11)))
+        parts.append((0, self._took(event.seconds)))
+        if event.stopped in _CUT_SHORT:
+            parts.append((0, self._words(_CUT_SHORT[event.stopped])))
+        self._print_model(event.name, parts)
 
-    def _print_model(self, name: str, values: Sequence[str]) -> None:
+    def _print_model(self, name: str, parts: Sequence[tuple[int, str]]) -> None:
         """Print the line of a model: its number among all models, its name, and what is known about it."""
         overall = self._overall
         trained = self._model is not None and self._model.trained
@@ -164,16 +173,16 @@ class Console(Observer):
         total = str(max(overall.total, done))
         label = padded(shortened(self.label(name), max(20, width_of(self.stream) - 60)), 20)
         left = self._left() if done < int(total) else []
-        self.print_line("  ".join([f"  {done:>{len(total)}}/{total}", label, *values, *left]), rest=6)
+        self._print_parts([(0, f"{done:>{len(total)}}/{total}"), (0, label), *parts, *left], "  ")
 
     def _took(self, seconds: float) -> str:
         """Return the seconds of a training, as wide as those of the others."""
         return padded(self._words("progress.seconds" if seconds < 100 else "progress.many_seconds", seconds=seconds), 6, right=True)
 
-    def _left(self) -> list[str]:
+    def _left(self) -> list[tuple[int, str]]:
         """Return the time left for the end of a plain line; nothing if it is unknown, or if there is a bar, which shows it."""
         left = None if self.live else self._overall.left
-        return [self._words("progress.left", time=self._time(left))] if left else []
+        return [(1, self._words("progress.left", time=self._time(left)))] if left else []
 
     # -- a comparison ----------------------------------------------------------------------------------------------
 
@@ -192,9 +201,8 @@ class Console(Observer):
         if self.verbosity:
             self._explain("progress.trainings")
             total, room = str(max(event.total, event.done)), max(24, width_of(self.stream) - 56)
-            parts = [f"  {event.done:>{len(total)}}/{total}", padded(where, 15), padded(shortened(name, room), 24), result]
-            parts.append(self._took(event.seconds))
-            self.print_line("  ".join([*parts, *self._left()]), rest=6)
+            parts = [f"{event.done:>{len(total)}}/{total}", padded(where, 15), padded(shortened(name, room), 24), result]
+            self._print_parts([*((0, part) for part in parts), (0, self._took(event.seconds)), *self._left()], "  ")
 
     def _show_trial(self, event: TrialEvent) -> None:
         """Show that one trial of a search has ended."""
@@ -208,22 +216,34 @@ class Console(Observer):
         took = self._words("progress.repeated") if event.state == "repeated" else self._took(event.seconds)
         trial = self._words("progress.trial", number=event.number)
         best = self._words("progress.best_so_far") if event.best else ""
-        parts = [trial, result, settings_text(event.settings), took, event.reason, best]
         number = f"{event.number + 1:>{len(str(event.total))}}/{event.total}"
-        self.print_line("  ".join([f"  {number}", *filter(None, parts), *self._left()]), rest=6)
+        settings = [settings_text({path: value}) for path, value in event.settings.items()]
+        reason = printable(self._words.read(event.reason))
+        is_short = cells(reason) <= width_of(self.stream) - 6
+        parts = [number, trial, result, *map(printable, settings), took, best, reason if is_short else ""]
+        self._print_parts([*((0, part) for part in parts), *self._left()], "  ")
+        if not is_short:
+            self.print_line(reason, rest=8, indent=6)
 
     # -- lines and the bar -----------------------------------------------------------------------------------------
 
-    def print_line(self, text: str, style: str = "", rest: int = 2) -> None:
-        """Print a text on as many lines as it needs, above the bar if there is one.
+    def _print_parts(self, parts: Sequence[tuple[int, str]], indent: str) -> None:
+        """Print the parts of a line, see ``terminal.joined``."""
+        self._print(joined(parts, width_of(self.stream), indent))
+
+    def print_line(self, text: str, style: str = "", rest: int = 2, indent: int = 0) -> None:
+        """Print a message on as many lines as it needs, see ``terminal.message_lines``.
 
         :param style: see ``terminal.painted``
         :param rest: the number of spaces before the lines after the first
+        :param indent: the number of spaces before the first line
         """
+        self._print([painted(line, style, self.stream) for line in message_lines(text, self.stream, " " * indent, " " * rest)])
+
+    def _print(self, lines: Sequence[str]) -> None:
+        """Print lines above the bar if there is one."""
         if not self.lines:
             return
-        indent = " " * (len(text) - len(text.lstrip(" ")))
-        lines = [painted(line, style, self.stream) for line in _broken(text, width_of(self.stream), indent, " " * max(rest, len(indent)))]
         if self.in_notebook:
             print("\n".join(lines), flush=True)
         elif self._bar is None:
@@ -281,25 +301,19 @@ class Console(Observer):
             self._bar = None
 
 
-def _usual(event: EpochEvent) -> list[str]:
-    """Return the usual metric of each target of an epoch, of those that are shown the last one."""
-    texts = []
+def _usual(event: EpochEvent) -> dict[str, float]:
+    """Return the usual metric of each target of an epoch by its name, of those that are shown the last one."""
+    usual: dict[str, float] = {}
     for target in event.metrics:
         prefix = f"{target}." if len(event.metrics) > 1 else ""
-        names = [name for name, value in event.shown.items() if name.startswith(prefix) and value is not None]
-        texts += [f"{name} {event.shown[name]:.4f}" for name in names[-1:]]
-    return texts
+        known = [(name, value) for name, value in event.shown.items() if name.startswith(prefix) and value is not None]
+        usual |= dict(known[-1:])
+    return usual
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
     """Return settings as overrides."""
     return " ".join(f"{path}={value if isinstance(value, str) else json.dumps(value)}" for path, value in settings.items())
-
-
-def _broken(text: str, width: int, first: str, rest: str) -> list[str]:
-    """Return a text as lines; gaps of two spaces are kept where the text fits on one line."""
-    text = printable(text)
-    return [text] if cells(text) <= width else wrapped(text, width, first, rest)
 
 
 def is_notebook() -> bool:

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 
 from ..errors import ConfigError, nearest
+from ..language import Sentence
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 """The name of a device; auto = the first of CUDA, MPS and CPU that is available."""
@@ -54,13 +55,12 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
 def why_precision(name: str, device: torch.device) -> str:
     """Return the reason for a precision as part of a sentence."""
     if name != "auto":
-        return "requested (training.precision)"
+        return Sentence("precision.requested")
     if device.type == "cuda":
-        return f"this GPU {'supports' if has_native_bfloat16(device) else 'does not support'} bfloat16 natively"
+        return Sentence("precision.gpu" if has_native_bfloat16(device) else "precision.gpu_without")
     if device.type == "cpu":
-        native = has_native_bfloat16(device)
-        return f"on a CPU; {'pictures train faster with training.precision=bfloat16' if native else 'this one has no native bfloat16'}"
-    return "the default on every device except CUDA"
+        return Sentence("precision.cpu" if has_native_bfloat16(device) else "precision.cpu_without")
+    return Sentence("precision.other")
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:

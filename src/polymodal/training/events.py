@@ -237,6 +237,7 @@ class MemberEvent(Event):
     :param epoch: the number of the epoch whose weights are kept
     :param monitor: the monitored value of that epoch, smaller is better
     :param stopped: the reason why training ended
+    :param seconds: the seconds of its training, validation and boosted trees
     """
 
     kind: ClassVar[str] = "member"
@@ -244,6 +245,7 @@ class MemberEvent(Event):
     epoch: int
     monitor: float
     stopped: str
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..language import Sentence
 from .events import CellEvent, EndEvent, EpochEvent, Event, MemberEvent, NoteEvent, StepEvent, WarningEvent
 
 LOGGER = logging.getLogger("polymodal")
@@ -49,7 +50,10 @@ class Observers(Observer):
 
 
 class JsonLines(Observer):
-    """Write a log with one JSON object per event, without ``step`` events. NaN and infinite values are null."""
+    """Write a log with one JSON object per event, without ``step`` events. NaN and infinite values are null.
+
+    The texts of notes and warnings are English. ``sentence`` has the facts from which they are made in another language.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -64,7 +68,10 @@ class JsonLines(Observer):
         """Write a line. A write error is reported once as a warning, and training continues."""
         if isinstance(event, StepEvent):
             return
-        line = json.dumps(plain({"event": event.kind, "time": round(time.time(), 3), **event.facts()}), ensure_ascii=False) + "\n"
+        facts = {"event": event.kind, "time": round(time.time(), 3), **event.facts()}
+        if isinstance(event, (NoteEvent, WarningEvent)) and isinstance(event.text, Sentence):
+            facts["sentence"] = event.text.facts()
+        line = json.dumps(plain(facts), ensure_ascii=False) + "\n"
         end = self._file.seek(0, 2)
         try:
             body = line.encode("utf-8", "replace")
@@ -72,9 +79,8 @@ class JsonLines(Observer):
                 self._file.truncate(end)
         except OSError as error:
             if not self._reported_once:
-                warnings.warn(
-                    f"{self._path}: cannot be written ({error.strerror or error}); events are not logged", UserWarning, stacklevel=2
-                )
+                text = Sentence("warning.log", path=str(self._path), why=str(error.strerror or error))
+                warnings.warn(text, UserWarning, stacklevel=2)
             self._reported_once = True
 
     def close(self) -> None:

@@ -13,6 +13,8 @@ from .checkpoint import Facts
 from .events import EpochEvent
 
 INTERRUPTED = "interrupted"
+"""Why training of a model ended: the user or the process stopped it."""
+TIME_LIMIT = "the time limit"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Fitted:
     :param history: the events of every epoch
     :param stopped: the reason why training ended; empty = it has not ended
     :param halves: the best epochs by each half of the rows that select the epoch, if they are halved
+    :param seconds: the seconds of training, validation and boosted trees; before a resumption, those of training
     """
 
     weights: dict[str, Tensor] = field(default_factory=dict)
@@ -58,11 +61,13 @@ class Fitted:
     history: list[EpochEvent] = field(default_factory=list)
     stopped: str = ""
     halves: list[Best] = field(default_factory=list)
+    seconds: float = 0.0
 
     def facts(self) -> Facts:
         """Return everything except the weights as plain data."""
         return {"epoch": self.epoch, "monitor": self.monitor, "metrics": self.metrics, "history": [one.facts() for one in self.history],
-                "stopped": self.stopped, "halves": [{"epoch": half.epoch, "monitor": half.monitor} for half in self.halves]}  # fmt: skip
+                "stopped": self.stopped, "seconds": self.seconds,
+                "halves": [{"epoch": half.epoch, "monitor": half.monitor} for half in self.halves]}  # fmt: skip
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights of all epochs that are kept, each once."""
@@ -136,3 +141,8 @@ class Replay:
     def of(cls, facts: Facts | None, decided: Callable[[Replay], None]) -> Replay:
         """Return the instance of ``facts()``, or one without decisions if ``facts`` is None."""
         return cls(decided=decided) if facts is None else cls(facts["stop"], dict(facts["parts"]), decided)
+
+
+def listed_rows(rows: Sequence[int]) -> str:
+    """Return numbers of rows for a message, at most ten of them."""
+    return ", ".join(map(str, rows[:10])) + (f" and {len(rows) - 10:,} more" if len(rows) > 10 else "")

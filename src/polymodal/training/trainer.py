@@ -29,9 +29,9 @@ from .devices import autocast, is_out_of_memory
 from .events import EpochEvent, NoteEvent, StepEvent, WarningEvent
 from .objective import Objective, hide_some, share_hidden
 from .observers import Observer
-from .optimization import optimiser, share_of_peak
-from .progress import INTERRUPTED, Best, Fitted, NotFinite, Progress, Replay, Validated
-from .watch import StepFigures, clip, count, encoders_of, listed, losses, report, silent
+from .optimization import laid_out_as, optimiser, share_of_peak
+from .progress import INTERRUPTED, TIME_LIMIT, Best, Fitted, NotFinite, Progress, Replay, Validated, listed_rows
+from .watch import StepFigures, clip, count, encoders_of, losses, report, silent
 
 _PERFECT = 0.003  # the value of ``Task.monitor`` (log loss, error rate, error in standard deviations) below which training stops
 
@@ -113,7 +113,7 @@ class Trainer:
                 try:
                     validated = self.validate()
                 except NotFinite as error:
-                    self._give_up(str(error))
+                    self._give_up(error.args[0])
                     break
                 monitor = self._monitor(validated.metrics)
                 better = monitor < fitted.monitor or not self.selects
@@ -169,20 +169,21 @@ class Trainer:
         if not self.fitted.weights:
             raise TrainingError(f"{place}: {what}; expected a model that learns; lower training.lr")
         self.fitted.stopped = f"{what} in epoch {self.progress.epoch}"
-        self.observer.observe(WarningEvent(f"{place}: {what}; the weights of epoch {self.fitted.epoch} are used; lower training.lr"))
+        at = Sentence("warning.at_epoch", model=self.name, epoch=self.progress.epoch)
+        self.observer.observe(WarningEvent(Sentence("warning.gave_up", place=at, what=what, epoch=self.fitted.epoch)))
 
     def _why_stop(self, complete: bool) -> str:
         """Return the reason why training ends after this epoch, or an empty string if it continues."""
         progress, patience = self.progress, self.config.patience or max(3, -(-self.epochs // 4))
         if not complete:
-            return "the time limit" if self._was_time_over() else INTERRUPTED
+            return TIME_LIMIT if self._was_time_over() else INTERRUPTED
         if self.selects and self.fitted.monitor < _PERFECT:
             return "nothing is left to learn"
         if self.selects and progress.epoch - progress.marked >= patience:
             return f"no epoch better by {_LEAST_IMPROVEMENT:.1%} in {patience}"
         if progress.epoch >= self.epochs:
             return "all epochs done"
-        return "the time limit" if self._time_is_over() else ""
+        return TIME_LIMIT if self._time_is_over() else ""
 
     def _was_time_over(self) -> bool:
         return self.replay.stop is not None and self.progress.step >= self.replay.stop
@@ -221,7 +222,7 @@ class Trainer:
             parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
             for key, value in below(tensors, "optimiser.").items():
                 at, _, name = key.partition(".")
-                states.setdefault(int(at), {})[name] = _laid_out_as(parameters[int(at)], value)
+                states.setdefault(int(at), {})[name] = laid_out_as(parameters[int(at)], value)
             self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": states})
             self.scaler.load_state_dict(facts["scaler"])
             self.progress = Progress(**facts["progress"])
@@ -308,7 +309,7 @@ class Trainer:
                 figures = self.gradient(step, epoch)
                 break
             except NotFinite as error:
-                self._undo(str(error))
+                self._undo(error.args[0])
                 return None
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
@@ -340,12 +341,13 @@ class Trainer:
                 loss = self.objective.loss(output, part, counts, done, self.balancer.shares)
             figures.add(float(loss.detach()), self.objective.own(output, part))
             if not np.isfinite(figures.loss):
-                raise NotFinite(f"the loss is {figures.loss}, in rows {listed(self.objective.rows_not_finite(output, part))}")
+                rows = listed_rows(self.objective.rows_not_finite(output, part))
+                raise NotFinite(Sentence("warning.loss", value=figures.loss, rows=rows))
             self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimiser)
         norm, figures.norms = clip(self.model, self.encoders, self.config.clip)
         if not np.isfinite(norm) and not self.scaler.is_enabled():  # the scaler handles this itself
-            raise NotFinite(f"the gradient is {norm}, in rows {listed([row for part in parts for row in part.rows])}")
+            raise NotFinite(Sentence("warning.gradient", value=float(norm), rows=listed_rows([row for part in parts for row in part.rows])))
         return figures
 
     # -- steps that cannot be completed ------------------------------------------------------------------------------
@@ -357,7 +359,7 @@ class Trainer:
         """
         progress = self.progress
         self.optimiser.zero_grad(set_to_none=True)
-        place = f"{self.name}, epoch {progress.epoch}, step {progress.step + 1:,}"
+        place = self._place()
         again = bool(progress.bad) and progress.bad[-1] == progress.step - 1
         progress.bad.append(progress.step)
         if len(progress.bad) > self.config.bad_steps:
@@ -365,12 +367,12 @@ class Trainer:
                 f"{place}: {what}; {len(progress.bad)} such steps, expected at most {self.config.bad_steps} (training.bad_steps); "
                 f"lower training.lr, or check those rows"
             )
-        report = "step undone and skipped"
+        report = Sentence("warning.step_undone")
         if again and self.fitted.weights:
             self.model.load_state_dict(self.fitted.weights)
             self.optimiser.state.clear()
-            report = f"the weights of epoch {self.fitted.epoch} are restored"
-        self.observer.observe(WarningEvent(f"{place}: {what}; {report}"))
+            report = Sentence("warning.restored", epoch=self.fitted.epoch)
+        self.observer.observe(WarningEvent(Sentence("warning.step", place=self._place(), what=what, report=report)))
 
     def _take_smaller_parts(self, step: Step) -> None:
         """Compute batches in twice as many parts from this step on, or raise ``TrainingError`` if a part is already a single row."""
@@ -378,7 +380,7 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        place = f"{self.name}, epoch {progress.epoch}, step {progress.step + 1:,}"
+        place = self._place()
         if progress.parts >= len(step.rows):
             raise TrainingError(
                 f"{place}: out of memory with a single row at a time; expected enough memory for one; make the model or its cells smaller "
@@ -388,10 +390,8 @@ class Trainer:
         self.replay.parts[progress.step] = progress.parts
         self.replay.decided(self.replay)
         rows = -(-len(step.rows) // progress.parts)
-        text = f"{place}: out of memory; from now on a batch is computed {rows} rows at a time (training.accumulate={progress.parts})"
-        self.observer.observe(WarningEvent(text))
+        self.observer.observe(WarningEvent(Sentence("warning.memory", place=place, rows=rows, parts=progress.parts)))
 
-
-def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
-    """Return a value in the memory format of a parameter (channels last for a convolution), which fused AdamW requires."""
-    return torch.empty_like(parameter, dtype=value.dtype).copy_(value) if value.shape == parameter.shape else value
+    def _place(self) -> Sentence:
+        """Return the model, the epoch and the step, for messages."""
+        return Sentence("warning.at_step", model=self.name, epoch=self.progress.epoch, step=self.progress.step + 1)

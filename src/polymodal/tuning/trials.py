@@ -15,6 +15,7 @@ from ..errors import TrainingError, UserError
 from ..experiment import Experiment
 from ..journal import Journal, LineJournal
 from ..journal.differences import Kind
+from ..language import Sentence
 from ..predictor import Predictor, load
 from ..request import Request
 from ..runs.api import resume_run, train_resolved
@@ -192,7 +193,7 @@ class Trainer:
         try:
             result = _result(self._run(number, settings, watch))
         except Pruned:
-            state, reason = PRUNED, f"after epoch {max(watch.curve)}: worse than the median of the other trials"
+            state, reason = PRUNED, Sentence("tune.why_pruned", epoch=max(watch.curve))
         except (UserError, TrainingError) as error:
             state, reason = FAILED, str(error)
         seconds = round(time.monotonic() - begin, 3)

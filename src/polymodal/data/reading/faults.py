@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...errors import DataError
+from ...language import Sentence
 from ...modalities import NO_FOLDER, OnError
 from ...storage import no_formula
 from .cells import CellFault
@@ -66,8 +67,8 @@ class FaultBook:
         if not self.counts[column]:
             return ""
         first = self.first[column]
-        count = f"{self.counts[column]:,} of {cells:,} cells cannot be read"
-        return f"{self.table}, column {column!r}: {count} (first in row {first.row}: {first.message})"
+        values = {"count": self.counts[column], "cells": cells, "row": first.row, "message": str(first.message)}
+        return Sentence("faults", table=self.table, column=column, **values)
 
     def refusal(self, column: str, cells: int, limit: float) -> str:
         """Return the message about a column of which too many cells cannot be read (see ``exceeds``).

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...errors import DataError, warn
+from ...language import Sentence
 from .content import Content
 from .garbled import are_suspect, is_suspect
 from .source import LARGEST_ROW
@@ -54,7 +55,7 @@ class Charset:
     @property
     def fix(self) -> str:
         """Advice for text that was decoded in a wrong encoding."""
-        return "name another encoding of the file (encoding=, --encoding)" if self.stated else "export the table again, as UTF-8"
+        return Sentence("table.other_encoding" if self.stated else "table.export_again")
 
 
 def charset_of(content: Content, place: str, encoding: str | None = None, fallback: str | None = None, detect_any: bool = True) -> Charset:
@@ -162,7 +163,7 @@ def _narrow(content: Content, place: str, fallback: str | None, detect_any: bool
     text = survey.text(encoding) or ""
     if encoding != fallback:
         shown = ", ".join(map(repr, _cells(text)))
-        warn(f"{place}: not UTF-8 text; read as {encoding}, as in {shown}; if that is wrong, {_FIX}")
+        warn(Sentence("table.encoding", place=place, encoding=encoding, shown=shown, fix=Sentence("table.encoding_fix")))
     return Charset(encoding, is_suspect(text))
 
 

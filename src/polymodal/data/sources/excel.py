@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from ...errors import DataError, nearest, requires, warn
 from ...flow import Cell
+from ...language import Sentence
 from .content import check_size
 from .garbled import Tally
 from .memory import ColumnsSource
@@ -105,13 +106,9 @@ def _warn_lost(file: IO[bytes], part: str, place: str) -> None:
                 merged += _MERGED.findall(tag + piece)
                 cell, tag = cell[-(2**16) :], piece[piece.rfind(b"<") :][-(2**10) :]
     if formulas:
-        warn(f"{place}: {formulas:,} formulas without a computed value are empty cells; open the workbook in a spreadsheet and save it")
+        warn(Sentence("workbook.formulas", place=place, count=formulas))
     if merged:
-        first = merged[0].decode("ascii", "replace")
-        warn(
-            f"{place}: {len(merged):,} ranges of merged cells (first {first}), of which only the first cell has a value; unmerge them, and "
-            f"write the value into every cell"
-        )
+        warn(Sentence("workbook.merged", place=place, count=len(merged), first=merged[0].decode("ascii", "replace")))
 
 
 def _chosen(book: Any, place: str, sheet: str | None) -> Any:
@@ -168,7 +165,7 @@ def _table(sheet: Any, place: str) -> ColumnsSource:
     tally = Tally()
     for name, cells in kept.items():
         tally.see(name, cells)
-    tally.warn(place, "export the workbook again")
+    tally.warn(place, Sentence("table.export_workbook"))
     return ColumnsSource(place, kept)
 
 

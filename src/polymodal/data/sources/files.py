@@ -10,6 +10,7 @@ import weakref
 from pathlib import Path, PurePath, PurePosixPath
 
 from ...errors import DataError, nearest, warn
+from ...language import Sentence
 from ...remote import Remote, is_remote
 from .arrow import FeatherSource, ParquetSource
 from .content import CODECS, Content, kind_by_content, member_content, members
@@ -331,8 +332,7 @@ def _of_archive(path: Path, part: str | None, encoding: str | None, fallback: st
         raise DataError(f"{path}: {len(tables)} tables ({shown}); expected one; name it after the file: {path}#{example}")
     media = sum(Path(one.filename).suffix.lower() in _MEDIA for one in every)
     if media:
-        warn(f"{path}: {media:,} pictures, sounds or videos beside the table are not read from the archive; cells that name files are read "
-             f"below {path.resolve().parent}; unpack the archive there")  # fmt: skip
+        warn(Sentence("table.archive_media", path=str(path), count=media, folder=str(path.resolve().parent)))
     content = member_content(path, tables[0])
     return _of_kind(_KINDS[Path(tables[0].filename).suffix.lower()], content, name, encoding, fallback, None)
 

@@ -15,12 +15,13 @@ from typing import Literal
 from ...cells import is_empty
 from ...errors import warn
 from ...flow import Cell
+from ...language import Sentence
 
 Kind = Literal["lost", "control", "wrong"]
 _DESCRIPTIONS = {
-    "lost": "contain U+FFFD or 锟斤拷: characters that were lost before the file was written",
-    "control": "contain control characters, which text decoded in a wrong encoding does",
-    "wrong": "seem to have been decoded in a wrong encoding",
+    "lost": "garbled.lost",
+    "control": "garbled.control",
+    "wrong": "garbled.wrong",
 }
 _FEW = 0.01
 """The fraction of cells that may seem garbled by chance, in a column of Chinese text or with four accented letters in a row."""
@@ -133,9 +134,9 @@ class Tally:
                 by_chance = kind == "wrong" and (before is None or _GBK.search(cell) is not None)
                 if by_chance and count < _FEW * self.present[column]:
                     continue
-                meant = f" (which may have been {_cut(before)!r})" if before is not None else ""
-                share = f"{count:,} of {self.present[column]:,} cells"
-                warn(f"{place}, column {column!r}: {share} {_DESCRIPTIONS[kind]}, such as {_cut(cell)!r}{meant}; {fix}")
+                meant = Sentence("garbled.meant", text=_cut(before)) if before is not None else ""
+                values = {"count": count, "cells": self.present[column], "example": _cut(cell), "meant": meant, "fix": fix}
+                warn(Sentence("garbled", place=place, column=column, what=Sentence(_DESCRIPTIONS[kind], lost="锟斤拷"), **values))
 
 
 def _cut(text: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError, DataError, nearest
+from ...language import Sentence
 from ..folders import Folder, below
 from ..json_stream import Record
 from ..usage import PARTS, Usage
@@ -170,9 +171,7 @@ class Reading:
             seen.add(row[key])
             yield row
         if again:
-            warnings.warn(
-                f"{self.folder.path}: {again:,} rows have the {key} of an earlier row; they are left out", UserWarning, stacklevel=2
-            )
+            warnings.warn(Sentence("layout.again", folder=str(self.folder.path), count=again, column=key), UserWarning, stacklevel=2)
 
     def usage(self) -> Usage:
         """Return how the table of the rows is used for training."""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ConfigError, DataError
+from ...errors import ConfigError, DataError, counted
 from ..json_stream import Record
 from .layout import Layout, Option, Reading, text_of
 
@@ -55,7 +55,7 @@ def mosei(reading: Reading) -> Iterator[Record]:
 def _only_pickle(reading: Reading) -> str:
     names = sorted(path.name for path in reading.folder.path.iterdir() if path.suffix in (".pkl", ".pickle"))
     if len(names) != 1:
-        found = f"{len(names)} pickles ({', '.join(names)})" if names else "no pickle"
+        found = f"{counted(len(names), 'pickle')} ({', '.join(names)})" if names else "no pickle"
         raise DataError(f"{reading.folder.path}: {found}; expected one .pkl file; name it: --file NAME")
     return names[0]
 
@@ -121,7 +121,7 @@ def _labels(place: str, given: Any) -> Record:
         raise DataError(f"{place}: found {text_of(given)[:40]!r}; expected numbers") from None
     names = {1: ("sentiment",), 6: _EMOTIONS, 7: ("sentiment", *_EMOTIONS)}.get(len(values))
     if names is None:
-        raise DataError(f"{place}: {len(values)} labels a row; expected the sentiment, six emotions, or both")
+        raise DataError(f"{place}: {counted(len(values), 'label')} a row; expected the sentiment, six emotions, or both")
     return {name: "" if value != value else f"{value:.6g}" for name, value in zip(names, values.tolist(), strict=True)}
 
 

@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from ...errors import DataError
+from ...errors import DataError, counted
 from ..json_stream import Record
 from .layout import Layout, Option, Reading, text_of
 
@@ -73,7 +73,7 @@ def food101(reading: Reading) -> Iterator[Record]:
                     if not cells or (at == 1 and not _PICTURE.fullmatch(cells[0])):  # some copies have a header
                         continue
                     if len(cells) != 3:
-                        raise DataError(f"{place} line {at}: {len(cells)} cells; expected a picture, a title and a class")
+                        raise DataError(f"{place} line {at}: {counted(len(cells), 'cell')}; expected a picture, a title and a class")
                     picture, title, label = cells
                     shown = reading.picture(
                         "picture", posixpath.join(label.strip(), picture), [posixpath.join(home, "images", part)], f"{place} line {at}"
