@@ -181,7 +181,7 @@ def test_a_smaller_error_helps_and_is_told_in_its_unit() -> None:
     assert found["difference"]["mean"] == pytest.approx(2 * 0.798, abs=0.2), "a gain is above 0"
     assert found["contenders"]["concat"]["mean"] == pytest.approx(2 * 0.798, abs=0.1)
     assert "fusing helps here, by +1." in found["sentence"]
-    assert " kg (mae: concat 1." in found["sentence"]
+    assert " kg (mae of the fusion and the single field that were chosen on the selection rows: concat 1." in found["sentence"]
     assert "less mae is better" in found["sentence"]
     turned = judged_from(fused, alone, task, encoded)
     assert turned["targets"]["label"]["verdict"] == "harms"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..language import Sentence
 from .dates import COMPACT, ORDERS, date, order_of
 from .numbers import PLAIN, Decimal, Numbers, is_dressed, number, numbers_of
 from .words import is_missing_word, plain_text
@@ -111,6 +110,8 @@ def writing_of(cells: Sequence[Cell], type: ColumnType | None = None, decimal: D
     :param decimal: the decimal sign, if it is known
     :param order: the order of the parts of dates, if it is known
     """
+    from ..language import Sentence  # not for exported models, which read cells without the texts of the library
+
     cells = [cell for cell in cells if not is_missing_word(cell)]
     if type == "category" or not cells:
         return Writing(type or "category")
@@ -147,6 +148,8 @@ def _possible_types(cells: Sequence[Cell], decimal: Decimal | None, order: str |
 
 
 def _numbers(cells: Sequence[Cell], decimal: Decimal | None) -> Writing:
+    from ..language import Sentence
+
     plain = [number(cell) for cell in cells]
     if decimal is None and None not in plain and not any(isinstance(cell, str) and is_dressed(cell) for cell in cells):
         return Writing("number")
@@ -165,6 +168,8 @@ def _numbers(cells: Sequence[Cell], decimal: Decimal | None) -> Writing:
 
 
 def _dates(cells: Sequence[Cell], order: str | None) -> Writing:
+    from ..language import Sentence
+
     if order is None and _are_seasons(cells):
         return Writing("date", share=0.0)
     parts, is_shown = (order, True) if order is not None else order_of(_some(cells, _EVIDENCE))
@@ -290,6 +295,8 @@ def _compact_format(cells: Sequence[Cell], writing: Writing) -> str | None:
 
 def _with_missing_words(writing: Writing, cells: Sequence[Cell]) -> Writing:
     """Add the words for missing values: recurring texts that cannot be read."""
+    from ..language import Sentence
+
     if writing.share == 1.0:
         return writing
     counts = Counter(

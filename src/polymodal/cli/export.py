@@ -33,11 +33,12 @@ def export(
     if out is None:
         raise click.UsageError("missing -o FOLDER: the folder to write")
     from ..exporting import export as export_model
-    from .output import show, text_lines, words
+    from .output import say, show, text_lines, words
     from .warnings import warnings_as_lines
 
     with warnings_as_lines():
         made = export_model(run, out, format=format_name, table=table, root=list(root), int8=int8, trust=trust, overwrite=overwrite)
     texts = words()
     first, *others = map(texts.read, made.sentences)
-    show([*text_lines(first, "", "", "  "), *(line for other in others for line in text_lines(other, "", "  ", "    "))])
+    say(first, error=False)
+    show(line for other in others for line in text_lines(other, "", "  ", "    "))
