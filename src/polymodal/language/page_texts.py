@@ -292,10 +292,11 @@ PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     "compare.note": (
         "* and bold: the single field and the fusion that are best on the selection rows, which are not measured; another one may measure "
         "better. Each interval alone has a coverage of 95 %; among many contenders, one may look good by chance. Values above 0 are better "
-        "than the chosen single field. A constant prediction has {metric} {constant}.",
+        "than the chosen single field. The interval of the sentence above also contains the uncertainty of the choice of the two. A "
+        "constant prediction has {metric} {constant}.",
         "* 和粗体：在选择行上最好的单字段和融合，选择行不参与测量；测量时另一个可能更好。"
         "每个区间单独来看覆盖率为 95%；候选模型很多时，其中一个可能只是偶然看起来好。"
-        "大于 0 表示比选出的单字段好。常数预测的 {metric} 为 {constant}。",
+        "大于 0 表示比选出的单字段好。上面结论中的区间还包括选择这两个模型的不确定性。常数预测的 {metric} 为 {constant}。",
     ),
     "compare.change": ("{contender} against {other}: {difference} ({ends}).", "{contender} 相对 {other}：{difference}（{ends}）。"),
     "compare.every_metric": ("every metric", "全部指标"),

@@ -84,8 +84,10 @@ TERMINAL_TEXTS: Mapping[str, tuple[str, str]] = {
     "legend.verdict": ("verdict: a paired test on the same rows", "结论：在相同行上的配对检验"),
     "legend.contenders": (
         "*: the single field and the fusion chosen on the selection rows, which are not measured; difference: to that single field, above "
-        "0 is better; ±: the standard deviation over rounds",
-        "*：在选择行上选出的单字段和融合，选择行不参与测量；差：相对选出的单字段，大于 0 为更好；±：各轮次的标准差",
+        "0 is better; ±: the standard deviation over rounds; the interval in the sentence below also contains the uncertainty of "
+        "the choice",
+        "*：在选择行上选出的单字段和融合，选择行不参与测量；差：相对选出的单字段，大于 0 为更好；±：各轮次的标准差；"
+        "下面结论中的区间还包括选择的不确定性",
     ),
     "legend.explain": (
         "share: of the difference between all fields and none; Shapley value: the contribution of the field, ± its standard error "
