@@ -332,4 +332,4 @@ def test_the_task_of_the_recipe_is_compared_by_its_own_metric(tmp_path: Path) ->
         "1",
     )
     (printed,) = polymodal(env, ("compare", "day.csv", *settings, "-o", "compared", "--quiet"))
-    assert "(kappa: concat 0." in printed
+    assert "(kappa of the fusion and the single field that were chosen on the selection rows: concat 0." in " ".join(printed.split())

@@ -238,7 +238,7 @@ def test_mlflow_stores_parameters_metrics_files_and_a_model_that_answers_as_the_
     sent = json.dumps({"dataframe_split": {"columns": list(paths), "data": [["photos/0.png", "red", 5, "north"]]}})
     got = TestClient(init(loaded)).post("/invocations", content=sent, headers={"content-type": "application/json"})
     assert got.status_code == 400
-    assert "cells are paths" in got.text
+    assert "1 of 1 cell is a path, and this table has no folder" in got.text
     rooted = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model", model_config={"root": str(tmp_path)})
     rows: Any = ROWS
     pictures = [(tmp_path / "photos" / f"{at}.png").read_bytes() for at in range(len(ROWS))]

@@ -152,7 +152,8 @@ class TableReader:
                     self.book.record(one)
                     faults.append(one)
         if without_folder * 2 > len(present) and policy.needs_folder and policy.on_error == "blank":
-            found = f"{without_folder:,} of {counted(len(present), 'cell')} are paths, and this table has no folder"
+            are = "is a path" if without_folder == 1 else "are paths"
+            found = f"{without_folder:,} of {counted(len(present), 'cell')} {are}, and this table has no folder"
             raise DataError(
                 f"{self.source.name}, field {name!r}, column {columns[0]!r}: {found}; expected root=... (--root), the folder that they are "
                 f"relative to, such as root='.'; or answer without them: on_error='blank'"
