@@ -41,7 +41,7 @@ NEW = {"embeddings.visual_projection.weight", "embeddings.visual_projection.bias
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures and texts."""
+    """Write a table of 24 rows with a picture, a sentence and whether both name the same color, and return its path."""
     folder = tmp_path_factory.mktemp("table")
     rng = np.random.default_rng(0)
     rows = []
@@ -148,7 +148,7 @@ def rewritten(folder: Path, change: Callable[[dict[str, Tensor]], dict[str, Tens
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         (lambda files: {name: value for name, value in files.items() if "layer.0.attention" not in name},
          r"8 of its weights are not in its files, such as 'encoder\.layer\.0\.attention\.attention\.key\.bias'"),
@@ -161,10 +161,10 @@ def rewritten(folder: Path, change: Callable[[dict[str, Tensor]], dict[str, Tens
     ids=["a block", "other names", "other shapes", "words"],
 )  # fmt: skip
 def test_weights_that_are_absent_are_named(
-    change: Callable[[dict[str, Tensor]], dict[str, Tensor]], said: str, table: Path, tmp_path: Path
+    change: Callable[[dict[str, Tensor]], dict[str, Tensor]], expected: str, table: Path, tmp_path: Path
 ) -> None:
     folder = rewritten(Path(shutil.copytree(tiny("vilt"), tmp_path / "model")), change)
-    with pytest.raises(ConfigError, match=said) as caught:
+    with pytest.raises(ConfigError, match=expected) as caught:
         trained(table, "mmf/vilt", f"model.pretrained.joint={folder}")
     assert str(folder) in str(caught.value)
     assert "\n" not in str(caught.value)

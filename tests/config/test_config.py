@@ -11,19 +11,11 @@ from typing import Any
 import pytest
 
 import polymodal as pm
+from builders.settings import TREE
 from polymodal.config import External, explain, merge, override, parse_yaml, settings_of, split_override
 from polymodal.errors import ConfigError
 from polymodal.experiment import Experiment, with_encoders
 from polymodal.modalities import TextConfig
-
-TREE: dict[str, Any] = {
-    "fields": {
-        "photo": {"kind": "image", "column": "photo"},
-        "title": {"kind": "text", "column": "title"},
-        "specs": {"kind": "tabular", "columns": ["price", "brand"]},
-    },
-    "tasks": {"label": {"kind": "multiclass", "column": "label"}},
-}
 
 
 def refused(tree: dict[str, Any]) -> str:

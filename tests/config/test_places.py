@@ -6,18 +6,11 @@ from typing import Any
 
 import pytest
 
+from builders.settings import TREE
 from polymodal.config import merge, override, quote, settings_of
 from polymodal.errors import ConfigError
 from polymodal.experiment import Experiment
 
-TREE: dict[str, Any] = {
-    "fields": {
-        "photo": {"kind": "image", "column": "photo"},
-        "title": {"kind": "text", "column": "title"},
-        "specs": {"kind": "tabular", "columns": ["price", "brand"]},
-    },
-    "tasks": {"label": {"kind": "multiclass", "column": "label"}},
-}
 NAMES = {"TARGET": "label", "FIELD": "photo"}
 VALUES: list[Any] = [
     False, True, 3, -1, 1.5, "x", "", [1], [], [[1]], [None], {}, {"a": 1}, {"": 1}, {"kind": 3}, {"kind": None}, {"kind": "x"}, None,

@@ -64,9 +64,9 @@ def test_what_is_no_tree_is_named(layout: str, out: Path) -> None:
     (here / "other").mkdir()
     (here / "other" / "README.md").write_text("nothing")
     for name in ("absent", "empty", "file", "other"):
-        said = message(layout, here / name, out)
-        assert str(here / name) in said
-        assert ("no such" in said) == (name == "absent")
+        printed = message(layout, here / name, out)
+        assert str(here / name) in printed
+        assert ("no such" in printed) == (name == "absent")
 
 
 # -- files of a tree -------------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ BREAKS: dict[str, Callable[[Path], Any]] = {
     "a pickle that calls a function": lambda path: path.write_bytes(pickle.dumps({"train": Runs()})),
 }
 ACCEPTED = (
-    # a part of the data set that is not there, or that ends between two rows, cannot be told from a smaller data set
+    # a part of the data set that is not there, or that ends between two rows, cannot be distinguished from a smaller data set
     ("mmf-(?!mm-imdb|mosei).*|imagefolder|described|coco|webdataset|tfrecord|parquet", ".*", "deleted|a folder"),
     ("mmf-(hateful-memes|annotations|nlvr2|snli-ve|petfinder|food101)|mimic-cxr|described", r".*\.(jsonl?|csv)", "cut"),
     ("mimic-cxr", r".*split\.csv", "deleted|a folder|cut"),
@@ -141,10 +141,10 @@ def test_a_broken_file_gives_one_message_that_names_it(name: str, out: Path) -> 
         accepted = any(
             re.fullmatch(one, name) and re.fullmatch(file, path.as_posix()) and re.fullmatch(what, how) for one, file, what in ACCEPTED
         )
-        code, warned, lines = table(layout, copy, out)
+        code, warnings, lines = table(layout, copy, out)
         if code == 0:
             assert accepted, (path, how, lines)
-            assert warned or name != "described", (path, how, lines)
+            assert warnings or name != "described", (path, how, lines)
             for made in out.iterdir():
                 shutil.rmtree(made) if made.is_dir() else made.unlink()
             continue
@@ -188,7 +188,7 @@ TRAIN_QUESTIONS, TRAIN_ANSWERS = "v2_OpenEnded_mscoco_train2014_questions.json",
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "change", "said"),
+    ("name", "file", "change", "expected"),
     [
         # names that lead out of the folder
         ("nuscenes", "v1.0-mini/sample_data.json", put(0, "filename", value=OUT), "entry 1, filename: '../../etc/passwd'"),
@@ -227,19 +227,19 @@ TRAIN_QUESTIONS, TRAIN_ANSWERS = "v2_OpenEnded_mscoco_train2014_questions.json",
         ("mmf-gqa", "val_balanced_questions.json", lambda _: {}, "no rows in val_balanced_questions.json; expected those of the part valid"),
     ],
 )  # fmt: skip
-def test_a_value_that_cannot_be_gives_one_message(name: str, file: str, change: Change, said: str, out: Path) -> None:
+def test_a_value_that_cannot_be_gives_one_message(name: str, file: str, change: Change, expected: str, out: Path) -> None:
     layout, build = ALL[name]
     tree = build(out.parent / "tree")
     edit(tree / file, change)
-    assert said in message(layout, tree, out)
+    assert expected in message(layout, tree, out)
 
 
 def test_a_scene_without_objects_is_a_warning(out: Path) -> None:
     tree = TREES["nuscenes"](out.parent / "tree")
     (tree / "v1.0-mini" / "sample_annotation.json").write_text("[]")
-    code, warned, _ = table("nuscenes", tree, out)
+    code, warnings, _ = table("nuscenes", tree, out)
     assert code == 0
-    assert "sample_annotation.json: no object within 50 m in any sample; the targets are empty" in " ".join(" ".join(warned).split())
+    assert "sample_annotation.json: no object within 50 m in any sample; the targets are empty" in " ".join(" ".join(warnings).split())
 
 
 def test_a_shard_that_ends_between_two_members_is_truncated(out: Path) -> None:

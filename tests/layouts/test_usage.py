@@ -106,7 +106,7 @@ def test_words_that_are_neither_a_format_nor_a_folder(tmp_path: Path, monkeypatc
     (tmp_path / "notes.md").write_text("x")
     (tmp_path / "t.csv").write_text("a\n1\n")
     formats = r"nuscenes, mimic-cxr, .*, tfds"
-    for words, said in (
+    for words, expected in (
         (["nothere"], rf"nothere: no such folder or file, and no format; expected polymodal table FOLDER, or .* with one of {formats}"),
         (["webdatset"], r".*tfds; did you mean 'webdataset'\?"),
         (["shard"], r".*tfds; did you mean 'shards'\?"),
@@ -121,7 +121,7 @@ def test_words_that_are_neither_a_format_nor_a_folder(tmp_path: Path, monkeypatc
     ):
         code, output = answer(*words)
         assert code == 2
-        assert re.fullmatch(f"error: {said}\n", output), output
+        assert re.fullmatch(f"error: {expected}\n", output), output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.md", "shards", "t.csv"]
 
 

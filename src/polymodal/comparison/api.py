@@ -201,10 +201,10 @@ def _compare(
     :param keep: whether files are written
     """
     observer, stop = Observers(observers), Stop()
+    for line in resolved.unread_lines:
+        warnings.warn(line, UserWarning, stacklevel=3)
     for one in resolved.left_out:
-        if one.unread:
-            warnings.warn(Sentence("table.said", table=resolved.source.name, line=one.line), UserWarning, stacklevel=3)
-        else:
+        if not one.unread:
             observer.observe(NoteEvent(one.line))
     experiment = dealt(resolved.experiment, resolved.source, arguments["rounds"])
     taking_part, refused = contenders(experiment, arguments["fusions"], arguments["also"])

@@ -157,16 +157,11 @@ class ProcessPool:
         def report(message: Mapping[str, Any]) -> None:
             send.send_bytes(json.dumps(plain(message), ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
+        def warn(text: str) -> None:
+            report({"warning": text, "sentence": text.facts() if isinstance(text, Sentence) else None})
+
         try:
-            report(
-                {
-                    "result": self.train(
-                        job,
-                        lambda text: report({"warning": text, "sentence": text.facts() if isinstance(text, Sentence) else None}),
-                        lambda: os.getppid() != parent,
-                    )
-                }
-            )
+            report({"result": self.train(job, warn, lambda: os.getppid() != parent)})
         except (Stopped, BrokenPipeError):
             return  # the parent process has ended
         except UserError as error:

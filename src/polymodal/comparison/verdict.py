@@ -14,6 +14,7 @@ from ..errors import counted
 from ..evaluation.measure import mean_of_known
 from ..evaluation.paired import FEWEST_ROUNDS, Difference, against, chosen
 from ..language import Sentence
+from ..pages import trains_on_few
 from ..tasks import Task
 from .contenders import Contender
 from .grid import Grid, judging
@@ -164,7 +165,7 @@ def verdict(difference: Difference, small: float = _SMALL) -> str:
 def _basis(course: Course, facts: Mapping[str, Any]) -> str:
     """Return the rounds, rows and trials on which the sentence is based, as text."""
     trained, epochs, trials = facts["trained"], facts["epochs"], course.trials
-    few = trained < 0.9 * facts["trainable"]
+    few = trains_on_few(facts)
     of = f" of {facts['trainable']:,}" if few else ""
     more = " (a longer --time-limit trains on more)" if few else ""
     return (

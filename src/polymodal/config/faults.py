@@ -97,9 +97,9 @@ def _part_of(value: Any, part: str | int) -> Any:
 def _instead(path: Sequence[str], value: Any, siblings: Sequence[str], model: type[Config]) -> str:
     """Suggest a replacement for an unknown setting: a similar one at that place, one of that name elsewhere, else all at that place."""
     word = path[-1]
-    near = nearest_of(word, siblings, cutoff=0.8)
-    if near is not None:
-        return f"; did you mean {'.'.join(map(quote, (*path[:-1], near)))!r}?"
+    near = _similar(path, siblings, 0.8)
+    if near:
+        return near
     settings = settings_of(model)
     name = word if word in {one.name for one in settings} else nearest_of(word, [one.name for one in settings], cutoff=0.8)
     named = [one for one in settings if one.name == name]
@@ -110,10 +110,13 @@ def _instead(path: Sequence[str], value: Any, siblings: Sequence[str], model: ty
             return f" of this kind; expected one of {', '.join(siblings)}; the kinds that have it are {', '.join(one.kinds)}: write {kind}"
     if named:
         return f"; did you mean {' or '.join(repr('.'.join(one.path)) for one in named[:2])}?"
-    near = nearest_of(word, siblings)
-    if near is not None:
-        return f"; did you mean {'.'.join(map(quote, (*path[:-1], near)))!r}?"
-    return "; expected one of " + ", ".join(siblings)
+    return _similar(path, siblings, 0.6) or "; expected one of " + ", ".join(siblings)
+
+
+def _similar(path: Sequence[str], siblings: Sequence[str], cutoff: float) -> str:
+    """Return the end of a message that suggests the setting beside an unknown one whose name is similar; "" if there is none."""
+    near = nearest_of(path[-1], siblings, cutoff)
+    return "" if near is None else f"; did you mean {'.'.join(map(quote, (*path[:-1], near)))!r}?"
 
 
 def _no_section(where: str, value: Any, annotation: Any) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 DATA_TEXTS: Mapping[str, tuple[str, str]] = {
     # Files of tables
-    "table.said": ("{table}, {line}", "{table}：{line}"),
+    "table.line": ("{table}, {line}", "{table}：{line}"),
     "table.encoding": (
         "{place}: not UTF-8 text; read as {encoding}, as in {shown}; if that is wrong, {fix}",
         "{place}：不是 UTF-8 文本；按 {encoding} 读取，例如 {shown}；如果不对，{fix}",

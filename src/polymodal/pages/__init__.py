@@ -10,6 +10,7 @@ from .comparison import label_of as contender_label
 from .comparison import left_out as why_left_out
 from .comparison import page as comparison_page
 from .comparison import sentence_of as comparison_sentence
+from .comparison import trains_on_few
 from .examples import examples_of, is_private, worst_rows
 from .explanation import page as explanation_page
 from .fields import model_label
@@ -45,6 +46,7 @@ __all__ = [
     "read_run",
     "robustness_page",
     "run_page",
+    "trains_on_few",
     "why_left_out",
     "with_error",
     "worst_rows",

@@ -104,10 +104,17 @@ def sentence_of(translate: Words, name: str, facts: Mapping[str, Any], result: M
     searched = about[facts["best_fused"]]["search_rows"]
     basis = {name: facts[name] for name in ("measured", "trained", "selecting")}
     basis |= {"rounds": result["rounds"], "trials": result["trials"], "search_rows": searched}
-    few = facts["trained"] < 0.9 * facts.get("trainable", 0)
-    basis["of"] = translate.sentence("compare.of_trainable", rows=facts["trainable"]) if few else ""
+    basis["of"] = translate.sentence("compare.of_trainable", rows=facts["trainable"]) if trains_on_few(facts) else ""
     basis["epochs"] = translate.sentence("compare.epochs", epochs=facts["epochs"]) if "epochs" in facts else ""
     return "".join([*parts, translate.sentence("compare.basis", **basis)])
+
+
+def trains_on_few(facts: Mapping[str, Any]) -> bool:
+    """Return whether the contenders were trained on clearly fewer rows than there are, for want of time.
+
+    :param facts: the results of a target
+    """
+    return bool(facts["trained"] < 0.9 * facts.get("trainable", 0))
 
 
 def _value(metric: str, value: float, unit: str) -> str:

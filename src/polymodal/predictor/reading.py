@@ -9,9 +9,9 @@ from typing import get_args
 
 import numpy as np
 
-from ..data.reading import CellFault, FaultBook, faults_of, joined, numbered_slices, read_distinct
+from ..data.reading import CellFault, FaultBook, faults_of, joined, numbered_slices, paths_among, read_distinct
 from ..data.sources import Slice, Source, cells_of
-from ..errors import ConfigError, DataError, counted, nearest, nearest_of, warn
+from ..errors import ConfigError, DataError, nearest, nearest_of, warn
 from ..experiment import Experiment
 from ..flow import Cell, Sample
 from ..inference import WINDOW, Window
@@ -152,8 +152,7 @@ class TableReader:
                     self.book.record(one)
                     faults.append(one)
         if without_folder * 2 > len(present) and policy.needs_folder and policy.on_error == "blank":
-            are = "is a path" if without_folder == 1 else "are paths"
-            found = f"{without_folder:,} of {counted(len(present), 'cell')} {are}, and this table has no folder"
+            found = f"{paths_among(without_folder, len(present))}, and this table has no folder"
             raise DataError(
                 f"{self.source.name}, field {name!r}, column {columns[0]!r}: {found}; expected root=... (--root), the folder that they are "
                 f"relative to, such as root='.'; or answer without them: on_error='blank'"
@@ -182,7 +181,7 @@ class TableReader:
         return [
             *lines,
             *(
-                Sentence("table.said", table=self.source.name, line=line)
+                Sentence("table.line", table=self.source.name, line=line)
                 for drift in self._drifts.values()
                 if drift is not None
                 for line in drift.lines()
@@ -209,14 +208,7 @@ def fields_there(experiment: Experiment, source: Source, strict: bool) -> list[s
         expected = ", ".join(map(repr, experiment.columns()))
         raise DataError(f"{source.name}: no column {columns}; expected {expected}; rename the columns{hint}")
     if absent:
-        warn(
-            Sentence(
-                "table.no_columns",
-                table=source.name,
-                columns=", ".join(map(repr, absent)),
-                hint=Sentence("table.meant", names=", ".join(meant)) if meant else "",
-            )
-        )
+        warn(Sentence("table.no_columns", table=source.name, columns=columns, hint=hint))
     return there
 
 

@@ -79,14 +79,14 @@ def summary_of(bundle: Bundle, run: Path | None) -> ModelSummary:
         label = "target" if len(bundle.tasks) == 1 else f"target {len(facts) // 2 + 1}"
         facts[label] = f"{task.config.column} ({task.config.kind}): {task.describe()}"
         facts[label.replace("target", "measured")] = _measured(metrics, name)
-    facts["fusion"] = f"{experiment.model.fusion.kind} of {_counted(len(experiment.fields), 'field')}"
+    facts["fusion"] = f"{experiment.model.fusion.kind} of {counted(len(experiment.fields), 'field')}"
     facts["members"] = ", ".join(_members(bundle, len(networks)))
     facts["trained"] = ", ".join(_trained(bundle)) or "unknown: the model was not measured"
     values = [value for part in (*bundle.members, *bundle.backbones.values()) for value in part.state_dict().values()]
     megabytes = sum(value.numel() * value.element_size() for value in values) / 1e6
     beside = {"trees": any(member.trees is not None for member in bundle.members), "frozen backbones": bool(bundle.backbones)}
-    counted = " and ".join(name for name, is_there in beside.items() if is_there)
-    facts["size"] = f"{sum(map(_size, bundle.members)):,} parameters; {megabytes:,.1f} MB{f' with {counted}' if counted else ''}"
+    parts = " and ".join(name for name, is_there in beside.items() if is_there)
+    facts["size"] = f"{sum(map(_size, bundle.members)):,} parameters; {megabytes:,.1f} MB{f' with {parts}' if parts else ''}"
     facts["run"] = "-" if run is None else shlex.quote(str(run))
     return ModelSummary({name: plain(value) for name, value in facts.items()}, fields)
 
@@ -101,7 +101,7 @@ def _measured(metrics: Mapping[str, Any], name: str) -> str:
 
 def _members(bundle: Bundle, networks: int) -> Iterator[str]:
     """Yield what the ensemble consists of."""
-    yield f"{_counted(len(bundle.members), 'model')} with {_counted(networks, 'network')}"
+    yield f"{counted(len(bundle.members), 'model')} with {counted(networks, 'network')}"
     if trees := sum(member.trees is not None for member in bundle.members):
         yield f"boosted trees in {trees}"
 
@@ -130,10 +130,6 @@ def _encoders(network: MultiModalModel) -> dict[str, nn.Module]:
 def _size(module: nn.Module) -> int:
     """Return the number of parameters of a module."""
     return sum(value.numel() for value in module.parameters())
-
-
-def _counted(count: int, name: str) -> str:
-    return f"{count:,} {name}" + ("" if count == 1 else "s")
 
 
 def _field(row: Mapping[str, Any]) -> str:

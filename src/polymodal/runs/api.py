@@ -15,7 +15,6 @@ from ..data.sources import open_source
 from ..errors import ConfigError, UserError
 from ..experiment import Experiment
 from ..journal import JOURNAL_FILE, refuse
-from ..language import Sentence
 from ..modalities import OnError
 from ..predictor import Predictor, as_predictor, load
 from ..request import Folders, TrainingSettings, accepts
@@ -58,9 +57,8 @@ def train(
     """
     clock = Clock(None, start)
     resolved = resolve(request_of(Experiment, train, table, overrides, settings))
-    for one in resolved.left_out:
-        if one.unread:
-            warnings.warn(Sentence("table.said", table=resolved.source.name, line=one.line), UserWarning, stacklevel=2)
+    for line in resolved.unread_lines:
+        warnings.warn(line, UserWarning, stacklevel=2)
     clock.limit = resolved.experiment.training.time_limit
     return train_resolved(resolved, out, overwrite, clock, observers_of(verbose, observers))
 

@@ -17,6 +17,7 @@ from ..experiment import DataConfig, Experiment, with_encoders
 from ..inspection.columns import REQUESTED
 from ..inspection.infer import LeftOut, encoding_in, infer, left_out, of_preset
 from ..inspection.targets import target_columns
+from ..language import Sentence
 from ..modalities import OF_FILES, check_folders
 from ..model import ENCODER_CONTRACT, FUSION_CONTRACT
 from ..request import Request, TrainingSettings, is_nothing, listed
@@ -36,6 +37,11 @@ class Resolved:
     test: Source | None
     left_out: Sequence[LeftOut] = ()
     """Columns of the table that were left out by inference; empty if the fields were given."""
+
+    @property
+    def unread_lines(self) -> list[str]:
+        """A warning about each column that was left out because no modality reads its cells."""
+        return [Sentence("table.line", table=self.source.name, line=one.line) for one in self.left_out if one.unread]
 
     @property
     def guessed(self) -> list[str]:

@@ -144,8 +144,3 @@ def report(sums: Sums, validation: Mapping[str, float]) -> dict[str, FieldFigure
         for name, totals in sums.items()
         if name != FUSED
     }
-
-
-def listed(rows: Sequence[int]) -> str:
-    """Return the first ten row numbers as text, and how many more there are."""
-    return ", ".join(map(str, rows[:10])) + (f" and {len(rows) - 10:,} more" if len(rows) > 10 else "")

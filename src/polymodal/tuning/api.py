@@ -93,9 +93,8 @@ def tune(
     clock = Clock(None, start)
     resolved = resolve(request)
     check(space, resolved.experiment)
-    for one in resolved.left_out:
-        if one.unread:
-            warnings.warn(Sentence("table.said", table=resolved.source.name, line=one.line), UserWarning, stacklevel=2)
+    for line in resolved.unread_lines:
+        warnings.warn(line, UserWarning, stacklevel=2)
     if resolved.experiment.training.track and out is None:
         raise ConfigError("track: the trials are written to the folder of the search; expected a search that is kept; give out=FOLDER")
     clock.limit = resolved.experiment.training.time_limit

@@ -18,7 +18,7 @@ from .cells import (
     read_cell,
     sample_or_fault,
 )
-from .faults import FaultBook
+from .faults import FaultBook, paths_among
 from .pool import read_distinct, read_in_order
 from .targets import Targets, classes_of, examine_targets, fit_tasks, groups_of, read_targets, read_weights, strata_of
 
@@ -40,6 +40,7 @@ __all__ = [
     "joined",
     "messages_of",
     "numbered_slices",
+    "paths_among",
     "read_cell",
     "read_distinct",
     "read_in_order",

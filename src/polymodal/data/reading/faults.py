@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from ...errors import DataError
+from ...errors import DataError, counted
 from ...language import Sentence
 from ...modalities import NO_FOLDER, OnError
 from ...storage import no_formula
@@ -76,7 +76,7 @@ class FaultBook:
         If they are paths without a folder that they could be relative to, it states how the folder is given.
         """
         if self.first[column].message.startswith(NO_FOLDER):
-            found = f"{self.counts[column]:,} of {cells:,} cells are paths, and a table in memory has no folder"
+            found = f"{paths_among(self.counts[column], cells)}, and a table in memory has no folder"
             fix = "expected root=... (--root), the folder that they are relative to; write root='.' for the current folder"
             return f"{self.table}, column {column!r}: {found}; {fix}"
         fix = "fix them, leave the column out (--ignore), or raise data.max_faults"
@@ -86,3 +86,12 @@ class FaultBook:
         """Close the CSV file."""
         if self._file:
             self._file.close()
+
+
+def paths_among(count: int, cells: int) -> str:
+    """Return the beginning of a message about cells that are paths.
+
+    :param count: the number of paths
+    :param cells: the number of cells of the column
+    """
+    return f"{count:,} of {counted(cells, 'cell')} {'is a path' if count == 1 else 'are paths'}"
