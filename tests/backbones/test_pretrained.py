@@ -21,9 +21,9 @@ from builders.pretrained import FAST, table_of, train
 from builders.tables import COLORS, picture, write_csv
 from builders.tiny import FORMS, tiny
 from polymodal.backbones.backbone import check_plain
-from polymodal.encoders import FramesConfig, PretrainedConfig
+from polymodal.encoders import FramesConfig, PretrainedConfig, PretrainedModels
 from polymodal.errors import BundleError, ConfigError
-from polymodal.modalities import Audio, AudioConfig, ImageConfig, Roots, Text, TextConfig, VideoConfig
+from polymodal.modalities import Audio, AudioConfig, ImageConfig, PicturesConfig, Roots, Text, TextConfig, VideoConfig
 from polymodal.modalities import Image as ImageField
 from polymodal.preparation import _agree
 from polymodal.training.events import Event, NoteEvent
@@ -412,6 +412,40 @@ def test_the_preset_takes_a_pretrained_encoder_where_there_is_one(tmp_path: Path
     assert not isinstance(usual_encoder(TabularConfig(columns=["x"]), 100, "pretrained")[0], PretrainedConfig)
     text = init(table_of("image", tmp_path), "model.preset=pretrained", target="label", out=None)
     assert PRETRAINED["pixels"][0] in text
+
+
+@pytest.mark.parametrize(
+    ("tune", "kept", "reason"),
+    [
+        (None, "frozen", "pretrained and frozen: models/dino"),
+        ("frozen", "frozen", "pretrained and frozen: models/dino"),
+        ("lora", "lora", "pretrained, with low-rank adapters: models/dino"),
+        ("full", "full", "pretrained, with all its weights trained further: models/dino"),
+    ],
+)
+def test_the_preset_trains_what_is_stated_of_every_model(tune: str | None, kept: str, reason: str) -> None:
+    from polymodal.experiment import usual_encoder
+
+    models = PretrainedModels.model_validate({"image": "models/dino", "tune": tune})
+    one, why = usual_encoder(ImageConfig(column="x"), 100, "pretrained", models)
+    assert isinstance(one, PretrainedConfig)
+    assert (one.tune, one.is_frozen, str(why)) == (kept, kept == "frozen", reason)
+    several, why = usual_encoder(PicturesConfig(column="x"), 100, "pretrained", models)
+    assert isinstance(several, FramesConfig)
+    assert isinstance(several.each, PretrainedConfig)
+    assert (several.each.tune, several.is_frozen, str(why)) == (kept, kept == "frozen", f"each picture: {reason}")
+
+
+def test_the_preset_trains_adapters_of_inferred_texts_and_keeps_their_n_grams(tmp_path: Path) -> None:
+    rows = [{"text": f"{word} thing number {row}", "label": word} for row in range(60) for word in ("good", "bad")]
+    words = ("model.preset=pretrained", f"model.pretrained.text={tiny('bert')}", "model.pretrained.tune=lora", "training.epochs=1",
+             "training.baselines=false", "model.trees=null", "data.split.kind=random")  # fmt: skip
+    predictor = pm.train(rows, *words, target="label", out=tmp_path / "run")
+    encoders = predictor.bundle.experiment.model.encoders
+    assert {name: getattr(encoder, "tune", None) for name, encoder in encoders.items()} == {"text": "lora", "text_ngrams": None}
+    adapters = [name for name in predictor.bundle.members[0].state_dict() if "lora_" in name]
+    assert adapters
+    assert np.array_equal(pm.load(tmp_path / "run").predict_proba(rows[:9]), predictor.predict_proba(rows[:9]))
 
 
 def test_the_preset_takes_a_given_folder_and_keeps_the_n_grams_of_texts(tmp_path: Path) -> None:

@@ -69,8 +69,8 @@ class FramesConfig(EncoderConfig):
         """Return the settings with the usual pretrained encoder of each picture, if the first form that the modality makes is this one."""
         if forms[0] != cls.form:
             return None
-        model, about = models.of("pixels")
-        return cls(each=PretrainedConfig(model=model, download=True)), Sentence("encoder.frames_pretrained", model=about)
+        config, about = models.config("pixels")
+        return cls(each=config), Sentence("encoder.frames_pretrained", of_each=Sentence(f"encoder.{config.tune}", model=about))
 
     def needs(self, form: Form) -> dict[str, Any]:
         """Return the settings that the encoder of each picture requires."""

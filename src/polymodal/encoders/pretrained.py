@@ -23,6 +23,8 @@ from ..layers.lengths import by_length
 from ..quiet import ignore_warnings_of
 from .encoder import Encoder, EncoderConfig
 
+Tune = Literal["frozen", "lora", "full"]
+"""What is trained of a pretrained model."""
 _FORMS: tuple[Form, ...] = ("pixels", "tokens", "waveform")
 PRETRAINED: Mapping[Form, tuple[str, int]] = {
     "pixels": ("facebook/dinov2-small", 88),
@@ -34,7 +36,7 @@ megabytes."""
 
 
 class PretrainedModels(Config):
-    """The models that the presets of ``model.preset`` use."""
+    """The models that the presets of ``model.preset`` use, and how those for pictures, texts and sounds are trained."""
 
     image: NameOrPath | None = None
     """The model for pictures: a folder saved by transformers, or a name on the Hugging Face hub; null = the usual one."""
@@ -45,6 +47,9 @@ class PretrainedModels(Config):
     joint: NameOrPath | None = None
     """The model of texts and pictures together whose weights a preset mmf/NAME starts with (a visual_bert, vilt or lxmert; a bert for mmbt
     and mmf_transformer): a folder, or a name in the cache of the hub; null = trained from scratch."""
+    tune: Tune | None = None
+    """What ``--pretrained`` trains of these models: frozen = only a projection of their features; lora = low-rank adapters; full = all
+    weights; null = frozen. Cost increases in this order."""
 
     def of(self, form: Form) -> tuple[str, str]:
         """Return the model for a form in ``PRETRAINED``, and a description of it."""
@@ -53,6 +58,11 @@ class PretrainedModels(Config):
             return name, name
         model, megabytes = PRETRAINED[form]
         return model, Sentence("encoder.fetched", model=model, megabytes=megabytes)
+
+    def config(self, form: Form) -> tuple[PretrainedConfig, str]:
+        """Return the settings of the encoder for a form in ``PRETRAINED``, and a description of its model."""
+        model, about = self.of(form)
+        return PretrainedConfig(model=model, download=True, tune=self.tune or "frozen"), about
 
 
 USUAL_MODELS = PretrainedModels()
@@ -68,7 +78,7 @@ class PretrainedConfig(EncoderConfig):
     kind: Literal["pretrained"] = "pretrained"
     model: NameOrPath
     """A folder saved by transformers, a name on the Hugging Face hub, timm:NAME, keras:NAME (of Keras Applications) or a .keras file."""
-    tune: Literal["frozen", "lora", "full"] = "frozen"
+    tune: Tune = "frozen"
     """frozen = train only the projection, on features computed once for each cell; lora = train low-rank adapters; full = train all
     weights. Cost increases in this order."""
     pool: Literal["auto", "mean", "first", "first_and_mean", "pooler", "pooler_and_mean", "tokens"] = "auto"
@@ -99,8 +109,8 @@ class PretrainedConfig(EncoderConfig):
         form = next((form for form in PRETRAINED if form in forms), None)
         if form is None:
             return None
-        model, about = models.of(form)
-        return cls(model=model, download=True), Sentence("encoder.frozen", model=about)
+        config, about = models.config(form)
+        return config, Sentence(f"encoder.{config.tune}", model=about)
 
     def form_for(self, made: Sequence[Form]) -> Form:
         """Return pixels, tokens or waveform: the first of them that the modality makes."""

@@ -177,7 +177,9 @@ NOTE_TEXTS: Mapping[str, tuple[str, str]] = {
     "encoder.tabular_transformer": ("a transformer over columns", "各列的 Transformer"),
     "encoder.vector": ("a perceptron over a vector", "对向量的多层感知机"),
     "encoder.frozen": ("pretrained and frozen: {model}", "预训练并冻结：{model}"),
-    "encoder.frames_pretrained": ("each picture by a pretrained, frozen {model}", "每张图片由预训练并冻结的 {model} 编码"),
+    "encoder.lora": ("pretrained, with low-rank adapters: {model}", "预训练，并训练低秩适配器：{model}"),
+    "encoder.full": ("pretrained, with all its weights trained further: {model}", "预训练，并继续训练全部权重：{model}"),
+    "encoder.frames_pretrained": ("each picture: {of_each}", "每张图片：{of_each}"),
     "encoder.fetched": (
         "{model}, {megabytes} MB, fetched from the Hugging Face hub unless it is on this machine",
         "{model}，{megabytes} MB，本机没有时从 Hugging Face Hub 获取",
