@@ -284,6 +284,15 @@ def test_the_hashes_are_those_of_the_ngrams_whatever_the_text() -> None:
             assert sorted(hashes_of(text, 997, by_clusters).tolist()) == sorted(codes), ascii(text)
 
 
+def test_the_n_grams_of_texts_in_ascii_are_those_of_any_text() -> None:
+    rng = random.Random(0)
+    points = [chr(point) for point in range(1, 128)] + list("aA1 ") * 20
+    for at in range(1_000):
+        text = "".join(rng.choice(points) for _ in range(1 + at % 40))
+        codes = [crc32(gram.encode()) % 997 for gram in grams_of(text, True)]
+        assert sorted(hashes_of(text, 997).tolist()) == sorted(codes), ascii(text)
+
+
 @pytest.mark.parametrize(
     ("text", "count", "digest"),
     [

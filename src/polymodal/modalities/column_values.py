@@ -42,6 +42,7 @@ class Column:
             self._codes.setdefault(category(value), code)  # bundles of earlier versions contain "true", which is now "True"
             self._codes.setdefault(value, code)
         self._known: dict[str, int] = {}  # the codes of texts that were read
+        self._value = writing.numbers.read if self.type == "number" else writing.value  # of a number without a further call
 
     def code(self, cell: Cell) -> int | None:
         """Return the code of the category in a cell, from 2 up; 0 = missing, 1 = other; None if the cell cannot be a category."""
@@ -60,10 +61,11 @@ class Column:
 
     def values(self, cell: Cell) -> list[float] | None:
         """Return the values of a number or a date in a cell, standardised; NaN if it is missing; None if the cell cannot be read."""
-        value = self.writing.value(cell)
+        value = self._value(cell)
         if value is None:
             return self.missing if self.is_missing(cell) else None
-        values = [max(-10.0, min(10.0, (value - self.mean) / self.std))]
+        standardised = (value - self.mean) / self.std
+        values = [standardised if -10.0 <= standardised <= 10.0 else math.copysign(10.0, standardised)]
         return values + _calendar(value) if self.type == "date" else values
 
 

@@ -23,6 +23,8 @@ spaces; a sign."""
 _UNSPACED_POINTS = UNSPACED.replace(r"\u3098\u309b-", "")  # including the marks of kana
 _PIECE_OF_POINTS = re.compile(rf"([^\W_{_UNSPACED_POINTS}]+)()|([{_UNSPACED_POINTS}]+)()|((?!))|(\S)")
 """The same for letters that are code points, in states without ``letters``."""
+_PIECE_OF_ASCII = re.compile(r"[^\W_]+|\S")
+"""The words and signs of a text in ASCII, in which a sign is one character."""
 _BASE = re.compile(rf"[\U0001f1e6-\U0001f1ff]{{2}}|[^{MARKS}]")
 _OF_WORDS = rf"[^\W{UNSPACED}{SYLLABIC}]"  # letters, digits and underscores
 _WORDS = re.compile(rf"{_OF_WORDS}+(?:{MARK}{_OF_WORDS}*)*|[{UNSPACED}]+(?:{MARK}[{UNSPACED}]*)*|(?:[{SYLLABIC}]{MARK}*)+|{SIGN}")
@@ -57,34 +59,45 @@ def _units(word: str) -> float:
 def hashes_of(text: str, buckets: int, by_clusters: bool = True) -> np.ndarray:
     """Return the buckets of the n-grams of a text; for a list, those of each of its texts, and each text of three words or more as a
     whole."""
+    codes: list[int] = []
+    packed: list[bytes] = []
     if BREAK not in text:
-        codes = _codes_inside(text, by_clusters)
+        _add_codes(text, by_clusters, codes, packed)
     else:
-        codes = []
         for start, end in spans_of(text):
-            codes += _codes_inside(text[start:end], by_clusters)
+            _add_codes(text[start:end], by_clusters, codes, packed)
             if len(words_in(text[start:end])) > 2:
                 codes.append(crc32(" ".join(text[start:end].casefold().split()).encode()))
-    return np.array(codes, np.int64) % buckets
+    every = np.concatenate([np.frombuffer(b"".join(packed), np.uint32), np.array(codes, np.uint32)])
+    return every % np.int64(buckets)
 
 
-def _codes_inside(text: str, by_clusters: bool) -> list[int]:
-    """Return the CRC-32 of each n-gram of a single text: of words and signs, of pairs of neighbours, of three and four letters of a word,
-    and of one to three letters of a script without spaces (Thai and similar ones: to four)."""
-    codes: list[int] = []
+def _add_codes(text: str, by_clusters: bool, codes: list[int], packed: list[bytes]) -> None:
+    """Add the CRC-32 of each n-gram of a single text: of words and signs, of pairs of neighbours, of three and four letters of a word, and
+    of one to three letters of a script without spaces (Thai and similar ones: to four).
+
+    :param codes: single codes are added here
+    :param packed: the codes of whole words and signs are added here, as the bytes of uint32
+    """
     before: int | None = None  # the CRC-32 of the last word, sign or letter and a space
+    if text.isascii():
+        for piece, own, after in map(_codes_of_ascii, _PIECE_OF_ASCII.findall(text.lower())):
+            packed.append(own)
+            if before is not None:
+                codes.append(crc32(piece, before))
+            before = after
+        return
     for word, of_word, run, of_run, syllables, sign in (_PIECE if by_clusters else _PIECE_OF_POINTS).findall(text.casefold()):
         if run or syllables:
             letters = clusters(run + of_run + syllables) if of_run or syllables else run
             codes += _codes_of_runs([letter.encode() for letter in letters], 4 if syllables else 3)
             before = crc32(b" ", crc32(letters[-1].encode()))
             continue
-        piece, own = _codes_of_piece(word, of_word, sign)
-        codes += own
+        piece, own, after = _codes_of_piece(word, of_word, sign)
+        packed.append(own)
         if before is not None:
             codes.append(crc32(piece, before))
-        before = crc32(b" ", own[0])
-    return codes
+        before = after
 
 
 def _codes_of_runs(letters: Sequence[bytes], longest: int) -> list[int]:
@@ -98,10 +111,22 @@ def _codes_of_runs(letters: Sequence[bytes], longest: int) -> list[int]:
 
 
 @lru_cache(2**16)
-def _codes_of_piece(word: str, of_word: str, sign: str) -> tuple[bytes, tuple[int, ...]]:
-    """Return a word or a sign as bytes, and the CRC-32 of its n-grams. Words recur, so that most are found in the cache."""
-    grams = grams_of_piece(word, of_word, sign)
-    return grams[0].encode(), tuple(crc32(gram.encode()) for gram in grams)
+def _codes_of_piece(word: str, of_word: str, sign: str) -> tuple[bytes, bytes, int]:
+    """Return a word or a sign as bytes, the CRC-32 of its n-grams as the bytes of uint32, and the CRC-32 of the whole and a space. Words
+    recur, so that most are found in the cache."""
+    return _encoded(grams_of_piece(word, of_word, sign))
+
+
+@lru_cache(2**16)
+def _codes_of_ascii(piece: str) -> tuple[bytes, bytes, int]:
+    """Return the same for a word or a sign in ASCII."""
+    return _encoded(grams_of_piece(piece, "", "") if piece[0].isalnum() else grams_of_piece("", "", piece))
+
+
+def _encoded(grams: Sequence[str]) -> tuple[bytes, bytes, int]:
+    """Return the first n-gram as bytes, the CRC-32 of all of them as the bytes of uint32, and the CRC-32 of the first and a space."""
+    codes = [crc32(gram.encode()) for gram in grams]
+    return grams[0].encode(), np.array(codes, np.uint32).tobytes(), crc32(b" ", codes[0])
 
 
 def grams_of_piece(word: str, of_word: str, sign: str) -> list[str]:

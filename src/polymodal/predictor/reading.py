@@ -33,6 +33,8 @@ class ReadWindow:
 
     def fault_texts(self) -> list[str]:
         """Return the faults of each row as one text (N,); "" if there are none."""
+        if not self.faults:
+            return [""] * len(self.window.rows)
         texts: list[list[str]] = [[] for _ in self.window.rows]
         places = {int(row) + 1: at for at, row in enumerate(self.window.rows)}
         for fault in self.faults:
@@ -167,7 +169,8 @@ class TableReader:
         """Count the cells that are not empty, by column; ``present`` is the number of rows that have the field."""
         columns = self.modalities[name].config.sources
         for at, column in enumerate(columns):
-            self._cells[column] += sum(not is_empty(cell[at] if len(columns) > 1 else cell) for cell in cells)
+            of_column = cells if len(columns) == 1 else [cell[at] for cell in cells]
+            self._cells[column] += len(of_column) - sum(map(is_empty, of_column))
         if len(columns) > 1:
             self._cells[joined(columns)] += present
 
