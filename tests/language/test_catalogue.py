@@ -10,6 +10,8 @@ import pickle
 import re
 import string
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,10 +68,16 @@ NO_CHINESE = {"comma", "colon", "sentence_space", "list_separator", "enumeration
 """Keys of texts that are only punctuation and placeholders."""
 
 
+@cache
+def parsed() -> list[tuple[Path, ast.Module]]:
+    """The code of the library, by file."""
+    return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in sorted(SOURCE.rglob("*.py"))]
+
+
 def calls() -> Iterator[tuple[str, str]]:
     """Yield each text that the code reads from the catalogue, by a literal key: the method (``Sentence``, ``html``, ...) and the key."""
-    for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for _, tree in parsed():
+        for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
                 continue
             if isinstance(node.func, ast.Name) and node.func.id in ("translate", "words", "Sentence"):
@@ -86,19 +94,18 @@ def test_each_text_is_used_and_each_used_text_is_there() -> None:
     for method, key in found:
         assert key in {"sentence": SENTENCES, "value": VALUES}.get(method, TEXTS), (method, key)
     strings: set[str] = {"run.fused", "run.fold"}  # which ``Words.model`` reads
-    for path in SOURCE.rglob("*.py"):
+    for path, tree in parsed():
         if path.parent.name != "language":
-            tree = ast.parse(path.read_text(encoding="utf-8"))
             strings |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    unused = {*TEXTS, *SENTENCES, *VALUES} - strings
-    assert {key for key in unused if not any(pattern.fullmatch(key) for pattern in made_keys())} == set()
+    unused, patterns = {*TEXTS, *SENTENCES, *VALUES} - strings, made_keys()
+    assert {key for key in unused if not any(pattern.fullmatch(key) for pattern in patterns)} == set()
 
 
 def made_keys() -> list[re.Pattern[str]]:
     """The keys that the code makes of a word, such as ``f"why.{kind}s"``, as patterns."""
     patterns = []
-    for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for _, tree in parsed():
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.JoinedStr):
                 parts = node.args[0].values
                 if isinstance(parts[0], ast.Constant) and re.match(r"[a-z_]+\.", str(parts[0].value)):
