@@ -148,3 +148,14 @@ def test_overrides_take_precedence_over_settings_everywhere(tmp_path: Path) -> N
     profile = pm.inspect(table, *quick, target="label", seed=3, time_limit="5m")
     assert profile.experiment is not None
     assert (profile.experiment.seed, profile.experiment.training.time_limit) == (5, 60)
+
+
+def test_a_mapping_in_the_place_of_settings_is_refused_with_the_settings_as_text() -> None:
+    message = r"train: found dict in the place of a setting; expected text: train\(table, 'training.epochs=2'\)"
+    with pytest.raises(TypeError, match=message):
+        pm.train([{"x": 1.0, "y": "a"}], {"training.epochs": 2}, target="y")  # type: ignore[arg-type]
+
+
+def test_a_verbosity_that_is_no_number_is_refused() -> None:
+    with pytest.raises(pm.ConfigError, match="verbose: found 'yes'; expected True, False, 0, 1 or 2"):
+        pm.train([{"x": at % 7 / 3, "y": "ab"[at % 2]} for at in range(40)], target="y", verbose="yes")  # type: ignore[arg-type]

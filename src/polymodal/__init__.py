@@ -33,6 +33,7 @@ _HOME = {
     "PolymodalError": "errors",
     "Predictor": "predictor",
     "ResumeEvent": "training.events",
+    "SearchEvent": "training.events",
     "StartEvent": "training.events",
     "StepEvent": "training.events",
     "TensorBoard": "tracking",
@@ -141,6 +142,9 @@ if TYPE_CHECKING:  # "X as X" marks an exported name for type checkers
     )
     from .training.events import (
         ResumeEvent as ResumeEvent,
+    )
+    from .training.events import (
+        SearchEvent as SearchEvent,
     )
     from .training.events import (
         StartEvent as StartEvent,

@@ -55,7 +55,7 @@ class Table:
     weights_N: np.ndarray | None
     usable_N: np.ndarray
     faulty: Mapping[str, str] = field(default_factory=dict)
-    """By task, a message about its target cells that cannot be read."""
+    """By target or column, a message about its cells that cannot be read."""
 
 
 @dataclass
@@ -334,6 +334,8 @@ def read_table(
             for column in columns_of_faults(config.sources):
                 is_inferred = config.is_guess(column) or is_inferred_column(column, config.sources, inferred_columns.get(name, ()))
                 _bound_faults(book, column, cells, experiment.data.max_faults, is_inferred)
+                if (line := book.line(column, cells)) and not book.exceeds(column, cells, experiment.data.max_faults):
+                    faulty[column] = Sentence("faults.listed", line=line)
     except OSError as error:
         store.close()
         raise UserError(

@@ -49,6 +49,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "colon": "data: {table: t.csv}\ntasks:\n  category: kind: binary\n",
         "indent": "data:\n  table: t.csv\n root: []\n",
         "empty": "",
+        "whole": "data: {table: t.csv}\nfields: {title: {kind: text, column: title}}\nmodel: {encoders: {title: {kind: bag}}}\n"
+        "tasks: {category: {kind: binary, column: category}}\n",
         "value": "data: {table: t.csv}\ntraining: {lr: 0.1}\n",
     }
     for name, text in files.items():
@@ -223,6 +225,10 @@ def test_a_network_for_pictures_is_trained_from_scratch_or_pretrained(kind: str)
         ("table t.csv", "t.csv: a table; expected the folder of a data set; a table needs no conversion: polymodal train t.csv --target COL"),
         ("train t.csv", "no target; expected the column to predict: --target COL (target=...); the columns are 'title', 'price', 'category'"),
         ("train t.csv category", "the column to predict is named by --target category"),
+        ("train t.csv --target category category", "'category': not an override; expected path=value, such as training.lr=1e-4; 'category' is the target already; leave it out"),
+        ("train --resume t.csv", "t.csv: contains no run.yaml; expected the folder of a run; train one: polymodal train TABLE --target COL -o RUN"),
+        ("init t.csv --target category -o t.csv --overwrite", "t.csv: an extension that is not known; expected one of .yaml, .yml; choose another file name"),
+        ("train whole.yaml --pretrained", "whole.yaml: model.preset=pretrained beside a file that sets model.encoders; expected one of them; leave it out of the file"),
         ("train --time-limit 10 min t.csv --target category", "--time-limit '10 min'"),
         ("train t.csv --target 类别", "did you mean 'category'?"),
         ("train t.csv --target 价格", "did you mean 'price'?"),

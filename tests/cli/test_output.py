@@ -160,7 +160,7 @@ def test_verbose_shows_epochs_and_quiet_only_results(folder: Path) -> None:
 def test_the_other_commands_fit_80_columns_in_either_language(trained: dict[str, Result], folder: Path) -> None:
     commands: dict[tuple[str, ...], tuple[str, str]] = {
         ("evaluate", "en", "t.csv"): ("类别, 90 rows", "类别，90 行"),
-        ("evaluate", "en", "t.csv", "--robustness"): ("relative: the mean over the severities", "相对：各严重程度的平均"),
+        ("evaluate", "en", "t.csv", "--robustness"): ("relative: the mean of the metric from severity 0 (unchanged) to the last one", "相对：从严重程度 0（未改变）到最后一个的平均"),
         ("explain", "en", "t.csv"): ("Shapley value: the contribution", "Shapley 值：该字段的贡献"),
         ("explain", "en", "t.csv", "--rows", "1,2"): ("row 2", "第 2 行"),
         ("predict", "en", "t.csv", "-o", "p.csv", "--overwrite"): ("wrote p.csv: 90 rows", "已写入 p.csv：90 行"),

@@ -12,7 +12,7 @@ import pytest
 
 import polymodal as pm
 from polymodal.data import near_duplicates
-from polymodal.data.copies import Together, copies, together
+from polymodal.data.copies import Together, copies, copies_between, together
 from polymodal.data.fingerprints import fingerprints
 from polymodal.data.grouping import Links, units
 from polymodal.data.near_duplicates import picture_duplicates, sides, text_duplicates
@@ -406,3 +406,22 @@ def test_parts_are_numbered_apart() -> None:
     assert (side_N[40:] == -1).all()
     assert len({*side_N[part.part_N == TRAIN], *side_N[part.part_N == VALID], *side_N[part.part_N == TEST]}) == 3
     assert side_N[:40].min() >= 0
+
+
+def test_rows_of_another_table_that_are_copies_are_counted(rng: np.random.Generator) -> None:
+    rows = [{"x": f"{rng.normal():.4f}", "kind": "uvw"[at % 3], "text": f"the {at}th of many things"} for at in range(120)]
+    fields: dict[str, FieldConfig] = {"text": TextConfig(column="text"), "plain": TabularConfig(columns=["x", "kind"])}
+    train = open_source(rows[:80])
+    for other, count in ((rows[80:], 0), (rows[80:] + rows[:7], 7), (rows[:80], 80)):
+        line = copies_between(train, open_source(other), fields, Roots([]))
+        assert line == (
+            f"rows: {count} of {len(other)} rows are copies of training rows: results may be worse on new rows; leave the copies out"
+            if count
+            else ""
+        )
+    assert copies_between(train, open_source([{"x": row["x"]} for row in rows[:80]]), fields, Roots([])) == "", "another table"
+
+
+def test_rows_that_chance_makes_alike_in_two_tables_are_no_copies(rng: np.random.Generator) -> None:
+    one, two = (open_source([{"a": "uvw"[at % 3], "b": str(rng.integers(0, 4))} for at in range(90)]) for _ in range(2))
+    assert copies_between(one, two, {"plain": TabularConfig(columns=["a", "b"])}, Roots([])) == ""

@@ -161,3 +161,22 @@ def test_cells_that_only_polymodal_reads_are_refused(tmp_path: Path) -> None:
     with pytest.raises(pm.ConfigError, match="field 'cloud': found a field of kind 'points', whose cells only polymodal reads"):
         pm.export(predictor, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_example_is_no_longer_than_the_longest_sample() -> None:
+    one = {"field": "s", "name": "field0_values", "value": "values", "dtype": "float32", "shape": [None, 1], "longest": 30}
+    assert [array.shape for array in layout.example_of([{"lengths": [16, 30], "inputs": [one]}])] == [(3, 30, 1)]
+    assert [array.shape for array in layout.example_of([{"lengths": [16, 64], "inputs": [{**one, "longest": 64}]}])] == [(3, 32, 1)]
+
+
+@pytest.mark.slow
+def test_a_model_of_short_series_is_exported(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        [json.dumps([round(float(value), 3) for value in rng.normal(size=rng.integers(10, 31)) + at % 2]), "ab"[at % 2]]
+        for at in range(120)
+    ]
+    path = write_csv(tmp_path / "t.csv", ["heart", "y"], rows)
+    pm.train(path, "training.epochs=1", target="y", preset="fast", out=tmp_path / "run")
+    made = pm.export(str(tmp_path / "run"), tmp_path / "out")
+    assert max(made.difference.values()) < 2e-5

@@ -41,6 +41,14 @@ def test_every_layout_of_the_menu_has_a_tree() -> None:
     assert set(TREES) == set(table.commands)
 
 
+def test_the_language_of_a_conversion_is_no_part_of_the_printed_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    TREES["imagefolder"](tmp_path / "tree")
+    plain = next_commands(command("table", "imagefolder", "tree", "-o", "t.csv").output)
+    for words in (("--lang", "en", "table", "imagefolder"), ("table", "imagefolder", "--lang", "en")):
+        assert next_commands(command(*words, "tree", "-o", "t.csv", "--overwrite").output) == plain
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_the_printed_commands_train_a_model_that_predicts(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

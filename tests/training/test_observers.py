@@ -27,6 +27,7 @@ from polymodal.training.events import (
     NoteEvent,
     PlanEvent,
     ResumeEvent,
+    SearchEvent,
     StartEvent,
     StepEvent,
     TrialEvent,
@@ -88,6 +89,7 @@ LINES: dict[type[Event], tuple[Event, str | None]] = {
         '"stage": "round", "name": "concat", "trial": 0, "round": 1, "worth": null, "scores": {"y": null}, "done": 3, "total": 8, '
         '"seconds": 1.5, "failed": ""',
     ),
+    SearchEvent: (SearchEvent(9, ["training.lr"]), '"trials": 9, "paths": ["training.lr"]'),
     TrialEvent: (
         TrialEvent(2, {"training.lr": 0.1}, "pruned", "accuracy", None, "after epoch 3", 3, 1.5, False, 9),
         '"number": 2, "settings": {"training.lr": 0.1}, "state": "pruned", "metric": "accuracy", "value": null, '

@@ -357,3 +357,23 @@ def test_the_command(table: Path, tmp_path: Path) -> None:
         assert got.exit_code == 2
         assert message in got.output
         assert not (tmp_path / "b").exists()
+
+
+def test_a_search_is_announced_before_its_first_trial_and_a_warning_is_shown_once(table: Path, tmp_path: Path) -> None:
+    shop_in_gbk = tmp_path / "商店.csv"
+    shop_in_gbk.write_bytes(table.read_text(encoding="utf-8").replace("label", "类别").encode("gbk"))
+    out = tmp_path / "search"
+    settings = ("--target", "类别", "--ignore", "photo", "--over", "training.lr=log:1e-3..1e-2", "--trials", "2", "--preset", "fast")
+    done = CliRunner().invoke(main, ["tune", str(shop_in_gbk), *settings, "training.epochs=1", "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    text = " ".join(done.output.split())
+    assert text.index("2 trials with other values of training.lr, each a run on 120 rows") < text.index("trial 0")
+    assert text.count("warning: ") == 1, text
+
+
+def test_a_search_sends_its_trials_to_the_logger(table: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="polymodal"):
+        result = pm.tune(table, *SMALL, target="label", ignore=["photo"], over="training.epochs=1,2", trials=2)
+    value = next(iter(result["trials"][1]["scores"].values()))
+    assert "2 trials with other values of training.epochs, each a run on 120 rows" in caplog.messages
+    assert f"2/2  trial 1: accuracy {value:.4f}" in caplog.messages

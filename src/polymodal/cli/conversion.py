@@ -16,8 +16,8 @@ from .mistakes import Commands, is_table_name
 if TYPE_CHECKING:
     from ..layouts.usage import Usage, Written
 
-_OWN = frozenset({"out", "overwrite", "only"})
-"""The parameters that name the output and its rows."""
+_OWN = frozenset({"out", "overwrite", "only", "lang"})
+"""The parameters that name the output and its rows, and the language of what is printed."""
 
 
 class TableCommands(Commands):

@@ -193,6 +193,8 @@ def check_overrides(words: Sequence[str], table: str | None, targets: Sequence[s
             )
         if not targets and table is not None and not table.endswith((".yaml", ".yml")):
             raise click.UsageError(f"{reported}; the column to predict is named by --target {word}")
+        if word in targets:
+            raise click.UsageError(f"{reported}; {word!r} is the target already; leave it out")
         meant = override_for(word.casefold(), following)
         path = re.fullmatch(r"([\w-]+(?:\.[\w-]+)+)(?::(\S+))?", word)
         if path is not None:

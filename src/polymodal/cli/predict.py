@@ -56,7 +56,7 @@ def predict(
         predictor = load(run, trust=trust, device=device)
     outputs = PredictionTable(predictor, coverage=coverage, abstain_below=abstain_below)
     if out is not None:
-        check_path(out, overwrite=overwrite)
+        check_path(out, overwrite=overwrite, inputs=[] if table is None else [table])
     with warnings_as_lines():
         if row is not None:
             rows = []

@@ -78,8 +78,16 @@ def request_of(
     :param model: the configuration class, of which an unknown argument may be a setting
     :param function: the function, whose signature has the names of all arguments
     :param kind: the settings that the function accepts
-    :raises TypeError: an argument is unknown; the message states what to write instead
+    :raises TypeError: an argument is unknown, or an override is not text; the message states what to write instead
     """
+    for given in overrides:
+        if not isinstance(given, str):
+            lines = [f"{path}={value}" for path, value in given.items()] if isinstance(given, Mapping) else []
+            example = ", ".join(map(repr, lines or ["training.lr=1e-4"]))
+            raise TypeError(
+                f"{function.__name__}: found {type(given).__name__} in the place of a setting; expected text: {function.__name__}(table, "
+                f"{example})"
+            )
     for name, value in settings.items():
         if name not in declared(kind):
             known = [one.name for one in inspect.signature(function).parameters.values() if one.kind is one.KEYWORD_ONLY]

@@ -93,6 +93,30 @@ def nothing_together(rows: int, group_N: np.ndarray | None = None) -> Together:
     return Together(group_N, np.full(rows, -1, np.int64))
 
 
+def copies_between(source: Source, other: Source, fields: Mapping[str, FieldConfig], roots: Roots) -> str:
+    """Return a message about the rows of another table that are copies of rows of the training table; "" if there are none.
+
+    Rows of tables with other columns are not compared.
+
+    :param source: the training table
+    :param other: the table that is measured on
+    :param fields: the fields, whose columns are compared
+    :param roots: the folders of files
+    """
+    if any(column not in other.columns for config in fields.values() for column in config.sources):
+        return ""
+    both = [fingerprints(table, fields, roots) for table in (source, other)]
+    columns = [
+        Fingerprints(one.column, one.role, np.concatenate([one.hash_N, two.hash_N]), np.concatenate([one.kind_N, two.kind_N]))
+        for one, two in zip(both[0].columns, both[1].columns, strict=True)
+    ]
+    rows = Rows(columns, np.concatenate([one.whole_N for one in both]))
+    copy_N = copies(rows, np.ones(len(rows.whole_N), bool))
+    trained_N, measured_N = np.split(copy_N, [source.rows])
+    count = int(np.isin(measured_N, trained_N[trained_N >= 0]).sum())
+    return Sentence("copies.between", table=other.name, copies=count, rows=other.rows) if count else ""
+
+
 def together(
     source: Source,
     fields: Mapping[str, FieldConfig],

@@ -74,11 +74,11 @@ def inputs_of(fields: Sequence[Mapping[str, Any]]) -> list[Input]:
 
 
 def example_of(fields: Sequence[Mapping[str, Any]], rows: int = 3) -> list[np.ndarray]:
-    """Return inputs of some rows whose cells are blank, padded to twice the smallest length where lengths vary."""
+    """Return inputs of some rows whose cells are blank, padded to twice the smallest length, or the largest one, where lengths vary."""
     arrays = []
     for facts in fields:
         for one in facts["inputs"]:
-            shape = [size if size is not None else 2 * facts["lengths"][0] for size in one["shape"]]
+            shape = [size if size is not None else min(2 * facts["lengths"][0], one["longest"]) for size in one["shape"]]
             arrays.append(np.ones((rows, *shape), one["dtype"]))
     return arrays
 

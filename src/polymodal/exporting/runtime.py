@@ -127,8 +127,11 @@ def _answer(task: Mapping[str, Any], scores: np.ndarray) -> Any:
 
 def main(path: str) -> None:
     """Print the answers for the rows of a CSV file, one JSON object a line."""
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        sys.exit(f"error: {path}: cannot be read ({error}); expected a CSV file in UTF-8")
     model, root = Model(), os.path.dirname(os.path.abspath(path))
     scored = model._scored(rows, root)
     for at in range(len(rows)):
@@ -137,4 +140,6 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python runtime.py TABLE.csv > answers.jsonl")
     main(sys.argv[1])

@@ -68,7 +68,7 @@ def init(
     :settings:
     :param out: the file to write; None = none is written
     :param overwrite: whether an existing file is replaced
-    :raises UserError: the table or a setting is invalid, or the file exists or cannot be written
+    :raises UserError: the table or a setting is invalid, or the file exists, is no .yaml file, or cannot be written
     """
     request = request_of(Experiment, init, table, overrides, settings, TableSettings)
     lines = (*request.lines(), *overrides)
@@ -76,7 +76,7 @@ def init(
     targets = target_columns(source, request.settings.get("target"))
     path = None if out is None else Path(out)
     if path is not None:
-        check_file(path, overwrite, option="-o FILE")
+        check_file(path, overwrite, (".yaml", ".yml"), "-o FILE", [table] if isinstance(table, (str, Path)) else [])
     base: dict[str, Any] = {"data": {"root": [_beside(folder, path) for folder in listed(request.settings.get("root", ()))]}}
     if isinstance(table, (str, Path)):
         base["data"]["table"] = _beside(table, path)

@@ -56,7 +56,8 @@ class Profile:
                 cells = [words("inspect.cell", row=row, column=name, fault=fault) for row, fault in faults[:10]]
                 cells += [words("inspect.more", more=len(faults) - 10, column=name)] if len(faults) > 10 else []
                 lines += paragraphs(cells, width, "  ", "    ")
-        lines += ["", words("inspect.suspicious" if self.suspicions else "inspect.nothing")]
+        heading = "inspect.suspicious" if self.suspicions else "inspect.nothing_else" if self.unreadable else "inspect.nothing"
+        lines += ["", words(heading)]
         return lines + paragraphs(map(words.read, self.suspicions), width, "  - ", "    ")
 
     def _table(self, words: Words) -> Table:

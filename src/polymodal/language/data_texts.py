@@ -99,6 +99,7 @@ DATA_TEXTS: Mapping[str, tuple[str, str]] = {
         "{table}，列 {column!r}：{cells:,} 个单元格中有 {count:,} 个无法读取（首先在第 {row} 行：{message}）",
     ),
     "faults.targets": ("{line}; those rows have no target (faults.csv lists them)", "{line}；这些行没有目标值（faults.csv 中列出）"),
+    "faults.listed": ("{line}; faults.csv lists them", "{line}；faults.csv 中列出"),
     "faults.columns": (
         "{line}; they count as missing; state what the column is (--column {column}=category), or leave it out (--ignore)",
         "{line}；按缺失处理；请说明该列的类型（--column {column}=category），或不使用该列（--ignore）",
@@ -257,6 +258,11 @@ DATA_TEXTS: Mapping[str, tuple[str, str]] = {
         "results may be worse on new rows; remove the copies from the table, or split otherwise (data.split.kind=auto)",
         "{measured:,} 个验证和测试行中有 {copies:,} 个是训练行的副本，因为划分方式是 {kind}：在新行上结果可能更差；"
         "请从表中删除副本，或改用其他划分（data.split.kind=auto）",
+    ),
+    "copies.between": (
+        "{table}: {copies:,} of {rows:,} {rows:row|rows} {copies:is a copy|are copies} of training rows: results may be worse on new rows; "
+        "leave the copies out",
+        "{table}：{rows:,} 行中有 {copies:,} 行是训练行的副本：在新行上结果可能更差；请去掉这些副本",
     ),
     "copies.together": (
         "{rows:,} of {count:,} {count:row|rows} {why}; they stay in one part of the split (data.split.copies=ignore splits them like "

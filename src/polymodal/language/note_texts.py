@@ -355,6 +355,10 @@ NOTE_TEXTS: Mapping[str, tuple[str, str]] = {
         "继续：此前已完成 {trainings:,} 次训练",
     ),
     # The notes and the conclusion of a search
+    "tune.begins": (
+        "{trials:,} {trials:trial|trials} with other values of {paths}, each a run on {rows:,} {rows:row|rows}",
+        "{trials:,} 次试验，每次以不同的 {paths} 在 {rows:,} 行上训练",
+    ),
     "tune.goes_on": ("goes on: {trials:,} {trials:trial was|trials were} done before", "继续：此前已完成 {trials:,} 次试验"),
     "tune.all_tried": ("all {count:.0f} {count:combination was|combinations were} tried", "{count:.0f} 种组合都已试过"),
     "tune.time": ("the time limit", "达到时间上限"),

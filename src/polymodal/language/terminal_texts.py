@@ -98,7 +98,11 @@ TERMINAL_TEXTS: Mapping[str, tuple[str, str]] = {
         "打乱：在行之间交换该字段的单元格；"
         "感知分数：打乱后指标损失的比例，± 为离散程度",
     ),
-    "legend.relative_only": ("relative: the mean over the severities", "相对：各严重程度的平均"),
+    "legend.relative_only": (
+        "1, 2, ...: the metric at each severity; relative: the mean of the metric from severity 0 (unchanged) to the last one, by the "
+        "trapezoidal rule",
+        "1、2……：各严重程度下的指标；相对：从严重程度 0（未改变）到最后一个的平均（梯形法）",
+    ),
     # inspect
     "inspect.title": ("{table}: {rows:,} {rows:row|rows}, {columns} {columns:column|columns}", "{table}：{rows:,} 行，{columns} 列"),
     "inspect.column": ("column", "列"),
@@ -114,6 +118,7 @@ TERMINAL_TEXTS: Mapping[str, tuple[str, str]] = {
     "inspect.more": ("... and {more:,} more in column {column!r}", "……列 {column!r} 还有 {more:,} 个"),
     "inspect.suspicious": ("to be checked:", "需要检查："),
     "inspect.nothing": ("nothing suspicious found", "没有发现可疑之处"),
+    "inspect.nothing_else": ("nothing suspicious found beside the cells that cannot be read", "除无法读取的单元格外，没有发现可疑之处"),
     # evaluate, predict, explain
     "evaluate.title": ("{target}, {rows}", "{target}，{rows}"),
     "evaluate.rows": ("{rows:,} {rows:row|rows}", "{rows:,} 行"),
@@ -188,6 +193,6 @@ TERMINAL_TEXTS: Mapping[str, tuple[str, str]] = {
     "tune.pruned": ("{count:,} {count:trial was|trials were} pruned", "{count:,} 次试验提前结束"),
     "tune.failed": ("{count:,} {count:trial|trials} failed: the first for this reason: {why}", "{count:,} 次试验失败，第一次的原因：{why}"),
     "tune.model": ("model: {path}", "模型：{path}"),
-    "tune.train": ("train it with each field alone: {command}", "连同各单字段一起训练：{command}"),
-    "tune.interrupted": ("interrupted; go on: the same command", "已中断；继续：重复同一命令"),
+    "tune.train": ("train a run with these settings: {command}", "用这些设置训练：{command}"),
+    "tune.interrupted": ("interrupted; the same command goes on with the search", "已中断；再次运行同一命令即可继续"),
 }

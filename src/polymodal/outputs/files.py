@@ -41,13 +41,14 @@ class _Returned:
         return text
 
 
-def check_path(path: str | Path, *, overwrite: bool = False) -> None:
+def check_path(path: str | Path, *, overwrite: bool = False, inputs: Iterable[str | Path] = ()) -> None:
     """Check the name of a file for rows before anything is predicted.
 
     :param overwrite: whether a file that exists may be replaced
-    :raises UserError: the file exists and ``overwrite`` is False, or its extension is not known
+    :param inputs: the files that the rows are read from, which are never replaced
+    :raises UserError: the file exists and ``overwrite`` is False, is an input, or its extension is not known
     """
-    check_file(Path(path), overwrite, tuple(_WRITERS))
+    check_file(Path(path), overwrite, tuple(_WRITERS), inputs=inputs)
 
 
 def write_rows(path: str | Path, columns: Mapping[str, str], rows: Iterable[Row]) -> int:

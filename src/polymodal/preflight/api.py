@@ -24,6 +24,7 @@ from ..language import Sentence
 from ..modalities import Modality
 from ..preparation import fit_modalities, roots_of, split_rows
 from ..request import TrainingSettings, accepts
+from ..runs.notes import copies_of_training
 from ..runs.resolution import Resolved, open_others, resolve
 from ..runs.resuming import look_at, output_folder
 from ..storage import unwritable
@@ -109,6 +110,7 @@ def _check_resolved(resolved: Resolved, result: Check, out: Path | None) -> None
     reading.costs = _costs(experiment, modalities, reading)
     for other, what in ((resolved.valid, "valid"), (resolved.test, "test")):
         if other is not None:
+            result.notes += [line] if (line := copies_of_training(experiment, source, other)) else []
             try:
                 check_other_table(experiment, other, what, modalities, tasks, result, unknown, resolved.guessed, resolved.guessed_columns)
             except DataError as error:

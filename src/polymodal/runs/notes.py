@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..config import quote
+from ..data.copies import copies_between
+from ..data.sources import Source
 from ..experiment import Experiment
 from ..language import Sentence
-from ..preparation import Prepared
+from ..preparation import Prepared, roots_of
 
 
 def settings_notes(experiment: Experiment, reasons: Mapping[str, str]) -> list[str]:
@@ -31,6 +33,14 @@ def settings_notes(experiment: Experiment, reasons: Mapping[str, str]) -> list[s
         if path.startswith(("data.split", "override")):
             notes.append(Sentence("note.setting", path=path, why=reason) if path.startswith("data") else reason)
     return notes
+
+
+def copies_of_training(experiment: Experiment, source: Source, other: Source) -> str:
+    """Return a warning about the rows of a validation or test table that are copies of training rows; "" if there are none, or if
+    ``data.split.copies`` is ``ignore``."""
+    if experiment.data.split.copies == "ignore":
+        return ""
+    return copies_between(source, other, experiment.fields, roots_of(source, experiment.data.root))
 
 
 def data_notes(prepared: Prepared, reasons: Mapping[str, str]) -> list[str]:

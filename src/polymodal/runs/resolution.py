@@ -193,16 +193,22 @@ def _from_tree(tree: Mapping[str, Any], place: str, overrides: Sequence[str], se
 
 
 def _check_preset(tree: Mapping[str, Any], laid: Mapping[str, Any], settings: TrainingSettings, place: str) -> None:
-    """Check that a requested model of MMF does not meet the encoders or the fusion of another model in a file.
+    """Check that a requested preset of the model does not meet the encoders or the fusion of another model in a file.
 
     :param tree: the settings of the file
     :param laid: the same with overrides
     :raises ConfigError: the file names them
     """
-    model, preset = dict(tree.get("model") or {}), settings.get("preset")
-    named = [name for name in ("encoders", "fusion") if model.get(name)]
-    if dict(laid.get("model") or {}).get("preset") == preset and model.get("preset") != preset and named:
+    model, preset = dict(tree.get("model") or {}), dict(laid.get("model") or {}).get("preset")
+    if preset in (None, model.get("preset")):
+        return
+    if preset in zoo.ARCHITECTURES:
+        named = [name for name in ("encoders", "fusion") if model.get(name)]
+    else:  # it fills the encoders that the file leaves out
+        named = ["encoders"] if set(laid["fields"]) <= set(model.get("encoders") or {}) else []
+    if named:
+        how = f"--preset {preset}" if preset == settings.get("preset") else f"model.preset={preset}"
         raise ConfigError(
-            f"{place}: --preset {preset} beside a file that sets model.{named[0]}; expected one of them; leave it out of the file, or "
-            f"train on the table itself"
+            f"{place}: {how} beside a file that sets model.{named[0]}; expected one of them; leave it out of the file, or train on the "
+            f"table itself"
         )

@@ -43,9 +43,8 @@ def experiment_of(folder: Path, overrides: Sequence[str]) -> Experiment:
     :raises UserError: the folder contains no ``run.yaml``, or the file or an override is invalid
     """
     if not (folder / "run.yaml").is_file():
-        fix = (nearest_folder(folder) or hint_of_runs(folder))[
-            2:
-        ] or f"train one: polymodal train TABLE --target COL -o {folder}{' --overwrite' if folder.exists() else ''}"
+        near = (nearest_folder(folder) or hint_of_runs(folder))[2:]
+        fix = near or f"train one: polymodal train TABLE --target COL -o {'RUN' if folder.exists() else shlex.quote(str(folder))}"
         raise UserError(f"{folder}: contains no run.yaml; expected the folder of a run; {fix}")
     return Experiment.read(folder / "run.yaml", overrides)
 

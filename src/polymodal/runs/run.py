@@ -46,7 +46,7 @@ from ..training.clock import Clock
 from ..training.events import DeviceEvent, EndEvent, NoteEvent, ResumeEvent, StartEvent, WarningEvent
 from ..training.observers import JsonLines, Observer, Observers, plain
 from .metrics import BaselineMetrics, MemberMetrics, RowCounts, RunMetrics, Seconds
-from .notes import data_notes, settings_notes
+from .notes import copies_of_training, data_notes, settings_notes
 from .report_data import report_data
 from .resolution import guessed, guessed_columns
 from .signals import Stop, StoppedAtOnce
@@ -303,6 +303,9 @@ class Run:
             self._note(text)
         for line in prepared.warnings:
             self.observer.observe(WarningEvent(line))
+        for other in (self.valid_source, self.test_source):
+            if other is not None and (line := copies_of_training(self.experiment, prepared.train.source, other)):
+                self.observer.observe(WarningEvent(line))
 
     def _report(self, prepared: Prepared, measured: Measured, reliability: Mapping[str, Any]) -> None:
         """Write ``report.json``, ``examples.json`` and ``report.html``. If this fails, there is a warning, and the run continues."""

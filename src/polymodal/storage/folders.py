@@ -15,7 +15,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -179,12 +179,13 @@ def unwritable(path: Path, other: str) -> str | None:
     return None
 
 
-def check_file(path: Path, overwrite: bool, suffixes: Sequence[str] = (), option: str = "") -> None:
-    """Refuse an output file that has another extension than ``suffixes``, or that exists.
+def check_file(path: Path, overwrite: bool, suffixes: Sequence[str] = (), option: str = "", inputs: Iterable[str | Path] = ()) -> None:
+    """Refuse an output file that has another extension than ``suffixes``, that exists, or that is an input.
 
     :param overwrite: whether an existing file may be replaced
     :param suffixes: the known extensions, in lower case; none = any
     :param option: the option that chooses another file, for messages
+    :param inputs: the files that are read, which are never replaced
     :raises UserError: the file is refused
     """
     if (reason := _url_refusal(path)) is not None:
@@ -195,6 +196,8 @@ def check_file(path: Path, overwrite: bool, suffixes: Sequence[str] = (), option
     if suffixes and path.suffix.lower() not in suffixes:
         known = suffixes[0] if len(suffixes) == 1 else f"one of {', '.join(suffixes)}"
         raise UserError(f"{path}: an extension that is not known; expected {known}; choose another file name")
+    if path.exists() and any(url_of(Path(one)) is None and path.resolve() == Path(one).resolve() for one in inputs):
+        raise UserError(f"{path}: the table that is read, so it is not replaced; expected another file; choose another file name")
 
 
 def _url_refusal(path: Path) -> str | None:

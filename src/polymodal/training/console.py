@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
+from ..errors import ConfigError
 from ..language import Words
 from ..terminal import cells, has_colors, is_live, joined, message_lines, padded, painted, printable, shortened, width_of, wrapped
 from .events import (
@@ -20,6 +21,7 @@ from .events import (
     MemberEvent,
     ModelEvent,
     NoteEvent,
+    SearchEvent,
     StartEvent,
     StepEvent,
     TrialEvent,
@@ -79,11 +81,11 @@ class Console(Observer):
 
     def _show(self, event: Event) -> None:
         """Show what an event states, by its class."""
-        if isinstance(event, (StartEvent, CellEvent, TrialEvent)):
+        if isinstance(event, (StartEvent, CellEvent, SearchEvent, TrialEvent)):
             self._has_begun = True
             self._overall = self._run if isinstance(event, StartEvent) else self._grid
         self._overall.observe(event)
-        if isinstance(event, StartEvent):
+        if isinstance(event, (StartEvent, SearchEvent)):
             self._status = self._words("progress.reading")
         elif isinstance(event, ModelEvent):
             self._show_model(event)
@@ -330,6 +332,8 @@ def observers_of(verbose: bool | int | None, observers: Sequence[Observer]) -> l
     """
     if verbose is None:
         verbose = is_live(sys.stderr) or is_notebook()
+    if not isinstance(verbose, int) or not 0 <= verbose <= 2:
+        raise ConfigError(f"verbose: found {verbose!r}; expected True, False, 0, 1 or 2")
     own = [Console(verbosity=int(verbose), lines=not _is_handled())] if verbose and not _has_console(observers) else []
     return [Logs(), *own, *observers]
 

@@ -306,6 +306,19 @@ class CellEvent(Event):
 
 
 @dataclass(frozen=True)
+class SearchEvent(Event):
+    """A search begins, or continues.
+
+    :param trials: the number of trials of the search
+    :param paths: the paths of the settings that are searched
+    """
+
+    kind: ClassVar[str] = "search"
+    trials: int
+    paths: Sequence[str]
+
+
+@dataclass(frozen=True)
 class TrialEvent(Event):
     """One trial of a search has ended, or its result was read from an earlier process.
 

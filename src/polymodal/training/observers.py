@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..language import Sentence
-from .events import CellEvent, EndEvent, EpochEvent, Event, MemberEvent, NoteEvent, StepEvent, WarningEvent
+from .events import CellEvent, EndEvent, EpochEvent, Event, MemberEvent, NoteEvent, StepEvent, TrialEvent, WarningEvent
 
 LOGGER = logging.getLogger("polymodal")
 """The logger of the library."""
@@ -115,6 +115,9 @@ class Logs(Observer):
         elif isinstance(event, CellEvent):
             result = f"failed: {event.failed}" if event.failed else f"{event.worth:.4f}"
             LOGGER.info("%d/%d  %s, %s: %s", event.done, event.total, event.stage, event.name, result)
+        elif isinstance(event, TrialEvent):
+            result = event.state if event.value is None else f"{event.metric or 'mean'} {event.value:.4f}"
+            LOGGER.info("%d/%d  trial %d: %s", event.number + 1, event.total, event.number, result)
         elif isinstance(event, EndEvent):
             LOGGER.info("the run has ended after %.1f s", event.seconds.get("total") or 0.0)
         elif isinstance(event, EpochEvent) and LOGGER.isEnabledFor(logging.DEBUG):

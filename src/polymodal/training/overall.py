@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..flow import FUSED
-from .events import CellEvent, EndEvent, Event, ModelEvent, PlanEvent, StartEvent, StepEvent, TrialEvent
+from .events import CellEvent, EndEvent, Event, ModelEvent, PlanEvent, SearchEvent, StartEvent, StepEvent, TrialEvent
 
 _MOST_SECONDS_OF_A_CELL = 1.5
 """The factor on the time since the first event up to which a training of a comparison can have run in this process."""
@@ -155,7 +155,9 @@ class GridProgress:
 
     def observe(self, event: Event) -> None:
         """Take an event into account."""
-        if isinstance(event, (CellEvent, TrialEvent)):
+        if isinstance(event, SearchEvent):
+            self.total = event.trials
+        elif isinstance(event, (CellEvent, TrialEvent)):
             self.done = event.done if isinstance(event, CellEvent) else event.number + 1
             self.total = event.total
             if event.seconds <= _MOST_SECONDS_OF_A_CELL * (self._now() - self._start):  # not one that an earlier process trained

@@ -26,12 +26,12 @@ from ..runs.testing import measure_test_later
 from ..storage import Lock, OutputFolder, discard_replaced, write_texts
 from ..training.clock import Clock
 from ..training.console import observers_of
-from ..training.events import NoteEvent, TrialEvent, WarningEvent
+from ..training.events import NoteEvent, SearchEvent, TrialEvent, WarningEvent
 from ..training.observers import Observer, Observers, plain
 from .result import TuneResult
 from .space import Dimension, check, space_of
 from .study import Study
-from .trials import COMPLETE, FAILED, TimeIsOver, Trainer, Trial, Trials
+from .trials import COMPLETE, FAILED, TimeIsOver, Trainer, Trial, Trials, caught_warnings
 
 RESULTS, BEST, JOURNAL, OPTUNA, RUNS = "tune.json", "best.yaml", "trials.jsonl", "optuna.log", "trials"
 """The files of a search: the results, the best configuration, the journal, the study for Optuna's dashboard, and the runs of the trials."""
@@ -91,16 +91,17 @@ def tune(
         if given in (one.path for one in space):
             raise ConfigError(f"over: {given} is set as well, by {text}; expected one of the two; leave the other out")
     clock = Clock(None, start)
-    resolved = resolve(request)
-    check(space, resolved.experiment)
-    for line in resolved.unread_lines:
+    with caught_warnings() as lines:
+        resolved = resolve(request)
+        check(space, resolved.experiment)
+    for line in (*lines, *resolved.unread_lines):
         warnings.warn(line, UserWarning, stacklevel=2)
     if resolved.experiment.training.track and out is None:
         raise ConfigError("track: the trials are written to the folder of the search; expected a search that is kept; give out=FOLDER")
     clock.limit = resolved.experiment.training.time_limit
     observer = Observers(observers_of(verbose, observers))
     with _folder(out, overwrite, resolved.experiment) as folder:
-        trainer = Trainer(table, overrides, settings, folder / RUNS, force, observer)
+        trainer = Trainer(table, overrides, settings, folder / RUNS, force, observer, set(lines))
         about = {"experiment": resolved.experiment.tree(), "content": _content(resolved), "code": code_of(resolved.experiment),
                  "asked": {"over": [one.facts() for one in space], "prune": prune}}  # fmt: skip
         journal = Trials(folder / JOURNAL if out is not None else None, about, force, lambda text: observer.observe(WarningEvent(text)))
@@ -161,6 +162,10 @@ class _Search:
 
         :param optuna: the file of the study for Optuna's dashboard
         """
+        paths = [one.path for one in self.space]
+        self.observer.observe(SearchEvent(trials=max(self.most, len(self.journal.ended)), paths=paths))
+        facts = {"trials": self.most, "paths": ", ".join(paths), "rows": self.resolved.source.rows}
+        self.observer.observe(NoteEvent(Sentence("tune.begins", **facts)))
         study = Study(self.space, self.resolved.experiment.seed, optuna)
         best: Trial | None = None
         for trial in self.journal.ended:
@@ -229,7 +234,8 @@ class _Search:
             raise UserError(self._nothing(folder))
         experiment, journal = self.trainer.experiment(best.number, self.resolved.experiment)
         place = self.trainer.place(best.number)
-        resolved = self.trainer.resolved(best.settings)
+        with self.trainer.as_events():
+            resolved = self.trainer.resolved(best.settings)
         sources = resolved.source, resolved.valid, resolved.test
         test = measure_test_later(load(place), resolved.experiment, sources, place, journal, self.observer)
         result: dict[str, Any] = plain({

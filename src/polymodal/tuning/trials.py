@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -110,6 +112,16 @@ class TimeIsOver(Exception):
     """Ends the run of a trial at the time limit of the search. The trial can be resumed."""
 
 
+@contextmanager
+def caught_warnings() -> Iterator[list[str]]:
+    """Give a list that has the texts of the warnings of a block after it, each once."""
+    texts: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield texts
+    texts += dict.fromkeys(one.message.args[0] if isinstance(one.message, Warning) else one.message for one in caught)
+
+
 class TrialObserver(Observer):
     """Reads the curve of a trial, ends its run where it is pruned or the time is over, and passes on steps, epochs and warnings.
 
@@ -178,6 +190,16 @@ class Trainer:
         chosen = [setting(path, value) for path, value in settings.items()]
         return resolve(Request.of(self.table, (*self.overrides, *chosen, *OF_TRIALS), given))
 
+    @contextmanager
+    def as_events(self) -> Iterator[None]:
+        """Pass the warnings of a block to the observer, each once in the search."""
+        with caught_warnings() as texts:
+            yield
+        for text in texts:
+            if text not in self.passed_on:
+                self.passed_on.add(text)
+                self.observer.observe(WarningEvent(text))
+
     def train(
         self, number: int, settings: Mapping[str, Any], suggested: Mapping[str, Any], is_pruned: Callable[[int, float], bool],
         is_over: Callable[[], bool],
@@ -202,7 +224,8 @@ class Trainer:
     def _run(self, number: int, settings: Mapping[str, Any], watch: TrialObserver) -> Predictor:
         """Train the model of a trial, from its last checkpoint if an earlier process began with it."""
         folder = self.place(number)
-        resolved = self.resolved(settings)
+        with self.as_events():
+            resolved = self.resolved(settings)
         journal = journal_of(folder)
         if journal is not None:
             for event in logged_epochs(folder / "log.jsonl"):
