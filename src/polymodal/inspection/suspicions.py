@@ -65,6 +65,15 @@ def read_all_targets(profile: Profile, source: Source, content: Targets, part: S
     profile.suspicions += class_notes(tasks, targets, part.part_N, members, unknown)
 
 
+def without_target(known_N: np.ndarray) -> list[str]:
+    """Return a line about the rows without a target, none if every row has one.
+
+    :param known_N: (N,) whether each row has a target
+    """
+    count = int((~known_N).sum())
+    return [Sentence("left_out.rows", count=count, rows=len(known_N))] if count else []
+
+
 def add_suspicions(
     profile: Profile,
     source: Source,
@@ -85,6 +94,7 @@ def add_suspicions(
     rng = generator(Stream.SUSPECT_ROWS, seed)
     chosen = np.sort(rng.permutation(source.rows)[:MOST_COMPARED])
     profile.looked_at = len(chosen)
+    profile.suspicions += [] if content is None else without_target(content.known_N)
     labels = None if content is None else _labels(profile, facts, targets[0], content)
     for column in profile.columns:
         if column.role == "ignored" and column.why and column.why != REQUESTED:

@@ -54,6 +54,10 @@ NOTE_TEXTS: Mapping[str, tuple[str, str]] = {
     "why.not_dates": ("{share:.0%} of the cells are not dates, such as {example}", "{share:.0%} 的单元格不是日期，例如 {example}"),
     "why.and_also": ("{why}; also {second}: {second_why}", "{why}；同时作为 {second}：{second_why}"),
     "left_out": ("column {column!r} is left out: {why}", "列 {column!r} 不使用：{why}"),
+    "left_out.rows": (
+        "{count:,} of {rows:,} {rows:row|rows} {count:has|have} no target, and {count:is|are} left out",
+        "{rows:,} 行中有 {count:,} 行没有目标值，不参与训练",
+    ),
     "of_column": ("{column}: {why}", "{column}：{why}"),
     "note.of_column": ("column {column!r}: {line}", "列 {column!r}：{line}"),
     "note.leak": ("column {column!r}: likely a leak: {line}", "列 {column!r}：很可能泄露目标：{line}"),

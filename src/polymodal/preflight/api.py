@@ -18,6 +18,7 @@ from ..encoders import EncoderConfig
 from ..errors import DataError, UserError
 from ..experiment import Experiment
 from ..flow import Cell
+from ..inspection.suspicions import without_target
 from ..inspection.targets import missing_line
 from ..journal import digest_of
 from ..language import Sentence
@@ -103,7 +104,7 @@ def _check_resolved(resolved: Resolved, result: Check, out: Path | None) -> None
     except DataError as error:
         result.stops.append(str(error))
         return
-    result.notes += _notes(resolved, tasks, targets, [*kept.notes, *kept.warnings])
+    result.notes += _notes(resolved, tasks, targets, [*without_target(targets.known_N), *kept.notes, *kept.warnings])
     unknown = Unknown()
     target_values = read_all_targets(source, tasks, faults, unknown, part.part_N, resolved.guessed)
     reading = read_cells(source, modalities, sample, targets.known_N, faults)
