@@ -13,6 +13,8 @@ from ..flow import Features
 
 def mean_pool(features: Features) -> Tensor:
     """Return the mean of the real tokens, (B, D); zeros for a row that has none."""
+    if features.tokens_BLD.shape[1] == 1:  # the usual case of vectors, in one operation
+        return torch.where(features.mask_BL, features.tokens_BLD[:, 0], 0.0)
     weights_BL1 = features.mask_BL.unsqueeze(-1).to(features.tokens_BLD.dtype)
     # torch.where, not a product: the value of a masked token is arbitrary and may be NaN.
     tokens_BLD = torch.where(weights_BL1 > 0, features.tokens_BLD, torch.zeros_like(features.tokens_BLD))
