@@ -146,8 +146,8 @@ COMMAND_TEXTS: Mapping[str, tuple[str, str]] = {
     "export.after": ("{target}, after quantisation: {metrics}", "{target}，量化后：{metrics}"),
     "serve.model": ("model {name!r}: {folder}, version {version}", "模型 {name!r}：{folder}，版本 {version}"),
     "serve.listening": (
-        "listening on {address}  (documentation: /openapi.json; stop: Ctrl-C)",
-        "正在监听 {address}（文档：/openapi.json；停止：Ctrl-C）",
+        "listening on {address}  (open it in a browser; routes for programs: /openapi.json; stop: Ctrl-C)",
+        "正在监听 {address}（用浏览器打开；程序接口：/openapi.json；停止：Ctrl-C）",
     ),
     "serve.loaded_again": ("model {name!r}: loaded again, version {version}", "模型 {name!r}：已重新加载，版本 {version}"),
     "serve.not_loaded_again": (
