@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import polymodal as pm
+from builders.tables import picture, write_csv
 from polymodal.data import near_duplicates
 from polymodal.data.copies import Together, copies, copies_between, together
 from polymodal.data.fingerprints import fingerprints
@@ -420,6 +421,20 @@ def test_rows_of_another_table_that_are_copies_are_counted(rng: np.random.Genera
             else ""
         )
     assert copies_between(train, open_source([{"x": row["x"]} for row in rows[:80]]), fields, Roots([])) == "", "another table"
+
+
+def test_files_of_one_name_in_two_folders_are_no_copies(tmp_path: Path, rng: np.random.Generator) -> None:
+    tables = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        for at in range(40):
+            picture(tmp_path / name / f"{at}.png", (int(rng.integers(0, 256)),) * 3, rng, 8)
+        write_csv(tmp_path / name / "t.csv", ["photo"], [[f"{at}.png"] for at in range(40)])
+        tables.append(open_source(tmp_path / name / "t.csv"))
+    fields: dict[str, FieldConfig] = {"photo": ImageConfig(column="photo")}
+    assert copies_between(tables[0], tables[1], fields, Roots([tmp_path / "one"])) == ""
+    line = copies_between(tables[0], tables[0], fields, Roots([tmp_path / "one"]))
+    assert line.startswith(f"{tables[0].name}: 40 of 40 rows are copies")
 
 
 def test_rows_that_chance_makes_alike_in_two_tables_are_no_copies(rng: np.random.Generator) -> None:

@@ -96,7 +96,8 @@ def nothing_together(rows: int, group_N: np.ndarray | None = None) -> Together:
 def copies_between(source: Source, other: Source, fields: Mapping[str, FieldConfig], roots: Roots) -> str:
     """Return a message about the rows of another table that are copies of rows of the training table; "" if there are none.
 
-    Rows of tables with other columns are not compared.
+    Rows of tables with other columns are not compared. Nor are those of tables in two folders whose cells name files, since one name is
+    then two files.
 
     :param source: the training table
     :param other: the table that is measured on
@@ -104,6 +105,8 @@ def copies_between(source: Source, other: Source, fields: Mapping[str, FieldConf
     :param roots: the folders of files
     """
     if any(column not in other.columns for config in fields.values() for column in config.sources):
+        return ""
+    if source.folder != other.folder and any(config.modality().of_files for config in fields.values()):
         return ""
     both = [fingerprints(table, fields, roots) for table in (source, other)]
     columns = [

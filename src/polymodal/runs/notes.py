@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ..config import quote
 from ..data.copies import copies_between
 from ..data.sources import Source
+from ..errors import DataError
 from ..experiment import Experiment
 from ..language import Sentence
 from ..preparation import Prepared, roots_of
@@ -36,11 +37,14 @@ def settings_notes(experiment: Experiment, reasons: Mapping[str, str]) -> list[s
 
 
 def copies_of_training(experiment: Experiment, source: Source, other: Source) -> str:
-    """Return a warning about the rows of a validation or test table that are copies of training rows; "" if there are none, or if
-    ``data.split.copies`` is ``ignore``."""
+    """Return a warning about the rows of a validation or test table that are copies of training rows; "" if there are none, if they cannot
+    be read, which is reported where they are measured, or if ``data.split.copies`` is ``ignore``."""
     if experiment.data.split.copies == "ignore":
         return ""
-    return copies_between(source, other, experiment.fields, roots_of(source, experiment.data.root))
+    try:
+        return copies_between(source, other, experiment.fields, roots_of(source, experiment.data.root))
+    except DataError:
+        return ""
 
 
 def data_notes(prepared: Prepared, reasons: Mapping[str, str]) -> list[str]:

@@ -162,7 +162,9 @@ def listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=1_024)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigError(f"--host {host} --port {port}: cannot listen there ({reason}); choose another port; --port 0 takes a free one") from None
+        raise ConfigError(
+            f"--host {host} --port {port}: cannot listen there ({reason}); choose another port; --port 0 takes a free one"
+        ) from None
 
 
 def config_of(

@@ -119,7 +119,11 @@ def caught_warnings() -> Iterator[list[str]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         yield texts
-    texts += dict.fromkeys(one.message.args[0] if isinstance(one.message, Warning) else one.message for one in caught)
+    own = [one for one in caught if issubclass(one.category, UserWarning)]
+    texts += dict.fromkeys(one.message.args[0] if isinstance(one.message, Warning) else one.message for one in own)
+    for one in caught:
+        if not issubclass(one.category, UserWarning):
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 class TrialObserver(Observer):
