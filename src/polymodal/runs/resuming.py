@@ -44,7 +44,8 @@ def experiment_of(folder: Path, overrides: Sequence[str]) -> Experiment:
     """
     if not (folder / "run.yaml").is_file():
         near = (nearest_folder(folder) or hint_of_runs(folder))[2:]
-        fix = near or f"train one: polymodal train TABLE --target COL -o {'RUN' if folder.exists() else shlex.quote(str(folder))}"
+        out = "RUN" if folder.is_file() else shlex.quote(str(folder)) + (" --overwrite" if folder.exists() else "")
+        fix = near or f"train one: polymodal train TABLE --target COL -o {out}"
         raise UserError(f"{folder}: contains no run.yaml; expected the folder of a run; {fix}")
     return Experiment.read(folder / "run.yaml", overrides)
 
