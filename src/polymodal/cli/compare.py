@@ -106,7 +106,7 @@ def compare(
             if resume is not None:
                 result = resume_compare(folder, table, force=force, **about)
             else:
-                settings["also"] = None if not also else [setting for setting in also if setting != "none"]
+                settings["also"] = also or None
                 result = compare_models(table, *overrides, out=folder, overwrite=overwrite, **about, **settings)
     except Interrupted as stopped:
         command = f"polymodal compare --resume {shlex.quote(str(folder))}"

@@ -73,7 +73,7 @@ def compare(
     :param fusions: names on the menu; none = all of the menu that can fuse these fields
     :param also: settings (``path=value``) under which each fusion takes part once more; None = only the experiment's own fusion (else the
         first) does, with balancing (``training.balance.kind=ogm_ge``), or without it if the experiment has it, and with boosted trees if
-        ``train`` would have them; () = none does
+        ``train`` would have them; () or "none" = none does
     :param trials: the number of settings tried for every contender, 1 to 4: other learning rates, other regularisation
     :param rounds: the number of trainings of each contender that are measured, 2 to 10; each on other rows if the table does not determine
         which. Two rounds give no interval, and their verdict is always undecided
@@ -95,9 +95,10 @@ def compare(
         raise UserError(f"jobs: {jobs}; expected 1 or more trainings at a time (--jobs)")
     if not 2 <= rounds <= 10:
         raise UserError(f"rounds: {rounds}; expected {FEWEST_ROUNDS} to 10, or 2, which give no interval; set --rounds {FEWEST_ROUNDS}")
+    also = None if also is None else [setting for setting in listed(also) if setting != "none"]
     arguments = {
         "table": absolute(table) if isinstance(table, (str, Path)) else None, "overrides": list(overrides), **_plain(request.settings),
-        "fusions": listed(fusions), "also": None if also is None else listed(also), "trials": trials, "rounds": rounds,
+        "fusions": listed(fusions), "also": also, "trials": trials, "rounds": rounds,
     }  # fmt: skip
     if out is not None and (reason := _output_folder(Path(out), ()).refusal(overwrite)) is not None:
         raise UserError(reason)  # before the table is read
