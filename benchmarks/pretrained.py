@@ -47,7 +47,7 @@ import polymodal as pm
 
 SCRATCH = "scratch"
 TRAINED_ON, TESTED_ON = 500, 1_500
-"""The numbers of tweets."""
+"""The numbers of tweets to train on and to measure on."""
 Rows = list[dict[str, str]]
 
 

@@ -1,4 +1,4 @@
-"""A small configuration."""
+"""The settings of a small run as plain data, which tests of configurations share."""
 
 from __future__ import annotations
 

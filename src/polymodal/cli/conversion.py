@@ -16,8 +16,8 @@ from .mistakes import Commands, is_table_name
 if TYPE_CHECKING:
     from ..layouts.usage import Usage, Written
 
-_OWN = frozenset({"out", "overwrite", "only", "lang"})
-"""The parameters that name the output and its rows, and the language of what is printed."""
+_OWN = frozenset({"out", "overwrite", "only"})
+"""The parameters that name the output and its rows."""
 
 
 class TableCommands(Commands):
@@ -88,10 +88,12 @@ def _not_recognised(path: Path, formats: Mapping[str, click.Command]) -> str:
 
 
 def given_words() -> list[str]:
-    """Return the words of the command that runs, without those that name the output and its rows."""
+    """Return the words of the command that runs, without those that name the output and its rows, or that the command does not receive."""
     context = click.get_current_context()
     words = ["polymodal", "table", str(context.command.name)]
     for parameter in context.command.params:
+        if not parameter.expose_value:  # such as --lang
+            continue
         value = context.params.get(str(parameter.name))
         if parameter.name in _OWN or context.get_parameter_source(str(parameter.name)) is not ParameterSource.COMMANDLINE:
             continue

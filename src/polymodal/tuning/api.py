@@ -31,7 +31,7 @@ from ..training.observers import Observer, Observers, plain
 from .result import TuneResult
 from .space import Dimension, check, space_of
 from .study import Study
-from .trials import COMPLETE, FAILED, TimeIsOver, Trainer, Trial, Trials, caught_warnings
+from .trials import COMPLETE, FAILED, TimeIsOver, Trainer, Trial, Trials, WarnOnce, caught_warnings
 
 RESULTS, BEST, JOURNAL, OPTUNA, RUNS = "tune.json", "best.yaml", "trials.jsonl", "optuna.log", "trials"
 """The files of a search: the results, the best configuration, the journal, the study for Optuna's dashboard, and the runs of the trials."""
@@ -101,7 +101,7 @@ def tune(
     clock.limit = resolved.experiment.training.time_limit
     observer = Observers(observers_of(verbose, observers))
     with _folder(out, overwrite, resolved.experiment) as folder:
-        trainer = Trainer(table, overrides, settings, folder / RUNS, force, observer, set(lines))
+        trainer = Trainer(table, overrides, settings, folder / RUNS, force, WarnOnce(observer, lines))
         about = {"experiment": resolved.experiment.tree(), "content": _content(resolved), "code": code_of(resolved.experiment),
                  "asked": {"over": [one.facts() for one in space], "prune": prune}}  # fmt: skip
         journal = Trials(folder / JOURNAL if out is not None else None, about, force, lambda text: observer.observe(WarningEvent(text)))
@@ -234,8 +234,7 @@ class _Search:
             raise UserError(self._nothing(folder))
         experiment, journal = self.trainer.experiment(best.number, self.resolved.experiment)
         place = self.trainer.place(best.number)
-        with self.trainer.as_events():
-            resolved = self.trainer.resolved(best.settings)
+        resolved = self.trainer.resolved(best.settings)
         sources = resolved.source, resolved.valid, resolved.test
         test = measure_test_later(load(place), resolved.experiment, sources, place, journal, self.observer)
         result: dict[str, Any] = plain({

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -126,28 +126,41 @@ def caught_warnings() -> Iterator[list[str]]:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
+class WarnOnce(Observer):
+    """Passes on events, each warning only once.
+
+    :param observer: the observer that receives them
+    :param known: the warnings that were shown before
+    """
+
+    def __init__(self, observer: Observer, known: Iterable[str] = ()) -> None:
+        self.observer, self.known = observer, set(known)
+
+    def observe(self, event: Event) -> None:
+        """Pass on an event, unless it is a warning that was passed on before."""
+        if isinstance(event, WarningEvent):
+            if event.text in self.known:
+                return
+            self.known.add(event.text)
+        self.observer.observe(event)
+
+
 class TrialObserver(Observer):
     """Reads the curve of a trial, ends its run where it is pruned or the time is over, and passes on steps, epochs and warnings.
 
     :param observer: the observer of the search
-    :param passed_on: the warnings of the trials so far, each of which is passed on once
     :param is_pruned: a function of an epoch and its monitored value that returns whether the trial is to be pruned
     :param is_over: a function that returns whether the time limit of the search is reached
     """
 
-    def __init__(
-        self, observer: Observer, passed_on: set[str], is_pruned: Callable[[int, float], bool], is_over: Callable[[], bool]
-    ) -> None:  # fmt: skip
-        self.observer, self.passed_on, self.is_pruned, self.is_over = observer, passed_on, is_pruned, is_over
+    def __init__(self, observer: Observer, is_pruned: Callable[[int, float], bool], is_over: Callable[[], bool]) -> None:
+        self.observer, self.is_pruned, self.is_over = observer, is_pruned, is_over
         self.curve: dict[int, float] = {}
         self._first: str | None = None
 
     def observe(self, event: Event) -> None:
         """Receive an event of the run of the trial."""
-        is_new = isinstance(event, WarningEvent) and event.text not in self.passed_on
-        if isinstance(event, WarningEvent):
-            self.passed_on.add(event.text)
-        if is_new or isinstance(event, (StepEvent, EpochEvent)):
+        if isinstance(event, (StepEvent, EpochEvent, WarningEvent)):
             self.observer.observe(event)
         if isinstance(event, EpochEvent):
             self.take(event)
@@ -173,7 +186,6 @@ class Trainer:
     :param folder: the folder of the trials
     :param force: whether an interrupted trial is resumed although the code has changed
     :param observer: the observer of the search
-    :param passed_on: the warnings of the trials so far
     """
 
     table: Any
@@ -182,27 +194,20 @@ class Trainer:
     folder: Path
     force: bool
     observer: Observer
-    passed_on: set[str] = field(default_factory=set)
 
     def place(self, number: int) -> Path:
         """Return the folder of a trial."""
         return self.folder / f"{number:04d}"
 
     def resolved(self, settings: Mapping[str, Any]) -> Resolved:
-        """Return the experiment of a trial and its tables."""
+        """Return the experiment of a trial and its tables. Warnings about them are events."""
         given = {name: value for name, value in self.settings.items() if name != "time_limit"}
         chosen = [setting(path, value) for path, value in settings.items()]
-        return resolve(Request.of(self.table, (*self.overrides, *chosen, *OF_TRIALS), given))
-
-    @contextmanager
-    def as_events(self) -> Iterator[None]:
-        """Pass the warnings of a block to the observer, each once in the search."""
         with caught_warnings() as texts:
-            yield
+            resolved = resolve(Request.of(self.table, (*self.overrides, *chosen, *OF_TRIALS), given))
         for text in texts:
-            if text not in self.passed_on:
-                self.passed_on.add(text)
-                self.observer.observe(WarningEvent(text))
+            self.observer.observe(WarningEvent(text))
+        return resolved
 
     def train(
         self, number: int, settings: Mapping[str, Any], suggested: Mapping[str, Any], is_pruned: Callable[[int, float], bool],
@@ -214,7 +219,7 @@ class Trainer:
         :raises Interrupted: the process received a signal
         """
         begin = time.monotonic()
-        watch = TrialObserver(self.observer, self.passed_on, is_pruned, is_over)
+        watch = TrialObserver(self.observer, is_pruned, is_over)
         state, reason, result = COMPLETE, "", {}
         try:
             result = _result(self._run(number, settings, watch))
@@ -228,8 +233,7 @@ class Trainer:
     def _run(self, number: int, settings: Mapping[str, Any], watch: TrialObserver) -> Predictor:
         """Train the model of a trial, from its last checkpoint if an earlier process began with it."""
         folder = self.place(number)
-        with self.as_events():
-            resolved = self.resolved(settings)
+        resolved = self.resolved(settings)
         journal = journal_of(folder)
         if journal is not None:
             for event in logged_epochs(folder / "log.jsonl"):
