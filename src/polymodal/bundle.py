@@ -27,7 +27,7 @@ from torch import Tensor
 from . import __version__
 from .backbones import Backbone
 from .config import External
-from .errors import BundleError, ConfigError, nearest_folder, warn
+from .errors import BundleError, ConfigError, nearest_folder, spelled, warn
 from .experiment import Experiment
 from .flow import State
 from .frozen import digest_of
@@ -261,7 +261,9 @@ def _refuse_code(experiment: Experiment, trust: bool) -> None:
     parts = [*experiment.model.encoders.values(), experiment.model.fusion]
     named = [part.kind for part in parts if isinstance(part, External)]
     if named and not trust:
-        raise BundleError(f"the bundle needs external code: {', '.join(named)}; load it only if you trust it: trust=True (--trust)")
+        raise BundleError(
+            f"the bundle needs external code: {', '.join(named)}; load it only if you trust it: {spelled('--trust', 'trust=True')}"
+        )
 
 
 def _json(value: Any) -> bytes:

@@ -63,6 +63,29 @@ class Fault(PolymodalError):
     """One cell cannot be read. The message states what was found and what was expected, but not the place of the cell."""
 
 
+_is_command = False
+
+
+@contextmanager
+def on_command_line() -> Iterator[None]:
+    """Let ``spelled`` return flags until the end: the caller is a command."""
+    global _is_command  # threads and callbacks of the command see it too, unlike a ``ContextVar``
+    before, _is_command = _is_command, True
+    try:
+        yield
+    finally:
+        _is_command = before
+
+
+def spelled(flag: str, argument: str) -> str:
+    """Return how the caller writes an option, for messages that state how to fix an error.
+
+    :param flag: on the command line, such as ``--overwrite``
+    :param argument: in Python, such as ``overwrite=True``
+    """
+    return flag if _is_command else argument
+
+
 _SYNONYMS = tuple(
     frozenset(line.split())
     for line in """

@@ -34,7 +34,7 @@ from .data.sources import Source
 from .data.splits import OUT, TRAIN, VALID, Split, selection, split
 from .data.store import Store
 from .encoders import EncoderConfig
-from .errors import ConfigError, DataError, UserError
+from .errors import ConfigError, DataError, UserError, spelled
 from .experiment import Experiment
 from .flow import State
 from .frozen import FeatureCache, fill
@@ -340,7 +340,7 @@ def read_table(
         store.close()
         raise UserError(
             f"{folder}: the samples of {source.name} cannot be written there ({error.strerror or error}); free some disk space, choose "
-            f"another folder (-o RUN), or store less: data.cache_gb=0"
+            f"another folder ({spelled('-o RUN', 'out=...')}), or store less: data.cache_gb=0"
         ) from None
     except BaseException:
         store.close()

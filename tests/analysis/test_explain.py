@@ -176,7 +176,7 @@ def test_the_command_prints_and_writes_what_python_returns(shop_run: Path, shop_
     assert found == pm.explain(shop_run, table)
     assert "标题" in (tmp_path / "whole" / "explain.html").read_text(encoding="utf-8")
     result = run(shop_run, table, "--rows", "3,17", "-o", tmp_path / "rows")
-    assert [line for line in result.stdout.splitlines() if line.startswith("row")] == ["row 3", "row 17"]
+    assert [line.split(":")[0] for line in result.stdout.splitlines() if line.startswith("row")] == ["row 3, label", "row 17, label"]
     again = run(shop_run, table, "--rows", "3", "-o", tmp_path / "rows")
     assert (again.exit_code, "already there" in again.stderr) == (2, True)
     assert run(shop_run, table, "--rows", "3", "-o", tmp_path / "rows", "--overwrite").exit_code == 0

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 import polymodal as pm
 from builders.tables import write_csv
 from polymodal.cli.main import main
-from polymodal.cli.metric_table import format_number
 from polymodal.modalities.modality import percent
+from polymodal.pages import decimals
 from polymodal.pages.document import number
 
 
@@ -34,7 +34,7 @@ def test_only_all_cells_are_100_percent(share: float, expected: str) -> None:
 
 
 def test_a_number_that_rounds_to_zero_has_no_minus() -> None:
-    assert [format_number(value) for value in (-1e-9, -0.5, None)] == ["0.0000", "-0.5000", "-"]
+    assert [decimals(value) for value in (-1e-9, -0.5, None)] == ["0.0000", "-0.5000", "-"]
     assert [number(value) for value in (-1e-9, -0.5, None)] == ["0.0000", "-0.5000", "–"]
     assert [number(value, signed=True) for value in (-1e-9, -0.5, 0.5)] == ["+0.0000", "-0.5000", "+0.5000"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from polymodal.cli.metric_table import leaderboard_lines
+from polymodal.cli.leaderboard import leaderboard_lines
 from polymodal.cli.output import plain_text
 from polymodal.language import Words
 

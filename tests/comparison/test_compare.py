@@ -582,7 +582,7 @@ def test_a_process_that_was_killed_is_told_and_the_rest_goes_on_from_where_it_wa
     path = table(tmp_path / "t.csv", lambda one, two: one + two, rows=80)
     with monkeypatch.context() as patched:
         patched.setattr(Grid, "_trained", killed)
-        with pytest.raises(pm.UserError, match=r"^late, search: its training was ended by SIGKILL .*--jobs 1"):
+        with pytest.raises(pm.UserError, match=r"^late, search: its training was ended by SIGKILL .*jobs=1"):
             compare(path, tmp_path / "o", jobs=2)
     assert not multiprocessing.active_children()
     assert plain(resume_compare(tmp_path / "o", jobs=1)) == plain(compare(path, None))

@@ -170,7 +170,7 @@ def test_one_column_that_is_left_out_may_be_named_by_itself() -> None:
         assert [field.sources for field in pm.train(table, *FAST, target="y", ignore=given).bundle.experiment.fields.values()] == [("x",)]
         assert next(one.role for one in pm.inspect(table, target="y", ignore=given).columns if one.name == "price") == "ignored"
     for verb in (pm.train, pm.inspect, pm.check):
-        with pytest.raises(pm.ConfigError, match=r"columns: found list; expected a mapping such as \{'age': 'number'\} \(--column"):
+        with pytest.raises(pm.ConfigError, match=r"columns: found list; expected a mapping such as \{'age': 'number'\}$"):
             verb(table, target="y", columns=["price"])  # type: ignore[arg-type]
 
 

@@ -141,7 +141,7 @@ def test_every_bit_of_a_checkpoint_is_under_its_seal() -> None:
 
 def test_other_settings_are_told_by_their_paths(table: Path, tmp_path: Path) -> None:
     out = broken(table, tmp_path / "run", 9)
-    with pytest.raises(pm.UserError, match=r"training\.lr: was 0\.001, is 0\.01(.|\n)*--force"):
+    with pytest.raises(pm.UserError, match=r"training\.lr: was 0\.001, is 0\.01(.|\n)*force=True"):
         resume(out, "training.lr=0.01")
     text = (out / "run.yaml").read_text().replace("epochs: 3", "epochs: 4")
     (out / "run.yaml").write_text(text)

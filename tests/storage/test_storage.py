@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 import polymodal as pm
 from polymodal.cli.main import main
+from polymodal.errors import on_command_line
 from polymodal.journal import LineJournal
 from polymodal.storage import Lock, OutputFolder, check_file, check_files, free_folder, unwritable
 from polymodal.storage.folders import REPLACED
@@ -66,13 +67,18 @@ def test_what_is_refused_says_what_was_found_and_what_to_do(tmp_path: Path) -> N
             run,
             False,
             {},
-            r"already there; expected no such folder; choose another one \(-o RUN\), or replace it: --overwrite, or .*--resume",
+            r"already there; .*; choose another one \(out=\.\.\.\), or replace it: overwrite=True, or .*polymodal\.resume\('.*run'\)$",
         ),
-        (tmp_path / "full", False, {}, r"already there; expected no such folder; .*--overwrite$"),
+        (tmp_path / "full", False, {}, r"already there; expected no such folder; .*overwrite=True$"),
         (tmp_path / "full", True, {}, r"not a run, so it is not replaced; expected a folder that contains log; choose another one"),
         (tmp_path / "file", True, {}, "not a run, so it is not replaced"),
         (run, True, {"inputs": [str(run / "t.csv")]}, r"contains .*t\.csv, so it is not replaced; expected no input inside it"),
-        (tmp_path / "file" / "x", False, {}, r"cannot be written \(.*\); expected a place that can be; choose another folder \(-o RUN\)"),
+        (
+            tmp_path / "file" / "x",
+            False,
+            {},
+            r"cannot be written \(.*\); expected a place that can be; choose another folder \(out=\.\.\.\)",
+        ),
         (tmp_path / ("x" * 300), False, {}, "cannot be written"),
     ):
         with pytest.raises(pm.UserError, match=message), output(path, **settings).claim(overwrite):  # type: ignore[arg-type]
@@ -103,10 +109,24 @@ def test_a_replaced_output_is_restored_after_a_mistake(tmp_path: Path, entries: 
 # -- files ---------------------------------------------------------------------------------------------------------------
 
 
+def test_a_message_states_how_its_caller_writes_an_option(tmp_path: Path) -> None:
+    run = old(tmp_path / "run")
+    refusals = [output(run).refusal(False)]
+    with on_command_line():
+        refusals.append(output(run).refusal(False))
+    refusals.append(output(run).refusal(False))
+    beginning = f"{run}: already there; expected no such folder; choose another one "
+    python = f"{beginning}(out=...), or replace it: overwrite=True, or resume it: polymodal.resume({str(run)!r})"
+    command = f"{beginning}(-o RUN), or replace it: --overwrite, or resume it: --resume {run}"
+    assert refusals == [python, command, python]
+
+
 def test_files_and_free_names(tmp_path: Path) -> None:
     (tmp_path / "a.csv").touch()
     check_file(tmp_path / "a.csv", True, (".csv",))
-    with pytest.raises(pm.UserError, match=r"a\.csv: already there; expected no such file; choose another one \(-o FILE\), or replace it"):
+    with pytest.raises(
+        pm.UserError, match=r"a\.csv: already there; expected no such file; choose another one \(out=\.\.\.\), or replace it"
+    ):
         check_file(tmp_path / "a.csv", False, option="-o FILE")
     with pytest.raises(pm.UserError, match=r"extension that is not known; expected \.csv; choose another file name"):
         check_file(tmp_path / "a.txt", False, (".csv",))
@@ -168,7 +188,7 @@ def test_other_code_can_be_forced_and_other_settings_and_data_cannot(tmp_path: P
     path = tmp_path / "cells.jsonl"
     Journal(path, ABOUT).append({"cell": 1}, 1.0)
     other = {**ABOUT, "code": {"torch": "3", "numpy": "2"}}
-    with pytest.raises(pm.UserError, match=r"not as it was when the comparison began:\n  torch: was 1, is 3\n.*--force"):
+    with pytest.raises(pm.UserError, match=r"not as it was when the comparison began:\n  torch: was 1, is 3\n.*force=True"):
         Journal(path, other)
     warnings: list[str] = []
     assert Journal(path, other, force=True, warn=warnings.append).cells == [1]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data.sources import Source
-from ..errors import UserError, counted
+from ..errors import UserError, counted, spelled
 from ..evaluation.robustness import compared
 from ..modalities import OnError
 from ..pages import robustness_page
@@ -18,6 +18,7 @@ from ..request import Folders
 from ..training.devices import DeviceName
 from ..training.observers import plain
 from .corruption_curves import corruption_curves
+from .printed import RobustnessResult
 from .results import output_folder, write_results
 
 FILES = ("robustness.json", "robustness.html")
@@ -37,7 +38,7 @@ def robustness(
     trust: bool = False,
     encoding: str | None = None,
     device: DeviceName = "auto",
-) -> dict[str, Any]:
+) -> RobustnessResult:
     """Return a model's metrics on a table that contains the target when cells are corrupted, at severities 1 to 5, or missing.
 
     :param model: a ``Predictor``, or the path of a run or a bundle
@@ -51,8 +52,8 @@ def robustness(
     :param on_error: the treatment of unreadable cells; None = that of the model
     :param encoding: the encoding of a CSV or JSON file; None = detected
     :param device: where a model that is given by its path computes (see ``Predictor``)
-    :returns: ``{"table", "rows", "with_target", "asked", "seed", "members", "fields", "against", "targets"}``; the last one is the
-        result of ``analysis.corruption_curves``
+    :returns: a dict, which prints as tables: ``{"table", "rows", "with_target", "asked", "seed", "members", "fields", "against",
+        "targets"}``; the last one is the result of ``analysis.corruption_curves``
     :raises UserError: ``against`` does not predict the same targets or skips rows, a file exists, or the model or the table cannot be used
     """
     folder = output_folder(out, FILES, overwrite)
@@ -71,10 +72,10 @@ def robustness(
     if other is not None:
         _compare(results, predictor, other, source, sampled.row_predictor.window.rows, seed, on_error, root)
     count = len(sampled.row_predictor.window.rows)
-    result: dict[str, Any] = plain({
+    result = RobustnessResult(plain({
         "table": Path(source.name).name, "rows": source.rows, "with_target": len(known), "asked": count, "seed": seed,
         "members": len(predictor.bundle.members), "fields": fields, "against": name, "targets": results,
-    })  # fmt: skip
+    }))  # fmt: skip
     if folder is not None:
         write_results(folder, FILES, result, robustness_page(result, predictor.bundle.experiment.report.language))
     return result
@@ -98,7 +99,7 @@ def _compare(
         skipped = len(rows) - len(sampled.row_predictor.window.rows)
         raise UserError(
             f"against: a model that skips {skipped:,} of {counted(len(rows), 'row')}; expected answers to all of them; "
-            "use on_error=blank (--on-error blank)"
+            f"use {spelled('--on-error blank', 'on_error=blank')}"
         )
     theirs = _curves(sampled, other.fields_of(source, False), seed)
     read = set(other.bundle.experiment.columns())

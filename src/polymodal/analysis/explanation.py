@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data.sources import Source
-from ..errors import UserError
+from ..errors import UserError, spelled
 from ..modalities import OnError
 from ..pages import explanation_page
 from ..predictor import Predictor, SelectedRows, as_predictor, read_rows, read_targets_of, rows_with_target, sample_of
@@ -17,6 +17,7 @@ from ..request import Folders
 from ..training.devices import DeviceName
 from ..training.observers import plain
 from .contribution import contributions
+from .printed import ExplanationResult
 from .results import output_folder, write_results
 from .rows import explain_row
 
@@ -39,7 +40,7 @@ def explain(
     trust: bool = False,
     encoding: str | None = None,
     device: DeviceName = "auto",
-) -> dict[str, Any]:
+) -> ExplanationResult:
     """Return the contribution of each field to the predictions on a table that contains the target, or to the prediction of each of
     ``rows``.
 
@@ -53,8 +54,8 @@ def explain(
     :param on_error: the treatment of unreadable cells; None = that of the model
     :param encoding: the encoding of a CSV or JSON file; None = detected
     :param device: where a model that is given by its path computes (see ``Predictor``)
-    :returns: ``{"table", "rows", "members", "fields", ...}`` and either ``"asked"`` and ``"targets"`` (``analysis.contribution``) or
-        ``"explained"`` (``analysis.rows``)
+    :returns: a dict, which prints as tables: ``{"table", "rows", "members", "fields", ...}`` and either ``"asked"`` and
+        ``"targets"`` (``analysis.contribution``) or ``"explained"`` (``analysis.rows``)
     :raises UserError: a row number is invalid, a file exists, or the model or the table cannot be used
     """
     folder = output_folder(out, FILES, overwrite)
@@ -70,10 +71,10 @@ def explain(
         selected = predictor.read(source, _numbers(rows, source), on_error, root)
         texts = selected.fault_texts()
         result["explained"] = [_one(predictor, selected, at, texts[at], seed) for at in range(len(texts))]
-    result = plain(result)
+    shown = ExplanationResult(plain(result))
     if folder is not None:
-        write_results(folder, FILES, result, explanation_page(result, bundle.experiment.report.language))
-    return result
+        write_results(folder, FILES, shown, explanation_page(shown, bundle.experiment.report.language))
+    return shown
 
 
 def _whole(
@@ -99,7 +100,8 @@ def _numbers(rows: int | Sequence[int], source: Source) -> np.ndarray:
     """Return the row numbers as 0-based positions, ascending and without repetition."""
     numbers = sorted({int(row) for row in ([rows] if isinstance(rows, int | np.integer) else rows)})
     if not numbers or len(numbers) > MOST_EXPLAINED:
-        raise UserError(f"rows: {len(numbers):,} of them; expected 1 to {MOST_EXPLAINED}; explain the whole table without rows (--rows)")
+        fix = f"explain the whole table without {spelled('--rows', 'rows')}"
+        raise UserError(f"rows: {len(numbers):,} of them; expected 1 to {MOST_EXPLAINED}; {fix}")
     wrong = next((row for row in numbers if not 1 <= row <= source.rows), None)
     if wrong is not None:
         raise UserError(f"rows: {wrong}; expected numbers from 1 to {source.rows:,}, the rows of {source.name}")

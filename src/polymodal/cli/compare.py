@@ -124,8 +124,7 @@ def compare(
 
 def summary(result: Mapping[str, Any]) -> list[Line]:
     """Return a comparison as lines: a table and a conclusion for each target."""
-    from ..pages import comparison_sentence, contender_label, why_left_out
-    from .metric_table import format_number
+    from ..pages import comparison_sentence, contender_label, decimals, why_left_out
     from .output import Table, legend_lines, table_lines, text_lines
     from .output import words as texts
 
@@ -144,7 +143,7 @@ def summary(result: Mapping[str, Any]) -> list[Line]:
             seconds, parameters = f"{about[contender]['seconds']:,.1f}", f"{about[contender]['parameters']:,}"
             label = contender_label(words, contender, about)
             label += " *" if contender in (target["best_alone"], target["best_fused"]) else ""
-            rows.append([label, format_number(figures["mean"]), format_number(figures["spread"]), gain, ends, seconds, parameters])
+            rows.append([label, decimals(figures["mean"]), decimals(figures["spread"]), gain, ends, seconds, parameters])
         lines += [("", "")] if lines else []
         lines += text_lines(words("compare.measured", target=name, rows=target["measured"], rounds=target["rounds"]), "bold")
         lines += table_lines(Table(["", target["metric"], *map(words, keys)], rows))

@@ -98,10 +98,11 @@ class _Group(Commands):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. The exit code is 2 for an error that the user can fix, and 1 for another error of the library."""
-        from ..errors import PolymodalError, UserError
+        from ..errors import PolymodalError, UserError, on_command_line
 
         try:
-            return super().invoke(ctx)
+            with on_command_line():
+                return super().invoke(ctx)
         except click.UsageError as error:
             raise _on_lines(error) from None
         except UserError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ..language import Words
+from ..pages import Section
 from ..terminal import Table, has_colors, message_lines, padded, painted, paragraphs, width_of
 
 Line = tuple[str, str]
@@ -43,6 +44,18 @@ def legend_lines(*texts: str) -> list[Line]:
     """Return the explanation of symbols as lines; empty texts are left out."""
     explained = words()("list_separator").join(text for text in texts if text)
     return text_lines(explained, "dim", "  ", "  ") if explained else []
+
+
+def section_lines(sections: Iterable[Section]) -> list[Line]:
+    """Return the sections of a result as lines: their titles, their tables, and what explains them."""
+    lines: list[Line] = []
+    for section in sections:
+        lines += [("", "")] if lines and (section.title or section.table is not None) else []
+        lines += text_lines(section.title, "bold") if section.title else []
+        lines += table_lines(section.table) if section.table is not None else []
+        for note in section.notes:
+            lines += text_lines(note, "dim", "  ", "  ")
+    return lines
 
 
 def show(lines: Iterable[Line], *, error: bool = False) -> None:
@@ -84,6 +97,6 @@ def opening_lines(path: str | Path) -> list[Line]:
 
 
 __all__ = [
-    "Line", "Table", "legend_lines", "named_lines", "opening_lines", "padded", "plain_text", "say", "show", "show_next", "show_wrote",
-    "table_lines", "text_lines", "words",
+    "Line", "Table", "legend_lines", "named_lines", "opening_lines", "padded", "plain_text", "say", "section_lines", "show", "show_next",
+    "show_wrote", "table_lines", "text_lines", "words",
 ]  # fmt: skip

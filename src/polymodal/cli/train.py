@@ -97,9 +97,9 @@ def closing_lines(folder: Path) -> list[Line]:
 def summary(predictor: Predictor) -> list[Line]:
     """Return a run's results as lines: the metrics of all fields, of each field alone, and without each field on the validation rows, of
     all fields on the test rows, the leaderboard, and the finding."""
-    from ..pages import finding_lines, p_legend
-    from .metric_table import leaderboard_lines, metric_lines
-    from .output import legend_lines, text_lines
+    from ..pages import finding_lines, metric_sections, p_legend
+    from .leaderboard import leaderboard_lines
+    from .output import legend_lines, section_lines, text_lines
     from .output import words as texts
 
     words, metrics = texts(), predictor.metrics
@@ -118,7 +118,7 @@ def summary(predictor: Predictor) -> list[Line]:
         title = words("train.title", target=name, kind=task.config.kind, rows=metrics["validation"]["rows"])
         smaller = [metric for metric in task.metric_names if task.sign(metric) < 0]
         lines += [("", "")] if lines else []
-        lines += metric_lines(words, title, list(task.metric_names), groups, smaller)
+        lines += section_lines(metric_sections(words, title, task.metric_names, groups, smaller))
         board = leaderboard_lines(words, name, metrics.get("leaderboard", {}).get(name, []))
         lines += [("", ""), *board] if board else []
     finding = finding_lines(words, metrics)

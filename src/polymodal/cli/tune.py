@@ -79,8 +79,8 @@ def tune(
 
 def summary(result: Mapping[str, Any], folder: str) -> list[Line]:
     """Return a search as lines: the best trials, what the figure of the best one means, and where its configuration is."""
+    from ..pages import decimals
     from ..training.console import settings_text
-    from .metric_table import format_number
     from .output import Table, legend_lines, table_lines, text_lines
     from .output import words as texts
 
@@ -91,7 +91,7 @@ def summary(result: Mapping[str, Any], folder: str) -> list[Line]:
     heads = [f"{name} {metric}" if len(metrics) > 1 else metric for name, metric in metrics.items()]
     rows = [
         [
-            str(one["number"]), *(f"{format_number(one['scores'][name])}{_error(one, name)}" for name in metrics),
+            str(one["number"]), *(f"{decimals(one['scores'][name])}{_error(one, name)}" for name in metrics),
             *(settings_text({path: one["settings"][path]}).removeprefix(f"{path}=") if path in one["settings"] else "" for path in paths),
         ]
         for one in ranked

@@ -17,7 +17,7 @@ import torch
 from ..config import absolute, explain, override, request_of
 from ..data.sources import Source
 from ..ensemble.boosting import TreeTraining
-from ..errors import UserError
+from ..errors import UserError, spelled
 from ..evaluation.paired import FEWEST_ROUNDS
 from ..experiment import Experiment
 from ..journal import code_of
@@ -90,11 +90,12 @@ def compare(
     """
     request = request_of(Experiment, compare, table, overrides, settings, ComparisonSettings)
     if not 1 <= trials <= 4:
-        raise UserError(f"trials: {trials}; expected 1 to 4 (--trials)")
+        raise UserError(f"trials: {trials}; expected 1 to 4{spelled(' (--trials)', '')}")
     if jobs is not None and jobs < 1:
-        raise UserError(f"jobs: {jobs}; expected 1 or more trainings at a time (--jobs)")
+        raise UserError(f"jobs: {jobs}; expected 1 or more trainings at a time{spelled(' (--jobs)', '')}")
     if not 2 <= rounds <= 10:
-        raise UserError(f"rounds: {rounds}; expected {FEWEST_ROUNDS} to 10, or 2, which give no interval; set --rounds {FEWEST_ROUNDS}")
+        fix = f"set {spelled('--rounds ', 'rounds=')}{FEWEST_ROUNDS}"
+        raise UserError(f"rounds: {rounds}; expected {FEWEST_ROUNDS} to 10, or 2, which give no interval; {fix}")
     also = None if also is None else [setting for setting in listed(also) if setting != "none"]
     arguments = {
         "table": absolute(table) if isinstance(table, (str, Path)) else None, "overrides": list(overrides), **_plain(request.settings),

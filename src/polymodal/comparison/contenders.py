@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..config import override
-from ..errors import ConfigError, nearest
+from ..errors import ConfigError, nearest, spelled
 from ..experiment import Experiment
 from ..fusions import KINDS, menu_of
 
@@ -74,7 +74,9 @@ def contenders(experiment: Experiment, fusions: Sequence[str] | None, also: Sequ
         kinds.append(own.kind)
     for kind in dict.fromkeys(kinds):
         if kind not in KINDS and kind != own.kind:
-            raise ConfigError(f"--fusion {kind}: not on the menu; expected one of {', '.join(KINDS)}{nearest(kind, KINDS)}")
+            raise ConfigError(
+                f"{spelled('--fusion', 'fusions:')} {kind}: not on the menu; expected one of {', '.join(KINDS)}{nearest(kind, KINDS)}"
+            )
         settings = () if kind == own.kind else (f"model.fusion.kind={kind}",)
         one = Contender(kind, None, settings)
         try:

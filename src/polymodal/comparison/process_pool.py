@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from ..errors import UserError
+from ..errors import UserError, spelled
 from ..language import Sentence
 from ..training.devices import pick_device
 from ..training.observers import plain
@@ -143,7 +143,7 @@ class ProcessPool:
             how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
             raise UserError(
                 f"{one.job}: its training was {how} without a result; expected a result; if memory ran out, train fewer at a time "
-                f"(--jobs 1)"
+                f"({spelled('--jobs 1', 'jobs=1')})"
             )
         self.done(one.job, one.result)
 

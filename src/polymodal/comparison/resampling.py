@@ -18,7 +18,7 @@ from ..data.reading import groups_of
 from ..data.sources import Source
 from ..data.splits import CALIBRATE, OUT, SELECT, TEST, TRAIN, VALID, Split, SplitConfig
 from ..ensemble.clusters import clusters_of
-from ..errors import DataError, counted
+from ..errors import DataError, counted, spelled
 from ..experiment import Experiment
 from ..preparation import Prepared
 from ..random_streams import Stream, generator
@@ -47,9 +47,8 @@ def dealt(experiment: Experiment, source: Source, rounds: int) -> Experiment:
             units = len(np.unique(groups_of(source, given.group)))
         folds = min(_FOLDS, max(_FEWEST, units // 3))
         if folds - _choosing(folds) < rounds:
-            raise DataError(
-                f"{source.name}: {counted(units, 'row')} or groups of rows; too few for {rounds} rounds; take fewer (--rounds 3)"
-            )
+            fix = f"take fewer ({spelled('--rounds 3', 'rounds=3')})"
+            raise DataError(f"{source.name}: {counted(units, 'row')} or groups of rows; too few for {rounds} rounds; {fix}")
         split = SplitConfig(kind="folds", folds=folds, group=given.group, test=given.test, copies=given.copies)
     return experiment.model_copy(update={"data": experiment.data.model_copy(update={"split": split})})
 
@@ -98,7 +97,9 @@ class Rounds:
         measure = [_some(np.flatnonzero(part_N == at), MOST_MEASURED, cluster_N, at) for at in range(rounds)]
         for at in range(rounds):
             if not len(choose) or not len(train[at]) or not len(measure[at]):
-                raise DataError(f"{prepared.train.source.name}: too few rows for {rounds} rounds; take fewer (--rounds 3)")
+                raise DataError(
+                    f"{prepared.train.source.name}: too few rows for {rounds} rounds; take fewer ({spelled('--rounds 3', 'rounds=3')})"
+                )
         return cls(choose, train, measure, cluster_N)
 
     @property

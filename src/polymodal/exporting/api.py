@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from torch.export import ExportedProgram
 
-from ..errors import ConfigError, UserError, nearest
+from ..errors import ConfigError, UserError, nearest, spelled
 from ..language import Sentence
 from ..predictor import Predictor
 from ..predictor.loading import as_predictor
@@ -111,7 +111,8 @@ def export(
     fields, tasks = layout.fields_of(bundle, writer.has_lengths), layout.tasks_of(bundle)
     rows = rows_of(predictor, table, root, fields)
     if int8 and not any(task.config.column in row for task in bundle.tasks.values() for row in rows.cells[: rows.given]):
-        raise ConfigError("int8: found no rows with targets to measure on; expected a table with targets; give one: --table TABLE")
+        fix = f"give one: {spelled('--table TABLE', 'table=...')}"
+        raise ConfigError(f"int8: found no rows with targets to measure on; expected a table with targets; {fix}")
     expected, faults = parity.answers_of(predictor, rows)
     inputs = layout.inputs_of(fields)
     try:
@@ -137,7 +138,7 @@ def export(
             metrics = {"before": parity.metrics_of(bundle.tasks, rows, found), "after": parity.metrics_of(bundle.tasks, rows, rounded)}
         _put(temporary, path)
     except OSError as error:
-        raise UserError(not_written(path, error, "folder (-o FOLDER)")) from None
+        raise UserError(not_written(path, error, f"folder ({spelled('-o FOLDER', 'out=...')})")) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Export(path, rows.source, metrics=metrics, **result)

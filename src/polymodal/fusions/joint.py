@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ..backbones import Facts
 from ..backbones.joint import facts_in, load_network, network_of, words_of
-from ..errors import ConfigError, nearest
+from ..errors import ConfigError, nearest, spelled
 from ..flow import Features, Form, State
 from ..layers.pooling import without_masked
 from .fusion import Fusion, FusionConfig, heads_divide, linear
@@ -80,7 +80,7 @@ class JointConfig(FusionConfig):
         if self.text is None and self.has_text and len(texts) > 1:
             raise ConfigError(
                 f"model.fusion.text: the fields {', '.join(texts)} are texts; expected one; name it by model.fusion.text, or leave the "
-                f"others out (--ignore COL)"
+                f"others out ({spelled('--ignore COL', 'ignore=...')})"
             )
 
     def build(self, widths: Mapping[str, int | None], width: int) -> Fusion:

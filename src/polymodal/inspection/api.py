@@ -10,7 +10,7 @@ from ..config import explain, request_of
 from ..data.near_duplicates import sides
 from ..data.reading import examine_targets
 from ..data.sources import Source, open_source
-from ..errors import UserError, counted
+from ..errors import UserError, counted, spelled
 from ..experiment import Experiment
 from ..preparation import roots_of, split_rows
 from ..request import Request, TableSettings, accepts, listed
@@ -93,7 +93,7 @@ def init(
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, text.encode())
         except OSError as error:
-            raise UserError(not_written(path, error, "file (-o FILE)")) from None
+            raise UserError(not_written(path, error, f"file ({spelled('-o FILE', 'out=...')})")) from None
     return text
 
 

@@ -13,7 +13,7 @@ from ..config import override, quote
 from ..data.sources import Source
 from ..data.splits import FEW_ROWS
 from ..encoders import PretrainedModels
-from ..errors import ConfigError
+from ..errors import ConfigError, spelled
 from ..experiment import DataConfig, Experiment, usual_encoder, with_encoders
 from ..language import Sentence
 from ..modalities import COLUMN_TYPES, OF_FILES, Roots, modality_of
@@ -70,9 +70,8 @@ def infer(
     weight = data.get("weight")
     for name in set(given or {}) & set(targets):
         path = f"tasks.{quote(name)}.kind"
-        raise ConfigError(
-            f"--column {name}: {name!r} is the target, whose kind is another setting; expected {path}, such as {path}=multiclass"
-        )
+        place = spelled(f"--column {name}", f"columns: {name}")
+        raise ConfigError(f"{place}: {name!r} is the target, whose kind is another setting; expected {path}, such as {path}=multiclass")
     roles = dict.fromkeys(listed(ignore), "ignored")
     roles |= {name: role for name, role in ((group, "group"), (split, "split"), (weight, "weight")) if name is not None}
     given_split = dict(data.get("split") or {})

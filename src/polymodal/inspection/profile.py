@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from html import escape
 
 from ..experiment import Experiment
 from ..language import Words
+from ..pages import html_table
+from ..pages.document import text as escaped
 from ..terminal import USUAL_WIDTH, Table, paragraphs
 from .columns import Column
 
@@ -45,20 +46,29 @@ class Profile:
         """
         lines = paragraphs([words("inspect.title", table=self.table, rows=self.rows, columns=len(self.columns))], width)
         lines += ["", *self._table(words).lines(width)]
+        for fact in self._facts(words):
+            lines += ["", *paragraphs([fact], width, "", "  ")]
+        for heading, found in self._findings(words):
+            lines += ["", *paragraphs([heading], width), *paragraphs(found, width, "  - ", "    ")]
+        return lines
+
+    def _facts(self, words: Words) -> Iterator[str]:
+        """Yield a line on each target, and on the rows that stay together."""
         for name, line in self.targets.items():
-            lines += ["", *paragraphs([words("inspect.target", target=name, line=words.read(line))], width, "", "  ")]
-        if self.together:
-            lines += ["", *paragraphs(map(words.read, self.together), width, "", "  ")]
+            yield words("inspect.target", target=name, line=words.read(line))
+        yield from map(words.read, self.together)
+
+    def _findings(self, words: Words) -> Iterator[tuple[str, list[str]]]:
+        """Yield what was found, each a heading and its lines: cells that cannot be read, and what is suspicious."""
         if self.unreadable:
             some = self.looked_at < self.rows
-            lines += ["", words("inspect.unreadable_of", rows=self.looked_at) if some else words("inspect.unreadable")]
+            cells = []
             for name, faults in self.unreadable.items():
-                cells = [words("inspect.cell", row=row, column=name, fault=fault) for row, fault in faults[:10]]
+                cells += [words("inspect.cell", row=row, column=name, fault=fault) for row, fault in faults[:10]]
                 cells += [words("inspect.more", more=len(faults) - 10, column=name)] if len(faults) > 10 else []
-                lines += paragraphs(cells, width, "  ", "    ")
+            yield words("inspect.unreadable_of", rows=self.looked_at) if some else words("inspect.unreadable"), cells
         heading = "inspect.suspicious" if self.suspicions else "inspect.nothing_else" if self.unreadable else "inspect.nothing"
-        lines += ["", words(heading)]
-        return lines + paragraphs(map(words.read, self.suspicions), width, "  - ", "    ")
+        yield words(heading), list(map(words.read, self.suspicions))
 
     def _table(self, words: Words) -> Table:
         """Return the table of the columns."""
@@ -76,4 +86,11 @@ class Profile:
 
     def _repr_html_(self) -> str:
         """Return the profile as HTML, for notebooks. All text is escaped."""
-        return f'<pre style="overflow-x:auto">{escape(self.text())}</pre>'
+        words = Words("en")
+        table = self._table(words)
+        parts = [html_table(table.heads, table.rows, words("inspect.title", table=self.table, rows=self.rows, columns=len(self.columns)))]
+        parts += [f"<p>{escaped(line)}</p>" for line in self._facts(words)]
+        for heading, lines in self._findings(words):
+            items = "".join(f"<li>{escaped(line)}</li>" for line in lines)
+            parts.append(f"<p>{escaped(heading)}</p>" + (f"<ul>{items}</ul>" if items else ""))
+        return "".join(parts)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from ..cells import Writing, category, is_missing_word, writing_of
 from ..data.sources import Source
-from ..errors import ConfigError, nearest
+from ..errors import ConfigError, nearest, spelled
 from ..language import Sentence
 from ..modalities import COLUMN_TYPES, KINDS, MODALITIES, Roots, is_empty, modality_of
 from ..modalities.objects import described, is_empty_list, is_object
@@ -40,14 +40,13 @@ def describe(
     :raises DataError: a named column does not exist
     """
     if not isinstance(given, Mapping):
-        raise ConfigError(f"columns: found {type(given).__name__}; expected a mapping such as {{'age': 'number'}} (--column age=number)")
+        raise ConfigError(f"columns: found {type(given).__name__}; expected a mapping such as {{'age': 'number'}}")
     source.check([*targets, *given, *roles])
     for name, modality in given.items():
         if modality not in (*KINDS, *COLUMN_TYPES):
             options = [*KINDS, *COLUMN_TYPES]
-            raise ConfigError(
-                f"--column {name}={modality}: not a modality; expected one of {', '.join(options)}{nearest(modality, options)}"
-            )
+            place = spelled(f"--column {name}={modality}", f"columns: {name}={modality}")
+            raise ConfigError(f"{place}: not a modality; expected one of {', '.join(options)}{nearest(modality, options)}")
     columns = []
     for name in source.columns:
         cells = [cell for cell in facts.sample[name] if not is_empty(cell)]

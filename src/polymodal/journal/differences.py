@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..config import quote
-from ..errors import UserError
+from ..errors import UserError, spelled
 from ..language import Sentence
 
 FREE = ("data.table", "data.valid", "data.test", "data.root", "data.cache_gb", "data.features_gb", "training.workers",
@@ -28,9 +28,9 @@ Kind = Literal["run", "comparison", "search"]
 """What is resumed."""
 _BEGAN: dict[Kind, str] = {"run": "training", "comparison": "the comparison", "search": "the search"}
 _ANEW: dict[Kind, str] = {
-    "run": "train anew in another folder (-o RUN): its trained models cannot be combined with models of other settings or other rows",
-    "comparison": "compare anew in another folder (-o FOLDER): trainings under other settings or on other rows cannot be compared",
-    "search": "search anew in another folder (-o FOLDER): trials under other settings or on other rows cannot be compared",
+    "run": "train anew in another folder: its trained models cannot be combined with models of other settings or other rows",
+    "comparison": "compare anew in another folder: trainings under other settings or on other rows cannot be compared",
+    "search": "search anew in another folder: trials under other settings or on other rows cannot be compared",
 }
 
 
@@ -95,7 +95,7 @@ def refuse(folder: Path, differing: Sequence[Difference], force: bool, kind: Kin
     lines = "".join(f"\n  {one.line}" for one in differing)
     raise UserError(
         f"{folder}: not as it was when {_BEGAN[kind]} began:{lines}\nexpected no difference; undo it, or "
-        f"{_ANEW[kind] if another else 'resume all the same: --force'}"
+        f"{_ANEW[kind] if another else 'resume all the same: ' + spelled('--force', 'force=True')}"
     )
 
 

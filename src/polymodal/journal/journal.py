@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
+from ..errors import UserError, spelled
 from ..experiment import Experiment
 from ..language import Sentence
 from ..storage import checksum_of, write_whole
@@ -73,7 +73,8 @@ class Journal:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise UserError(f"{path}: cannot be read ({error}); expected the decisions of a run; train anew (--overwrite)") from None
+            fix = f"train anew ({spelled('--overwrite', 'overwrite=True')})"
+            raise UserError(f"{path}: cannot be read ({error}); expected the decisions of a run; {fix}") from None
 
     def decide(self, key: str, value: Any) -> Any:
         """Record a decision, and return it."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..config import shortened
-from ..errors import UserError
+from ..errors import UserError, spelled
 from ..language import Sentence
 from ..storage import write_whole
 from ..training.observers import plain
@@ -90,7 +90,8 @@ class LineJournal:
                     self.take(entry)
         except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise UserError(
-                f"{path}: cannot be read ({error!r}); expected the results of a {self.kind}; begin it anew (--overwrite)"
+                f"{path}: cannot be read ({error!r}); expected the results of a {self.kind}; begin it anew "
+                f"({spelled('--overwrite', 'overwrite=True')})"
             ) from None
         refuse(path.parent, differing, force, self.kind)
         for one in differing:

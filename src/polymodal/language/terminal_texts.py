@@ -154,6 +154,7 @@ TERMINAL_TEXTS: Mapping[str, tuple[str, str]] = {
     "explain.row_title": ("row {row}", "第 {row} 行"),
     "explain.row_faults": ("row {row} ({faults})", "第 {row} 行（{faults}）"),
     "explain.row_skipped": ("{row}: skipped", "{row}：跳过"),
+    "explain.row_line": ("{row}, {line}", "{row}，{line}"),
     "explain.row_prediction": (
         "{target}: {prediction}; {unit} {whole}, without any field {nothing}",
         "{target}：{prediction}；{unit} {whole}，没有任何字段时 {nothing}",

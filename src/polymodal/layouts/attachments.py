@@ -9,7 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 
-from ..errors import UserError
+from ..errors import UserError, spelled
 from ..storage import OutputFolder, discard_replaced, not_written
 
 _MARKER = "files-of-table.txt"
@@ -77,5 +77,5 @@ class Attachments:
                 path.parent.mkdir(exist_ok=True)
                 path.write_bytes(body)
         except OSError as error:
-            raise UserError(not_written(path, error, "file (-o TABLE)")) from None
+            raise UserError(not_written(path, error, f"file ({spelled('-o TABLE', 'out=...')})")) from None
         return path.relative_to(self.folder.parent).as_posix()

@@ -229,7 +229,7 @@ class Tabular(Modality):
                 continue
             rest = {**sample, kind: sample[kind].copy()}
             rest[kind][place] = missing
-            names.append(f"{column['name']} = {_short(part)}")
+            names.append(f"{column['name']} = {_short(part, kind == 'categories')}")
             without.append(rest if (rest["categories"] != 0).any() or not np.isnan(rest["numbers"]).all() else None)
         return Parts(names, without)
 
@@ -304,7 +304,16 @@ def _as_dates_are(order: str) -> str:
     return Sentence("describe.format", form=order) if example is None else Sentence("describe.such_as", example=example)
 
 
-def _short(cell: Cell) -> str:
-    """Return a cell as text of at most 40 characters."""
-    text = repr(cell[:50]) if isinstance(cell, (str, bytes)) else called(cell) if isinstance(cell, _NO_VALUE) else text_of(cell)
+def _short(cell: Cell, quoted: bool = True) -> str:
+    """Return a cell as text of at most 40 characters.
+
+    :param quoted: whether a text has quotation marks, as that of a category has
+    """
+    text = (
+        repr(cell[:50])
+        if isinstance(cell, bytes) or (quoted and isinstance(cell, str))
+        else called(cell)
+        if isinstance(cell, _NO_VALUE)
+        else text_of(cell)
+    )
     return text if len(text) <= 40 else text[:37] + "..."

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, warn
+from ..errors import ConfigError, spelled, warn
 from ..flow import Prediction
 from ..language import Sentence
 from ..modalities import OnError
@@ -53,14 +53,13 @@ class PredictionTable:
         self.names = ColumnNames.of(tasks)
         """The names of the columns."""
         self._with_sets = list(predictor.errors(coverage)) if coverage is not None else []
+        place = spelled("--abstain-below", "abstain_below")
         if abstain_below is not None and not 0 <= abstain_below <= 1:
-            raise ConfigError(
-                f"abstain_below (--abstain-below): found {abstain_below:g}; expected a probability from 0 to 1; write one such as 0.6"
-            )
+            raise ConfigError(f"{place}: found {abstain_below:g}; expected a probability from 0 to 1; write one such as 0.6")
         if abstain_below is not None and not any(task.has_classes for task in tasks.values()):
             raise ConfigError(
-                "abstain_below (--abstain-below): every target is a number, which has no probability; expected a target with classes; "
-                "use coverage (--coverage)"
+                f"{place}: every target is a number, which has no probability; expected a target with classes; "
+                f"use {spelled('--coverage', 'coverage')}"
             )
         self.columns: Mapping[str, str] = column_types(tasks, self.names, self._with_sets)
         """The columns in the order of a file, each with its type: ``int64``, ``double``, ``bool``, ``string``, or ``list`` and one of

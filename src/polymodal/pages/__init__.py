@@ -15,7 +15,18 @@ from .examples import examples_of, is_private, worst_rows
 from .explanation import page as explanation_page
 from .fields import model_label
 from .markdown import escaped
-from .records import Records, Result, aligned, html_table, plain, with_error
+from .records import (
+    ByTarget,
+    Records,
+    Result,
+    Section,
+    aligned,
+    decimals,
+    html_table,
+    metric_sections,
+    plain,
+    with_error,
+)
 from .robustness import page as robustness_page
 from .run import entry_name, finding_lines, p_legend, write
 from .run import page as run_page
@@ -26,13 +37,16 @@ __all__ = [
     "EXAMPLES",
     "INTERRUPTED",
     "REPORT_DATA",
+    "ByTarget",
     "Records",
     "Result",
+    "Section",
     "aligned",
     "card",
     "comparison_page",
     "comparison_sentence",
     "contender_label",
+    "decimals",
     "entry_name",
     "escaped",
     "examples_of",
@@ -40,6 +54,7 @@ __all__ = [
     "finding_lines",
     "html_table",
     "is_private",
+    "metric_sections",
     "model_label",
     "p_legend",
     "plain",

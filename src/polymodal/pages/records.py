@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
-from ..terminal import Table
+from ..language import Words
+from ..terminal import Table, paragraphs
 from .document import number, text
 from .markdown import one_line
 
@@ -54,8 +56,22 @@ class Records(list[dict[str, Any]]):
         return f"{table}<small>{text(plain(self.note))}</small>" if self and self.note else table
 
 
+@dataclass(frozen=True)
+class Section:
+    """A part of a printed result: a title, a table, and lines below the table. Each of them may be absent.
+
+    :param title: the line above the table
+    :param table: the table, as text
+    :param notes: what explains the table, each a paragraph
+    """
+
+    title: str = ""
+    table: Table | None = None
+    notes: Sequence[str] = ()
+
+
 class Result(dict[str, Any]):
-    """A dict of results, every key of which is an attribute as well. Subclasses print as a summary."""
+    """A dict of results, every key of which is an attribute as well. A subclass with ``sections`` prints as their tables."""
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -66,6 +82,41 @@ class Result(dict[str, Any]):
     def __dir__(self) -> list[str]:
         """Return the names of the attributes, keys among them."""
         return sorted({*super().__dir__(), *self})
+
+    def sections(self, words: Words) -> Iterator[Section]:
+        """Yield what is printed of the result, in the language of ``words``."""
+        yield from ()
+
+    def __repr__(self) -> str:
+        """Return the sections as text of at most 80 columns; those of a result without any as a dict."""
+        parts = []
+        for section in self.sections(Words("en")):
+            lines = paragraphs([section.title] if section.title else [], WIDTH)
+            lines += section.table.lines(WIDTH) if section.table is not None else []
+            parts.append("\n".join([*lines, *paragraphs(section.notes, WIDTH, "  ", "  ")]))
+        return "\n\n".join(parts) or super().__repr__()
+
+    def _repr_html_(self) -> str | None:
+        """Return the sections as HTML, for notebooks; None if there are none. All text is escaped."""
+        parts = []
+        for section in self.sections(Words("en")):
+            if section.table is not None:
+                parts.append(html_table(section.table.heads, section.table.rows, section.title))
+            elif section.title:
+                parts.append(f"<p>{text(plain(section.title))}</p>")
+            parts += [f"<p><small>{text(plain(note))}</small></p>" for note in section.notes]
+        return "".join(parts) or None
+
+
+class ByTarget(Result):
+    """A dict of tables by target, which print below one another."""
+
+    def __repr__(self) -> str:
+        return "\n\n".join(map(repr, self.values()))
+
+    def _repr_html_(self) -> str:
+        """Return the tables as HTML, for notebooks. All text is escaped."""
+        return "".join(table._repr_html_() for table in self.values())
 
 
 def plain(value: object) -> str:
@@ -114,6 +165,30 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence[object]], title: str
 def _cell(tag: str, side: str, content: object) -> str:
     """Return a cell of a table as HTML."""
     return f'<{tag} style="text-align:{side}">{text(plain(content))}</{tag}>'
+
+
+def decimals(value: float | None, signed: bool = False) -> str:
+    """Return a number as in ``document.number``, but ``-`` for None: text that is printed has a key for it ("legend.undefined")."""
+    return "-" if value is None else number(value, signed)
+
+
+def metric_sections(
+    words: Words, title: str, metrics: Sequence[str], groups: Sequence[Sequence[tuple[str, Mapping[str, Any]]]], smaller: Sequence[str]
+) -> Iterator[Section]:
+    """Yield a table of metrics for each group of models: a row for each metric, and a column for each model.
+
+    :param groups: the models that are shown beside one another, each a label and its metrics by name; one that is absent or None is
+        undefined
+    :param smaller: the metrics of which smaller values are better
+    """
+    shown = [values.get(metric) for group in groups for _, values in group for metric in metrics]
+    names = words("enumeration").join(name for name in metrics if name in smaller)
+    notes = [words("legend.smaller", names=names)] if names else []
+    notes += [words("legend.undefined")] if None in shown else []
+    for at, group in enumerate(groups):
+        rows = [[metric, *(decimals(values.get(metric)) for _, values in group)] for metric in metrics]
+        last = at == len(groups) - 1
+        yield Section("" if at else title, Table(["", *(label for label, _ in group)], rows), notes if last else [])
 
 
 def with_error(value: float | None, error: float | None) -> str:

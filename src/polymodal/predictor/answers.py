@@ -18,13 +18,14 @@ from ..flow import Prediction
 from ..frozen import featured, through
 from ..inference import Each, answers
 from ..modalities import Modality, OnError, check_folders
+from ..pages import ByTarget
 from ..preparation import roots_of
 from ..remote import is_remote
 from ..request import Folders, listed
 from ..tasks.classes import array_of
 from ..training.devices import DeviceName, pick_device
 from .importance import MOST_SAMPLED, Kind, check_arguments, importances
-from .measuring import evaluate_rows
+from .measuring import EvaluationResult, evaluate_rows
 from .reading import ReadWindow, SelectedRows, TableReader, fields_there
 from .report import RunReport, report_of
 from .summary import ModelSummary, summary_of
@@ -104,9 +105,7 @@ class Predictor:
             ``difference`` and ``difference_error`` (the model's value minus this one, on the same rows), ``verdict``, ``rows`` and
             ``seconds``; a dict of such lists by target if there are several targets. The list is empty if the model was not measured
         """
-        keys = ("leaderboard", "leaderboard_members") if members else ("leaderboard",)
-        entries = {name: [one for key in keys for one in self.metrics.get(key, {}).get(name, [])] for name in self.bundle.tasks}
-        return self._single({name: leaderboard_table(name, of_task) for name, of_task in entries.items()})
+        return self._single({name: leaderboard_table(name, self.metrics, members) for name in self.bundle.tasks}, ByTarget)
 
     def summary(self) -> ModelSummary:
         """Return the summary of the model: its targets, fields, encoders, parameters, size, and how it was trained. It prints as text."""
@@ -227,16 +226,17 @@ class Predictor:
 
     def evaluate(
         self, table: Any, *, on_error: OnError | None = None, strict: bool = False, root: Folders = (), encoding: str | None = None,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> EvaluationResult:  # fmt: skip
         """Measure the model on a table with targets.
 
         Classes that the model does not know count as wrong predictions. Rows without a target are not measured.
 
-        :returns: ``{"rows": N, "tasks": {target: {metric: value}}, "hidden": {field: {target: {metric: value}}}}``, where ``"hidden"``
-            contains the metrics with one field hidden. A metric is None if it is undefined on these rows; ``"undefined"`` then states the
-            reason. ``"without_target"`` is the number of rows without a target, by target, ``"unreadable"`` the number of rows with a
-            target that cannot be read, and ``"unknown"`` the unknown classes with their rows, by target. ``"measured"`` is the number of
-            rows that were measured, by target. The first three are absent if there are none, the last one if all rows were measured
+        :returns: a dict, which prints as a table: ``{"rows": N, "tasks": {target: {metric: value}}, "hidden": {field: {target: {metric:
+            value}}}}``, where ``"hidden"`` contains the metrics with one field hidden. A metric is None if it is undefined on these rows;
+            ``"undefined"`` then states the reason. ``"without_target"`` is the number of rows without a target, by target,
+            ``"unreadable"`` the number of rows with a target that cannot be read, and ``"unknown"`` the unknown classes with their rows,
+            by target. ``"measured"`` is the number of rows that were measured, by target. The first three are absent if there are none,
+            the last one if all rows were measured
         """
         source = self.open(table, encoding)
         source.check_rows(" to measure on")
@@ -269,7 +269,7 @@ class Predictor:
         source = self.open(table, encoding)
         source.check_rows(" to measure on")
         found = importances(self, source, self.fields_of(source, strict), by, repeats, max_rows, seed, on_error, root)
-        return self._single({name: importance_table(name, records) for name, records in found.items()})
+        return self._single({name: importance_table(name, records) for name, records in found.items()}, ByTarget)
 
     def save(self, path: str | Path) -> Path:
         """Save the bundle in a folder and return its path.
@@ -316,9 +316,9 @@ class Predictor:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _single(self, by_task: Mapping[str, Any]) -> Any:
-        """Return the value of the only task, or a dict by task if there are several."""
-        return next(iter(by_task.values())) if len(self.bundle.tasks) == 1 else dict(by_task)
+    def _single(self, by_task: Mapping[str, Any], several: type[dict[str, Any]] = dict) -> Any:
+        """Return the value of the only task, or a dict of the type ``several`` by task if there are several."""
+        return next(iter(by_task.values())) if len(self.bundle.tasks) == 1 else several(by_task)
 
     def _predictions(self, table: Any, on_error: OnError | None, strict: bool, root: Folders, encoding: str | None) -> list[Prediction]:
         """Return the predictions of all rows of a table."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,40 @@ from ..data.sources import Source
 from ..data.splits import TEST
 from ..evaluation.measure import hidden_sets, measure, score
 from ..inference import answers
+from ..language import Words
 from ..modalities import Modality, OnError
+from ..pages import Result, Section, metric_sections
 from ..tasks import Task
 from .reading import ReadWindow
+
+
+class EvaluationResult(Result):
+    """The result of ``Predictor.evaluate``, which prints as a table of metrics for each target. Every key is an attribute as well.
+
+    :param values: the result
+    :param smaller: by target, the metrics of which smaller values are better
+    """
+
+    def __init__(self, values: Mapping[str, Any], smaller: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(values)
+        self.smaller = smaller
+
+    def sections(self, words: Words) -> Iterator[Section]:
+        """Yield the metrics of each target, with all fields and without each of them."""
+        for target, metrics in self["tasks"].items():
+            rows = self.get("measured", {}).get(target, self["rows"])
+            of = words("evaluate.rows", rows=rows)
+            if rows != self["rows"]:
+                of = words("evaluate.some_rows", measured=rows, rows=self["rows"])
+            hidden = [(words("without", field=field), by_task[target]) for field, by_task in self["hidden"].items()]
+            groups = [[(words("all_fields"), metrics), *hidden]]
+            yield from metric_sections(words, words("evaluate.title", target=target, rows=of), list(metrics), groups, self.smaller[target])
 
 
 def evaluate_rows(
     bundle: Bundle, source: Source, modalities: Mapping[str, Modality], fields: Sequence[str], windows: Iterable[ReadWindow],
     on_error: OnError | None, exact: bool,
-) -> dict[str, Any]:  # fmt: skip
+) -> EvaluationResult:  # fmt: skip
     """Return the result of ``Predictor.evaluate``.
 
     :param fields: the fields of which the table has a column
@@ -62,7 +87,7 @@ def measured_on(
     targets: Mapping[str, np.ndarray],
     unreadable: Mapping[str, int],
     unknown: Unknown,
-) -> dict[str, Any]:
+) -> EvaluationResult:
     """Return the result of ``Predictor.evaluate``.
 
     :param scores: by set of hidden fields and by task, the predictions (N, C); NaN for a skipped row
@@ -89,4 +114,5 @@ def measured_on(
         result["measured"] = measured
     if unknown.counts:
         result["unknown"] = {name: dict(by_part["test"]) for name, by_part in unknown.counts.items()}
-    return result
+    smaller = {name: [metric for metric in task.metric_names if task.sign(metric) < 0] for name, task in tasks.items()}
+    return EvaluationResult(result, smaller)

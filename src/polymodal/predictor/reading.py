@@ -11,7 +11,7 @@ import numpy as np
 
 from ..data.reading import CellFault, FaultBook, faults_of, joined, numbered_slices, paths_among, read_distinct
 from ..data.sources import Slice, Source, cells_of
-from ..errors import ConfigError, DataError, nearest, nearest_of, warn
+from ..errors import ConfigError, DataError, nearest, nearest_of, spelled, warn
 from ..experiment import Experiment
 from ..flow import Cell, Sample
 from ..inference import WINDOW, Window
@@ -82,7 +82,7 @@ class TableReader:
             for name, field in experiment.fields.items()
         }
         self.columns = list(dict.fromkeys(column for modality in modalities.values() for column in modality.config.sources))
-        fix = "use on_error=blank (--on-error blank) to answer without it"
+        fix = f"use {spelled('--on-error blank', 'on_error=blank')} to answer without it"
         self.book = FaultBook(source.name, lambda name: self.policies[str(name)].on_error, fix=fix)
         self._drifts = {name: modality.drift() for name, modality in modalities.items()}
         self._cells: Counter[str] = Counter()

@@ -11,7 +11,7 @@ import numpy as np
 from ..backbones import Backbone
 from ..data.reading import FaultBook, read_targets
 from ..data.sources import Source
-from ..errors import DataError, counted
+from ..errors import DataError, counted, spelled
 from ..evaluation.measure import score
 from ..flow import Cell, Sample
 from ..frozen import Featured, features_of, through
@@ -117,7 +117,8 @@ def read_rows(
     selected = predictor.read(source, rows, on_error, root)
     kept = np.flatnonzero(~selected.skipped)
     if not len(kept):
-        raise DataError(f"{source.name}: none of {counted(len(rows), 'row')} can be read; use on_error=blank (--on-error blank)")
+        fix = f"use {spelled('--on-error blank', 'on_error=blank')}"
+        raise DataError(f"{source.name}: none of {counted(len(rows), 'row')} can be read; {fix}")
     window = selected.window
     window = Window(window.rows[kept], window.samples, {name: index[kept] for name, index in window.index.items()})
     row_predictor = RowPredictor(bundle.members, selected.modalities, bundle.tasks, through(window, selected.modalities, bundle.backbones))

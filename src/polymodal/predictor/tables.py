@@ -12,8 +12,14 @@ from ..pages import Records, with_error
 _VERDICTS = {"better than": "better", "worse than": "worse", "within noise of": "within noise"}
 
 
-def leaderboard_table(target: str, entries: Sequence[Mapping[str, Any]]) -> Records:
-    """Return the leaderboard of a task. The verdict is that of the model over each entry."""
+def leaderboard_table(target: str, metrics: Mapping[str, Any], members: bool) -> Records:
+    """Return the leaderboard of a task. The verdict is that of the model over each entry.
+
+    :param metrics: the content of ``metrics.json``
+    :param members: whether the models of an ensemble follow
+    """
+    keys = ("leaderboard", "leaderboard_members") if members else ("leaderboard",)
+    entries = [one for key in keys for one in metrics.get(key, {}).get(target, [])]
     metric = str(entries[0]["metric"]) if entries else "value"
     title = f"{target}: measured on validation rows, the best first"
     shown = {"": _name, metric: _value, "model is": _verdict, "rows": _rows, "seconds": _seconds}

@@ -15,7 +15,7 @@ from ..data.reading import Targets, examine_targets, fit_tasks, read_weights
 from ..data.sources import Source, is_table_folder, open_source
 from ..data.splits import OUT, Split
 from ..encoders import EncoderConfig
-from ..errors import DataError, UserError
+from ..errors import DataError, UserError, spelled
 from ..experiment import Experiment
 from ..flow import Cell
 from ..inspection.suspicions import without_target
@@ -120,7 +120,11 @@ def _check_resolved(resolved: Resolved, result: Check, out: Path | None) -> None
     members = [np.intersect1d(part.member(fold)[0], np.flatnonzero(part_N != OUT)) for fold in range(part.members)]
     result.notes += class_notes(tasks, target_values, part_N, members, unknown)
     if out is not None:
-        reason = unwritable(out, "folder (-o RUN)") if out == result.resumes else output_folder(out, experiment).refusal(overwrite=False)
+        reason = (
+            unwritable(out, f"folder ({spelled('-o RUN', 'out=...')})")
+            if out == result.resumes
+            else output_folder(out, experiment).refusal(overwrite=False)
+        )
         result.stops += [reason] if reason is not None else []
     if not result.ok:
         return

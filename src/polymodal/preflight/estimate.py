@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..data.splits import TEST, TRAIN, Split
 from ..ensemble.plan import Trial, usual_plan
+from ..errors import spelled
 from ..experiment import Experiment
 from ..flow import FUSED
 from ..language import Sentence
@@ -99,10 +100,8 @@ def estimate(
     sizes = {"most": result.disk_mb, "samples": stored / 2**20, "saved": saved / 2**20, "free": free / 2**30}
     result.facts["disk"] = Sentence("check.disk_value", place=os.fspath(place), **sizes)
     if stored + saved > free:
-        result.stops.append(
-            f"{place}: {free / 2**20:,.0f} MiB free; expected {result.disk_mb:,.0f}; free some, choose another folder (-o RUN), or keep "
-            f"less: data.cache_gb=0"
-        )
+        fix = f"free some, choose another folder ({spelled('-o RUN', 'out=...')}), or keep less: data.cache_gb=0"
+        result.stops.append(f"{place}: {free / 2**20:,.0f} MiB free; expected {result.disk_mb:,.0f}; {fix}")
 
 
 def _time(seconds: float) -> Sentence:

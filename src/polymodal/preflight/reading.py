@@ -10,7 +10,7 @@ import numpy as np
 from ..data.reading import CellFault, CellReader, FaultBook, columns_of_faults, faults_of, is_inferred_column, numbered_slices
 from ..data.sources import Source, cells_of
 from ..data.store import pack
-from ..errors import counted
+from ..errors import counted, spelled
 from ..experiment import Experiment
 from ..flow import Cell, Sample
 from ..language import Sentence
@@ -89,9 +89,11 @@ class FaultReport:
             counts = {"column": self._name(column), "count": self.book.counts[column], "cells": tally.cells}
             config = tally.modality.config
             if config.is_guess(column) or is_inferred_column(column, config.sources, self.inferred.get(tally.name, ())):
-                self.check.notes.append(Sentence("check.guessed", fix=f"--column {column}=category", **counts))
+                self.check.notes.append(
+                    Sentence("check.guessed", fix=spelled(f"--column {column}=category", f"columns={{{column!r}: 'category'}}"), **counts)
+                )
             elif tally.rows == rows or self.book.exceeds(column, rows, limit):
-                fix = "fix them, leave the column out (--ignore), or raise data.max_faults"
+                fix = f"fix them, leave the column out ({spelled('--ignore', 'ignore=...')}), or raise data.max_faults"
                 self.check.stops.append(f"{count} cannot be read; expected at most {limit:.0%}; {fix}")
             else:
                 self.check.notes.append(Sentence("check.some", limit=limit, **counts))

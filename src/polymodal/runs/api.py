@@ -12,7 +12,7 @@ from typing import Any, Unpack
 
 from ..config import absolute, request_of
 from ..data.sources import open_source
-from ..errors import ConfigError, UserError
+from ..errors import ConfigError, UserError, spelled
 from ..experiment import Experiment
 from ..journal import JOURNAL_FILE, refuse
 from ..modalities import OnError
@@ -143,19 +143,19 @@ def resume_run(
                 what = "; ".join(changed) or "another table"
                 raise UserError(
                     f"{folder}: training has ended, so nothing can be changed ({what}); expected no changes; train anew in another folder "
-                    f"(-o RUN)"
+                    f"({spelled('-o RUN', 'out=...')})"
                 )
             checkpoints.clear()
             return load(folder)
         if journal is None and (folder / "bundle" / "bundle.json").exists():
-            fix = "use the bundle, or train anew in another folder (-o RUN)"
+            fix = f"use the bundle, or train anew in another folder ({spelled('-o RUN', 'out=...')})"
             raise UserError(f"{folder}: a bundle without checkpoints; expected {JOURNAL_FILE}, from which to resume; {fix}")
         moved = {name: absolute(value) for name, value in given.items() if isinstance(value, (str, Path))}
         experiment = experiment.model_copy(update={"data": data.model_copy(update=moved)})
         memory = journal.memory if journal is not None else ["table"] if data.table is None else []
         for name in memory:
             if name not in given:
-                fix = f"polymodal train TABLE --resume {folder} ({name}=...)"
+                fix = spelled(f"polymodal train TABLE --resume {folder}", f"polymodal.resume({str(folder)!r}, {name}=...)")
                 raise UserError(f"{folder}: its {name} came from memory; expected it again: {fix}")
         if journal is not None:
             refuse(folder, journal.differences(experiment), force)

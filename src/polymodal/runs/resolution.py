@@ -12,7 +12,7 @@ from .. import zoo
 from ..bundle import find
 from ..config import External, absolute, override, quote, read_tree, with_paths_at
 from ..data.sources import Source, open_source
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, spelled
 from ..experiment import DataConfig, Experiment, with_encoders
 from ..inspection.columns import REQUESTED
 from ..inspection.infer import LeftOut, encoding_in, infer, left_out, of_preset
@@ -141,7 +141,7 @@ def _from_table(
     source = open_source(table, encoding=encoding)
     if is_nothing(target):
         names = ", ".join(map(repr, source.columns[:30]))
-        raise ConfigError(f"no target; expected the column to predict: --target COL (target=...); the columns are {names}")
+        raise ConfigError(f"no target; expected the column to predict: {spelled('--target COL', 'target=...')}; the columns are {names}")
     source.check_rows()
     targets = target_columns(source, target)
     if isinstance(table, (str, Path)):

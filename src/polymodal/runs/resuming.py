@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..bundle import Bundle, find
-from ..errors import UserError, nearest_folder
+from ..errors import UserError, nearest_folder, spelled
 from ..experiment import Experiment
 from ..journal import JOURNAL_FILE, Journal
 from ..language import Sentence
@@ -98,6 +98,6 @@ def look_at(folder: Path, overrides: Sequence[str]) -> State:
     if state.experiment.data.table is None:
         state.notes.append(Sentence("check.from_memory"))
     for one in journal.differences(state.experiment):
-        fix = "undo it, or train anew" if one.another else "undo it, or accept it: --force"
+        fix = "undo it, or train anew" if one.another else f"undo it, or accept it: {spelled('--force', 'force=True')}"
         state.stops.append(f"not as it was when training began: {one.line}; {fix}")
     return state

@@ -30,7 +30,7 @@ from ..ensemble.leaderboard import leaderboard, members_of
 from ..ensemble.plan import LEAST_SECONDS, RESERVE, Plan
 from ..ensemble.trainer import EnsembleTrainer
 from ..ensemble.validation import Measured, Member
-from ..errors import BundleError, UserError
+from ..errors import BundleError, UserError, spelled
 from ..evaluation.measure import every_set
 from ..experiment import Experiment
 from ..inspection.infer import LeftOut
@@ -144,8 +144,9 @@ class Run:
     def _way_out(self) -> str:
         """Return what can be done when the folder cannot be written."""
         if not self.keep or not (self.folder / JOURNAL_FILE).exists():
-            return "free some space, or choose another folder (-o RUN)"
-        return f"its files are complete; free some space, and resume: polymodal train --resume {shlex.quote(str(self.folder))}"
+            return f"free some space, or choose another folder ({spelled('-o RUN', 'out=...')})"
+        resume = spelled(f"polymodal train --resume {shlex.quote(str(self.folder))}", f"polymodal.resume({str(self.folder)!r})")
+        return f"its files are complete; free some space, and resume: {resume}"
 
     def _journal(self, prepared: Prepared) -> Journal:
         """Return the journal of this run: a new one, or the one of the resumed run, after a check that nothing differs (or ``force``)."""

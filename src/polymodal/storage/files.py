@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
+from ..errors import UserError, spelled
 from .locks import Lock
 
 
@@ -54,7 +54,7 @@ def write_texts(folder: Path, bodies: Mapping[str, str]) -> None:
         for name, body in bodies.items():
             write_whole(folder / name, body.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise UserError(not_written(folder, error, "folder (-o FOLDER)")) from None
+        raise UserError(not_written(folder, error, f"folder ({spelled('-o FOLDER', 'out=...')})")) from None
 
 
 @contextmanager

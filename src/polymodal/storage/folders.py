@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from ..errors import UserError
+from ..errors import UserError, spelled
 from ..remote import url_of
 from .files import not_written
 from .locks import Lock
@@ -62,16 +62,18 @@ class OutputFolder:
         try:
             return self._refusal(overwrite)
         except OSError as error:  # such as a name that is too long
-            return not_written(self.path, error, f"folder ({self.option})")
+            return not_written(self.path, error, f"folder ({spelled(self.option, 'out=...')})")
 
     def _refusal(self, overwrite: bool) -> str | None:
         """Return the reason why the folder may not be made or replaced, or None; raise ``OSError`` if it cannot be examined."""
-        another = f"choose another one ({self.option})"
+        another = f"choose another one ({spelled(self.option, 'out=...')})"
         if not self.path.exists():
-            return unwritable(self.path, f"folder ({self.option})")
+            return unwritable(self.path, f"folder ({spelled(self.option, 'out=...')})")
         if not overwrite:
-            again = f", or resume it: --resume {shlex.quote(str(self.path))}" if self._has_begun() else ""
-            return f"{self.path}: already there; expected no such folder; {another}, or replace it: --overwrite{again}"
+            resume = spelled(f"--resume {shlex.quote(str(self.path))}", f"polymodal.resume({str(self.path)!r})")
+            again = f", or resume it: {resume}" if self._has_begun() else ""
+            replace = spelled("--overwrite", "overwrite=True")
+            return f"{self.path}: already there; expected no such folder; {another}, or replace it: {replace}{again}"
         if not self.path.is_dir() or not self._is_ours():
             return f"{self.path}: not {self.kind}, so it is not replaced; expected a folder that contains {self.marker}; {another}"
         for one in self.inputs:
@@ -99,7 +101,7 @@ class OutputFolder:
                 for name in self.folders:
                     (self.path / name).mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise UserError(not_written(self.path, error, f"folder ({self.option})")) from None
+                raise UserError(not_written(self.path, error, f"folder ({spelled(self.option, 'out=...')})")) from None
             try:
                 yield self.path
             except UserError:
@@ -191,8 +193,9 @@ def check_file(path: Path, overwrite: bool, suffixes: Sequence[str] = (), option
     if (reason := _url_refusal(path)) is not None:
         raise UserError(reason)
     if path.exists() and not overwrite:
-        chosen = f" ({option})" if option else ""
-        raise UserError(f"{path}: already there; expected no such file; choose another one{chosen}, or replace it: --overwrite")
+        chosen = f" ({spelled(option, 'out=...')})" if option else ""
+        replace = spelled("--overwrite", "overwrite=True")
+        raise UserError(f"{path}: already there; expected no such file; choose another one{chosen}, or replace it: {replace}")
     if suffixes and path.suffix.lower() not in suffixes:
         known = suffixes[0] if len(suffixes) == 1 else f"one of {', '.join(suffixes)}"
         raise UserError(f"{path}: an extension that is not known; expected {known}; choose another file name")
@@ -215,7 +218,7 @@ def check_files(folder: Path, names: Sequence[str], overwrite: bool) -> None:
     """
     for name in names:
         check_file(folder / name, overwrite, option="-o FOLDER")
-    if (reason := unwritable(folder, "folder (-o FOLDER)")) is not None:
+    if (reason := unwritable(folder, f"folder ({spelled('-o FOLDER', 'out=...')})")) is not None:
         raise UserError(reason)
 
 

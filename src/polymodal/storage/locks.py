@@ -8,7 +8,7 @@ import os
 import socket
 from pathlib import Path
 
-from ..errors import UserError
+from ..errors import UserError, spelled
 
 
 class Lock:
@@ -36,7 +36,7 @@ class Lock:
         except OSError as error:
             raise UserError(
                 f"{self.folder}: cannot be written ({error.strerror or error}); expected a folder that can be; choose another one "
-                f"(-o RUN), or mount it writable"
+                f"({spelled('-o RUN', 'out=...')}), or mount it writable"
             ) from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -26,7 +26,7 @@ from .pooling import PRIOR_ROWS, equal_weights, least_weights, pooled
 from .task import Task
 
 _PRIOR_ERRORS = 5.0
-_PRIOR_SCALE = 5.0
+_PRIOR_SCALE, _FAR = 80.0, 0.15  # the prior on the log of the scale: its precision, and where it stops to be quadratic (design 014)
 _START = 0.1  # the weight of a single field, beside 1 of the fused vote, at which fitting begins
 _CONSTANT_ON, _CONSTANT_SIZE = 4_000, 4_000_000
 _PARTS = 5
@@ -253,14 +253,16 @@ def scaled(relative: np.ndarray, rows: FittingRows, whole: float = 1.0) -> list[
 
 
 def scale_of_logits(task: Task, logits_NC: np.ndarray, target_NT: np.ndarray) -> float:
-    """Return the factor on logits that minimises their loss, with a prior at 1."""
+    """Return the factor on logits that minimises their loss, with a prior at 1: on its logarithm normal near 0, and exponential beyond
+    ``_FAR``, so that many rows can determine a factor that is far from 1 (Huber 1964)."""
     logits, target = torch.from_numpy(np.asarray(logits_NC, np.float64)), torch.from_numpy(np.asarray(target_NT, np.float64))
     free = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([free], max_iter=100, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        loss = task.plain_losses(free.exp() * logits, target).mean() + _PRIOR_SCALE / len(target) * free.square().sum()
+        prior = torch.nn.functional.huber_loss(free, torch.zeros_like(free), delta=_FAR)
+        loss = task.plain_losses(free.exp() * logits, target).mean() + _PRIOR_SCALE / len(target) * prior
         loss.backward()
         return loss
 

@@ -14,7 +14,7 @@ from typing import Any, Unpack
 
 from ..config import explain, quote, request_of, split_override
 from ..ensemble.plan import RESERVE
-from ..errors import ConfigError, UserError
+from ..errors import ConfigError, UserError, spelled
 from ..experiment import Experiment
 from ..journal import code_of, digest_of
 from ..language import Sentence
@@ -84,7 +84,7 @@ def tune(
     """
     request = request_of(Experiment, tune, table, overrides, settings)
     if trials < 1:
-        raise UserError(f"trials: {trials}; expected 1 or more (--trials)")
+        raise UserError(f"trials: {trials}; expected 1 or more{spelled(' (--trials)', '')}")
     space = space_of(over)
     for text in overrides:
         given = ".".join(map(quote, split_override(text)[0]))
@@ -255,10 +255,10 @@ class _Search:
         failed = [one for one in self.journal.ended if one.state == FAILED]
         if failed:
             return f"tune: all trials failed ({len(failed)}); the first: {failed[0].reason}"
-        again = "run the same command again with a longer --time-limit, which goes on with it" if folder else "set a longer time_limit"
+        again = f"set a longer {spelled('--time-limit', 'time_limit')}" + (", with which the same call goes on" if folder else "")
         return (
             f"tune: no trial ended within the time limit of {self.clock.limit:g} s; {again}, or make the trials shorter "
-            f"(--preset fast, training.epochs)"
+            f"({spelled('--preset fast', 'preset=fast')}, training.epochs)"
         )
 
 

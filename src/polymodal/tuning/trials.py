@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import TrainingError, UserError
+from ..errors import TrainingError, UserError, spelled
 from ..experiment import Experiment
 from ..journal import Journal, LineJournal
 from ..journal.differences import Kind
@@ -258,7 +258,8 @@ class Trainer:
         folder = self.place(number)
         journal = journal_of(folder)
         if journal is None:
-            raise UserError(f"{folder}: without the journal of its run; expected the best trial; search anew (--overwrite)")
+            fix = f"search anew ({spelled('--overwrite', 'overwrite=True')})"
+            raise UserError(f"{folder}: without the journal of its run; expected the best trial; {fix}")
         experiment = Experiment.read(folder / "run.yaml")
         training = experiment.training.model_copy(update={"baselines": base.training.baselines})
         return experiment.model_copy(update={"training": training}), journal

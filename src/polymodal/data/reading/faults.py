@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from ...errors import DataError, counted
+from ...errors import DataError, counted, spelled
 from ...language import Sentence
 from ...modalities import NO_FOLDER, OnError
 from ...storage import no_formula
@@ -79,7 +79,7 @@ class FaultBook:
             found = f"{paths_among(self.counts[column], cells)}, and a table in memory has no folder"
             fix = "expected root=... (--root), the folder that they are relative to; write root='.' for the current folder"
             return f"{self.table}, column {column!r}: {found}; {fix}"
-        fix = "fix them, leave the column out (--ignore), or raise data.max_faults"
+        fix = f"fix them, leave the column out ({spelled('--ignore', 'ignore=...')}), or raise data.max_faults"
         return f"{self.line(column, cells)}; expected at most {limit:.0%}; {fix}"
 
     def close(self) -> None:
