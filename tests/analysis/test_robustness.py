@@ -373,6 +373,8 @@ def test_the_command_prints_and_writes_what_python_returns(found: dict[str, Any]
     assert printed.exit_code == 0, printed.output
     assert "64 of 64 rows with a target, seed 0" in printed.output
     assert "effective: how much less is lost than by run" in " ".join(printed.output.split())
+    assert "<th>effective</th>" in (folder / "twice" / "robustness.html").read_text(encoding="utf-8")
+    assert "<th>effective</th>" not in page, "no column without a baseline"
     twice = json.loads((folder / "twice" / "robustness.json").read_text(encoding="utf-8"))
     assert {one["effective"] for one in twice["targets"]["label"]["curves"]} == {0.0}
     assert "标题" in printed.output

@@ -56,4 +56,4 @@ def test_evaluate_states_how_many_rows_were_measured_and_explain_rounds_a_number
     assert [measured[name] for name in ("rows", "measured", "without_target", "unreadable")] == [40, {"y": 36}, {"y": 3}, {"y": 1}]
     assert "y, 60 rows\n" in CliRunner().invoke(main, ["evaluate", str(tmp_path / "run"), str(table)]).stdout
     explained = CliRunner().invoke(main, ["explain", str(tmp_path / "run"), str(new), "--rows", "1"])
-    assert f"  y: {pm.load(tmp_path / 'run').predict(new)[0]:.4f}; " in explained.stdout, explained.output
+    assert f"row 1, y: {pm.load(tmp_path / 'run').predict(new)[0]:.4f}; " in explained.stdout, explained.output

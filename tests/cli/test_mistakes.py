@@ -223,7 +223,7 @@ def test_a_network_for_pictures_is_trained_from_scratch_or_pretrained(kind: str)
         ("t.csv", "write polymodal train t.csv --target COL"),
         ("tasks.yaml", "write polymodal train tasks.yaml"),
         ("table t.csv", "t.csv: a table; expected the folder of a data set; a table needs no conversion: polymodal train t.csv --target COL"),
-        ("train t.csv", "no target; expected the column to predict: --target COL (target=...); the columns are 'title', 'price', 'category'"),
+        ("train t.csv", "no target; expected the column to predict: --target COL; the columns are 'title', 'price', 'category'"),
         ("train t.csv category", "the column to predict is named by --target category"),
         ("train t.csv --target price --column price=category", "--column price: 'price' is the target, whose kind is another setting; expected tasks.price.kind, such as tasks.price.kind=multiclass"),
         ("train t.csv --target category category", "'category': not an override; expected path=value, such as training.lr=1e-4; 'category' is the target already; leave it out"),

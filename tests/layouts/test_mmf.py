@@ -119,6 +119,12 @@ def test_a_meme_of_a_later_file_is_not_repeated(tmp_path: Path) -> None:
     flat = tmp_path / "flat"
     shutil.copytree(tmp_path / "data", flat)
     assert read("hateful-memes", flat, parts=["train"])[0]["picture"].startswith("img/")
+    defaults = tmp_path / "mmf" / "defaults"  # as MMF unpacks it
+    (defaults / "images").mkdir(parents=True)
+    shutil.copytree(tmp_path / "data", defaults / "annotations", ignore=shutil.ignore_patterns("img"))
+    shutil.copytree(tmp_path / "data" / "img", defaults / "images" / "img")
+    pictures = [row["picture"] for row in read("hateful-memes", tmp_path / "mmf", parts=["train"])]
+    assert pictures[0].startswith("defaults/images/img/")
 
 
 def test_which_plot_is_taken(tmp_path: Path) -> None:

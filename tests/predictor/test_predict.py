@@ -433,6 +433,18 @@ def mistakes() -> dict[str, tuple[Callable[[Path, Path, Path], Words], str]]:
     }  # fmt: skip
 
 
+def test_predictions_are_printed_as_csv(shop_run: Path, shop_folder: Path, tmp_path: Path) -> None:
+    table = shop_folder / "other.csv"
+    written = run("predict", shop_run, table, "-o", tmp_path / "out.csv")
+    assert written.exit_code == 0
+    printed = run("predict", shop_run, table, "-o", "-")
+    assert printed.exit_code == 0
+    assert printed.stdout.splitlines() == (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
+    assert len(printed.stdout.splitlines()) == 71
+    one = run("predict", shop_run, "--row", '{"price": 1}', "-o", "-")
+    assert [list(json.loads(line))[:2] for line in one.stdout.splitlines()] == [["row", "label"]]
+
+
 @pytest.mark.parametrize("name", list(mistakes()))
 def test_a_mistake_is_one_message_and_exit_code_2(shop_run: Path, shop_folder: Path, tmp_path: Path, name: str) -> None:
     words, said = mistakes()[name]

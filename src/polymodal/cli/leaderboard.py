@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..language import Words
-from ..pages import decimals, entry_name
+from ..pages import VERDICTS, decimals, entry_name
 from .output import Line, Table, legend_lines, table_lines, text_lines
-
-_VERDICTS = {"better than": "run.model_better", "worse than": "run.model_worse", "within noise of": "run.model_same"}
 
 
 def leaderboard_lines(words: Words, task: str, entries: Sequence[Mapping[str, Any]]) -> list[Line]:
@@ -22,7 +20,7 @@ def leaderboard_lines(words: Words, task: str, entries: Sequence[Mapping[str, An
     metric, most = entries[0]["metric"], max(entry["rows"] for entry in entries)
     rows = []
     for entry in entries:
-        verdict = words(_VERDICTS[entry["verdict"]]) if entry["verdict"] else ""
+        verdict = words(VERDICTS[entry["verdict"]]) if entry["verdict"] else ""
         if entry["rows"] < most and entry["difference"] is not None:
             same = decimals(entry["value"] + entry["difference"])
             verdict = words("train.same_rows", verdict=verdict, value=same, rows=entry["rows"])

@@ -14,7 +14,7 @@ from .options import complete_path, model_options, out_option, overwrite_option,
 @run_argument
 @click.argument("table", required=False, shell_complete=complete_path)
 @click.option("--row", metavar="JSON", help="One row as JSON, instead of a table.")
-@out_option("The file to write: .csv, .parquet or .jsonl.", metavar="OUT")
+@out_option("The file to write: .csv, .parquet or .jsonl; - prints CSV.", metavar="OUT")
 @model_options
 @overwrite_option("Replace OUT.")
 @click.option(
@@ -46,8 +46,8 @@ def predict(
     if (table is None) == (row is None):
         raise click.UsageError("expected a trained run and a table, polymodal predict RUN TABLE -o OUT; or one row: RUN --row JSON")
     if table is not None and out is None:
-        raise click.UsageError("missing -o OUT: the file to write (.csv, .parquet or .jsonl)")
-    from ..outputs import PredictionTable, check_path, json_line
+        raise click.UsageError("missing -o OUT: the file to write (.csv, .parquet or .jsonl), or - to print CSV")
+    from ..outputs import PredictionTable, check_path, csv_lines, json_line
     from ..predictor import load
     from .output import say, words
     from .warnings import warnings_as_lines
@@ -55,7 +55,7 @@ def predict(
     with warnings_as_lines():
         predictor = load(run, trust=trust, device=device)
     outputs = PredictionTable(predictor, coverage=coverage, abstain_below=abstain_below)
-    if out is not None:
+    if out is not None and out != "-":
         check_path(out, overwrite=overwrite, inputs=[] if table is None else [table])
     with warnings_as_lines():
         if row is not None:
@@ -63,11 +63,15 @@ def predict(
             for record in outputs.predict([_parse_row(row)], on_error=on_error, strict=strict, root=[*root, "."]):
                 click.echo(json_line(record))
                 rows.append(record)
-            if out is not None:
+            if out is not None and out != "-":
                 outputs.write(out, rows, overwrite=overwrite)
             return
         assert out is not None
         predictions = outputs.predict(table, on_error=on_error, strict=strict, root=root, encoding=encoding)
+        if out == "-":
+            for line in csv_lines(outputs.columns, predictions):
+                click.echo(line, nl=False)
+            return
         count = outputs.write(out, predictions, overwrite=overwrite)
     say(words()("predict.wrote", path=out, rows=count))
 

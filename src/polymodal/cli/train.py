@@ -108,17 +108,17 @@ def summary(predictor: Predictor) -> list[Line]:
         whole = (words("all_fields"), metrics["validation"]["tasks"][name])
         alone = [(words("only", field=field), baseline["tasks"][name]) for field, baseline in metrics["baselines"].items()]
         hidden = [(words("without", field=field), by_task[name]) for field, by_task in metrics["validation"].get("hidden", {}).items()]
-        others = []
-        if (pooled := metrics["validation"].get("pooled", {}).get(name)) and pooled["rows"]:
-            others.append((words("train.pooled", rows=pooled["rows"]), pooled["metrics"]))
-            others.append((words("train.single"), pooled.get("single", {})))
-        if metrics.get("test"):
-            others.append((words("train.test"), metrics["test"]["tasks"][name]))
-        groups = [group for group in ([whole, *alone], [whole, *hidden] if hidden and alone else hidden, others) if group]
         title = words("train.title", target=name, kind=task.config.kind, rows=metrics["validation"]["rows"])
+        groups = [(title, [whole, *alone]), *([("", [whole, *hidden] if alone else hidden)] if hidden else [])]
+        if (pooled := metrics["validation"].get("pooled", {}).get(name)) and pooled["rows"]:
+            models = [(words("train.pooled"), pooled["metrics"]), (words("train.single"), pooled.get("single", {}))]
+            groups.append((words("train.pooled_title", target=name, rows=pooled["rows"]), models))
+        if metrics.get("test"):
+            title = words("train.test_title", target=name, rows=metrics["test"]["rows"])
+            groups.append((title, [(words("all_fields"), metrics["test"]["tasks"][name])]))
         smaller = [metric for metric in task.metric_names if task.sign(metric) < 0]
         lines += [("", "")] if lines else []
-        lines += section_lines(metric_sections(words, title, task.metric_names, groups, smaller))
+        lines += section_lines(metric_sections(words, groups, task.metric_names, smaller))
         board = leaderboard_lines(words, name, metrics.get("leaderboard", {}).get(name, []))
         lines += [("", ""), *board] if board else []
     finding = finding_lines(words, metrics)

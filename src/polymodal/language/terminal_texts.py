@@ -54,9 +54,14 @@ TERMINAL_TEXTS: Mapping[str, tuple[str, str]] = {
         "{target} ({kind}): metrics on {rows:,} {rows:row|rows} held out of training",
         "{target}（{kind}）：在 {rows:,} 个未用于训练的行上的指标",
     ),
-    "train.pooled": ("mean of all models, {rows:,} other {rows:row|rows}", "所有模型的平均，另外 {rows:,} 行"),
-    "train.single": ("single models, these rows", "单个模型，同样的行"),
-    "train.test": ("all fields, test rows", "全部字段，测试行"),
+    "train.pooled_title": (
+        "{target}: the mean of all models, which predicts new rows, beside single models as above; on the {rows:,} {rows:row|rows} that "
+        "none of them was trained on",
+        "{target}：所有模型的平均（用于预测新行）与上面那样的单个模型；在任何模型都未训练过的 {rows:,} 行上",
+    ),
+    "train.pooled": ("mean of all models", "所有模型的平均"),
+    "train.single": ("single models", "单个模型"),
+    "train.test_title": ("{target}: metrics on {rows:,} test {rows:row|rows}", "{target}：在 {rows:,} 个测试行上的指标"),
     "train.leaderboard": (
         "{target}: {metric} of the model, of its votes and of single fields",
         "{target}：模型、其各个投票与单字段的 {metric}",

@@ -28,7 +28,7 @@ from .records import (
     with_error,
 )
 from .robustness import page as robustness_page
-from .run import entry_name, finding_lines, p_legend, write
+from .run import VERDICTS, entry_name, finding_lines, p_legend, write
 from .run import page as run_page
 from .run_folder import ENDED, EXAMPLES, INTERRUPTED, REPORT_DATA, read_run
 
@@ -37,6 +37,7 @@ __all__ = [
     "EXAMPLES",
     "INTERRUPTED",
     "REPORT_DATA",
+    "VERDICTS",
     "ByTarget",
     "Records",
     "Result",

@@ -173,22 +173,23 @@ def decimals(value: float | None, signed: bool = False) -> str:
 
 
 def metric_sections(
-    words: Words, title: str, metrics: Sequence[str], groups: Sequence[Sequence[tuple[str, Mapping[str, Any]]]], smaller: Sequence[str]
+    words: Words, groups: Sequence[tuple[str, Sequence[tuple[str, Mapping[str, Any]]]]], metrics: Sequence[str], smaller: Sequence[str]
 ) -> Iterator[Section]:
     """Yield a table of metrics for each group of models: a row for each metric, and a column for each model.
 
-    :param groups: the models that are shown beside one another, each a label and its metrics by name; one that is absent or None is
-        undefined
+    :param groups: a title, and the models that are shown beside one another, each a label and its metrics by name; one that is absent or
+        None is undefined
+    :param metrics: the names of the metrics, one row each
     :param smaller: the metrics of which smaller values are better
     """
-    shown = [values.get(metric) for group in groups for _, values in group for metric in metrics]
+    shown = [values.get(metric) for _, group in groups for _, values in group for metric in metrics]
     names = words("enumeration").join(name for name in metrics if name in smaller)
     notes = [words("legend.smaller", names=names)] if names else []
     notes += [words("legend.undefined")] if None in shown else []
-    for at, group in enumerate(groups):
+    for at, (title, group) in enumerate(groups):
         rows = [[metric, *(decimals(values.get(metric)) for _, values in group)] for metric in metrics]
         last = at == len(groups) - 1
-        yield Section("" if at else title, Table(["", *(label for label, _ in group)], rows), notes if last else [])
+        yield Section(title, Table(["", *(label for label, _ in group)], rows), notes if last else [])
 
 
 def with_error(value: float | None, error: float | None) -> str:

@@ -89,13 +89,15 @@ def _points(curve: Mapping[str, Any], whole: float | None, metric: str) -> list[
 
 
 def _table(translate: Words, heads: Sequence[object] | range, curves: Sequence[Mapping[str, Any]], metric: str) -> str:
-    """Return a table with a row for each curve."""
-    ends = translate("robustness.relative"), translate("robustness.effective")
+    """Return a table with a row for each curve; effective robustness is a column if there is a baseline."""
+    has_effective = any(curve["effective"] is not None for curve in curves)
+    ends = [translate("robustness.relative"), *([translate("robustness.effective")] if has_effective else [])]
     rows = [_line(translate("field"), translate("robustness.corruption"), *map(str, heads), *ends, tag="th")]
     for curve in curves:
         names = _field(translate, curve["field"]), translate.value("corruption", curve["corruption"])
         values = (number(one[metric]) for one in curve["metrics"])
-        rows.append(_line(*names, *values, number(curve["relative"]), number(curve["effective"], True)))
+        effective = [number(curve["effective"], True)] if has_effective else []
+        rows.append(_line(*names, *values, number(curve["relative"]), *effective))
     return scroll(f'<table class="labels">{"".join(rows)}</table>', wide=True)
 
 

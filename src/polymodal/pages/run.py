@@ -136,7 +136,8 @@ def _metrics(translate: Words, metrics: Mapping[str, Any]) -> str:
     return "".join(out)
 
 
-_VERDICTS = {"better than": "run.model_better", "worse than": "run.model_worse", "within noise of": "run.model_same"}
+VERDICTS = {"better than": "run.model_better", "worse than": "run.model_worse", "within noise of": "run.model_same"}
+"""By the verdict of the model over an entry of the leaderboard, the key of the text that states it."""
 
 
 def _leaderboard(translate: Words, metrics: Mapping[str, Any]) -> str:
@@ -150,7 +151,7 @@ def _leaderboard(translate: Words, metrics: Mapping[str, Any]) -> str:
         body = "".join(
             f"<tr{' class=best' if entry['kind'] == 'model' else ''}><th>{text(entry_name(translate, entry))}</th>"
             f"<td>{number(entry['value'])} ± {number(entry['error'])}</td><td>{_difference(entry)}</td>"
-            f"<td>{translate.html(_VERDICTS[entry['verdict']]) if entry['verdict'] else ''}</td><td>{entry['rows']:,}</td>"
+            f"<td>{translate.html(VERDICTS[entry['verdict']]) if entry['verdict'] else ''}</td><td>{entry['rows']:,}</td>"
             f"<td>{'' if entry['seconds'] is None else format(entry['seconds'], ',.0f')}</td></tr>"
             for entry in entries
         )

@@ -40,8 +40,8 @@ class EvaluationResult(Result):
             if rows != self["rows"]:
                 of = words("evaluate.some_rows", measured=rows, rows=self["rows"])
             hidden = [(words("without", field=field), by_task[target]) for field, by_task in self["hidden"].items()]
-            groups = [[(words("all_fields"), metrics), *hidden]]
-            yield from metric_sections(words, words("evaluate.title", target=target, rows=of), list(metrics), groups, self.smaller[target])
+            groups = [(words("evaluate.title", target=target, rows=of), [(words("all_fields"), metrics), *hidden])]
+            yield from metric_sections(words, groups, list(metrics), self.smaller[target])
 
 
 def evaluate_rows(

@@ -7,9 +7,7 @@ from typing import Any
 
 from ..errors import counted
 from ..language import Words
-from ..pages import Records, with_error
-
-_VERDICTS = {"better than": "better", "worse than": "worse", "within noise of": "within noise"}
+from ..pages import VERDICTS, Records, with_error
 
 
 def leaderboard_table(target: str, metrics: Mapping[str, Any], members: bool) -> Records:
@@ -22,7 +20,7 @@ def leaderboard_table(target: str, metrics: Mapping[str, Any], members: bool) ->
     entries = [one for key in keys for one in metrics.get(key, {}).get(target, [])]
     metric = str(entries[0]["metric"]) if entries else "value"
     title = f"{target}: measured on validation rows, the best first"
-    shown = {"": _name, metric: _value, "model is": _verdict, "rows": _rows, "seconds": _seconds}
+    shown = {"": _name, metric: _value, "verdict": _verdict, "rows": _rows, "seconds": _seconds}
     return Records(entries, title, shown, Words("en")("legend.error"))
 
 
@@ -47,7 +45,7 @@ def _value(row: Mapping[str, Any]) -> str:
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
-    return _VERDICTS.get(row["verdict"], "")
+    return Words("en")(VERDICTS[row["verdict"]]) if row["verdict"] else ""
 
 
 def _rows(row: Mapping[str, Any]) -> str:

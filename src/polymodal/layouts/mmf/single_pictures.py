@@ -18,7 +18,7 @@ _PICTURE = re.compile(r".+\.(jpe?g|png|webp|bmp|gif)", re.IGNORECASE)
 def hateful_memes(reading: Reading) -> Iterator[Record]:
     """Return the memes of Hateful Memes. A meme of a later file that an earlier one contains is left out."""
     names = {f"{name}.jsonl": part for part, some in _MEMES.items() for name in some}
-    return reading.unique(_memes(reading, reading.files(names, ("data", "", "annotations"))), "id")
+    return reading.unique(_memes(reading, reading.files(names, ("data", "", "annotations", "defaults/annotations"))), "id")
 
 
 _MEMES = {"train": ["train"], "valid": ["dev", "dev_seen", "dev_unseen"], "test": ["test", "test_seen", "test_unseen"]}
@@ -26,7 +26,8 @@ _MEMES = {"train": ["train"], "valid": ["dev", "dev_seen", "dev_unseen"], "test"
 
 def _memes(reading: Reading, files: list[tuple[str, str]]) -> Iterator[Record]:
     for name, part in files:
-        places = (posixpath.dirname(name), "", "data", "images")
+        folder = posixpath.dirname(name)
+        places = (folder, "", "data", posixpath.join(posixpath.dirname(folder), "images"))
         for at, entry in enumerate(reading.folder.json_lines(name, "id", "img", "text"), 1):
             picture = reading.picture("picture", entry["img"], places, f"{reading.folder.path / name} line {at}, img")
             yield {"id": text_of(entry["id"]), "file": posixpath.basename(name), "split": part, "picture": picture,
