@@ -86,7 +86,7 @@ def _row(words: Words, row: Mapping[str, Any]) -> Iterator[Section]:
         for field, value in facts["fields"].items():
             parts = row["cells"][field]["parts"]
             strongest = [] if parts is None else strongest_parts(parts["names"], value["parts"])
-            named = words("list_separator").join(f"{name} {decimals(part, True)}" for name, part in strongest)
+            named = words("list_separator").join(f"{name} ({decimals(part, True)})" for name, part in strongest)
             rows.append([field, _spread(value["shapley"], value["error"], True), named])
         heads = [words("field"), words("explain.contribution"), words("explain.strongest")]
         yield Section(words("explain.row_line", row=title, line=line), Table(heads, rows, rest=True))

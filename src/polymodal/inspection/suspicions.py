@@ -20,6 +20,7 @@ from ..language import Sentence
 from ..modalities import OF_FILES, Roots, is_empty, is_missing_word, modality_of
 from ..modalities.tabular import no_value
 from ..random_streams import Stream, generator
+from ..tasks.classes import shares_text
 from .columns import REQUESTED, Column, Facts
 from .leakage import column_leak, path_leaks, thumbnails
 from .profile import Profile
@@ -40,9 +41,8 @@ def target_line(experiment: Experiment, name: str, content: Targets, reasons: Ma
         missing = content.readings[name].missing
         counts = Counter(facts.names)
         counts.update({facts.written[word]: rows for word, rows in facts.words.items() if word not in missing})
-        total = max(sum(counts.values()), 1)
-        shown = ", ".join(f"{value} {count / total:.1%}" for value, count in counts.most_common(8))
-        line = Sentence("target.classes", kind=config.kind, why=why, shown=f"{shown}{', ...' if len(counts) > 8 else ''}")
+        shown = shares_text(counts.items(), sum(counts.values()), 8, ".1%")
+        line = Sentence("target.classes", kind=config.kind, why=why, shown=shown)
     words = missing_line(facts, config.column, config.task())
     return Sentence.joined([line, words]) if words else line
 

@@ -80,8 +80,8 @@ COMMAND_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "check.hours": ("{hours:.1f} h", "{hours:.1f} 小时"),
     "check.memory_value": (
-        "about {most:,.0f} MiB (a trial's, and {tables:,.0f} for the rows)",
-        "约 {most:,.0f} MiB（试训所用，加上各行的 {tables:,.0f}）",
+        "about {most:,.0f} MiB ({trial:,.0f} in a trial of a few steps, {tables:,.0f} for the rows)",
+        "约 {most:,.0f} MiB（试训几步用 {trial:,.0f}，数据行用 {tables:,.0f}）",
     ),
     "check.disk_value": (
         "about {most:,.0f} MiB while it trains (samples {samples:,.0f}, checkpoints and bundle {saved:,.0f}); {free:,.0f} GiB free in "

@@ -84,8 +84,9 @@ def estimate(
     result.facts["time"] = Sentence("check.time_value", **seconds)
     tables = rows * (48 * len(cells) + 4 * len(experiment.tasks) + 64)
     unit = 1 if sys.platform == "darwin" else 1024
-    result.memory_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit + tables) / 2**20
-    result.facts["memory"] = Sentence("check.memory_value", most=result.memory_mb, tables=tables / 2**20)
+    trial_mb, tables_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, tables / 2**20
+    result.memory_mb = trial_mb + tables_mb
+    result.facts["memory"] = Sentence("check.memory_value", most=result.memory_mb, trial=trial_mb, tables=tables_mb)
     weights = trials[FUSED].size
     stored = min(sum(reading.size[name] * cells[name] for name in cells), experiment.data.cache_gb * 2**30)
     saved: float = 2 * 4 * weights + 2 * members * weights

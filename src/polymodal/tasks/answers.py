@@ -30,6 +30,7 @@ from . import classes as naming
 from . import curves as plotting
 from . import influence, softmax
 from .answer_texts import accuracies, normalised
+from .classes import shares_text
 from .facts import TargetFacts, parts_of, reading_of
 from .metrics import Metric, Metrics, ece
 from .names import name_of
@@ -298,10 +299,9 @@ class Answers(Task):
 
     def describe(self) -> str:
         """Return the size of the vocabulary, and the most frequent answers with their shares of the rows."""
-        pairs = sorted(zip(self.state["classes"], self.state["counts"], strict=True), key=lambda pair: -pair[1])
-        shown = ", ".join(f"{name} {count / self.state['rows']:.0%}" for name, count in pairs[:6])
+        shown = shares_text(zip(self.state["classes"], self.state["counts"], strict=True), self.state["rows"])
         values = {"people": self.state["people"], "covered": self.state["covered"]}
-        return Sentence("describe.answers", count=len(pairs), shown=f"{shown}{', ...' if len(pairs) > 6 else ''}", **values)
+        return Sentence("describe.answers", count=len(self.state["classes"]), shown=shown, **values)
 
 
 def given_in(cell: Cell, config: AnswersConfig) -> dict[str, int]:

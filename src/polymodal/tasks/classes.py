@@ -14,6 +14,7 @@ import numpy as np
 from ..cells import is_writable
 from ..errors import DataError, Fault, nearest
 from ..flow import Cell, State
+from ..language import Sentence
 from .names import RECURRING, name_of
 
 MOST = 10_000
@@ -224,3 +225,16 @@ def _is_label(label: Any, name: str) -> bool:
         return type(label) in (str, int, float, bool) and name_of(label) == name and is_writable(str(label))
     except (Fault, ValueError):
         return False
+
+
+def shares_text(counts: Iterable[tuple[Any, int]], rows: int, most: int = 6, form: str = ".0%") -> Sentence:
+    """Return the most frequent classes with their shares of the rows, as text.
+
+    :param counts: the classes with their numbers of rows
+    :param rows: the number of rows
+    :param most: the number of classes that are named
+    :param form: the format of a share
+    """
+    pairs = sorted(counts, key=lambda pair: -pair[1])
+    texts = [f"{name} {count / max(rows, 1):{form}}" for name, count in pairs[:most]]
+    return Sentence.joined([*texts, *(["..."] if len(pairs) > most else [])], "enumeration")

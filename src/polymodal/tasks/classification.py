@@ -17,6 +17,7 @@ from ..language import Sentence
 from . import classes as naming
 from . import curves as plotting
 from . import influence
+from .classes import shares_text
 from .facts import reading_of
 from .metrics import CLASS_METRICS, Metrics, classification
 from .names import name_of
@@ -140,7 +141,6 @@ class ClassTask(Task):
 
     def describe(self) -> str:
         """Return the classes and their shares of the rows."""
-        total = max(sum(self.state["counts"]), 1)
-        pairs = sorted(zip(self.state["classes"], self.state["counts"], strict=True), key=lambda pair: -pair[1])
-        shown = ", ".join(f"{name} {count / total:.0%}" for name, count in pairs[:6])
-        return Sentence("describe.classes", count=len(pairs), shown=f"{shown}{', ...' if len(pairs) > 6 else ''}")
+        counts = self.state["counts"]
+        shown = shares_text(zip(self.state["classes"], counts, strict=True), sum(counts))
+        return Sentence("describe.classes", count=len(counts), shown=shown)

@@ -23,6 +23,7 @@ from ..layers.elementwise import sigmoid
 from . import classes as naming
 from . import curves as plotting
 from . import influence, logistic
+from .classes import shares_text
 from .classification import ClassMetric
 from .facts import TargetFacts, code_of, parts_of, reading_of
 from .metrics import CLASS_METRICS, Metrics, multilabel
@@ -210,9 +211,8 @@ class Multilabel(Task):
 
     def describe(self) -> str:
         """Return the labels and their shares of the rows."""
-        pairs = sorted(zip(self.state["classes"], self.state["counts"], strict=True), key=lambda pair: -pair[1])
-        shown = ", ".join(f"{name} {count / max(self.state['rows'], 1):.0%}" for name, count in pairs[:6])
-        return Sentence("describe.labels", count=len(pairs), shown=f"{shown}{', ...' if len(pairs) > 6 else ''}")
+        shown = shares_text(zip(self.state["classes"], self.state["counts"], strict=True), self.state["rows"])
+        return Sentence("describe.labels", count=len(self.state["classes"]), shown=shown)
 
 
 def labels_of(cell: Cell, separator: str = ";") -> set[str]:
