@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,3 +85,22 @@ def test_the_tables_of_several_targets_print_below_one_another(both: pm.Predicto
 def test_a_result_without_sections_prints_as_a_dict() -> None:
     assert repr(Result(a=1)) == "{'a': 1}"
     assert Result(a=1)._repr_html_() is None
+
+
+def test_metrics_of_the_training_table_are_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["a,y", *(f"{at % 7},{'yes' if at % 7 > 3 else 'no'}" for at in range(60))]
+    for name in ("shop.csv", "other.csv"):
+        (tmp_path / name).write_text("\n".join(lines))
+    quick = ("model.trees=null", "training.epochs=1", "training.baselines=false")
+    pm.train(tmp_path / "shop.csv", *quick, target="y", out=tmp_path / "run")
+    model = pm.load(tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    for table in ("shop.csv", tmp_path / "shop.csv", "./shop.csv"):
+        assert model.evaluate(table)["trained_on"] is True
+    assert repr(model.evaluate("shop.csv")).endswith("those of validation rows")
+    for table in ("other.csv", [{"a": 1, "y": "yes"}, {"a": 5, "y": "no"}]):
+        assert "trained_on" not in model.evaluate(table)
+    (tmp_path / "run" / "run.yaml").write_text(": [")
+    assert "trained_on" not in model.evaluate("shop.csv"), "what trained it is unknown"
+    (tmp_path / "shop.csv").rename(tmp_path / "moved.csv")
+    assert "trained_on" not in model.evaluate("moved.csv")

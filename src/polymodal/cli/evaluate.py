@@ -68,7 +68,7 @@ def _evaluate(run: str, table: str, *, as_json: bool, trust: bool, device: Any, 
     for target, counts in result.get("unknown", {}).items():
         say(words("evaluate.unknown", target=target, line=words.read(unknown_line({"these": counts}))))
     if as_json:
-        noted = ("undefined", "without_target", "unreadable", "measured", "unknown")
+        noted = ("undefined", "without_target", "unreadable", "measured", "unknown", "trained_on")
         click.echo(json.dumps(plain({key: value for key, value in result.items() if key not in noted}), ensure_ascii=False))
     else:
         show(section_lines(result.sections(words)))

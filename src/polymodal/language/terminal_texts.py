@@ -128,6 +128,10 @@ TERMINAL_TEXTS: Mapping[str, tuple[str, str]] = {
     "evaluate.title": ("{target}, {rows}", "{target}，{rows}"),
     "evaluate.rows": ("{rows:,} {rows:row|rows}", "{rows:,} 行"),
     "evaluate.some_rows": ("{measured:,} of {rows:,} {rows:row|rows}", "共 {rows:,} 行，评估了 {measured:,} 行"),
+    "evaluate.trained_on": (
+        "this is the table that trained the model: metrics of new rows are usually worse; metrics.json has those of validation rows",
+        "这张表训练了该模型：新行上的指标通常更差；metrics.json 中有验证行上的指标",
+    ),
     "evaluate.undefined": ("{metric}: undefined here ({reason})", "{metric}：在这里没有定义（{reason}）"),
     "evaluate.rows_left_out": ("{target}: {rows:,} {rows:row is|rows are} left out, {why}", "{target}：{rows:,} 行不参与评估，{why}"),
     "evaluate.without_target": ("without a target", "没有目标值"),

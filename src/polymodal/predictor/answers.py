@@ -236,14 +236,14 @@ class Predictor:
             ``"undefined"`` then states the reason. ``"without_target"`` is the number of rows without a target, by target,
             ``"unreadable"`` the number of rows with a target that cannot be read, and ``"unknown"`` the unknown classes with their rows,
             by target. ``"measured"`` is the number of rows that were measured, by target. The first three are absent if there are none,
-            the last one if all rows were measured
+            this one if all rows were measured. ``"trained_on"`` is True if the table is the file that trained the model
         """
         source = self.open(table, encoding)
         source.check_rows(" to measure on")
         source.check([task.config.column for task in self.bundle.tasks.values()])
         modalities = self._modalities(source, root)
         return evaluate_rows(self.bundle, source, modalities, self.fields_of(source, strict), self._windows(source, modalities, on_error),
-                             on_error, self.exact)  # fmt: skip
+                             on_error, self.exact, self.run)  # fmt: skip
 
     def feature_importance(
         self, table: Any, *, by: Kind | None = None, repeats: int = 5, max_rows: int = MOST_SAMPLED, seed: int = 0,

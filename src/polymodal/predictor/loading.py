@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from ..bundle import Bundle, find
-from ..config import read_tree
 from ..data.sources import folder_of
-from ..errors import ConfigError
 from ..remote import is_remote
 from ..request import Folders
 from ..training.devices import DeviceName
 from .answers import Predictor
+from .measuring import data_of
 
 _RUN = "run.yaml"
 
@@ -54,12 +52,7 @@ def as_predictor(model: Predictor | str | os.PathLike[str], *, trust: bool = Fal
 
 def _folders_of(file: Path) -> list[str]:
     """Return the folders of the files that a run read: that of its table, if the table still exists, and those of ``data.root``."""
-    try:
-        data = read_tree(file).get("data") if file.is_file() else None
-    except ConfigError:
-        return []
-    if not isinstance(data, Mapping):
-        return []
+    data = data_of(file)
     table, roots = data.get("table"), data.get("root")
     folders = [folder] if isinstance(table, str) and (folder := folder_of(table)) is not None else []
     folders += [folder for folder in roots if isinstance(folder, str)] if isinstance(roots, list) else []

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..bundle import Bundle
+from ..config import read_tree
 from ..data.class_notes import Unknown
 from ..data.reading import FaultBook, read_targets
 from ..data.sources import Source
 from ..data.splits import TEST
+from ..errors import ConfigError
 from ..evaluation.measure import hidden_sets, measure, score
 from ..inference import answers
 from ..language import Words
@@ -19,6 +22,26 @@ from ..modalities import Modality, OnError
 from ..pages import Result, Section, metric_sections
 from ..tasks import Task
 from .reading import ReadWindow
+
+
+def data_of(file: Path) -> Mapping[str, Any]:
+    """Return the section ``data`` of a ``run.yaml``; empty if it cannot be read."""
+    try:
+        data = read_tree(file).get("data") if file.is_file() else None
+    except ConfigError:
+        return {}
+    return data if isinstance(data, Mapping) else {}
+
+
+def trained_on(run: Path | None, source: Source) -> bool:
+    """Return whether a table is the file on which a run was trained."""
+    table = None if run is None else data_of(run / "run.yaml").get("table")
+    if source.folder is None or not isinstance(table, str):
+        return False
+    try:
+        return Path(source.name).samefile(table)
+    except (OSError, ValueError):  # one of them does not exist, or is a URL
+        return source.name == table
 
 
 class EvaluationResult(Result):
@@ -42,11 +65,13 @@ class EvaluationResult(Result):
             hidden = [(words("without", field=field), by_task[target]) for field, by_task in self["hidden"].items()]
             groups = [(words("evaluate.title", target=target, rows=of), [(words("all_fields"), metrics), *hidden])]
             yield from metric_sections(words, groups, list(metrics), self.smaller[target])
+        if self.get("trained_on"):
+            yield Section(notes=[words("evaluate.trained_on")])
 
 
 def evaluate_rows(
     bundle: Bundle, source: Source, modalities: Mapping[str, Modality], fields: Sequence[str], windows: Iterable[ReadWindow],
-    on_error: OnError | None, exact: bool,
+    on_error: OnError | None, exact: bool, run: Path | None,
 ) -> EvaluationResult:  # fmt: skip
     """Return the result of ``Predictor.evaluate``.
 
@@ -54,6 +79,7 @@ def evaluate_rows(
     :param windows: the rows of the table, after frozen backbones
     :param on_error: the action for a target that cannot be read; None = as configured
     :param exact: as for ``answers``
+    :param run: the folder of the run that trained the model; None = unknown
     """
     book = FaultBook(source.name, lambda _: on_error or bundle.experiment.data.on_error)
     unknown = Unknown()
@@ -77,7 +103,10 @@ def evaluate_rows(
     for by_task in joined:
         for values in by_task.values():
             values[skipped] = np.nan
-    return measured_on(bundle.tasks, joined, hidden, targets, unreadable, unknown)
+    result = measured_on(bundle.tasks, joined, hidden, targets, unreadable, unknown)
+    if trained_on(run, source):
+        result["trained_on"] = True
+    return result
 
 
 def measured_on(
