@@ -95,11 +95,11 @@ def test_metrics_of_the_training_table_are_marked(tmp_path: Path, monkeypatch: p
     pm.train(tmp_path / "shop.csv", *quick, target="y", out=tmp_path / "run")
     model = pm.load(tmp_path / "run")
     monkeypatch.chdir(tmp_path)
-    for table in ("shop.csv", tmp_path / "shop.csv", "./shop.csv"):
-        assert model.evaluate(table)["trained_on"] is True
+    for same in ("shop.csv", tmp_path / "shop.csv", "./shop.csv"):
+        assert model.evaluate(same)["trained_on"] is True
     assert repr(model.evaluate("shop.csv")).endswith("those of validation rows")
-    for table in ("other.csv", [{"a": 1, "y": "yes"}, {"a": 5, "y": "no"}]):
-        assert "trained_on" not in model.evaluate(table)
+    for other in ("other.csv", [{"a": 1, "y": "yes"}, {"a": 5, "y": "no"}]):
+        assert "trained_on" not in model.evaluate(other)
     (tmp_path / "run" / "run.yaml").write_text(": [")
     assert "trained_on" not in model.evaluate("shop.csv"), "what trained it is unknown"
     (tmp_path / "shop.csv").rename(tmp_path / "moved.csv")

@@ -52,8 +52,9 @@ def robustness(
     :param on_error: the treatment of unreadable cells; None = that of the model
     :param encoding: the encoding of a CSV or JSON file; None = detected
     :param device: where a model that is given by its path computes (see ``Predictor``)
-    :returns: a dict, which prints as tables: ``{"table", "rows", "with_target", "asked", "seed", "members", "fields", "against",
-        "targets"}``; the last one is the result of ``analysis.corruption_curves``
+    :returns: a dict, which prints as tables:
+        ``{"table", "rows", "with_target", "asked", "seed", "members", "fields", "against", "targets"}``; the last one is the result of
+        ``analysis.corruption_curves``
     :raises UserError: ``against`` does not predict the same targets or skips rows, a file exists, or the model or the table cannot be used
     """
     folder = output_folder(out, FILES, overwrite)

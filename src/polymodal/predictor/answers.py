@@ -231,12 +231,12 @@ class Predictor:
 
         Classes that the model does not know count as wrong predictions. Rows without a target are not measured.
 
-        :returns: a dict, which prints as a table: ``{"rows": N, "tasks": {target: {metric: value}}, "hidden": {field: {target: {metric:
-            value}}}}``, where ``"hidden"`` contains the metrics with one field hidden. A metric is None if it is undefined on these rows;
-            ``"undefined"`` then states the reason. ``"without_target"`` is the number of rows without a target, by target,
-            ``"unreadable"`` the number of rows with a target that cannot be read, and ``"unknown"`` the unknown classes with their rows,
-            by target. ``"measured"`` is the number of rows that were measured, by target. The first three are absent if there are none,
-            this one if all rows were measured. ``"trained_on"`` is True if the table is the file that trained the model
+        :returns: a dict, which prints as a table:
+            ``{"rows": N, "tasks": {target: {metric: value}}, "hidden": {field: {target: {metric: value}}}}``, where ``"hidden"`` contains
+            the metrics with one field hidden. A metric is None if it is undefined on these rows; ``"undefined"`` then states the reason.
+            By target, ``"without_target"`` is the number of rows without a target, ``"unreadable"`` of those with a target that cannot be
+            read, ``"measured"`` of those that were measured, and ``"unknown"`` are the unknown classes with their rows; each is absent if
+            it has nothing to state. ``"trained_on"`` is True if the table is the file that trained the model
         """
         source = self.open(table, encoding)
         source.check_rows(" to measure on")
