@@ -73,7 +73,7 @@ def of_robustness(table: Path, model: pm.Predictor, tmp_path: Path) -> Faults:
     """From the error that the first fault raises."""
     with pytest.raises(pm.DataError) as raised:
         pm.robustness(model, table, on_error="error")
-    place, _, rest = str(raised.value).removesuffix("; use on_error=blank (--on-error blank) to answer without it").partition(", column ")
+    place, _, rest = str(raised.value).removesuffix("; use on_error=blank to answer without it").partition(", column ")
     column, _, message = rest.partition(": ")
     return [(int(place.rpartition(" row ")[2]), column.strip("'"), message)]
 

@@ -36,7 +36,7 @@ _SURVEYED = 64
 _LEAST = 0.5
 """The least fraction of plausible characters, among those that are not ASCII, with which an encoding is accepted."""
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")
-_FIX = "name its encoding (--encoding, encoding=...): gb18030 (Chinese Windows), cp1252 (Western Windows), ..., or write it again as UTF-8"
+_FIX = "name its encoding: encoding=gb18030 (Chinese Windows), cp1252 (Western Windows), ... (--encoding), or write it again as UTF-8"
 
 
 @dataclass(frozen=True)

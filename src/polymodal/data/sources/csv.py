@@ -114,7 +114,7 @@ class CsvSource(Source):
     def _bad_encoding(self) -> DataError:
         return DataError(
             f"{self.name}: not {self.charset.encoding} text; expected one encoding throughout; name the file's encoding: encoding=gb18030 "
-            f"(Chinese Windows), cp1252 (Western Windows), ..., or write it again as UTF-8"
+            f"(Chinese Windows), cp1252 (Western Windows), ... (--encoding), or write it again as UTF-8"
         )
 
     def slices(self, columns: Sequence[str]) -> Iterator[Slice]:
