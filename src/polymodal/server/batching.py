@@ -162,7 +162,6 @@ class Batcher:
             self._prepare()
         while pieces := self._take():
             begin = time.monotonic()
-            count = sum(len(piece.rows) for piece in pieces)
             try:
                 self._answer(pieces)
             finally:
@@ -171,7 +170,6 @@ class Batcher:
                     self._ended = end
                     self._seconds = _mean(self._seconds, end - begin)
                     self.batches += 1
-                    self.waiting -= count
                     self.computing -= 1
                     self._changed.notify_all()
             del pieces  # the content of the rows, while nothing waits
@@ -182,15 +180,22 @@ class Batcher:
             answers = pieces[0].work([row for piece in pieces for row in piece.rows])
         except BaseException as error:
             if len(pieces) == 1:
+                self._release(pieces)
                 pieces[0].future.set_exception(error)
                 return
             for piece in pieces:
                 self._answer([piece])
             return
+        self._release(pieces)
         at = 0
         for piece in pieces:
             piece.future.set_result(answers[at : at + len(piece.rows)])
             at += len(piece.rows)
+
+    def _release(self, pieces: Sequence[_Piece]) -> None:
+        """Count the rows of pieces as waiting no longer. This precedes their answers: a client that has one may send the next request."""
+        with self._changed:
+            self.waiting -= sum(len(piece.rows) for piece in pieces)
 
 
 def _mean(mean: float, value: float) -> float:
