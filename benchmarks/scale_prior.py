@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import honesty
@@ -28,18 +27,8 @@ GRID = np.linspace(-3, 2.5, 1_101)
 TABLES = ("coin", "weak", "strong", "disagree", "clean_2", "noisy_2", "clean_4", "noisy_4", "clean_10", "noisy_10")
 
 
-def normal(deviation: float, far: float = np.inf) -> Callable[[np.ndarray], np.ndarray]:
-    """Return minus the logarithm of a normal density of the logarithm of the scale, which is exponential beyond ``far``."""
-
-    def penalty(log: np.ndarray) -> np.ndarray:
-        near = np.minimum(np.abs(log), far)
-        return (near * (np.abs(log) - near / 2)) / deviation**2
-
-    return penalty
-
-
-PRIORS = {"0.32": normal(0.316), "0.22": normal(0.224), "0.16": normal(0.158), "0.11": normal(0.112), "shipped": normal(0.112, 0.15)}
-"""The priors by the standard deviation of the logarithm; ``shipped`` is that of ``polymodal.tasks.voting``."""
+DEVIATIONS = {"0.32": 0.316, "0.22": 0.224, "0.16": 0.158, "0.11": 0.112}
+"""The standard deviations of normal priors of the logarithm of the scale."""
 
 
 def losses(logits_NC: np.ndarray, class_N: np.ndarray) -> np.ndarray:
@@ -48,7 +37,10 @@ def losses(logits_NC: np.ndarray, class_N: np.ndarray) -> np.ndarray:
 
 
 def measured(cell: Cell) -> dict[str, float]:
-    """Return, by prior, the log loss of the fresh rows minus that without a scale; and the logarithm of the best scale as ``log``."""
+    """Return, by prior, the log loss of the fresh rows minus that without a scale; and the logarithm of the best scale as ``log``.
+
+    ``shipped`` is the scale of the model itself.
+    """
     kept: dict[str, Any] = {}
     plain = calibration.scale_of_logits
 
@@ -75,8 +67,9 @@ def measured(cell: Cell) -> dict[str, float]:
         logits_NC = np.concatenate([np.zeros_like(logits_NC), logits_NC], 1)
     here = losses(logits_NC, np.asarray(kept["target"]).ravel().astype(int))
     none = there[np.abs(GRID).argmin()]
-    found = {name: there[(len(kept["target"]) * here + penalty(GRID)).argmin()] - none for name, penalty in PRIORS.items()}
-    return found | {"best": there.min() - none, "log": GRID[there.argmin()]}
+    at = {name: (len(kept["target"]) * here + GRID**2 / (2 * deviation**2)).argmin() for name, deviation in DEVIATIONS.items()}
+    at |= {"shipped": np.abs(GRID - np.log(kept["scale"])).argmin(), "best": there.argmin()}
+    return {name: float(there[place] - none) for name, place in at.items()} | {"log": float(GRID[at["best"]])}
 
 
 def main() -> None:
@@ -87,17 +80,17 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=list(TABLES), choices=TABLES)
     arguments = parser.parse_args()
     honesty.start()
-    print(f"{'table':10}" + "".join(f"{name:>18}" for name in [*PRIORS, "best", "log"]))
-    means: dict[str, list[float]] = {name: [] for name in PRIORS}
+    names = [*DEVIATIONS, "shipped", "best", "log"]
+    print(f"{'table':10}" + "".join(f"{name:>18}" for name in names))
+    means: dict[str, list[float]] = {name: [] for name in names[:-2]}
     for table in arguments.only:
         found = [measured(Cell(table, arguments.rows, seed)) for seed in range(arguments.seeds)]
         cells = []
-        for name in found[0]:
-            values = np.array([one[name] for one in found])
-            spread = values.std(ddof=1) if len(values) > 1 else np.nan
-            cells.append(f"{values.mean():+.4f} ({spread if name == 'log' else spread / len(values) ** 0.5:.4f})")
+        for name in names:
+            spread = honesty.Spread([one[name] for one in found])
+            cells.append(f"{spread.mean:+.4f} ({spread.deviation if name == 'log' else spread.error:.4f})")
             if name in means:
-                means[name].append(float(values.mean()))
+                means[name].append(spread.mean)
         print(f"{table:10}" + "".join(f"{cell:>18}" for cell in cells), flush=True)
     print(f"{'mean':10}" + "".join(f"{np.mean(values):>+18.4f}" for values in means.values()))
 

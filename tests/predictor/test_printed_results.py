@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,12 @@ def test_the_metrics_of_rows_without_a_target_count_the_others(both: pm.Predicto
 
 @pytest.mark.parametrize("name", ["explain", "explain of rows", "robustness"])
 def test_an_analysis_prints_what_its_command_prints(both: pm.Predictor, name: str) -> None:
-    result = (
-        pm.robustness(both, ROWS)
-        if name == "robustness"
-        else pm.explain(both, ROWS)
-        if name == "explain"
-        else pm.explain(both, ROWS, rows=[1, 2])
-    )
+    results: dict[str, Callable[[], Result]] = {
+        "explain": lambda: pm.explain(both, ROWS),
+        "explain of rows": lambda: pm.explain(both, ROWS, rows=[1, 2]),
+        "robustness": lambda: pm.robustness(both, ROWS),
+    }
+    result = results[name]()
     assert isinstance(result, Result)
     assert json.loads(json.dumps(result)) == result
     shown = repr(result)

@@ -67,7 +67,7 @@ def test_what_is_refused_says_what_was_found_and_what_to_do(tmp_path: Path) -> N
             run,
             False,
             {},
-            r"already there; .*; choose another one \(out=\.\.\.\), or replace it: overwrite=True, or .*polymodal\.resume\('.*run'\)$",
+            r"already there; expected no such folder; choose another one \(out=\.\.\.\), or replace it: overwrite=True, or .*polymodal\.resume\('.*run'\)$",
         ),
         (tmp_path / "full", False, {}, r"already there; expected no such folder; .*overwrite=True$"),
         (tmp_path / "full", True, {}, r"not a run, so it is not replaced; expected a folder that contains log; choose another one"),

@@ -85,7 +85,7 @@ def _row(words: Words, row: Mapping[str, Any]) -> Iterator[Section]:
         rows = []
         for field, value in facts["fields"].items():
             parts = row["cells"][field]["parts"]
-            strongest = [] if parts is None else strongest_parts(parts["names"], value["parts"])
+            strongest = [] if parts is None else _strongest_parts(parts["names"], value["parts"])
             named = words("list_separator").join(f"{name} ({decimals(part, True)})" for name, part in strongest)
             rows.append([field, _spread(value["shapley"], value["error"], True), named])
         heads = [words("field"), words("explain.contribution"), words("explain.strongest")]
@@ -101,7 +101,7 @@ def _prediction(words: Words, facts: Mapping[str, Any]) -> str:
     return words(key, prediction=shown, label=facts["label"], score=facts["score"])
 
 
-def strongest_parts(names: Sequence[str], values: Sequence[float]) -> list[tuple[str, float]]:
+def _strongest_parts(names: Sequence[str], values: Sequence[float]) -> list[tuple[str, float]]:
     """Return the parts with the largest absolute values."""
     order = sorted(range(len(names)), key=lambda at: (-abs(values[at]), at))
     return [(names[at], values[at]) for at in order[:_STRONGEST]]

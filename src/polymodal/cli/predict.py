@@ -52,28 +52,28 @@ def predict(
     from .output import say, words
     from .warnings import warnings_as_lines
 
+    file = None if out == "-" else out
     with warnings_as_lines():
         predictor = load(run, trust=trust, device=device)
     outputs = PredictionTable(predictor, coverage=coverage, abstain_below=abstain_below)
-    if out is not None and out != "-":
-        check_path(out, overwrite=overwrite, inputs=[] if table is None else [table])
+    if file is not None:
+        check_path(file, overwrite=overwrite, inputs=[] if table is None else [table])
     with warnings_as_lines():
         if row is not None:
             rows = []
             for record in outputs.predict([_parse_row(row)], on_error=on_error, strict=strict, root=[*root, "."]):
                 click.echo(json_line(record))
                 rows.append(record)
-            if out is not None and out != "-":
-                outputs.write(out, rows, overwrite=overwrite)
+            if file is not None:
+                outputs.write(file, rows, overwrite=overwrite)
             return
-        assert out is not None
         predictions = outputs.predict(table, on_error=on_error, strict=strict, root=root, encoding=encoding)
-        if out == "-":
+        if file is None:
             for line in csv_lines(outputs.columns, predictions):
                 click.echo(line, nl=False)
             return
-        count = outputs.write(out, predictions, overwrite=overwrite)
-    say(words()("predict.wrote", path=out, rows=count))
+        count = outputs.write(file, predictions, overwrite=overwrite)
+    say(words()("predict.wrote", path=file, rows=count))
 
 
 def _parse_row(text: str) -> dict[str, Any]:

@@ -6,14 +6,10 @@ import os
 from pathlib import Path
 
 from ..bundle import Bundle, find
-from ..data.sources import folder_of
-from ..remote import is_remote
 from ..request import Folders
 from ..training.devices import DeviceName
 from .answers import Predictor
-from .measuring import data_of
-
-_RUN = "run.yaml"
+from .run_data import CONFIG, folders_of
 
 
 def load(
@@ -40,7 +36,7 @@ def load(
     bundle = Bundle.load(Path(path), trust)
     run = find(Path(path)).parent
     return Predictor(
-        bundle, root=root, run=run if (run / _RUN).is_file() else None, trained_in=_folders_of(run / _RUN), device=device,
+        bundle, root=root, run=run if (run / CONFIG).is_file() else None, trained_in=folders_of(run), device=device,
         low_latency=low_latency,
     )  # fmt: skip
 
@@ -48,12 +44,3 @@ def load(
 def as_predictor(model: Predictor | str | os.PathLike[str], *, trust: bool = False, device: DeviceName = "auto") -> Predictor:
     """Return a predictor as it is, and load the model of a run or a bundle from its path (see ``load``)."""
     return model if isinstance(model, Predictor) else load(model, trust=trust, device=device)
-
-
-def _folders_of(file: Path) -> list[str]:
-    """Return the folders of the files that a run read: that of its table, if the table still exists, and those of ``data.root``."""
-    data = data_of(file)
-    table, roots = data.get("table"), data.get("root")
-    folders = [folder] if isinstance(table, str) and (folder := folder_of(table)) is not None else []
-    folders += [folder for folder in roots if isinstance(folder, str)] if isinstance(roots, list) else []
-    return [folder for folder in folders if is_remote(folder) or Path(folder).is_absolute()]

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..bundle import Bundle
-from ..config import read_tree
 from ..data.class_notes import Unknown
 from ..data.reading import FaultBook, read_targets
 from ..data.sources import Source
 from ..data.splits import TEST
-from ..errors import ConfigError
 from ..evaluation.measure import hidden_sets, measure, score
 from ..inference import answers
 from ..language import Words
@@ -22,26 +20,7 @@ from ..modalities import Modality, OnError
 from ..pages import Result, Section, metric_sections
 from ..tasks import Task
 from .reading import ReadWindow
-
-
-def data_of(file: Path) -> Mapping[str, Any]:
-    """Return the section ``data`` of a ``run.yaml``; empty if it cannot be read."""
-    try:
-        data = read_tree(file).get("data") if file.is_file() else None
-    except ConfigError:
-        return {}
-    return data if isinstance(data, Mapping) else {}
-
-
-def trained_on(run: Path | None, source: Source) -> bool:
-    """Return whether a table is the file on which a run was trained."""
-    table = None if run is None else data_of(run / "run.yaml").get("table")
-    if source.folder is None or not isinstance(table, str):
-        return False
-    try:
-        return Path(source.name).samefile(table)
-    except (OSError, ValueError):  # one of them does not exist, or is a URL
-        return source.name == table
+from .run_data import is_training_table
 
 
 class EvaluationResult(Result):
@@ -104,7 +83,7 @@ def evaluate_rows(
         for values in by_task.values():
             values[skipped] = np.nan
     result = measured_on(bundle.tasks, joined, hidden, targets, unreadable, unknown)
-    if trained_on(run, source):
+    if is_training_table(source, run):
         result["trained_on"] = True
     return result
 
