@@ -61,7 +61,7 @@ def test_thresholds_send_numbers_beside_them_to_the_same_leaf() -> None:
                             "left_child": {"leaf_value": 2.0**at}, "right_child": {"leaf_value": -(3.0**at)}}}
         for at, value in enumerate(thresholds)
     ]  # fmt: skip
-    made = Trees(tables_of([(trees, [0, 1, 2, 0])], 0.5), 2, 3)
+    made = Trees(tables_of([(trees, [0, 1, 2, 0], 0.5)]), 2, 3)
     near = np.array(thresholds, np.float32)
     values = np.concatenate([near, np.nextafter(near, np.float32(np.inf)), np.nextafter(near, np.float32(-np.inf)), [np.nan, 0, -0.0]])
     rows = torch.from_numpy(np.array([[a, b] for a in values for b in values], np.float32))

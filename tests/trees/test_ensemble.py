@@ -31,7 +31,7 @@ def test_the_outputs_are_those_of_lightgbm(objective: str, outputs: int, missing
     numbers_NK, value_N = table(missing=missing)
     label_N = value_N if objective == "regression" else np.digitize(value_N, [0.0] if objective == "binary" else [-0.5, 0.5])
     booster = boosted(objective, label_N, numbers_NK, **({"num_class": 3} if outputs == 3 else {}))
-    trees = Trees(tables_of([(booster.dump_model()["tree_info"], range(outputs))], 1.0), WIDTH, outputs)
+    trees = Trees(tables_of([(booster.dump_model()["tree_info"], range(outputs), 1.0)]), WIDTH, outputs)
     fresh_NK = table(1, missing=0.2 if missing else 0.0)[0]
     expected = np.asarray(booster.predict(fresh_NK, raw_score=True)).reshape(-1, outputs)
     np.testing.assert_allclose(trees(torch.from_numpy(fresh_NK)).numpy(), expected, atol=2e-6)
@@ -40,7 +40,7 @@ def test_the_outputs_are_those_of_lightgbm(objective: str, outputs: int, missing
 def test_trees_that_met_no_missing_number_take_it_for_zero_as_lightgbm_does() -> None:
     numbers_NK, value_N = table()
     booster = boosted("regression", value_N, numbers_NK)
-    trees = Trees(tables_of([(booster.dump_model()["tree_info"], [0])], 1.0), WIDTH, 1)
+    trees = Trees(tables_of([(booster.dump_model()["tree_info"], [0], 1.0)]), WIDTH, 1)
     holes_NK = table(2, missing=0.5)[0]
     np.testing.assert_allclose(trees(torch.from_numpy(holes_NK)).numpy()[:, 0], booster.predict(holes_NK, raw_score=True), atol=2e-6)
     filled = trees(torch.from_numpy(np.nan_to_num(holes_NK)))
@@ -50,14 +50,14 @@ def test_trees_that_met_no_missing_number_take_it_for_zero_as_lightgbm_does() ->
 def test_boosters_are_averaged() -> None:
     numbers_NK, value_N = table()
     boosters = [boosted("regression", value_N, numbers_NK, learning_rate=rate) for rate in (0.05, 0.3)]
-    trees = Trees(tables_of([(one.dump_model()["tree_info"], [0]) for one in boosters], 0.5), WIDTH, 1)
+    trees = Trees(tables_of([(one.dump_model()["tree_info"], [0], 0.5) for one in boosters]), WIDTH, 1)
     expected = np.mean([one.predict(numbers_NK) for one in boosters], 0)
     np.testing.assert_allclose(trees(torch.from_numpy(numbers_NK)).numpy()[:, 0], expected, atol=2e-6)
 
 
 def test_a_row_has_the_same_bits_in_any_company() -> None:
     numbers_NK, value_N = table(missing=0.1)
-    trees = Trees(tables_of([(boosted("regression", value_N, numbers_NK).dump_model()["tree_info"], [0])], 1.0), WIDTH, 1)
+    trees = Trees(tables_of([(boosted("regression", value_N, numbers_NK).dump_model()["tree_info"], [0], 1.0)]), WIDTH, 1)
     whole = trees(torch.from_numpy(numbers_NK[:32]))
     for company in (numbers_NK[31:63], numbers_NK[100:132]):
         other = company.copy()
@@ -66,14 +66,14 @@ def test_a_row_has_the_same_bits_in_any_company() -> None:
 
 
 def test_a_tree_of_one_leaf_is_a_constant() -> None:
-    trees = Trees(tables_of([([{"tree_structure": {"leaf_value": 1.5}}], [0])], 2.0), WIDTH, 1)
+    trees = Trees(tables_of([([{"tree_structure": {"leaf_value": 1.5}}], [0], 2.0)]), WIDTH, 1)
     assert trees.depth == 0
     assert trees(torch.full((3, WIDTH), torch.nan)).tolist() == [[3.0]] * 3
 
 
 def changed(name: str, at: int, value: float) -> dict[str, torch.Tensor]:
     numbers_NK, value_N = table()
-    tables = tables_of([(boosted("regression", value_N, numbers_NK).dump_model()["tree_info"], [0])], 1.0)
+    tables = tables_of([(boosted("regression", value_N, numbers_NK).dump_model()["tree_info"], [0], 1.0)])
     tables[name] = tables[name].clone()
     tables[name][at] = value
     return tables

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from polymodal.trees import BoostedTrees, TreesConfig
-from polymodal.trees.fitting import FieldCells, Labels, fit, summarised
+from polymodal.trees.fitting import FieldCells, fit, summarised
+from polymodal.trees.jobs import Chosen, Labels, Way
+from polymodal.trees.start import Objective
 
 ROWS = 240
 
@@ -35,11 +37,16 @@ def labels(values_NK: np.ndarray) -> list[Labels]:
     ]
 
 
+def rounds_of(chosen: Chosen) -> list[int]:
+    return [*chosen.best, *chosen.random]
+
+
 def test_every_kind_of_task_is_learned_and_repeated_to_the_last_bit_by_any_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     cells, values_NK = fields()
     tasks = labels(values_NK)
-    made, rounds = fit(TreesConfig(bags=3, rounds=60), cells, [0], tasks, None, 5, 2)
-    assert len(rounds) == 3 * (1 + 1 + 1 + 2)
+    made, chosen = fit(TreesConfig(bags=3, rounds=60), cells, [0], tasks, None, 5, 2)
+    assert len(chosen) == 1 + 1 + 1 + 2
+    assert all(len(rounds) == 3 for one in chosen for rounds in (one.best, one.random) if rounds)
     outputs = votes(made, values_NK)
     assert [tuple(one.shape) for one in outputs] == [(ROWS, 1), (ROWS, 1), (ROWS, 3), (ROWS, 2)]
     fresh_NK = np.random.default_rng(9).standard_normal((400, 3)).astype(np.float32)
@@ -49,10 +56,10 @@ def test_every_kind_of_task_is_learned_and_repeated_to_the_last_bit_by_any_numbe
     assert ((binary[:, 0].numpy() > 0) == (product_N > 0)).mean() > 0.8
     assert (multiclass.argmax(1).numpy() == np.digitize(fresh_NK[:, 0], [-0.4, 0.4])).mean() > 0.9
     assert ((several.numpy() > 0) == (fresh_NK[:, :2] > 0)).mean() > 0.9
-    for workers, repeated in ((1, None), (3, rounds)):
+    for workers, repeated in ((1, None), (3, chosen)):
         monkeypatch.setattr("polymodal.trees.fitting._LARGE", 0)
         again, same = fit(TreesConfig(bags=3, rounds=60), cells, [0], tasks, None, 5, workers, repeated)
-        assert same == rounds
+        assert same == chosen
         assert {name: value.tolist() for name, value in again.state_dict().items()} == {
             name: value.tolist() for name, value in made.state_dict().items()
         }
@@ -78,10 +85,10 @@ def test_a_target_that_hardly_any_row_has_gets_a_constant_vote() -> None:
     rare_NT = np.full((ROWS, 1), np.nan)
     rare_NT[7] = 1.0
     tasks = [Labels("squared", values_NK[:, :1].astype(np.float64), 1), Labels("softmax", rare_NT, 3)]
-    made, rounds = fit(TreesConfig(bags=2, rounds=20), cells, [0], tasks, None, 0, 1)
+    made, chosen = fit(TreesConfig(bags=2, rounds=20), cells, [0], tasks, None, 0, 1)
     _, rare = votes(made, values_NK)
     assert (rare == 0).all()
-    assert rounds[2:] == [1, 1]
+    assert chosen[1:] == [Chosen(linear=False, best=[1, 1], random=[])]
 
 
 def test_rows_of_a_unit_share_a_fold() -> None:
@@ -94,16 +101,63 @@ def test_rows_of_a_unit_share_a_fold() -> None:
     _, together = fit(
         TreesConfig(bags=3, rounds=60, learning_rate=0.2), cells, [0], [Labels("squared", label_NT, 1)], np.repeat(np.arange(60), 4), 0, 2
     )
-    assert max(together) < min(apart)
-    assert min(apart) > 20
+    assert max(rounds_of(together[0])) < min(rounds_of(apart[0]))
+    assert min(rounds_of(apart[0])) > 20
+
+
+def test_thresholds_are_chosen_out_of_fold() -> None:
+    """A step is found by the best threshold; a sum of many smooth curves under noise is averaged better by random ones."""
+    rng = np.random.default_rng(0)
+    values_NK = rng.standard_normal((900, 8)).astype(np.float32)
+    cells = {"v": FieldCells("vector", {"length": 8}, [{"values": row} for row in values_NK], np.arange(900))}
+    step_N = np.where(values_NK[:, 0] > 1.0, 5.0, 0.0) * np.where(values_NK[:, 1] > 0.3, 1.0, -1.0)
+    smooth_N = np.cos(values_NK).sum(1) * 0.5 + rng.standard_normal(900)
+    tasks = [Labels("squared", target_N[:, None].astype(np.float64), 1) for target_N in (step_N, smooth_N)]
+    made, (step, smooth) = fit(TreesConfig(bags=3), cells, [0], tasks, None, 0, 1)
+    assert step.best
+    assert not step.random
+    assert smooth.random
+    fresh_NK = rng.standard_normal((500, 8)).astype(np.float32)
+    errors = [
+        np.abs(vote[:, 0].numpy() - truth_N).mean()
+        for vote, truth_N in zip(
+            votes(made, fresh_NK),
+            (np.where(fresh_NK[:, 0] > 1.0, 5.0, 0.0) * np.where(fresh_NK[:, 1] > 0.3, 1.0, -1.0), np.cos(fresh_NK).sum(1) * 0.5),
+            strict=True,
+        )
+    ]
+    assert errors[0] < 0.2
+    assert errors[1] < 0.4
+
+
+def test_two_ways_have_half_as_many_boosters_each() -> None:
+    best, random = Way(linear=True), Way(linear=True, random=True)
+    assert Chosen(True, best=[10, 20]).boosters(3) == [(best, 18, 0), (best, 18, 1), (best, 18, 2)]
+    assert Chosen(True, random=[4, 4]).boosters(1) == [(random, 5, 0)]
+    assert Chosen(True, [10, 20], [100, 200]).boosters(3) == [(best, 18, 0), (best, 18, 1), (random, 180, 0), (random, 180, 1)]
+    assert Chosen(False, [1, 1]).boosters(2) == [(Way(), 1, 0), (Way(), 1, 1)]
+
+
+@pytest.mark.parametrize(("objective", "outputs"), [("squared", 1), ("logistic", 1), ("softmax", 3)])
+def test_the_vote_is_the_mean_of_the_boosters_of_both_ways(objective: Objective, outputs: int) -> None:
+    cells, values_NK = fields()
+    target_NT = np.digitize(values_NK[:, :1] + values_NK[:, 1:2] * values_NK[:, 2:], [-0.4, 0.4] if outputs > 1 else [0.0]).astype(
+        np.float64
+    )
+    config, tasks = TreesConfig(bags=2, boosters=2, learning_rate=0.1), [Labels(objective, target_NT, outputs)]
+    ways = [Chosen(False, [9, 11], []), Chosen(False, [], [9, 11])]
+    apart = [votes(fit(config.model_copy(update={"boosters": 1}), cells, [0], tasks, None, 0, 1, [way])[0], values_NK)[0] for way in ways]
+    both, _ = fit(config, cells, [0], tasks, None, 0, 1, [Chosen(False, [9, 11], [9, 11])])
+    assert len(both.state_dict()["trees.0.root_T"]) == 2 * 12 * outputs
+    assert not torch.allclose(apart[0], apart[1])
+    torch.testing.assert_close(votes(both, values_NK)[0], (apart[0] + apart[1]) / 2)
 
 
 def test_a_deadline_in_the_past_leaves_at_most_ten_rounds() -> None:
     cells, values_NK = fields()
     tasks = [Labels("squared", values_NK[:, :1].astype(np.float64), 1)]
-    _, rounds = fit(TreesConfig(bags=4), cells, [0], tasks, None, 0, 2, deadline=time.monotonic() - 1)
-    assert max(map(abs, rounds)) <= 10  # below 0 = from the linear model
-    assert min(map(abs, rounds)) > 0
+    _, (chosen,) = fit(TreesConfig(bags=4), cells, [0], tasks, None, 0, 2, deadline=time.monotonic() - 1)
+    assert all(0 < rounds <= 10 for rounds in rounds_of(chosen))
 
 
 def test_a_row_that_lacks_the_field_gets_the_vote_of_missing_numbers() -> None:

@@ -10,8 +10,9 @@ import torch
 
 import polymodal as pm
 from polymodal.trees import BoostedTrees, TreesConfig
-from polymodal.trees.fitting import FieldCells, Labels, fit
+from polymodal.trees.fitting import FieldCells, fit
 from polymodal.trees.hiding import with_hidden
+from polymodal.trees.jobs import Labels
 
 ROWS = 300
 

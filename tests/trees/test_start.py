@@ -10,7 +10,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from polymodal.trees import BoostedTrees, TreesConfig
-from polymodal.trees.fitting import FieldCells, Labels, fit
+from polymodal.trees.fitting import FieldCells, fit
+from polymodal.trees.jobs import Chosen, Labels
 from polymodal.trees.start import Objective, Scaling, Start, linear_fit
 
 ROWS = 300
@@ -109,10 +110,10 @@ def test_there_is_no_linear_model_of_a_large_table_or_without_labels_in_a_fold(m
     assert linear_fit(values_NK, target_N, None, "squared", 1, FOLD_N) is None
 
 
-def boosted(target_NT: np.ndarray, values_NK: np.ndarray, rounds: Any = None, outputs: int = 1) -> tuple[BoostedTrees, list[int]]:
+def boosted(target_NT: np.ndarray, values_NK: np.ndarray, chosen: Any = None, outputs: int = 1) -> tuple[BoostedTrees, list[Chosen]]:
     fields = {"v": FieldCells("vector", {"length": 3}, [{"values": row} for row in values_NK], np.arange(len(values_NK)))}
     objective: Any = "softmax" if outputs > 1 else "squared"
-    return fit(TreesConfig(bags=3, rounds=60), fields, [0], [Labels(objective, target_NT, outputs)], None, 0, 1, rounds)
+    return fit(TreesConfig(bags=3, rounds=60), fields, [0], [Labels(objective, target_NT, outputs)], None, 0, 1, chosen)
 
 
 def test_boosting_starts_from_the_linear_model_where_that_is_better_and_a_repeated_run_has_the_same_bits() -> None:
@@ -120,23 +121,23 @@ def test_boosting_starts_from_the_linear_model_where_that_is_better_and_a_repeat
     fresh_NK = np.random.default_rng(9).standard_normal((400, 3)).astype(np.float32)
     present = {"v": torch.ones(400, dtype=torch.bool)}
     noise_N = 0.5 * np.random.default_rng(2).standard_normal(ROWS)
-    linear, rounds = boosted((values_NK.sum(1) + noise_N)[:, None].astype(np.float64), values_NK)
-    assert all(one < 0 for one in rounds)
+    linear, chosen = boosted((values_NK.sum(1) + noise_N)[:, None].astype(np.float64), values_NK)
+    assert all(one.linear for one in chosen)
     error_N = linear({"v": torch.from_numpy(fresh_NK)}, present)[0][:, 0].numpy() - fresh_NK.sum(1)
     assert (error_N**2).mean() < 0.1, "expected nearly the error of a linear regression; trees alone have 0.4"
-    again, same = boosted((values_NK.sum(1) + noise_N)[:, None].astype(np.float64), values_NK, rounds)
-    assert same == rounds
+    again, same = boosted((values_NK.sum(1) + noise_N)[:, None].astype(np.float64), values_NK, chosen)
+    assert same == chosen
     weights = linear.state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in again.state_dict().items())
     other, plain = boosted((np.abs(values_NK[:, :1]) * 3).astype(np.float64), values_NK)
-    assert all(one > 0 for one in plain)
+    assert not any(one.linear for one in plain)
     assert not any(name.startswith("starts") for name in other.state_dict())
 
 
 def test_classes_start_from_a_linear_model_too_and_weights_are_checked() -> None:
     values_NK = np.random.default_rng(0).standard_normal((ROWS, 3)).astype(np.float32)
-    made, rounds = boosted(np.digitize(values_NK.sum(1), [-1.0, 1.0])[:, None].astype(np.float64), values_NK, None, 3)
-    assert all(one < 0 for one in rounds)
+    made, chosen = boosted(np.digitize(values_NK.sum(1), [-1.0, 1.0])[:, None].astype(np.float64), values_NK, None, 3)
+    assert all(one.linear for one in chosen)
     weights = made.state_dict()
     arguments: Any = (["v"], {"v": "vector"}, {"v": {"length": 3}}, [3])
     again = BoostedTrees.restore(weights, *arguments)

@@ -16,12 +16,13 @@ from ..model import MultiModalModel
 from ..preparation import Prepared
 from ..tasks import RULES
 from ..trees import BoostedTrees, TreesConfig
-from ..trees.fitting import FEWEST_ROWS, MOST_OUTPUTS, FieldCells, Labels, fit, is_available, summarised
+from ..trees.fitting import FEWEST_ROWS, MOST_OUTPUTS, FieldCells, fit, is_available, summarised
+from ..trees.jobs import Chosen, Labels
 from ..trees.summaries import SUMMARIES
 
 _PROBE = 256
 """The number of rows whose cells are examined to decide whether rows are private."""
-_SECONDS = 1e-5
+_SECONDS = 7e-6
 """The seconds of all rounds of one booster for each row and each number of it, on one core: about 300 rounds."""
 
 
@@ -80,18 +81,18 @@ class TreeTraining:
             return 0.0
         rows = min(len(self.prepared.member(0)[0]) if rows is None else rows, self.config.max_rows)
         numbers = sum(SUMMARIES[self.forms[name]].expected(self.prepared.modalities[name].state) for name in self.fields)
-        boosters = (self.config.bags + 2 * self.config.boosters + 2) * sum(task.target_width for task in self.prepared.tasks.values())
+        boosters = (2 * self.config.bags + 2 * self.config.boosters + 2) * sum(task.target_width for task in self.prepared.tasks.values())
         return 1.0 + _SECONDS * rows * numbers * -(-boosters // workers)
 
     def train(
-        self, model: MultiModalModel, fold: int, seed: int, workers: int, rounds: Sequence[int] | None, deadline: float
-    ) -> tuple[BoostedTrees, list[int]]:
-        """Return the trees of the member of a fold, and the best rounds of each fold of its rows.
+        self, model: MultiModalModel, fold: int, seed: int, workers: int, chosen: Sequence[Chosen] | None, deadline: float
+    ) -> tuple[BoostedTrees, list[Chosen]]:
+        """Return the trees of the member of a fold, and what was chosen for them.
 
         :param model: the network of the member, whose fields the trees are numbered by
         :param seed: the seed of the member
         :param workers: the number of boosters that are trained at a time
-        :param rounds: the rounds of an earlier process that is repeated; None = validation decides
+        :param chosen: what an earlier process that is repeated has chosen; None = losses out of fold decide
         :param deadline: the time (``time.monotonic``) at which training ends
         """
         prepared, config = self.prepared, self.config
@@ -115,7 +116,7 @@ class TreeTraining:
         unit_N = None if prepared.unit_N is None else prepared.unit_N[rows]
         places = [model.names.index(name) for name in fields]
         repeats = config.repeats and prepared.experiment.data.split.group is None and not self.is_private
-        return fit(config, fields, places, labels, unit_N, seed, workers, rounds, deadline, repeats)
+        return fit(config, fields, places, labels, unit_N, seed, workers, chosen, deadline, repeats)
 
     @cached_property
     def is_private(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -35,6 +35,7 @@ from ..training.observers import Observer
 from ..training.optimization import standardise
 from ..training.progress import INTERRUPTED, Fitted, Replay
 from ..training.trainer import Trainer
+from ..trees.jobs import Chosen
 from ..weights import below
 from .boosting import TreeTraining
 from .decisions import Decisions
@@ -269,17 +270,20 @@ class EnsembleTrainer:
         return time.monotonic() + max(0.0, seconds)
 
     def _attach_trees(self, model: MultiModalModel, fold: int, unit: str, deadline: float) -> None:
-        """Train the boosted trees of a member and add them to its network; under a time limit, record how many rounds they got."""
+        """Train the boosted trees of a member and add them to its network; under a time limit, record what was chosen for them."""
         key, begin = f"trees {unit}", time.monotonic()
-        rounds = self.decisions.decisions.get(key)
+        before = self.decisions.decisions.get(key)
+        chosen = None if before is None else [Chosen(**one) for one in before]
         seed = seed_of(Stream.MODEL, self.experiment.seed, fold, 0)
-        trees, rounds = self.trees.train(model, fold, seed, torch.get_num_threads(), rounds, deadline)
+        trees, chosen = self.trees.train(model, fold, seed, torch.get_num_threads(), chosen, deadline)
         if self.clock.limit is not None:
-            self.decisions.decide(key, rounds)
+            self.decisions.decide(key, [asdict(one) for one in chosen])
         model.attach(trees.to(self.device))
         seconds = time.monotonic() - begin
         self.pace_trees.add(seconds, 1, 1, self.trees.seconds(torch.get_num_threads()))
-        self.observer.observe(NoteEvent(Sentence("note.trees", rounds=sum(map(abs, rounds)), seconds=seconds), detail=True))
+        self.observer.observe(
+            NoteEvent(Sentence("note.trees", rounds=sum(sum(one.best) + sum(one.random) for one in chosen), seconds=seconds), detail=True)
+        )
 
     def _save(self, unit: str, label: str, member: Member, has_halves: bool) -> None:
         """Write the checkpoint of a trained member, with its predictions if they are from weights that are not saved."""

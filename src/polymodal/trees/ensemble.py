@@ -101,16 +101,16 @@ def _depth(left_M: np.ndarray, root_T: np.ndarray) -> int:
             raise ValueError(f"trees deeper than {_DEEPEST:,} nodes")
 
 
-def tables_of(boosters: Sequence[tuple[Sequence[Mapping[str, Any]], Sequence[int]]], share: float) -> dict[str, Tensor]:
+def tables_of(boosters: Sequence[tuple[Sequence[Mapping[str, Any]], Sequence[int], float]]) -> dict[str, Tensor]:
     """Return the tables of ``Trees`` for the weighted sum of several boosters.
 
-    :param boosters: the ``tree_info`` of each booster's ``dump_model()``, and its outputs: tree i belongs to output ``i % len(outputs)``
-    :param share: the factor on the values of all trees
+    :param boosters: the ``tree_info`` of each booster's ``dump_model()``; its outputs, where tree i belongs to output ``i % len(outputs)``;
+        and the factor on the values of its trees
     """
     nodes: list[_Node] = []
     roots: list[int] = []
     of: list[int] = []
-    for trees, outputs in boosters:
+    for trees, outputs, share in boosters:
         for at, tree in enumerate(trees):
             roots.append(len(nodes))
             of.append(outputs[at % len(outputs)])

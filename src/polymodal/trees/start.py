@@ -145,7 +145,7 @@ def linear_fit(
             outside = fold_N != fold
             weights_DC = solve(values_ND[outside], target_N[outside], weight_N[outside], penalty, outputs)
             by_fold.append(weights_DC)
-            loss += _loss(values_ND[~outside] @ weights_DC, target_N[~outside], weight_N[~outside], objective)
+            loss += loss_of(values_ND[~outside] @ weights_DC, target_N[~outside], weight_N[~outside], objective)
         if best is None or loss < best[0]:
             best = loss, penalty, by_fold
     assert best is not None
@@ -231,8 +231,12 @@ def _slope(scores_NC: np.ndarray, target_N: np.ndarray, weight_N: np.ndarray) ->
     return loss, weight_N[:, None] * share_NC
 
 
-def _loss(scores_NC: np.ndarray, target_N: np.ndarray, weight_N: np.ndarray, objective: Objective) -> float:
-    """Return the weighted sum of the losses."""
+def loss_of(scores_NC: np.ndarray, target_N: np.ndarray, weight_N: np.ndarray, objective: Objective) -> float:
+    """Return the weighted sum of the losses of rows.
+
+    :param scores_NC: the outputs: a number, a logit, or a logit for each class
+    :param target_N: the labels: numbers, 0 and 1, or classes
+    """
     if objective == "squared":
         return float(weight_N @ (scores_NC[:, 0] - target_N) ** 2)
     return _slope(scores_NC, target_N, weight_N)[0]
