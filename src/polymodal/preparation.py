@@ -393,5 +393,5 @@ def split_rows(
     try:
         part = split(config, known_N, strata_N, experiment.seed, kept.unit_N, cells, classes)
     except DataError as error:
-        raise DataError(f"{source.name}{' ' if str(error).startswith('row ') else ': '}{error}") from None
+        raise type(error)(f"{source.name}{' ' if str(error).startswith('row ') else ': '}{error}") from None
     return part, kept.across(part.part_N, config.kind) if config.kind in ("column", "time") else kept

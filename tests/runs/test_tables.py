@@ -105,6 +105,9 @@ def test_tables_of_few_rows_and_one_field() -> None:
     assert model.metrics["baselines"] == {}
     with pytest.raises(pm.DataError, match="3 rows with a target to split; expected at least 5"):
         pm.train(pd.DataFrame({"a": [1, 2, 3], "y": list("aba")}), target="y")
+    inspected = pm.inspect(pd.DataFrame({"a": [1, 2, 3], "y": list("aba")}), target="y")
+    assert [column.name for column in inspected.columns] == ["a", "y"]
+    assert str(inspected.suspicions[0]).startswith("training would stop: dataframe: 3 rows with a target to split; expected at least 5")
 
 
 def test_huge_and_infinite_numbers_and_names_of_every_kind(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ def test_a_cpu_trains_in_float32_and_names_bfloat16_where_it_is_native(
     assert has_native_bfloat16(CPU) is native
     assert pick_precision("auto", CPU) == torch.float32
     assert pick_precision("bfloat16", CPU) == torch.bfloat16
-    assert ("training.precision=bfloat16" in why_precision("auto", CPU)) is native
+    assert ("training.precision=bfloat16" in why_precision("auto", CPU, has_pictures=True)) is native
+    assert why_precision("auto", CPU, has_pictures=False) == "the default on a CPU"
 
 
 def test_a_device_of_another_kind_has_no_native_bfloat16() -> None:

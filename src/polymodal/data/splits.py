@@ -77,6 +77,10 @@ class SplitConfig(Config):
         return [name for name in (self.group, self.column) if name is not None]
 
 
+class TooFewRows(DataError):
+    """A table has fewer rows than parts."""
+
+
 @dataclass(frozen=True)
 class Split:
     """The part and the fold of each row.
@@ -166,7 +170,8 @@ def split(
     :param group_N: the number of each row's group; None = no groups
     :param column_N: the cells of ``config.column``, for the kinds time and column
     :param classes: pairs of a row (M,) and the number of one of its classes (M,); None = no rare classes are kept
-    :raises DataError: there are too few rows, or a cell of ``config.column`` is invalid
+    :raises TooFewRows: there are too few rows
+    :raises DataError: a cell of ``config.column`` is invalid
     """
     rows = len(usable_N)
     part_N = np.full(rows, OUT, np.uint8)
@@ -192,7 +197,7 @@ def split(
     needed = max(folds, 2) + bool(config.test)
     if units < needed:
         what = "groups" if group_N is not None else "rows with a target"
-        raise DataError(f"{units} {what} to split; expected at least {needed}; provide more rows")
+        raise TooFewRows(f"{units} {what} to split; expected at least {needed}; provide more rows")
     test_unit = _every(np.arange(units), config.test, rng.random())
     rest = np.cumsum(~test_unit) - 1
     unit_N = np.full(rows, -1, np.int64)

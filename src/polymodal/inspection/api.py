@@ -10,8 +10,10 @@ from ..config import explain, request_of
 from ..data.near_duplicates import sides
 from ..data.reading import examine_targets
 from ..data.sources import Source, open_source
+from ..data.splits import TooFewRows
 from ..errors import UserError, counted, spelled
 from ..experiment import Experiment
+from ..language import Sentence
 from ..preparation import roots_of, split_rows
 from ..request import Request, TableSettings, accepts, listed
 from ..storage import check_file, not_written, write_whole
@@ -48,11 +50,15 @@ def inspect(table: Any, *overrides: str, **settings: Unpack[TableSettings]) -> P
         content = examine_targets(source, experiment.tasks)
         for name in targets:
             profile.targets[name] = target_line(experiment, name, content, reasons)
-        part, kept = split_rows(experiment, source, content.known_N, False, content.readings)
-        side_N = sides(part)
-        profile.together = kept.notes
-        profile.suspicions += kept.warnings
-        read_all_targets(profile, source, content, part)
+        try:
+            part, kept = split_rows(experiment, source, content.known_N, False, content.readings)
+        except TooFewRows as error:
+            profile.suspicions.append(Sentence("suspicion.stops", error=str(error)))
+        else:
+            side_N = sides(part)
+            profile.together = kept.notes
+            profile.suspicions += kept.warnings
+            read_all_targets(profile, source, content, part)
     add_suspicions(profile, source, facts, roots_of(source, experiment.data.root), targets, content, side_N, seed)
     return profile
 

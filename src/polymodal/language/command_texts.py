@@ -93,6 +93,7 @@ COMMAND_TEXTS: Mapping[str, tuple[str, str]] = {
     "precision.requested": ("requested (training.precision)", "按要求（training.precision）"),
     "precision.gpu": ("this GPU supports bfloat16 natively", "此 GPU 原生支持 bfloat16"),
     "precision.gpu_without": ("this GPU does not support bfloat16 natively", "此 GPU 不原生支持 bfloat16"),
+    "precision.cpu_plain": ("the default on a CPU", "CPU 上的默认值"),
     "precision.cpu": (
         "on a CPU; pictures train faster with training.precision=bfloat16",
         "在 CPU 上；设 training.precision=bfloat16 可使图片训练更快",

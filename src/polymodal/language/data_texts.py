@@ -14,6 +14,10 @@ DATA_TEXTS: Mapping[str, tuple[str, str]] = {
         "{place}: not UTF-8 text; read as {encoding}, as in {shown}; if that is wrong, {fix}",
         "{place}：不是 UTF-8 文本；按 {encoding} 读取，例如 {shown}；如果不对，{fix}",
     ),
+    "table.no_encoding": (
+        "{place}: the encoding {encoding} has no effect: the characters of Excel, Parquet and Feather files are Unicode",
+        "{place}：编码 {encoding} 不起作用：Excel、Parquet 和 Feather 文件的字符都是 Unicode",
+    ),
     "table.encoding_fix": (
         "name its encoding: encoding=gb18030 (Chinese Windows), cp1252 (Western Windows), ... (--encoding), or write it again as UTF-8",
         "请指定编码：encoding=gb18030（中文 Windows）、cp1252（西文 Windows）等（--encoding），或另存为 UTF-8",

@@ -139,7 +139,8 @@ def _check_resolved(resolved: Resolved, result: Check, out: Path | None) -> None
     estimate(experiment, resolved, part, reading, trials, result, out)
     threads = torch.get_num_threads()
     result.facts["device"] = Sentence("check.device_value", device=device.type, threads=threads)
-    why = why_precision(experiment.training.precision, device)
+    has_pictures = any(config.modality().media.startswith(("image/", "video/")) for config in experiment.fields.values())
+    why = why_precision(experiment.training.precision, device, has_pictures)
     result.facts["precision"] = Sentence("check.precision_value", precision=precision, why=why)
 
 

@@ -202,9 +202,10 @@ class Console(Observer):
         self._status = f"{where}  {name}"
         if self.verbosity:
             self._explain("progress.trainings")
-            total, room = str(max(event.total, event.done)), max(24, width_of(self.stream) - 56)
-            parts = [f"{event.done:>{len(total)}}/{total}", padded(where, 15), padded(shortened(name, room), 24), result]
-            self._print_parts([*((0, part) for part in parts), (0, self._took(event.seconds)), *self._left()], "  ")
+            total = str(max(event.total, event.done))
+            took, number = self._took(event.seconds), f"{event.done:>{len(total)}}/{total}"
+            parts = [number, padded(where, 15), padded(result, 7), took, padded(name, 24)]
+            self._print_parts([*((0, part) for part in parts), *self._left()], "  ")
 
     def _show_trial(self, event: TrialEvent) -> None:
         """Show that one trial of a search has ended."""

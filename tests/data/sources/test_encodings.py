@@ -252,3 +252,16 @@ def test_another_encoding_that_was_said_to_be_latin_is_told(tmp_path: Path, enco
 )  # fmt: skip
 def test_languages_are_not_garbled(cell: str) -> None:
     assert garbled.kind_of(cell) is None
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "parquet", "feather"])
+def test_an_encoding_of_a_file_that_is_not_text_has_no_effect_and_a_warning_says_so(tmp_path: Path, kind: str) -> None:
+    path, frame = tmp_path / f"t.{kind}", pd.DataFrame({"标题": ["红色的花"]})
+    if kind == "xlsx":
+        frame.to_excel(path, index=False)
+    else:
+        getattr(frame, f"to_{kind}")(path)
+    read, warned = told(path, encoding="gb18030")
+    assert read == [("标题",), ("红色的花",)]
+    assert warned == [f"{path}: the encoding gb18030 has no effect: the characters of Excel, Parquet and Feather files are Unicode"]
+    assert told(path)[1] == []

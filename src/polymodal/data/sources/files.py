@@ -214,6 +214,8 @@ def _of_kind(kind: str, content: Content, name: str, encoding: str | None, fallb
         return JsonLinesSource(content, name, encoding)
     if kind == "json":
         return json_source(content, name, encoding)
+    if encoding is not None:
+        warn(Sentence("table.no_encoding", place=name, encoding=encoding))
     if kind == "excel":
         if content.buffer is not None:
             return excel_source(content.open(), name, sheet)
