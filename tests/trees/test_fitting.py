@@ -10,7 +10,7 @@ import torch
 
 from polymodal.trees import BoostedTrees, TreesConfig
 from polymodal.trees.fitting import FieldCells, fit, summarised
-from polymodal.trees.jobs import Chosen, Labels, Way
+from polymodal.trees.jobs import Budget, Chosen, Labels, Way
 from polymodal.trees.start import Objective
 
 ROWS = 240
@@ -158,6 +158,32 @@ def test_a_deadline_in_the_past_leaves_at_most_ten_rounds() -> None:
     tasks = [Labels("squared", values_NK[:, :1].astype(np.float64), 1)]
     _, (chosen,) = fit(TreesConfig(bags=4), cells, [0], tasks, None, 0, 2, deadline=time.monotonic() - 1)
     assert all(0 < rounds <= 10 for rounds in rounds_of(chosen))
+
+
+def test_trials_of_different_length_are_not_stopped_by_equal_parts_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("polymodal.trees.jobs.time.monotonic", lambda: now[0])
+    budget = Budget(200.0, 10, 1)
+    assert budget.next() == pytest.approx(100 + 2 * 65 / 10)
+    now[0] = 105.0
+    assert budget.next() == pytest.approx(105 + 2 * 60 / 9)
+    now[0] = 165.0
+    assert budget.next() == 165.0  # the trials have had their part
+    assert budget.left == 35.0
+    now[0] = 300.0
+    assert budget.left == 0.0
+    assert Budget(float("inf"), 3, 2).next() == float("inf")
+
+
+def test_boosters_on_all_rows_have_fewer_rounds_if_the_time_is_too_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells, values_NK = fields()
+    tasks = [Labels("squared", values_NK[:, :1].astype(np.float64), 1)]
+    _, (whole,) = fit(TreesConfig(bags=3, rounds=60), cells, [0], tasks, None, 0, 1)
+    monkeypatch.setattr(Budget, "left", 1e-9)
+    _, (short,) = fit(TreesConfig(bags=3, rounds=60), cells, [0], tasks, None, 0, 1)
+    assert whole.scaled(0.5) == Chosen(whole.linear, [one // 2 for one in whole.best], [one // 2 for one in whole.random])
+    assert short == whole.scaled(0.0)
+    assert set(rounds_of(short)) == {1}
 
 
 def test_a_row_that_lacks_the_field_gets_the_vote_of_missing_numbers() -> None:

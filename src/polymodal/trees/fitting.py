@@ -98,14 +98,14 @@ def fit(
     workers = workers if numbers_NK.size >= _LARGE else 1
     copies = 0 if both_MK is None else 2  # of as many rows again
     trials = config.bags * sum(2 if job.linear is None else 3 for job in jobs)
-    budget = Budget(deadline, trials + (2 * config.boosters + copies) * len(jobs), workers)
+    budget = Budget(deadline, trials, workers)
 
     def trained(final: _Final) -> Sequence[Mapping[str, Any]]:
         job = final.job
         return job.trees(config, seed_of(Stream.TREES, seed, 3, job.task, job.column, final.number, bits=31), final.rounds, final.way)
 
     with ThreadPoolExecutor(workers) as pool:
-        decided = list(chosen) if chosen is not None else _choose(jobs, config, seed, budget, pool)
+        decided = list(chosen) if chosen is not None else _choose(jobs, config, seed, budget, copies, pool)
         finals = [
             _Final(job, way, rounds, number)
             for job, one in zip(jobs, decided, strict=True) for way, rounds, number in one.boosters(config.boosters)
@@ -154,8 +154,12 @@ class _Final:
     number: int
 
 
-def _choose(jobs: Sequence[Job], config: TreesConfig, seed: int, budget: Budget, pool: ThreadPoolExecutor) -> list[Chosen]:
-    """Return what has the smallest loss out of fold for each job: the start, then the thresholds of splits, or both kinds of them."""
+def _choose(jobs: Sequence[Job], config: TreesConfig, seed: int, budget: Budget, copies: int, pool: ThreadPoolExecutor) -> list[Chosen]:
+    """Return what has the smallest loss out of fold for each job: the start, then the thresholds of splits, or both kinds of them.
+    Rounds for which the time is too short are left out.
+
+    :param copies: the number of times that one more booster reads all rows, in addition to the configured number of boosters
+    """
 
     def tried(trial: tuple[Job, Way, int]) -> Trial:
         job, way, fold = trial
@@ -171,7 +175,7 @@ def _choose(jobs: Sequence[Job], config: TreesConfig, seed: int, budget: Budget,
         loss = job.loss([trials])
         if job not in best or loss < best[job][0]:
             best[job] = loss, way.linear, trials
-    chosen = []
+    chosen, needed = [], 0.0
     second = [(job, Way(best[job][1], random=True)) for job in jobs]
     for (job, way), random in zip(second, results(second), strict=True):
         loss, _, exact = best[job]
@@ -179,7 +183,13 @@ def _choose(jobs: Sequence[Job], config: TreesConfig, seed: int, budget: Budget,
         taken = int(np.argmin(losses))
         rounds = [[trial.rounds for trial in trials] for trials in (exact, random)]
         chosen.append(Chosen(way.linear, rounds[0] if taken != 1 else [], rounds[1] if taken != 0 else []))
-    return chosen
+        pace = {
+            is_random: sum(trial.seconds for trial in trials) / (config.bags - 1) for is_random, trials in ((False, exact), (True, random))
+        }
+        finals = [*chosen[-1].boosters(config.boosters), *chosen[-1].boosters(1)[:1] * copies]
+        needed += sum(rounds * pace[way.random] for way, rounds, _ in finals)
+    share = budget.left / needed if needed > budget.left else 1.0
+    return [one.scaled(share) for one in chosen]
 
 
 def _complete(jobs: Sequence[Job], tasks: int, summaries: Iterable[Summary]) -> np.ndarray:

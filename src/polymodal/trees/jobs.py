@@ -27,6 +27,10 @@ _SMALL_LOSS = 1e-3
 """A booster stops when its loss is below this share of the loss of its first round."""
 _ATTEMPTS = 10
 """The number of attempts at a round, each with other rows and thresholds, after which a booster stops for want of a split."""
+_TRIALS = 0.65
+"""The part of the time under a deadline that trials may take; the rest is for the boosters that are trained on all rows."""
+_LONGEST = 2.0
+"""The longest time of a trial under a deadline, as a multiple of its part of the time."""
 _RANDOM_RATE = 5 / 3
 """The factor on the learning rate of trees with random thresholds, which need more rounds."""
 
@@ -86,10 +90,12 @@ class Trial:
 
     :param rounds: the number of rounds with the smallest loss on the rows of the fold, at least 1
     :param scores: the outputs of these rows after so many rounds (n,) or (n, C); None = the fold or the rest has no rows
+    :param seconds: the seconds of a round
     """
 
     rounds: int
     scores: np.ndarray | None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,11 @@ class Chosen:
     best: Sequence[int] = ()
     random: Sequence[int] = ()
 
+    def scaled(self, share: float) -> Chosen:
+        """Return the choice with a share of its rounds, at least 1."""
+        best, random = ([max(1, int(share * rounds)) for rounds in part] for part in (self.best, self.random))
+        return replace(self, best=best, random=random)
+
     def boosters(self, count: int) -> list[tuple[Way, int, int]]:
         """Return the way, the number of rounds, and the number among those of its way of each booster.
 
@@ -116,17 +127,30 @@ class Chosen:
 
 
 class Budget:
-    """Divides the time until a deadline among boosters, some of which are trained at the same time."""
+    """Divides the time until a deadline among trials, some of which run at the same time, and the boosters that are trained after them.
 
-    def __init__(self, deadline: float, boosters: int, workers: int) -> None:
-        self._deadline, self._left, self._workers, self._lock = deadline, boosters, workers, Lock()
+    :param deadline: the time (``time.monotonic``) at which all boosters have stopped
+    :param trials: the number of trials
+    :param workers: the number of boosters that are trained at a time
+    """
+
+    def __init__(self, deadline: float, trials: int, workers: int) -> None:
+        now = time.monotonic()
+        self._deadline, self._end_of_trials = deadline, now + _TRIALS * (deadline - now)
+        self._left, self._workers, self._lock = trials, workers, Lock()
+
+    @property
+    def left(self) -> float:
+        """The seconds of all workers until the deadline, at least 0."""
+        return max(0.0, self._deadline - time.monotonic()) * self._workers
 
     def next(self) -> float:
-        """Return the time (``time.monotonic``) at which the next booster stops."""
+        """Return the time (``time.monotonic``) at which the next trial stops: after ``_LONGEST`` times its part of the time, because
+        trials differ in length, and a way of training that is stopped earlier than others loses the comparison."""
         with self._lock:
+            now, share = time.monotonic(), min(1.0, _LONGEST * self._workers / max(self._left, 1))
             self._left -= 1
-            now = time.monotonic()
-            return now + max(0.0, self._deadline - now) * min(1.0, self._workers / (self._left + 1))
+            return now + max(0.0, self._end_of_trials - now) * share
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +203,7 @@ class Job:
         train = self._dataset(config, seed, known_N & ~inside_N, way)
         booster = self._booster(config, seed, train, way)
         booster.add_valid(self._dataset(config, seed, known_N & inside_N, way, train), "fold")
-        first, best, best_round = np.inf, np.inf, 1
+        first, best, best_round, begin, at = np.inf, np.inf, 1, time.monotonic(), 1
         for at in range(1, max(1, config.rounds // len(self.outputs)) + 1):
             if not _add_round(booster, at):
                 break
@@ -190,8 +214,9 @@ class Job:
             late = at >= _FEWEST_ROUNDS and time.monotonic() > stop
             if at - best_round >= _PATIENCE or loss < _SMALL_LOSS * first or late:
                 break
+        seconds = (time.monotonic() - begin) / at
         scores = booster.predict(self.numbers_NK[known_N & inside_N], num_iteration=best_round, raw_score=True)
-        return Trial(best_round, scores + self.start_NC[known_N & inside_N] if way.linear else scores)
+        return Trial(best_round, scores + self.start_NC[known_N & inside_N] if way.linear else scores, seconds)
 
     def loss(self, trials: Sequence[Sequence[Trial]]) -> float:
         """Return the sum of the losses of all rows out of fold, by the mean score of some ways.
