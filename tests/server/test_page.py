@@ -77,6 +77,17 @@ def test_every_text_of_the_page_exists_in_both_languages() -> None:
             assert key in known
 
 
+def test_every_description_of_a_route_exists_in_chinese(server: Served) -> None:
+    words = resources.files("polymodal.server").joinpath("static", "words.js").read_text(encoding="utf-8")
+    chinese = dict(re.findall(r'^  "(.*?)": "(.*?)",$', words, re.MULTILINE))
+    document = server.request("GET", "/openapi.json")[1]
+    routes = [facts for methods in document["paths"].values() for facts in methods.values()]
+    shown = {facts["summary"] for facts in routes}
+    shown |= {answer["description"] for facts in routes for answer in facts["responses"].values()}
+    assert shown == set(chinese)
+    assert all(re.search("[一-鿿]", text) for text in chinese.values())
+
+
 def test_the_facts_of_a_model_describe_its_inputs_and_the_columns_of_its_answer(server: Served) -> None:
     (facts,) = server.request("GET", "/models")[1]["models"]
     assert [(one["name"], one["kind"], one["media"], one["several"]) for one in facts["columns"]] == [

@@ -2,16 +2,16 @@
 
 import { element, newId } from "./elements.js";
 import { json, route, send } from "./server.js";
-import { word } from "./words.js";
+import { described, word } from "./words.js";
 
 const LONGEST = 120;
 
 /** Return the view for a model. */
 export async function routesView(model) {
-  const described = await json("/openapi.json");
+  const api = await json("/openapi.json");
   const path = route(model.name, "predict");
-  const example = described.paths[`/models/${model.name}/predict`].post.requestBody.content["application/json"].example;
-  return element("div", {}, attempt(path, example), routes(described, model));
+  const example = api.paths[`/models/${model.name}/predict`].post.requestBody.content["application/json"].example;
+  return element("div", {}, attempt(path, example), routes(api, model));
 }
 
 /** Return a form that sends a request. */
@@ -54,19 +54,19 @@ function formatted(text, indent) {
 }
 
 /** Return the routes of all models or of this one, each with its body and its answers. */
-function routes(described, model) {
+function routes(api, model) {
   const card = element("div", { className: "card", style: { marginTop: "18px" } }, element("h2", {}, word("api.routes")));
-  for (const [path, methods] of Object.entries(described.paths)) {
+  for (const [path, methods] of Object.entries(api.paths)) {
     if (path.startsWith("/models/") && !path.startsWith(`/models/${model.name}/`) && !path.includes("{")) continue;
     for (const [method, facts] of Object.entries(methods)) {
-      const summary = element("summary", {}, element("span", { className: "method" }, method.toUpperCase()), ` ${path}  `, element("small", {}, facts.summary ?? ""));
+      const summary = element("summary", {}, element("span", { className: "method" }, method.toUpperCase()), ` ${path}  `, element("small", {}, described(facts.summary)));
       const details = element("details", {}, summary);
       for (const [type, content] of Object.entries(facts.requestBody?.content ?? {})) {
         details.append(element("h4", {}, `${word("api.body")}: ${type}`), element("pre", { tabIndex: 0 }, written(content.schema)));
       }
       for (const [status, answer] of Object.entries(facts.responses ?? {})) {
         const [content] = Object.values(answer.content ?? {});
-        details.append(element("h4", {}, `${status} ${answer.description ?? ""}`));
+        details.append(element("h4", {}, `${status} ${described(answer.description)}`));
         if (content?.schema && Object.keys(content.schema).length) details.append(element("pre", { tabIndex: 0 }, written(content.schema)));
       }
       card.append(details);

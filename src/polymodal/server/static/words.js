@@ -87,6 +87,33 @@ const WORDS = {
   loading: ["Loading ...", "正在加载……"],
 };
 
+// The descriptions in /openapi.json, which is English, in Chinese.
+const DESCRIBED = {
+  "Counters for Prometheus": "供 Prometheus 采集的计数器",
+  "Explain the prediction for one row": "解释一行的预测",
+  "Predict a table that is sent as a file": "预测以文件形式上传的表格",
+  "Predict rows": "预测若干行",
+  "Predict rows (Open Inference Protocol)": "预测若干行（Open Inference Protocol）",
+  "Return the fused representation of rows": "返回各行的融合表示",
+  "Rows to try, kept by training unless they are private": "可供试用的行，由训练保留；私有数据除外",
+  "The inputs and outputs of a model (Open Inference Protocol)": "模型的输入与输出（Open Inference Protocol）",
+  "The models, with the columns that they read and the targets that they predict": "各模型及其读取的列与预测的目标",
+  "The report of the run that trained a model, as HTML": "训练该模型的运行的报告（HTML）",
+  "The server (Open Inference Protocol)": "服务器信息（Open Inference Protocol）",
+  "Whether a model is loaded (Open Inference Protocol)": "模型是否已加载（Open Inference Protocol）",
+  "Whether the models are loaded": "各模型是否已加载",
+  "Whether the models are loaded (Open Inference Protocol)": "各模型是否已加载（Open Inference Protocol）",
+  "Whether the process answers": "进程是否响应",
+  "Whether the process answers (Open Inference Protocol)": "进程是否响应（Open Inference Protocol）",
+  "Successful Response": "成功",
+  "no JSON": "不是 JSON",
+  "too slow": "发送过慢",
+  "too large": "过大",
+  "cells that cannot be read": "有无法读取的单元格",
+  "too many rows wait": "等待的行过多",
+  "An error: 4xx for a request that cannot be answered, 503 where too many wait.": "错误：4xx 表示请求无法处理，503 表示等待的行过多。",
+};
+
 const LANGUAGES = ["en", "zh"];
 let at = 0;
 
@@ -112,6 +139,9 @@ export const language = () => LANGUAGES[at];
 export function word(key, ...values) {
   return WORDS[key][at].replace(/\{(\d)\}/g, (_, place) => values[Number(place)]);
 }
+
+/** Return a description of /openapi.json in the language of the page. */
+export const described = (text) => (at && DESCRIBED[text]) || (text ?? "");
 
 /** Return a number as text, with at most six significant digits. */
 export function numeral(value) {
