@@ -71,6 +71,46 @@ def test_a_tree_of_one_leaf_is_a_constant() -> None:
     assert trees(torch.full((3, WIDTH), torch.nan)).tolist() == [[3.0]] * 3
 
 
+def test_a_threshold_that_no_float32_equals_divides_the_numbers_beside_it() -> None:
+    """0.1 lies between two float32 numbers; one at 1e300 is above all finite ones."""
+    below = np.float32(0.1) if float(np.float32(0.1)) <= 0.1 else np.nextafter(np.float32(0.1), np.float32(0))
+    above = np.nextafter(below, np.float32(1))
+    numbers_NK = np.array([[below], [above], [np.inf], [-np.inf], [3e38]], np.float32)
+    for threshold, right in ((0.1, [False, True, True, False, True]), (1e300, [False, False, True, False, False])):
+        node = {
+            "split_feature": 0, "threshold": threshold, "default_left": True, "missing_type": "NaN",
+            "left_child": {"leaf_value": 1.0}, "right_child": {"leaf_value": 2.0},
+        }  # fmt: skip
+        trees = Trees(tables_of([([{"tree_structure": node}], [0], 1.0)]), 1, 1)
+        assert (trees(torch.from_numpy(numbers_NK))[:, 0] == 2).tolist() == right
+
+
+def test_trees_of_different_depth_and_the_order_of_their_values() -> None:
+    """The sum is over the trees in their order, in float64, however deep they are."""
+    numbers_NK, value_N = table()
+    boosters = [
+        boosted("regression", value_N, numbers_NK, num_leaves=leaves, max_depth=depth) for leaves, depth in ((2, 1), (30, 9), (4, 2))
+    ]
+    infos = [(one.dump_model()["tree_info"], [0], 1.0) for one in boosters]
+    together = Trees(tables_of(infos), WIDTH, 1)
+    assert together.moving[0] == len(together.root_T) == 36
+    assert together.moving == sorted(together.moving, reverse=True)
+    assert together.depth == len(together.moving) > 2
+    expected = np.sum([one.predict(numbers_NK) for one in boosters], 0)
+    np.testing.assert_allclose(together(torch.from_numpy(numbers_NK)).numpy()[:, 0], expected, atol=2e-6)
+
+
+def test_trees_deeper_than_the_bound_are_refused() -> None:
+    node: dict[str, object] = {"leaf_value": 1.0}
+    for _ in range(257):
+        node = {
+            "split_feature": 0, "threshold": 0.0, "default_left": True, "missing_type": "NaN",
+            "left_child": {"leaf_value": 0.0}, "right_child": node,
+        }  # fmt: skip
+    with pytest.raises(ValueError, match="deeper than 256"):
+        Trees(tables_of([([{"tree_structure": node}], [0], 1.0)]), 1, 1)
+
+
 def changed(name: str, at: int, value: float) -> dict[str, torch.Tensor]:
     numbers_NK, value_N = table()
     tables = tables_of([(boosted("regression", value_N, numbers_NK).dump_model()["tree_info"], [0], 1.0)])

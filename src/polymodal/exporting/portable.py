@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ..flow import Field
 from ..trees.boosted import BoostedTrees
-from ..trees.ensemble import Trees
+from ..trees.ensemble import Trees, rounded_down
 from ..trees.repeats import Repeats
 from ..trees.start import WIDEST, Start
 from ..trees.summaries import OfNgrams
@@ -71,7 +71,7 @@ class PortableTrees(nn.Module):
         padded = {name: torch.cat([getattr(trees, name), getattr(trees, name).new_tensor([value])]) for name, value in empty.items()}
         for name in ("feature_M", "left_M"):
             self.register_buffer(name, padded[name].long())
-        self.register_buffer("threshold_M", torch.from_numpy(_rounded_down(padded["threshold_M"].numpy())))
+        self.register_buffer("threshold_M", torch.from_numpy(rounded_down(padded["threshold_M"].numpy())))
         self.register_buffer("value_M", padded["value_M"])
         self.register_buffer("nan_right_M", torch.cat([~trees.nan_left_M, trees.nan_left_M.new_zeros(1)]).long())
         roots = [trees.root_T[trees.output_T == output].long() for output in range(trees.outputs)]
@@ -223,13 +223,6 @@ def _of(modules: Iterable[nn.Module], kind: type[Kind]) -> Iterator[Kind]:
 def _plain(tensor: Tensor) -> Tensor:
     """Return a copy of a tensor with the usual order of its values in memory."""
     return tensor.detach().clone(memory_format=torch.contiguous_format)
-
-
-def _rounded_down(values: np.ndarray) -> np.ndarray:
-    """Return the largest float32 numbers that do not exceed float64 numbers."""
-    with np.errstate(over="ignore"):
-        rounded = values.astype(np.float32)
-    return np.where(rounded > values, np.nextafter(rounded, np.float32(-np.inf)), rounded).astype(np.float32)
 
 
 def _digits(hashes_N: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ _TYPES = {
     "feature_M": torch.int32, "threshold_M": torch.float64, "left_M": torch.int32, "nan_left_M": torch.bool, "value_M": torch.float32,
     "root_T": torch.int32, "output_T": torch.int32,
 }  # fmt: skip
-_DEEPEST = 4_096
+_DEEPEST = 256
 
 
 class Trees(InDoubles):
@@ -27,6 +27,9 @@ class Trees(InDoubles):
     A node sends a row to its left child ``left_M`` if the row's number ``feature_M`` is at most ``threshold_M``, otherwise to its right
     child, which follows the left one; a missing number (NaN) goes to the left where ``nan_left_M`` is true. A leaf is its own left child,
     and its threshold is infinite. ``root_T`` and ``output_T`` are the root and the output of each tree.
+
+    All rows descend in all trees a step at a time. Deep trees come first, so that each step takes the trees that are not yet at a leaf as
+    one slice. Numbers are float32; a number is greater than a float64 exactly if it is greater than the largest float32 that is not above.
 
     :param tables: one tensor for each of these names
     :param width: K, the number of numbers of a row
@@ -41,6 +44,9 @@ class Trees(InDoubles):
     value_M: Tensor
     root_T: Tensor
     output_T: Tensor
+    limit_M: Tensor
+    deep_T: Tensor
+    place_T: Tensor
 
     def __init__(self, tables: Mapping[str, Tensor], width: int, outputs: int) -> None:
         super().__init__()
@@ -67,38 +73,55 @@ class Trees(InDoubles):
             raise ValueError("trees with values that are not finite")
         for name in _TYPES:
             self.register_buffer(name, tables[name])
-        self.depth = _depth(tables["left_M"].numpy(), tables["root_T"].numpy())
+        depth_T = _depths(tables["left_M"].numpy(), tables["root_T"].numpy())
+        order_T = np.argsort(-depth_T, kind="stable")
+        self.depth = int(depth_T.max())
+        self.moving = [int((depth_T > step).sum()) for step in range(self.depth)]
+        derived = {
+            "limit_M": torch.from_numpy(rounded_down(tables["threshold_M"].numpy())),
+            "deep_T": tables["root_T"][torch.from_numpy(order_T)], "place_T": torch.from_numpy(np.argsort(order_T)),
+        }  # fmt: skip
+        for name, table in derived.items():
+            self.register_buffer(name, table, persistent=False)
 
     def forward(self, numbers_BK: Tensor) -> Tensor:
         """Return the outputs (B, C) of rows of numbers, NaN = missing."""
-        numbers_BK = numbers_BK.double()
+        rows = len(numbers_BK)
         some_missing = bool(numbers_BK.isnan().any())
-        feature_M, left_M = self.feature_M.long(), self.left_M.long()
-        at_BT = self.root_T.long().expand(len(numbers_BK), -1)
-        for _ in range(self.depth):
-            values_BT = numbers_BK.gather(1, feature_M[at_BT])
-            right_BT = values_BT > self.threshold_M[at_BT]  # false for a missing number
+        numbers = numbers_BK.float().t().contiguous().view(-1)  # the number k of the row b is at k * rows + b
+        first_M, row_B = self.feature_M * rows, torch.arange(rows, dtype=torch.int32, device=numbers_BK.device)
+        at_TB = self.deep_T.unsqueeze(1).repeat(1, rows)
+        for trees in self.moving:
+            at = at_TB[:trees].view(-1)
+            values = numbers.index_select(0, (first_M.index_select(0, at).view(trees, rows) + row_B).view(-1))
+            right = values > self.limit_M.index_select(0, at)  # false for a missing number
             if some_missing:
-                right_BT = right_BT | (values_BT.isnan() & ~self.nan_left_M[at_BT])
-            at_BT = left_M[at_BT] + right_BT
-        values_BT = self.value_M[at_BT].double()
+                right = right | (values.isnan() & ~self.nan_left_M.index_select(0, at))
+            at_TB[:trees] = (self.left_M.index_select(0, at) + right).view(trees, rows)
+        values_BT = self.value_M.index_select(0, at_TB[self.place_T].t().reshape(-1)).view(rows, -1).double()
         if self.outputs == 1:
             return values_BT.sum(1, keepdim=True).float()
-        summed_BC = torch.zeros(len(numbers_BK), self.outputs, dtype=torch.float64, device=numbers_BK.device)
+        summed_BC = torch.zeros(rows, self.outputs, dtype=torch.float64, device=numbers_BK.device)
         return summed_BC.index_add_(1, self.output_T.long(), values_BT).float()
 
 
-def _depth(left_M: np.ndarray, root_T: np.ndarray) -> int:
-    """Return the largest number of steps from a root to a leaf."""
-    depth, at = 0, np.unique(root_T)
-    while True:
-        at = at[left_M[at] != at]
-        if not len(at):
-            return depth
-        at = np.unique(np.concatenate([left_M[at], left_M[at] + 1]))
-        depth += 1
-        if depth > _DEEPEST:
-            raise ValueError(f"trees deeper than {_DEEPEST:,} nodes")
+def rounded_down(values: np.ndarray) -> np.ndarray:
+    """Return the largest float32 numbers that do not exceed float64 numbers."""
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float32)
+    return np.where(rounded > values, np.nextafter(rounded, np.float32(-np.inf)), rounded).astype(np.float32)
+
+
+def _depths(left_M: np.ndarray, root_T: np.ndarray) -> np.ndarray:
+    """Return the largest number of steps from the root of each tree to a leaf."""
+    inner = np.flatnonzero(left_M != np.arange(len(left_M)))
+    left, height_M = left_M[inner], np.zeros(len(left_M), np.int64)
+    for _ in range(_DEEPEST + 1):
+        higher = 1 + np.maximum(height_M[left], height_M[left + 1])
+        if np.array_equal(higher, height_M[inner]):
+            return np.asarray(height_M[root_T])
+        height_M[inner] = higher
+    raise ValueError(f"trees deeper than {_DEEPEST:,} nodes")
 
 
 def tables_of(boosters: Sequence[tuple[Sequence[Mapping[str, Any]], Sequence[int], float]]) -> dict[str, Tensor]:
