@@ -183,13 +183,20 @@ def _choose(jobs: Sequence[Job], config: TreesConfig, seed: int, budget: Budget,
         taken = int(np.argmin(losses))
         rounds = [[trial.rounds for trial in trials] for trials in (exact, random)]
         chosen.append(Chosen(way.linear, rounds[0] if taken != 1 else [], rounds[1] if taken != 0 else []))
-        pace = {
-            is_random: sum(trial.seconds for trial in trials) / (config.bags - 1) for is_random, trials in ((False, exact), (True, random))
-        }
-        finals = [*chosen[-1].boosters(config.boosters), *chosen[-1].boosters(1)[:1] * copies]
-        needed += sum(rounds * pace[way.random] for way, rounds, _ in finals)
+        needed += _seconds(chosen[-1], config, {False: exact, True: random}, copies)
     share = budget.left / needed if needed > budget.left else 1.0
     return [one.scaled(share) for one in chosen]
+
+
+def _seconds(chosen: Chosen, config: TreesConfig, trials: Mapping[bool, Sequence[Trial]], copies: int) -> float:
+    """Return the estimated seconds of the boosters of a job that are trained on all rows.
+
+    :param trials: the trials with random thresholds (True) and without; each leaves out one of ``config.bags`` folds
+    :param copies: see ``_choose``
+    """
+    of_round = {random: sum(trial.seconds for trial in made) / (config.bags - 1) for random, made in trials.items()}
+    finals = [*chosen.boosters(config.boosters), *chosen.boosters(1)[:1] * copies]
+    return sum(rounds * of_round[way.random] for way, rounds, _ in finals)
 
 
 def _complete(jobs: Sequence[Job], tasks: int, summaries: Iterable[Summary]) -> np.ndarray:
