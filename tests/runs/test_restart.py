@@ -14,6 +14,7 @@ import pytest
 import polymodal as pm
 from builders.interruptions import Broken, digest
 from builders.tables import FAST, shop
+from polymodal.journal import Journal
 from polymodal.training.events import Event, StepEvent
 from polymodal.training.observers import Observer
 
@@ -42,6 +43,14 @@ def broken(table: Any, out: Path, step: int, *overrides: str, **options: Any) ->
     with pytest.raises(Broken):
         pm.train(table, *ALONE, *overrides, target="label", out=out, observers=[At(step)], **options)
     return out
+
+
+def test_decisions_for_other_settings_are_forgotten(tmp_path: Path) -> None:
+    journal = Journal(
+        tmp_path / "ledger.json", decisions={"plan": 1, "trees fold_0": 2, "trees fold_1": 3, "began": ["fold_0"], "treesome": 4}
+    )
+    journal.forget("plan", "trees")
+    assert journal.decisions == {"began": ["fold_0"], "treesome": 4}
 
 
 # -- time ----------------------------------------------------------------------------------------------------------------

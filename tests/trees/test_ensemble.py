@@ -100,6 +100,11 @@ def test_trees_of_different_depth_and_the_order_of_their_values() -> None:
     np.testing.assert_allclose(together(torch.from_numpy(numbers_NK)).numpy()[:, 0], expected, atol=2e-6)
 
 
+def test_no_rows_have_no_outputs() -> None:
+    trees = Trees(changed("value_M", 0, 0.0), WIDTH, 1)
+    assert trees(torch.zeros(0, WIDTH)).shape == (0, 1)
+
+
 def test_trees_deeper_than_the_bound_are_refused() -> None:
     node: dict[str, object] = {"leaf_value": 1.0}
     for _ in range(257):

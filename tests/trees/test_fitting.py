@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from polymodal.random_streams import Stream, generator
 from polymodal.trees import BoostedTrees, TreesConfig
-from polymodal.trees.fitting import FieldCells, fit, summarised
-from polymodal.trees.jobs import Budget, Chosen, Labels, Way
+from polymodal.trees.fitting import FieldCells, _seconds, fit, folds_of, summarised
+from polymodal.trees.jobs import Budget, Chosen, Job, Labels, Trial, Way
 from polymodal.trees.start import Objective
 
 ROWS = 240
@@ -88,7 +89,7 @@ def test_a_target_that_hardly_any_row_has_gets_a_constant_vote() -> None:
     made, chosen = fit(TreesConfig(bags=2, rounds=20), cells, [0], tasks, None, 0, 1)
     _, rare = votes(made, values_NK)
     assert (rare == 0).all()
-    assert chosen[1:] == [Chosen(linear=False, best=[1, 1], random=[])]
+    assert chosen[1:] == [Chosen(linear=False, best=[1], random=[])]
 
 
 def test_rows_of_a_unit_share_a_fold() -> None:
@@ -160,30 +161,74 @@ def test_a_deadline_in_the_past_leaves_at_most_ten_rounds() -> None:
     assert all(0 < rounds <= 10 for rounds in rounds_of(chosen))
 
 
-def test_trials_of_different_length_are_not_stopped_by_equal_parts_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
+def stops(budget: Budget, now: list[float], trials: int, workers: int, takes: float) -> list[float]:
+    """The seconds of each trial, if each takes a number of seconds or is stopped earlier, and ``workers`` begin at the same time."""
+    seconds: list[float] = []
+    for _ in range(0, trials, workers):
+        ends = [budget.next() for _ in range(min(workers, trials - len(seconds)))]
+        seconds += [min(takes, end - now[0]) for end in ends]
+        now[0] += max(seconds[-len(ends) :])
+    return seconds
+
+
+@pytest.mark.parametrize(("trials", "workers"), [(15, 1), (10, 2), (10, 4), (5, 8), (15, 16)])
+def test_trials_have_up_to_twice_and_at_least_half_of_an_equal_part_of_the_time(
+    monkeypatch: pytest.MonkeyPatch, trials: int, workers: int
+) -> None:
+    now, waves = [100.0], -(-trials // workers)
     monkeypatch.setattr("polymodal.trees.jobs.time.monotonic", lambda: now[0])
-    budget = Budget(200.0, 10, 1)
-    assert budget.next() == pytest.approx(100 + 2 * 65 / 10)
-    now[0] = 105.0
-    assert budget.next() == pytest.approx(105 + 2 * 60 / 9)
-    now[0] = 165.0
-    assert budget.next() == 165.0  # the trials have had their part
-    assert budget.left == 35.0
-    now[0] = 300.0
-    assert budget.left == 0.0
-    assert Budget(float("inf"), 3, 2).next() == float("inf")
+    bound = stops(Budget(200.0, trials, workers), now, trials, workers, 1e9)
+    assert now[0] == pytest.approx(200)
+    assert bound[0] == pytest.approx(min(100, 200 / waves))
+    assert min(bound) >= 0.5 * 100 / waves - 1e-9
+    now[0] = 100.0
+    short = stops(Budget(200.0, trials, workers), now, trials, workers, 1.9 * 100 / waves if waves > 1 else 90.0)
+    assert short[0] == pytest.approx(1.9 * 100 / waves if waves > 1 else 90.0), "a trial that is longer than others is not stopped"
+    assert Budget(float("inf"), trials, workers).next() == float("inf")
 
 
 def test_boosters_on_all_rows_have_fewer_rounds_if_the_time_is_too_short(monkeypatch: pytest.MonkeyPatch) -> None:
     cells, values_NK = fields()
     tasks = [Labels("squared", values_NK[:, :1].astype(np.float64), 1)]
-    _, (whole,) = fit(TreesConfig(bags=3, rounds=60), cells, [0], tasks, None, 0, 1)
-    monkeypatch.setattr(Budget, "left", 1e-9)
-    _, (short,) = fit(TreesConfig(bags=3, rounds=60), cells, [0], tasks, None, 0, 1)
+    deadline = time.monotonic() + 600
+    _, (whole,) = fit(TreesConfig(bags=3, rounds=60), cells, [0], tasks, None, 0, 1, deadline=deadline)
+    assert whole == fit(TreesConfig(bags=3, rounds=60), cells, [0], tasks, None, 0, 1)[1][0]
     assert whole.scaled(0.5) == Chosen(whole.linear, [one // 2 for one in whole.best], [one // 2 for one in whole.random])
+    monkeypatch.setattr("polymodal.trees.fitting._seconds", lambda *_: [1e6])
+    _, (short,) = fit(TreesConfig(bags=3, rounds=60), cells, [0], tasks, None, 0, 1, deadline=deadline)
     assert short == whole.scaled(0.0)
     assert set(rounds_of(short)) == {1}
+
+
+def test_the_seconds_of_boosters_follow_from_those_of_the_trials() -> None:
+    trials = {random: [Trial(1, None, 0.2 if random else 0.1)] * 5 for random in (False, True)}
+    both, config = Chosen(False, [10] * 5, [20] * 5), TreesConfig()
+    assert _seconds(both, config, trials, has_copies=False) == pytest.approx([12 * 0.125] * 2 + [24 * 0.25] * 2)
+    assert _seconds(both, config, trials, has_copies=True)[0] == pytest.approx(2 * 12 * 0.125)
+
+
+def test_a_first_round_without_a_split_does_not_end_a_booster() -> None:
+    """Random thresholds on one column of counts often leave too few rows on one side."""
+    rng = np.random.default_rng(0)
+    counts_NK = rng.poisson(0.7, (2_000, 1)).astype(np.float32)
+    labels = Labels("squared", counts_NK + rng.standard_normal((2_000, 1)), 1)
+    job = Job(0, 0, counts_NK, labels, None, np.arange(2_000) % 5)
+    for seed in range(30):
+        trees = job.trees(TreesConfig(), seed, 3, Way(random=True))
+        assert len(trees) == 3
+        assert all("split_feature" in tree["tree_structure"] for tree in trees)
+
+
+def test_a_fold_without_labels_does_not_count_in_the_number_of_rounds() -> None:
+    cells, values_NK = fields()
+    first = Labels("squared", values_NK[:, :1].astype(np.float64), 1)
+    fold_N = folds_of(first, None, 3, generator(Stream.TREES, 0, 0))
+    some_NT = np.where(fold_N[:, None] == 0, np.nan, values_NK[:, 1:2] ** 2).astype(np.float64)
+    weights_N = np.where(fold_N == 0, 0.0, 1.0)
+    for labels in (Labels("squared", some_NT, 1), Labels("squared", np.nan_to_num(some_NT), 1, weights_N)):
+        _, (_, chosen) = fit(TreesConfig(bags=3, rounds=60), cells, [0], [first, labels], None, 0, 1)
+        assert len(chosen.best or chosen.random) == 2
+        assert min(rounds_of(chosen)) > 5
 
 
 def test_a_row_that_lacks_the_field_gets_the_vote_of_missing_numbers() -> None:

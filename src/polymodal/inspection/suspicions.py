@@ -88,8 +88,9 @@ def add_suspicions(
 
     :param facts: a sample of the rows
     :param targets: the target columns
-    :param content: the content of the target columns; None = there is no target, or there are too few rows to split
-    :param side_N: (N,) the side of the split of each row (``near_duplicates.sides``); None = there is no target
+    :param content: the content of the target columns; None = there is no target
+    :param side_N: (N,) the side of the split of each row (``near_duplicates.sides``); None = there is no target, or there are
+        too few rows to split
     """
     rng = generator(Stream.SUSPECT_ROWS, seed)
     chosen = np.sort(rng.permutation(source.rows)[:MOST_COMPARED])

@@ -82,6 +82,10 @@ class Journal:
         self.save()
         return value
 
+    def forget(self, *names: str) -> None:
+        """Remove the decisions whose key is one of these names, or begins with it and a space."""
+        self.decisions = {key: value for key, value in self.decisions.items() if key.partition(" ")[0] not in names}
+
     def save(self) -> None:
         """Write the journal to its file. Raises ``OSError`` if that fails."""
         if self.clock is not None:

@@ -171,7 +171,7 @@ class Run:
             for one in differing:
                 self.observer.observe(WarningEvent(Sentence("resume.forced", difference=one.line)))
             if differing:
-                journal.decisions.pop("plan", None)  # the plan was made for other settings or rows
+                journal.forget("plan", "trees")  # they were made for other settings or rows
             journal.limit_changed = journal.experiment["training"]["time_limit"] != self.experiment.training.time_limit
             if journal.experiment != tree:
                 write_whole(self.folder / "run.yaml", explain(placed, journal.reasons).encode())

@@ -89,7 +89,8 @@ class Trees(InDoubles):
         rows = len(numbers_BK)
         some_missing = bool(numbers_BK.isnan().any())
         numbers = numbers_BK.float().t().contiguous().view(-1)  # the number k of the row b is at k * rows + b
-        first_M, row_B = self.feature_M * rows, torch.arange(rows, dtype=torch.int32, device=numbers_BK.device)
+        kind = torch.int32 if numbers_BK.numel() < 2**31 else torch.int64
+        first_M, row_B = self.feature_M.to(kind) * rows, torch.arange(rows, dtype=kind, device=numbers_BK.device)
         at_TB = self.deep_T.unsqueeze(1).repeat(1, rows)
         for trees in self.moving:
             at = at_TB[:trees].view(-1)
@@ -98,7 +99,7 @@ class Trees(InDoubles):
             if some_missing:
                 right = right | (values.isnan() & ~self.nan_left_M.index_select(0, at))
             at_TB[:trees] = (self.left_M.index_select(0, at) + right).view(trees, rows)
-        values_BT = self.value_M.index_select(0, at_TB[self.place_T].t().reshape(-1)).view(rows, -1).double()
+        values_BT = self.value_M.index_select(0, at_TB[self.place_T].t().reshape(-1)).view(rows, len(self.root_T)).double()
         if self.outputs == 1:
             return values_BT.sum(1, keepdim=True).float()
         summed_BC = torch.zeros(rows, self.outputs, dtype=torch.float64, device=numbers_BK.device)

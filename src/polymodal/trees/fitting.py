@@ -9,6 +9,7 @@ the out-of-fold numbers of the summaries. No other row is used, so that the vote
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,10 @@ FEWEST_ROWS = 200
 """The minimum number of training rows for trees. Fewer rows determine neither the number of rounds nor the weight of one more vote."""
 _LARGE = 2**18
 """Below this number of numbers, boosters are trained one at a time: rounds are then so short that threads wait for the interpreter."""
+
+
+_TRIALS = 0.65
+"""The part of the time under a deadline that trials may take; the rest is for the boosters that are trained on all rows."""
 
 
 @dataclass(frozen=True)
@@ -96,27 +101,21 @@ def fit(
     hidden_NK = with_hidden(numbers_NK, _positions(summaries.values()), generator(Stream.TREES, seed, 5))
     both_MK = None if hidden_NK is None else np.concatenate([numbers_NK, hidden_NK])
     workers = workers if numbers_NK.size >= _LARGE else 1
-    copies = 0 if both_MK is None else 2  # of as many rows again
-    trials = config.bags * sum(2 if job.linear is None else 3 for job in jobs)
-    budget = Budget(deadline, trials, workers)
 
     def trained(final: _Final) -> Sequence[Mapping[str, Any]]:
         job = final.job
         return job.trees(config, seed_of(Stream.TREES, seed, 3, job.task, job.column, final.number, bits=31), final.rounds, final.way)
 
     with ThreadPoolExecutor(workers) as pool:
-        decided = list(chosen) if chosen is not None else _choose(jobs, config, seed, budget, copies, pool)
+        decided = list(chosen) if chosen is not None else _choose(jobs, config, seed, deadline, both_MK is not None, pool, workers)
         finals = [
             _Final(job, way, rounds, number)
             for job, one in zip(jobs, decided, strict=True) for way, rounds, number in one.boosters(config.boosters)
         ]  # fmt: skip
         robust: list[_Final] = []
         if both_MK is not None:
-            ways = [one.boosters(1)[0] for one in decided]
-            robust += [
-                _Final(job.with_copies(both_MK), way, rounds, config.boosters) for job, (way, rounds, _) in zip(jobs, ways, strict=True)
-            ]
-        boosters = list(pool.map(trained, finals + robust))
+            robust += [_Final(job.with_copies(both_MK), *one.robust, config.boosters) for job, one in zip(jobs, decided, strict=True)]
+        boosters = list(pool.map(trained, robust + finals))  # the longest ones first
 
     def trees_of(some: Sequence[_Final], trees: Sequence[Sequence[Mapping[str, Any]]]) -> list[Trees]:
         of_job = Counter((final.job.task, final.job.column) for final in some)
@@ -132,13 +131,13 @@ def fit(
     others = None
     if robust:
         complete_TK = torch.from_numpy(_complete(jobs, len(tasks), summaries.values()))
-        others = trees_of(robust, boosters[len(finals) :]), complete_TK
+        others = trees_of(robust, boosters[: len(robust)]), complete_TK
     starts = {}
     for task, labels in enumerate(tasks):
         linear = [job for job, one in zip(jobs, decided, strict=True) if job.task == task and one.linear]
         if fits := [(job.outputs, job.linear) for job in linear if job.linear is not None]:
             starts[task] = start_of(fits, labels.outputs)
-    return BoostedTrees(summaries, trees_of(finals, boosters[: len(finals)]), places, others, starts), decided
+    return BoostedTrees(summaries, trees_of(finals, boosters[len(robust) :]), places, others, starts), decided
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,49 +153,58 @@ class _Final:
     number: int
 
 
-def _choose(jobs: Sequence[Job], config: TreesConfig, seed: int, budget: Budget, copies: int, pool: ThreadPoolExecutor) -> list[Chosen]:
+def _choose(
+    jobs: Sequence[Job], config: TreesConfig, seed: int, deadline: float, has_copies: bool, pool: ThreadPoolExecutor, workers: int
+) -> list[Chosen]:
     """Return what has the smallest loss out of fold for each job: the start, then the thresholds of splits, or both kinds of them.
     Rounds for which the time is too short are left out.
 
-    :param copies: the number of times that one more booster reads all rows, in addition to the configured number of boosters
+    :param deadline: the time (``time.monotonic``) at which the boosters on all rows have stopped
+    :param has_copies: whether one more booster of each job learns all rows and a copy of each
     """
 
-    def tried(trial: tuple[Job, Way, int]) -> Trial:
-        job, way, fold = trial
-        return job.trial(config, seed_of(Stream.TREES, seed, 2, job.task, job.column, fold, bits=31), fold, budget.next(), way)
+    def tried(ways: Sequence[tuple[Job, Way]], until: float) -> list[list[Trial]]:
+        budget = Budget(until, config.bags * len(ways), workers)
 
-    def results(ways: Sequence[tuple[Job, Way]]) -> list[list[Trial]]:
-        done = list(pool.map(tried, [(job, way, fold) for job, way in ways for fold in range(config.bags)]))
-        return [done[at : at + config.bags] for at in range(0, len(done), config.bags)]
+        def one(trial: tuple[int, tuple[Job, Way]]) -> Trial:
+            fold, (job, way) = trial
+            return job.trial(config, seed_of(Stream.TREES, seed, 2, job.task, job.column, fold, bits=31), fold, budget.next(), way)
 
+        done = list(pool.map(one, [(fold, way) for fold in range(config.bags) for way in ways]))  # so that ways lose time alike
+        return [done[at :: len(ways)] for at in range(len(ways))]
+
+    now = time.monotonic()
     first = [(job, Way(linear)) for job in jobs for linear in ((False,) if job.linear is None else (False, True))]
+    ends = [now + (deadline - now) * _TRIALS * part for part in (len(first) / (len(first) + len(jobs)), 1.0)]
     best: dict[Job, tuple[float, bool, list[Trial]]] = {}
-    for (job, way), trials in zip(first, results(first), strict=True):
+    for (job, way), trials in zip(first, tried(first, ends[0]), strict=True):
         loss = job.loss([trials])
         if job not in best or loss < best[job][0]:
             best[job] = loss, way.linear, trials
-    chosen, needed = [], 0.0
+    chosen: list[Chosen] = []
+    seconds: list[float] = []
     second = [(job, Way(best[job][1], random=True)) for job in jobs]
-    for (job, way), random in zip(second, results(second), strict=True):
+    for (job, way), random in zip(second, tried(second, ends[1]), strict=True):
         loss, _, exact = best[job]
-        losses = [loss, job.loss([random]), job.loss([exact, random])]
-        taken = int(np.argmin(losses))
-        rounds = [[trial.rounds for trial in trials] for trials in (exact, random)]
+        taken = int(np.argmin([loss, job.loss([random]), job.loss([exact, random])]))
+        rounds = [[trial.rounds for trial in trials if trial.scores is not None] or [1] for trials in (exact, random)]
         chosen.append(Chosen(way.linear, rounds[0] if taken != 1 else [], rounds[1] if taken != 0 else []))
-        needed += _seconds(chosen[-1], config, {False: exact, True: random}, copies)
-    share = budget.left / needed if needed > budget.left else 1.0
+        seconds += _seconds(chosen[-1], config, {False: exact, True: random}, has_copies)
+    left, needed = max(0.0, deadline - time.monotonic()), max([sum(seconds) / workers, *seconds])
+    share = left / needed if needed > left else 1.0
     return [one.scaled(share) for one in chosen]
 
 
-def _seconds(chosen: Chosen, config: TreesConfig, trials: Mapping[bool, Sequence[Trial]], copies: int) -> float:
-    """Return the estimated seconds of the boosters of a job that are trained on all rows.
+def _seconds(chosen: Chosen, config: TreesConfig, trials: Mapping[bool, Sequence[Trial]], has_copies: bool) -> list[float]:
+    """Return the estimated seconds of each booster of a job that is trained on all rows.
 
     :param trials: the trials with random thresholds (True) and without; each leaves out one of ``config.bags`` folds
-    :param copies: see ``_choose``
+    :param has_copies: see ``_choose``
     """
     of_round = {random: sum(trial.seconds for trial in made) / (config.bags - 1) for random, made in trials.items()}
-    finals = [*chosen.boosters(config.boosters), *chosen.boosters(1)[:1] * copies]
-    return sum(rounds * of_round[way.random] for way, rounds, _ in finals)
+    way, rounds = chosen.robust
+    robust = [2 * rounds * of_round[way.random]] if has_copies else []
+    return robust + [rounds * of_round[way.random] for way, rounds, _ in chosen.boosters(config.boosters)]
 
 
 def _complete(jobs: Sequence[Job], tasks: int, summaries: Iterable[Summary]) -> np.ndarray:

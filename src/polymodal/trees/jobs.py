@@ -27,10 +27,8 @@ _SMALL_LOSS = 1e-3
 """A booster stops when its loss is below this share of the loss of its first round."""
 _ATTEMPTS = 10
 """The number of attempts at a round, each with other rows and thresholds, after which a booster stops for want of a split."""
-_TRIALS = 0.65
-"""The part of the time under a deadline that trials may take; the rest is for the boosters that are trained on all rows."""
-_LONGEST = 2.0
-"""The longest time of a trial under a deadline, as a multiple of its part of the time."""
+_LONGEST, _LEAST = 2.0, 0.5
+"""The longest and the shortest time of a trial under a deadline, as multiples of its part of the time; see ``Budget``."""
 _RANDOM_RATE = 5 / 3
 """The factor on the learning rate of trees with random thresholds, which need more rounds."""
 
@@ -111,6 +109,13 @@ class Chosen:
     best: Sequence[int] = ()
     random: Sequence[int] = ()
 
+    @property
+    def robust(self) -> tuple[Way, int]:
+        """The way and the number of rounds of the one booster that also learns rows with missing cells: with the best thresholds if both
+        kinds are chosen."""
+        way, rounds, _ = self.boosters(1)[0]
+        return way, rounds
+
     def scaled(self, share: float) -> Chosen:
         """Return the choice with a share of its rounds, at least 1."""
         best, random = ([max(1, int(share * rounds)) for rounds in part] for part in (self.best, self.random))
@@ -127,30 +132,30 @@ class Chosen:
 
 
 class Budget:
-    """Divides the time until a deadline among trials, some of which run at the same time, and the boosters that are trained after them.
+    """Divides the time until a deadline among trials, some of which run at the same time.
 
-    :param deadline: the time (``time.monotonic``) at which all boosters have stopped
+    Trials differ in length, and one that is stopped early has a wrong number of rounds. A trial may therefore take up to ``_LONGEST``
+    times its part of the time that is left, as long as each later one keeps ``_LEAST`` of an equal part.
+
+    :param deadline: the time (``time.monotonic``) at which the trials have ended
     :param trials: the number of trials
-    :param workers: the number of boosters that are trained at a time
+    :param workers: the number of trials that run at the same time
     """
 
     def __init__(self, deadline: float, trials: int, workers: int) -> None:
-        now = time.monotonic()
-        self._deadline, self._end_of_trials = deadline, now + _TRIALS * (deadline - now)
-        self._left, self._workers, self._lock = trials, workers, Lock()
-
-    @property
-    def left(self) -> float:
-        """The seconds of all workers until the deadline, at least 0."""
-        return max(0.0, self._deadline - time.monotonic()) * self._workers
+        self._deadline, self._workers, self._lock, self._begun = deadline, workers, Lock(), 0
+        self._waves = max(1, -(-trials // workers))  # the number of times that all workers take a trial
+        self._part = (deadline - time.monotonic()) / self._waves
 
     def next(self) -> float:
-        """Return the time (``time.monotonic``) at which the next trial stops: after ``_LONGEST`` times its part of the time, because
-        trials differ in length, and a way of training that is stopped earlier than others loses the comparison."""
+        """Return the time (``time.monotonic``) at which the next trial stops."""
         with self._lock:
-            now, share = time.monotonic(), min(1.0, _LONGEST * self._workers / max(self._left, 1))
-            self._left -= 1
-            return now + max(0.0, self._end_of_trials - now) * share
+            now, waves = time.monotonic(), max(1, self._waves - self._begun // self._workers)
+            self._begun += 1
+            if self._deadline == float("inf"):
+                return self._deadline
+            left = max(0.0, self._deadline - now)
+            return now + max(0.0, min(_LONGEST * left / waves, left - _LEAST * self._part * (waves - 1)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,8 +189,9 @@ class Job:
 
     @cached_property
     def known_N(self) -> np.ndarray:
-        """Whether each row has the label (N,)."""
-        return np.asarray(np.isfinite(self.labels.target_NT[:, self.column]))
+        """Whether each row has the label, and a weight above 0 (N,)."""
+        known_N = np.isfinite(self.labels.target_NT[:, self.column])
+        return np.asarray(known_N if self.labels.weights_N is None else known_N & (self.labels.weights_N > 0))
 
     @property
     def outputs(self) -> Sequence[int]:
@@ -201,11 +207,11 @@ class Job:
         if not (known_N & ~inside_N).any() or not (known_N & inside_N).any():
             return Trial(1, None)
         train = self._dataset(config, seed, known_N & ~inside_N, way)
-        booster = self._booster(config, seed, train, way)
+        booster = self._begun(config, seed, train, way)
         booster.add_valid(self._dataset(config, seed, known_N & inside_N, way, train), "fold")
         first, best, best_round, begin, at = np.inf, np.inf, 1, time.monotonic(), 1
         for at in range(1, max(1, config.rounds // len(self.outputs)) + 1):
-            if not _add_round(booster, at):
+            if at > 1 and not _add_round(booster):
                 break
             loss = booster.eval_valid()[0][2]
             first = loss if at == 1 else first
@@ -237,9 +243,9 @@ class Job:
         """Return the trees of a booster that is trained on all rows for a number of rounds."""
         if self.known_N.sum() < config.bags:  # too few rows have this target
             return [{"tree_structure": {"leaf_value": 0.0}}] * len(self.outputs)
-        booster = self._booster(config, seed, self._dataset(config, seed, self.known_N, way), way)
-        for at in range(1, rounds + 1):
-            if not _add_round(booster, at):
+        booster = self._begun(config, seed, self._dataset(config, seed, self.known_N, way), way)
+        for _ in range(rounds - 1):
+            if not _add_round(booster):
                 break
         trees: Sequence[Mapping[str, Any]] = booster.dump_model()["tree_info"]
         return trees
@@ -256,11 +262,17 @@ class Job:
         }  # fmt: skip
         return parameters | ({"num_class": self.labels.outputs} if self.labels.objective == "softmax" else {})
 
-    def _booster(self, config: TreesConfig, seed: int, train: Any, way: Way) -> Any:
-        """Return a booster without trees."""
+    def _begun(self, config: TreesConfig, seed: int, train: Any, way: Way) -> Any:
+        """Return a booster after its first round. A round without a split ends a booster, so that another one is begun then."""
         import lightgbm
 
-        return lightgbm.Booster(self._parameters(config, seed, way), train)
+        parameters = self._parameters(config, seed, way)
+        for attempt in range(_ATTEMPTS):
+            others = dict.fromkeys(("extra_seed", "bagging_seed", "feature_fraction_seed"), (seed + attempt) % 2**31) if attempt else {}
+            booster = lightgbm.Booster(parameters | others, train)
+            if not booster.update():
+                break
+        return booster
 
     def _dataset(self, config: TreesConfig, seed: int, rows_N: np.ndarray, way: Way, reference: Any = None) -> Any:
         """Return some rows as a data set of LightGBM."""
@@ -273,9 +285,9 @@ class Job:
         )  # fmt: skip
 
 
-def _add_round(booster: Any, number: int) -> bool:
+def _add_round(booster: Any) -> bool:
     """Add a round to a booster; return whether it has a split. A round may have none by chance: of its rows, or of random thresholds."""
-    return any(not booster.update() for _ in range(1 if number == 1 else _ATTEMPTS))
+    return any(not booster.update() for _ in range(_ATTEMPTS))
 
 
 def _normal_scores(values_N: np.ndarray) -> np.ndarray:
