@@ -163,7 +163,7 @@ def test_the_console_shows_epochs_notes_and_warnings() -> None:
         "models, each with its metric on the rows that select its epoch, and its seconds:",
         "  1/6  fused                 log_loss 0.2000  epoch 4/4     1.5 s",
         "trainings, each with its metric on the rows that select:",
-        "  3/8  round 2          concat                    -inf   1.5 s",
+        "  3/8  round 2          -inf      1.5 s  concat",
         "trials, each with its metric on validation rows and its settings:",
         "  3/9  trial 2  pruned  training.lr=0.1   1.5 s  after epoch 3",
     ]
