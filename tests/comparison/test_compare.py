@@ -29,7 +29,7 @@ from polymodal.cli.compare import summary
 from polymodal.cli.main import main
 from polymodal.cli.output import plain_text
 from polymodal.comparison import resume_compare
-from polymodal.comparison.contenders import Contender
+from polymodal.comparison.contenders import Contender, contenders
 from polymodal.comparison.grid import LOG, Cell, Grid
 from polymodal.comparison.resampling import Rounds, dealt
 from polymodal.comparison.result import ComparisonResult
@@ -567,6 +567,19 @@ def test_every_fusion_takes_part_once_more_under_other_settings_unless_it_refuse
     assert found["contenders"][f"concat + {balanced}"]["rounds"] == 2
     assert "late" in found["contenders"]
     assert "late" in found["refused"][f"late + {balanced}"], "its votes are all there is to balance"
+
+
+def test_the_default_fusion_takes_part_once_more_with_balancing_or_without_it() -> None:
+    fields = {name: {"kind": "tabular", "columns": [name]} for name in "ab"}
+    experiment = pm.Experiment(data={"table": "t.csv"}, fields=fields, tasks={"y": {"kind": "binary", "column": "y"}})
+    balanced = pm.Experiment(**{**experiment.tree(), "training": {"balance": {"kind": "ogm_ge"}}})
+    for given, label, settings in (
+        (experiment, "balance ogm_ge", "training.balance.kind=ogm_ge"),
+        (balanced, "balance none", "training.balance.kind=none"),
+    ):
+        (more,) = [one for one in contenders(given, None, None)[0] if one.of]
+        assert more.name == f"{more.of} + {label}"
+        assert more.overrides[-1] == settings
 
 
 def test_a_process_that_was_killed_is_told_and_the_rest_goes_on_from_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,12 +108,17 @@ def _own(fused: Sequence[Contender]) -> Contender:
     return next((one for one in fused if not one.overrides), fused[0])
 
 
-def _once_more(experiment: Experiment, fused: Sequence[Contender], also: Sequence[str], refused: dict[str, str]) -> list[Contender]:
+def _once_more(
+    experiment: Experiment, fused: Sequence[Contender], also: Sequence[str], refused: dict[str, str], label: str = ""
+) -> list[Contender]:
     """Return the fusions under other settings. A fusion that does not accept them is added to ``refused``; if none does, the first error is
-    raised."""
+    raised.
+
+    :param label: what the names of these contenders state about the settings; "" = the settings
+    """
     more, first = [], None
     for one in fused:
-        again = Contender(f"{one.name} + {' '.join(also)}", None, (*one.overrides, *also), one.name)
+        again = Contender(f"{one.name} + {label or ' '.join(also)}", None, (*one.overrides, *also), one.name)
         try:
             again.experiment(experiment, 0, 0)
             more.append(again)
@@ -128,6 +133,6 @@ def _balanced(experiment: Experiment, one: Contender, refused: dict[str, str]) -
     """Return a fusion with balancing, or without it if the experiment has it; nothing if that is not possible."""
     kind = BALANCED if experiment.training.balance.kind == "none" else "none"
     try:
-        return _once_more(experiment, [one], [f"training.balance.kind={kind}"], refused)
+        return _once_more(experiment, [one], [f"training.balance.kind={kind}"], refused, f"balance {kind}")
     except ConfigError:
         return []
