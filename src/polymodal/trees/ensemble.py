@@ -90,16 +90,17 @@ class Trees(InDoubles):
         some_missing = bool(numbers_BK.isnan().any())
         numbers = numbers_BK.float().t().contiguous().view(-1)  # the number k of the row b is at k * rows + b
         kind = torch.int32 if numbers_BK.numel() < 2**31 else torch.int64
-        first_M, row_B = self.feature_M.to(kind) * rows, torch.arange(rows, dtype=kind, device=numbers_BK.device)
-        at_TB = self.deep_T.unsqueeze(1).repeat(1, rows)
+        first_M, row_TB = self.feature_M.to(kind) * rows, torch.arange(rows, dtype=kind, device=numbers.device).repeat(len(self.root_T))
+        at_TB = self.deep_T.repeat_interleave(rows)
         for trees in self.moving:
-            at = at_TB[:trees].view(-1)
-            values = numbers.index_select(0, (first_M.index_select(0, at).view(trees, rows) + row_B).view(-1))
+            at = at_TB[: trees * rows]
+            values = numbers.index_select(0, first_M.index_select(0, at) + row_TB[: trees * rows])
             right = values > self.limit_M.index_select(0, at)  # false for a missing number
             if some_missing:
                 right = right | (values.isnan() & ~self.nan_left_M.index_select(0, at))
-            at_TB[:trees] = (self.left_M.index_select(0, at) + right).view(trees, rows)
-        values_BT = self.value_M.index_select(0, at_TB[self.place_T].t().reshape(-1)).view(rows, len(self.root_T)).double()
+            torch.add(self.left_M.index_select(0, at), right, out=at)
+        at_TB = at_TB.view(len(self.root_T), rows).index_select(0, self.place_T)
+        values_BT = self.value_M.index_select(0, at_TB.t().reshape(-1)).view(rows, len(self.root_T)).double()
         if self.outputs == 1:
             return values_BT.sum(1, keepdim=True).float()
         summed_BC = torch.zeros(rows, self.outputs, dtype=torch.float64, device=numbers_BK.device)
