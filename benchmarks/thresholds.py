@@ -12,8 +12,6 @@ in each split.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -24,25 +22,10 @@ from polymodal.random_streams import Stream, seed_of
 from polymodal.trees import TreesConfig
 from polymodal.trees.ensemble import Trees, tables_of
 from polymodal.trees.fitting import folds_of
-from polymodal.trees.jobs import Chosen, Job, Labels, Trial, Way
+from polymodal.trees.jobs import Chosen, Job, Labels, Way
 from polymodal.trees.start import Objective, loss_of
 
 WAYS = ("best", "random", "both")
-
-
-@dataclass(frozen=True)
-class Line:
-    """The loss out of fold, and the loss and the metric on test rows, by way."""
-
-    inside: list[float]
-    outside: list[float]
-    metric: list[float]
-
-    @property
-    def values(self) -> list[list[float]]:
-        """The three of each way, and of the chosen one."""
-        ways = [[self.inside[at], self.outside[at], self.metric[at]] for at in range(len(WAYS))]
-        return [*ways, ways[int(np.argmin(self.inside))]]
 
 
 def encoded(fold: Fold) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Objective, int]:
@@ -57,30 +40,31 @@ def encoded(fold: Fold) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray,
     return numbers[0], labels[0], numbers[1], labels[1], *(("softmax", len(classes)) if len(classes) > 2 else ("logistic", 1))
 
 
-def measured(fold: Fold, config: TreesConfig) -> Line:
-    """Train the three ways on the training rows of a split, and measure them."""
+def measured(fold: Fold, config: TreesConfig) -> list[list[float]]:
+    """Train the three ways on the training rows of a split. Return the loss out of fold, and the loss and the metric on test rows, of each
+    of them and of the one with the smallest loss out of fold."""
     numbers_NK, target_N, fresh_NK, truth_N, objective, outputs = encoded(fold)
     labels = Labels(objective, target_N[:, None], outputs)
     job = Job(0, 0, numbers_NK, labels, None, folds_of(labels, None, config.bags, np.random.default_rng(fold.number)))
-    trials = [list(tried(job, config, fold.number, random)) for random in (False, True)]
-    inside, outside, metric = [], [], []
-    best, random = ([trial.rounds for trial in part] for part in trials)
-    ways = [([trials[0]], Chosen(False, best)), ([trials[1]], Chosen(False, random=random)), (trials, Chosen(False, best, random))]
-    for parts, chosen in ways:
+    seeds = [seed_of(Stream.TREES, fold.number, part, bits=31) for part in range(config.bags)]
+    exact, random = (
+        [job.trial(config, seed, part, float("inf"), Way(random=is_random)) for part, seed in enumerate(seeds)]
+        for is_random in (False, True)
+    )
+    best_rounds, random_rounds = ([trial.rounds for trial in trials] for trials in (exact, random))
+    rows = []
+    for trials, chosen in (
+        ([exact], Chosen(False, best_rounds)), ([random], Chosen(False, random=random_rounds)),
+        ([exact, random], Chosen(False, best_rounds, random_rounds)),
+    ):  # fmt: skip
         boosters = chosen.boosters(config.boosters)
         trees = [(job.trees(config, seed, rounds, way), job.outputs, 1 / len(boosters)) for way, rounds, seed in boosters]
         scores_NC = Trees(tables_of(trees), numbers_NK.shape[1], outputs)(torch.tensor(fresh_NK)).double().numpy()
-        inside.append(job.loss(parts) / len(target_N))
-        outside.append(loss_of(scores_NC, truth_N, np.ones(len(truth_N)), objective) / len(truth_N))
+        outside = loss_of(scores_NC, truth_N, np.ones(len(truth_N)), objective) / len(truth_N)
         answers_N = scores_NC.argmax(1) if outputs > 1 else scores_NC[:, 0] > 0
-        metric.append(float(r2_score(truth_N, scores_NC[:, 0]) if fold.is_number else accuracy_score(truth_N, answers_N)))
-    return Line(inside, outside, metric)
-
-
-def tried(job: Job, config: TreesConfig, seed: int, random: bool) -> Iterator[Trial]:
-    """Yield the trial of each fold."""
-    for fold in range(config.bags):
-        yield job.trial(config, seed_of(Stream.TREES, seed, fold, bits=31), fold, float("inf"), Way(random=random))
+        metric = r2_score(truth_N, scores_NC[:, 0]) if fold.is_number else accuracy_score(truth_N, answers_N)
+        rows.append([job.loss(trials) / len(target_N), outside, float(metric)])
+    return [*rows, min(rows)]
 
 
 def main() -> None:
@@ -90,7 +74,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print("| table | thresholds | loss out of fold | loss on test rows | r2 or accuracy |\n|---|---|---|---|---|")
     for name, rows in plain_tables().items():
-        lines = [measured(fold, TreesConfig()).values for fold in splits_of(name, rows, arguments.splits)]
+        lines = [measured(fold, TreesConfig()) for fold in splits_of(name, rows, arguments.splits)]
         for way, values in zip((*WAYS, "chosen"), np.mean(lines, 0), strict=True):
             print(f"| {name} | {way} | " + " | ".join(f"{value:.4f}" for value in values) + " |", flush=True)
 

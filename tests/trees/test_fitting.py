@@ -111,22 +111,19 @@ def test_thresholds_are_chosen_out_of_fold() -> None:
     rng = np.random.default_rng(0)
     values_NK = rng.standard_normal((900, 8)).astype(np.float32)
     cells = {"v": FieldCells("vector", {"length": 8}, [{"values": row} for row in values_NK], np.arange(900))}
-    step_N = np.where(values_NK[:, 0] > 1.0, 5.0, 0.0) * np.where(values_NK[:, 1] > 0.3, 1.0, -1.0)
-    smooth_N = np.cos(values_NK).sum(1) * 0.5 + rng.standard_normal(900)
-    tasks = [Labels("squared", target_N[:, None].astype(np.float64), 1) for target_N in (step_N, smooth_N)]
+    relations = [
+        lambda x_NK: np.where(x_NK[:, 0] > 1.0, 5.0, 0.0) * np.where(x_NK[:, 1] > 0.3, 1.0, -1.0),
+        lambda x_NK: np.cos(x_NK).sum(1) * 0.5,
+    ]
+    targets = [relation(values_NK) + noise * rng.standard_normal(900) for relation, noise in zip(relations, (0, 1), strict=True)]
+    tasks = [Labels("squared", target_N[:, None].astype(np.float64), 1) for target_N in targets]
     made, (step, smooth) = fit(TreesConfig(bags=3), cells, [0], tasks, None, 0, 1)
     assert step.best
     assert not step.random
     assert smooth.random
     fresh_NK = rng.standard_normal((500, 8)).astype(np.float32)
-    errors = [
-        np.abs(vote[:, 0].numpy() - truth_N).mean()
-        for vote, truth_N in zip(
-            votes(made, fresh_NK),
-            (np.where(fresh_NK[:, 0] > 1.0, 5.0, 0.0) * np.where(fresh_NK[:, 1] > 0.3, 1.0, -1.0), np.cos(fresh_NK).sum(1) * 0.5),
-            strict=True,
-        )
-    ]
+    outputs = votes(made, fresh_NK)
+    errors = [np.abs(vote[:, 0].numpy() - relation(fresh_NK)).mean() for vote, relation in zip(outputs, relations, strict=True)]
     assert errors[0] < 0.2
     assert errors[1] < 0.4
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ..flow import Field
 from ..trees.boosted import BoostedTrees
-from ..trees.ensemble import Trees, rounded_down
+from ..trees.ensemble import Trees
 from ..trees.repeats import Repeats
 from ..trees.start import WIDEST, Start
 from ..trees.summaries import OfNgrams
@@ -67,11 +67,11 @@ class PortableTrees(nn.Module):
         super().__init__()
         self.depth, self.outputs, self.wide = trees.depth, trees.outputs, wide
         nodes = len(trees.left_M)
-        empty = {"feature_M": 0, "left_M": nodes, "threshold_M": torch.inf, "value_M": 0.0}
+        empty = {"feature_M": 0, "left_M": nodes, "limit_M": torch.inf, "value_M": 0.0}
         padded = {name: torch.cat([getattr(trees, name), getattr(trees, name).new_tensor([value])]) for name, value in empty.items()}
         for name in ("feature_M", "left_M"):
             self.register_buffer(name, padded[name].long())
-        self.register_buffer("threshold_M", torch.from_numpy(rounded_down(padded["threshold_M"].numpy())))
+        self.register_buffer("threshold_M", padded["limit_M"])
         self.register_buffer("value_M", padded["value_M"])
         self.register_buffer("nan_right_M", torch.cat([~trees.nan_left_M, trees.nan_left_M.new_zeros(1)]).long())
         roots = [trees.root_T[trees.output_T == output].long() for output in range(trees.outputs)]

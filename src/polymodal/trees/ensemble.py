@@ -78,7 +78,7 @@ class Trees(InDoubles):
         self.depth = int(depth_T.max())
         self.moving = [int((depth_T > step).sum()) for step in range(self.depth)]
         derived = {
-            "limit_M": torch.from_numpy(rounded_down(tables["threshold_M"].numpy())),
+            "limit_M": torch.from_numpy(_rounded_down(tables["threshold_M"].numpy())),
             "deep_T": tables["root_T"][torch.from_numpy(order_T)], "place_T": torch.from_numpy(np.argsort(order_T)),
         }  # fmt: skip
         for name, table in derived.items():
@@ -107,7 +107,7 @@ class Trees(InDoubles):
         return summed_BC.index_add_(1, self.output_T.long(), values_BT).float()
 
 
-def rounded_down(values: np.ndarray) -> np.ndarray:
+def _rounded_down(values: np.ndarray) -> np.ndarray:
     """Return the largest float32 numbers that do not exceed float64 numbers."""
     with np.errstate(over="ignore"):
         rounded = values.astype(np.float32)

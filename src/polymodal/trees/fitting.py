@@ -10,7 +10,6 @@ the out-of-fold numbers of the summaries. No other row is used, so that the vote
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -108,23 +107,19 @@ def fit(
 
     with ThreadPoolExecutor(workers) as pool:
         decided = list(chosen) if chosen is not None else _choose(jobs, config, seed, deadline, both_MK is not None, pool, workers)
-        finals = [
-            _Final(job, way, rounds, number)
-            for job, one in zip(jobs, decided, strict=True) for way, rounds, number in one.boosters(config.boosters)
-        ]  # fmt: skip
+        finals: list[_Final] = []
+        for job, one in zip(jobs, decided, strict=True):
+            of_job = one.boosters(config.boosters)
+            finals += [_Final(job, way, rounds, number, 1 / len(of_job)) for way, rounds, number in of_job]
         robust: list[_Final] = []
         if both_MK is not None:
-            robust += [_Final(job.with_copies(both_MK), *one.robust, config.boosters) for job, one in zip(jobs, decided, strict=True)]
+            robust += [_Final(job.with_copies(both_MK), *one.robust, config.boosters, 1.0) for job, one in zip(jobs, decided, strict=True)]
         boosters = list(pool.map(trained, robust + finals))  # the longest ones first
 
     def trees_of(some: Sequence[_Final], trees: Sequence[Sequence[Mapping[str, Any]]]) -> list[Trees]:
-        of_job = Counter((final.job.task, final.job.column) for final in some)
         made = []
         for task, labels in enumerate(tasks):
-            own = [
-                (of_final, final.job.outputs, 1 / of_job[task, final.job.column])
-                for final, of_final in zip(some, trees, strict=True) if final.job.task == task
-            ]  # fmt: skip
+            own = [(of, final.job.outputs, final.share) for final, of in zip(some, trees, strict=True) if final.job.task == task]
             made.append(Trees(tables_of(own), numbers_NK.shape[1], labels.outputs))
         return made
 
@@ -145,12 +140,14 @@ class _Final:
     """A booster that is trained on all rows of its job.
 
     :param number: the number of the booster among those of its way, for its random numbers
+    :param share: the weight of its vote
     """
 
     job: Job
     way: Way
     rounds: int
     number: int
+    share: float
 
 
 def _choose(

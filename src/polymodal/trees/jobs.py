@@ -74,8 +74,8 @@ class Way:
     """A way to train a booster.
 
     :param linear: whether boosting starts from the predictions of a linear model; otherwise it starts from a constant
-    :param random: whether the threshold of a split is drawn at random (Geurts, Ernst and Wehenkel 2006, "Extremely randomized trees");
-        otherwise the best one is taken
+    :param random: whether the threshold of a split is random (Geurts, Ernst and Wehenkel 2006, "Extremely randomized trees"); otherwise
+        it is the best one
     """
 
     linear: bool = False
